@@ -1,0 +1,84 @@
+"""Every error that this package raises on purpose.
+
+.. code-block:: text
+
+    ScaleError
+    ├── InvalidInput        a key of the task that can't be right
+    ├── Interrupted         Ctrl-C or SIGTERM: the iteration removes and ends
+    ├── DeadlineExceeded    a wait took longer than its deadline
+    ├── BayError            Magnum refused, failed or lost a bay
+    │   ├── BayCreateFailed
+    │   ├── BayDeleteFailed
+    │   └── TemplateNotFound
+    ├── KubernetesError     the bay's Kubernetes API refused or broke off
+    ├── WorkloadError       the load could not be started, run or read
+    └── SandboxError        the one-machine cloud
+        └── MissingRequirement   what the machine lacks, in words
+
+A message is one sentence: what was tried, on what, what came back and
+what to do next.
+"""
+
+
+class ScaleError(Exception):
+    """Base of all errors of this package."""
+
+
+class InvalidInput(ScaleError):
+    """A value of the task can't be right; the message names its key."""
+
+
+class Interrupted(ScaleError):
+    """The run was asked to stop; what it made is removed on the way out."""
+
+
+class DeadlineExceeded(ScaleError):
+    """A wait reached its deadline.
+
+    :param what: what was waited for, in words
+    :param deadline_s: the deadline in seconds
+    :param progress: how far it had come, in words, or an empty string
+    """
+
+    def __init__(
+        self, what: str, deadline_s: float, progress: str = ""
+    ) -> None:
+        self.what = what
+        self.deadline_s = deadline_s
+        self.progress = progress
+        reached = f"; it had come to: {progress}" if progress else ""
+        super().__init__(
+            f"Gave up waiting for {what} after {deadline_s:.0f} s{reached}."
+        )
+
+
+class BayError(ScaleError):
+    """Magnum refused, failed or lost a bay."""
+
+
+class BayCreateFailed(BayError):
+    """A bay ended in CREATE_FAILED; the message has Magnum's reason."""
+
+
+class BayDeleteFailed(BayError):
+    """A bay ended in DELETE_FAILED; the message has Magnum's reason."""
+
+
+class TemplateNotFound(BayError):
+    """No cluster template, or more than one, fits what was asked for."""
+
+
+class KubernetesError(ScaleError):
+    """The Kubernetes API of a bay refused a request or broke off."""
+
+
+class WorkloadError(ScaleError):
+    """The load in the bay could not be started, run or read."""
+
+
+class SandboxError(ScaleError):
+    """The one-machine cloud could not do what it was asked to."""
+
+
+class MissingRequirement(SandboxError):
+    """This machine lacks something that the sandbox needs."""

@@ -1,0 +1,58 @@
+"""The one function that waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+
+T = TypeVar("T")
+
+REPORT_EVERY_S = 5.0
+
+
+def wait_for(
+    poll: Callable[[], T | None],
+    *,
+    what: str,
+    deadline_s: float,
+    interval_s: float = 1.0,
+    progress: Callable[[], str] = lambda: "",
+    report: Callable[[str], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = interruption.sleep,
+) -> T:
+    """Poll until something is there.
+
+    :param poll: returns None while there is nothing yet; what it raises
+        ends the wait
+    :param what: what is waited for, in words, for the error and the report
+    :param deadline_s: seconds after which the wait is given up
+    :param interval_s: seconds between two polls
+    :param progress: how far it is, in words
+    :param report: gets a line every five seconds: what, how far, how long
+    :param clock: monotonic seconds
+    :param sleep: sleeps, and raises if the run is interrupted
+    :returns: the first result of ``poll`` that is not None
+    :raises DeadlineExceeded: when the deadline is reached
+    :raises Interrupted: when the run is asked to stop
+    """
+    start = reported = clock()
+    while True:
+        result = poll()
+        if result is not None:
+            return result
+        now = clock()
+        if now - start >= deadline_s:
+            raise exceptions.DeadlineExceeded(what, deadline_s, progress())
+        if report is not None and now - reported >= REPORT_EVERY_S:
+            reported = now
+            far = progress()
+            report(
+                f"waiting for {what}: {far + ', ' if far else ''}"
+                f"{now - start:.0f} s of at most {deadline_s:.0f} s"
+            )
+        sleep(min(interval_s, max(0.0, start + deadline_s - now)))
