@@ -85,5 +85,5 @@ def deferred() -> Iterator[None]:
         _deferring.depth -= 1
 
 
-def _note(number: int, frame: FrameType | None) -> None:
+def _note(number: int, _frame: FrameType | None) -> None:
     _signal_number.value = number
