@@ -1,0 +1,253 @@
+"""The plan of a run: which rate is offered when.
+
+A plan is a list of steps.  Each begins with a ramp, in which the rate goes
+in a straight line from the rate of the step before (0 for the first) to
+its own, and then holds it for its steady window, the only part that is
+judged.  Both last whole seconds, so that every one-second window lies in
+one phase of one step.  A step without a rate is a closed loop: its
+connections ask as fast as they are answered, in the ramp as well.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import asdict
+from dataclasses import dataclass
+from typing import Any
+
+RAMP = "ramp"
+STEADY = "steady"
+STOP = "stop"
+PHASES = (RAMP, STEADY, STOP)
+
+SLICES_PER_S = 20
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rate, held for one steady window.
+
+    :param rate_rps: requests a second of all workers together, or None for
+        a closed loop
+    :param duration_s: whole seconds of the steady window
+    :param ramp_s: whole seconds before it in which the rate is approached
+    :raises ValueError: naming the key that can't be right
+    """
+
+    rate_rps: float | None
+    duration_s: int
+    ramp_s: int = 0
+
+    def __post_init__(self) -> None:
+        _check_rate(self.rate_rps)
+        _check_seconds("duration_s", self.duration_s, least=1)
+        _check_seconds("ramp_s", self.ramp_s, least=0)
+
+    @property
+    def total_s(self) -> int:
+        """Seconds of ramp and steady window together."""
+        return self.ramp_s + self.duration_s
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Step:
+        """Read a step from the keys rate_rps, duration_s and ramp_s.
+
+        :raises ValueError: naming an unknown, missing or wrong key
+        """
+        unknown = sorted(set(data) - {"rate_rps", "duration_s", "ramp_s"})
+        if unknown:
+            raise ValueError(
+                f"{unknown[0]}: a step has no such key, only rate_rps, "
+                "duration_s and ramp_s"
+            )
+        for key in ("rate_rps", "duration_s"):
+            if key not in data:
+                raise ValueError(f"{key}: missing from a step")
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where in a plan a moment lies.
+
+    :param step: index of the step
+    :param phase: ``ramp``, ``steady`` or ``stop``
+    """
+
+    step: int
+    phase: str
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The requests that one worker has to send in 1/20 s.
+
+    :param start_s: where the slice begins, in seconds of the plan
+    :param end_s: where it ends
+    :param closed: a closed loop: nothing is due, connections never rest
+    :param first_due_s: when the first request is due, if there is one
+    :param interval_s: time from one due request to the next
+    :param count: how many are due
+    """
+
+    start_s: float
+    end_s: float
+    closed: bool
+    first_due_s: float
+    interval_s: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps, one after another.
+
+    :raises ValueError: when there is none
+    """
+
+    steps: tuple[Step, ...]
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise ValueError("steps: the list is empty, give at least one")
+
+    @classmethod
+    def from_json(cls, data: Sequence[Mapping[str, Any]]) -> Plan:
+        """Read a plan from a list of steps.
+
+        :raises ValueError: naming the step, counted from 0, and its key
+        """
+        steps = []
+        for index, item in enumerate(data):
+            try:
+                steps.append(Step.from_json(item))
+            except ValueError as error:
+                raise ValueError(f"steps[{index}].{error}") from None
+        return cls(tuple(steps))
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return what :meth:`from_json` reads."""
+        return [asdict(step) for step in self.steps]
+
+    @property
+    def total_s(self) -> int:
+        """Seconds from the first ramp to the end of the last window."""
+        return sum(step.total_s for step in self.steps)
+
+    def start_s(self, step: int) -> int:
+        """Return the second of the plan at which a step's ramp begins."""
+        return sum(before.total_s for before in self.steps[:step])
+
+    def position(self, offset_s: float) -> Position:
+        """Tell step and phase of a moment.
+
+        :param offset_s: seconds since the start; before it counts as the
+            first moment, after the end as ``stop`` of the last step
+        """
+        left_s = max(0.0, offset_s)
+        for index, step in enumerate(self.steps):
+            if left_s < step.total_s:
+                return Position(
+                    index, RAMP if left_s < step.ramp_s else STEADY
+                )
+            left_s -= step.total_s
+        return Position(len(self.steps) - 1, STOP)
+
+    def rate_rps(self, offset_s: float) -> float | None:
+        """Return the rate that all workers together offer at a moment.
+
+        :returns: requests a second, None in a closed loop, 0 at the end
+        """
+        where = self.position(offset_s)
+        if where.phase == STOP:
+            return 0.0
+        step = self.steps[where.step]
+        if step.rate_rps is None or where.phase == STEADY:
+            return step.rate_rps
+        into_s = max(0.0, offset_s) - self.start_s(where.step)
+        before_rps = self._rate_before_rps(where.step)
+        share = into_s / step.ramp_s
+        return before_rps + (step.rate_rps - before_rps) * share
+
+    def slices(self, worker: int = 0, workers: int = 1) -> Iterator[Slice]:
+        """Cut what one worker has to send into slices of 1/20 s.
+
+        Each worker has the same share of every rate.  Their requests are
+        due one after another and not all at once, as those of one
+        generator would be.
+
+        :param worker: index of the worker, from 0
+        :param workers: how many there are
+        :raises ValueError: when there is no such worker
+        """
+        if not 0 <= worker < workers:
+            raise ValueError(f"worker: {worker} is not one of {workers}")
+        # Requests due since the start, as a real number: one is sent each
+        # time that it passes a whole number, so no slice loses a fraction.
+        due = (worker + 0.5) / workers
+        for index in range(self.total_s * SLICES_PER_S):
+            start_s, end_s = index / SLICES_PER_S, (index + 1) / SLICES_PER_S
+            rate_rps = self.rate_rps((start_s + end_s) / 2)
+            passed = (rate_rps or 0.0) / workers / SLICES_PER_S
+            yield _slice(start_s, end_s, rate_rps is None, due, passed)
+            due += passed
+
+    def _rate_before_rps(self, step: int) -> float:
+        """A closed loop has no rate to come from: the ramp starts at 0."""
+        return (self.steps[step - 1].rate_rps or 0.0) if step else 0.0
+
+
+def share_rps(rate_rps: float | None, workers: int) -> float | None:
+    """Return what one of the workers has to offer of a rate."""
+    return None if rate_rps is None else rate_rps / workers
+
+
+def expected_seconds(plan: Plan, start_second: int) -> range:
+    """Return the seconds of which every worker must have sent a window.
+
+    :param plan: what was run
+    :param start_second: the epoch second at which it began
+    :returns: epoch seconds of ramps and steady windows; windows of the
+        phase ``stop`` may follow, as long as answers are still on the way
+    """
+    return range(start_second, start_second + plan.total_s)
+
+
+def steady_seconds(plan: Plan, step: int, start_second: int) -> range:
+    """Return the epoch seconds of one step's steady window."""
+    ends = list(itertools.accumulate(one.total_s for one in plan.steps))
+    end = start_second + ends[step]
+    return range(end - plan.steps[step].duration_s, end)
+
+
+def _slice(
+    start_s: float, end_s: float, closed: bool, due: float, passed: float
+) -> Slice:
+    count = math.floor(due + passed) - math.floor(due)
+    if not count:
+        return Slice(start_s, end_s, closed, end_s, end_s - start_s, 0)
+    interval_s = (end_s - start_s) / passed
+    first_due_s = start_s + (math.floor(due) + 1 - due) * interval_s
+    return Slice(start_s, end_s, closed, first_due_s, interval_s, count)
+
+
+def _check_rate(rate_rps: float | None) -> None:
+    if rate_rps is None:
+        return
+    good = type(rate_rps) in (int, float) and math.isfinite(rate_rps)
+    if not good or rate_rps <= 0:
+        raise ValueError(
+            f"rate_rps: must be a number above 0, or null: {rate_rps!r}"
+        )
+
+
+def _check_seconds(key: str, value: int, *, least: int) -> None:
+    if type(value) is not int or value < least:
+        raise ValueError(
+            f"{key}: must be a whole number of seconds, {least} or more: "
+            f"{value!r}"
+        )

@@ -1,0 +1,131 @@
+"""What was measured in one second, by one worker or by all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+from rally_magnum_scale.measurement import steps
+from rally_magnum_scale.measurement.histogram import Histogram
+
+
+@dataclass(frozen=True)
+class Window:
+    """One second of a run.
+
+    A request belongs to the second in which it was answered or failed,
+    and is counted once: in ``requests`` when the answer was the expected
+    one, else in ``failures``.
+
+    :param second: epoch second, by the workers' clocks
+    :param phase: ``ramp``, ``steady`` or ``stop``
+    :param step: index of the step in the plan
+    :param workers: how many workers' figures are in it
+    :param requests: how many were answered as expected
+    :param failures: the kind of failure to how many failed so
+    :param latency_us: from the intended send time to the answer; in a
+        closed loop, which intends nothing, from the actual one
+    :param service_us: from the actual send time to the answer
+    :param schedule_lag_us: how late the generator sent although it had an
+        idle connection; empty in a closed loop
+    :param cpu_ratio_max: CPU seconds a second of the busiest worker
+    """
+
+    second: int
+    phase: str
+    step: int
+    workers: int
+    requests: int
+    failures: Mapping[str, int] = field(default_factory=dict)
+    latency_us: Histogram = field(default_factory=Histogram)
+    service_us: Histogram = field(default_factory=Histogram)
+    schedule_lag_us: Histogram = field(default_factory=Histogram)
+    cpu_ratio_max: float = 0.0
+
+    @property
+    def failed(self) -> int:
+        """How many requests failed, of any kind."""
+        return sum(self.failures.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the window as plain JSON, histograms sparse."""
+        return {
+            "second": self.second,
+            "phase": self.phase,
+            "step": self.step,
+            "workers": self.workers,
+            "requests": self.requests,
+            "failures": dict(sorted(self.failures.items())),
+            "latency_us": self.latency_us.to_json(),
+            "service_us": self.service_us.to_json(),
+            "schedule_lag_us": self.schedule_lag_us.to_json(),
+            "cpu_ratio_max": round(self.cpu_ratio_max, 4),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Window:
+        """Read a window; keys of the record around it are passed over.
+
+        :raises ValueError: when a key is missing or its value is wrong
+        """
+        try:
+            return cls(
+                second=int(data["second"]),
+                phase=_phase(data["phase"]),
+                step=int(data["step"]),
+                workers=int(data["workers"]),
+                requests=int(data["requests"]),
+                failures={k: int(n) for k, n in data["failures"].items()},
+                latency_us=Histogram.from_json(data["latency_us"]),
+                service_us=Histogram.from_json(data["service_us"]),
+                schedule_lag_us=Histogram.from_json(data["schedule_lag_us"]),
+                cpu_ratio_max=float(data["cpu_ratio_max"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"This is no window: {error!r}.") from error
+
+
+def merge(windows: Iterable[Window]) -> Window:
+    """Add up the windows of one second.
+
+    :param windows: one of each worker
+    :raises ValueError: when there is none, or they are not of one second,
+        phase and step
+    """
+    found = list(windows)
+    if len({(one.second, one.phase, one.step) for one in found}) != 1:
+        raise ValueError(
+            "Only windows of one second, phase and step can be merged, not "
+            f"{sorted({(one.second, one.phase, one.step) for one in found})}."
+        )
+    empty = Histogram()
+    return Window(
+        second=found[0].second,
+        phase=found[0].phase,
+        step=found[0].step,
+        workers=sum(one.workers for one in found),
+        requests=sum(one.requests for one in found),
+        failures=add_failures(one.failures for one in found),
+        latency_us=empty.merge(*(one.latency_us for one in found)),
+        service_us=empty.merge(*(one.service_us for one in found)),
+        schedule_lag_us=empty.merge(*(one.schedule_lag_us for one in found)),
+        cpu_ratio_max=max(one.cpu_ratio_max for one in found),
+    )
+
+
+def add_failures(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Add up failures by kind."""
+    total: dict[str, int] = {}
+    for failures in many:
+        for kind, count in failures.items():
+            total[kind] = total.get(kind, 0) + count
+    return total
+
+
+def _phase(value: str) -> str:
+    if value not in steps.PHASES:
+        raise ValueError(f"This is no phase of a run: {value!r}.")
+    return value

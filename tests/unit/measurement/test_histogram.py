@@ -1,0 +1,80 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rally_magnum_scale.measurement import histogram
+from rally_magnum_scale.measurement.histogram import Histogram
+
+TIMES_US = st.integers(min_value=0, max_value=10**10)
+VALUES = st.dictionaries(TIMES_US, st.integers(1, 1000), max_size=30)
+HISTOGRAMS = VALUES.map(Histogram.from_values_us)
+
+
+@given(TIMES_US)
+def test_a_bucket_holds_its_value_within_a_tenth_of_a_percent(value_us):
+    floor_us = histogram.bucket_floor_us(value_us)
+    top_us = histogram.bucket_top_us(floor_us)
+    assert floor_us <= value_us <= top_us
+    assert top_us - floor_us <= value_us / 1000
+    assert histogram.bucket_floor_us(top_us) == floor_us
+    assert histogram.bucket_floor_us(top_us + 1) == top_us + 1
+
+
+@given(HISTOGRAMS, HISTOGRAMS, HISTOGRAMS)
+def test_merging_does_not_depend_on_the_order(one, two, three):
+    assert one.merge(two) == two.merge(one)
+    assert one.merge(two).merge(three) == one.merge(two.merge(three))
+    assert one.merge(two, three) == one.merge(two).merge(three)
+    assert one.merge(two).total == one.total + two.total
+
+
+@given(
+    st.lists(TIMES_US, min_size=1, max_size=200),
+    st.sampled_from([0.1, 1, 25, 50, 90, 99, 99.9, 99.99, 100]),
+)
+def test_a_percentile_is_that_of_the_sorted_list(values, percentile):
+    counts = {value: values.count(value) for value in values}
+    exact = sorted(values)[
+        max(1, math.ceil(round(percentile * len(values) / 100, 6))) - 1
+    ]
+    got = Histogram.from_values_us(counts).percentile_us(percentile)
+    assert exact <= got <= exact * 1.001
+
+
+@given(HISTOGRAMS)
+def test_json_brings_it_back(one):
+    assert Histogram.from_json(one.to_json()) == one
+
+
+def test_the_rank_of_a_percentile_is_not_lifted_by_floating_point():
+    thousand = Histogram.from_values_us(dict.fromkeys(range(1, 1001), 1))
+    assert thousand.percentile_us(99.9) == 999
+    assert thousand.percentiles_us([50, 100]) == [500, 1000]
+
+
+def test_an_empty_one_has_no_figures():
+    empty = Histogram()
+    assert empty.total == 0
+    assert empty.percentile_us(99) is None
+    assert empty.max_us is None
+    assert empty.mean_us is None
+
+
+def test_mean_and_maximum():
+    some = Histogram.from_values_us({10: 1, 20: 3})
+    assert some.mean_us == 17.5
+    assert some.max_us == 20
+
+
+@pytest.mark.parametrize("percentile", [0, -1, 100.1])
+def test_there_is_no_such_percentile(percentile):
+    with pytest.raises(ValueError, match="percentile"):
+        Histogram.from_values_us({1: 1}).percentile_us(percentile)
+
+
+@pytest.mark.parametrize("values", [{-1: 1}, {1: -1}])
+def test_nothing_is_negative(values):
+    with pytest.raises(ValueError, match="negative"):
+        Histogram.from_values_us(values)

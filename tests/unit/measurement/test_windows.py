@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.measurement.windows import Window
+
+
+def make(**changes):
+    values = {
+        "second": 100,
+        "phase": "steady",
+        "step": 1,
+        "workers": 1,
+        "requests": 3,
+        "failures": {"timeout": 1},
+        "latency_us": Histogram.from_values_us({10: 2, 5000: 1}),
+        "service_us": Histogram.from_values_us({9: 3}),
+        "schedule_lag_us": Histogram.from_values_us({1: 4}),
+        "cpu_ratio_max": 0.25,
+    }
+    return Window(**{**values, **changes})
+
+
+def test_merge_adds_counts_and_keeps_the_busiest_cpu():
+    both = windows.merge(
+        [make(), make(failures={"reset": 2}, cpu_ratio_max=0.75)]
+    )
+    assert both.workers == 2
+    assert both.requests == 6
+    assert both.failures == {"timeout": 1, "reset": 2}
+    assert both.failed == 3
+    assert both.latency_us.counts == {10: 4, 5000: 2}
+    assert both.service_us.total == 6
+    assert both.schedule_lag_us.total == 8
+    assert both.cpu_ratio_max == 0.75
+
+
+@pytest.mark.parametrize("change", [{"second": 101}, {"phase": "ramp"}])
+def test_only_one_second_is_merged(change):
+    with pytest.raises(ValueError, match="one second"):
+        windows.merge([make(), make(**change)])
+
+
+def test_nothing_can_not_be_merged():
+    with pytest.raises(ValueError, match="one second"):
+        windows.merge([])
+
+
+def test_json_brings_it_back_also_from_inside_a_record():
+    one = make()
+    text = json.dumps({"record": "window", "bay": "b", **one.to_json()})
+    assert Window.from_json(json.loads(text)) == one
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"phase": "lunch"}, {"failures": None}, {"latency_us": {"x": 1}}],
+)
+def test_what_is_no_window_is_refused(broken):
+    with pytest.raises(ValueError):
+        Window.from_json({**make().to_json(), **broken})
+
+
+def test_a_missing_key_is_named():
+    data = make().to_json()
+    del data["requests"]
+    with pytest.raises(ValueError, match="requests"):
+        Window.from_json(data)
