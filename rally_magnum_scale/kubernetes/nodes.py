@@ -1,0 +1,118 @@
+"""The nodes of a bay: Ready or not, hollow or real, with how many cores."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import waiting
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import quantity
+from rally_magnum_scale.kubernetes import watching
+
+# KWOK's own mark of a node that no machine stands behind.
+HOLLOW_ANNOTATION = "kwok.x-k8s.io/node"
+
+_CONTROL_PLANE_LABELS = (
+    "node-role.kubernetes.io/control-plane",
+    "node-role.kubernetes.io/master",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """What the package knows of one node.
+
+    :param cores: allocatable cores
+    """
+
+    name: str
+    ready: bool
+    hollow: bool
+    cores: float
+
+
+def wait_for_ready(
+    cluster: client.Cluster,
+    count: int,
+    *,
+    deadline_s: float,
+    report: Callable[[str], None] | None = None,
+) -> list[Node]:
+    """Wait, by watch, until a number of nodes is Ready.
+
+    Nodes of the control plane are not counted: Magnum's ``node_count``
+    leaves them out.
+
+    :param count: how many nodes must be Ready
+    :param deadline_s: seconds after which the wait is given up
+    :param report: gets lines of progress
+    :returns: the nodes, without the control plane
+    :raises DeadlineExceeded: with the number that was Ready
+    :raises KubernetesError: when the API refuses
+    """
+    changes = watching.watch(cluster.core.list_node)
+    nodes: list[Node] = []
+
+    def poll() -> list[Node] | None:
+        nonlocal nodes
+        seen = next(changes)
+        if seen is None:
+            return None
+        nodes = read_nodes(seen)
+        return nodes if sum(n.ready for n in nodes) >= count else None
+
+    try:
+        return waiting.wait_for(
+            poll,
+            what=f"{count} nodes to be Ready",
+            deadline_s=deadline_s,
+            interval_s=0,
+            progress=lambda: f"{sum(n.ready for n in nodes)} of {count} Ready",
+            report=report,
+        )
+    finally:
+        changes.close()  # type: ignore[attr-defined]
+
+
+def read_nodes(items: Mapping[str, Mapping[str, Any]]) -> list[Node]:
+    """Return the nodes outside the control plane, from the API's objects."""
+    return [
+        _read(item)
+        for item in items.values()
+        if not _is_control_plane(item["metadata"].get("labels", {}))
+    ]
+
+
+def _is_control_plane(labels: Mapping[str, str]) -> bool:
+    return any(label in labels for label in _CONTROL_PLANE_LABELS)
+
+
+def _read(item: Mapping[str, Any]) -> Node:
+    status = item.get("status", {})
+    conditions = status.get("conditions", [])
+    return Node(
+        name=item["metadata"]["name"],
+        ready=any(
+            c["type"] == "Ready" and c["status"] == "True" for c in conditions
+        ),
+        hollow=HOLLOW_ANNOTATION in item["metadata"].get("annotations", {}),
+        cores=quantity.cores(status.get("allocatable", {}).get("cpu", "0")),
+    )
+
+
+def real(nodes: list[Node]) -> list[Node]:
+    """Return the nodes that a machine stands behind.
+
+    :raises KubernetesError: when there is none to run a load on
+    """
+    found = [node for node in nodes if not node.hollow]
+    if not found:
+        raise exceptions.KubernetesError(
+            f"All {len(nodes)} nodes of the bay are hollow: a load needs at "
+            "least one real node (label sandbox_real_nodes of the template)."
+        )
+    return found

@@ -1,0 +1,145 @@
+"""The pods of a load: Ready, failed, ended, and the cores they may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import waiting
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.kubernetes import quantity
+from rally_magnum_scale.kubernetes import watching
+
+# Reasons of a waiting container that do not pass by themselves.
+HOPELESS = (
+    "ErrImageNeverPull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "CrashLoopBackOff",
+)
+
+
+def wait_for_ready(
+    cluster: client.Cluster,
+    namespace: str,
+    selector: str,
+    count: int,
+    *,
+    what: str,
+    deadline_s: float,
+    report: Callable[[str], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Wait, by watch, until a number of pods is Ready.
+
+    :param selector: a label selector
+    :param what: what the pods are, in words, such as ``nginx targets``
+    :returns: the pods, as the API's objects
+    :raises WorkloadError: when one fails in a way that waiting can't mend
+    :raises DeadlineExceeded: with the number that was Ready
+    """
+    changes = watching.watch(
+        cluster.core.list_namespaced_pod, namespace, label_selector=selector
+    )
+    found: dict[str, dict[str, Any]] = {}
+
+    def ready() -> int:
+        return sum(is_ready(pod) for pod in found.values())
+
+    def poll() -> list[dict[str, Any]] | None:
+        nonlocal found
+        seen = next(changes)
+        if seen is None:
+            return None
+        found = seen
+        for pod in found.values():
+            _refuse_hopeless(pod, what)
+        return list(found.values()) if ready() >= count else None
+
+    try:
+        return waiting.wait_for(
+            poll,
+            what=f"{count} {what} to be Ready",
+            deadline_s=deadline_s,
+            interval_s=0,
+            progress=lambda: f"{ready()} of {count} Ready",
+            report=report,
+        )
+    finally:
+        changes.close()  # type: ignore[attr-defined]
+
+
+def get(
+    cluster: client.Cluster, namespace: str, selector: str
+) -> list[dict[str, Any]]:
+    """Return the pods that a label selector finds.
+
+    :raises KubernetesError: when the API refuses
+    """
+    changes = watching.watch(
+        cluster.core.list_namespaced_pod, namespace, label_selector=selector
+    )
+    return list((next(changes) or {}).values())
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Tell whether a pod serves."""
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(
+        c["type"] == "Ready" and c["status"] == "True" for c in conditions
+    )
+
+
+def has_ended(cluster: client.Cluster, namespace: str, name: str) -> bool:
+    """Tell whether all containers of a pod have ended."""
+    pod = cluster.core.read_namespaced_pod_status(
+        name, namespace, _request_timeout=client.TIMEOUT_S
+    )
+    return pod.status.phase in ("Succeeded", "Failed")
+
+
+def usable_cores(
+    pods: Iterable[Mapping[str, Any]], nodes: Iterable[node_list.Node]
+) -> float:
+    """Return the cores that pods can use together.
+
+    On each node that is the sum of their CPU limits, or all of what the
+    node can allocate when that is less or one of them has no limit.
+
+    :param pods: as the API's objects, scheduled
+    :param nodes: the nodes of the bay
+    """
+    allocatable = {node.name: node.cores for node in nodes}
+    wanted: dict[str, float] = {}
+    for pod in pods:
+        name = pod["spec"].get("nodeName")
+        if name in allocatable:
+            wanted[name] = wanted.get(name, 0.0) + _limit(pod)
+    return sum(min(wanted[name], allocatable[name]) for name in wanted)
+
+
+def _limit(pod: Mapping[str, Any]) -> float:
+    limits = [
+        container.get("resources", {}).get("limits", {}).get("cpu")
+        for container in pod["spec"]["containers"]
+    ]
+    if None in limits:
+        return float("inf")
+    return sum(map(quantity.cores, limits))
+
+
+def _refuse_hopeless(pod: Mapping[str, Any], what: str) -> None:
+    for container in pod.get("status", {}).get("containerStatuses", []):
+        waiting_state = container.get("state", {}).get("waiting") or {}
+        if waiting_state.get("reason") in HOPELESS:
+            raise exceptions.WorkloadError(
+                f"The pod {pod['metadata']['name']} of the {what} can't "
+                f"start with the image {container['image']}: "
+                f"{waiting_state['reason']}, "
+                f"{waiting_state.get('message', 'no message')}"
+            )

@@ -1,0 +1,13 @@
+"""Kubernetes' quantities of processor time."""
+
+from __future__ import annotations
+
+from kubernetes.utils import quantity
+
+
+def cores(text: str) -> float:
+    """Return a CPU quantity such as ``500m`` or ``4`` in cores.
+
+    :raises ValueError: when it is no quantity
+    """
+    return float(quantity.parse_quantity(text))

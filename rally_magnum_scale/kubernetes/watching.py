@@ -1,0 +1,109 @@
+"""List and watch, resumed where a connection broke off.
+
+Objects stay plain dictionaries: the library's models of a thousand nodes
+cost seconds and hundreds of megabytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import kubernetes.client
+
+from rally_magnum_scale.kubernetes import client
+
+
+def watch(
+    method: Callable[..., Any], *arguments: str, **selectors: str
+) -> Iterator[dict[str, dict[str, Any]] | None]:
+    """Yield the watched objects by name, whenever something changed.
+
+    Yields None whenever nothing came for some seconds, so that the reader
+    can look at its deadline.  Never ends by itself.
+
+    :param method: a list method of the library, such as
+        ``cluster.core.list_node``
+    :param arguments: its positional arguments, such as the namespace
+    :param selectors: ``label_selector``, ``field_selector``
+    :raises KubernetesError: when the API refuses the list
+    """
+    while True:
+        objects, version = _list(method, arguments, selectors)
+        yield objects
+        while version:
+            try:
+                for event in _events(method, arguments, selectors, version):
+                    version = _apply(objects, event)
+                    yield objects
+            except client.BROKEN:
+                pass
+            except kubernetes.client.ApiException:
+                # Too old a version, or an API server that comes up again:
+                # a new list tells which.
+                version = ""
+            yield None
+
+
+def _list(
+    method: Callable[..., Any],
+    arguments: tuple[str, ...],
+    selectors: dict[str, str],
+) -> tuple[dict[str, dict[str, Any]], str]:
+    with client.said_clearly(f"list ({method.__name__})"):
+        answer = method(
+            *arguments,
+            **selectors,
+            _preload_content=False,
+            _request_timeout=client.TIMEOUT_S,
+        )
+        content = json.loads(answer.data)
+    objects = {item["metadata"]["name"]: item for item in content["items"]}
+    return objects, content["metadata"]["resourceVersion"]
+
+
+def _events(
+    method: Callable[..., Any],
+    arguments: tuple[str, ...],
+    selectors: dict[str, str],
+    version: str,
+) -> Iterator[dict[str, Any]]:
+    answer = method(
+        *arguments,
+        **selectors,
+        watch=True,
+        allow_watch_bookmarks=True,
+        resource_version=version,
+        _preload_content=False,
+        _request_timeout=(client.TIMEOUT_S[0], client.SILENCE_S),
+    )
+    try:
+        for line in lines(answer):
+            yield json.loads(line)
+    finally:
+        answer.close()
+
+
+def lines(answer: Any) -> Iterator[bytes]:
+    """Split a streamed answer into lines; a last part line is dropped."""
+    rest = b""
+    for chunk in answer.stream(amt=None, decode_content=True):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+
+
+def _apply(objects: dict[str, dict[str, Any]], event: dict[str, Any]) -> str:
+    """Apply an event and return the version to go on from.
+
+    An empty version asks for a new list: the one held is too old.
+    """
+    item = event["object"]
+    if event["type"] == "ERROR":
+        return ""
+    if event["type"] == "DELETED":
+        objects.pop(item["metadata"]["name"], None)
+    elif event["type"] != "BOOKMARK":
+        objects[item["metadata"]["name"]] = item
+    return str(item["metadata"]["resourceVersion"])

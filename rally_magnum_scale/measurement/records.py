@@ -1,0 +1,228 @@
+"""What a run leaves behind: one JSON object a line.
+
+Every record has ``record`` (its kind), ``version``, ``task``,
+``iteration`` and ``bay``; the kinds are ``window``, ``event`` and ``end``
+from the load in the bay, ``bay`` and ``throughput`` from the scenario.
+Units are in the names of the fields.  SLA criteria, tables, pages and
+history read these records and nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Any
+from typing import Self
+
+from rally_magnum_scale.measurement import windows
+
+VERSION = 1
+KINDS = ("window", "event", "end", "bay", "throughput")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where a record comes from.
+
+    :param task: uuid of the Rally task
+    :param iteration: number of the iteration, from 1
+    :param bay: name of the bay
+    """
+
+    task: str
+    iteration: int
+    bay: str
+
+    def envelope(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return a record of ``kind`` with ``body`` inside."""
+        head = {"record": kind, "version": VERSION}
+        return {**head, **dataclasses.asdict(self), **body}
+
+
+class _Body:
+    """Conversion between a dataclass and the body of its record."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON can hold them."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Self:
+        """Read a record; fields that this version does not know are left.
+
+        :raises ValueError: when a field is missing
+        """
+        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+        known = {f.name: record[f.name] for f in fields if f.name in record}
+        try:
+            return cls(**known)
+        except TypeError as error:
+            raise ValueError(
+                f"The record {record.get('record')!r} can't be read: {error}."
+            ) from error
+
+
+@dataclasses.dataclass(frozen=True)
+class End(_Body):
+    """The last record of the load: a reader that has it has them all.
+
+    :param windows: how many windows were written before it
+    :param requests: answered as expected, in all phases together
+    :param failures: count by kind, in all phases together
+    :param reasons: why the run is invalid; empty when it is valid
+    """
+
+    windows: int
+    requests: int
+    failures: dict[str, int]
+    workers_expected: int
+    workers_connected: int
+    reasons: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bay(_Body):
+    """The life of one bay; None where it did not come so far.
+
+    :param create_s: from the create request to CREATE_COMPLETE seen
+    :param nodes_ready_s: from the create request to the last node Ready
+    :param delete_s: from the delete request to gone from Magnum
+    :param poll_interval_s: the resolution of ``create_s`` and ``delete_s``
+    :param cores_real_nodes: allocatable cores of the nodes not hollow
+    :param failure: class of the failure, or an empty string
+    """
+
+    uuid: str
+    template: str
+    nodes: int
+    nodes_real: int | None = None
+    nodes_hollow: int | None = None
+    cores_real_nodes: float | None = None
+    kubernetes_version: str = ""
+    create_s: float | None = None
+    nodes_ready_s: float | None = None
+    delete_s: float | None = None
+    poll_interval_s: float = 1.0
+    status: str = ""
+    failure: str = ""
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class StepResult(_Body):
+    """What one step of the load came to, over its steady seconds.
+
+    :param step: number of the step, from 1
+    :param offered_rps: None for the closed loop
+    :param achieved_rps: expected answers divided by steady seconds
+    :param latency_us: ``p50``, ``p90``, ``p99``, ``p99_9``, ``max`` from
+        the intended send time; None in an empty histogram
+    :param service_us: the same from the actual send time
+    :param rps_per_core: over the cores that the pods could use
+    :param rps_per_core_real_nodes: over all cores of the real nodes
+    :param reasons: why the step is invalid; empty when it is valid
+    """
+
+    step: int
+    offered_rps: float | None
+    steady_s: int
+    requests: int
+    failures: dict[str, int]
+    achieved_rps: float
+    error_ratio: float | None
+    latency_us: dict[str, int | None]
+    service_us: dict[str, int | None]
+    schedule_lag_p99_us: int | None
+    rps_per_core: float | None
+    rps_per_core_real_nodes: float | None
+    reasons: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def valid(self) -> bool:
+        """Tell whether the figures may be judged."""
+        return not self.reasons
+
+
+@dataclasses.dataclass(frozen=True)
+class Throughput(_Body):
+    """All steps of one load, and what it ran on.
+
+    :param cores_pods: cores that target and load pods could use together
+    """
+
+    targets: int
+    workers: int
+    cores_pods: float | None
+    cores_real_nodes: float | None
+    steps: list[StepResult]
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Self:
+        """Read a ``throughput`` record with its steps."""
+        steps = [StepResult.from_json(step) for step in record["steps"]]
+        return super().from_json({**record, "steps": steps})
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """The records of one iteration, read."""
+
+    iteration: int = 0
+    bay: Bay | None = None
+    throughput: Throughput | None = None
+    end: End | None = None
+    windows: tuple[windows.Window, ...] = ()
+    events: tuple[dict[str, Any], ...] = ()
+
+
+def dump(records: Iterable[dict[str, Any]]) -> str:
+    """Return records as JSON lines."""
+    return "\n".join(
+        json.dumps(record, separators=(",", ":")) for record in records
+    )
+
+
+def parse(lines: Iterable[str]) -> list[dict[str, Any]]:
+    """Read JSON lines.
+
+    :raises ValueError: for a line that is no record of a known version
+    """
+    return [parse_line(line) for line in lines if line.strip()]
+
+
+def parse_line(line: str) -> dict[str, Any]:
+    """Read one record.
+
+    :raises ValueError: when it is not one of a known kind and version
+    """
+    record = json.loads(line)
+    if not isinstance(record, dict) or record.get("record") not in KINDS:
+        raise ValueError(f"This is no record: {line[:80]!r}.")
+    if record.get("version") != VERSION:
+        raise ValueError(
+            f"A record of version {record.get('version')} can't be read; "
+            f"this release reads version {VERSION}."
+        )
+    return record
+
+
+def collect(records: Iterable[dict[str, Any]]) -> Run:
+    """Group the records of one iteration."""
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+    for record in records:
+        found[record["record"]].append(record)
+    every = [record for kind in KINDS for record in found[kind]]
+
+    def last(kind: str) -> dict[str, Any] | None:
+        return found[kind][-1] if found[kind] else None
+
+    bay, end, load = last("bay"), last("end"), last("throughput")
+    return Run(
+        iteration=every[0]["iteration"] if every else 0,
+        bay=Bay.from_json(bay) if bay else None,
+        throughput=Throughput.from_json(load) if load else None,
+        end=End.from_json(end) if end else None,
+        windows=tuple(map(windows.Window.from_json, found["window"])),
+        events=tuple(found["event"]),
+    )

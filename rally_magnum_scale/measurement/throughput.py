@@ -1,0 +1,145 @@
+"""From windows to steps: rates, percentiles, and whether they count."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from collections.abc import Sequence
+
+from rally_magnum_scale.measurement import histogram
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import steps
+from rally_magnum_scale.measurement import windows
+
+PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99_9": 99.9}
+
+# A generator that sends its requests this late, or leaves no processor time
+# unused, measures itself.  10 ms is a tenth of the finest delay that people
+# notice and far above what an idle event loop shows.
+MAX_SCHEDULE_LAG_US = 10_000
+MAX_CPU_RATIO = 0.95
+
+
+def summarise(
+    plan: steps.Plan,
+    seen: Sequence[windows.Window],
+    end: records.End | None,
+    *,
+    cores_pods: float | None,
+    cores_real_nodes: float | None,
+) -> list[records.StepResult]:
+    """Judge nothing, sum up everything: one result for each step.
+
+    :param plan: the steps as they were ordered
+    :param seen: the windows that were read, each second once
+    :param end: the closing record, or None when it was never read
+    :param cores_pods: cores that target and load pods could use together
+    :param cores_real_nodes: cores of all nodes that are not hollow
+    """
+    shared = _run_reasons(seen, end)
+    expected = end.workers_expected if end else None
+    return [
+        _summarise_step(
+            number, step, seen, expected, shared, cores_pods, cores_real_nodes
+        )
+        for number, step in enumerate(plan.steps, 1)
+    ]
+
+
+def _summarise_step(
+    number: int,
+    step: steps.Step,
+    seen: Sequence[windows.Window],
+    workers: int | None,
+    shared: list[str],
+    cores_pods: float | None,
+    cores_real_nodes: float | None,
+) -> records.StepResult:
+    steady = [w for w in seen if w.phase == "steady" and w.step == number - 1]
+    requests = sum(w.requests for w in steady)
+    failures = windows.add_failures(w.failures for w in steady)
+    answered = requests + sum(failures.values())
+    rate = requests / step.duration_s
+    lag = histogram.Histogram().merge(*(w.schedule_lag_us for w in steady))
+    return records.StepResult(
+        step=number,
+        offered_rps=step.rate_rps,
+        steady_s=step.duration_s,
+        requests=requests,
+        failures=failures,
+        achieved_rps=rate,
+        error_ratio=sum(failures.values()) / answered if answered else None,
+        latency_us=percentiles(w.latency_us for w in steady),
+        service_us=percentiles(w.service_us for w in steady),
+        schedule_lag_p99_us=lag.percentile_us(99),
+        rps_per_core=rate / cores_pods if cores_pods else None,
+        rps_per_core_real_nodes=(
+            rate / cores_real_nodes if cores_real_nodes else None
+        ),
+        reasons=[*shared, *_step_reasons(step, steady, workers, lag)],
+    )
+
+
+def percentiles(
+    parts: Iterable[histogram.Histogram],
+) -> dict[str, int | None]:
+    """Merge histograms, never average them, and read the percentiles.
+
+    :returns: microseconds by name, ``max`` included; None when empty
+    """
+    whole = histogram.Histogram().merge(*parts)
+    read = {name: whole.percentile_us(p) for name, p in PERCENTILES.items()}
+    return {**read, "max": whole.max_us}
+
+
+def _run_reasons(
+    seen: Sequence[windows.Window], end: records.End | None
+) -> list[str]:
+    if end is None:
+        return ["the load's records break off before their end"]
+    reasons = list(end.reasons)
+    if end.windows != len(seen):
+        reasons.append(
+            f"{len(seen)} windows were read, but {end.windows} were written"
+        )
+    return reasons
+
+
+def _step_reasons(
+    step: steps.Step,
+    steady: Sequence[windows.Window],
+    workers: int | None,
+    lag: histogram.Histogram,
+) -> list[str]:
+    reasons = []
+    if len(steady) != step.duration_s:
+        reasons.append(
+            f"{len(steady)} of {step.duration_s} steady windows are there"
+        )
+    short = [w for w in steady if workers and w.workers < workers]
+    if short:
+        fewest = min(w.workers for w in short)
+        reasons.append(
+            f"in {len(short)} windows not all workers reported, in one only "
+            f"{fewest} of {workers}"
+        )
+    return reasons + _saturation_reasons(steady, lag)
+
+
+def _saturation_reasons(
+    steady: Sequence[windows.Window], lag: histogram.Histogram
+) -> list[str]:
+    reasons = []
+    late_us = lag.percentile_us(99)
+    if late_us is not None and late_us > MAX_SCHEDULE_LAG_US:
+        reasons.append(
+            "the load generator was the limit: 1 % of its requests were due "
+            f"{late_us / 1000:.1f} ms or longer before it sent them"
+        )
+    busy = statistics.median(w.cpu_ratio_max for w in steady) if steady else 0
+    if busy > MAX_CPU_RATIO:
+        reasons.append(
+            "the load generator was the limit: its busiest process used "
+            f"{busy:.0%} of a core in half of the windows"
+        )
+    return reasons
