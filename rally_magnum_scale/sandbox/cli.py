@@ -1,0 +1,188 @@
+"""The command ``rally-magnum-sandbox``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+from rally_magnum_scale.sandbox import settings as sandbox_settings
+
+EXIT_FAILED = 1
+EXIT_MISSING = 3
+EXIT_INTERRUPTED = 130
+DESCRIPTION = """\
+A cloud on one machine: Keystone, Magnum and bays of real Kubernetes, with
+hollow nodes and at least one real one. Only for tests and demonstrations.
+"""
+EPILOG = f"""\
+Environment: {sandbox_settings.STATE_VARIABLE} (the sandbox's files, default
+{sandbox_settings.DEFAULT_STATE_DIR}), {sandbox_settings.CACHE_VARIABLE} (what
+is slow to make, default {sandbox_settings.DEFAULT_CACHE_DIR}),
+{sandbox_settings.PORT_VARIABLE} (the first of four ports on 127.0.0.1, for
+Keystone, Magnum, the stub and PostgreSQL, default
+{sandbox_settings.DEFAULT_FIRST_PORT}). Exit status: 0, 1 when something
+failed, 3 when the machine lacks something, 130 after Ctrl-C; `run` and
+`demo` give that of what they ran.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    :param arguments: of the command line
+    :returns: the exit status
+    """
+    options = _parser().parse_args(arguments)
+    _never_ask_a_proxy()
+    handlers = interruption.install()
+    try:
+        return _dispatch(options, sandbox_settings.from_environment())
+    except exceptions.Interrupted as error:
+        _complain(error)
+        return EXIT_INTERRUPTED
+    except exceptions.MissingRequirement as error:
+        _complain(error)
+        return EXIT_MISSING
+    except exceptions.ScaleError as error:
+        _complain(error)
+        return EXIT_FAILED
+    finally:
+        interruption.restore(handlers)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rally-magnum-sandbox", description=DESCRIPTION, epilog=EPILOG
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="install and start all that is missing")
+    commands.add_parser("prepare", help="only fill the cache that up uses")
+    commands.add_parser("status", help="list the servers and the bays")
+    run = commands.add_parser("run", help="run a command in its environment")
+    run.add_argument("program", help="what to run, after --")
+    run.add_argument("arguments", nargs=argparse.REMAINDER)
+    commands.add_parser("down", help="remove everything but the cache")
+    demo = commands.add_parser("demo", help="up, a Rally task, pages, down")
+    samples = pathlib.Path("samples")
+    demo.add_argument(
+        "--task",
+        type=pathlib.Path,
+        default=samples / "tasks" / "2m-rps.json",
+        help="Rally's task file (default %(default)s)",
+    )
+    demo.add_argument(
+        "--args",
+        type=pathlib.Path,
+        default=samples / "args" / "sandbox.json",
+        help="the file with its arguments (default %(default)s)",
+    )
+    demo.add_argument(
+        "--reports",
+        type=pathlib.Path,
+        default=pathlib.Path("reports"),
+        help="where the pages go (default %(default)s)",
+    )
+    demo.add_argument(
+        "--keep", action="store_true", help="leave the sandbox up"
+    )
+    return parser
+
+
+def _dispatch(
+    options: argparse.Namespace, settings: sandbox_settings.Settings
+) -> int:
+    # Imported here: `run` and `--help` should not wait for what only the
+    # others need.
+    from rally_magnum_scale.sandbox import commands
+
+    progress = commands.Progress()
+    if options.command == "run":
+        return _run(options, settings)
+    if options.command == "demo":
+        return _demo(options, settings, progress)
+    if options.command == "status":
+        from rally_magnum_scale.sandbox import status
+
+        print("\n".join(status.lines(settings)))
+    elif options.command == "down":
+        _require_root()
+        from rally_magnum_scale.sandbox import down
+
+        with interruption.deferred():
+            down.down(settings, progress)
+    else:
+        from rally_magnum_scale.sandbox import up
+
+        action = up.up if options.command == "up" else up.prepare
+        action(settings, progress)
+    return 0
+
+
+def _run(
+    options: argparse.Namespace, settings: sandbox_settings.Settings
+) -> int:
+    from rally_magnum_scale.sandbox import client_environment
+    from rally_magnum_scale.sandbox import cloud
+    from rally_magnum_scale.sandbox import secrets_file
+
+    cloud.require_up(settings)
+    secrets = secrets_file.ensure(settings.state_dir)
+    env = client_environment.variables(settings, secrets)
+    command = [options.program, *options.arguments]
+    if command[0] == "--":
+        command.pop(0)
+    # The program takes this process over: signals and the exit status are
+    # its own.
+    sys.stdout.flush()
+    try:
+        os.execvpe(command[0], command, env)  # noqa: S606
+    except OSError as error:
+        raise exceptions.SandboxError(
+            f"{command[0]} can't be run in the sandbox: {error.strerror}."
+        ) from error
+
+
+def _demo(
+    options: argparse.Namespace,
+    settings: sandbox_settings.Settings,
+    progress: object,
+) -> int:
+    from rally_magnum_scale.sandbox import commands
+    from rally_magnum_scale.sandbox import demo
+
+    assert isinstance(progress, commands.Progress)
+    for path in (options.task, options.args):
+        if not path.is_file():
+            raise exceptions.InvalidInput(
+                f"There is no file {path}; run the demo from a checkout of "
+                "the project, or name the files with --task and --args."
+            )
+    what = demo.Demo(options.task, options.args, options.reports, options.keep)
+    return demo.demo(settings, what, progress)
+
+
+def _never_ask_a_proxy() -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        known = [os.environ.get(name, ""), sandbox_settings.NO_PROXY]
+        os.environ[name] = ",".join(filter(None, known))
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise exceptions.MissingRequirement(
+            "The sandbox runs as root, and this is the user with the uid "
+            f"{os.geteuid()}; run the command with sudo."
+        )
+
+
+def _complain(error: Exception) -> None:
+    print(f"rally-magnum-sandbox: {error}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""The sandbox's servers as processes: start, find, end."""
+
+from __future__ import annotations
+
+import pathlib
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace
+
+import psutil
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import waiting
+from rally_magnum_scale.sandbox import cgroups
+from rally_magnum_scale.sandbox import settings as sandbox_settings
+from rally_magnum_scale.sandbox.servers import bay_folder
+
+START_DEADLINE_S = 120.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server of the sandbox.
+
+    :param name: of its log and record
+    :param port: that it listens on, on 127.0.0.1
+    :param command: that starts it
+    :param env: its whole environment
+    """
+
+    name: str
+    port: int
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+def cgroup(name: str) -> str:
+    """Name the control group of a server."""
+    return f"{cgroups.CLOUD}/{name}"
+
+
+def record_file(state_dir: pathlib.Path, name: str) -> pathlib.Path:
+    """Name the file that says which process a server is."""
+    return state_dir / "run" / f"{name}.json"
+
+
+def find(state_dir: pathlib.Path, name: str) -> bay_folder.Process | None:
+    """Find a server's process, if it is alive."""
+    record = bay_folder.read_json(record_file(state_dir, name))
+    process = bay_folder.Process.of(record)
+    return process if process is not None and process.alive() else None
+
+
+def with_environment(server: Server, more: Mapping[str, str]) -> Server:
+    """Add variables to a server's environment."""
+    return replace(server, env={**server.env, **more})
+
+
+def ensure(server: Server, state_dir: pathlib.Path) -> None:
+    """Start a server if it is not running, and wait until it listens.
+
+    :raises SandboxError: when it ends by itself, or its port is taken
+    """
+    ensure_started(server, state_dir)
+    wait_until_up(server, state_dir)
+
+
+def ensure_started(server: Server, state_dir: pathlib.Path) -> None:
+    """Start a server if it is not running; it may not listen yet.
+
+    :raises SandboxError: when its port is taken
+    """
+    if find(state_dir, server.name):
+        return
+    _end_remains(server)
+    if listening(server.port):
+        raise exceptions.SandboxError(
+            f"{server.name} can't be started: something else listens on "
+            f"127.0.0.1:{server.port}; end it, or set "
+            f"{sandbox_settings.PORT_VARIABLE} to the first of four free "
+            "ports."
+        )
+    _start(server, state_dir)
+
+
+def wait_until_up(server: Server, state_dir: pathlib.Path) -> None:
+    """Wait until a started server listens.
+
+    :raises SandboxError: when it ended by itself
+    """
+    waiting.wait_for(
+        lambda: _is_up(server, state_dir),
+        what=f"{server.name} to listen on 127.0.0.1:{server.port}",
+        deadline_s=START_DEADLINE_S,
+        interval_s=0.05,
+    )
+
+
+def listening(port: int) -> bool:
+    """Tell whether something accepts connections on 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((sandbox_settings.HOST, port)) == 0
+
+
+def _start(server: Server, state_dir: pathlib.Path) -> None:
+    log = state_dir / "logs" / f"{server.name}.log"
+    command = cgroups.entering(cgroup(server.name), list(server.command))
+    with log.open("ab") as stream:
+        child = subprocess.Popen(
+            command,
+            env=dict(server.env),
+            cwd=state_dir,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    # The servers outlive this command: nobody here waits for them.
+    child.returncode = 0
+    bay_folder.write_json(
+        record_file(state_dir, server.name),
+        bay_folder.Process(
+            child.pid, psutil.Process(child.pid).create_time()
+        ).record()
+        | {"port": server.port},
+    )
+
+
+def _is_up(server: Server, state_dir: pathlib.Path) -> bool | None:
+    if find(state_dir, server.name) is None:
+        log = state_dir / "logs" / f"{server.name}.log"
+        raise exceptions.SandboxError(
+            f"{server.name} ended as soon as it was started; the last line "
+            f"of {log} is: {bay_folder.last_line(log)}"
+        )
+    return True if listening(server.port) else None
+
+
+def _end_remains(server: Server) -> None:
+    # A server that was killed may leave children that hold its port or
+    # its data.
+    left = cgroups.kill(cgroup(server.name))
+    if left:
+        raise exceptions.SandboxError(
+            f"What {server.name} left behind can't be ended: the processes "
+            f"{left} ignore SIGKILL."
+        )

@@ -1,0 +1,297 @@
+"""Magnum's driver: a cluster is a bay of real Kubernetes on this machine.
+
+Labels that it knows, of the cluster or its template:
+
+- ``sandbox_real_nodes``: how many of the nodes are real (default 1);
+- ``sandbox_fail_create``: a text; the create fails with it as reason;
+- ``sandbox_fail_delete``: a text; the first delete fails with it as
+  reason, the next one works.
+
+All state is in the bay's folder, so that Magnum may be restarted at any
+time.
+"""
+
+# Magnum decides what a driver's methods are called with.
+# ruff: noqa: ARG002
+
+from __future__ import annotations
+
+import os
+import pathlib
+import time
+import uuid
+from typing import Any
+
+import psutil
+from cryptography.hazmat.primitives import serialization
+from magnum.common import exception
+from magnum.conductor.handlers.common import cert_manager
+from magnum.drivers.common import driver
+from magnum.objects import fields
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.sandbox.servers import bay_folder
+
+OS_DISTRO = "rally-magnum-sandbox"
+COE_VERSION = "v1.33.13"
+STATUS = fields.ClusterStatus
+
+
+class KubernetesDriver(driver.Driver):
+    """Clusters of unmodified Kubernetes with hollow and real nodes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        folder = pathlib.Path(os.environ["RALLY_MAGNUM_SANDBOX_DIR"])
+        self._bays = bay_folder.Bays(folder / "bays")
+
+    @property
+    def provides(self) -> list[dict[str, str]]:
+        return [{"server_type": "vm", "os": OS_DISTRO, "coe": "kubernetes"}]
+
+    def create_cluster(
+        self, context: Any, cluster: Any, cluster_create_timeout: Any
+    ) -> None:
+        """Write the bay's folder and start what makes the bay.
+
+        :raises SandboxError: when a label is wrong; Magnum then shows it
+            as the reason of CREATE_FAILED
+        """
+        cluster.stack_id = str(uuid.uuid4())
+        cluster.coe_version = COE_VERSION
+        node_count = cluster.default_ng_worker.node_count
+        real_nodes = _real_nodes(cluster.labels, node_count)
+        certificate, key = _ca_pair(context, cluster)
+        with self._bays.locked():
+            if self._bays.tombstone(cluster.uuid).exists():
+                raise exceptions.SandboxError(
+                    "The cluster was deleted before it was created."
+                )
+            bay = self._bays.bay(cluster.uuid)
+            bay.folder.mkdir(mode=0o700)
+            _write_secret(bay.folder / "ca.crt", certificate)
+            _write_secret(bay.folder / "ca.key", key)
+            bay_folder.write_json(
+                bay.folder / "spec.json",
+                self._spec(cluster, node_count, real_nodes),
+            )
+            bay.note(created_s=time.time())
+            self._start_maker(bay, cluster.labels.get("sandbox_fail_create"))
+
+    def _spec(
+        self, cluster: Any, node_count: int, real_nodes: int
+    ) -> dict[str, Any]:
+        return {
+            "name": cluster.name,
+            "uuid": cluster.uuid,
+            "index": self._bays.free_index(),
+            "node_count": node_count,
+            "real_nodes": real_nodes,
+            "cgroup": f"rally-magnum-sandbox/{cluster.uuid[:8]}",
+        } | self._bays.artifacts()
+
+    def _start_maker(self, bay: bay_folder.Bay, fault: str | None) -> None:
+        if fault is not None:
+            bay_folder.write_json(
+                bay.folder / "status.json",
+                {"status": STATUS.CREATE_FAILED, "reason": fault},
+            )
+            return
+        maker = bay_folder.start_bay_command(
+            "create", bay, bay.folder / "maker.log"
+        )
+        bay.note(maker=maker.record())
+
+    def delete_cluster(self, context: Any, cluster: Any) -> None:
+        """End what makes the bay, and start what removes it."""
+        bay = self._bays.bay(cluster.uuid)
+        with self._bays.locked():
+            self._bays.tombstone(cluster.uuid).touch()
+            if not bay.folder.exists():
+                return
+            notes = bay.notes()
+            maker = bay_folder.Process.of(notes.get("maker"))
+            if maker is not None:
+                maker.kill_group()
+            fault = cluster.labels.get("sandbox_fail_delete")
+            if fault is not None and not notes.get("fault_shown"):
+                bay.note(fault_shown=True, delete_reason=fault, deleter=None)
+                return
+            remover = bay_folder.Process.of(notes.get("deleter"))
+            if remover is not None and remover.alive():
+                return
+            bay.note(delete_reason=None)
+            log = self._bays.delete_log(cluster.uuid)
+            log.unlink(missing_ok=True)
+            remover = bay_folder.start_bay_command("delete", bay, log)
+            _note_if_there(bay, deleter=remover.record())
+
+    def update_cluster_status(
+        self, context: Any, cluster: Any, use_admin_ctx: bool = False
+    ) -> None:
+        """Copy what the bay's folder says into Magnum's database."""
+        bay = self._bays.bay(cluster.uuid)
+        if cluster.status == STATUS.CREATE_IN_PROGRESS:
+            # A delete that comes meanwhile must have the last word.
+            with self._bays.locked():
+                if not self._bays.tombstone(cluster.uuid).exists():
+                    self._sync_create(cluster, bay)
+        elif cluster.status == STATUS.DELETE_IN_PROGRESS:
+            self._sync_delete(cluster, bay)
+
+    def _sync_create(self, cluster: Any, bay: bay_folder.Bay) -> None:
+        alive = _maker_alive(bay)
+        # Read after looking at the process: it writes, then ends.
+        status = bay.status()
+        if status:
+            _finish(cluster, status)
+        elif bay.notes().get("maker") and not alive:
+            reason = (
+                "The process that made the bay ended without a result; "
+                f"its last line was: {_last_words(bay)}"
+            )
+            _finish(
+                cluster, {"status": STATUS.CREATE_FAILED, "reason": reason}
+            )
+        elif not bay.folder.exists() and _older_than_magnum(cluster):
+            reason = "Magnum was restarted before the bay was begun."
+            _finish(
+                cluster, {"status": STATUS.CREATE_FAILED, "reason": reason}
+            )
+
+    def _sync_delete(self, cluster: Any, bay: bay_folder.Bay) -> None:
+        notes = bay.notes()
+        remover = bay_folder.Process.of(notes.get("deleter"))
+        alive = remover is not None and remover.alive()
+        if not bay.folder.exists():
+            if not alive:
+                cluster.status = STATUS.DELETE_COMPLETE
+                cluster.status_reason = None
+                cluster.save()
+                self._bays.delete_log(cluster.uuid).unlink(missing_ok=True)
+        elif notes.get("delete_reason"):
+            _fail_delete(cluster, notes["delete_reason"])
+        elif remover is not None and not alive and bay.folder.exists():
+            said = bay_folder.last_line(self._bays.delete_log(cluster.uuid))
+            _fail_delete(
+                cluster, said or "The process that removed the bay was killed."
+            )
+
+    def update_cluster(
+        self,
+        context: Any,
+        cluster: Any,
+        scale_manager: Any = None,
+        rollback: bool = False,
+    ) -> None:
+        raise exception.NotSupported(operation="update of a sandbox bay")
+
+    def resize_cluster(
+        self,
+        context: Any,
+        cluster: Any,
+        resize_manager: Any,
+        node_count: int,
+        nodes_to_remove: Any,
+        nodegroup: Any = None,
+    ) -> None:
+        raise exception.NotSupported(operation="resize of a sandbox bay")
+
+    def upgrade_cluster(self, *args: Any, **kwargs: Any) -> None:
+        raise exception.NotSupported(operation="upgrade of a sandbox bay")
+
+    def get_scale_manager(
+        self, context: Any, osclient: Any, cluster: Any
+    ) -> None:
+        return None
+
+    def validate_master_resize(self, node_count: int) -> None:
+        raise exception.MasterNGResizeNotAllowed()
+
+    def _no_nodegroups(self, *args: Any, **kwargs: Any) -> None:
+        raise exception.NotSupported(operation="node groups of a sandbox bay")
+
+    create_nodegroup = update_nodegroup = delete_nodegroup = _no_nodegroups
+
+    def _no_federations(self, *args: Any, **kwargs: Any) -> None:
+        raise exception.NotSupported(operation="federations")
+
+    create_federation = update_federation = _no_federations
+    delete_federation = _no_federations
+
+
+def _real_nodes(labels: dict[str, str], node_count: int) -> int:
+    text = labels.get("sandbox_real_nodes", "1")
+    if not str(text).isdecimal():
+        raise exceptions.SandboxError(
+            f"The label sandbox_real_nodes is {text!r}; it must be a whole "
+            "number, 0 or more."
+        )
+    return min(int(text), node_count)
+
+
+def _ca_pair(context: Any, cluster: Any) -> tuple[bytes, bytes]:
+    ca = cert_manager.get_cluster_ca_certificate(cluster, context)
+    key = serialization.load_pem_private_key(
+        _bytes(ca.get_private_key()),
+        _bytes(ca.get_private_key_passphrase()),
+    )
+    plain = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return _bytes(ca.get_certificate()), plain
+
+
+def _bytes(text: Any) -> bytes:
+    return text.encode() if isinstance(text, str) else bytes(text)
+
+
+def _write_secret(path: pathlib.Path, content: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(content)
+
+
+def _maker_alive(bay: bay_folder.Bay) -> bool:
+    maker = bay_folder.Process.of(bay.notes().get("maker"))
+    return maker is not None and maker.alive()
+
+
+def _last_words(bay: bay_folder.Bay) -> str:
+    said = bay_folder.last_line(bay.folder / "maker.log") or bay.log_tail()
+    return said or "(nothing)"
+
+
+def _older_than_magnum(cluster: Any) -> bool:
+    started_s = psutil.Process().create_time()
+    return bool(cluster.created_at.timestamp() < started_s)
+
+
+def _note_if_there(bay: bay_folder.Bay, **values: Any) -> None:
+    # A removal may be over before it is noted.
+    try:
+        if bay.folder.exists():
+            bay.note(**values)
+    except FileNotFoundError:
+        return
+
+
+def _finish(cluster: Any, status: dict[str, Any]) -> None:
+    cluster.status = status["status"]
+    cluster.status_reason = status.get("reason") or None
+    if status.get("api_address"):
+        cluster.api_address = status["api_address"]
+    for group in cluster.nodegroups:
+        group.status = cluster.status
+        group.status_reason = cluster.status_reason
+        if group.role != "master":
+            group.node_addresses = status.get("node_addresses", [])
+        group.save()
+    cluster.save()
+
+
+def _fail_delete(cluster: Any, reason: str) -> None:
+    cluster.status = STATUS.DELETE_FAILED
+    cluster.status_reason = reason
+    cluster.save()
