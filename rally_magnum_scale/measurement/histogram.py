@@ -61,9 +61,10 @@ class Histogram:
         :param values: a time in µs to how often it was seen
         :raises ValueError: for a time or a count below zero
         """
+        if values and (min(values) < 0 or min(values.values()) < 0):
+            raise ValueError("a time and its count can't be negative")
         counts: dict[int, int] = {}
         for value_us, count in values.items():
-            _check(value_us, count)
             floor_us = bucket_floor_us(value_us)
             counts[floor_us] = counts.get(floor_us, 0) + count
         return cls(counts)
@@ -137,13 +138,6 @@ class Histogram:
         """
         return cls.from_values_us(
             {int(us): int(count) for us, count in data.items()}
-        )
-
-
-def _check(value_us: int, count: int) -> None:
-    if value_us < 0 or count < 0:
-        raise ValueError(
-            f"a time and its count can't be negative: {value_us} µs, {count}"
         )
 
 

@@ -1,0 +1,225 @@
+"""What the master makes of the workers' windows: one line a second.
+
+A plain object without a network or a clock, so that every way in which a
+run can go wrong is tested without running one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+from rally_magnum_scale.measurement import steps
+from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.workload.in_bay.job import Job
+
+VERSION = 1
+CLOCK_SKEW_MAX_S = 0.5
+LATE_START_MAX_S = 0.1
+
+
+class Collector:
+    """Windows of all workers, merged by second and given out in order.
+
+    :param job: the run
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._start_second = 0
+        self._next_second = 0
+        self._connected: list[str] = []
+        self._alive: set[str] = set()
+        self._done: set[str] = set()
+        self._latest: dict[str, int] = {}
+        self._by_second: dict[int, list[Window]] = {}
+        self._events: list[dict[str, Any]] = []
+        self._reasons: list[str] = []
+        self._windows = 0
+        self._requests = 0
+        self._failures: dict[str, int] = {}
+        self._claimed = 0
+        self._unsent = 0
+
+    def begin(self, workers: Iterable[str], start_second: int) -> None:
+        """Note who takes part, and from which second on."""
+        self._connected = list(workers)
+        self._alive = set(self._connected)
+        self._start_second = self._next_second = start_second
+        self._latest = dict.fromkeys(self._connected, start_second - 1)
+
+    @property
+    def waiting_for(self) -> set[str]:
+        """The workers that are alive and not done."""
+        return self._alive - self._done
+
+    def fail(self, second: int, kind: str, reason: str) -> None:
+        """Note why the run is invalid, once, and when that was seen.
+
+        :param second: epoch second
+        :param kind: a word for the event
+        :param reason: a clause without a full stop
+        """
+        if reason not in self._reasons:
+            self._reasons.append(reason)
+            self.note(second, kind, reason)
+
+    def note(self, second: int, kind: str, detail: str) -> None:
+        """Note what happened when, so that a plot can mark it."""
+        self._events.append(
+            self._record("event", second=second, kind=kind, detail=detail)
+        )
+
+    def clock(self, worker: str, second: int, skew_s: float) -> None:
+        """Judge how far a worker's clock is from the master's."""
+        if abs(skew_s) > CLOCK_SKEW_MAX_S:
+            self.fail(
+                second,
+                "clock_skew",
+                f"the clock of worker {worker} differs by {skew_s:+.1f} s "
+                f"from the master's, more than {CLOCK_SKEW_MAX_S} s",
+            )
+
+    def add(self, worker: str, reported: Iterable[Mapping[str, Any]]) -> None:
+        """Take windows that a worker sent."""
+        for window in map(Window.from_json, reported):
+            if worker not in self._latest:
+                continue
+            self._latest[worker] = max(self._latest[worker], window.second)
+            if window.second < self._next_second:
+                self.fail(
+                    window.second,
+                    "late_window",
+                    f"a window of worker {worker} came more than "
+                    f"{self._job.lateness_s:.0f} s late",
+                )
+                continue
+            self._by_second.setdefault(window.second, []).append(window)
+
+    def done(
+        self, worker: str, second: int, outcome: Mapping[str, Any]
+    ) -> None:
+        """Take the last word of a worker: its own sums."""
+        self._done.add(worker)
+        self._claimed += int(outcome["requests"])
+        self._claimed += sum(outcome["failures"].values())
+        self._unsent += int(outcome["unsent"])
+        if outcome["late_s"] > LATE_START_MAX_S:
+            self.fail(
+                second,
+                "late_start",
+                f"worker {worker} began {outcome['late_s']:.1f} s late",
+            )
+
+    def died(self, worker: str, second: int) -> None:
+        """Note that a worker is gone before it was done."""
+        if worker in self.waiting_for:
+            self._alive.discard(worker)
+            self.fail(second, "worker_died", f"worker {worker} died")
+
+    def records(self, now_s: float) -> list[dict[str, Any]]:
+        """Give out events, and the windows that are complete or too late.
+
+        :param now_s: epoch seconds
+        :returns: records, windows in the order of their seconds
+        """
+        found, self._events = self._events, []
+        while self._is_over(self._next_second, now_s):
+            found += self._give_out(self._next_second)
+            self._next_second += 1
+        late, self._events = self._events, []
+        return found + late
+
+    def end(self, second: int) -> list[dict[str, Any]]:
+        """Give out all that is left, and the last record.
+
+        :param second: the epoch second in which the run ended
+        """
+        found: list[dict[str, Any]] = []
+        while self._by_second:
+            found += self._give_out(self._next_second)
+            self._next_second += 1
+        self._judge(second)
+        events, self._events = self._events, []
+        last = self._record(
+            "end",
+            second=second,
+            windows=self._windows,
+            requests=self._requests,
+            failures=self._failures,
+            unsent=self._unsent,
+            workers_expected=self._job.workers,
+            workers_connected=len(self._connected),
+            reasons=self._reasons,
+        )
+        return [*found, *events, last]
+
+    def _is_over(self, second: int, now_s: float) -> bool:
+        if not self._by_second or second > max(self._by_second):
+            return False
+        waiting = self.waiting_for
+        if all(self._latest[worker] >= second for worker in waiting):
+            return True
+        if now_s <= second + 1 + self._job.lateness_s:
+            return False
+        late = [one for one in waiting if self._latest[one] < second]
+        self.fail(
+            second,
+            "late_window",
+            f"no window of worker {min(late)} came within "
+            f"{self._job.lateness_s:.0f} s",
+        )
+        return True
+
+    def _give_out(self, second: int) -> list[dict[str, Any]]:
+        found = self._by_second.pop(second, [])
+        if not found:
+            return []
+        window = windows.merge(found)
+        self._windows += 1
+        self._requests += window.requests
+        self._failures = windows.add_failures(
+            [self._failures, window.failures]
+        )
+        return [self._record("window", **window.to_json())]
+
+    def _judge(self, second: int) -> None:
+        missing = self._job.workers - len(self._connected)
+        if missing > 0:
+            self.fail(
+                second,
+                "workers_missing",
+                f"{missing} of {self._job.workers} workers did not connect "
+                f"within {self._job.connect_deadline_s:.0f} s",
+            )
+        for worker in sorted(self.waiting_for):
+            self.fail(
+                second, "worker_silent", f"worker {worker} never finished"
+            )
+        if not self._connected:
+            return
+        expected = steps.expected_seconds(self._job.plan, self._start_second)
+        if self._windows < len(expected):
+            self.fail(
+                second,
+                "windows_missing",
+                f"only {self._windows} of {len(expected)} windows came",
+            )
+        counted = self._requests + sum(self._failures.values())
+        if self._done == set(self._connected) and counted != self._claimed:
+            self.fail(
+                second,
+                "windows_missing",
+                f"the windows hold {counted} requests, but the workers "
+                f"made {self._claimed}",
+            )
+
+    def _record(self, name: str, **values: Any) -> dict[str, Any]:
+        return {
+            "record": name,
+            "version": VERSION,
+            **self._job.ids,
+            **values,
+        }

@@ -1,0 +1,367 @@
+"""The load engine: one process, many keep-alive connections, one epoll.
+
+It asks by a schedule of intended send times (open loop) or as fast as the
+connections are answered (closed loop).  In the open loop a request that is
+due while all connections are busy waits for one, and its latency runs
+from the time at which it was due: a stalled target can't hide its stall
+(coordinated omission; Gil Tene, "How NOT to Measure Latency").
+
+The two ``_take`` loops run once for each request and set the rate that a
+core can reach, so they are written for the interpreter: local names, no
+calls but the system's own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gevent import monkey
+
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.workload.in_bay import answers
+from rally_magnum_scale.workload.in_bay.connections import Connections
+from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.workload.in_bay.meter import NS_PER_S
+from rally_magnum_scale.workload.in_bay.meter import Meter
+
+select = monkey.get_original("select", "select")
+
+BATCH_NS = 50_000_000
+EVENTS = 256
+RECEIVE_BYTES = 65536
+NEVER_NS = 1 << 62
+
+Events = list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an engine's run ended.
+
+    :param requests: answered as expected, in all windows
+    :param failures: kind to count, in all windows
+    :param unsent: due but never sent, for want of an idle connection
+    :param late_s: how long after its first second the run began
+    """
+
+    requests: int
+    failures: dict[str, int]
+    unsent: int
+    late_s: float
+
+
+class Engine:
+    """One worker's share of a run.
+
+    :param job: the run
+    :param start_second: the epoch second at which all workers begin
+    :param worker: index of this worker, from 0
+    :param workers: how many take part
+    :param report: gets a window of each second
+    :param give_way: lets other greenlets run; called every 50 ms
+    :param clock_ns: monotonic nanoseconds
+    :param wall_ns: epoch nanoseconds
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        *,
+        start_second: int,
+        worker: int = 0,
+        workers: int = 1,
+        report: Callable[[Window], None],
+        give_way: Callable[[], None] = lambda: None,
+        clock_ns: Callable[[], int] = time.perf_counter_ns,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._plan = job.plan
+        self._request = job.request
+        self._timeout_ns = int(job.timeout_s * NS_PER_S)
+        self._report = report
+        self._give_way = give_way
+        self._clock_ns = clock_ns
+        # Epoch and monotonic clock are read side by side once: a clock
+        # that is set during the run must not move the schedule.
+        self._start_ns = start_second * NS_PER_S - wall_ns() + clock_ns()
+        self._late_ns = max(0, clock_ns() - self._start_ns)
+        self._meter = Meter(job.plan, start_second, clock_ns=clock_ns)
+        self._connections = Connections(job.address, job.connections, clock_ns)
+        self._dues = due_times_ns(job.plan, worker, workers, self._start_ns)
+        self._due_ns = next(self._dues, NEVER_NS)
+        self._want = -1
+        self._unsent = 0
+        self._requests = 0
+        self._failures: dict[str, int] = {}
+
+    def run(self) -> Outcome:
+        """Wait for the first second, carry out the plan, and drain.
+
+        :returns: the sums of all windows that were reported
+        """
+        try:
+            self._get_ready()
+            for second in range(self._plan.total_s):
+                self._run_second(second)
+            self._drain()
+        finally:
+            self._connections.close_all()
+        return Outcome(
+            self._requests,
+            self._failures,
+            self._unsent,
+            self._late_ns / NS_PER_S,
+        )
+
+    def _get_ready(self) -> None:
+        """Open the connections before the first request is due."""
+        self._batches(self._start_ns, self._batch_open)
+        self._meter.clear()
+
+    def _run_second(self, second: int) -> None:
+        end_ns = self._start_ns + (second + 1) * NS_PER_S
+        step = self._plan.steps[self._plan.position(second).step]
+        if step.rate_rps is None:
+            self._skip_due(end_ns - NS_PER_S)
+            self._batches(end_ns, self._batch_closed)
+            # From here on, an open loop may wait for their answers.
+            self._connections.intended_ns.update(self._connections.sent_ns)
+        else:
+            self._batches(end_ns, self._batch_open)
+        self._end_window(closed=step.rate_rps is None)
+
+    def _drain(self) -> None:
+        """Wait for the answers that are still to come, then give up."""
+        self._skip_due(NEVER_NS)
+        limit_ns = self._clock_ns() + self._timeout_ns
+        end_ns = self._start_ns + self._plan.total_s * NS_PER_S
+        while self._connections.outstanding and self._clock_ns() < limit_ns:
+            end_ns += NS_PER_S
+            self._batches(
+                min(end_ns, limit_ns),
+                self._batch_open,
+                while_=lambda: bool(self._connections.outstanding),
+            )
+            if self._clock_ns() >= end_ns:
+                self._end_window()
+        for fd in self._connections.outstanding:
+            self._fail(fd, "timeout")
+        self._end_window()
+
+    def _end_window(self, *, closed: bool = False) -> None:
+        window = self._meter.roll(closed=closed)
+        self._requests += window.requests
+        for kind, count in window.failures.items():
+            self._failures[kind] = self._failures.get(kind, 0) + count
+        self._report(window)
+
+    def _batches(
+        self,
+        until_ns: int,
+        batch: Callable[[int], None],
+        while_: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Run the loop in pieces of 50 ms, so that heartbeats stay alive."""
+        while (now_ns := self._clock_ns()) < until_ns and while_():
+            self._tend(now_ns)
+            batch(min(until_ns, now_ns + BATCH_NS))
+            self._give_way()
+
+    def _tend(self, now_ns: int) -> None:
+        """Give up what took too long, open again what was closed."""
+        for fd in self._connections.overdue(now_ns - self._timeout_ns):
+            self._fail(fd, "timeout")
+        for error in self._connections.open_closed(now_ns):
+            self._count_failure(kind_of(error))
+
+    def _batch_closed(self, until_ns: int) -> None:
+        poll, clock_ns = self._connections.epoll.poll, self._clock_ns
+        while (now_ns := clock_ns()) < until_ns:
+            if self._connections.idle:
+                self._send_idle(now_ns)
+            events = poll((until_ns - now_ns) / NS_PER_S, EVENTS)
+            # What came after the end is polled again in the next second.
+            if clock_ns() < until_ns:
+                self._take_closed(events)
+
+    def _batch_open(self, until_ns: int) -> None:
+        poll, clock_ns = self._connections.epoll.poll, self._clock_ns
+        while (now_ns := clock_ns()) < until_ns:
+            if self._due_ns <= now_ns and self._connections.idle:
+                self._send_due(now_ns)
+            events = poll(0, EVENTS) or self._sleep(until_ns)
+            got_ns = clock_ns()
+            if events and got_ns < until_ns:
+                self._take_open(events, got_ns)
+
+    def _sleep(self, until_ns: int) -> Events:
+        """Wait for an answer, or for the next request to be due."""
+        epoll, now_ns = self._connections.epoll, self._clock_ns()
+        if not self._connections.idle:
+            left_s = max(0, until_ns - now_ns) / NS_PER_S
+            return epoll.poll(left_s, EVENTS)  # type: ignore[no-any-return]
+        # epoll counts in milliseconds; select, in microseconds, can wait
+        # for an epoll.
+        left_s = max(0, min(until_ns, self._due_ns) - now_ns) / NS_PER_S
+        ready = left_s and select([epoll.fileno()], [], [], left_s)[0]
+        return epoll.poll(0, EVENTS) if ready else []
+
+    def _send_idle(self, now_ns: int) -> None:
+        while self._connections.idle:
+            fd, _ = self._connections.idle.popleft()
+            self._send(fd, now_ns, now_ns)
+
+    def _send_due(self, now_ns: int) -> None:
+        idle, lag_us = self._connections.idle, self._meter.lag_us
+        while idle and self._due_ns <= now_ns:
+            fd, since_ns = idle.popleft()
+            due_ns = self._due_ns
+            lag_us[(now_ns - max(due_ns, since_ns)) // 1000] += 1
+            self._due_ns = next(self._dues, NEVER_NS)
+            self._send(fd, due_ns, now_ns)
+            now_ns = self._clock_ns()
+
+    def _send(self, fd: int, intended_ns: int, now_ns: int) -> None:
+        self._connections.intended_ns[fd] = intended_ns
+        self._connections.sent_ns[fd] = now_ns
+        try:
+            self._connections.slots[fd][1](self._request)
+        except OSError as error:
+            self._fail(fd, kind_of(error))
+
+    def _take_closed(self, events: Events) -> None:
+        connections, clock_ns = self._connections, self._clock_ns
+        slots, sent_ns = connections.slots, connections.sent_ns
+        service_us, request = self._meter.service_us, self._request
+        want, expected = self._want, answers.EXPECTED
+        for fd, _ in events:
+            try:
+                receive, send = slots[fd]
+                data = receive(RECEIVE_BYTES)
+                now_ns = clock_ns()
+                if len(data) == want and data.startswith(expected):
+                    service_us[(now_ns - sent_ns[fd]) // 1000] += 1
+                    sent_ns[fd] = now_ns
+                    # One request at a time: the socket's buffer is empty,
+                    # so it is sent whole.
+                    send(request)
+                else:
+                    self._take_unusual(fd, data, now_ns)
+            except OSError as error:
+                self._take_error(fd, error)
+
+    def _take_open(self, events: Events, got_ns: int) -> None:
+        connections, clock_ns, meter = (
+            self._connections,
+            self._clock_ns,
+            self._meter,
+        )
+        slots, sent_ns = connections.slots, connections.sent_ns
+        intended_ns, idle = connections.intended_ns, connections.idle
+        latency_us, service_us = meter.latency_us, meter.service_us
+        lag_us, request, dues = meter.lag_us, self._request, self._dues
+        want, expected = self._want, answers.EXPECTED
+        due_ns = self._due_ns
+        for fd, _ in events:
+            try:
+                receive, send = slots[fd]
+                data = receive(RECEIVE_BYTES)
+                now_ns = clock_ns()
+                if len(data) != want or not data.startswith(expected):
+                    self._take_unusual(fd, data, now_ns)
+                    continue
+                latency_us[(now_ns - intended_ns[fd]) // 1000] += 1
+                service_us[(now_ns - sent_ns[fd]) // 1000] += 1
+                if due_ns > now_ns:
+                    sent_ns[fd] = 0
+                    idle.append((fd, got_ns))
+                    continue
+                free_ns = max(got_ns, due_ns)
+                lag_us[(now_ns - free_ns) // 1000] += 1
+                intended_ns[fd] = due_ns
+                sent_ns[fd] = now_ns
+                due_ns = next(dues, NEVER_NS)
+                send(request)
+            except OSError as error:
+                self._take_error(fd, error)
+        self._due_ns = due_ns
+
+    def _take_unusual(self, fd: int, data: bytes, now_ns: int) -> None:
+        """Judge what is not an answer like the one before it."""
+        if not data:
+            whole = not self._connections.has_piece(fd)
+            self._fail(fd, "reset" if whole else "short")
+            return
+        answer = answers.read(data)
+        if not self._connections.sent_ns.get(fd) or answer.overrun:
+            self._fail(fd, "short")
+        elif not answer.whole:
+            self._connections.keep_piece(fd, data)
+        elif not answer.expected:
+            self._count_failure("bad_status")
+            self._go_on(fd, answer, now_ns)
+        else:
+            self._count_answer(fd, now_ns)
+            if answer.fixed and not answer.close:
+                self._want = len(data)
+            self._go_on(fd, answer, now_ns)
+
+    def _go_on(self, fd: int, answer: answers.Answer, now_ns: int) -> None:
+        self._connections.rest(fd, now_ns)
+        if answer.close:
+            self._connections.close(fd, now_ns)
+
+    def _count_answer(self, fd: int, now_ns: int) -> None:
+        sent_ns = self._connections.sent_ns[fd]
+        intended_ns = self._connections.intended_ns.get(fd, sent_ns)
+        self._meter.service_us[(now_ns - sent_ns) // 1000] += 1
+        self._meter.latency_us[(now_ns - intended_ns) // 1000] += 1
+
+    def _take_error(self, fd: int, error: OSError) -> None:
+        if not isinstance(error, BlockingIOError):
+            self._fail(fd, kind_of(error))
+            return
+        try:
+            self._connections.opened(fd)
+        except OSError as reason:
+            self._fail(fd, kind_of(reason))
+
+    def _fail(self, fd: int, kind: str) -> None:
+        """Close a connection; count a failure unless it was idle."""
+        if self._connections.close(fd, self._clock_ns()):
+            self._count_failure(kind)
+
+    def _count_failure(self, kind: str) -> None:
+        self._meter.failures[kind] += 1
+
+    def _skip_due(self, before_ns: int) -> None:
+        """Give up requests that were due before and never sent."""
+        while self._due_ns < before_ns:
+            self._unsent += 1
+            self._due_ns = next(self._dues, NEVER_NS)
+
+
+def due_times_ns(
+    plan: Plan, worker: int, workers: int, start_ns: int
+) -> Iterator[int]:
+    """Yield when each request of one worker is due, by the engine's clock."""
+    for one in plan.slices(worker, workers):
+        first_ns = start_ns + int(one.first_due_s * NS_PER_S)
+        interval_ns = one.interval_s * NS_PER_S
+        for index in range(one.count):
+            yield first_ns + int(index * interval_ns)
+
+
+def kind_of(error: OSError) -> str:
+    """Return the kind of failure that an error of a socket is."""
+    if isinstance(error, ConnectionRefusedError):
+        return "refused"
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, ConnectionError):
+        return "reset"
+    return "unreachable"

@@ -1,0 +1,105 @@
+"""What a run is to do, as the master reads it and the workers get it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from rally_magnum_scale.measurement.steps import Plan
+
+ENV_PREFIX = "RMS_"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run, the same for all its workers.
+
+    :param task: id of the Rally task, for the records
+    :param iteration: number of its iteration
+    :param bay: name of the bay
+    :param plan: which rate when
+    :param url: what is asked, ``http://host:port/path``
+    :param workers: how many must be connected before it starts
+    :param connections: keep-alive connections of each worker
+    :param timeout_s: after how long a request has failed
+    :param connect_deadline_s: how long to wait for the workers
+    :param lateness_s: how long after its second a window may come
+    :param lead_s: time from the order to start to the first second
+    """
+
+    task: str
+    iteration: int
+    bay: str
+    plan: Plan
+    url: str
+    workers: int
+    connections: int = 64
+    timeout_s: float = 10.0
+    connect_deadline_s: float = 300.0
+    lateness_s: float = 10.0
+    lead_s: float = 3.0
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Job:
+        """Read what :meth:`to_json` wrote.
+
+        :raises ValueError: when a key is unknown, missing or wrong
+        """
+        try:
+            return cls(**{**data, "plan": Plan.from_json(data["plan"])})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"This is no job: {error!r}.") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the job as plain JSON."""
+        return {**asdict(self), "plan": self.plan.to_json()}
+
+    @property
+    def ids(self) -> dict[str, Any]:
+        """The keys that every record carries."""
+        return {
+            "task": self.task,
+            "iteration": self.iteration,
+            "bay": self.bay,
+        }
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the target."""
+        parts = urlsplit(self.url)
+        return parts.hostname or "", parts.port or 80
+
+    @property
+    def request(self) -> bytes:
+        """The request, to the byte."""
+        parts = urlsplit(self.url)
+        path = parts.path or "/"
+        query = f"?{parts.query}" if parts.query else ""
+        return (
+            f"GET {path}{query} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n"
+        ).encode()
+
+
+def from_environ(environ: Mapping[str, str]) -> Job:
+    """Read the job of a master from its pod's environment.
+
+    ``RMS_TASK``, ``RMS_ITERATION`` and ``RMS_BAY`` name the run,
+    ``RMS_JOB`` holds the rest as JSON.
+
+    :raises ValueError: when something is missing or wrong
+    """
+    try:
+        return Job.from_json(
+            {
+                **json.loads(environ[ENV_PREFIX + "JOB"]),
+                "task": environ[ENV_PREFIX + "TASK"],
+                "iteration": int(environ[ENV_PREFIX + "ITERATION"]),
+                "bay": environ[ENV_PREFIX + "BAY"],
+            }
+        )
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]} is not set.") from None

@@ -1,0 +1,37 @@
+"""The Locust file that runs in the bay, on the master and on each worker.
+
+It is mounted under its own package path, so that what runs here is what
+the unit tests import.  ``RMS_ROLE`` says which of the two it is.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+# The package is mounted, not installed, and Locust adds only the folder
+# of this file.
+sys.path.insert(0, str(Path(__file__).parents[3]))
+
+from locust import events
+
+from rally_magnum_scale.workload.in_bay import job
+from rally_magnum_scale.workload.in_bay import worker
+from rally_magnum_scale.workload.in_bay.master import Master
+from rally_magnum_scale.workload.in_bay.worker import LoadUser as LoadUser
+
+ROLE = os.environ.get("RMS_ROLE", "")
+
+if ROLE == "worker":
+    worker.wait_for_master(
+        os.environ["RMS_MASTER_HOST"], int(os.environ["RMS_MASTER_PORT"])
+    )
+
+
+@events.init.add_listener
+def install(environment: Any, **_: Any) -> None:
+    """Become the master's or a worker's half of the run."""
+    if ROLE == "master":
+        Master(environment, job.from_environ(os.environ)).install()
+    elif ROLE == "worker":
+        worker.WORKER.install(environment)

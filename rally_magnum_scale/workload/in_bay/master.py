@@ -1,0 +1,192 @@
+"""The Locust master: starts all workers at one second, prints the records.
+
+Standard output carries our records and nothing else, one JSON object a
+line that begins with ``{"record":``; Locust's own log goes to standard
+error.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from typing import Any
+
+import gevent
+
+from rally_magnum_scale.workload.in_bay import messages
+from rally_magnum_scale.workload.in_bay.collector import Collector
+from rally_magnum_scale.workload.in_bay.job import Job
+
+LOOK_EVERY_S = 0.2
+CLOCK_PROBES = 3
+CLOCK_PROBE_EVERY_S = 0.2
+# Locust gives a worker up after three missed heartbeats, one a second.
+LOST_STATE = "missing"
+STDOUT_FD = 1
+
+
+class Master:
+    """Conducts one run.
+
+    :param environment: Locust's
+    :param job: the run
+    """
+
+    def __init__(self, environment: Any, job: Job) -> None:
+        self._environment = environment
+        self._runner = environment.runner
+        self._job = job
+        self._collector = Collector(job)
+        self._spawned = False
+        self._ended = False
+        # Of each worker: the round trip and the skew of its best probe.
+        self._skews_s: dict[str, tuple[float, float]] = {}
+
+    def install(self) -> None:
+        """Listen to the workers, and conduct from now on."""
+        events, runner = self._environment.events, self._runner
+        runner.register_message(messages.CLOCK_ANSWER, self._take_clock)
+        runner.register_message(messages.DONE, self._take_done)
+        runner.register_message(messages.REFUSED, self._take_refused)
+        runner.register_message(messages.BROKEN, self._take_broken)
+        events.worker_report.add_listener(self._take_report)
+        events.spawning_complete.add_listener(self._note_spawned)
+        events.quitting.add_listener(self._quitting)
+        gevent.spawn(self._conduct)
+
+    def _conduct(self) -> None:
+        try:
+            if self._wait_for_workers():
+                self._start()
+                self._follow()
+                self._end()
+                # An invalid run is said in the records; a status other
+                # than 0 would mean that there are none.
+                self._environment.process_exit_code = 0
+                self._runner.quit()
+            else:
+                self._end()
+                self._runner.quit()
+                # Locust would go on waiting for the missing workers in
+                # its main greenlet, where nothing can end it.
+                os._exit(0)
+        except Exception:
+            sys.excepthook(*sys.exc_info())
+            os._exit(3)
+
+    def _wait_for_workers(self) -> bool:
+        """Wait until Locust has found all workers and spawned the users."""
+        end_s = time.monotonic() + self._job.connect_deadline_s
+        while not self._spawned:
+            if time.monotonic() > end_s:
+                self._collector.begin(self._runner.clients, 0)
+                return False
+            gevent.sleep(LOOK_EVERY_S)
+        return True
+
+    def _start(self) -> None:
+        workers = sorted(self._runner.clients)
+        for _ in range(CLOCK_PROBES):
+            self._runner.send_message(
+                messages.CLOCK, {"master_s": time.time()}
+            )
+            gevent.sleep(CLOCK_PROBE_EVERY_S)
+        start_second = math.ceil(time.time() + self._job.lead_s)
+        self._collector.begin(workers, start_second)
+        for worker, (_, skew_s) in self._skews_s.items():
+            self._collector.clock(worker, start_second, skew_s)
+        order = {
+            "job": self._job.to_json(),
+            "start_second": start_second,
+            "workers": len(workers),
+        }
+        for index, worker in enumerate(workers):
+            self._runner.send_message(
+                messages.START, {**order, "worker": index}, client_id=worker
+            )
+        self._deadline_s = (
+            start_second
+            + self._job.plan.total_s
+            + self._job.timeout_s
+            + self._job.lateness_s
+        )
+
+    def _follow(self) -> None:
+        """Print records until all workers are done, dead or too late."""
+        while self._collector.waiting_for and time.time() < self._deadline_s:
+            gevent.sleep(LOOK_EVERY_S)
+            self._look_for_dead()
+            self._print(self._collector.records(time.time()))
+
+    def _look_for_dead(self) -> None:
+        clients = self._runner.clients
+        for worker in sorted(self._collector.waiting_for):
+            client = clients.get(worker)
+            if client is None or client.state == LOST_STATE:
+                self._collector.died(worker, int(time.time()))
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._print(self._collector.end(int(time.time())))
+
+    def _quitting(self, **_: Any) -> None:
+        if not self._ended:
+            self._collector.fail(
+                int(time.time()),
+                "stopped",
+                "the Locust master was stopped before the end of the plan",
+            )
+            self._end()
+
+    def _note_spawned(self, **_: Any) -> None:
+        self._spawned = True
+
+    def _take_report(self, client_id: str, data: dict[str, Any]) -> None:
+        self._collector.add(client_id, data.get(messages.WINDOWS_KEY, []))
+
+    def _take_done(self, environment: Any, msg: Any, **_: Any) -> None:
+        del environment
+        self._collector.add(msg.node_id, msg.data["windows"])
+        self._collector.done(
+            msg.node_id, int(time.time()), msg.data["outcome"]
+        )
+
+    def _take_refused(self, environment: Any, msg: Any, **_: Any) -> None:
+        del environment
+        self._collector.fail(
+            int(time.time()),
+            "second_engine_refused",
+            f"worker {msg.node_id} was handed a dead worker's user",
+        )
+
+    def _take_broken(self, environment: Any, msg: Any, **_: Any) -> None:
+        del environment
+        second = int(time.time())
+        self._collector.note(second, "engine_broke", msg.data["error"])
+        self._collector.died(msg.node_id, second)
+
+    def _take_clock(self, environment: Any, msg: Any, **_: Any) -> None:
+        del environment
+        now_s, sent_s = time.time(), msg.data["master_s"]
+        # The probe with the shortest way is the truest, as in NTP.
+        probe = (
+            now_s - sent_s,
+            msg.data["worker_s"] - (now_s + sent_s) / 2,
+        )
+        before = self._skews_s.get(msg.node_id, probe)
+        self._skews_s[msg.node_id] = min(before, probe)
+
+    def _print(self, records: list[dict[str, Any]]) -> None:
+        for record in records:
+            text = json.dumps(record, separators=(",", ":")) + "\n"
+            _write(text.encode())
+
+
+def _write(data: bytes) -> None:
+    """Write past Python's buffer: a line is out, or it is not."""
+    while data:
+        data = data[os.write(STDOUT_FD, data) :]

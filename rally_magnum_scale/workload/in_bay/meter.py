@@ -1,0 +1,88 @@
+"""What one worker counts in the running second."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.windows import Window
+
+NS_PER_S = 1_000_000_000
+# Over less than this, a ratio of CPU to wall time says nothing: the last
+# window may have lasted microseconds.
+RATIO_OVER_NS = 100_000_000
+
+
+class Meter:
+    """Counters of one second, turned into a window when it is over.
+
+    The engine adds to the dicts directly, a raw time in µs to its count:
+    a call for each request would cost as much as the request.
+
+    :param plan: tells phase and step of a second
+    :param start_second: epoch second at which the plan begins
+    :param cpu_ns: CPU time of this process so far
+    :param clock_ns: the engine's clock
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        start_second: int,
+        *,
+        cpu_ns: Callable[[], int] = time.process_time_ns,
+        clock_ns: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        self._plan = plan
+        self._start_second = start_second
+        self._cpu_ns = cpu_ns
+        self._clock_ns = clock_ns
+        self.second = start_second
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin to count anew."""
+        self.latency_us: dict[int, int] = defaultdict(int)
+        self.service_us: dict[int, int] = defaultdict(int)
+        self.lag_us: dict[int, int] = defaultdict(int)
+        self.failures: dict[str, int] = defaultdict(int)
+        self._since_ns = self._clock_ns()
+        self._cpu_since_ns = self._cpu_ns()
+
+    def roll(self, *, closed: bool) -> Window:
+        """End the second, and begin the next one.
+
+        :param closed: it was a closed loop, in which latency and service
+            time are one, and only the second was counted
+        :returns: what was counted since the last call
+        """
+        where = self._plan.position(self.second - self._start_second)
+        service_us = Histogram.from_values_us(self.service_us)
+        window = Window(
+            second=self.second,
+            phase=where.phase,
+            step=where.step,
+            workers=1,
+            requests=service_us.total,
+            failures=dict(self.failures),
+            latency_us=(
+                service_us
+                if closed
+                else Histogram.from_values_us(self.latency_us)
+            ),
+            service_us=service_us,
+            schedule_lag_us=Histogram.from_values_us(self.lag_us),
+            cpu_ratio_max=self._cpu_ratio(),
+        )
+        self.second += 1
+        self.clear()
+        return window
+
+    def _cpu_ratio(self) -> float:
+        wall_ns = self._clock_ns() - self._since_ns
+        if wall_ns < RATIO_OVER_NS:
+            return 0.0
+        return (self._cpu_ns() - self._cpu_since_ns) / wall_ns

@@ -1,0 +1,151 @@
+"""A Locust worker: one user, which drives one engine.
+
+Locust hands a dead worker's users to the survivors after a minute.  A
+second engine in one process would share its core and spoil what both
+measure, so a second user refuses, and says so.
+"""
+
+from __future__ import annotations
+
+import gc
+import socket
+import time
+from dataclasses import asdict
+from typing import Any
+
+import gevent
+from gevent.event import AsyncResult
+from gevent.event import Event
+from locust import User
+from locust import task
+
+from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.workload.in_bay import locust_stats
+from rally_magnum_scale.workload.in_bay import messages
+from rally_magnum_scale.workload.in_bay.engine import Engine
+from rally_magnum_scale.workload.in_bay.job import Job
+
+MASTER_WAIT_S = 300.0
+CONNECT_TIMEOUT_S = 2.0
+CONNECT_EVERY_S = 0.2
+
+
+class Worker:
+    """What this process knows: its orders, and windows not yet reported."""
+
+    def __init__(self) -> None:
+        self.order: AsyncResult = AsyncResult()
+        self._unreported: list[Window] = []
+        self._has_engine = False
+
+    def install(self, environment: Any) -> None:
+        """Listen to the master, and add windows to Locust's reports."""
+        runner = environment.runner
+        runner.register_message(messages.CLOCK, self.answer_clock)
+        runner.register_message(messages.START, self.take_order)
+        environment.events.report_to_master.add_listener(self.add_windows)
+
+    def answer_clock(self, environment: Any, msg: Any, **_: Any) -> None:
+        """Tell the master what the time is here."""
+        environment.runner.send_message(
+            messages.CLOCK_ANSWER, {**msg.data, "worker_s": time.time()}
+        )
+
+    def take_order(self, environment: Any, msg: Any, **_: Any) -> None:
+        """Take the job and the first second, for the user that waits."""
+        del environment
+        self.order.set(msg.data)
+
+    def add_windows(self, client_id: str, data: dict[str, Any]) -> None:
+        """Put what was measured since the last report into this one."""
+        del client_id
+        data[messages.WINDOWS_KEY] = self.take_windows()
+
+    def take_windows(self) -> list[dict[str, Any]]:
+        """Return the windows not yet reported, once."""
+        found, self._unreported = self._unreported, []
+        return [window.to_json() for window in found]
+
+    def drive(self, environment: Any) -> None:
+        """Run the engine for this process's only user, then rest."""
+        runner = environment.runner
+        if self._has_engine:
+            runner.send_message(messages.REFUSED, {})
+        else:
+            self._has_engine = True
+            self._run(environment, self.order.get())
+        Event().wait()
+
+    def _run(self, environment: Any, order: dict[str, Any]) -> None:
+        job = Job.from_json(order["job"])
+
+        def report(window: Window) -> None:
+            self._unreported.append(window)
+            locust_stats.add(environment.stats, job.url, window)
+
+        # What exists now lives until the end: the collector need not look
+        # at it again in the middle of a second.
+        gc.collect()
+        gc.freeze()
+        try:
+            outcome = Engine(
+                job,
+                start_second=order["start_second"],
+                worker=order["worker"],
+                workers=order["workers"],
+                report=report,
+                give_way=lambda: gevent.sleep(0),
+            ).run()
+        except Exception as error:
+            environment.runner.send_message(
+                messages.BROKEN, {"error": repr(error)}
+            )
+            raise
+        environment.runner.send_message(
+            messages.DONE,
+            {"windows": self.take_windows(), "outcome": asdict(outcome)},
+        )
+
+
+def wait_for_master(
+    host: str,
+    port: int,
+    *,
+    deadline_s: float = MASTER_WAIT_S,
+    sleep: Any = time.sleep,
+) -> None:
+    """Wait until a plain TCP connection to the master succeeds.
+
+    A worker that connects to a Service's address before kube-proxy has
+    written its rules hangs in ZeroMQ for two minutes: the connection that
+    was not translated stays in the kernel's table.  Each attempt here has
+    a source port of its own, so it is translated as soon as the rules are
+    there.
+
+    :raises TimeoutError: when the deadline is reached
+    """
+    end_s = time.monotonic() + deadline_s
+    while True:
+        try:
+            socket.create_connection((host, port), CONNECT_TIMEOUT_S).close()
+        except OSError as error:
+            if time.monotonic() >= end_s:
+                raise TimeoutError(
+                    f"No connection to the Locust master at {host}:{port} "
+                    f"within {deadline_s:.0f} s: {error}; look at its pod."
+                ) from error
+            sleep(CONNECT_EVERY_S)
+        else:
+            return
+
+
+WORKER = Worker()
+
+
+class LoadUser(User):
+    """The one Locust user of a worker."""
+
+    @task
+    def drive(self) -> None:
+        """Hand over to this process's engine; it never returns."""
+        WORKER.drive(self.environment)
