@@ -1,0 +1,100 @@
+"""What Magnum's driver remembers of a bay, in files."""
+
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.sandbox.servers import bay_folder
+
+
+@pytest.fixture
+def bays(tmp_path):
+    return bay_folder.Bays(tmp_path)
+
+
+def make(bays, uuid, index):
+    bay = bays.bay(uuid)
+    bay.folder.mkdir()
+    bay_folder.write_json(bay.folder / "spec.json", {"index": index})
+    return bay
+
+
+def test_indexes_are_used_in_turn(bays):
+    assert [bays.free_index() for _ in range(3)] == [0, 1, 2]
+
+
+def test_a_taken_index_is_passed_over(bays):
+    make(bays, "a", 1)
+    assert [bays.free_index() for _ in range(2)] == [0, 2]
+
+
+def test_after_the_last_index_comes_the_first_free_one(bays):
+    make(bays, "a", 0)
+    bay_folder.write_json(bays.folder / ".last-index.json", {"index": 250})
+    assert bays.free_index() == 1
+
+
+def test_no_index_is_left(bays):
+    for index in range(bay_folder.INDEXES):
+        make(bays, f"bay-{index}", index)
+    with pytest.raises(exceptions.SandboxError, match="251 bays"):
+        bays.free_index()
+
+
+def test_notes_add_up(bays):
+    bay = make(bays, "a", 0)
+    bay.note(created_s=1.0)
+    bay.note(maker={"pid": 1, "started_s": 2.0})
+    assert bay.notes()["created_s"] == 1.0
+    assert bay_folder.Process.of(bay.notes()["maker"]).pid == 1
+
+
+def test_what_is_missing_reads_as_nothing(bays):
+    bay = bays.bay("none")
+    assert (bay.spec(), bay.status(), bay.notes()) == ({}, {}, {})
+    assert bay.log_tail() == ""
+    assert bays.all() == []
+
+
+def test_without_a_binary_the_error_says_what_to_run(bays):
+    with pytest.raises(exceptions.SandboxError, match="sandbox up"):
+        bays.artifacts()
+
+
+def test_the_last_line_that_is_not_empty(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("first\nsecond  \n\n")
+    assert bay_folder.last_line(log) == "second"
+
+
+def test_a_process_is_known_by_pid_and_start():
+    own = psutil.Process()
+    started_s = own.create_time()
+    assert bay_folder.Process(own.pid, started_s).alive()
+    assert not bay_folder.Process(own.pid, started_s - 100).alive()
+
+
+def test_a_killed_group_is_gone():
+    script = "import time; time.sleep(60)"
+    child = subprocess.Popen(
+        [sys.executable, "-c", script], start_new_session=True
+    )
+    started_s = psutil.Process(child.pid).create_time()
+    process = bay_folder.Process(child.pid, started_s)
+    assert process.alive()
+    process.kill_group()
+    # A zombie counts as gone: its parent has yet to collect it.
+    assert not process.alive()
+    assert child.wait(5) < 0
+
+
+def test_an_unfinished_write_is_never_read(tmp_path):
+    path = tmp_path / "x.json"
+    bay_folder.write_json(path, {"a": 1})
+    assert [found.name for found in tmp_path.iterdir()] == ["x.json"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.stat().st_mtime <= time.time() + 1

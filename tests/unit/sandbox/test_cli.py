@@ -1,0 +1,74 @@
+"""The command line of the sandbox."""
+
+import subprocess
+import sys
+
+import pytest
+
+from rally_magnum_scale.sandbox import cli
+from rally_magnum_scale.sandbox import settings
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setenv(settings.STATE_VARIABLE, str(tmp_path / "state"))
+    monkeypatch.setenv(settings.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    monkeypatch.setenv("no_proxy", "example.org")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_run_without_a_sandbox_says_what_to_do(elsewhere, capsys):
+    assert cli.main(["run", "--", "true"]) == 1
+    assert "rally-magnum-sandbox up" in capsys.readouterr().err
+
+
+def test_status_without_a_sandbox(elsewhere, capsys):
+    assert cli.main(["status"]) == 0
+    assert "there is no sandbox" in capsys.readouterr().out
+
+
+def test_the_demo_needs_its_files(elsewhere, capsys):
+    assert cli.main(["demo"]) == 1
+    assert "samples/tasks/2m-rps.json" in capsys.readouterr().err
+
+
+def test_a_bad_port_is_a_sentence(elsewhere, monkeypatch, capsys):
+    monkeypatch.setenv(settings.PORT_VARIABLE, "http")
+    assert cli.main(["status"]) == 1
+    assert settings.PORT_VARIABLE in capsys.readouterr().err
+
+
+def test_without_root_everything_missing_is_said(elsewhere):
+    # Imported first: another user may not reach the interpreter's files.
+    script = (
+        "import os, sys; from rally_magnum_scale.sandbox import cli, up; "
+        "os.geteuid() == 0 and os.setuid(65534); sys.exit(cli.main(['up']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
+    assert done.returncode == cli.EXIT_MISSING
+    assert "root" in done.stderr
+    assert not (elsewhere / "state").exists()
+
+
+def test_the_package_of_the_sandbox_imports_nothing_heavy():
+    script = (
+        "import sys; import rally_magnum_scale.sandbox, "
+        "rally_magnum_scale.sandbox.servers.bay_folder; "
+        "print([m for m in ('rally', 'kubernetes', 'keystoneauth1', 'jinja2')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"

@@ -1,0 +1,61 @@
+"""The variables that `run` gives to a command."""
+
+import json
+
+import pytest
+
+from rally_magnum_scale.sandbox import client_environment
+from rally_magnum_scale.sandbox import secrets_file
+from rally_magnum_scale.sandbox import settings
+
+
+@pytest.fixture
+def sandbox(tmp_path):
+    found = settings.Settings(tmp_path / "state", tmp_path / "cache")
+    found.state_dir.mkdir()
+    return found
+
+
+SECRETS = secrets_file.Secrets("admin's own", "m", "t", "p")
+
+
+def variables(sandbox, **environ):
+    return client_environment.variables(sandbox, SECRETS, environ)
+
+
+def test_the_callers_own_cloud_is_not_mixed_in(sandbox):
+    found = variables(sandbox, OS_TOKEN="secret", OS_USERNAME="me", TERM="x")
+    assert "OS_TOKEN" not in found
+    assert found["OS_USERNAME"] == "admin"
+    assert found["TERM"] == "x"
+
+
+def test_rally_finds_its_database_and_environment(sandbox):
+    found = variables(sandbox)
+    assert found["RALLY_ENV"] == "sandbox"
+    assert found["OS_DATABASE__CONNECTION"].endswith("/state/rally/rally.db")
+    assert found["HOME"] == str(sandbox.home_dir)
+
+
+@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
+def test_no_proxy_is_added_to_what_there_was(sandbox, name):
+    found = variables(sandbox, **{name: "example.org"})
+    wanted = "example.org,127.0.0.1,localhost,198.18.0.0/16"
+    assert found["NO_PROXY"] == found["no_proxy"] == wanted
+
+
+def test_files_are_for_their_owner_only(sandbox):
+    client_environment.write_files(sandbox, SECRETS)
+    for name in ("openrc", "clouds.yaml"):
+        assert (sandbox.state_dir / name).stat().st_mode & 0o777 == 0o600
+    openrc = (sandbox.state_dir / "openrc").read_text()
+    assert """export OS_PASSWORD='admin'"'"'s own'\n""" in openrc
+    clouds = json.loads((sandbox.state_dir / "clouds.yaml").read_text())
+    auth = clouds["clouds"]["sandbox"]["auth"]
+    assert auth["auth_url"] == sandbox.keystone_url
+
+
+def test_passwords_are_made_once(sandbox):
+    first = secrets_file.ensure(sandbox.state_dir)
+    assert secrets_file.ensure(sandbox.state_dir) == first
+    assert len({first.admin, first.magnum, first.trustee}) == 3

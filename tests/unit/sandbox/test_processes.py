@@ -1,0 +1,44 @@
+"""The sandbox's servers as processes."""
+
+import socket
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.sandbox import processes
+from rally_magnum_scale.sandbox.servers import bay_folder
+
+
+@pytest.fixture
+def taken_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_a_listener_is_seen(taken_port):
+    assert processes.listening(taken_port)
+
+
+def test_nobody_listens_any_more():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert not processes.listening(port)
+
+
+def test_a_server_that_was_never_started_is_not_found(tmp_path):
+    assert processes.find(tmp_path, "keystone") is None
+
+
+def test_a_record_of_another_boot_is_not_believed(tmp_path):
+    (tmp_path / "run").mkdir()
+    bay_folder.write_json(
+        processes.record_file(tmp_path, "keystone"),
+        {"pid": 1, "started_s": 12.0, "port": 15000},
+    )
+    assert processes.find(tmp_path, "keystone") is None
+
+
+def test_a_taken_port_is_named(tmp_path, taken_port):
+    server = processes.Server("unit-test", taken_port, ("true",), {})
+    with pytest.raises(exceptions.SandboxError, match=f":{taken_port};"):
+        processes.ensure_started(server, tmp_path)

@@ -1,0 +1,91 @@
+"""The stand-in for Glance, Nova, Neutron and Cinder."""
+
+import http.client
+import json
+import threading
+from http import server
+
+import pytest
+
+from rally_magnum_scale.sandbox.servers import stub
+
+
+@pytest.fixture
+def get():
+    known = stub.Stub()
+
+    def ask(target, method="GET", body=None):
+        return known.answer(method, target, body)
+
+    return ask
+
+
+def test_the_image_selects_our_driver(get):
+    status, found = get("/image/v2/images?name=sandbox&limit=200")
+    assert status == 200
+    assert found["images"][0]["os_distro"] == "rally-magnum-sandbox"
+    image = found["images"][0]["id"]
+    assert get(f"/image/v2/images/{image}")[0] == 200
+
+
+def test_another_image_is_not_there(get):
+    assert get("/image/v2/images?name=fedora")[1]["images"] == []
+    assert get("/image/v2/images/none")[0] == 404
+
+
+def test_quotas_are_kept_until_they_are_deleted(get):
+    path = "/compute/v2.1/os-quota-sets/t1"
+    assert get(path)[1]["quota_set"]["cores"] == stub.UNLIMITED
+    changed = {"quota_set": {"cores": 800, "force": True, "tenant_id": "t1"}}
+    assert get(path, "PUT", changed)[1]["quota_set"]["cores"] == 800
+    assert get(path)[1]["quota_set"]["cores"] == 800
+    assert get("/compute/v2.1/os-quota-sets/t2")[1]["quota_set"]["cores"] < 0
+    assert get(path, "DELETE") == (202, None)
+    assert get(path)[1]["quota_set"]["cores"] == stub.UNLIMITED
+
+
+def test_quotas_of_volumes_and_networks(get):
+    _, found = get("/volume/v3/p/os-quota-sets/t1")
+    assert found["quota_set"]["gigabytes"] == stub.UNLIMITED
+    body = {"quota": {"port": 5}}
+    assert get("/network/v2.0/quotas/t1", "PUT", body)[1]["quota"]["port"] == 5
+    assert get("/network/v2.0/quotas/t1.json", "DELETE") == (204, None)
+
+
+def test_key_pairs_come_and_go(get):
+    path = "/compute/v2.1/os-keypairs"
+    get(path, "POST", {"keypair": {"name": "mine"}})
+    assert get(f"{path}/mine")[0] == 200
+    assert get(f"{path}/mine", "DELETE")[0] == 202
+    assert get(f"{path}/mine")[0] == 404
+    assert get(f"{path}/sandbox")[0] == 200
+
+
+def test_networks_have_an_external_one_and_no_extensions(get):
+    networks = get("/network/v2.0/networks?name=public")[1]["networks"]
+    assert networks[0]["router:external"] is True
+    assert get("/network/v2.0/extensions")[1] == {"extensions": []}
+
+
+def test_what_it_does_not_have_is_named(get):
+    status, found = get("/compute/v2.1/servers", "POST", {})
+    assert status == 404
+    assert "POST /compute/v2.1/servers" in found["error"]["message"]
+
+
+def test_over_http():
+    httpd = server.ThreadingHTTPServer(("127.0.0.1", 0), stub.Handler)
+    thread = threading.Thread(target=httpd.serve_forever)
+    thread.start()
+    client = http.client.HTTPConnection(*httpd.server_address)
+    try:
+        for _ in range(2):  # the connection is kept
+            client.request("GET", "/compute/v2.1/limits")
+            answer = client.getresponse()
+            found = json.loads(answer.read())
+            assert found["limits"]["absolute"]["maxTotalCores"] == -1
+    finally:
+        client.close()
+        httpd.shutdown()
+        thread.join()
+        httpd.server_close()
