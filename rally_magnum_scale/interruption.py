@@ -28,6 +28,7 @@ SLICE_S = 0.2
 # a plain value: a lock in a signal handler could be held by the very
 # thread that the handler interrupts.
 _signal_number = multiprocessing.RawValue(ctypes.c_int, 0)
+_acknowledged = multiprocessing.RawValue(ctypes.c_int, 0)
 _deferring = threading.local()
 
 
@@ -37,6 +38,7 @@ def install() -> dict[signal.Signals, Any]:
     :returns: the handlers that were there, for :func:`restore`
     """
     _signal_number.value = 0
+    _acknowledged.value = 0
     return {number: signal.signal(number, _note) for number in SIGNALS}
 
 
@@ -61,6 +63,23 @@ def check() -> None:
         raise exceptions.Interrupted(
             f"The run was interrupted by {name}; what it made is removed."
         )
+
+
+def acknowledge() -> None:
+    """Say, to all processes, that no further iteration will be started."""
+    _acknowledged.value = 1
+
+
+def wait_acknowledged(deadline_s: float = 30.0) -> None:
+    """If the run was asked to stop, hold on until nothing new can start.
+
+    The runner starts the next iteration as soon as this one ends.
+    """
+    end = time.monotonic() + deadline_s
+    while requested() and not _acknowledged.value:
+        if time.monotonic() >= end:
+            return
+        time.sleep(SLICE_S)
 
 
 def sleep(seconds: float) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keystoneauth1 import exceptions as keystone_errors
-from magnumclient.common.apiclient import exceptions as magnum_errors
+from magnumclient import exceptions as magnum_errors
 from magnumclient.v1 import client as magnum_client
 
 from rally_magnum_scale import exceptions
@@ -26,7 +26,7 @@ POLL_INTERVAL_S = 1.0
 MAX_ERRORS_IN_A_ROW = 5
 
 # Magnum lists up to this many objects in one answer by default.
-_PAGE = 1000
+PAGE = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Bays:
         :raises TemplateNotFound: when none fits, or several do
         """
         return templates.choose(
-            self._magnum.cluster_templates.list(limit=_PAGE), wanted
+            self._magnum.cluster_templates.list(limit=PAGE), wanted
         )
 
     def request(self, wanted: BayRequest) -> Any:
@@ -136,10 +136,10 @@ class Bays:
         :raises DeadlineExceeded: when it never completes
         """
         seen = {"status": "requested"}
-        look = self._look(uuid)
+        get = self._getter(uuid)
 
         def poll() -> Any | None:
-            cluster = look()
+            cluster = get()
             if cluster is None:
                 raise exceptions.BayCreateFailed(
                     f"Magnum lost the bay {uuid} of {nodes} nodes while it "
@@ -151,7 +151,7 @@ class Bays:
             if cluster.status not in (None, "CREATE_IN_PROGRESS"):
                 raise exceptions.BayCreateFailed(
                     f"The bay {cluster.name} of {nodes} nodes went to "
-                    f"{cluster.status}: {_why(cluster)}."
+                    f"{cluster.status}: {reason(cluster)}."
                 )
             return None
 
@@ -179,18 +179,18 @@ class Bays:
     def wait_gone(self, uuid: str, nodes: int) -> None:
         """Wait until Magnum has lost a bay; raises as :meth:`delete`."""
         seen = {"status": "requested"}
-        look = self._look(uuid)
+        get = self._getter(uuid)
 
         def poll() -> bool | None:
-            cluster = look()
+            cluster = get()
             if cluster is None or cluster.status == "DELETE_COMPLETE":
                 return True
             seen["status"] = cluster.status
             if cluster.status == "DELETE_FAILED":
                 raise exceptions.BayDeleteFailed(
                     f"The bay {cluster.name} went to DELETE_FAILED: "
-                    f"{_why(cluster)}; delete it by hand with 'openstack coe "
-                    f"cluster delete {uuid}'."
+                    f"{reason(cluster)}; delete it by hand with 'openstack "
+                    f"coe cluster delete {uuid}'."
                 )
             return None
 
@@ -205,7 +205,7 @@ class Bays:
         """Return a signed client certificate for a bay."""
         return credentials.obtain(self._magnum, cluster)
 
-    def _look(self, uuid: str) -> Callable[[], Any | None]:
+    def _getter(self, uuid: str) -> Callable[[], Any | None]:
         """Return a function that gets a cluster, None when it is gone.
 
         An answer that is an error is passed over a few times in a row: an
@@ -215,13 +215,11 @@ class Bays:
         last: Any | None = _Unknown()
         failed = 0
 
-        def look() -> Any | None:
+        def poll() -> Any | None:
             nonlocal last, failed
             try:
-                last = self._magnum.clusters.get(uuid)
+                last = look(self._magnum.clusters, uuid)
                 failed = 0
-            except magnum_errors.NotFound:
-                last = None
             except (
                 magnum_errors.ClientException,
                 keystone_errors.ClientException,
@@ -234,7 +232,7 @@ class Bays:
                     ) from error
             return last
 
-        return look
+        return poll
 
     def _wait(self, poll: Callable[[], Any], **options: Any) -> Any:
         return waiting.wait_for(
@@ -247,6 +245,17 @@ class Bays:
         )
 
 
+def look(manager: Any, uuid: str) -> Any | None:
+    """Return a cluster or template of Magnum, or None when it is gone.
+
+    :param manager: ``clusters`` or ``cluster_templates`` of a client
+    """
+    try:
+        return manager.get(uuid)
+    except magnum_errors.NotFound:
+        return None
+
+
 def failure_class(error: Exception) -> str:
     """Return the class of a failed create or delete for the records."""
     if isinstance(error, exceptions.DeadlineExceeded):
@@ -256,7 +265,8 @@ def failure_class(error: Exception) -> str:
     return failures.classify(str(error))
 
 
-def _why(cluster: Any) -> str:
+def reason(cluster: Any) -> str:
+    """Return Magnum's words on a failed cluster, in one line."""
     return failures.explain(
         cluster.status_reason, getattr(cluster, "faults", None)
     ).rstrip(".")

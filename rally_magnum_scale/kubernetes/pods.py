@@ -103,6 +103,26 @@ def has_ended(cluster: client.Cluster, namespace: str, name: str) -> bool:
     return pod.status.phase in ("Succeeded", "Failed")
 
 
+def proxy_get(
+    cluster: client.Cluster, namespace: str, name: str, port: int, path: str
+) -> str:
+    """Ask a pod over HTTP, through the API server.
+
+    :param path: with a leading slash
+    :returns: the text of the answer
+    :raises KubernetesError: when the API server can't reach the pod
+    """
+    with client.said_clearly(f"reach the pod {name}"):
+        answer = cluster.core.connect_get_namespaced_pod_proxy_with_path(
+            f"{name}:{port}",
+            namespace,
+            path.lstrip("/"),
+            _preload_content=False,
+            _request_timeout=client.TIMEOUT_S,
+        )
+        return str(answer.data.decode())
+
+
 def usable_cores(
     pods: Iterable[Mapping[str, Any]], nodes: Iterable[node_list.Node]
 ) -> float:

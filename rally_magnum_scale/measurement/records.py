@@ -149,6 +149,8 @@ class Throughput(_Body):
     """All steps of one load, and what it ran on.
 
     :param cores_pods: cores that target and load pods could use together
+    :param requests_counted_by_targets: what the targets' own counters say
+        of the whole run; None where they could not be asked
     """
 
     targets: int
@@ -156,6 +158,7 @@ class Throughput(_Body):
     cores_pods: float | None
     cores_real_nodes: float | None
     steps: list[StepResult]
+    requests_counted_by_targets: int | None = None
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:

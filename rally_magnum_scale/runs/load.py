@@ -1,0 +1,234 @@
+"""One load in one bay: deploy it, run it, read it, remove it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import logs
+from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.kubernetes import objects
+from rally_magnum_scale.kubernetes import pods
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import throughput
+from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.runs import progress
+from rally_magnum_scale.workload import manifests
+
+# What pods may take to be scheduled, pulled and started.
+_START_BASE_S = 300.0
+_START_S_PER_POD = 1.0
+_REMOVE_S = 300.0
+
+# What a run may take beyond its plan: to connect, to drain, to be merged.
+_RUN_MARGIN_S = 120.0
+
+# How much of the log explains a master that ended early.
+_LOG_TAIL = 5
+
+
+class Load:
+    """A workload in a bay, and the records that it leaves.
+
+    :param cluster: the open Kubernetes API of the bay
+    :param spec: what is to run
+    :param nodes: the nodes of the bay
+    :param report: gets lines of progress
+    :param clock: monotonic seconds
+    """
+
+    def __init__(
+        self,
+        cluster: client.Cluster,
+        spec: manifests.WorkloadSpec,
+        nodes: Sequence[node_list.Node],
+        report: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cluster = cluster
+        self._spec = spec
+        self._nodes = nodes
+        self._report = report
+        self._clock = clock
+        self._by_second: dict[int, dict[str, Any]] = {}
+        self._others: list[dict[str, Any]] = []
+        self._cores_pods: float | None = None
+        self._counted: int | None = None
+
+    def deploy(self) -> None:
+        """Create the targets and wait until all of them are Ready.
+
+        :raises KubernetesError: when the bay refuses, or has no real node
+        :raises WorkloadError: when a target can't start
+        :raises DeadlineExceeded: when targets do not become Ready
+        """
+        node_list.real(list(self._nodes))
+        self._report(f"deploying {self._spec.targets} nginx targets")
+        objects.create(self._cluster, manifests.foundation(self._spec))
+        self._wait_ready("target", self._spec.targets, "nginx targets")
+
+    def run(self) -> None:
+        """Start the Locust master and workers and follow them to the end.
+
+        :raises WorkloadError: when the master ends before its records do
+        :raises DeadlineExceeded: when the load does not end in time
+        :raises Interrupted: when the run is asked to stop
+        """
+        names = self._spec.names
+        self._report(f"starting {self._spec.workers} Locust workers")
+        objects.create(
+            self._cluster,
+            manifests.load(
+                self._spec,
+                target_ip=self._address(names.target),
+                master_ip=self._address(names.master),
+            ),
+        )
+        self._wait_ready("master", 1, "Locust master")
+        workers = self._wait_ready(
+            "worker", self._spec.workers, "Locust workers"
+        )
+        targets = self._pods("target")
+        self._cores_pods = pods.usable_cores([*workers, *targets], self._nodes)
+        self._follow()
+        self._counted = self._count(targets)
+
+    def remove(self) -> None:
+        """Remove all of the load; an interruption does not end the wait."""
+        with interruption.deferred():
+            objects.delete_namespace(
+                self._cluster,
+                self._spec.names.namespace,
+                deadline_s=_REMOVE_S,
+                report=self._report,
+            )
+
+    def all_records(self) -> list[dict[str, Any]]:
+        """Return what the load wrote, and the summary of its steps."""
+        seen = [record for _, record in sorted(self._by_second.items())]
+        written = [*seen, *self._others]
+        source = records.Source(
+            self._spec.task, self._spec.iteration, self._spec.bay
+        )
+        summary = source.envelope("throughput", self._summary().to_json())
+        return [*written, summary] if written else []
+
+    def _summary(self) -> records.Throughput:
+        run = records.collect([*self._by_second.values(), *self._others])
+        cores_real = sum(n.cores for n in self._nodes if not n.hollow)
+        return records.Throughput(
+            targets=self._spec.targets,
+            workers=self._spec.workers,
+            cores_pods=self._cores_pods,
+            cores_real_nodes=cores_real,
+            requests_counted_by_targets=self._counted,
+            steps=throughput.summarise(
+                self._spec.plan,
+                run.windows,
+                run.end,
+                cores_pods=self._cores_pods,
+                cores_real_nodes=cores_real,
+            ),
+        )
+
+    def _follow(self) -> None:
+        namespace, pod = self._spec.names.namespace, self._spec.names.master
+        deadline_s = (
+            self._spec.plan.total_s
+            + self._spec.connect_deadline_s
+            + _RUN_MARGIN_S
+        )
+        start = self._clock()
+        lines = progress.Progress(self._spec.plan)
+        tail: list[str] = []
+        for line in logs.follow(
+            self._cluster, namespace, pod, manifests.MASTER_CONTAINER
+        ):
+            interruption.check()
+            if self._clock() - start > deadline_s:
+                raise exceptions.DeadlineExceeded(
+                    "the load to end", deadline_s
+                )
+            if line and self._take(line, lines):
+                return
+            if line and not line.startswith("{"):
+                tail = [*tail, line][-_LOG_TAIL:]
+        raise exceptions.WorkloadError(
+            "The Locust master ended before the records of the load did; its "
+            f"log ends with: {' / '.join(tail) or 'nothing'}"
+        )
+
+    def _take(self, line: str, lines: progress.Progress) -> bool:
+        """Keep a record; tell whether it was the last one."""
+        try:
+            record = records.parse_line(line)
+        except ValueError:
+            return False
+        if record["record"] != "window":
+            self._others.append(record)
+            self._tell_event(record)
+            return bool(record["record"] == "end")
+        if record["second"] not in self._by_second:
+            self._by_second[record["second"]] = record
+            said = lines.line(windows.Window.from_json(record))
+            if said:
+                self._report(said)
+        return False
+
+    def _tell_event(self, record: dict[str, Any]) -> None:
+        if record["record"] == "event":
+            self._report(f"{record.get('kind')}: {record.get('detail', '')}")
+
+    def _wait_ready(
+        self, component: str, count: int, what: str
+    ) -> list[dict[str, Any]]:
+        return pods.wait_for_ready(
+            self._cluster,
+            self._spec.names.namespace,
+            self._spec.selector(component),
+            count,
+            what=what,
+            deadline_s=_START_BASE_S + _START_S_PER_POD * count,
+            report=self._report,
+        )
+
+    def _pods(self, component: str) -> list[dict[str, Any]]:
+        return pods.get(
+            self._cluster,
+            self._spec.names.namespace,
+            self._spec.selector(component),
+        )
+
+    def _address(self, service: str) -> str:
+        return objects.service_address(
+            self._cluster, self._spec.names.namespace, service
+        )
+
+    def _count(self, targets: Sequence[dict[str, Any]]) -> int | None:
+        """Ask every target how many requests it has counted.
+
+        The question itself is counted too and taken off.  None where the
+        API server can't reach the pods, as in some clouds.
+        """
+        try:
+            return sum(
+                manifests.requests_counted(self._ask(pod)) - 1
+                for pod in targets
+            )
+        except (exceptions.KubernetesError, ValueError) as error:
+            self._report(f"the targets' own count could not be read: {error}")
+            return None
+
+    def _ask(self, pod: dict[str, Any]) -> str:
+        return pods.proxy_get(
+            self._cluster,
+            self._spec.names.namespace,
+            pod["metadata"]["name"],
+            manifests.TARGET_PORT,
+            manifests.STATUS_PATH,
+        )

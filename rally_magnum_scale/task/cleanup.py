@@ -1,0 +1,96 @@
+"""Removal of what a task left in Magnum, whatever ended it.
+
+Rally calls these managers when all iterations are over.  Each gets a
+deadline that grows with the size of the bay: Rally's own 600 s would let a
+project be deleted under a bay that is still going.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rally.common import logging
+from rally_openstack.task.cleanup import base
+
+from rally_magnum_scale.bays import deadlines
+from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.task import clients
+
+LOG = logging.getLogger(__name__)
+
+SERVICE = "magnum_scale"
+
+_DEFAULT_DEADLINE_S = deadlines.delete_s(0)
+
+
+class _MagnumManager(base.ResourceManager):
+    """What bays and templates have in common."""
+
+    def _manager(self) -> Any:
+        magnum = clients.magnum_of(self.user)
+        return getattr(magnum, self._resource)
+
+    def id(self) -> str:
+        """Return the uuid."""
+        return str(self.raw_resource.uuid)
+
+    def list(self) -> Sequence[Any]:
+        """Return what Magnum shows of the project."""
+        found: Sequence[Any] = self._manager().list(limit=lifecycle.PAGE)
+        return found
+
+
+@base.resource(
+    SERVICE,
+    "clusters",
+    order=1,
+    tenant_resource=True,
+    timeout=_DEFAULT_DEADLINE_S,
+    interval=2,
+)
+class BayManager(_MagnumManager):
+    """Remove the bays of a task."""
+
+    def __init__(self, resource: Any = None, **kwargs: Any) -> None:
+        super().__init__(resource=resource, **kwargs)
+        if resource is not None:
+            self._timeout = deadlines.delete_s(resource.node_count or 0)
+
+    def delete(self) -> None:
+        """Ask Magnum to delete the bay."""
+        LOG.warning(
+            "Removing the bay %s that an iteration left behind.", self.name()
+        )
+        self._manager().delete(self.id())
+
+    def is_deleted(self) -> bool:
+        """Tell whether Magnum has lost the bay.
+
+        A bay in DELETE_FAILED does not go by waiting: it is named, and
+        the wait ends.
+        """
+        seen = lifecycle.look(self._manager(), self.id())
+        if seen is not None and seen.status == "DELETE_FAILED":
+            LOG.error(
+                "The bay %s could not be removed: %s. Delete it by hand.",
+                self.name(),
+                lifecycle.reason(seen),
+            )
+            self._timeout = 0.0
+        return seen is None
+
+
+@base.resource(
+    SERVICE,
+    "cluster_templates",
+    order=2,
+    tenant_resource=True,
+    timeout=_DEFAULT_DEADLINE_S,
+)
+class TemplateManager(_MagnumManager):
+    """Remove the cluster templates of a task."""
+
+    def is_deleted(self) -> bool:
+        """Tell whether Magnum has lost the template."""
+        return lifecycle.look(self._manager(), self.id()) is None

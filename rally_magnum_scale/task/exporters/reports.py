@@ -1,0 +1,47 @@
+"""Our page and our table as export types of Rally."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+from typing import ClassVar
+
+from rally.task import exporter
+
+from rally_magnum_scale.report import model
+from rally_magnum_scale.report import page
+from rally_magnum_scale.report import table
+from rally_magnum_scale.task.exporters import results
+
+
+class _ReportExporter(exporter.TaskExporter):
+    render: ClassVar[Callable[[model.Report], str]]
+
+    def generate(self) -> dict[str, Any]:
+        """Draw the report.
+
+        :returns: the file to write, or the text to print without one
+        """
+        drawn = type(self).render(results.read(self.tasks_results))
+        if not self.output_destination:
+            return {"print": drawn}
+        path = pathlib.Path(self.output_destination).absolute()
+        return {
+            "files": {self.output_destination: drawn},
+            "open": path.as_uri(),
+        }
+
+
+@exporter.configure("magnum-scale-html")
+class PageExporter(_ReportExporter):
+    """One offline HTML page: SLA verdicts, plots, steps, life of the bay."""
+
+    render = staticmethod(page.render)
+
+
+@exporter.configure("magnum-scale-table")
+class TableExporter(_ReportExporter):
+    """The SLA verdicts as a plain-text table for a terminal."""
+
+    render = staticmethod(table.render)

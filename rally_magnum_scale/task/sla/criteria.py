@@ -1,0 +1,114 @@
+"""Five SLA criteria: rate, latency and errors of a load, life of a bay.
+
+Each asks :mod:`rally_magnum_scale.measurement.verdicts` and only keeps, for
+each of its bounds, the verdict that decides.  An iteration that failed has
+no data, and a criterion without data fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+from typing import ClassVar
+
+from rally.task import sla
+
+from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.task import output
+
+
+class _Criterion(sla.SLA):
+    """Judges every iteration; the worst one decides."""
+
+    criterion: ClassVar[str]
+
+    def __init__(self, criterion_value: dict[str, Any]) -> None:
+        super().__init__(criterion_value)
+        self.success = False
+        self._deciding: dict[str, verdicts.Verdict] = {}
+
+    def add_iteration(self, iteration: Mapping[str, Any]) -> bool:
+        """Judge one iteration.
+
+        :returns: whether the criterion holds so far
+        """
+        run = output.read_run(iteration)
+        return self._decide(
+            verdicts.judge(self.criterion, self.criterion_value, run)
+        )
+
+    def merge(self, other: _Criterion) -> bool:
+        """Take in what another process judged."""
+        return self._decide(other._deciding.values())
+
+    def details(self) -> str:
+        """Say each deciding verdict, with value and bound."""
+        if not self._deciding:
+            return f"{self.criterion}: no iteration was measured - Failed"
+        said = "; ".join(v.describe() for v in self._deciding.values())
+        return f"{said} - {self.status()}"
+
+    def _decide(self, judged: Iterable[verdicts.Verdict]) -> bool:
+        for verdict in judged:
+            known = self._deciding.get(verdict.bound_key, verdict)
+            self._deciding[verdict.bound_key] = verdicts.worst(
+                [known, verdict]
+            )
+        self.success = bool(self._deciding) and all(
+            v.passed for v in self._deciding.values()
+        )
+        return self.success
+
+
+@sla.configure(name="request_rate")
+class RequestRate(_Criterion):
+    """Lowest rate of expected answers in the steady seconds of a step.
+
+    ``min_rps`` is the rate, ``min_rps_per_core`` the rate over all cores of
+    the nodes that are not hollow; ``step`` is the number of the step,
+    by default the last.
+    """
+
+    criterion = "request_rate"
+    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+
+
+@sla.configure(name="request_latency")
+class RequestLatency(_Criterion):
+    """Highest latency of a step, from the intended send time.
+
+    ``p50_ms``, ``p90_ms``, ``p99_ms``, ``p99_9_ms`` and ``max_ms`` are in
+    milliseconds; ``step`` is the number of the step, by default the last.
+    """
+
+    criterion = "request_latency"
+    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+
+
+@sla.configure(name="request_errors")
+class RequestErrors(_Criterion):
+    """Highest share of failed requests in a step.
+
+    ``max_ratio`` is between 0 and 1; ``step`` is the number of the step,
+    by default the last.
+    """
+
+    criterion = "request_errors"
+    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+
+
+@sla.configure(name="bay_create_time")
+class BayCreateTime(_Criterion):
+    """Longest time, ``max_s``, from create request to CREATE_COMPLETE."""
+
+    criterion = "bay_create_time"
+    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+
+
+@sla.configure(name="bay_delete_time")
+class BayDeleteTime(_Criterion):
+    """Longest time, ``max_s``, from delete request to gone from Magnum."""
+
+    criterion = "bay_delete_time"
+    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()

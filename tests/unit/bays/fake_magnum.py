@@ -1,0 +1,79 @@
+"""A loopback server that speaks Magnum's JSON."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from keystoneauth1 import noauth
+from keystoneauth1 import session
+
+from rally_magnum_scale.bays import lifecycle
+from tests.unit import loopback
+
+
+class FakeMagnum:
+    """Clusters go through the scripted statuses, one at each look.
+
+    :param statuses: what a look at the cluster shows, in turn: a status,
+        an HTTP error code, or a dict of fields; the last one stays
+    """
+
+    def __init__(self, *statuses: Any) -> None:
+        self.statuses = list(statuses)
+        self.templates = [template("t-1", "k8s")]
+        self.requests: list[tuple[str, str, Any]] = []
+        self.refuse: tuple[int, str] | None = None
+
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        self.requests.append((method, path, body))
+        if path.startswith("/clustertemplates"):
+            return 200, {"clustertemplates": self.templates}
+        if method == "POST" and path == "/clusters":
+            if self.refuse:
+                code, words = self.refuse
+                return code, {"errors": [{"status": code, "title": words}]}
+            return 202, {"uuid": "c-1"}
+        if method == "DELETE":
+            return 204, None
+        return self._look()
+
+    def _look(self) -> tuple[int, Any]:
+        many = len(self.statuses) > 1
+        now = self.statuses.pop(0) if many else self.statuses[0]
+        if isinstance(now, int):
+            error = {"status": now, "title": "no", "detail": f"error {now}"}
+            return now, {"errors": [error]}
+        fields = {"status": now} if isinstance(now, str) else now
+        known = {
+            "uuid": "c-1",
+            "name": "bay",
+            "status_reason": None,
+            "api_address": "https://127.0.0.1:1",
+            "cluster_template_id": "t-1",
+        }
+        return 200, {**known, **fields}
+
+
+def template(uuid: str, name: str, coe: str = "kubernetes") -> dict[str, str]:
+    return {"uuid": uuid, "name": name, "coe": coe}
+
+
+@contextlib.contextmanager
+def bays(magnum: FakeMagnum, **options: Any) -> Iterator[lifecycle.Bays]:
+    """Open the bays of a fake Magnum; time passes only by sleeping."""
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    with loopback.serve(magnum.answer) as url:
+        opened = session.Session(auth=noauth.NoAuth(endpoint=url))
+        with opened.session:
+            yield lifecycle.Bays(
+                lifecycle.connect(opened, None, "public"),
+                clock=lambda: now[0],
+                sleep=sleep,
+                **options,
+            )

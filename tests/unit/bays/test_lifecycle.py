@@ -1,0 +1,159 @@
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import lifecycle
+from tests.unit.bays import fake_magnum
+
+REQUEST = lifecycle.BayRequest(name="rms-1", nodes=200)
+
+
+def test_request_sends_what_was_asked_for():
+    magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
+    with fake_magnum.bays(magnum) as bays:
+        accepted = bays.request(REQUEST)
+    assert accepted.uuid == "c-1"
+    method, path, body = magnum.requests[-1]
+    assert (method, path) == ("POST", "/clusters")
+    assert body["node_count"] == 200
+    assert body["cluster_template_id"] == "t-1"
+    assert "labels" not in body
+
+
+def test_labels_are_merged_over_those_of_the_template():
+    magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
+    labelled = lifecycle.BayRequest("rms-1", 1, labels={"a": "b"})
+    with fake_magnum.bays(magnum) as bays:
+        bays.request(labelled)
+    body = magnum.requests[-1][2]
+    assert body["labels"] == {"a": "b"}
+    assert body["merge_labels"] is True
+
+
+def test_refused_request_says_why():
+    magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
+    magnum.refuse = (403, "Resource limit exceeded for clusters")
+    with (
+        fake_magnum.bays(magnum) as bays,
+        pytest.raises(
+            exceptions.BayCreateFailed, match="refused.*Resource limit"
+        ),
+    ):
+        bays.request(REQUEST)
+
+
+def test_nothing_is_asked_without_a_template():
+    magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
+    magnum.templates = []
+    with (
+        fake_magnum.bays(magnum) as bays,
+        pytest.raises(exceptions.TemplateNotFound),
+    ):
+        bays.request(REQUEST)
+    assert [r[0] for r in magnum.requests] == ["GET"]
+
+
+def test_wait_created_returns_the_complete_cluster():
+    magnum = fake_magnum.FakeMagnum(
+        "CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "CREATE_COMPLETE"
+    )
+    with fake_magnum.bays(magnum) as bays:
+        assert bays.wait_created("c-1", 2).status == "CREATE_COMPLETE"
+
+
+def test_failed_create_gives_magnums_reason_and_faults():
+    failed = {
+        "status": "CREATE_FAILED",
+        "status_reason": "Failed to create cluster",
+        "faults": {"kube_masters": "No valid host was found"},
+    }
+    with (
+        fake_magnum.bays(
+            fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", failed)
+        ) as bays,
+        pytest.raises(
+            exceptions.BayCreateFailed,
+            match="Failed to create cluster; kube_masters: No valid host",
+        ),
+    ):
+        bays.wait_created("c-1", 2)
+
+
+@pytest.mark.parametrize("error", [400, 500, 503])
+def test_errors_are_passed_over_a_few_times(error):
+    many = [error] * lifecycle.MAX_ERRORS_IN_A_ROW
+    magnum = fake_magnum.FakeMagnum(*many, "CREATE_COMPLETE")
+    with fake_magnum.bays(magnum) as bays:
+        assert bays.wait_created("c-1", 2).status == "CREATE_COMPLETE"
+
+
+def test_errors_without_end_are_an_error():
+    with (
+        fake_magnum.bays(fake_magnum.FakeMagnum(503)) as bays,
+        pytest.raises(exceptions.BayError, match="in a row"),
+    ):
+        bays.wait_created("c-1", 2)
+
+
+def test_a_bay_that_vanishes_while_it_is_created_is_named():
+    with (
+        fake_magnum.bays(
+            fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", 404)
+        ) as bays,
+        pytest.raises(exceptions.BayCreateFailed, match="lost the bay"),
+    ):
+        bays.wait_created("c-1", 2)
+
+
+def test_a_create_that_never_completes_reaches_its_deadline():
+    with (
+        fake_magnum.bays(
+            fake_magnum.FakeMagnum("CREATE_IN_PROGRESS"),
+        ) as bays,
+        pytest.raises(exceptions.DeadlineExceeded, match="CREATE_IN_PROGRESS"),
+    ):
+        bays.wait_created("c-1", 1)
+
+
+def test_delete_waits_until_magnum_has_lost_the_bay():
+    magnum = fake_magnum.FakeMagnum(
+        "CREATE_COMPLETE", "DELETE_IN_PROGRESS", 404
+    )
+    with fake_magnum.bays(magnum) as bays:
+        bays.delete("c-1", 2)
+    assert [r[0] for r in magnum.requests] == ["DELETE", "GET", "GET", "GET"]
+
+
+def test_failed_delete_ends_the_wait_with_the_reason():
+    failed = {"status": "DELETE_FAILED", "status_reason": "port in use"}
+    with (
+        fake_magnum.bays(fake_magnum.FakeMagnum(failed)) as bays,
+        pytest.raises(exceptions.BayDeleteFailed, match="port in use"),
+    ):
+        bays.delete("c-1", 2)
+
+
+def test_progress_is_reported_while_waiting():
+    magnum = fake_magnum.FakeMagnum(
+        *["CREATE_IN_PROGRESS"] * 12, "CREATE_COMPLETE"
+    )
+    said: list[str] = []
+    with fake_magnum.bays(magnum, report=said.append) as bays:
+        bays.wait_created("c-1", 2)
+    assert len(said) == 2
+    assert "CREATE_IN_PROGRESS, 5 s of at most 610 s" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (exceptions.DeadlineExceeded("x", 1), "deadline"),
+        (exceptions.Interrupted("x"), "interrupted"),
+        (exceptions.BayCreateFailed("QueuePool limit of"), "database_pool"),
+        (exceptions.BayCreateFailed("Maximum resources per"), "heat_limit"),
+        (exceptions.BayCreateFailed("a new sentence"), "other"),
+    ],
+)
+def test_failures_have_a_class(error, name):
+    if name == "heat_limit":
+        error = exceptions.BayCreateFailed("Maximum resources per stack")
+    assert lifecycle.failure_class(error) == name

@@ -1,0 +1,91 @@
+"""A loopback server that streams like the Kubernetes API, and breaks off."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+import kubernetes.client
+
+from rally_magnum_scale.kubernetes import client
+
+
+class FakeApi:
+    """Answers requests in turn from a script for each path.
+
+    :param script: path to a list of answers: a dict is one JSON answer, a
+        list is a stream of lines (dicts as JSON) that is then cut off
+        without an end, an int is an HTTP error; the last one stays
+    """
+
+    def __init__(self, script: dict[str, list[Any]]) -> None:
+        self.script = script
+        self.queries: list[tuple[str, dict[str, str]]] = []
+
+    def next_answer(self, target: str) -> Any:
+        url = urllib.parse.urlparse(target)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        self.queries.append((url.path, query))
+        answers = self.script[url.path]
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+@contextlib.contextmanager
+def serve(script: dict[str, list[Any]]) -> Iterator[tuple[FakeApi, Any]]:
+    """Serve a script and hand over a cluster that is connected to it."""
+    fake = FakeApi(script)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1
+
+        def do_GET(self) -> None:
+            answer = fake.next_answer(self.path)
+            if isinstance(answer, list):
+                self._stream(answer)
+            elif isinstance(answer, int):
+                self._send(answer, {"message": f"scripted {answer}"})
+            else:
+                self._send(200, answer)
+
+        def _send(self, status: int, content: Any) -> None:
+            sent = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(sent)))
+            self.end_headers()
+            self.wfile.write(sent)
+
+        def _stream(self, items: list[Any]) -> None:
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for item in items[: -1 if items[-1:] == ["END"] else None]:
+                text = item if isinstance(item, str) else json.dumps(item)
+                line = text.encode() + (b"" if text.endswith("~") else b"\n")
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+            if items[-1:] == ["END"]:
+                self.wfile.write(b"0\r\n\r\n")
+            self.wfile.flush()
+            self.close_connection = True
+
+        def log_message(self, *_arguments: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    configuration = kubernetes.client.Configuration()
+    configuration.host = f"http://127.0.0.1:{server.server_port}"
+    configuration.retries = False
+    try:
+        with kubernetes.client.ApiClient(configuration) as api:
+            yield fake, client.Cluster(api)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

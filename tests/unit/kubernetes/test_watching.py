@@ -1,0 +1,116 @@
+import itertools
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.kubernetes import nodes
+from rally_magnum_scale.kubernetes import watching
+from tests.unit.kubernetes import fake_api
+
+PATH = "/api/v1/nodes"
+
+
+def node(name, ready, version, *, hollow=False, labels=None, cpu="4"):
+    marks = {nodes.HOLLOW_ANNOTATION: "fake"} if hollow else {}
+    return {
+        "metadata": {
+            "name": name,
+            "resourceVersion": str(version),
+            "annotations": marks,
+            "labels": labels or {},
+        },
+        "status": {
+            "allocatable": {"cpu": cpu},
+            "conditions": [
+                {"type": "Ready", "status": "True" if ready else "False"}
+            ],
+        },
+    }
+
+
+def listed(version, *items):
+    return {"metadata": {"resourceVersion": str(version)}, "items": [*items]}
+
+
+def event(kind, item):
+    return {"type": kind, "object": item}
+
+
+def test_a_watch_that_is_cut_off_goes_on_where_it_was():
+    script = {
+        PATH: [
+            listed(1, node("a", False, 1)),
+            [event("MODIFIED", node("a", True, 2))],
+            [event("ADDED", node("b", True, 3))],
+            [event("DELETED", node("a", True, 4))],
+            [],
+        ]
+    }
+    with fake_api.serve(script) as (fake, cluster):
+        changes = watching.watch(cluster.core.list_node)
+        seen = [sorted(s) for s in itertools.islice(changes, 8) if s]
+        changes.close()
+    assert seen[-1] == ["b"]
+    versions = [q.get("resourceVersion") for _, q in fake.queries]
+    assert versions[:4] == [None, "1", "2", "3"]
+
+
+def test_a_version_too_old_asks_for_a_new_list():
+    gone = {"type": "ERROR", "object": {"code": 410, "metadata": {}}}
+    script = {
+        PATH: [
+            listed(1),
+            [gone],
+            listed(9, node("a", True, 9)),
+            [],
+        ]
+    }
+    with fake_api.serve(script) as (fake, cluster):
+        changes = watching.watch(cluster.core.list_node)
+        seen = [s for s in itertools.islice(changes, 5) if s]
+        changes.close()
+    assert [sorted(s) for s in seen] == [["a"]]
+    assert "watch" not in fake.queries[2][1]
+
+
+def test_a_refused_list_is_one_sentence():
+    with fake_api.serve({PATH: [403]}) as (_, cluster):
+        changes = watching.watch(cluster.core.list_node)
+        with pytest.raises(
+            exceptions.KubernetesError, match="403.*scripted 403"
+        ):
+            next(changes)
+
+
+def test_nodes_are_waited_for_without_the_control_plane():
+    master = {"node-role.kubernetes.io/control-plane": ""}
+    script = {
+        PATH: [
+            listed(1, node("m", True, 1, labels=master), node("a", False, 1)),
+            [
+                event("ADDED", node("b", True, 2, hollow=True)),
+                event("MODIFIED", node("a", True, 3, cpu="1500m")),
+            ],
+        ]
+    }
+    with fake_api.serve(script) as (_, cluster):
+        found = nodes.wait_for_ready(cluster, 2, deadline_s=30)
+    assert {(n.name, n.hollow, n.cores) for n in found} == {
+        ("a", False, 1.5),
+        ("b", True, 4.0),
+    }
+
+
+def test_nodes_that_never_become_ready_are_counted_in_the_error():
+    script = {PATH: [listed(1, node("a", False, 1)), []]}
+    with (
+        fake_api.serve(script) as (_, cluster),
+        pytest.raises(exceptions.DeadlineExceeded, match="0 of 1 Ready"),
+    ):
+        nodes.wait_for_ready(cluster, 1, deadline_s=0.3)
+
+
+def test_a_bay_of_hollow_nodes_can_carry_no_load():
+    hollow = nodes.Node("a", ready=True, hollow=True, cores=4)
+    with pytest.raises(exceptions.KubernetesError, match="hollow"):
+        nodes.real([hollow])
