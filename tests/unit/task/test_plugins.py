@@ -1,0 +1,50 @@
+"""Rally only warns when a plugin module fails to import: compare names."""
+
+import json
+import subprocess
+import sys
+
+EXPECTED = {
+    "Scenario": [
+        "MagnumScale.create_and_delete_bay",
+        "MagnumScale.throughput",
+    ],
+    "Context": ["interruption"],
+    "SLA": [
+        "bay_create_time",
+        "bay_delete_time",
+        "request_errors",
+        "request_latency",
+        "request_rate",
+    ],
+    "TaskExporter": ["magnum-scale-html", "magnum-scale-table"],
+    "Validator": ["magnum_scale_load"],
+}
+
+SCRIPT = """
+import json, sys
+from rally.common.plugin import plugin
+from rally.plugins import load
+load()
+assert "gevent" not in sys.modules, "Locust was imported into Rally"
+found = {}
+for each in plugin.Plugin.get_all(allow_hidden=True):
+    if each.__module__.startswith("rally_magnum_scale."):
+        titles = found.setdefault(each._get_base().__name__, {})
+        titles[each.get_name()] = each.get_info()["title"]
+print(json.dumps(found))
+"""
+
+
+def test_a_fresh_rally_finds_exactly_our_plugins():
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(ran.stdout.splitlines()[-1])
+    assert {base: sorted(names) for base, names in found.items()} == EXPECTED
+    for names in found.values():
+        for name, title in names.items():
+            assert len(title or "") > 20, name
