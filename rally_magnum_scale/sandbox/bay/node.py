@@ -1,0 +1,253 @@
+"""A real node: containerd, kubelet and kube-proxy in its namespaces."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import psutil
+
+from rally_magnum_scale import waiting
+from rally_magnum_scale.sandbox.bay import launching
+from rally_magnum_scale.sandbox.bay.spec import BaySpec
+from rally_magnum_scale.sandbox.bay.spec import RealNode
+
+PAUSE_IMAGE = "rally-magnum-sandbox/pause:1"
+SOCKET = "/run/containerd/containerd.sock"
+CNI_PLUGINS = "/usr/lib/cni"
+CONTAINERD_DEADLINE_S = 60.0
+# kubelet sets these for the whole machine unless it finds them so.  It
+# finds them so: in its mount namespace they are files of the bay.
+KERNEL_SETTINGS = {
+    "vm/overcommit_memory": 1,
+    "vm/panic_on_oom": 0,
+    "kernel/panic": 10,
+    "kernel/panic_on_oops": 1,
+    "kernel/keys/root_maxkeys": 1000000,
+    "kernel/keys/root_maxbytes": 25000000,
+}
+# $1 is the node's folder.  Containers, volumes and what containerd, CNI
+# and kubelet write to fixed places stay in this namespace.
+SETUP = """
+mount --bind "$1/run" /run
+mount --bind "$1/log" /var/log
+mount --bind "$1/cni-cache" /var/lib/cni
+cd "$1/sysctl"
+for name in $(find . -type f); do
+    [ ! -e "/proc/sys/$name" ] || mount --bind "$name" "/proc/sys/$name"
+done
+cd /
+"""
+
+
+def containerd_config(node: RealNode) -> str:
+    """Write containerd's configuration, in TOML.
+
+    Without CAP_SYS_RESOURCE no process may lower its out-of-memory score,
+    and every pod would fail: ``restrict_oom_score_adj``.
+    """
+    return f"""\
+version = 2
+root = "{node.folder}/containerd"
+state = "/run/containerd"
+disabled_plugins = [
+  "io.containerd.snapshotter.v1.aufs",
+  "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper",
+  "io.containerd.snapshotter.v1.zfs",
+  "io.containerd.tracing.processor.v1.otlp",
+  "io.containerd.internal.v1.tracing",
+]
+[grpc]
+  address = "{SOCKET}"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{PAUSE_IMAGE}"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "{CNI_PLUGINS}"
+    conf_dir = "{node.folder}/cni"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "overlayfs"
+"""
+
+
+def cni_config(node: RealNode) -> dict[str, object]:
+    """Describe the pods' network of a node."""
+    ipam = {
+        "type": "host-local",
+        "ranges": [[{"subnet": node.pods}]],
+        "dataDir": f"{node.folder}/ipam",
+        "routes": [{"dst": "0.0.0.0/0"}],
+    }
+    bridge = {
+        "type": "bridge",
+        "bridge": "cni0",
+        "isGateway": True,
+        "ipMasq": False,
+        "hairpinMode": True,
+        "ipam": ipam,
+    }
+    portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
+    plugins = [bridge, portmap]
+    return {"cniVersion": "0.4.0", "name": "bay", "plugins": plugins}
+
+
+def kubelet_config(
+    spec: BaySpec, node: RealNode, memory_bytes: int
+) -> dict[str, object]:
+    """Describe how kubelet is to run.
+
+    A quarter of the memory is set apart for what else runs on the machine;
+    no processor is, since the published rates count whole nodes.
+
+    :param memory_bytes: of the machine
+    """
+    certificate = f"{spec.folder}/kubelet-{node.number}"
+    return {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "address": node.address,
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": f"{spec.folder}/ca.crt"},
+        },
+        "authorization": {"mode": "Webhook"},
+        "tlsCertFile": f"{certificate}.crt",
+        "tlsPrivateKeyFile": f"{certificate}.key",
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{node.cgroup}",
+        "enforceNodeAllocatable": [],
+        "failCgroupV1": False,
+        "failSwapOn": False,
+        "systemReserved": {"memory": f"{memory_bytes // 4 // 1024}Ki"},
+        "evictionHard": {},
+        "imageGCHighThresholdPercent": 100,
+        "containerRuntimeEndpoint": f"unix://{SOCKET}",
+        "resolvConf": f"{node.folder}/resolv.conf",
+        "podLogsDir": f"{node.folder}/pod-logs",
+        "volumePluginDir": f"{node.folder}/volume-plugins",
+        "healthzPort": 0,
+        "maxPods": 110,
+    }
+
+
+def kube_proxy_config(spec: BaySpec, node: RealNode) -> dict[str, object]:
+    """Describe how kube-proxy is to run."""
+    kubeconfig = f"{spec.folder}/proxy.kubeconfig"
+    return {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "bindAddress": node.address,
+        "clientConnection": {"kubeconfig": kubeconfig},
+        "clusterCIDR": spec.pod_range,
+        "hostnameOverride": node.name,
+        "mode": "iptables",
+        # The whole machine's limits: not a bay's to set.
+        "conntrack": {
+            "maxPerCore": 0,
+            "min": 0,
+            "tcpEstablishedTimeout": "0s",
+            "tcpCloseWaitTimeout": "0s",
+        },
+        "iptables": {"minSyncPeriod": "200ms"},
+    }
+
+
+def prepare(
+    spec: BaySpec, node: RealNode, launcher: launching.Launcher
+) -> launching.Namespace:
+    """Write a node's files and make its namespaces.
+
+    :raises SandboxError: when the kernel refuses a mount
+    """
+    for name in ("cni", "cni-cache", "containerd", "kubelet", "log", "run"):
+        (node.folder / name).mkdir(parents=True)
+    memory_bytes = psutil.virtual_memory().total
+    kubelet = kubelet_config(spec, node, memory_bytes)
+    files = {
+        "containerd.toml": containerd_config(node),
+        "cni/10-bay.conflist": json.dumps(cni_config(node)),
+        "kubelet.json": json.dumps(kubelet),
+        "kube-proxy.json": json.dumps(kube_proxy_config(spec, node)),
+        "resolv.conf": "",
+    }
+    files |= {f"sysctl/{k}": f"{v}\n" for k, v in KERNEL_SETTINGS.items()}
+    for name, text in files.items():
+        path = node.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    Path("/var/lib/cni").mkdir(parents=True, exist_ok=True)
+    return launcher.namespace(
+        f"node-{node.number}-namespaces", SETUP, str(node.folder)
+    )
+
+
+def start_containerd(
+    node: RealNode, launcher: launching.Launcher, inside: launching.Namespace
+) -> launching.Component:
+    """Start a node's containerd and wait until it answers.
+
+    :raises SandboxError: when it ends
+    :raises DeadlineExceeded: when it does not answer
+    """
+    config = f"{node.folder}/containerd.toml"
+    component = launcher.start(
+        "containerd",
+        *inside.entering("containerd", "--config", config),
+        log_folder=node.folder,
+    )
+    socket = node.folder / "run/containerd/containerd.sock"
+
+    def answers() -> bool | None:
+        component.check()
+        return True if socket.exists() else None
+
+    waiting.wait_for(
+        answers,
+        what=f"containerd of {node.name}",
+        deadline_s=CONTAINERD_DEADLINE_S,
+        interval_s=0.02,
+    )
+    return component
+
+
+def import_image(
+    node: RealNode, archive: Path, inside: launching.Namespace
+) -> None:
+    """Give an image archive to a node's containerd.
+
+    :raises SandboxError: when it refuses
+    """
+    launching.run(
+        *inside.entering("ctr", "--address", SOCKET, "--namespace", "k8s.io"),
+        *("images", "import", str(archive)),
+        what=f"import the container images into {node.name}",
+    )
+
+
+def start_kubelet(
+    spec: BaySpec,
+    node: RealNode,
+    launcher: launching.Launcher,
+    inside: launching.Namespace,
+) -> list[launching.Component]:
+    """Start a node's kubelet and kube-proxy; the node registers itself."""
+    binary = str(spec.kubernetes_binary)
+    folder = node.folder
+    kubelet = (
+        f"--config={folder}/kubelet.json",
+        f"--kubeconfig={spec.folder}/kubelet-{node.number}.kubeconfig",
+        f"--hostname-override={node.name}",
+        f"--node-ip={node.address}",
+        f"--root-dir={folder}/kubelet",
+        f"--cert-dir={folder}/pki",
+        "--node-labels=rally-magnum-scale/real=true",
+    )
+    proxy = (f"--config={folder}/kube-proxy.json",)
+    return [
+        launcher.start(
+            name, *inside.entering(binary, name, *flags), log_folder=folder
+        )
+        for name, flags in (("kubelet", kubelet), ("kube-proxy", proxy))
+    ]

@@ -1,0 +1,188 @@
+"""What a bay is to be, and every name and address that follows from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+from rally_magnum_scale import exceptions
+
+MAX_INDEX = 250
+MAX_REAL_NODES = 100
+API_PORT = 6443
+LINK_LENGTH = 24
+
+
+@dataclasses.dataclass(frozen=True)
+class RealNode:
+    """A node that runs containers.
+
+    :param name: of the Node object
+    :param number: from 0
+    :param address: on the bay's link
+    :param pods: the range that its pods have their addresses from
+    :param folder: all that it writes
+    :param cgroup: its pods' control group, relative to a hierarchy
+    """
+
+    name: str
+    number: int
+    address: str
+    pods: str
+    folder: Path
+    cgroup: str
+
+    @property
+    def link(self) -> str:
+        """The bridge's end of the node's link, in the bay's namespace."""
+        return f"node{self.number}"
+
+
+@dataclasses.dataclass(frozen=True)
+class BaySpec:
+    """A bay as it was asked for.
+
+    :param folder: holds everything of the bay
+    :param name: names the nodes
+    :param uuid: the bay's id
+    :param index: 0 to 250, unique among the bays that live; chooses the
+        addresses
+    :param node_count: worker nodes, real and hollow
+    :param real_nodes: how many of them run containers
+    :param kubernetes_binary: the binary with every component
+    :param image_archive: a docker-archive, imported by each real node
+    :param cgroup: the bay's control group, relative to each hierarchy's
+        root
+    """
+
+    folder: Path
+    name: str
+    uuid: str
+    index: int
+    node_count: int
+    real_nodes: int
+    kubernetes_binary: Path
+    image_archive: Path
+    cgroup: str
+
+    @property
+    def host_link(self) -> str:
+        """The host's end of the only link between host and bay."""
+        return f"rmsb{self.index}"
+
+    @property
+    def host_address(self) -> str:
+        return f"{self._network}.254"
+
+    @property
+    def control_address(self) -> str:
+        return f"{self._network}.1"
+
+    @property
+    def api_address(self) -> str:
+        return f"https://{self.control_address}:{API_PORT}"
+
+    @property
+    def service_range(self) -> str:
+        return f"10.254.{self.index}.0/24"
+
+    @property
+    def first_service_address(self) -> str:
+        """Where pods find the API server."""
+        return f"10.254.{self.index}.1"
+
+    @property
+    def pod_range(self) -> str:
+        """All pods of the bay; no route to it exists outside the bay."""
+        return f"{self._pods}.0.0/16"
+
+    @property
+    def hollow_pod_range(self) -> str:
+        return f"{self._pods}.128.0/17"
+
+    @property
+    def hollow_names(self) -> list[str]:
+        """Names of the hollow nodes, counted from 1."""
+        count = self.node_count - self.real_nodes
+        return [f"{self._prefix}-hollow-{i:04d}" for i in range(1, count + 1)]
+
+    @property
+    def nodes(self) -> list[RealNode]:
+        """The real nodes."""
+        return [
+            RealNode(
+                name=f"{self._prefix}-node-{number}",
+                number=number,
+                address=f"{self._network}.{10 + number}",
+                pods=f"{self._pods}.{number}.0/24",
+                folder=self.folder / f"node-{number}",
+                cgroup=f"{self.cgroup}/node-{number}",
+            )
+            for number in range(self.real_nodes)
+        ]
+
+    @property
+    def _network(self) -> str:
+        # RFC 2544 sets 198.18.0.0/15 apart for benchmarks.
+        return f"198.18.{self.index}"
+
+    @property
+    def _pods(self) -> str:
+        # RFC 6598: 100.64.0.0/10 holds 64 ranges of this size.
+        return f"100.{64 + self.index % 64}"
+
+    @property
+    def _prefix(self) -> str:
+        name = re.sub(r"[^a-z0-9]+", "-", self.name.lower())[:40].strip("-")
+        return name or f"bay-{self.uuid[:8]}"
+
+
+def read_spec(folder: Path) -> BaySpec:
+    """Read ``spec.json`` of a bay's folder.
+
+    :param folder: of the bay
+    :raises SandboxError: when the file is missing, broken or asks for what
+        can't be; the sentence names the key
+    """
+    path = folder / "spec.json"
+    try:
+        values = json.loads(path.read_text())
+        spec = BaySpec(
+            folder=folder,
+            name=str(values["name"]),
+            uuid=str(values["uuid"]),
+            index=int(values["index"]),
+            node_count=int(values["node_count"]),
+            real_nodes=int(values["real_nodes"]),
+            kubernetes_binary=Path(values["kubernetes_binary"]),
+            image_archive=Path(values["image_archive"]),
+            cgroup=str(values["cgroup"]).strip("/"),
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise exceptions.SandboxError(
+            f"The bay's description {path} can't be used: "
+            f"{type(error).__name__} {error}; write it again."
+        ) from error
+    _check(spec, path)
+    return spec
+
+
+def _check(spec: BaySpec, path: Path) -> None:
+    most = min(spec.node_count, MAX_REAL_NODES)
+    wrong = [
+        sentence
+        for holds, sentence in (
+            (0 <= spec.index <= MAX_INDEX, f"index is not 0 to {MAX_INDEX}"),
+            (spec.node_count >= 1, "node_count is below 1"),
+            (0 <= spec.real_nodes <= most, f"real_nodes is not 0 to {most}"),
+            (bool(spec.cgroup) and ".." not in spec.cgroup, "cgroup is bad"),
+        )
+        if not holds
+    ]
+    if wrong:
+        raise exceptions.SandboxError(
+            f"The bay's description {path} asks for what can't be: "
+            f"{'; '.join(wrong)}."
+        )
