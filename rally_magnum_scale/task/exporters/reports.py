@@ -24,7 +24,7 @@ class _ReportExporter(exporter.TaskExporter):
         :returns: the file to write, or the text to print without one
         """
         drawn = type(self).render(results.read(self.tasks_results))
-        if not self.output_destination:
+        if self.output_destination in (None, "", "-"):
             return {"print": drawn}
         path = pathlib.Path(self.output_destination).absolute()
         return {

@@ -1,8 +1,8 @@
-import pytest
+"""Load Rally's plugins before the test modules are imported.
 
+rally-openstack's cleanup reads options that only the loading registers.
+"""
 
-@pytest.fixture(scope="session", autouse=True)
-def _plugins():
-    from rally.plugins import load
+from rally import plugins
 
-    load()
+plugins.load()

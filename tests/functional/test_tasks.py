@@ -1,0 +1,352 @@
+"""Our scenarios on a real Magnum, with the real Rally command."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rally_magnum_scale import waiting
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.task import output
+from tests.functional import conftest
+
+SAMPLES = conftest.CHECKOUT / "samples"
+ARGUMENTS = json.loads((SAMPLES / "args/sandbox.json").read_text())
+
+# The whole way, but short.
+SMALL = {
+    **ARGUMENTS,
+    "nodes": 5,
+    "steps": [
+        {"rate_rps": 500, "duration_s": 3, "ramp_s": 1},
+        {"rate_rps": 1000, "duration_s": 4, "ramp_s": 1},
+    ],
+    "min_rps": 990,
+    "min_rps_per_core": 495,
+}
+LONG = {
+    **SMALL,
+    "steps": [{"rate_rps": 500, "duration_s": 300, "ramp_s": 1}],
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """A task that was run.
+
+    :param status: exit status of ``rally task start``
+    :param said: its output
+    :param result: the task as ``rally task results`` gives it
+    """
+
+    status: int
+    said: str
+    result: dict[str, Any]
+
+    @property
+    def workload(self) -> dict[str, Any]:
+        return self.result["subtasks"][0]["workloads"][0]
+
+    @property
+    def sla(self) -> dict[str, dict[str, Any]]:
+        found = self.workload["sla_results"]["sla"]
+        return {each["criterion"]: each for each in found}
+
+    @property
+    def errors(self) -> list[str]:
+        return [e["error"][1] for e in self.workload["data"] if e["error"]]
+
+    def runs(self) -> list[records.Run]:
+        return [output.read_run(each) for each in self.workload["data"]]
+
+
+def start(
+    sandbox: conftest.Sandbox, sample: str, arguments: dict[str, Any]
+) -> Ran:
+    """Run a sample to its end and read its results."""
+    tag = f"t-{uuid.uuid4().hex[:8]}"
+    done = sandbox.run(*command(sample, arguments, tag))
+    said = done.stdout + done.stderr
+    task = re.search(r"Task .*?([0-9a-f-]{36}): started", said)
+    assert task, said
+    report = sandbox.run("rally", "task", "report", "--json", task[1])
+    result = json.loads(report.stdout[report.stdout.index("{") :])
+    return Ran(done.returncode, said, result["tasks"][0])
+
+
+def command(sample: str, arguments: dict[str, Any], tag: str) -> list[str]:
+    return [
+        "rally",
+        "task",
+        "start",
+        str(SAMPLES / "tasks" / sample),
+        "--task-args",
+        json.dumps(arguments),
+        "--tag",
+        tag,
+    ]
+
+
+def bays(sandbox: conftest.Sandbox) -> list[str]:
+    """Return the names of all bays of the cloud."""
+    found = sandbox.command("status").stdout
+    return [line for line in found.splitlines() if "rms-" in line]
+
+
+@pytest.fixture
+def clean(sandbox: conftest.Sandbox) -> Iterator[conftest.Sandbox]:
+    """A test that must leave no bay behind."""
+    yield sandbox
+    assert bays(sandbox) == []
+
+
+@pytest.fixture(scope="module")
+def small(sandbox: conftest.Sandbox) -> Ran:
+    """A small load that holds, for several looks at it."""
+    return start(sandbox, "2m-rps.json", SMALL)
+
+
+def test_a_load_holds_its_sla(small: Ran) -> None:
+    assert small.status == 0, small.said
+    assert small.errors == []
+    assert all(each["success"] for each in small.sla.values()), small.sla
+    assert set(verdicts.CRITERIA) <= set(small.sla)
+
+
+def test_every_step_of_the_way_is_an_atomic_action(small: Ran) -> None:
+    (iteration,) = small.workload["data"]
+    names = [action["name"] for action in iteration["atomic_actions"]]
+    assert names == [
+        "magnum.create_bay",
+        "kubernetes.wait_for_nodes",
+        "workload.deploy",
+        "workload.run",
+        "workload.remove",
+        "magnum.delete_bay",
+    ]
+
+
+def test_the_records_are_whole(small: Ran) -> None:
+    (run,) = small.runs()
+    assert run.end is not None
+    assert run.throughput is not None
+    assert run.bay is not None
+    assert run.end.windows == len(run.windows)
+    assert run.bay.nodes_hollow == 4
+    assert run.bay.nodes_real == 1
+    seconds = [window.second for window in run.windows]
+    assert seconds == list(range(seconds[0], seconds[0] + len(seconds)))
+    assert [step.valid for step in run.throughput.steps] == [True, True]
+
+
+def test_reported_requests_equal_what_nginx_counted(small: Ran) -> None:
+    (run,) = small.runs()
+    assert run.end is not None
+    assert run.throughput is not None
+    reported = sum(window.requests for window in run.windows)
+    assert reported == run.end.requests > 5000
+    assert run.end.failures == {}
+    assert run.throughput.requests_counted_by_targets == reported
+
+
+def test_progress_is_told(small: Ran) -> None:
+    for words in (
+        "asking Magnum for the bay",
+        "5 nodes Ready (4 of them hollow)",
+        "step 2 of 2 steady: 1,000 rps offered",
+        "bay gone after",
+    ):
+        assert words in small.said
+
+
+def test_our_verdicts_are_those_that_rally_stored(small: Ran) -> None:
+    judged = verdicts.judge_all(small.workload["sla"], small.runs())
+    for name in verdicts.CRITERIA:
+        ours = all(v.passed for v in judged if v.criterion == name)
+        assert ours == small.sla[name]["success"]
+
+
+def test_pages_and_table_are_written(
+    sandbox: conftest.Sandbox, small: Ran, tmp_path: Path
+) -> None:
+    task = small.result["subtasks"][0]["task_uuid"]
+    ours, rallys = tmp_path / "sla.html", tmp_path / "rally.html"
+    for kind, path in (("magnum-scale-html", ours), ("html-static", rallys)):
+        done = sandbox.run(
+            "rally", "task", "export", "--uuid", task,
+            "--type", kind, "--to", str(path),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "min_rps_per_core" in ours.read_text()
+    assert "Life of the bay" in rallys.read_text()
+    table = sandbox.run(
+        "rally", "task", "export", "--uuid", task, "--type",
+        "magnum-scale-table",
+    )  # fmt: skip
+    assert "min_rps_per_core" in table.stdout
+
+
+def test_an_sla_that_can_not_hold_fails(
+    clean: conftest.Sandbox, tmp_path: Path
+) -> None:
+    ran = start(
+        clean, "2m-rps.json", {**SMALL, "p99_ms": 0.001, "max_create_s": 1}
+    )
+    assert ran.status != 0
+    failed = {name for name, each in ran.sla.items() if not each["success"]}
+    assert failed == {"request_latency", "bay_create_time"}
+    task = ran.result["subtasks"][0]["task_uuid"]
+    table = clean.run(
+        "rally", "task", "export", "--uuid", task, "--type",
+        "magnum-scale-table",
+    ).stdout  # fmt: skip
+    (run,) = ran.runs()
+    assert run.bay is not None
+    assert f"{run.bay.create_s:.4g}" in table
+    assert "2 of " in table
+
+
+def test_two_bays_at_once_come_and_go(clean: conftest.Sandbox) -> None:
+    ran = start(
+        clean,
+        "create-and-delete.json",
+        {"nodes": 3, "times": 2, "concurrency": 2, "max_create_s": 120},
+    )
+    assert ran.status == 0, ran.said
+    assert [run.bay.status for run in ran.runs() if run.bay] == ["GONE"] * 2
+
+
+def test_a_failed_create_gives_magnums_reason(clean: conftest.Sandbox) -> None:
+    reason = "No valid host was found for master 0"
+    ran = start(
+        clean,
+        "create-and-delete.json",
+        {"nodes": 2, "labels": {"sandbox_fail_create": reason}},
+    )
+    assert ran.status != 0
+    assert reason in ran.errors[0]
+    assert not ran.sla["bay_create_time"]["success"]
+    (run,) = ran.runs()
+    assert run.bay is not None
+    assert run.bay.failure == "capacity"
+
+
+def test_a_failed_delete_is_an_error_and_is_tried_again(
+    clean: conftest.Sandbox,
+) -> None:
+    ran = start(
+        clean,
+        "create-and-delete.json",
+        {"nodes": 2, "labels": {"sandbox_fail_delete": "volume is in use"}},
+    )
+    assert ran.status != 0
+    assert "volume is in use" in ran.errors[0]
+    assert not ran.sla["bay_delete_time"]["success"]
+    assert "Removing the bay" in ran.said
+
+
+def test_an_image_that_does_not_exist_ends_early(
+    clean: conftest.Sandbox,
+) -> None:
+    ran = start(
+        clean,
+        "2m-rps.json",
+        {**SMALL, "nginx_image": "localhost/nowhere:1"},
+    )
+    assert ran.status != 0
+    assert "localhost/nowhere:1" in ran.errors[0]
+    assert not ran.sla["request_rate"]["success"]
+
+
+@pytest.mark.parametrize(
+    ("sample", "arguments", "when"),
+    [
+        ("2m-rps.json", {**LONG, "times": 3}, "steady: 500 rps offered"),
+        (
+            "create-and-delete.json",
+            {"nodes": 100, "times": 6, "concurrency": 2},
+            "waiting for Magnum to complete",
+        ),
+    ],
+    ids=["serial", "constant"],
+)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_task_removes_its_bays(
+    clean: conftest.Sandbox,
+    tmp_path: Path,
+    sample: str,
+    arguments: dict[str, Any],
+    when: str,
+    number: signal.Signals,
+) -> None:
+    with started(clean, sample, arguments, tmp_path / "said") as process:
+        wait_for_words(tmp_path / "said", when)
+        os.kill(rally_pid(process), number)
+        status = process.wait(120)
+    said = (tmp_path / "said").read_text()
+    assert status != 0, said
+    assert f"interrupted by {number.name}" in said
+    starts = re.findall(r"ITER: \d+ START", said)
+    assert len(starts) == arguments.get("concurrency", 1), said
+
+
+def test_down_after_kill_9_in_a_load_leaves_nothing(
+    sandbox: conftest.Sandbox, tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    try:
+        with started(sandbox, "2m-rps.json", LONG, said) as process:
+            wait_for_words(said, "steady: 500 rps offered")
+            os.kill(rally_pid(process), signal.SIGKILL)
+            process.wait(30)
+        assert bays(sandbox) != []
+        sandbox.down()
+        assert conftest.host_state.settle(sandbox.before) == []
+    finally:
+        sandbox.up()
+
+
+def started(
+    sandbox: conftest.Sandbox,
+    sample: str,
+    arguments: dict[str, Any],
+    said: Path,
+) -> subprocess.Popen[bytes]:
+    with said.open("w") as out:
+        return subprocess.Popen(
+            [conftest.PROGRAM, "run", "--", *command(sample, arguments, "t")],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            cwd=conftest.CHECKOUT,
+        )
+
+
+def rally_pid(process: subprocess.Popen[bytes]) -> int:
+    """Return the process of Rally itself, below ``run`` or in its place."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    below = [int(pid) for pid in children.read_text().split()]
+    command_line = Path(f"/proc/{process.pid}/cmdline").read_text()
+    return process.pid if "task\0start" in command_line else below[0]
+
+
+def wait_for_words(path: Path, words: str) -> None:
+    waiting.wait_for(
+        lambda: words in path.read_text() or None,
+        what=f"{words!r} in the task's output",
+        deadline_s=180,
+        interval_s=0.2,
+        progress=lambda: path.read_text()[-2000:],
+        sleep=time.sleep,
+    )
