@@ -1,0 +1,121 @@
+"""What Rally's own report draws, for one iteration.
+
+Only Rally's stock charts are used: a task's report must open where this
+package is not installed, and Rally fails a whole report whose data names
+a chart that it does not know.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.report import plot
+from rally_magnum_scale.report import words
+
+_STEP_COLUMNS = (
+    "Step",
+    "Steady seconds",
+    "Offered, rps",
+    "Achieved, rps",
+    "Errors",
+    "p50, ms",
+    "p90, ms",
+    "p99, ms",
+    "p99.9, ms",
+    "max, ms",
+    "rps a core of the real nodes",
+    "rps a core of the pods",
+    "Counts",
+)
+
+
+def outputs(run: records.Run) -> list[dict[str, Any]]:
+    """Return the ``complete`` outputs of one iteration.
+
+    :param run: its records; what is missing is left out
+    :returns: ready for ``add_output(complete=...)``, one after another
+    """
+    found = [_lines(one) for one in plot.plots(run)]
+    if run.throughput and run.throughput.steps:
+        found.append(_steps(run.throughput))
+    if run.bay:
+        found.append(_life(run.bay))
+    return found
+
+
+def _lines(drawn: plot.Plot) -> dict[str, Any]:
+    label = drawn.y_axis.title.partition(",")[0]
+    return {
+        "title": drawn.title,
+        "description": drawn.description,
+        "chart_plugin": "Lines",
+        "data": [[line.name, _values(line, drawn)] for line in drawn.lines],
+        "label": label,
+        "axis_label": "seconds since the load began",
+    }
+
+
+def _values(line: plot.Line, drawn: plot.Plot) -> list[list[float]]:
+    """Return ``[second, value]`` pairs; Rally's chart knows no gaps."""
+    read = ((point.start_s, line.read(point)) for point in drawn.points)
+    return [[at, round(value, 3)] for at, value in read if value is not None]
+
+
+def _steps(load: records.Throughput) -> dict[str, Any]:
+    return {
+        "title": "Steps",
+        "description": (
+            "Over the steady seconds of each step; latency from the "
+            "intended send time."
+        ),
+        "chart_plugin": "Table",
+        "data": {
+            "cols": list(_STEP_COLUMNS),
+            "rows": [_step_row(step) for step in load.steps],
+        },
+    }
+
+
+def _step_row(step: records.StepResult) -> list[Any]:
+    latency = (
+        words.milliseconds(step.latency_us.get(name))
+        for name in ("p50", "p90", "p99", "p99_9", "max")
+    )
+    closed = step.offered_rps is None
+    return [
+        step.step,
+        step.steady_s,
+        "closed loop" if closed else words.number(step.offered_rps),
+        words.number(step.achieved_rps),
+        words.errors(step),
+        *latency,
+        words.number(step.rps_per_core_real_nodes),
+        words.number(step.rps_per_core),
+        "yes" if step.valid else f"no: {'; '.join(step.reasons)}",
+    ]
+
+
+def _life(bay: records.Bay) -> dict[str, Any]:
+    rows = [
+        ["Nodes", words.nodes(bay)],
+        ["Created in", words.seconds(bay.create_s)],
+        ["All nodes Ready after", words.seconds(bay.nodes_ready_s)],
+        ["Deleted in", words.seconds(bay.delete_s)],
+        ["Polled every", words.seconds(bay.poll_interval_s)],
+        ["Status", words.failure(bay)],
+        ["Kubernetes", bay.kubernetes_version],
+        ["Template", bay.template],
+    ]
+    return {
+        "title": "Life of the bay",
+        "description": (
+            "Seconds from the request on. Hollow nodes have no machine "
+            "behind them; all load ran on the real ones."
+        ),
+        "chart_plugin": "Table",
+        "data": {
+            "cols": ["What", "Value"],
+            "rows": [row for row in rows if row[1]],
+        },
+    }

@@ -1,0 +1,123 @@
+"""What a report is made from: the results of one task, free of Rally.
+
+The exporter in ``task/`` fills these; the page and the table read them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import verdicts
+
+
+@dataclasses.dataclass(frozen=True)
+class AtomicAction:
+    """One timed action of an iteration.
+
+    :param started_at: epoch seconds
+    :param finished_at: epoch seconds
+    """
+
+    name: str
+    started_at: float
+    finished_at: float
+    failed: bool = False
+
+    @property
+    def duration_s(self) -> float:
+        """How long it took."""
+        return self.finished_at - self.started_at
+
+
+@dataclasses.dataclass(frozen=True)
+class Iteration:
+    """One iteration of a workload.
+
+    :param number: from 1
+    :param run: its records; an empty :class:`records.Run` without any
+    :param error: as Rally keeps it: class, sentence, traceback; empty
+        when the iteration went well
+    :param started_at: epoch seconds
+    """
+
+    number: int
+    run: records.Run = dataclasses.field(default_factory=records.Run)
+    error: Sequence[str] = ()
+    actions: Sequence[AtomicAction] = ()
+    started_at: float | None = None
+
+    @property
+    def numbered_run(self) -> records.Run:
+        """The run under this iteration's number, also when it is empty."""
+        return dataclasses.replace(self.run, iteration=self.number)
+
+
+@dataclasses.dataclass(frozen=True)
+class SlaResult:
+    """What Rally stored about one criterion, ours or its own."""
+
+    criterion: str
+    success: bool
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """One scenario of the task with what came of it.
+
+    :param args: the arguments of the scenario
+    :param sla: the SLA section as it was configured
+    :param sla_results: what Rally stored about each criterion
+    """
+
+    scenario: str
+    title: str = ""
+    description: str = ""
+    args: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    sla: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    sla_results: Sequence[SlaResult] = ()
+    iterations: Sequence[Iteration] = ()
+
+    @property
+    def name(self) -> str:
+        """The title, or the name of the scenario without one."""
+        return self.title or self.scenario
+
+    @property
+    def failed_iterations(self) -> list[Iteration]:
+        """The iterations that ended in an error."""
+        return [one for one in self.iterations if one.error]
+
+    def verdicts(self) -> list[verdicts.Verdict]:
+        """Judge the criteria of ours over all iterations."""
+        runs = [one.numbered_run for one in self.iterations]
+        return verdicts.judge_all(self.sla, runs)
+
+    def other_results(self) -> list[SlaResult]:
+        """Return what Rally stored about criteria that are not ours."""
+        return [
+            result
+            for result in self.sla_results
+            if result.criterion not in verdicts.CRITERIA
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """A whole task.
+
+    :param created_at: when the task was created, as Rally writes it
+    :param versions: the name of a program or package to its version
+    :param environment: name of the Rally environment
+    :param task: uuid of the task
+    """
+
+    workloads: Sequence[Workload]
+    created_at: str = ""
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    environment: str = ""
+    task: str = ""

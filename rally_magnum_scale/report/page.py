@@ -1,0 +1,206 @@
+"""Our own page: one HTML file that needs no network and no script."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import jinja2
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.report import model
+from rally_magnum_scale.report import plot
+from rally_magnum_scale.report import series
+from rally_magnum_scale.report import words
+
+PERCENTILES = (
+    ("p50", "p50"),
+    ("p90", "p90"),
+    ("p99", "p99"),
+    ("p99_9", "p99.9"),
+    ("max", "max"),
+)
+# On a desk or paper, and on a phone: text in a drawing shrinks with it, so
+# one drawing can't serve both.
+WIDE = (1080.0, 340.0)
+NARROW = (360.0, 280.0)
+# Iterations share the points, so that a page stays light however many
+# there are; fewer would look coarse.
+MIN_POINTS = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """One iteration, ready for the template.
+
+    :param plots: each as a wide and a narrow drawing
+    :param csv: the plotted figures as a ``data:`` address, or empty
+    """
+
+    iteration: model.Iteration
+    plots: list[tuple[plot.Drawing, plot.Drawing]]
+    events: list[series.Event]
+    csv: str
+
+    @property
+    def origin(self) -> float:
+        """When the iteration began, in epoch seconds."""
+        first = min(one.started_at for one in self.iteration.actions)
+        return self.iteration.started_at or first
+
+
+@dataclasses.dataclass(frozen=True)
+class _Section:
+    """One workload, ready for the template."""
+
+    workload: model.Workload
+    conclusion: words.Conclusion
+    verdicts: list[verdicts.Verdict]
+    others: list[model.SlaResult]
+    differences: list[str]
+    iterations: list[_Part]
+    args: str
+    sla: str
+
+
+def render(report: model.Report) -> str:
+    """Return the page of a task.
+
+    :param report: what the task left behind
+    :returns: HTML, whole
+    """
+    total = sum(len(one.iterations) for one in report.workloads)
+    limit = max(MIN_POINTS, series.MAX_POINTS // max(1, total))
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            conclusion=words.conclude(report.workloads),
+            sections=[
+                _section(number, workload, limit)
+                for number, workload in enumerate(report.workloads, 1)
+            ],
+            percentiles=PERCENTILES,
+            kubernetes=_kubernetes(report),
+        )
+    )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("rally_magnum_scale.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shared = (
+        words.outcome,
+        words.measured,
+        words.asked,
+        words.side,
+        words.margin,
+        words.margin_percent,
+        words.number,
+        words.milliseconds,
+        words.errors,
+        words.nodes,
+        words.failure,
+        words.error_sentence,
+    )
+    environment.filters.update({one.__name__: one for one in shared})
+    environment.filters["minus"] = _minus
+    return environment
+
+
+def _minus(text: str) -> str:
+    """Put a true minus sign, which is as wide as a plus."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _section(number: int, workload: model.Workload, limit: int) -> _Section:
+    return _Section(
+        workload=workload,
+        conclusion=words.conclude([workload]),
+        verdicts=workload.verdicts(),
+        others=workload.other_results(),
+        differences=words.differences(workload),
+        iterations=[
+            _part(f"w{number}i{index}", iteration, limit)
+            for index, iteration in enumerate(workload.iterations, 1)
+        ],
+        args=_json(workload.args),
+        sla=_json(workload.sla),
+    )
+
+
+def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
+    found = plot.plots(iteration.run, limit)
+    return _Part(
+        iteration=iteration,
+        plots=[
+            (
+                plot.draw(one, identifier, *WIDE),
+                plot.draw(one, identifier, *NARROW),
+            )
+            for one in found
+        ],
+        events=series.events(iteration.run),
+        csv=_csv(found[0].points) if found else "",
+    )
+
+
+def _kubernetes(report: model.Report) -> list[tuple[str, str]]:
+    """Return the versions and templates of the bays, each once."""
+    bays = [
+        one.run.bay
+        for workload in report.workloads
+        for one in workload.iterations
+        if one.run.bay
+    ]
+    rows = (
+        ("Kubernetes of the bays", _distinct(bays, "kubernetes_version")),
+        ("Bay template", _distinct(bays, "template")),
+    )
+    return [(name, text) for name, text in rows if text]
+
+
+def _distinct(bays: Sequence[records.Bay], field: str) -> str:
+    return ", ".join(
+        dict.fromkeys(getattr(bay, field) for bay in bays if bay)
+    ).strip(", ")
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, indent=2, default=str, ensure_ascii=False)
+
+
+def _csv(points: Sequence[series.Point]) -> str:
+    """Write points as CSV into a ``data:`` address."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    names = [name for name, _ in PERCENTILES]
+    head = "start_s seconds phase step offered_rps achieved_rps failed_rps"
+    writer.writerow([*head.split(), *(f"{name}_us" for name in names)])
+    for one in points:
+        rates = (one.offered_rps, one.achieved_rps, one.failed_rps)
+        writer.writerow(
+            [
+                one.start_s,
+                one.seconds,
+                one.phase,
+                one.step,
+                *("" if rate is None else f"{rate:.1f}" for rate in rates),
+                *(one.latency_us.get(name) for name in names),
+            ]
+        )
+    encoded = base64.b64encode(text.getvalue().encode()).decode()
+    return f"data:text/csv;base64,{encoded}"

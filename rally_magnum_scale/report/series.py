@@ -1,0 +1,236 @@
+"""What the plots show: windows, thinned where there are too many.
+
+Windows are thinned by merging neighbours, never by averaging them: a rate
+is requests over seconds, a percentile is read from merged histograms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import steps
+from rally_magnum_scale.measurement import throughput
+from rally_magnum_scale.measurement import windows
+
+MAX_POINTS = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """One window, or several one after another of one phase and step.
+
+    :param start_s: seconds since the first window
+    :param seconds: how many windows are in it
+    :param step: number of the step, from 1
+    :param offered_rps: None in a closed loop, or when it is not known
+    :param latency_us: ``p50``, ``p99``, ``p99_9`` and more; None if empty
+    """
+
+    start_s: int
+    seconds: int
+    phase: str
+    step: int
+    offered_rps: float | None
+    achieved_rps: float
+    failed_rps: float
+    latency_us: dict[str, int | None]
+
+    @property
+    def middle_s(self) -> float:
+        """Where the point is drawn."""
+        return self.start_s + self.seconds / 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """A stretch of time in one phase of one step, gaps included.
+
+    :param start_s: seconds since the first window
+    :param end_s: where it ends, exclusive
+    :param step: number of the step, from 1
+    :param reasons: why it does not count although it is steady
+    """
+
+    start_s: int
+    end_s: int
+    phase: str
+    step: int
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def counted(self) -> bool:
+        """Tell whether its requests are in the figures of its step."""
+        return self.phase == steps.STEADY
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """Something that happened.
+
+    :param at_s: seconds since the first window; None when it is not known
+    """
+
+    at_s: float | None
+    kind: str
+    detail: str
+
+
+def points(run: records.Run, limit: int = MAX_POINTS) -> list[Point]:
+    """Return what to plot, first second first.
+
+    :param limit: how many points to aim at; each phase of each step adds
+        at most one, and so does each gap
+    """
+    seen = _in_order(run)
+    if not seen:
+        return []
+    group, origin = math.ceil(len(seen) / limit), seen[0].second
+    offers = _offers(run, seen)
+    return [
+        _point(stretch[at : at + group], origin, offers)
+        for stretch in _stretches(seen)
+        for at in range(0, len(stretch), group)
+    ]
+
+
+def connected(found: Sequence[Point]) -> list[list[Point]]:
+    """Cut points where seconds are missing between them."""
+    parts: list[list[Point]] = []
+    for point in found:
+        last = parts[-1][-1] if parts else None
+        if last and last.start_s + last.seconds == point.start_s:
+            parts[-1].append(point)
+        else:
+            parts.append([point])
+    return parts
+
+
+def spans(run: records.Run) -> list[Span]:
+    """Return the phases of the steps, first one first."""
+    seen = _in_order(run)
+    load = run.throughput
+    reasons = {one.step: one.reasons for one in load.steps} if load else {}
+    found = []
+    for (step, phase), group in itertools.groupby(seen, _phase_of):
+        part = list(group)
+        steady = phase == steps.STEADY
+        found.append(
+            Span(
+                start_s=part[0].second - seen[0].second,
+                end_s=part[-1].second + 1 - seen[0].second,
+                phase=phase,
+                step=step + 1,
+                reasons=tuple(reasons.get(step + 1, ())) if steady else (),
+            )
+        )
+    return found
+
+
+def gaps(run: records.Run) -> list[tuple[int, int]]:
+    """Return from where to where no window was read.
+
+    :returns: seconds since the first window, the end exclusive
+    """
+    seen = [one.second for one in _in_order(run)]
+    return [
+        (before + 1 - seen[0], after - seen[0])
+        for before, after in itertools.pairwise(seen)
+        if after > before + 1
+    ]
+
+
+def length_s(run: records.Run) -> int:
+    """Return the seconds from the first window to the end of the last."""
+    seen = _in_order(run)
+    return seen[-1].second + 1 - seen[0].second if seen else 0
+
+
+def events(run: records.Run) -> list[Event]:
+    """Return what happened, first one first, undated ones last."""
+    seen = _in_order(run)
+    origin = seen[0].second if seen else None
+    found = [_event(one, origin) for one in run.events]
+    return sorted(found, key=lambda e: (e.at_s is None, e.at_s or 0.0))
+
+
+def _event(record: Mapping[str, Any], origin: int | None) -> Event:
+    second = record.get("second")
+    dated = origin is not None and isinstance(second, int | float)
+    return Event(
+        at_s=second - origin if dated else None,  # type: ignore[operator]
+        kind=str(record.get("kind", "event")),
+        detail=str(record.get("detail", "")),
+    )
+
+
+def _in_order(run: records.Run) -> list[windows.Window]:
+    return sorted(run.windows, key=lambda one: one.second)
+
+
+def _phase_of(window: windows.Window) -> tuple[int, str]:
+    return window.step, window.phase
+
+
+def _stretches(
+    seen: Sequence[windows.Window],
+) -> Iterator[list[windows.Window]]:
+    """Cut where the phase changes and where seconds are missing."""
+
+    def key(pair: tuple[int, windows.Window]) -> tuple[int, int, str]:
+        index, window = pair
+        return window.second - index, *_phase_of(window)
+
+    for _, group in itertools.groupby(enumerate(seen), key):
+        yield [window for _, window in group]
+
+
+def _offers(
+    run: records.Run, seen: Sequence[windows.Window]
+) -> dict[int, float | None]:
+    """Return what was offered in each epoch second, as far as it is known.
+
+    In a ramp the offer goes in a straight line from the rate of the step
+    before to that of its own (see :mod:`measurement.steps`).
+    """
+    load = run.throughput
+    rates = {one.step: one.offered_rps for one in load.steps} if load else {}
+    offers: dict[int, float | None] = {}
+    for (step, phase), group in itertools.groupby(seen, _phase_of):
+        part = [one.second for one in group]
+        rate = rates.get(step + 1)
+        if phase == steps.STOP or rate is None:
+            offers.update(dict.fromkeys(part))
+            continue
+        before = rate if phase == steps.STEADY else rates.get(step) or 0.0
+        length = part[-1] + 1 - part[0]
+        for second in part:
+            share = (second + 0.5 - part[0]) / length
+            offers[second] = before + (rate - before) * share
+    return offers
+
+
+def _point(
+    part: Sequence[windows.Window],
+    origin: int,
+    offers: Mapping[int, float | None],
+) -> Point:
+    offered = [offers[one.second] for one in part]
+    known = [rate for rate in offered if rate is not None]
+    seconds = len(part)
+    return Point(
+        start_s=part[0].second - origin,
+        seconds=seconds,
+        phase=part[0].phase,
+        step=part[0].step + 1,
+        offered_rps=sum(known) / seconds if len(known) == seconds else None,
+        achieved_rps=sum(one.requests for one in part) / seconds,
+        failed_rps=sum(one.failed for one in part) / seconds,
+        latency_us=throughput.percentiles(one.latency_us for one in part),
+    )

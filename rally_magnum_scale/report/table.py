@@ -1,0 +1,234 @@
+"""The SLA table for a terminal, in plain text.
+
+Rally prints one line for the whole SLA of a task; this says what was
+measured, what was asked for and how far apart they are.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.report import model
+from rally_magnum_scale.report import words
+
+WIDTH = 100
+_GAP = "  "
+_VERDICT_HEAD = (
+    "",
+    "Bound",
+    "Step",
+    "Measured",
+    "Asked for",
+    "Margin",
+    "Margin %",
+)
+_STEP_HEAD = (
+    "Step",
+    "Offered",
+    "Achieved",
+    "Errors",
+    "p50 ms",
+    "p99 ms",
+    "p99.9 ms",
+    "max ms",
+    "rps/core",
+    "Counts",
+)
+
+
+def render(report: model.Report, width: int = WIDTH) -> str:
+    """Return the verdicts, the steps and the lives of the bays as text.
+
+    :param report: what the task left behind
+    :param width: columns of the terminal; text is wrapped to it, and the
+        table gives up columns to fit
+    """
+    blocks = [_workload(one, width) for one in report.workloads]
+    closing = words.conclude(report.workloads).sentence
+    return "\n\n".join([*blocks, _wrap(closing, width)]) + "\n"
+
+
+def _workload(workload: model.Workload, width: int) -> str:
+    ours, others = workload.verdicts(), workload.other_results()
+    lines = [_wrap(_heading(workload), width), ""]
+    lines += _verdict_lines(ours, others, width)
+    lines += _reason_lines(ours, width)
+    lines += [_wrap(f"! {one}.", width) for one in words.differences(workload)]
+    for iteration in workload.iterations:
+        several = len(workload.iterations) > 1
+        lines += _iteration_lines(iteration, several, width)
+    return "\n".join(lines)
+
+
+def _heading(workload: model.Workload) -> str:
+    if workload.title:
+        return f"{workload.scenario}: {workload.title}"
+    return workload.scenario
+
+
+def _verdict_lines(
+    ours: Sequence[verdicts.Verdict],
+    others: Sequence[model.SlaResult],
+    width: int,
+) -> list[str]:
+    if not ours and not others:
+        return ["The SLA section asks for nothing."]
+    rows = [_verdict_row(one) for one in ours]
+    lines = _fit(_VERDICT_HEAD, rows, (5, 2), width) if rows else []
+    for one in others:
+        mark = "holds" if one.success else "FAILS"
+        text = f"{mark}{_GAP}{one.criterion}: {one.detail}"
+        lines.append(_wrap(text, width, indent=7))
+    return lines
+
+
+def _verdict_row(verdict: verdicts.Verdict) -> tuple[str, ...]:
+    outcome = words.outcome(verdict)
+    sign = ">=" if verdict.at_least else "<="
+    # The unit stands beside the measured value, unless there is none.
+    unit = verdict.unit if verdict.value is None else "ratio"
+    asked = verdicts.format_value(verdict.bound, unit)
+    return (
+        outcome if verdict.passed else outcome.upper(),
+        f"{verdict.criterion} {verdict.bound_key}",
+        "" if verdict.step is None else str(verdict.step),
+        words.measured(verdict),
+        f"{sign} {asked}",
+        words.margin(verdict),
+        words.margin_percent(verdict),
+    )
+
+
+def _reason_lines(ours: Sequence[verdicts.Verdict], width: int) -> list[str]:
+    """Say each reason once, with the bounds that it spoils."""
+    spoilt: dict[str, list[str]] = {}
+    for one in ours:
+        if one.reason:
+            name = f"{one.criterion} {one.bound_key}"
+            spoilt.setdefault(one.reason, []).append(name)
+    return [
+        _wrap(f"- {', '.join(names)}: {reason}.", width, indent=2)
+        for reason, names in spoilt.items()
+    ]
+
+
+def _iteration_lines(
+    iteration: model.Iteration, several: bool, width: int
+) -> list[str]:
+    lines = [""]
+    if several:
+        lines.append(f"Iteration {iteration.number}")
+    if iteration.error:
+        text = f"Failed: {words.error_sentence(iteration)}"
+        lines.append(_wrap(text, width, indent=2))
+    if iteration.run.bay:
+        lines.append(_wrap(_life(iteration.run.bay), width, indent=2))
+    if iteration.run.throughput:
+        lines += _step_lines(iteration.run.throughput, width)
+    return lines if lines[1:] else []
+
+
+def _life(bay: records.Bay) -> str:
+    parts = [f"Bay of {words.nodes(bay)}"]
+    for value_s, done, missing in (
+        (bay.create_s, "created in", "not created"),
+        (bay.nodes_ready_s, "all nodes Ready after", "nodes not all Ready"),
+        (bay.delete_s, "deleted in", "not deleted"),
+    ):
+        told = f"{done} {words.seconds(value_s)}"
+        parts.append(missing if value_s is None else told)
+    parts.append(f"polled every {words.seconds(bay.poll_interval_s)}")
+    if bay.failure or bay.reason:
+        parts.append(words.failure(bay))
+    return "; ".join(parts) + "."
+
+
+def _step_lines(load: records.Throughput, width: int) -> list[str]:
+    rows = [_step_row(step) for step in load.steps]
+    # The errors' kinds are on the page; in a line there is room for a count.
+    return _fit(_STEP_HEAD, rows, (8,), width)
+
+
+def _step_row(step: records.StepResult) -> tuple[str, ...]:
+    latency = (
+        words.milliseconds(step.latency_us.get(name))
+        for name in ("p50", "p99", "p99_9", "max")
+    )
+    closed = step.offered_rps is None
+    return (
+        str(step.step),
+        "closed" if closed else words.number(step.offered_rps),
+        words.number(step.achieved_rps),
+        words.number(sum(step.failures.values())),
+        *latency,
+        words.number(step.rps_per_core_real_nodes),
+        "yes" if step.valid else "NO",
+    )
+
+
+def _fit(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    spare: Sequence[int],
+    width: int,
+) -> list[str]:
+    """Lay out a table; with fewer columns, or as lines, when too wide.
+
+    :param spare: indices of the columns that can be done without, the
+        first to go first
+    """
+    for count in range(len(spare) + 1):
+        gone = spare[:count]
+        kept = [i for i in range(len(head)) if i not in gone]
+        lines = _columns([[row[i] for i in kept] for row in (head, *rows)])
+        if max(map(display_width, lines)) <= width:
+            return lines
+    return [
+        _wrap(_GAP.join(cell for cell in row if cell), width, indent=4)
+        for row in rows
+    ]
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Align cells: words to the left, figures to the right."""
+    widths = [
+        max(map(display_width, column)) for column in zip(*rows, strict=True)
+    ]
+    right = [_is_figures(column) for column in zip(*rows[1:], strict=True)]
+    return [
+        _GAP.join(
+            _pad(cell, width, flush)
+            for cell, width, flush in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _is_figures(column: Sequence[str]) -> bool:
+    starts = {cell[0] for cell in column if cell}
+    return bool(starts & set("0123456789+-<>"))
+
+
+def _pad(text: str, width: int, right: bool) -> str:
+    space = " " * (width - display_width(text))
+    return space + text if right else text + space
+
+
+def display_width(text: str) -> int:
+    """Return how many columns a terminal gives a text."""
+    return sum(
+        0
+        if unicodedata.combining(letter)
+        else 2
+        if unicodedata.east_asian_width(letter) in "WF"
+        else 1
+        for letter in text
+    )
+
+
+def _wrap(text: str, width: int, indent: int = 0) -> str:
+    return textwrap.fill(text, width, subsequent_indent=" " * indent)
