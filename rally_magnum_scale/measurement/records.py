@@ -162,8 +162,11 @@ class Throughput(_Body):
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
-        """Read a ``throughput`` record with its steps."""
-        steps = [StepResult.from_json(step) for step in record["steps"]]
+        """Read a ``throughput`` record with its steps.
+
+        :raises ValueError: when a field is missing
+        """
+        steps = [StepResult.from_json(one) for one in record.get("steps", [])]
         return super().from_json({**record, "steps": steps})
 
 

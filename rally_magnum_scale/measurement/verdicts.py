@@ -8,6 +8,7 @@ A criterion with no data fails, and so does one on an invalid step.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -204,7 +205,7 @@ def judge(
     criterion = CRITERIA[criterion_name]
     find = _find_step if criterion.subject == "step" else _find_bay
     subject, step, reason = find(run, config.get("step"))
-    verdicts = []
+    verdicts = _unknown(criterion, config, run.iteration)
     for key, bound in criterion.bounds.items():
         if key not in config:
             continue
@@ -224,6 +225,34 @@ def judge(
             )
         )
     return verdicts
+
+
+def _unknown(
+    criterion: Criterion, config: Mapping[str, Any], iteration: int
+) -> list[Verdict]:
+    """Fail what is asked for under a key that no bound has.
+
+    The schema refuses such a key before a task starts; a configuration
+    that was stored by another release may still hold one.
+    """
+    allowed = {*criterion.bounds, "step"}
+    return [
+        Verdict(
+            criterion=criterion.name,
+            bound_key=key,
+            at_least=True,
+            bound=config[key] if _is_number(config[key]) else math.nan,
+            unit="ratio",
+            iteration=iteration,
+            reason=f"there is no bound {key}, only "
+            + ", ".join(criterion.bounds),
+        )
+        for key in sorted(set(config) - allowed)
+    ]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -272,7 +301,7 @@ def _find_step(
         return None, number, "no load was measured"
     steps = run.throughput.steps
     chosen = len(steps) if number is None else number
-    if chosen > len(steps):
+    if not 1 <= chosen <= len(steps):
         return None, chosen, f"there is no step {chosen}, only {len(steps)}"
     step = steps[chosen - 1]
     return step, chosen, "; ".join(step.reasons)

@@ -1,0 +1,226 @@
+"""Builders of realistic records: a load as the bay would have left it."""
+
+import dataclasses
+import math
+import random
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import steps
+from rally_magnum_scale.measurement import throughput
+from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.report import model
+
+START = 1_760_000_000
+SOURCE = records.Source(task="0" * 8, iteration=1, bay="rms-bay")
+
+
+def plan(*rates, duration_s=10, ramp_s=3):
+    return steps.Plan(
+        tuple(steps.Step(rate, duration_s, ramp_s) for rate in rates)
+    )
+
+
+def latencies(rng, requests, median_us=900.0, samples=120):
+    """A log-normal second of requests, drawn with few samples."""
+    if not requests:
+        return Histogram()
+    weight = max(1, requests // samples)
+    counts: dict[int, int] = {}
+    for _ in range(min(samples, requests)):
+        us = int(median_us * math.exp(rng.gauss(0, 0.5)))
+        counts[us] = counts.get(us, 0) + weight
+    return Histogram.from_values_us(counts)
+
+
+def windows(of=None, served=0.998, failures=None, workers=2, **latency):
+    """One window for each second of a plan, and one of the stop."""
+    of = of or plan(10_000, 20_000)
+    rng = random.Random(7)
+    found = []
+    for offset in range(of.total_s + 1):
+        where = of.position(min(offset + 0.5, of.total_s - 0.01))
+        stopped = offset == of.total_s
+        rate = 200 if stopped else of.rate_rps(offset + 0.5) or 15_000
+        count = int(rate * served * rng.uniform(0.99, 1.0))
+        found.append(
+            Window(
+                second=START + offset,
+                phase="stop" if stopped else where.phase,
+                step=where.step,
+                workers=workers,
+                requests=count,
+                failures=dict(failures or {}),
+                latency_us=latencies(rng, count, **latency),
+                service_us=latencies(rng, count, median_us=600.0),
+                schedule_lag_us=Histogram.from_values_us({40: count}),
+                cpu_ratio_max=0.6,
+            )
+        )
+    return tuple(found)
+
+
+def end(seen, reasons=(), workers=2):
+    return records.End(
+        windows=len(seen),
+        requests=sum(one.requests for one in seen),
+        failures={},
+        workers_expected=workers,
+        workers_connected=workers,
+        reasons=list(reasons),
+    )
+
+
+def bay(**changes):
+    values = {
+        "uuid": "5f1c2a8e-0c1a-4a3e-9d57-6b0b5a0e9c11",
+        "template": "kubernetes-sandbox",
+        "nodes": 200,
+        "nodes_real": 1,
+        "nodes_hollow": 199,
+        "cores_real_nodes": 2.0,
+        "kubernetes_version": "v1.33.2",
+        "create_s": 12.4,
+        "nodes_ready_s": 14.1,
+        "delete_s": 3.2,
+        "poll_interval_s": 1.0,
+        "status": "CREATE_COMPLETE",
+    }
+    return records.Bay(**{**values, **changes})
+
+
+def load(of, seen, closing):
+    return records.Throughput(
+        targets=1,
+        workers=2,
+        cores_pods=1.8,
+        cores_real_nodes=2.0,
+        steps=throughput.summarise(
+            of, seen, closing, cores_pods=1.8, cores_real_nodes=2.0
+        ),
+    )
+
+
+def run(of=None, iteration=1, reasons=(), events=(), without=(), **options):
+    """The records of one good iteration, or of one with ``reasons``.
+
+    :param without: offsets of seconds whose windows were lost
+    """
+    of = of or plan(10_000, 20_000)
+    written = windows(of, **options)
+    lost = {START + offset for offset in without}
+    seen = tuple(one for one in written if one.second not in lost)
+    closing = end(written, reasons)
+    return records.Run(
+        iteration=iteration,
+        bay=bay(),
+        throughput=load(of, seen, closing),
+        end=closing,
+        windows=seen,
+        events=tuple(events),
+    )
+
+
+def event(offset, kind, detail):
+    body = {"second": START + offset, "kind": kind, "detail": detail}
+    return SOURCE.envelope("event", body)
+
+
+GOOD_SLA = {
+    "request_rate": {"min_rps": 19_000, "min_rps_per_core": 5_000},
+    "request_latency": {"p50_ms": 5, "p99_ms": 50},
+    "request_errors": {"max_ratio": 0.001},
+    "bay_create_time": {"max_s": 60},
+    "bay_delete_time": {"max_s": 30},
+    "failure_rate": {"max": 0},
+}
+
+FAILURE_RATE = model.SlaResult(
+    "failure_rate", True, "Failure rate criteria 0.00% <= 0.00% - Passed"
+)
+
+
+def actions(at=float(START - 20)):
+    found = []
+    for name, seconds in (
+        ("magnum.create_bay", 12.4),
+        ("kubernetes.wait_for_nodes", 1.7),
+        ("workload.deploy", 6.0),
+        ("workload.run", 30.2),
+        ("workload.remove", 1.1),
+        ("magnum.delete_bay", 3.2),
+    ):
+        found.append(model.AtomicAction(name, at, at + seconds))
+        at += seconds
+    return tuple(found)
+
+
+def iteration(number=1, of_run=None, **changes):
+    values = {
+        "number": number,
+        "run": of_run or run(iteration=number),
+        "actions": actions(),
+        "started_at": float(START - 20),
+    }
+    return model.Iteration(**{**values, **changes})
+
+
+def workload(*iterations, **changes):
+    values = {
+        "scenario": "MagnumScale.throughput",
+        "title": "2 million requests a second, scaled to one machine",
+        "description": "Create a bay, load it, delete it.",
+        "args": {"node_count": 200, "steps": plan(10_000, 20_000).to_json()},
+        "sla": GOOD_SLA,
+        "sla_results": (FAILURE_RATE,),
+        "iterations": iterations or (iteration(),),
+    }
+    return model.Workload(**{**values, **changes})
+
+
+def report(*workloads, **changes):
+    values = {
+        "workloads": workloads or (workload(),),
+        "created_at": "2026-10-09T08:53:20",
+        "versions": {
+            "rally-magnum-scale": "0.1.0",
+            "rally": "5.1.1",
+            "locust": "2.47.0",
+            "magnum": "22.0.0",
+        },
+        "environment": "sandbox",
+        "task": "c0ffee00-0000-4000-8000-000000000000",
+    }
+    return model.Report(**{**values, **changes})
+
+
+def failed_create(**changes):
+    """A workload whose bay ended in CREATE_FAILED: no load at all."""
+    broken = bay(
+        nodes_real=None,
+        nodes_hollow=None,
+        create_s=None,
+        nodes_ready_s=None,
+        status="CREATE_FAILED",
+        failure="quota",
+        reason="Quota exceeded for cores: Requested 800, but used 0 of 20",
+    )
+    error = (
+        "BayCreateFailed",
+        "Magnum could not create the bay rms-bay of 200 nodes: "
+        "CREATE_FAILED, Quota exceeded for cores: Requested 800, but used "
+        "0 of 20; raise the quota or ask for fewer nodes.",
+        "Traceback (most recent call last):\n  ...",
+    )
+    create = dataclasses.replace(actions()[0], failed=True)
+    failed = iteration(
+        of_run=records.Run(iteration=1, bay=broken),
+        error=error,
+        actions=(create,),
+    )
+    stored = model.SlaResult(
+        "failure_rate",
+        False,
+        "Failure rate criteria 0.00% <= 100.00% <= 0.00% - Failed",
+    )
+    return workload(failed, sla_results=(stored,), **changes)

@@ -1,0 +1,146 @@
+import dataclasses
+
+import pytest
+
+from rally_magnum_scale.measurement import throughput
+from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.measurement.windows import Window
+from tests.unit import factories
+
+PLAN = factories.plan(10, 20, duration_s=2, ramp_s=1)
+PHASES = ["ramp", "steady", "steady"] * 2
+
+
+def window(second, **changes):
+    """Ten answers of 1 ms and one failure in each second."""
+    values = {
+        "second": second,
+        "phase": PHASES[second],
+        "step": second // 3,
+        "workers": 2,
+        "requests": 10,
+        "failures": {"timeout": 1},
+        "latency_us": Histogram.from_values_us({1000: 10}),
+        "service_us": Histogram.from_values_us({500: 10}),
+        "schedule_lag_us": Histogram.from_values_us({10: 11}),
+        "cpu_ratio_max": 0.5,
+    }
+    return Window(**{**values, **changes})
+
+
+def summarise(seen, end="told", cores_pods=4.0, cores_real_nodes=8.0):
+    return throughput.summarise(
+        PLAN,
+        seen,
+        factories.end(seen) if end == "told" else end,
+        cores_pods=cores_pods,
+        cores_real_nodes=cores_real_nodes,
+    )
+
+
+ALL = [window(second) for second in range(6)]
+
+
+def changed(second, **changes):
+    new = dataclasses.replace(ALL[second], **changes)
+    return [*ALL[:second], new, *ALL[second + 1 :]]
+
+
+def test_a_rate_is_answers_over_steady_seconds():
+    seen = changed(0, requests=9_999)  # a ramp: must not show
+    first, second = summarise(seen)
+    assert (first.step, second.step) == (1, 2)
+    assert (first.offered_rps, second.offered_rps) == (10, 20)
+    assert first.requests == 20
+    assert first.achieved_rps == 10.0
+    assert first.failures == {"timeout": 2}
+    assert first.error_ratio == 2 / 22
+    assert (first.rps_per_core, first.rps_per_core_real_nodes) == (2.5, 1.25)
+    assert first.valid
+    assert second.valid
+
+
+def test_percentiles_are_read_from_merged_histograms():
+    slow = Histogram.from_values_us({1_000_000: 1})
+    first, second = summarise(changed(1, latency_us=slow))
+    assert first.latency_us["p50"] == 1000
+    assert first.latency_us["p90"] == 1000
+    assert first.latency_us["max"] >= 1_000_000
+    assert second.latency_us["max"] == 1000
+    assert first.service_us["max"] == 500
+
+
+def test_without_an_answer_there_is_no_ratio_and_no_percentile():
+    seen = [
+        dataclasses.replace(
+            one, requests=0, failures={}, latency_us=Histogram()
+        )
+        for one in ALL
+    ]
+    first, _ = summarise(seen)
+    assert first.achieved_rps == 0
+    assert first.error_ratio is None
+    assert set(first.latency_us.values()) == {None}
+
+
+def test_without_cores_there_is_no_rate_per_core():
+    first, _ = summarise(ALL, cores_pods=None, cores_real_nodes=None)
+    assert first.rps_per_core is None
+    assert first.rps_per_core_real_nodes is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "end", "reason"),
+    [
+        (ALL, None, "break off before their end"),
+        (ALL, factories.end(ALL, ["clocks disagree"]), "clocks disagree"),
+        (ALL[:-1], factories.end(ALL), "5 windows were read, but 6"),
+    ],
+)
+def test_a_flaw_of_the_run_spoils_every_step(seen, end, reason):
+    for step in summarise(seen, end):
+        assert not step.valid
+        assert any(reason in one for one in step.reasons)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"workers": 1}, "in one only 1 of 2"),
+        ({"phase": "ramp"}, "1 of 2 steady windows are there"),
+        (
+            {"schedule_lag_us": Histogram.from_values_us({20_000: 50})},
+            "the load generator was the limit: 1 % of its requests",
+        ),
+    ],
+)
+def test_a_flaw_of_a_step_spoils_that_step_alone(changes, reason):
+    first, second = summarise(changed(4, **changes))
+    assert first.valid
+    assert any(reason in one for one in second.reasons)
+
+
+def test_a_generator_out_of_processor_time_spoils_the_step():
+    busy = [dataclasses.replace(one, cpu_ratio_max=0.99) for one in ALL]
+    first, _ = summarise(busy)
+    assert "99% of a core" in first.reasons[0]
+    # One busy second is no limit.
+    assert all(one.valid for one in summarise(changed(1, cpu_ratio_max=1.0)))
+
+
+def test_a_closed_loop_offers_nothing_and_is_never_late():
+    plan = factories.plan(None, duration_s=2, ramp_s=1)
+    seen = [
+        dataclasses.replace(one, schedule_lag_us=Histogram())
+        for one in ALL[:3]
+    ]
+    (step,) = throughput.summarise(
+        plan,
+        seen,
+        factories.end(seen),
+        cores_pods=1.0,
+        cores_real_nodes=None,
+    )
+    assert step.offered_rps is None
+    assert step.schedule_lag_p99_us is None
+    assert step.valid

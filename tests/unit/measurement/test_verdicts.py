@@ -1,0 +1,249 @@
+import dataclasses
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import verdicts
+from tests.unit import factories
+
+GOOD = factories.run()
+# Whatever its values are: a worker died.
+INVALID = factories.run(reasons=["worker rms-worker-2 died"])
+SILENT = factories.run(served=0.0)
+BARE = dataclasses.replace(GOOD, throughput=None, bay=None)
+FAILED_BAY = dataclasses.replace(
+    GOOD, bay=factories.bay(create_s=None, delete_s=None)
+)
+
+STEP_BOUNDS = [
+    ("request_rate", "min_rps", 19_000, 20_000),
+    ("request_rate", "min_rps_per_core", 9_000, 10_001),
+    ("request_latency", "p50_ms", 5, 0.001),
+    ("request_latency", "p90_ms", 5, 0.001),
+    ("request_latency", "p99_ms", 50, 0.001),
+    ("request_latency", "p99_9_ms", 50, 0.001),
+    ("request_latency", "max_ms", 50, 0.001),
+]
+BAY_BOUNDS = [
+    ("bay_create_time", "max_s", 12.4, 1),
+    ("bay_delete_time", "max_s", 3.2, 1),
+]
+BOUNDS = [*STEP_BOUNDS, *BAY_BOUNDS]
+
+
+def judge_one(criterion, config, run):
+    (verdict,) = verdicts.judge(criterion, config, run)
+    return verdict
+
+
+@pytest.mark.parametrize(("criterion", "key", "good", "bad"), BOUNDS)
+def test_a_bound_holds_on_a_good_run(criterion, key, good, bad):
+    verdict = judge_one(criterion, {key: good}, GOOD)
+    assert verdict.passed
+    assert verdict.margin >= 0
+    assert not verdict.reason
+
+
+@pytest.mark.parametrize(("criterion", "key", "good", "bad"), BOUNDS)
+def test_a_bound_fails_by_value(criterion, key, good, bad):
+    verdict = judge_one(criterion, {key: bad}, GOOD)
+    assert not verdict.passed
+    assert verdict.margin < 0
+    assert not verdict.reason
+
+
+def test_errors_fail_by_value_and_hold_without_any():
+    failing = factories.run(failures={"timeout": 40})
+    bound = {"max_ratio": 0.001}
+    assert not judge_one("request_errors", bound, failing).passed
+    assert judge_one("request_errors", bound, GOOD).passed
+
+
+@pytest.mark.parametrize(
+    ("criterion", "key"),
+    [*((one[0], one[1]) for one in BOUNDS), ("request_errors", "max_ratio")],
+)
+def test_every_bound_fails_where_nothing_was_recorded(criterion, key):
+    # However mild the bound is: 0 at least, or a billion at most.
+    mild = 0 if key.startswith("min") else 1e9
+    for run in (BARE, records.Run()):
+        verdict = judge_one(criterion, {key: mild}, run)
+        assert not verdict.passed
+        assert verdict.value is None
+        assert verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("criterion", "key"),
+    [
+        *((one[0], one[1]) for one in STEP_BOUNDS[2:]),
+        ("request_errors", "max_ratio"),
+    ],
+)
+def test_a_load_without_an_answer_has_no_value_and_fails(criterion, key):
+    verdict = judge_one(criterion, {key: 1e9}, SILENT)
+    assert verdict.reason == "it was not measured"
+    assert not verdict.passed
+
+
+@pytest.mark.parametrize("criterion", ["bay_create_time", "bay_delete_time"])
+def test_a_bay_that_did_not_come_so_far_fails(criterion):
+    verdict = judge_one(criterion, {"max_s": 1e9}, FAILED_BAY)
+    assert verdict.reason == "it was not measured"
+    assert not verdict.passed
+
+
+@pytest.mark.parametrize(
+    ("criterion", "key"),
+    [
+        *((one[0], one[1]) for one in STEP_BOUNDS),
+        ("request_errors", "max_ratio"),
+    ],
+)
+def test_an_invalid_step_fails_although_its_value_is_good(criterion, key):
+    mild = 0 if key.startswith("min") else 1e9
+    verdict = judge_one(criterion, {key: mild}, INVALID)
+    assert verdict.margin >= 0
+    assert not verdict.passed
+    assert "rms-worker-2 died" in verdict.reason
+
+
+@pytest.mark.parametrize("number", [-1, 0, 3])
+@pytest.mark.parametrize(
+    ("criterion", "key"),
+    [
+        *((one[0], one[1]) for one in STEP_BOUNDS),
+        ("request_errors", "max_ratio"),
+    ],
+)
+def test_a_step_that_does_not_exist_fails(criterion, key, number):
+    mild = 0 if key.startswith("min") else 1e9
+    verdict = judge_one(criterion, {key: mild, "step": number}, GOOD)
+    assert not verdict.passed
+    assert verdict.reason == f"there is no step {number}, only 2"
+
+
+def test_a_named_step_is_judged_and_the_last_by_default():
+    first = judge_one("request_rate", {"min_rps": 1, "step": 1}, GOOD)
+    last = judge_one("request_rate", {"min_rps": 1}, GOOD)
+    assert (first.step, last.step) == (1, 2)
+    assert 9_800 < first.value < 10_000 < 19_000 < last.value
+
+
+@pytest.mark.parametrize("bound", [5, "soon"])
+def test_a_bound_that_does_not_exist_fails(bound):
+    config = {"p99_ms": 50, "p95_ms": bound}
+    found = verdicts.judge("request_latency", config, GOOD)
+    assert {one.bound_key: one.passed for one in found} == {
+        "p95_ms": False,
+        "p99_ms": True,
+    }
+    assert "there is no bound p95_ms, only p50_ms" in found[0].reason
+
+
+def test_a_value_on_the_bound_holds():
+    assert judge_one("bay_create_time", {"max_s": 12.4}, GOOD).passed
+    assert not judge_one("bay_create_time", {"max_s": 12.39}, GOOD).passed
+
+
+def test_all_criteria_are_judged_and_others_left_out():
+    found = verdicts.judge_all(factories.GOOD_SLA, [GOOD])
+    assert [(one.criterion, one.bound_key) for one in found] == [
+        ("request_rate", "min_rps"),
+        ("request_rate", "min_rps_per_core"),
+        ("request_latency", "p50_ms"),
+        ("request_latency", "p99_ms"),
+        ("request_errors", "max_ratio"),
+        ("bay_create_time", "max_s"),
+        ("bay_delete_time", "max_s"),
+    ]
+    assert all(one.passed for one in found)
+
+
+def test_without_an_iteration_every_bound_fails():
+    found = verdicts.judge_all(factories.GOOD_SLA, [])
+    assert len(found) == 7
+    assert not any(one.passed for one in found)
+
+
+@pytest.mark.parametrize("bad", [BARE, INVALID, FAILED_BAY])
+def test_one_bad_iteration_decides(bad):
+    runs = [GOOD, dataclasses.replace(bad, iteration=2), GOOD]
+    found = verdicts.judge_all(factories.GOOD_SLA, runs)
+    failed = [one for one in found if not one.passed]
+    assert failed
+    assert {one.iteration for one in failed} == {2}
+
+
+@pytest.mark.parametrize("name", verdicts.CRITERIA)
+def test_the_schemas_are_closed_and_ask_for_a_bound(name):
+    schema = verdicts.CRITERIA[name].schema()
+    assert schema["additionalProperties"] is False
+    assert {one["required"][0] for one in schema["anyOf"]} == set(
+        verdicts.CRITERIA[name].bounds
+    )
+
+
+def test_a_verdict_says_itself_in_one_line():
+    verdict = judge_one("request_rate", {"min_rps": 20_000}, INVALID)
+    said = verdict.describe()
+    assert said.startswith("request_rate min_rps: 19,8")
+    assert "asked for at least 20,000 rps (iteration 1, step 2): " in said
+
+
+VERDICTS = strategies.builds(
+    verdicts.Verdict,
+    criterion=strategies.just("request_rate"),
+    bound_key=strategies.just("min_rps"),
+    at_least=strategies.just(True),
+    bound=strategies.just(100.0),
+    unit=strategies.just("rps"),
+    iteration=strategies.integers(1, 50),
+    value=strategies.none() | strategies.floats(0, 200),
+    reason=strategies.sampled_from(["", "a worker died"]),
+)
+
+
+@given(
+    strategies.lists(
+        VERDICTS, min_size=1, max_size=6, unique_by=lambda v: v.iteration
+    ),
+    strategies.data(),
+)
+def test_the_worst_depends_on_no_order_and_no_grouping(found, data):
+    decided = verdicts.worst(found)
+    assert decided.passed == all(one.passed for one in found)
+    shuffled = data.draw(strategies.permutations(found))
+    assert verdicts.worst(shuffled) == decided
+    cut = data.draw(strategies.integers(1, len(found)))
+    groups = [shuffled[:cut], shuffled[cut:]]
+    each = [verdicts.worst(group) for group in groups if group]
+    assert verdicts.worst(each) == decided
+
+
+def test_the_worst_of_runs_is_that_of_any_order():
+    runs = [
+        dataclasses.replace(one, iteration=number)
+        for number, one in enumerate((GOOD, INVALID, SILENT, BARE), 1)
+    ]
+    found = {
+        tuple(verdicts.judge_all(factories.GOOD_SLA, order))
+        for order in itertools.permutations(runs)
+    }
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (None, "ms", "no value"),
+        (12.3456, "ms", "12.35 ms"),
+        (2_000_000.4, "rps", "2,000,000 rps"),
+        (0.00012, "ratio", "0.00012"),
+    ],
+)
+def test_values_are_written_with_their_units(value, unit, text):
+    assert verdicts.format_value(value, unit) == text
