@@ -5,7 +5,8 @@ control group: whatever crashed, what is left of the sandbox is found
 here.  With version 1 one hierarchy is enough for that, ``pids`` if the
 kernel has it; with version 2 there is only one.  The groups lie at the
 root of the hierarchy, not under the caller's own group, so that every
-later command finds them.
+later command finds them.  :class:`..bay.cgroups.CgroupTree` ends and
+removes them: bays have groups in every hierarchy.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-import signal
-import time
 
 from rally_magnum_scale import exceptions
 
@@ -62,31 +61,3 @@ def processes(name: str) -> list[int]:
         with contextlib.suppress(FileNotFoundError, OSError):
             found.update(int(pid) for pid in procs.read_text().split())
     return sorted(found - {os.getpid()})
-
-
-def kill(name: str, deadline_s: float = 20.0) -> list[int]:
-    """Kill everything in a group until nothing is left.
-
-    :returns: the pids that outlived the deadline
-    """
-    end = time.monotonic() + deadline_s
-    while (left := processes(name)) and time.monotonic() < end:
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.05)
-    return left
-
-
-def remove(name: str) -> None:
-    """Remove a group, those below it, and its parent if that is empty.
-
-    Groups that still have a process stay.
-    """
-    group = folder(name)
-    below = [p.parent for p in group.rglob("cgroup.procs")]
-    for path in sorted(below, key=lambda p: len(p.parts), reverse=True):
-        with contextlib.suppress(OSError):
-            path.rmdir()
-    with contextlib.suppress(OSError):
-        folder(PARENT).rmdir()

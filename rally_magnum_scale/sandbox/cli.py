@@ -51,6 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except exceptions.ScaleError as error:
         _complain(error)
         return EXIT_FAILED
+    except PermissionError as error:
+        _complain(
+            exceptions.MissingRequirement(
+                f"The sandbox belongs to root: {error.filename} can't be "
+                "read; run the command with sudo."
+            )
+        )
+        return EXIT_MISSING
     finally:
         interruption.restore(handlers)
 
@@ -116,6 +124,7 @@ def _dispatch(
         with interruption.deferred():
             down.down(settings, progress)
     else:
+        _require_root()
         from rally_magnum_scale.sandbox import up
 
         action = up.up if options.command == "up" else up.prepare

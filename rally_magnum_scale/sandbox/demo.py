@@ -54,6 +54,8 @@ def demo(
     :returns: the exit status of the task: 0, or 2 when its SLA failed
     :raises Interrupted: after Ctrl-C; everything was removed by then
     """
+    # Nothing is made when the machine will not do, so nothing is removed.
+    up.check_machine(settings, report)
     try:
         up.up(settings, report)
         return _run_task(settings, what, report)

@@ -14,9 +14,11 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.sandbox import commands
 from rally_magnum_scale.sandbox import settings as sandbox_settings
+from rally_magnum_scale.sandbox.bay.cgroups import CgroupTree
 from rally_magnum_scale.sandbox.servers import bay_folder
 
 BAY_DEADLINE_S = 120.0
+END_DEADLINE_S = 20.0
 AT_ONCE = 8
 
 
@@ -28,13 +30,11 @@ def down(settings: sandbox_settings.Settings, report: commands.Report) -> None:
     :raises SandboxError: when something stays; with a list of it
     """
     started_s = time.monotonic()
-    left = [f"the process {pid}" for pid in cgroups.kill(cgroups.CLOUD)]
+    left = _end_all_in(cgroups.CLOUD)
     left += _delete_bays(settings, report)
-    left += [f"the process {pid}" for pid in cgroups.kill(cgroups.PARENT)]
+    # Bays whose folder is gone, and all groups.
+    left += _end_all_in(cgroups.PARENT, remove=True)
     left += _unmount_below(settings.state_dir)
-    cgroups.remove(cgroups.PARENT)
-    if cgroups.folder(cgroups.PARENT).exists():
-        left.append(f"the control group {cgroups.folder(cgroups.PARENT)}")
     if not left:
         left += _remove(settings.state_dir)
     if left:
@@ -43,6 +43,17 @@ def down(settings: sandbox_settings.Settings, report: commands.Report) -> None:
             f"{'; '.join(left)}. Run `rally-magnum-sandbox down` again."
         )
     report(f"the sandbox is gone ({time.monotonic() - started_s:.1f} s)")
+
+
+def _end_all_in(group: str, *, remove: bool = False) -> list[str]:
+    tree = CgroupTree(group)
+    try:
+        tree.kill(END_DEADLINE_S)
+        if remove:
+            tree.remove(END_DEADLINE_S)
+    except exceptions.DeadlineExceeded as error:
+        return [f"{error.what}: {error.progress}"]
+    return []
 
 
 def _delete_bays(

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace
 
-import psutil
-
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
 from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.sandbox import settings as sandbox_settings
+from rally_magnum_scale.sandbox.bay.cgroups import CgroupTree
 from rally_magnum_scale.sandbox.servers import bay_folder
 
 START_DEADLINE_S = 120.0
+END_DEADLINE_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,7 @@ def _start(server: Server, state_dir: pathlib.Path) -> None:
     child.returncode = 0
     bay_folder.write_json(
         record_file(state_dir, server.name),
-        bay_folder.Process(
-            child.pid, psutil.Process(child.pid).create_time()
-        ).record()
-        | {"port": server.port},
+        bay_folder.Process.running(child.pid).record() | {"port": server.port},
     )
 
 
@@ -142,9 +139,4 @@ def _is_up(server: Server, state_dir: pathlib.Path) -> bool | None:
 def _end_remains(server: Server) -> None:
     # A server that was killed may leave children that hold its port or
     # its data.
-    left = cgroups.kill(cgroup(server.name))
-    if left:
-        raise exceptions.SandboxError(
-            f"What {server.name} left behind can't be ended: the processes "
-            f"{left} ignore SIGKILL."
-        )
+    CgroupTree(cgroup(server.name)).kill(END_DEADLINE_S)

@@ -26,6 +26,7 @@ from rally_magnum_scale.sandbox import settings as sandbox_settings
 from rally_magnum_scale.sandbox.servers import bay_folder
 
 DEADLINE_S = 3600.0
+GIVE_UP_DEADLINE_S = 30.0
 Jobs = dict[str, "concurrent.futures.Future[object]"]
 
 
@@ -150,10 +151,18 @@ def _finish(jobs: Jobs) -> None:
             progress=lambda: "missing: " + ", ".join(_pending(jobs)),
         )
     except BaseException:
-        for job in jobs.values():
-            job.cancel()
-        _end_children()
+        _give_up(jobs)
         raise
+
+
+def _give_up(jobs: Jobs) -> None:
+    end = time.monotonic() + GIVE_UP_DEADLINE_S
+    for job in jobs.values():
+        job.cancel()
+    # A thread may have been about to start the next program.
+    while _pending(jobs) and time.monotonic() < end:
+        _end_children()
+        time.sleep(0.1)
 
 
 def _all_done(jobs: Jobs) -> bool | None:

@@ -21,12 +21,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
-
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.sandbox import cgroups
 
 INDEXES = 251
+# States of proc(5) of a process that has ended: zombie, dead.
+GONE = ("Z", "X", "x")
 BAY_MODULE = "rally_magnum_scale.sandbox.bay"
 
 
@@ -123,30 +123,34 @@ class Bay:
 
 @dataclass(frozen=True)
 class Process:
-    """A process that can't be mistaken for one that later got its pid."""
+    """A process that can't be mistaken for one that later got its pid.
+
+    :param pid: of the process
+    :param start_ticks: when it started, in the kernel's own count: the
+        time of day that tools make of it moves with the clock
+    """
 
     pid: int
-    started_s: float
+    start_ticks: int
 
     @classmethod
     def of(cls, record: dict[str, Any] | None) -> Process | None:
         """Read it from a record, if there is one."""
         if not record:
             return None
-        return cls(int(record["pid"]), float(record["started_s"]))
+        return cls(int(record["pid"]), int(record["start_ticks"]))
 
-    def record(self) -> dict[str, Any]:
-        return {"pid": self.pid, "started_s": self.started_s}
+    @classmethod
+    def running(cls, pid: int) -> Process:
+        """Look at a process now; one that is gone never was alive."""
+        return cls(pid, _stat(pid)[1])
+
+    def record(self) -> dict[str, int]:
+        return {"pid": self.pid, "start_ticks": self.start_ticks}
 
     def alive(self) -> bool:
-        try:
-            process = psutil.Process(self.pid)
-            return (
-                abs(process.create_time() - self.started_s) < 0.1
-                and process.status() != psutil.STATUS_ZOMBIE
-            )
-        except psutil.NoSuchProcess:
-            return False
+        state, start_ticks = _stat(self.pid)
+        return state not in GONE and start_ticks == self.start_ticks
 
     def kill_group(self, deadline_s: float = 5.0) -> None:
         """Kill it and its process group, and wait until it is gone."""
@@ -155,6 +159,17 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
             time.sleep(0.02)
+
+
+def _stat(pid: int) -> tuple[str, int]:
+    """Read a process's state and start; proc(5), fields 3 and 22."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return "X", -1
+    # The second field, the name, may hold spaces and brackets.
+    fields = text.rpartition(")")[2].split()
+    return fields[0], int(fields[19])
 
 
 def start_bay_command(command: str, bay: Bay, output: pathlib.Path) -> Process:
@@ -176,13 +191,10 @@ def start_bay_command(command: str, bay: Bay, output: pathlib.Path) -> Process:
             start_new_session=True,
             cwd="/",
         )
-    try:
-        started_s = psutil.Process(child.pid).create_time()
-    except psutil.NoSuchProcess:
-        started_s = 0.0
+    process = Process.running(child.pid)
     # Someone must collect it, or it stays as a zombie.
     threading.Thread(target=child.wait, daemon=True).start()
-    return Process(child.pid, started_s)
+    return process
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:

@@ -81,6 +81,7 @@ def _make_keys() -> None:
 
 def _bootstrap(port: int) -> None:
     from keystone.cmd import bootstrap
+
     admin: Any = bootstrap.Bootstrapper()
     url = f"http://127.0.0.1:{port}/v3"
     admin.admin_password = os.environ["SANDBOX_ADMIN_PASSWORD"]

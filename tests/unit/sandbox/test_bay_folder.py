@@ -1,10 +1,10 @@
 """What Magnum's driver remembers of a bay, in files."""
 
+import os
 import subprocess
 import sys
 import time
 
-import psutil
 import pytest
 
 from rally_magnum_scale import exceptions
@@ -48,7 +48,7 @@ def test_no_index_is_left(bays):
 def test_notes_add_up(bays):
     bay = make(bays, "a", 0)
     bay.note(created_s=1.0)
-    bay.note(maker={"pid": 1, "started_s": 2.0})
+    bay.note(maker={"pid": 1, "start_ticks": 2})
     assert bay.notes()["created_s"] == 1.0
     assert bay_folder.Process.of(bay.notes()["maker"]).pid == 1
 
@@ -72,10 +72,14 @@ def test_the_last_line_that_is_not_empty(tmp_path):
 
 
 def test_a_process_is_known_by_pid_and_start():
-    own = psutil.Process()
-    started_s = own.create_time()
-    assert bay_folder.Process(own.pid, started_s).alive()
-    assert not bay_folder.Process(own.pid, started_s - 100).alive()
+    own = bay_folder.Process.running(os.getpid())
+    assert own.alive()
+    assert not bay_folder.Process(own.pid, own.start_ticks - 1).alive()
+    assert bay_folder.Process.of(own.record()) == own
+
+
+def test_a_process_that_never_was():
+    assert not bay_folder.Process.running(2**22 + 1).alive()
 
 
 def test_a_killed_group_is_gone():
@@ -83,8 +87,7 @@ def test_a_killed_group_is_gone():
     child = subprocess.Popen(
         [sys.executable, "-c", script], start_new_session=True
     )
-    started_s = psutil.Process(child.pid).create_time()
-    process = bay_folder.Process(child.pid, started_s)
+    process = bay_folder.Process.running(child.pid)
     assert process.alive()
     process.kill_group()
     # A zombie counts as gone: its parent has yet to collect it.

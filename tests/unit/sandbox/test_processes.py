@@ -33,7 +33,7 @@ def test_a_record_of_another_boot_is_not_believed(tmp_path):
     (tmp_path / "run").mkdir()
     bay_folder.write_json(
         processes.record_file(tmp_path, "keystone"),
-        {"pid": 1, "started_s": 12.0, "port": 15000},
+        {"pid": 1, "start_ticks": -5, "port": 15000},
     )
     assert processes.find(tmp_path, "keystone") is None
 

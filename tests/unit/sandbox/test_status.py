@@ -2,7 +2,6 @@
 
 import os
 
-import psutil
 import pytest
 
 from rally_magnum_scale.sandbox import settings
@@ -20,8 +19,7 @@ def bay(tmp_path):
 
 
 def own_process():
-    started_s = psutil.Process().create_time()
-    return bay_folder.Process(os.getpid(), started_s).record()
+    return bay_folder.Process.running(os.getpid()).record()
 
 
 def test_a_bay_that_is_being_made(bay):
@@ -32,7 +30,7 @@ def test_a_bay_that_is_being_made(bay):
 
 
 def test_a_bay_that_is_there(bay):
-    bay.note(maker={"pid": 1, "started_s": 0.0})
+    bay.note(maker={"pid": 1, "start_ticks": -5})
     bay_folder.write_json(
         bay.folder / "status.json", {"status": "CREATE_COMPLETE"}
     )
@@ -40,7 +38,7 @@ def test_a_bay_that_is_there(bay):
 
 
 def test_a_bay_whose_maker_died(bay):
-    bay.note(maker={"pid": 1, "started_s": 0.0})
+    bay.note(maker={"pid": 1, "start_ticks": -5})
     assert status.bay_state(bay) == "CREATE_FAILED"
 
 

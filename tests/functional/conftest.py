@@ -1,0 +1,121 @@
+"""The sandbox that the functional tests share: up once, down at the end."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from keystoneauth1 import adapter
+
+from rally_magnum_scale.sandbox import client_environment
+from rally_magnum_scale.sandbox import openstack
+from rally_magnum_scale.sandbox import secrets_file
+from rally_magnum_scale.sandbox import settings as sandbox_settings
+from tests.functional import host_state
+
+CHECKOUT = Path(__file__).parents[2]
+# Leaves the sandbox up after the tests, and takes one that is up: for work
+# on a test. The tests that take it down bring it up again.
+KEEP_VARIABLE = "RALLY_MAGNUM_SANDBOX_KEEP"
+# Debian packages are installed once and stay.
+PROGRAM = str(Path(sys.prefix) / "bin" / "rally-magnum-sandbox")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sandbox:
+    """The cloud that the tests use.
+
+    :param settings: its folders and ports
+    :param before: what the machine held before it was brought up
+    """
+
+    settings: sandbox_settings.Settings
+    before: host_state.HostState
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that ``rally-magnum-sandbox run`` gives."""
+        secrets = secrets_file.ensure(self.settings.state_dir)
+        return client_environment.variables(self.settings, secrets)
+
+    def command(
+        self, *arguments: str, deadline_s: float = 600
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``rally-magnum-sandbox`` with these arguments."""
+        return subprocess.run(
+            [PROGRAM, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=deadline_s,
+            cwd=CHECKOUT,
+        )
+
+    def run(
+        self, *command: str, deadline_s: float = 600
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the sandbox's environment."""
+        return self.command("run", "--", *command, deadline_s=deadline_s)
+
+    def up(self) -> None:
+        """Bring it up; a failure is the test's, with what was said."""
+        done = self.command("up", deadline_s=2400)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def down(self) -> None:
+        """Take it down; a failure is the test's, with what was said."""
+        done = self.command("down", deadline_s=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def magnum(self) -> adapter.Adapter:
+        """Open Magnum's API as the administrator."""
+        secrets = secrets_file.ensure(self.settings.state_dir)
+        session = openstack.admin_session(self.settings, secrets)
+        return magnum_api(session, self.settings)
+
+
+def magnum_api(
+    session: Any, settings: sandbox_settings.Settings
+) -> adapter.Adapter:
+    """Open Magnum's API in a session."""
+    return adapter.Adapter(
+        session,
+        endpoint_override=settings.magnum_url,
+        additional_headers={"OpenStack-API-Version": openstack.MAGNUM_VERSION},
+    )
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """Bring the sandbox up, and take it down at the end.
+
+    What it leaves behind is an error of the last test.
+    """
+    no_proxy = os.environ.get("NO_PROXY")
+    os.environ["NO_PROXY"] = ",".join(
+        filter(None, [no_proxy, sandbox_settings.NO_PROXY])
+    )
+    keep = bool(os.environ.get(KEEP_VARIABLE))
+    settings = sandbox_settings.from_environment()
+    shared = Sandbox(settings, host_state.capture())
+    if not keep:
+        # Of an earlier run that was killed.
+        shared.down()
+    # Builds what is slow, or waits for who builds it already; and makes
+    # the last change to the machine that is to stay: Debian's packages.
+    done = shared.command("prepare", deadline_s=2400)
+    assert done.returncode == 0, done.stderr
+    shared = dataclasses.replace(shared, before=host_state.capture())
+    shared.up()
+    try:
+        yield shared
+    finally:
+        if not keep:
+            shared.down()
+            assert host_state.settle(shared.before) == []

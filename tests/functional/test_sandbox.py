@@ -1,0 +1,329 @@
+"""The sandbox cloud by itself: comes, heals, makes bays, goes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import ssl
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from keystoneauth1 import exceptions as keystone_errors
+from keystoneauth1 import session as keystone_session
+from keystoneauth1.identity import v3
+
+from rally_magnum_scale import waiting
+from rally_magnum_scale.sandbox import cgroups
+from rally_magnum_scale.sandbox import openstack
+from rally_magnum_scale.sandbox import processes
+from rally_magnum_scale.sandbox import secrets_file
+from tests.functional import host_state
+from tests.functional.conftest import Sandbox
+from tests.functional.conftest import magnum_api
+
+
+@pytest.fixture
+def magnum(sandbox: Sandbox) -> Iterator[Any]:
+    """Magnum as a plain user, in a project of its own."""
+    secrets = secrets_file.ensure(sandbox.settings.state_dir)
+    admin = openstack.admin_session(sandbox.settings, secrets)
+    keystone = openstack.Keystone(admin, sandbox.settings.keystone_url)
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    project = keystone.ensure("project", name, domain_id="default")
+    user = keystone.ensure(
+        "user", name, domain_id="default", password="secret"
+    )
+    member = keystone.ensure("role", "member")
+    keystone.grant(f"projects/{project}", user, member)
+    login = v3.Password(
+        auth_url=sandbox.settings.keystone_url,
+        username=name,
+        password="secret",
+        project_id=project,
+        user_domain_id="default",
+    )
+    session = keystone_session.Session(auth=login, timeout=60)
+    api = magnum_api(session, sandbox.settings)
+    yield api
+    with contextlib.suppress(keystone_errors.ConnectFailure):
+        for bay in api.get("/clusters").json()["clusters"]:
+            delete(api, bay["uuid"])
+
+
+def create(api: Any, nodes: int, labels: dict[str, str] | None = None) -> str:
+    """Ask for a bay; return its uuid."""
+    body = {
+        "name": f"bay-{uuid.uuid4().hex[:6]}",
+        "cluster_template_id": openstack.TEMPLATE,
+        "node_count": nodes,
+        "master_count": 1,
+    }
+    if labels:
+        body["labels"] = labels
+        body["merge_labels"] = True
+    return str(api.post("/clusters", json=body).json()["uuid"])
+
+
+def get(api: Any, bay: str) -> Any:
+    """Read a bay; None when it is gone, {} when it is not complete yet."""
+    answer = api.get(f"/clusters/{bay}", raise_exc=False)
+    if answer.status_code == 404:
+        return None
+    return answer.json() if answer.status_code == 200 else {}
+
+
+def wait_while(api: Any, bay: str, status: str) -> Any:
+    """Wait until a bay leaves a status; return it."""
+    found: dict[str, Any] = {}
+
+    def poll() -> bool | None:
+        found["bay"] = get(api, bay)
+        state = (found["bay"] or {"status": "gone"}).get("status")
+        return True if state not in (status, None) else None
+
+    waiting.wait_for(
+        poll,
+        what=f"bay {bay} to leave {status}",
+        deadline_s=180,
+        interval_s=0.2,
+        sleep=time.sleep,
+    )
+    return found["bay"]
+
+
+def delete(api: Any, bay: str) -> Any:
+    """Delete a bay and wait; returns None when it is gone."""
+    if api.delete(f"/clusters/{bay}", raise_exc=False).status_code == 404:
+        return None
+    return wait_while(api, bay, "DELETE_IN_PROGRESS")
+
+
+def ready_nodes(api: Any, bay: Any, folder: Path) -> list[str]:
+    """List a bay's Ready nodes with a certificate that Magnum signs."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, "admin"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "system:masters"),
+        ]
+    )
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    request = builder.sign(key, hashes.SHA256())
+    pem = request.public_bytes(serialization.Encoding.PEM).decode()
+    body = {"cluster_uuid": bay["uuid"], "csr": pem}
+    signed = api.post("/certificates", json=body).json()["pem"]
+    authority = api.get(f"/certificates/{bay['uuid']}").json()["pem"]
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    pair = folder / f"{bay['uuid']}.pem"
+    pair.write_text(secret.decode() + signed)
+    context = ssl.create_default_context(cadata=authority)
+    context.load_cert_chain(pair)
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}),
+        urllib.request.HTTPSHandler(context=context),
+    )
+    with opener.open(bay["api_address"] + "/api/v1/nodes") as answer:
+        nodes = json.load(answer)["items"]
+    return [
+        node["metadata"]["name"]
+        for node in nodes
+        if any(
+            condition["type"] == "Ready" and condition["status"] == "True"
+            for condition in node["status"]["conditions"]
+        )
+    ]
+
+
+def test_a_second_up_takes_seconds(sandbox: Sandbox) -> None:
+    started_s = time.monotonic()
+    done = sandbox.command("up")
+    assert done.returncode == 0, done.stderr
+    assert "up already" in done.stdout
+    assert time.monotonic() - started_s < 10
+
+
+def test_status_has_a_line_for_each_server(sandbox: Sandbox) -> None:
+    lines = sandbox.command("status").stdout.splitlines()
+    for name in ("postgres", "keystone", "magnum", "stub"):
+        assert any(
+            line.startswith(name) and line.endswith(" up") for line in lines
+        )
+
+
+def test_run_gives_exit_status_and_signals(sandbox: Sandbox) -> None:
+    assert sandbox.run("sh", "-c", "exit 7").returncode == 7
+    killed = sandbox.run("sh", "-c", "kill -TERM $$")
+    assert killed.returncode == -signal.SIGTERM
+
+
+def test_rally_finds_the_cloud(sandbox: Sandbox) -> None:
+    done = sandbox.run("rally", "env", "check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_rallys_users_and_quotas_work(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    quotas = {"nova": {"cores": 800}, "cinder": {"volumes": 10}}
+    workload = {
+        "scenario": {"Authenticate.keystone": {}},
+        "runner": {"serial": {"times": 1}},
+        "contexts": {
+            "users@openstack": {"tenants": 1, "users_per_tenant": 1},
+            "quotas@openstack": {**quotas, "neutron": {"port": -1}},
+        },
+    }
+    subtask = {"title": "one", "workloads": [workload]}
+    task = {"version": 2, "title": "users", "subtasks": [subtask]}
+    file = tmp_path / "task.json"
+    file.write_text(json.dumps(task))
+    done = sandbox.run("rally", "task", "start", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "has 0 error(s)" in done.stdout
+
+
+def test_two_bays_at_once_as_a_plain_user(
+    sandbox: Sandbox, magnum: Any, tmp_path: Path
+) -> None:
+    bays = [create(magnum, 5), create(magnum, 3)]
+    for bay, nodes in zip(bays, (5, 3), strict=True):
+        found = wait_while(magnum, bay, "CREATE_IN_PROGRESS")
+        assert found["status"] == "CREATE_COMPLETE", found["status_reason"]
+        assert len(ready_nodes(magnum, found, tmp_path)) == nodes
+        assert found["coe_version"].startswith("v1.")
+        assert found["node_addresses"]
+    lines = sandbox.command("status").stdout
+    for bay in bays:
+        assert f"{bay} CREATE_COMPLETE" in lines
+        assert delete(magnum, bay) is None
+
+
+def test_a_bay_may_be_deleted_while_it_is_made(
+    sandbox: Sandbox, magnum: Any
+) -> None:
+    bay = create(magnum, 5)
+    waiting.wait_for(
+        lambda: "CREATE_IN_PROGRESS" in sandbox.command("status").stdout,
+        what="the bay to be begun",
+        deadline_s=30,
+        interval_s=0.2,
+    )
+    assert delete(magnum, bay) is None
+    assert not (sandbox.settings.bays_dir / bay).exists()
+
+
+def test_a_fault_is_shown_as_the_reason(magnum: Any) -> None:
+    labels = {"sandbox_fail_create": "no valid host was found"}
+    bay = create(magnum, 2, labels)
+    found = wait_while(magnum, bay, "CREATE_IN_PROGRESS")
+    assert found["status"] == "CREATE_FAILED"
+    assert found["status_reason"] == "no valid host was found"
+    assert delete(magnum, bay) is None
+
+
+def test_a_delete_that_fails_can_be_repeated(magnum: Any) -> None:
+    labels = {
+        "sandbox_fail_create": "broken",
+        "sandbox_fail_delete": "volume is in use",
+    }
+    bay = create(magnum, 2, labels)
+    wait_while(magnum, bay, "CREATE_IN_PROGRESS")
+    found = delete(magnum, bay)
+    assert found["status"] == "DELETE_FAILED"
+    assert found["status_reason"] == "volume is in use"
+    assert delete(magnum, bay) is None
+
+
+def test_a_label_that_is_wrong_fails_the_create(magnum: Any) -> None:
+    bay = create(magnum, 2, {"sandbox_real_nodes": "many"})
+    found = wait_while(magnum, bay, "CREATE_IN_PROGRESS")
+    assert found["status"] == "CREATE_FAILED"
+    assert "sandbox_real_nodes is 'many'" in found["status_reason"]
+    assert delete(magnum, bay) is None
+
+
+def test_a_maker_that_is_killed_fails_the_create(
+    sandbox: Sandbox, magnum: Any
+) -> None:
+    bay = create(magnum, 5)
+    notes = sandbox.settings.bays_dir / bay / "magnum.json"
+
+    def maker() -> int | None:
+        found = json.loads(notes.read_text()) if notes.exists() else {}
+        return found["maker"]["pid"] if "maker" in found else None
+
+    pid = waiting.wait_for(
+        maker, what="the bay to be begun", deadline_s=30, interval_s=0.05
+    )
+    os.kill(pid, signal.SIGKILL)
+    found = wait_while(magnum, bay, "CREATE_IN_PROGRESS")
+    assert found["status"] == "CREATE_FAILED"
+    assert "ended without a result" in found["status_reason"]
+    assert delete(magnum, bay) is None
+
+
+@pytest.mark.parametrize("name", ["magnum", "keystone", "postgres"])
+def test_up_heals_a_killed_server_and_keeps_its_data(
+    sandbox: Sandbox, magnum: Any, name: str
+) -> None:
+    bay = create(magnum, 1, {"sandbox_fail_create": "kept"})
+    wait_while(magnum, bay, "CREATE_IN_PROGRESS")
+    process = processes.find(sandbox.settings.state_dir, name)
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    waiting.wait_for(
+        lambda: not process.alive() or None,
+        what="the server to be gone",
+        deadline_s=10,
+        interval_s=0.05,
+    )
+    line = next(
+        line
+        for line in sandbox.command("status").stdout.splitlines()
+        if line.startswith(name)
+    )
+    assert line.endswith("down")
+    sandbox.up()
+    assert get(magnum, bay)["status_reason"] == "kept"
+    assert delete(magnum, bay) is None
+
+
+def test_down_leaves_nothing_whatever_was_killed(sandbox: Sandbox) -> None:
+    api = sandbox.magnum()
+    bays = [create(api, 4), create(api, 200)]
+    found = wait_while(api, bays[0], "CREATE_IN_PROGRESS")
+    assert found["status"] == "CREATE_COMPLETE", found["status_reason"]
+    victims = [
+        process
+        for pid in cgroups.processes(cgroups.PARENT)
+        if (process := psutil.Process(pid)).name()
+        in ("containerd", "postgres", "python", "python3")
+    ]
+    assert victims
+    for process in victims:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    sandbox.down()
+    try:
+        assert not sandbox.settings.state_dir.exists()
+        assert host_state.settle(sandbox.before) == []
+        sandbox.down()
+    finally:
+        sandbox.up()
