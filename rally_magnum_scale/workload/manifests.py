@@ -209,7 +209,10 @@ def load(
         _render(
             spec,
             "load.yaml.j2",
-            code_items=[{"key": _key(path), "path": path} for path in _code()],
+            code_items=[
+                {"key": _key(path), "path": f"{PACKAGE.name}/{path}"}
+                for path in _code()
+            ],
             environment={
                 "master": _master_environment(spec, _host(target_ip)),
                 "worker": {

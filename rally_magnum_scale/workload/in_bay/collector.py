@@ -44,7 +44,11 @@ class Collector:
         self._unsent = 0
 
     def begin(self, workers: Iterable[str], start_second: int) -> None:
-        """Note who takes part, and from which second on."""
+        """Note who takes part, and from which second on.
+
+        :param workers: those that are connected
+        :param start_second: epoch second, or 0 when it never starts
+        """
         self._connected = list(workers)
         self._alive = set(self._connected)
         self._start_second = self._next_second = start_second
@@ -194,12 +198,12 @@ class Collector:
                 f"{missing} of {self._job.workers} workers did not connect "
                 f"within {self._job.connect_deadline_s:.0f} s",
             )
+        if not self._start_second:
+            return
         for worker in sorted(self.waiting_for):
             self.fail(
                 second, "worker_silent", f"worker {worker} never finished"
             )
-        if not self._connected:
-            return
         expected = steps.expected_seconds(self._job.plan, self._start_second)
         if self._windows < len(expected):
             self.fail(

@@ -13,14 +13,29 @@ from typing import Any
 # of this file.
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
+from gevent.event import Event
+from locust import User
 from locust import events
+from locust import task
 
 from rally_magnum_scale.workload.in_bay import job
+from rally_magnum_scale.workload.in_bay import locust_stats
 from rally_magnum_scale.workload.in_bay import worker
 from rally_magnum_scale.workload.in_bay.master import Master
-from rally_magnum_scale.workload.in_bay.worker import LoadUser as LoadUser
 
 ROLE = os.environ.get("RMS_ROLE", "")
+WORKER = worker.Worker(locust_stats.add)
+
+
+class LoadUser(User):
+    """The one Locust user of a worker."""
+
+    @task
+    def drive(self) -> None:
+        """Hand over to this process's engine, then rest until the end."""
+        WORKER.drive(self.environment)
+        Event().wait()
+
 
 if ROLE == "worker":
     worker.wait_for_master(
@@ -34,4 +49,4 @@ def install(environment: Any, **_: Any) -> None:
     if ROLE == "master":
         Master(environment, job.from_environ(os.environ)).install()
     elif ROLE == "worker":
-        worker.WORKER.install(environment)
+        WORKER.install(environment)

@@ -88,7 +88,11 @@ class Master:
         return True
 
     def _start(self) -> None:
-        workers = sorted(self._runner.clients)
+        workers = sorted(
+            client.id
+            for client in self._runner.clients.values()
+            if client.state != LOST_STATE
+        )
         for _ in range(CLOCK_PROBES):
             self._runner.send_message(
                 messages.CLOCK, {"master_s": time.time()}

@@ -3,6 +3,9 @@
 Locust hands a dead worker's users to the survivors after a minute.  A
 second engine in one process would share its core and spoil what both
 measure, so a second user refuses, and says so.
+
+Importing Locust patches the whole process for gevent, so this module does
+not: the Locust file hands in what it needs of it.
 """
 
 from __future__ import annotations
@@ -10,17 +13,14 @@ from __future__ import annotations
 import gc
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import gevent
 from gevent.event import AsyncResult
-from gevent.event import Event
-from locust import User
-from locust import task
 
 from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.workload.in_bay import locust_stats
 from rally_magnum_scale.workload.in_bay import messages
 from rally_magnum_scale.workload.in_bay.engine import Engine
 from rally_magnum_scale.workload.in_bay.job import Job
@@ -31,9 +31,16 @@ CONNECT_EVERY_S = 0.2
 
 
 class Worker:
-    """What this process knows: its orders, and windows not yet reported."""
+    """What this process knows: its orders, and windows not yet reported.
 
-    def __init__(self) -> None:
+    :param add_to_locust: gets Locust's statistics, what was asked, and
+        each window
+    """
+
+    def __init__(
+        self, add_to_locust: Callable[[Any, str, Window], None]
+    ) -> None:
+        self._add_to_locust = add_to_locust
         self.order: AsyncResult = AsyncResult()
         self._unreported: list[Window] = []
         self._has_engine = False
@@ -67,21 +74,20 @@ class Worker:
         return [window.to_json() for window in found]
 
     def drive(self, environment: Any) -> None:
-        """Run the engine for this process's only user, then rest."""
+        """Run the engine for the only user of this process."""
         runner = environment.runner
         if self._has_engine:
             runner.send_message(messages.REFUSED, {})
         else:
             self._has_engine = True
             self._run(environment, self.order.get())
-        Event().wait()
 
     def _run(self, environment: Any, order: dict[str, Any]) -> None:
         job = Job.from_json(order["job"])
 
         def report(window: Window) -> None:
             self._unreported.append(window)
-            locust_stats.add(environment.stats, job.url, window)
+            self._add_to_locust(environment.stats, job.url, window)
 
         # What exists now lives until the end: the collector need not look
         # at it again in the middle of a second.
@@ -137,15 +143,3 @@ def wait_for_master(
             sleep(CONNECT_EVERY_S)
         else:
             return
-
-
-WORKER = Worker()
-
-
-class LoadUser(User):
-    """The one Locust user of a worker."""
-
-    @task
-    def drive(self) -> None:
-        """Hand over to this process's engine; it never returns."""
-        WORKER.drive(self.environment)

@@ -1,0 +1,167 @@
+"""A small HTTP server on loopback that misbehaves when it is told to."""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n"
+    b"Connection: keep-alive\r\n\r\nok\n"
+)
+
+
+def answer(connection, _number):
+    connection.sendall(ANSWER)
+
+
+def reset(connection):
+    # Linger of 0 s: close() sends RST and not FIN.
+    connection.setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )
+    connection.close()
+
+
+class Server:
+    """Answers one request after another, on a thread a connection.
+
+    :param behave: gets the connection and the number of the request, from
+        1, over all connections
+    """
+
+    def __init__(self, behave=answer):
+        self.behave = behave
+        self.requests = 0
+        self._lock = threading.Lock()
+        self._connections = []
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._connections.append(connection)
+            thread = threading.Thread(target=self._serve, args=(connection,))
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection):
+        pending = b""
+        while True:
+            try:
+                data = connection.recv(65536)
+                if not data:
+                    return
+                pending += data
+                while b"\r\n\r\n" in pending:
+                    _, _, pending = pending.partition(b"\r\n\r\n")
+                    with self._lock:
+                        self.requests += 1
+                        number = self.requests
+                    self.behave(connection, number)
+            except OSError:
+                return
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5)
+        for connection in self._connections:
+            connection.close()
+
+
+@pytest.fixture
+def serve():
+    """Start servers that are closed when the test is over."""
+    servers = []
+
+    def start(behave=answer):
+        servers.append(Server(behave))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+class Behaviour:
+    """What a server does with a request."""
+
+    answer = staticmethod(answer)
+
+    @staticmethod
+    def stall_on(number, seconds):
+        def behave(connection, request):
+            if request == number:
+                time.sleep(seconds)
+            answer(connection, request)
+
+        return behave
+
+    @staticmethod
+    def in_pieces(connection, _number):
+        for piece in (ANSWER[:9], ANSWER[9:-2], ANSWER[-2:]):
+            connection.sendall(piece)
+            time.sleep(0.002)
+
+    @staticmethod
+    def on(numbers, instead):
+        def behave(connection, request):
+            (instead if request in numbers else answer)(connection, request)
+
+        return behave
+
+    @staticmethod
+    def reset(connection, _number):
+        reset(connection)
+
+    @staticmethod
+    def cut(connection, _number):
+        connection.sendall(ANSWER[:-2])
+        connection.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def silence(_connection, _number):
+        pass
+
+    @staticmethod
+    def status(connection, _number):
+        connection.sendall(ANSWER.replace(b"200 OK", b"503 No"))
+
+    @staticmethod
+    def close(connection, _number):
+        connection.sendall(ANSWER.replace(b"keep-alive", b"close"))
+        connection.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def chunked(connection, _number):
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        time.sleep(0.001)
+        connection.sendall(b"3\r\nok\n\r\n0\r\n\r\n")
+
+
+@pytest.fixture
+def behaviour():
+    return Behaviour

@@ -1,0 +1,155 @@
+import json
+
+import pytest
+
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.workload.in_bay.collector import Collector
+from rally_magnum_scale.workload.in_bay.job import Job
+
+JOB = Job("t", 2, "b", Plan((Step(100, 2, 1),)), "http://x/", workers=2)
+OUTCOME = {"requests": 30, "failures": {}, "unsent": 0, "late_s": 0.0}
+
+
+def window(second, requests=10, failures=None):
+    where = JOB.plan.position(second - 100)
+    return Window(
+        second, where.phase, where.step, 1, requests, failures or {}
+    ).to_json()
+
+
+@pytest.fixture
+def collector():
+    made = Collector(JOB)
+    made.begin(["one", "two"], 100)
+    return made
+
+
+def only(records, name):
+    return [one for one in records if one["record"] == name]
+
+
+def finish(collector, worker, **changes):
+    collector.add(worker, [window(second) for second in (100, 101, 102)])
+    collector.done(worker, 103, {**OUTCOME, **changes})
+
+
+def test_a_good_run(collector):
+    finish(collector, "one")
+    assert collector.records(103) == []
+    finish(collector, "two")
+    records = collector.records(103) + collector.end(103)
+    json.dumps(records)
+    assert [one["second"] for one in only(records, "window")] == [
+        100,
+        101,
+        102,
+    ]
+    assert all(one["workers"] == 2 for one in only(records, "window"))
+    assert all(
+        (one["task"], one["iteration"], one["bay"]) == ("t", 2, "b")
+        for one in records
+    )
+    assert records[-1]["record"] == "end"
+    assert records[-1]["requests"] == 60
+    assert records[-1]["windows"] == 3
+    assert records[-1]["reasons"] == []
+
+
+def test_a_window_is_given_out_when_all_have_sent_theirs(collector):
+    collector.add("one", [window(100), window(101)])
+    assert collector.records(102) == []
+    collector.add("two", [window(100)])
+    assert [one["second"] for one in collector.records(102)] == [100]
+
+
+def test_a_late_window_is_given_out_without_the_late_worker(collector):
+    collector.add("one", [window(100)])
+    assert collector.records(110) == []
+    records = collector.records(111.5)
+    assert only(records, "window")[0]["workers"] == 1
+    assert "late" in only(records, "event")[0]["kind"]
+    collector.add("two", [window(100)])
+    reasons = collector.end(112)[-1]["reasons"]
+    assert any("no window of worker two" in one for one in reasons)
+    assert any("came more than 10 s late" in one for one in reasons)
+
+
+def test_the_dead_are_not_waited_for_and_make_the_run_invalid(collector):
+    collector.add("two", [window(100)])
+    collector.died("two", 101)
+    finish(collector, "one")
+    records = collector.records(103)
+    assert collector.waiting_for == set()
+    assert [one["workers"] for one in only(records, "window")] == [2, 1, 1]
+    assert only(records, "event")[0]["kind"] == "worker_died"
+    assert collector.end(103)[-1]["reasons"] == ["worker two died"]
+
+
+def test_who_is_done_can_not_die(collector):
+    finish(collector, "one")
+    collector.died("one", 103)
+    assert collector.waiting_for == {"two"}
+
+
+def test_missing_workers_are_named():
+    collector = Collector(JOB)
+    collector.begin([], 0)
+    last = collector.end(300)[-1]
+    assert last["workers_expected"] == 2
+    assert last["workers_connected"] == 0
+    assert last["windows"] == 0
+    assert "2 of 2 workers did not connect within 300 s" in last["reasons"]
+
+
+@pytest.mark.parametrize(("skew_s", "valid"), [(0.4, True), (-0.6, False)])
+def test_clocks(collector, skew_s, valid):
+    collector.clock("two", 100, skew_s)
+    finish(collector, "one")
+    finish(collector, "two")
+    assert bool(collector.end(103)[-1]["reasons"]) is not valid
+
+
+def test_a_late_start_is_named(collector):
+    finish(collector, "one")
+    finish(collector, "two", late_s=0.3)
+    assert collector.end(103)[-1]["reasons"] == ["worker two began 0.3 s late"]
+
+
+def test_requests_that_no_window_holds_are_named(collector):
+    finish(collector, "one")
+    finish(collector, "two", requests=31)
+    assert "windows hold 60" in collector.end(103)[-1]["reasons"][0]
+
+
+def test_missing_windows_are_named(collector):
+    for worker in ("one", "two"):
+        collector.add(worker, [window(100), window(101)])
+        collector.done(worker, 102, {**OUTCOME, "requests": 20})
+    assert "only 2 of 3 windows" in collector.end(103)[-1]["reasons"][0]
+
+
+def test_a_silent_worker_is_named(collector):
+    finish(collector, "one")
+    reasons = collector.end(200)[-1]["reasons"]
+    assert "worker two never finished" in reasons
+
+
+def test_a_reason_is_given_once(collector):
+    collector.fail(100, "x", "something")
+    collector.fail(101, "x", "something")
+    assert len(only(collector.records(100), "event")) == 1
+
+
+def test_strangers_are_passed_over(collector):
+    collector.add("three", [window(100)])
+    assert collector.records(1000) == []
+
+
+def test_failures_and_what_was_not_sent_are_summed(collector):
+    collector.add("one", [window(100, failures={"reset": 2})])
+    collector.done("one", 103, {**OUTCOME, "unsent": 5})
+    last = collector.end(103)[-1]
+    assert last["failures"] == {"reset": 2}
+    assert last["unsent"] == 5

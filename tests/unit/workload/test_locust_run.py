@@ -1,0 +1,260 @@
+"""A real Locust master and real workers, from the very manifests.
+
+The code runs from a folder that is laid out as the ConfigMap's volume is,
+with the arguments and variables of the pods.
+"""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload.in_bay import worker as worker_module
+from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.workload.manifests import WorkloadSpec
+
+LOCUST = Path(sys.executable).with_name("locust")
+DEADLINE_S = 60
+
+
+class Bay:
+    """The pods of a load as processes of this machine."""
+
+    def __init__(self, folder, spec, url, master_port):
+        self.processes = []
+        self._folder = folder
+        self._port = str(master_port)
+        self._url = url
+        foundation = manifests.foundation(spec)
+        pod, job = manifests.load(
+            spec, target_ip="127.0.0.1", master_ip="127.0.0.1"
+        )
+        self._mount(foundation[1]["data"], pod["spec"]["volumes"][0])
+        self._master = pod["spec"]["containers"][0]
+        self._worker = job["spec"]["template"]["spec"]["containers"][0]
+
+    def start_master(self):
+        return self._start(self._master, "master")
+
+    def start_worker(self):
+        return self._start(self._worker, f"worker{len(self.processes)}")
+
+    def records(self, master):
+        out, _ = master.communicate(timeout=DEADLINE_S)
+        lines = out.decode().splitlines()
+        assert all(line.startswith('{"record":') for line in lines)
+        return [json.loads(line) for line in lines]
+
+    def _mount(self, data, volume):
+        for item in volume["configMap"]["items"]:
+            path = self._folder / item["path"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(data[item["key"]], encoding="utf-8")
+
+    def _start(self, container, name):
+        environment = {e["name"]: e["value"] for e in container["env"]}
+        if "RMS_MASTER_PORT" in environment:
+            environment["RMS_MASTER_PORT"] = self._port
+        if "RMS_JOB" in environment:
+            job = json.loads(environment["RMS_JOB"])
+            environment["RMS_JOB"] = json.dumps(
+                {**job, "url": self._url, "lead_s": 1.0}
+            )
+        arguments = [
+            one.replace(manifests.CODE_ROOT, str(self._folder)).replace(
+                str(manifests.MASTER_PORT), self._port
+            )
+            for one in container["args"]
+        ]
+        with (self._folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [LOCUST, *arguments],
+                cwd=self._folder,
+                env={**os.environ, **environment},
+                stdout=subprocess.PIPE if name == "master" else log,
+                stderr=log,
+                # A line is read, then all the rest: keep nothing back.
+                bufsize=0,
+            )
+        self.processes.append(process)
+        return process
+
+    def close(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait(10)
+            if process.stdout:
+                process.stdout.close()
+
+
+@pytest.fixture
+def make_bay(tmp_path, free_port):
+    bays = []
+
+    def make(url, *steps, **changes):
+        spec = WorkloadSpec(
+            task="3f2a9b7c-1111",
+            iteration=1,
+            bay="b",
+            plan=Plan(steps),
+            connections_per_worker=4,
+            **{"workers": 2, **changes},
+        )
+        bays.append(Bay(tmp_path, spec, url, free_port))
+        return bays[-1]
+
+    yield make
+    for bay in bays:
+        bay.close()
+
+
+def of(records, name):
+    return [one for one in records if one["record"] == name]
+
+
+def test_two_workers_two_steps(make_bay, serve):
+    server = serve()
+    bay = make_bay(server.url, Step(200, 1, 1), Step(400, 1))
+    workers = [bay.start_worker(), bay.start_worker()]
+    master = bay.start_master()
+    records = bay.records(master)
+    windows = [Window.from_json(one) for one in of(records, "window")]
+    end = records[-1]
+    assert end["record"] == "end"
+    assert end["reasons"] == []
+    assert of(records, "event") == []
+    assert end["windows"] == len(windows) == 4
+    assert [one.phase for one in windows] == [
+        "ramp",
+        *["steady"] * 2,
+        "stop",
+    ]
+    assert [one.step for one in windows] == [0, 0, 1, 1]
+    assert [one.second - windows[0].second for one in windows] == [*range(4)]
+    assert all(one.workers == 2 for one in windows)
+    assert server.requests == end["requests"]
+    assert server.requests == sum(one.requests for one in windows)
+    assert end["requests"] + end["unsent"] == pytest.approx(700, abs=2)
+    assert (master.returncode, end["failures"]) == (0, {})
+    assert [worker.wait(10) for worker in workers] == [0, 0]
+
+
+def test_a_killed_worker_makes_the_run_invalid(make_bay, serve):
+    bay = make_bay(serve().url, Step(200, 6))
+    first, _ = bay.start_worker(), bay.start_worker()
+    master = bay.start_master()
+    line = master.stdout.readline()
+    assert json.loads(line)["workers"] == 2
+    first.send_signal(signal.SIGKILL)
+    records = bay.records(master)
+    end = records[-1]
+    assert len(end["reasons"]) == 1
+    assert end["reasons"][0].endswith("died")
+    assert of(records, "event")[0]["kind"] == "worker_died"
+    assert of(records, "window")[-1]["workers"] == 1
+    assert master.returncode == 0
+
+
+def test_a_missing_worker_ends_the_wait(make_bay, serve):
+    server = serve()
+    bay = make_bay(server.url, Step(200, 1), connect_deadline_s=6.0)
+    worker = bay.start_worker()
+    master = bay.start_master()
+    records = bay.records(master)
+    assert [one["record"] for one in records] == ["event", "end"]
+    assert records[-1]["workers_connected"] == 1
+    assert records[-1]["reasons"] == [
+        "1 of 2 workers did not connect within 6 s"
+    ]
+    assert server.requests == 0
+    assert master.returncode == 0
+    assert worker.wait(10) == 0
+
+
+def test_a_stopped_master_still_says_how_it_ended(make_bay, serve):
+    bay = make_bay(serve().url, Step(100, 30), workers=1)
+    bay.start_worker()
+    master = bay.start_master()
+    assert master.stdout.readline()
+    master.terminate()
+    end = bay.records(master)[-1]
+    assert end["record"] == "end"
+    assert any("was stopped" in one for one in end["reasons"])
+
+
+def test_a_worker_waits_for_a_plain_connection(serve, free_port):
+    port = serve().port
+    worker_module.wait_for_master("127.0.0.1", port)
+    waits = []
+    with pytest.raises(TimeoutError, match="look at its pod"):
+        worker_module.wait_for_master(
+            "127.0.0.1", free_port, deadline_s=0.05, sleep=waits.append
+        )
+
+
+class Runner:
+    """The half of a Locust runner that a worker of ours speaks to."""
+
+    def __init__(self):
+        self.sent = []
+
+    def send_message(self, kind, data):
+        self.sent.append((kind, data))
+
+
+@dataclasses.dataclass
+class Environment:
+    runner: Runner
+    stats: None = None
+
+
+def order(url):
+    job = Job("t", 1, "b", Plan((Step(20, 1),)), url, 1)
+    return {
+        "job": job.to_json(),
+        "start_second": int(time.time()) + 1,
+        "worker": 0,
+        "workers": 1,
+    }
+
+
+def test_a_process_runs_one_engine_and_refuses_another(serve):
+    server = serve()
+    in_locust = []
+    worker = worker_module.Worker(lambda *given: in_locust.append(given))
+    environment = Environment(Runner())
+    worker.order.set(order(server.url))
+    worker.drive(environment)
+    worker.drive(environment)
+    assert [kind for kind, _ in environment.runner.sent] == [
+        "rms_done",
+        "rms_refused",
+    ]
+    done = environment.runner.sent[0][1]
+    assert done["outcome"]["requests"] == server.requests == 20
+    assert sum(one["requests"] for one in done["windows"]) == 20
+    assert len(in_locust) == len(done["windows"])
+
+
+def test_an_engine_that_breaks_says_so():
+    worker = worker_module.Worker(lambda *_: None)
+    environment = Environment(Runner())
+    worker.order.set(order("http://no such host:1/"))
+    with pytest.raises(OSError):
+        worker.drive(environment)
+    assert environment.runner.sent[0][0] == "rms_broken"
+
+
+def test_nothing_that_the_tests_import_patches_the_process():
+    assert "locust" not in sys.modules
