@@ -1,0 +1,18 @@
+"""Which benchmarks there are.
+
+To add one, write a function that yields results, in a module of its own,
+and name it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+
+from benchmarks import engine
+from benchmarks.result import Result
+
+BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
+    "engine": engine.compare,
+    "engine_open_loop": engine.open_loop,
+}
