@@ -151,7 +151,8 @@ def say_verdict(verdict: verdicts.Verdict) -> str:
             f"{verdict.reason}"
         )
     ratio = _off_ratio(verdict)
-    off = "" if ratio is None else f" ({percent(ratio)} off)"
+    told = ratio is not None and math.isfinite(ratio)
+    off = f" ({percent(ratio or 0)} off)" if told else ""
     return f"{name}: {measured(verdict)} where {bound}{off}"
 
 
@@ -200,7 +201,9 @@ def margin_percent(verdict: verdicts.Verdict) -> str:
 def percent(ratio: float) -> str:
     """Write a ratio of 0 or more as a percentage, to three digits."""
     value = ratio * 100
-    return f"{value:,.0f} %" if value >= 100 else f"{value:.3g} %"
+    if value >= 100:
+        return f"{value:,.0f} %"
+    return f"{value:.3g} %" if value >= 0.001 else "under 0.001 %"
 
 
 def _off_ratio(verdict: verdicts.Verdict) -> float | None:
@@ -212,9 +215,7 @@ def _off_ratio(verdict: verdicts.Verdict) -> float | None:
 
 def number(value: float | None) -> str:
     """Write a figure to four significant digits or whole; a dash for none."""
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return "-" if value is None else verdicts.format_number(value)
 
 
 def milliseconds(value_us: float | None) -> str:

@@ -1,0 +1,69 @@
+import json
+
+import pytest
+from rally.task.processing import charts as rally_charts
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.report import charts
+from tests.unit import factories
+
+RUNS = {
+    "good": factories.run(),
+    "closed loop": factories.run(factories.plan(None)),
+    "failures": factories.run(failures={"timeout": 1}),
+    "invalid": factories.run(reasons=["a worker died"], without=(5,)),
+    "no load": factories.failed_create().iterations[0].run,
+    "nothing": records.Run(),
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_rally_takes_every_output_with_its_stock_charts(run):
+    for output in charts.outputs(run):
+        assert rally_charts.validate_output("complete", output) is None
+        chart = rally_charts.OutputChart.get(output["chart_plugin"])
+        assert chart.__module__ == "rally.task.processing.charts"
+        data = dict(output)
+        data.pop("chart_plugin")
+        chart.render_complete_data(data)
+        json.dumps(output, allow_nan=False)
+
+
+def test_a_good_run_has_two_plots_and_two_tables():
+    rate, latency, steps, life = charts.outputs(RUNS["good"])
+    assert [name for name, _ in rate["data"]] == ["offered", "achieved"]
+    assert [name for name, _ in latency["data"]] == ["p50", "p99", "p99.9"]
+    assert latency["label"] == "latency in ms"
+    assert rate["data"][1][1][4] == [4, RUNS["good"].windows[4].requests]
+    assert [row[0] for row in steps["data"]["rows"]] == [1, 2]
+    assert len({len(row) for row in steps["data"]["rows"]}) == 1
+    assert len(steps["data"]["cols"]) == len(steps["data"]["rows"][0])
+    assert ["Nodes", "200 nodes: 1 real and 199 hollow"] in life["data"][
+        "rows"
+    ]
+
+
+def test_failures_are_plotted_where_there_are_any():
+    names = [name for name, _ in charts.outputs(RUNS["failures"])[0]["data"]]
+    assert names == ["offered", "achieved", "failed"]
+
+
+def test_an_invalid_step_says_why():
+    steps = charts.outputs(RUNS["invalid"])[2]
+    assert steps["data"]["rows"][0][-1].startswith("no: a worker died; ")
+
+
+def test_without_load_there_is_the_bay_alone():
+    (life,) = charts.outputs(RUNS["no load"])
+    assert life["title"] == "Life of the bay"
+    assert any("Quota exceeded" in value for _, value in life["data"]["rows"])
+
+
+def test_without_records_there_is_nothing():
+    assert charts.outputs(RUNS["nothing"]) == []
+
+
+def test_an_hour_is_thinned():
+    hour = factories.plan(10_000, duration_s=3590, ramp_s=10)
+    rate = charts.outputs(factories.run(hour, samples=20))[0]
+    assert all(len(values) <= 1003 for _, values in rate["data"])

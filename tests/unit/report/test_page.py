@@ -1,0 +1,183 @@
+import base64
+import re
+from html import parser
+
+import pytest
+
+from rally_magnum_scale.report import page
+from tests.unit import factories
+
+NASTY = "<script>alert('&')</script>"
+VOID = {"meta", "br"}
+
+
+class Outline(parser.HTMLParser):
+    """Holds every tag closed and every id used once."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.tags = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def invalid_run():
+    return factories.run(
+        reasons=["worker rms-worker-2 died"],
+        failures={"timeout": 40},
+        without=(8,),
+        events=[factories.event(20, "worker_died", NASTY)],
+    )
+
+
+def three_iterations():
+    return factories.workload(
+        *(
+            factories.iteration(n, factories.run(iteration=n))
+            for n in (1, 2, 3)
+        )
+    )
+
+
+REPORTS = {
+    "good": factories.report(),
+    "failed": factories.report(factories.failed_create()),
+    "invalid": factories.report(
+        factories.workload(factories.iteration(of_run=invalid_run()))
+    ),
+    "three": factories.report(three_iterations()),
+    "two workloads": factories.report(
+        factories.workload(), factories.failed_create()
+    ),
+    "no iteration": factories.report(factories.workload(iterations=())),
+    "no workload": factories.report(workloads=()),
+}
+
+
+def test_the_verdict_comes_first():
+    text = page.render(REPORTS["good"])
+    body = text[text.index("<body>") :]
+    assert "✔</span> All 8 bounds hold." in body
+    assert body.index("All 8 bounds hold") < body.index("<h2")
+    assert body.index("<h3>Verdicts") < body.index("<h3>Load")
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+def test_every_page_is_well_formed_and_loads_nothing(report):
+    text = page.render(report)
+    outline = Outline(text)
+    assert outline.open == []
+    assert len(outline.ids) == len(set(outline.ids))
+    assert not re.search(r"https?://|//[a-z]|@import|<script", text)
+    for tag, attributes in outline.tags:
+        assert tag not in {"script", "link", "img", "iframe"}
+        assert not any(name.startswith("on") for name in attributes)
+        assert "src" not in attributes
+        if "href" in attributes:
+            assert attributes["href"].startswith("data:text/csv;base64,")
+        if tag == "th":
+            assert attributes["scope"] in {"col", "row"}
+
+
+def test_each_bound_has_value_bound_margin_and_verdict():
+    sla = {**factories.GOOD_SLA, "bay_create_time": {"max_s": 1}}
+    text = page.render(factories.report(factories.workload(sla=sla)))
+    row = next(
+        one for one in text.split("<tr>")[1:] if "bay_create_time" in one
+    ).partition("</tr>")[0]
+    cells = re.sub(r"<[^>]+>", "|", row)
+    for part in (
+        "✘ fails",
+        "12.4 s",
+        "at most 1 s",
+        "\u221211.4 s",
+        "\u22121,140 %",
+    ):
+        assert part in cells
+    assert "1 of 8 bounds does not hold" in text
+
+
+def test_what_rally_judged_itself_is_there():
+    text = page.render(REPORTS["good"])
+    assert "Failure rate criteria 0.00% &lt;= 0.00% - Passed" in text
+
+
+def test_a_failed_create_says_so_with_its_sentence():
+    text = page.render(REPORTS["failed"])
+    assert "Iteration 1 failed." in text
+    assert "raise the quota or ask for fewer nodes." in text
+    assert "CREATE_FAILED (quota): Quota exceeded for cores" in text
+    assert "no load was measured" in text
+    assert "<figure>" not in text
+
+
+def test_an_invalid_run_is_marked_in_words_and_in_the_plots():
+    text = page.render(REPORTS["invalid"])
+    assert "invalid</td>" in text
+    assert "step 1 does not count" in text
+    assert "no window was read for 1 s" in text
+    assert 'class="event"' in text
+    assert "no: worker rms-worker-2 died; 26 windows were read" in text
+
+
+def test_hollow_nodes_are_told():
+    text = page.render(REPORTS["good"])
+    assert "200 nodes: 1 real and 199 hollow" in text
+    assert "no machine behind them" in text
+
+
+def test_nothing_is_written_unescaped():
+    nasty = factories.workload(
+        factories.iteration(of_run=invalid_run(), error=(NASTY, NASTY, NASTY)),
+        title=NASTY,
+        description=NASTY,
+        scenario=NASTY,
+        args={NASTY: NASTY},
+    )
+    text = page.render(
+        factories.report(nasty, versions={NASTY: NASTY}, environment=NASTY)
+    )
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") >= 9
+
+
+def test_each_iteration_has_a_pair_of_plots_at_two_widths():
+    text = page.render(REPORTS["three"])
+    assert text.count("<figure>") == 6
+    assert text.count('role="img"') == 12
+    assert "Load, iteration 3" in text
+    assert "All 8 bounds hold." in text
+
+
+def test_without_an_iteration_the_page_says_so():
+    text = page.render(REPORTS["no iteration"])
+    assert "No iteration ran" in text
+    assert "7 of 8 bounds do not hold" in text
+
+
+def test_the_plotted_figures_can_be_taken_along():
+    text = page.render(REPORTS["good"])
+    found = re.search(r'href="data:text/csv;base64,([^"]+)"', text)
+    lines = base64.b64decode(found[1]).decode().splitlines()
+    assert lines[0].startswith("start_s,seconds,phase,step,offered_rps,")
+    assert len(lines) == 28
+
+
+def test_an_hour_of_windows_stays_small():
+    hour = factories.plan(10_000, 20_000, duration_s=1790, ramp_s=10)
+    run = factories.run(hour, samples=20)
+    assert len(run.windows) > 3600
+    one = factories.workload(factories.iteration(of_run=run))
+    assert len(page.render(factories.report(one)).encode()) < 3e6

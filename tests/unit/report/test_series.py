@@ -1,0 +1,145 @@
+import math
+
+import pytest
+
+from rally_magnum_scale.report import axis
+from rally_magnum_scale.report import series
+from tests.unit import factories
+
+HOUR = factories.plan(10_000, 20_000, duration_s=1790, ramp_s=10)
+
+
+def test_every_window_is_a_point_where_there_are_few():
+    run = factories.run()
+    found = series.points(run)
+    assert len(found) == len(run.windows) == 27
+    assert [one.start_s for one in found] == list(range(27))
+    assert found[5].achieved_rps == run.windows[5].requests
+
+
+def test_the_offer_follows_the_ramp_and_ends_with_the_steps():
+    found = series.points(factories.run(factories.plan(600, 1200)))
+    assert [round(one.offered_rps) for one in found[:4]] == [
+        100,
+        300,
+        500,
+        600,
+    ]
+    assert [round(one.offered_rps) for one in found[13:17]] == [
+        700,
+        900,
+        1100,
+        1200,
+    ]
+    assert found[-1].phase == "stop"
+    assert found[-1].offered_rps is None
+
+
+def test_a_closed_loop_has_no_offer():
+    found = series.points(factories.run(factories.plan(None)))
+    assert {one.offered_rps for one in found} == {None}
+
+
+def test_windows_are_merged_and_not_averaged():
+    run = factories.run(HOUR)
+    found = series.points(run, 100)
+    assert len(found) <= 105
+    total = sum(one.achieved_rps * one.seconds for one in found)
+    assert math.isclose(total, sum(one.requests for one in run.windows))
+    # A maximum survives only where histograms were merged.
+    highest = max(one.latency_us.max_us for one in run.windows)
+    assert max(one.latency_us["max"] for one in found) == highest
+
+
+def test_no_point_lies_across_a_phase_or_a_gap():
+    run = factories.run(without=(8, 9))
+    found = series.points(run, 5)
+    assert all(one.start_s + one.seconds <= 27 for one in found)
+    assert series.gaps(run) == [(8, 10)]
+    parts = series.connected(found)
+    assert [parts[0][0].start_s, parts[1][0].start_s] == [0, 10]
+    assert len(parts) == 2
+    for one in found:
+        assert not one.start_s < 8 < one.start_s + one.seconds
+        assert not one.start_s < 13 < one.start_s + one.seconds
+
+
+def test_spans_are_the_phases_of_the_steps():
+    run = factories.run(reasons=["a worker died"])
+    found = [
+        (one.start_s, one.end_s, one.phase, one.step, one.reasons)
+        for one in series.spans(run)
+    ]
+    assert found == [
+        (0, 3, "ramp", 1, ()),
+        (3, 13, "steady", 1, ("a worker died",)),
+        (13, 16, "ramp", 2, ()),
+        (16, 26, "steady", 2, ("a worker died",)),
+        (26, 27, "stop", 2, ()),
+    ]
+
+
+def test_events_lie_on_the_same_clock():
+    run = factories.run(
+        events=[
+            {"kind": "undated"},
+            factories.event(20, "worker_died", "rms-worker-2"),
+            factories.event(4, "late", "one"),
+        ]
+    )
+    found = series.events(run)
+    assert [(one.at_s, one.kind) for one in found] == [
+        (4, "late"),
+        (20, "worker_died"),
+        (None, "undated"),
+    ]
+
+
+def test_without_windows_there_is_nothing():
+    empty = factories.failed_create().iterations[0].run
+    assert series.points(empty) == []
+    assert series.spans(empty) == []
+    assert series.length_s(empty) == 0
+
+
+def test_a_rate_axis_begins_at_zero_and_has_room():
+    found = axis.rate_axis([19_900.0, 30_000.0])
+    assert found.low == 0
+    assert found.high >= 30_000 * 1.03
+    assert found.ticks[1].text == "10k"
+    assert found.share(0) == 0
+    assert found.share(found.high) == 1
+
+
+@pytest.mark.parametrize("values", [[], [0.0, 0.0]])
+def test_an_axis_without_values_is_still_one(values):
+    assert 0 < axis.rate_axis(values).share(0.5) < 1
+    assert axis.latency_axis(values).high >= 1
+
+
+def test_a_latency_axis_is_logarithmic_only_when_it_must_be():
+    assert not axis.latency_axis([1.0, 15.0]).logarithmic
+    found = axis.latency_axis([0.4, 0.9, 1500.0])
+    assert found.logarithmic
+    assert (found.low, found.high) == (0.2, 2000)
+    assert [one.text for one in found.ticks] == ["1", "10", "100", "1,000"]
+    assert found.share(0.2) == 0
+    assert found.share(0) == 0
+    assert math.isclose(found.share(20), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("length_s", "title", "last"),
+    [
+        (1, "seconds", "1"),
+        (27, "seconds", "25"),
+        (300, "seconds", "300"),
+        (3601, "minutes", "60"),
+        (40 * 3600, "minutes", "2400"),
+    ],
+)
+def test_a_long_time_is_told_in_minutes(length_s, title, last):
+    found = axis.time_axis(length_s)
+    assert found.title.startswith(title)
+    assert found.ticks[-1].text == last
+    assert len(found.ticks) < 15

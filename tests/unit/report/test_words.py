@@ -1,0 +1,145 @@
+import dataclasses
+
+import pytest
+
+from rally_magnum_scale.report import model
+from rally_magnum_scale.report import words
+from tests.unit import factories
+
+P99 = {"request_latency": {"p99_ms": 0.001}}
+BAD_SLA = {**factories.GOOD_SLA, **P99, "bay_create_time": {"max_s": 1}}
+
+
+def conclude(*workloads):
+    return words.conclude(workloads)
+
+
+def test_all_hold():
+    found = conclude(factories.workload())
+    assert found == words.Conclusion("pass", "All 8 bounds hold.")
+
+
+def test_the_only_one_holds():
+    alone = factories.workload(
+        sla={"bay_create_time": {"max_s": 60}}, sla_results=()
+    )
+    assert conclude(alone).sentence == "The only bound holds."
+
+
+def test_the_furthest_off_is_named_with_its_distance():
+    found = conclude(factories.workload(sla=BAD_SLA))
+    assert found.state == "fail"
+    assert found.sentence.startswith(
+        "2 of 7 bounds do not hold; the furthest off: request_latency "
+        "p99_ms in step 2: 2.9"
+    )
+    assert "where at most 0.001 ms was asked for (29" in found.sentence
+    assert found.sentence.endswith(" % off).")
+
+
+def test_the_workload_is_named_where_there_are_several():
+    bad = factories.workload(sla=P99, title="the slow one", sla_results=())
+    found = conclude(factories.workload(), bad)
+    assert "1 of 9 bounds does not hold; the slow one: " in found.sentence
+
+
+def test_missing_data_are_no_distance():
+    found = conclude(factories.failed_create())
+    assert found.state == "fail"
+    assert found.sentence == (
+        "7 of 8 bounds do not hold; the first of them: request_rate "
+        "min_rps: at least 19,000 rps was asked for, but no load was "
+        "measured. 1 of 1 iteration failed."
+    )
+
+
+def test_an_invalid_value_does_not_count():
+    run = factories.run(reasons=["a worker died"])
+    found = conclude(
+        factories.workload(
+            factories.iteration(of_run=run),
+            sla={"request_rate": {"min_rps": 1}},
+            sla_results=(),
+        )
+    )
+    assert "does not count: a worker died." in found.sentence
+
+
+def test_a_criterion_of_rally_alone_can_fail():
+    stored = dataclasses.replace(factories.FAILURE_RATE, success=False)
+    found = conclude(factories.workload(sla_results=(stored,)))
+    assert found.sentence.startswith(
+        "1 of 8 bounds does not hold; failure_rate: Failure rate criteria"
+    )
+
+
+@pytest.mark.parametrize(
+    ("workload", "sentence"),
+    [
+        (
+            factories.workload(sla={}, sla_results=()),
+            "No bound was asked for.",
+        ),
+        (
+            factories.workload(
+                factories.iteration(error=("Boom", "it broke")),
+                sla={},
+                sla_results=(),
+            ),
+            "No bound was asked for; 1 of 1 iteration failed.",
+        ),
+        (
+            factories.workload(factories.iteration(error=("Boom", "it"))),
+            "All 8 bounds hold, but 1 of 1 iteration failed.",
+        ),
+    ],
+)
+def test_what_is_neither_good_nor_bad_is_a_warning(workload, sentence):
+    assert conclude(workload) == words.Conclusion("warn", sentence)
+
+
+def test_a_task_without_workload_is_a_warning():
+    assert conclude().state == "warn"
+    assert "the task holds no workload" in conclude().sentence
+
+
+def test_a_difference_to_what_rally_stored_is_told():
+    stored = model.SlaResult("request_rate", False, "")
+    workload = factories.workload(sla_results=(stored,))
+    assert conclude(workload) == words.Conclusion(
+        "warn",
+        "All 7 bounds hold, but Rally stored request_rate as failed.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "200 nodes: 1 real and 199 hollow"),
+        ({"nodes_real": 200, "nodes_hollow": 0}, "200 nodes, all real"),
+        (
+            {"nodes": 1, "nodes_real": None},
+            "1 node; real and hollow were not counted",
+        ),
+    ],
+)
+def test_real_and_hollow_nodes_are_told_apart(changes, text):
+    assert words.nodes(factories.bay(**changes)) == text
+
+
+def test_errors_are_told_by_kind():
+    run = factories.run(failures={"timeout": 40, "HTTP 503": 12})
+    said = words.errors(run.throughput.steps[0])
+    assert said.startswith("520 (0.5")
+    assert said.endswith(" %: HTTP 503 120, timeout 400)")
+
+
+def test_a_bound_of_zero_has_no_share():
+    run = factories.run(failures={"timeout": 1})
+    (verdict,) = factories.workload(
+        factories.iteration(of_run=run),
+        sla={"request_errors": {"max_ratio": 0}},
+    ).verdicts()
+    assert words.margin_percent(verdict) == ""
+    assert words.margin(verdict).startswith("-0.00005")
+    assert "(" not in words.say_verdict(verdict)
