@@ -319,5 +319,15 @@ def format_value(value: float | None, unit: str) -> str:
     """Write a value with its unit, to four significant digits or whole."""
     if value is None:
         return "no value"
-    number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    number = format_number(value)
     return number if unit == "ratio" else f"{number} {unit}"
+
+
+def format_number(value: float) -> str:
+    """Write a number to four significant digits or whole, no exponent."""
+    if abs(value) >= 1000 or not math.isfinite(value):
+        return f"{value:,.0f}"
+    if 0 < abs(value) < 1e-4:
+        digits = 3 - math.floor(math.log10(abs(value)))
+        return f"{value:.{digits}f}".rstrip("0")
+    return f"{value:.4g}"

@@ -243,6 +243,8 @@ def test_the_worst_of_runs_is_that_of_any_order():
         (12.3456, "ms", "12.35 ms"),
         (2_000_000.4, "rps", "2,000,000 rps"),
         (0.00012, "ratio", "0.00012"),
+        (0.0000503778, "ratio", "0.00005038"),
+        (0, "ratio", "0"),
     ],
 )
 def test_values_are_written_with_their_units(value, unit, text):
