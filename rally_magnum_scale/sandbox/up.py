@@ -27,6 +27,8 @@ from rally_magnum_scale.sandbox.servers import bay_folder
 
 DEADLINE_S = 3600.0
 GIVE_UP_DEADLINE_S = 30.0
+# 107 is the limit of a socket's path; kubelet makes some 54 deeper.
+LONGEST_STATE_DIR = 50
 Jobs = dict[str, "concurrent.futures.Future[object]"]
 
 
@@ -78,10 +80,16 @@ def check_machine(
 
     :raises MissingRequirement: a sentence for each thing that is missing
     """
-    missing = []
     if os.geteuid() == 0:
         artifacts.ensure_system_packages(report)
     missing = artifacts.check_machine(settings.cache_dir)
+    if len(str(settings.state_dir)) > LONGEST_STATE_DIR:
+        missing.append(
+            f"The path {settings.state_dir} is longer than "
+            f"{LONGEST_STATE_DIR} characters, and the sockets below it would "
+            f"have names longer than Linux allows; set "
+            f"{sandbox_settings.STATE_VARIABLE} to a shorter one."
+        )
     if missing:
         raise exceptions.MissingRequirement("\n".join(missing))
 

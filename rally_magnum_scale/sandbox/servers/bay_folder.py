@@ -34,7 +34,9 @@ BAY_MODULE = "rally_magnum_scale.sandbox.bay"
 class Bays:
     """All bays of a sandbox.
 
-    :param folder: one folder in it for each bay, named by its uuid
+    :param folder: one folder in it for each bay, named by the first
+        eight digits of its uuid: kubelet makes sockets far below it, and
+        the path of a socket can't be longer than 107 characters
     """
 
     folder: pathlib.Path
@@ -47,7 +49,7 @@ class Bays:
             yield
 
     def bay(self, uuid: str) -> Bay:
-        return Bay(self.folder / uuid)
+        return Bay(self.folder / uuid[:8])
 
     def all(self) -> list[Bay]:
         """List the bays whose folder exists."""
@@ -101,7 +103,7 @@ class Bay:
 
     @property
     def uuid(self) -> str:
-        return self.folder.name
+        return str(self.spec().get("uuid", self.folder.name))
 
     def spec(self) -> dict[str, Any]:
         return read_json(self.folder / "spec.json")

@@ -13,7 +13,8 @@ from rally_magnum_scale.sandbox.servers import bay_folder
 def bay(tmp_path):
     found = bay_folder.Bay(tmp_path / "some-uuid")
     found.folder.mkdir()
-    spec = {"name": "night", "node_count": 200, "real_nodes": 1}
+    spec = {"name": "night", "uuid": "some-uuid", "node_count": 200}
+    spec["real_nodes"] = 1
     bay_folder.write_json(found.folder / "spec.json", spec)
     return found
 
