@@ -13,6 +13,8 @@ from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import words
 
+# Beyond so many stretches the legend would drown the chart.
+MAX_PARTS = 6
 _STEP_COLUMNS = (
     "Step",
     "Steady seconds",
@@ -50,16 +52,28 @@ def _lines(drawn: plot.Plot) -> dict[str, Any]:
         "title": drawn.title,
         "description": drawn.description,
         "chart_plugin": "Lines",
-        "data": [[line.name, _values(line, drawn)] for line in drawn.lines],
+        "data": [row for line in drawn.lines for row in _rows(line, drawn)],
         "label": label,
         "axis_label": "seconds since the load began",
     }
 
 
-def _values(line: plot.Line, drawn: plot.Plot) -> list[list[float]]:
-    """Return ``[second, value]`` pairs; Rally's chart knows no gaps."""
-    read = ((point.start_s, line.read(point)) for point in drawn.points)
-    return [[at, round(value, 3)] for at, value in read if value is not None]
+def _rows(line: plot.Line, drawn: plot.Plot) -> list[list[Any]]:
+    """Return ``[name, [[second, value], ...]]`` for each stretch of a line.
+
+    Rally's chart would bridge a gap with a straight line, and a closed loop
+    between two rates would look like an offer.
+    """
+    parts = plot.stretches(line, drawn.points)
+    if len(parts) > MAX_PARTS:
+        parts = [[point for part in parts for point in part]]
+    return [
+        [
+            line.name if number == 1 else f"{line.name}, part {number}",
+            [[one.start_s, round(line.read(one) or 0.0, 3)] for one in part],
+        ]
+        for number, part in enumerate(parts, 1)
+    ]
 
 
 def _steps(load: records.Throughput) -> dict[str, Any]:

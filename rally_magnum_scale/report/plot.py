@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import axis
 from rally_magnum_scale.report import series
+from rally_magnum_scale.report import words
 
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 44.0, 40.0
 # Wide enough for a letter of the plots' labels, in pixels.
@@ -233,10 +234,18 @@ def _describe(
         values = _values([line], [p for p in points if p.phase == "steady"])
         if values:
             parts.append(
-                f"{line.name} from {min(values):,.4g} to "
-                f"{max(values):,.4g} {unit}"
+                f"{line.name} from {words.number(min(values))} to "
+                f"{words.number(max(values))} {unit}"
             )
     return "In the steady seconds: " + ("; ".join(parts) or "nothing") + "."
+
+
+def stretches(
+    line: Line, points: Sequence[series.Point]
+) -> list[list[series.Point]]:
+    """Cut a line where seconds are missing or it has no value."""
+    there = [point for point in points if line.read(point) is not None]
+    return series.connected(there)
 
 
 def _path(
@@ -245,9 +254,8 @@ def _path(
     x: Callable[[float], float],
     y: Callable[[float], float],
 ) -> str:
-    there = [point for point in points if line.read(point) is not None]
     parts = []
-    for part in series.connected(there):
+    for part in stretches(line, points):
         spots = [
             f"{x(point.middle_s):g} {y(line.read(point) or 0.0):g}"
             for point in part

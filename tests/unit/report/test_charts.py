@@ -43,6 +43,21 @@ def test_a_good_run_has_two_plots_and_two_tables():
     ]
 
 
+def test_no_line_crosses_a_closed_loop_or_a_gap():
+    run = factories.run(factories.plan(10_000, None, 20_000))
+    offered = charts.outputs(run)[0]["data"][:2]
+    assert [name for name, _ in offered] == ["offered", "offered, part 2"]
+    assert offered[0][1][-1][0] == 12
+    assert offered[1][1][0][0] == 26
+    names = [name for name, _ in charts.outputs(RUNS["invalid"])[1]["data"]]
+    assert names[:2] == ["p50", "p50, part 2"]
+
+
+def test_a_line_in_shreds_is_drawn_as_one():
+    run = factories.run(without=range(1, 27, 2))
+    assert len(charts.outputs(run)[1]["data"]) == 3
+
+
 def test_failures_are_plotted_where_there_are_any():
     names = [name for name, _ in charts.outputs(RUNS["failures"])[0]["data"]]
     assert names == ["offered", "achieved", "failed"]
