@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterator
 
+from benchmarks import bay
 from benchmarks import engine
 from benchmarks.result import Result
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
+    "bay": bay.compare,
     "engine": engine.compare,
     "engine_open_loop": engine.open_loop,
 }
