@@ -20,6 +20,7 @@ from rally_magnum_scale import exceptions
 ROOT = pathlib.Path("/sys/fs/cgroup")
 PARENT = "rally-magnum-sandbox"
 CLOUD = f"{PARENT}/cloud"
+BAYS = f"{PARENT}/bays"
 HIERARCHIES = ("pids", "freezer", "unified", "")
 
 

@@ -32,8 +32,9 @@ def down(settings: sandbox_settings.Settings, report: commands.Report) -> None:
     started_s = time.monotonic()
     left = _end_all_in(cgroups.CLOUD)
     left += _delete_bays(settings, report)
-    # Bays whose folder is gone, and all groups.
-    left += _end_all_in(cgroups.PARENT, remove=True)
+    # Bays whose folder is gone, and the groups themselves.
+    for group in (cgroups.BAYS, cgroups.CLOUD):
+        left += _end_all_in(group, remove=True)
     left += _unmount_below(settings.state_dir)
     if not left:
         left += _remove(settings.state_dir)

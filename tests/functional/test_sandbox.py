@@ -86,22 +86,23 @@ def get(api: Any, bay: str) -> Any:
 
 
 def wait_while(api: Any, bay: str, status: str) -> Any:
-    """Wait until a bay leaves a status; return it."""
-    found: dict[str, Any] = {}
+    """Wait until a bay is there and has left a status; return it.
 
-    def poll() -> bool | None:
-        found["bay"] = get(api, bay)
-        state = (found["bay"] or {"status": "gone"}).get("status")
-        return True if state not in (status, None) else None
+    Magnum answers a create before its conductor has made the bay, which
+    is not to be found until then.
+    """
 
-    waiting.wait_for(
+    def poll() -> Any:
+        found = get(api, bay) or {}
+        return found if found.get("status") not in (status, None) else None
+
+    return waiting.wait_for(
         poll,
         what=f"bay {bay} to leave {status}",
         deadline_s=180,
         interval_s=0.2,
         sleep=time.sleep,
     )
-    return found["bay"]
 
 
 def delete(api: Any, bay: str) -> Any:
@@ -331,7 +332,8 @@ def test_down_leaves_nothing_whatever_was_killed(sandbox: Sandbox) -> None:
     assert found["status"] == "CREATE_COMPLETE", found["status_reason"]
     victims = [
         process
-        for pid in cgroups.processes(cgroups.PARENT)
+        for group in (cgroups.CLOUD, cgroups.BAYS)
+        for pid in cgroups.processes(group)
         if (process := psutil.Process(pid)).name()
         in ("containerd", "postgres", "python", "python3")
     ]

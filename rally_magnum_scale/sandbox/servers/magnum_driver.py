@@ -30,6 +30,7 @@ from magnum.drivers.common import driver
 from magnum.objects import fields
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.sandbox.servers import bay_folder
 
 OS_DISTRO = "rally-magnum-sandbox"
@@ -87,7 +88,7 @@ class KubernetesDriver(driver.Driver):
             "index": self._bays.free_index(),
             "node_count": node_count,
             "real_nodes": real_nodes,
-            "cgroup": f"rally-magnum-sandbox/{cluster.uuid[:8]}",
+            "cgroup": f"{cgroups.BAYS}/{cluster.uuid[:8]}",
         } | self._bays.artifacts()
 
     def _start_maker(self, bay: bay_folder.Bay, fault: str | None) -> None:
