@@ -40,25 +40,24 @@ class ApiClient:
             self._drop()
             return False
 
+    def get(self, path: str) -> str:
+        """Read an object, or the log of a pod.
+
+        :raises SandboxError: when the API server refuses or breaks off
+        """
+        return self._demand("GET", path, http.HTTPStatus.OK)
+
     def post(self, path: str, content: Mapping[str, Any]) -> None:
         """Create an object.
 
         :raises SandboxError: when the API server refuses it or breaks off
         """
         body = json.dumps(content).encode()
-        try:
-            status, answer = self._request("POST", path, body)
-        except (OSError, http.client.HTTPException) as error:
-            self._drop()
-            raise exceptions.SandboxError(
-                f"A request to create an object at {path} of the bay's API "
-                f"server broke off: {error}."
-            ) from error
-        if status != http.HTTPStatus.CREATED:
-            raise exceptions.SandboxError(
-                f"The bay's API server refused an object at {path} with "
-                f"{status}: {answer.decode(errors='replace')[:300]}."
-            )
+        self._demand("POST", path, http.HTTPStatus.CREATED, body)
+
+    def close(self) -> None:
+        """Close the calling thread's connection."""
+        self._drop()
 
     def open_watch(self, path: str) -> http.client.HTTPResponse:
         """Begin to watch on a connection of its own.
@@ -69,6 +68,28 @@ class ApiClient:
         connection = self._connect(timeout_s=None)
         connection.request("GET", path)
         return connection.getresponse()
+
+    def _demand(
+        self,
+        method: str,
+        path: str,
+        wanted: http.HTTPStatus,
+        body: bytes | None = None,
+    ) -> str:
+        asked = f"{method} {path} of the bay's API server"
+        try:
+            status, answer = self._request(method, path, body)
+        except (OSError, http.client.HTTPException) as error:
+            self._drop()
+            raise exceptions.SandboxError(
+                f"{asked} broke off: {error}."
+            ) from error
+        text = answer.decode(errors="replace")
+        if status != wanted:
+            raise exceptions.SandboxError(
+                f"{asked} was answered with {status}: {text[:300]}."
+            )
+        return text
 
     def _request(
         self, method: str, path: str, body: bytes | None = None

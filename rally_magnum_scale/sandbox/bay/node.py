@@ -14,6 +14,8 @@ from rally_magnum_scale.sandbox.bay.spec import RealNode
 
 PAUSE_IMAGE = "rally-magnum-sandbox/pause:1"
 SOCKET = "/run/containerd/containerd.sock"
+# A socket's path has 107 characters at most, and kubelet appends fifty.
+KUBELET_ROOT = "/run/kubelet"
 CNI_PLUGINS = "/usr/lib/cni"
 CONTAINERD_DEADLINE_S = 60.0
 # kubelet sets these for the whole machine unless it finds them so.  It
@@ -27,9 +29,14 @@ KERNEL_SETTINGS = {
     "kernel/keys/root_maxbytes": 25000000,
 }
 # $1 is the node's folder.  Containers, volumes and what containerd, CNI
-# and kubelet write to fixed places stay in this namespace.
+# and kubelet write to fixed places stay in this namespace.  Images are in
+# memory, some 300 MB: thousands of files come and go with each bay, and on
+# a disk that alone takes seconds.
 SETUP = """
+mount -t tmpfs -o mode=711 containerd "$1/containerd"
 mount --bind "$1/run" /run
+mkdir /run/kubelet
+mount --bind "$1/kubelet" /run/kubelet
 mount --bind "$1/log" /var/log
 mount --bind "$1/cni-cache" /var/lib/cni
 cd "$1/sysctl"
@@ -240,7 +247,7 @@ def start_kubelet(
         f"--kubeconfig={spec.folder}/kubelet-{node.number}.kubeconfig",
         f"--hostname-override={node.name}",
         f"--node-ip={node.address}",
-        f"--root-dir={folder}/kubelet",
+        f"--root-dir={KUBELET_ROOT}",
         f"--cert-dir={folder}/pki",
         "--node-labels=rally-magnum-scale/real=true",
     )
