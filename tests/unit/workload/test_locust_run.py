@@ -242,8 +242,9 @@ def test_a_process_runs_one_engine_and_refuses_another(serve):
         "rms_refused",
     ]
     done = environment.runner.sent[0][1]
-    assert done["outcome"]["requests"] == server.requests == 20
-    assert sum(one["requests"] for one in done["windows"]) == 20
+    assert done["outcome"]["requests"] == server.requests > 0
+    counted = sum(one["requests"] for one in done["windows"])
+    assert counted == server.requests
     assert len(in_locust) == len(done["windows"])
 
 
