@@ -61,8 +61,7 @@ class Histogram:
         :param values: a time in µs to how often it was seen
         :raises ValueError: for a time or a count below zero
         """
-        if values and (min(values) < 0 or min(values.values()) < 0):
-            raise ValueError("a time and its count can't be negative")
+        _check(values)
         counts: dict[int, int] = {}
         for value_us, count in values.items():
             floor_us = bucket_floor_us(value_us)
@@ -134,11 +133,19 @@ class Histogram:
     def from_json(cls, data: Mapping[Any, int]) -> Histogram:
         """Read what :meth:`to_json` wrote; keys may be integers as well.
 
+        The keys are taken as they are, lowest values of their buckets: a
+        master reads thousands of histograms a second.
+
         :raises ValueError: for a key that is no time or a negative count
         """
-        return cls.from_values_us(
-            {int(us): int(count) for us, count in data.items()}
-        )
+        counts = dict(zip(map(int, data), data.values(), strict=True))
+        _check(counts)
+        return cls(counts)
+
+
+def _check(counts: Mapping[int, int]) -> None:
+    if counts and (min(counts) < 0 or min(counts.values()) < 0):
+        raise ValueError("a time and its count can't be negative")
 
 
 def _nearest_rank(percentile: float, total: int) -> int:
