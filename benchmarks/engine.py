@@ -6,6 +6,7 @@ what Locust offers by itself.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -28,6 +29,9 @@ def compare() -> Iterator[Result]:
     itself; their best rounds are compared.
     """
     ours, wrk, fast, agreed = [], [], [], True
+    # What else the machine was doing: above 0.5 or so, only the CPU
+    # figures can be compared with those of another day.
+    load_before = os.getloadavg()[0]
     with target.nginx() as nginx:
         for _ in range(ROUNDS):
             before = nginx.requests()
@@ -49,6 +53,7 @@ def compare() -> Iterator[Result]:
                 **best.figures("engine"),
                 **peer.figures(name),
                 "counts_equal_nginx": agreed,
+                "machine_load_before": round(load_before, 2),
             },
         )
         yield rate
