@@ -55,7 +55,7 @@ def _summarise_step(
     cores_pods: float | None,
     cores_real_nodes: float | None,
 ) -> records.StepResult:
-    steady = [w for w in seen if w.phase == "steady" and w.step == number - 1]
+    steady = [w for w in seen if w.phase == "steady" and w.step == number]
     requests = sum(w.requests for w in steady)
     failures = windows.add_failures(w.failures for w in steady)
     answered = requests + sum(failures.values())

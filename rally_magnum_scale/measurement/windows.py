@@ -22,7 +22,7 @@ class Window:
 
     :param second: epoch second, by the workers' clocks
     :param phase: ``ramp``, ``steady`` or ``stop``
-    :param step: index of the step in the plan
+    :param step: number of the step in the plan, from 1
     :param workers: how many workers' figures are in it
     :param requests: how many were answered as expected
     :param failures: the kind of failure to how many failed so

@@ -126,8 +126,8 @@ def spans(run: records.Run) -> list[Span]:
                 start_s=part[0].second - seen[0].second,
                 end_s=part[-1].second + 1 - seen[0].second,
                 phase=phase,
-                step=step + 1,
-                reasons=tuple(reasons.get(step + 1, ())) if steady else (),
+                step=step,
+                reasons=tuple(reasons.get(step, ())) if steady else (),
             )
         )
     return found
@@ -204,11 +204,11 @@ def _offers(
     offers: dict[int, float | None] = {}
     for (step, phase), group in itertools.groupby(seen, _phase_of):
         part = [one.second for one in group]
-        rate = rates.get(step + 1)
+        rate = rates.get(step)
         if phase == steps.STOP or rate is None:
             offers.update(dict.fromkeys(part))
             continue
-        before = rate if phase == steps.STEADY else rates.get(step) or 0.0
+        before = rate if phase == steps.STEADY else rates.get(step - 1) or 0.0
         length = part[-1] + 1 - part[0]
         for second in part:
             share = (second + 0.5 - part[0]) / length
@@ -228,7 +228,7 @@ def _point(
         start_s=part[0].second - origin,
         seconds=seconds,
         phase=part[0].phase,
-        step=part[0].step + 1,
+        step=part[0].step,
         offered_rps=sum(known) / seconds if len(known) == seconds else None,
         achieved_rps=sum(one.requests for one in part) / seconds,
         failed_rps=sum(one.failed for one in part) / seconds,

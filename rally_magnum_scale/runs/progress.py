@@ -40,7 +40,7 @@ class Progress:
         latency = summed[0].latency_us.merge(*(w.latency_us for w in summed))
         p99_us = latency.percentile_us(99)
         return (
-            f"step {now.step + 1} of {len(self._plan.steps)} {now.phase}: "
+            f"step {now.step} of {len(self._plan.steps)} {now.phase}: "
             f"{self._offer(now.step)}, {requests / len(summed):,.0f} rps "
             f"achieved, p99 {_milliseconds(p99_us)}, {failed} errors, "
             f"{now.workers} workers, {self._seen} of "
@@ -48,7 +48,7 @@ class Progress:
         )
 
     def _offer(self, step: int) -> str:
-        rate_rps = self._plan.steps[step].rate_rps
+        rate_rps = self._plan.steps[step - 1].rate_rps
         if rate_rps is None:
             return "closed loop"
         return f"{rate_rps:,.0f} rps offered"

@@ -47,7 +47,7 @@ def windows(of=None, served=0.998, failures=None, workers=2, **latency):
             Window(
                 second=START + offset,
                 phase="stop" if stopped else where.phase,
-                step=where.step,
+                step=where.step + 1,
                 workers=workers,
                 requests=count,
                 failures=dict(failures or {}),

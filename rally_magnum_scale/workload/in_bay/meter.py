@@ -64,7 +64,7 @@ class Meter:
         window = Window(
             second=self.second,
             phase=where.phase,
-            step=where.step,
+            step=where.step + 1,
             workers=1,
             requests=service_us.total,
             failures=dict(self.failures),

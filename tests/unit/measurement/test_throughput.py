@@ -16,7 +16,7 @@ def window(second, **changes):
     values = {
         "second": second,
         "phase": PHASES[second],
-        "step": second // 3,
+        "step": second // 3 + 1,
         "workers": 2,
         "requests": 10,
         "failures": {"timeout": 1},

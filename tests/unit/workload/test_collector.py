@@ -15,7 +15,7 @@ OUTCOME = {"requests": 30, "failures": {}, "unsent": 0, "late_s": 0.0}
 def window(second, requests=10, failures=None):
     where = JOB.plan.position(second - 100)
     return Window(
-        second, where.phase, where.step, 1, requests, failures or {}
+        second, where.phase, where.step + 1, 1, requests, failures or {}
     ).to_json()
 
 

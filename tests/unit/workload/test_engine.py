@@ -52,10 +52,10 @@ def test_every_request_is_in_one_window_and_the_server_counted_as_many(serve):
     assert sum(one.requests for one in reported) == server.requests
     assert [one.second for one in reported] == [1000, 1001, 1002, 1003]
     assert [(one.step, one.phase) for one in reported] == [
-        (0, "steady"),
-        (1, "ramp"),
         (1, "steady"),
-        (1, "stop"),
+        (2, "ramp"),
+        (2, "steady"),
+        (2, "stop"),
     ]
     latency_us, service_us, _ = whole(reported)
     assert latency_us.total == service_us.total == outcome.requests

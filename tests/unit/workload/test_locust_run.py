@@ -140,7 +140,7 @@ def test_two_workers_two_steps(make_bay, serve):
         *["steady"] * 2,
         "stop",
     ]
-    assert [one.step for one in windows] == [0, 0, 1, 1]
+    assert [one.step for one in windows] == [1, 1, 2, 2]
     assert [one.second - windows[0].second for one in windows] == [*range(4)]
     assert all(one.workers == 2 for one in windows)
     assert server.requests == end["requests"]
