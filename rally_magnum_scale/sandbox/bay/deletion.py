@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -62,14 +63,14 @@ def mounts_below(mountinfo: str, folder: Path) -> list[str]:
 def _remove_link(name: str) -> None:
     # It ends with the bay's namespace too, but only some time after; the
     # next bay may want its name and its addresses now.
-    link = Path("/sys/class/net") / name
     command = ["ip", "link", "delete", name]
 
     def gone() -> bool | None:
-        if not link.exists():
+        links = {link for _, link in socket.if_nameindex()}
+        if name not in links:
             return True
         subprocess.run(command, capture_output=True, check=False)
-        return None if link.exists() else True
+        return None
 
     waiting.wait_for(
         gone,

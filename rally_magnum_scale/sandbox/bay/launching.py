@@ -180,10 +180,10 @@ def run(*command: str, what: str, given: str = "") -> str:
             f"To {what}, {command[0]} was run, but: {error}."
         ) from error
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
+        said = (done.stderr or done.stdout).strip().split("\n")[-2:]
         raise exceptions.SandboxError(
             f"To {what}, {command[0]} was run and exited with "
-            f"{done.returncode}: {said[-1] if said else '(nothing)'}."
+            f"{done.returncode}: {'; '.join(said) or '(nothing)'}."
         )
     return done.stdout
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 
+from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
 from rally_magnum_scale.sandbox.bay import launching
 from rally_magnum_scale.sandbox.bay.spec import BaySpec
@@ -14,6 +15,7 @@ from rally_magnum_scale.sandbox.bay.spec import RealNode
 
 PAUSE_IMAGE = "rally-magnum-sandbox/pause:1"
 SOCKET = "/run/containerd/containerd.sock"
+RUNTIME = "io.containerd.grpc.v1.cri"
 # A socket's path has 107 characters at most, and kubelet appends fifty.
 KUBELET_ROOT = "/run/kubelet"
 CNI_PLUGINS = "/usr/lib/cni"
@@ -216,7 +218,20 @@ def start_containerd(
         deadline_s=CONTAINERD_DEADLINE_S,
         interval_s=0.02,
     )
+    _check_runtime(node, component)
     return component
+
+
+def _check_runtime(node: RealNode, component: launching.Component) -> None:
+    # containerd answers even when the part that kubelet needs did not load.
+    for line in component.log.read_text(errors="replace").splitlines():
+        if f"failed to load plugin {RUNTIME}" in line:
+            raise exceptions.SandboxError(
+                f"containerd of {node.name} did not load its container "
+                f"runtime: {line.strip()[-300:]}; if files or watches ran "
+                "out, delete a bay or raise fs.inotify.max_user_instances "
+                "(a real node needs about 10)."
+            )
 
 
 def import_image(
