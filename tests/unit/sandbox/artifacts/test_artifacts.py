@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.sandbox import artifacts
+from rally_magnum_scale.sandbox.artifacts import commands
+from rally_magnum_scale.sandbox.artifacts import image
+from rally_magnum_scale.sandbox.artifacts import kubernetes_binary
+from rally_magnum_scale.sandbox.artifacts import machine
+from rally_magnum_scale.sandbox.artifacts import system_packages
+
+DEB822 = """\
+Types: deb
+# http://archive.invalid/snapshot
+URIs: http://mirror.invalid/debian
+Suites: bookworm bookworm-updates
+Components: main
+
+Types: deb
+URIs: http://mirror.invalid/security
+Suites: bookworm-security
+Components: main
+"""
+
+
+@pytest.mark.parametrize(
+    ("sources", "mirror"),
+    [
+        (DEB822, "http://mirror.invalid/debian"),
+        ("deb http://a.invalid/d bookworm main\n", "http://a.invalid/d"),
+        (
+            "deb [arch=amd64 trusted=yes] http://a.invalid/d bookworm main\n",
+            "http://a.invalid/d",
+        ),
+        ("deb http://a.invalid/d trixie main\n", None),
+        ("# deb http://a.invalid/d bookworm main\n", None),
+        ("", None),
+    ],
+)
+def test_the_mirror_is_the_machines_own(
+    sources: str, mirror: str | None
+) -> None:
+    assert image.find_mirror(sources) == mirror
+
+
+def test_images_look_like_the_stock_ones() -> None:
+    locust = image.CONFIGS[artifacts.LOCUST_IMAGE]
+    assert (locust["User"], locust["Entrypoint"]) == ("locust", ["locust"])
+    assert image.CONFIGS[artifacts.NGINX_IMAGE]["User"] == "101"
+    described = image.image_config(locust, "ab")
+    assert described["rootfs"]["diff_ids"] == ["sha256:ab"]
+    assert described["config"]["Env"][0].startswith("PATH=")
+
+
+def test_the_build_knows_its_versions() -> None:
+    go_mod = (kubernetes_binary.SOURCE / "go.mod").read_text()
+    version = kubernetes_binary.kubernetes_version(go_mod)
+    assert version.startswith("v1.33.")
+    assert kubernetes_binary.required_go(go_mod) >= (1, 24)
+    flags = kubernetes_binary.version_flags("v1.33.13")
+    assert "version.gitMinor=33" in flags
+    assert "version.gitVersion=v1.33.13" in flags
+
+
+def test_what_is_in_the_cache_is_not_built(tmp_path: Path) -> None:
+    said: list[str] = []
+    binary = tmp_path / f"kubernetes-{kubernetes_binary.binary_key()}"
+    binary.touch()
+    found = artifacts.ensure_kubernetes_binary(tmp_path, said.append)
+    assert (found, said) == (binary, [])
+
+
+def test_a_key_changes_with_any_part() -> None:
+    keys = [
+        commands.content_key(parts)
+        for parts in ([b"a", b"b"], [b"ab", b""], [b"b", b"a"], [b"a", b"c"])
+    ]
+    assert len(set(keys)) == 4
+
+
+def test_a_failed_build_step_is_quoted(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with pytest.raises(exceptions.SandboxError, match="To bake, sh .*burnt"):
+        commands.run("sh", "-c", "echo burnt; exit 2", what="bake", log=log)
+    with pytest.raises(exceptions.MissingRequirement, match="no-such-oven"):
+        commands.run("no-such-oven", what="bake", log=log)
+
+
+def test_missing_packages_are_found() -> None:
+    assert system_packages.missing_packages(["dpkg", "no-such-package"]) == [
+        "no-such-package"
+    ]
+
+
+@pytest.mark.parametrize("own", [None, "#!/bin/sh\nexit 0\n"])
+def test_no_service_starts_while_packages_are_installed(
+    tmp_path: Path, own: str | None
+) -> None:
+    policy = tmp_path / "policy-rc.d"
+    if own is not None:
+        policy.write_text(own)
+    with system_packages.services_held(policy):
+        assert policy.read_text() == system_packages.FORBID
+        assert policy.stat().st_mode & 0o111
+    assert [path.read_text() for path in tmp_path.iterdir()] == (
+        [own] if own else []
+    )
+
+
+def test_a_machine_that_lacks_something_is_told_what(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine, "LEAST_MEMORY_BYTES", 10**18)
+    monkeypatch.setattr(machine, "LEAST_DISK_BYTES", 10**18)
+    found = machine.check_machine(Path("/no/such/folder"))
+    if len(found) == 1:
+        assert "must run as root" in found[0]
+    else:
+        assert "of memory" in found[-2]
+        assert "of disk" in found[-1]

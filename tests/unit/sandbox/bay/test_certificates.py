@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.sandbox.bay import certificates
+from rally_magnum_scale.sandbox.bay import spec as bay_spec
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> bay_spec.BaySpec:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bay")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(hours=2))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(True, None), True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    (tmp_path / "ca.crt").write_bytes(pem)
+    certificates.write_key(tmp_path / "ca.key", key)
+    return bay_spec.BaySpec(
+        folder=tmp_path,
+        name="bay",
+        uuid="u",
+        index=5,
+        node_count=2,
+        real_nodes=1,
+        kubernetes_binary=Path("kubernetes"),
+        image_archive=Path("image"),
+        cgroup="group",
+    )
+
+
+def load(spec: bay_spec.BaySpec, name: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((spec.folder / name).read_bytes())
+
+
+def test_every_component_is_who_kubernetes_expects(
+    spec: bay_spec.BaySpec,
+) -> None:
+    certificates.write_all(spec)
+    found = {
+        name: load(spec, f"{name}.crt").subject.rfc4514_string()
+        for name in ("maker", "kubelet-0", "scheduler")
+    }
+    assert found == {
+        "maker": "O=system:masters,CN=sandbox",
+        "kubelet-0": "O=system:nodes,CN=system:node:bay-node-0",
+        "scheduler": "CN=system:kube-scheduler",
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "address"),
+    [("apiserver", "198.18.5.1"), ("kubelet-0", "198.18.5.10")],
+)
+def test_servers_prove_their_address(
+    spec: bay_spec.BaySpec, file: str, address: str
+) -> None:
+    certificates.write_all(spec)
+    leaf = load(spec, f"{file}.crt")
+    leaf.verify_directly_issued_by(load(spec, "ca.crt"))
+    names = leaf.extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    ).value
+    served = names.get_values_for_type(x509.IPAddress)
+    assert address in map(str, served)
+    leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    leaf.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+
+
+def test_keys_are_for_their_owner_only(spec: bay_spec.BaySpec) -> None:
+    certificates.write_all(spec)
+    secret = [*spec.folder.glob("*.key"), *spec.folder.glob("*.kubeconfig")]
+    assert len(secret) > 10
+    for path in secret:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_kubeconfig_holds_its_own_certificate(
+    spec: bay_spec.BaySpec,
+) -> None:
+    certificates.write_all(spec)
+    config = json.loads((spec.folder / "kwok.kubeconfig").read_text())
+    assert config["clusters"][0]["cluster"]["server"] == spec.api_address
+    data = config["users"][0]["user"]["client-certificate-data"]
+    assert base64.b64decode(data) == (spec.folder / "kwok.crt").read_bytes()
+
+
+def test_an_authority_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(exceptions.SandboxError, match=r"ca\.crt"):
+        certificates.Authority(tmp_path)

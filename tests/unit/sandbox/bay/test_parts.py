@@ -1,0 +1,156 @@
+"""Command lines, configurations, and what follows a bay's making."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.sandbox.bay import api
+from rally_magnum_scale.sandbox.bay import control_plane
+from rally_magnum_scale.sandbox.bay import creation
+from rally_magnum_scale.sandbox.bay import deletion
+from rally_magnum_scale.sandbox.bay import launching
+from rally_magnum_scale.sandbox.bay import network
+from rally_magnum_scale.sandbox.bay import node as bay_node
+from rally_magnum_scale.sandbox.bay import spec as bay_spec
+from rally_magnum_scale.sandbox.bay import timeline
+
+
+def make_spec(folder: Path) -> bay_spec.BaySpec:
+    return bay_spec.BaySpec(
+        folder=folder,
+        name="bay",
+        uuid="u",
+        index=9,
+        node_count=4,
+        real_nodes=2,
+        kubernetes_binary=Path("/cache/kubernetes"),
+        image_archive=Path("/cache/image.tar"),
+        cgroup="rally-magnum-sandbox/u",
+    )
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> bay_spec.BaySpec:
+    return make_spec(tmp_path)
+
+
+def test_components_are_told_their_bays_addresses(
+    spec: bay_spec.BaySpec,
+) -> None:
+    command = control_plane.api_server(spec)
+    assert command[:2] == ["/cache/kubernetes", "kube-apiserver"]
+    assert "--advertise-address=198.18.9.1" in command
+    assert "--service-cluster-ip-range=10.254.9.0/24" in command
+
+
+def test_load_can_not_land_on_a_hollow_node() -> None:
+    node: Any = control_plane.hollow_node("x")
+    assert node["spec"]["taints"][0]["effect"] == "NoSchedule"
+    assert node["metadata"]["labels"]["rally-magnum-scale/hollow"] == "true"
+    assert node["status"]["allocatable"]["cpu"] == "4"
+
+
+def test_containerd_is_configured_in_valid_toml(
+    spec: bay_spec.BaySpec,
+) -> None:
+    node = spec.nodes[0]
+    config = tomllib.loads(bay_node.containerd_config(node))
+    runtime = config["plugins"]["io.containerd.grpc.v1.cri"]
+    assert runtime["restrict_oom_score_adj"] is True
+    assert config["root"] == f"{node.folder}/containerd"
+
+
+def test_kubelet_keeps_to_its_group_and_memory(
+    spec: bay_spec.BaySpec,
+) -> None:
+    node = spec.nodes[1]
+    config: Any = bay_node.kubelet_config(spec, node, 8 * 1024**3)
+    assert config["cgroupRoot"] == "/rally-magnum-sandbox/u/node-1"
+    assert config["systemReserved"] == {"memory": "2097152Ki"}
+    assert config["address"] == "198.18.9.11"
+
+
+def test_nodes_know_the_way_to_each_others_pods(
+    spec: bay_spec.BaySpec,
+) -> None:
+    one, other = spec.nodes
+    commands = network.node_commands(spec, one, [other])
+    assert f"route add {other.pods} via {other.address} dev eth0" in commands
+    assert not any(one.pods in command for command in commands)
+
+
+def event(kind: str, name: str, ready: str) -> dict[str, Any]:
+    status = {"conditions": [{"type": "Ready", "status": ready}]}
+    node = {"metadata": {"name": name}, "status": status}
+    return {"type": kind, "object": node}
+
+
+def test_only_nodes_that_are_ready_now_count() -> None:
+    class NoServer:
+        def open_watch(self, path: str) -> None:
+            raise OSError(path)
+
+    ready = api.ReadyNodes(NoServer())  # type: ignore[arg-type]
+    for change in (
+        event("ADDED", "a", "False"),
+        event("MODIFIED", "a", "True"),
+        event("MODIFIED", "a", "True"),
+        event("ADDED", "b", "True"),
+        event("MODIFIED", "b", "Unknown"),
+        event("ADDED", "c", "True"),
+        event("DELETED", "c", "True"),
+    ):
+        ready.note(change)
+    assert ready.count() == 1
+    ready.close()
+
+
+def test_steps_are_timed_and_told(tmp_path: Path) -> None:
+    times = iter([0.0, 1.0, 3.5, 4.0, 5.0, 5.5, 6.0])
+    told = timeline.Timeline(tmp_path / "bay.log", lambda: next(times))
+    with told.step("a"):
+        pass
+    with told.step("a"):
+        pass
+    assert told.seconds == {"a": 2.5}
+    assert (tmp_path / "bay.log").read_text().splitlines() == [
+        "   4.00 s  a: 2.50 s",
+        "   6.00 s  a: 0.50 s",
+    ]
+
+
+def test_a_component_that_ended_is_quoted(tmp_path: Path) -> None:
+    log = tmp_path / "etcd.log"
+    log.write_text("first\nno space left\n\n")
+    # No process has this pid: it is above the kernel's limit.
+    gone = launching.Component("etcd", 2**22 + 1, log)
+    with pytest.raises(exceptions.SandboxError, match="no space left"):
+        gone.check()
+
+
+def test_a_program_that_failed_is_quoted() -> None:
+    with pytest.raises(exceptions.SandboxError, match="To try, sh .*: oh"):
+        launching.run("sh", "-c", "echo oh >&2; exit 3", what="try")
+
+
+def test_a_bay_that_can_not_be_described_fails_in_words(
+    tmp_path: Path,
+) -> None:
+    status = creation.create(tmp_path)
+    assert status["status"] == "CREATE_FAILED"
+    assert "spec.json" in status["reason"]
+    assert (tmp_path / "status.json").exists()
+
+
+def test_a_folder_without_a_description_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "bay"
+    folder.mkdir()
+    (folder / "ca.crt").write_text("x")
+    deletion.delete(folder)
+    assert not folder.exists()
+    deletion.delete(folder)
