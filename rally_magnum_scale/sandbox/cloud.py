@@ -36,7 +36,10 @@ def ensure(
     """
     servers_environment.write_plugin(settings.plugins_dir)
     write_configuration(settings, secrets, servers)
-    database.ensure(settings, servers.postgres_bin, secrets.postgres)
+    if database.ensure(settings, servers.postgres_bin, secrets.postgres):
+        # They would go on using connections to the one that is gone.
+        for name in ("keystone", "magnum"):
+            processes.end(name)
     report("PostgreSQL is up")
     wanted = [
         _stub(settings, servers),

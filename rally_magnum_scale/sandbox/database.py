@@ -45,18 +45,25 @@ def ensure(
     settings: sandbox_settings.Settings,
     bin_dir: pathlib.Path,
     password: str,
-) -> None:
+) -> bool:
     """Make the data folder if it is missing, start, make the databases.
 
     :param settings: of the sandbox
     :param bin_dir: PostgreSQL's programs
     :param password: of its administrator
+    :returns: whether it had to be started
     :raises SandboxError: when a program of PostgreSQL fails
     """
     data = settings.state_dir / "postgres" / "data"
     if not (data / "complete").exists():
         _make_data(settings, bin_dir, data, password)
-    processes.ensure(_server(settings, bin_dir, data), settings.state_dir)
+    server = _server(settings, bin_dir, data)
+    if processes.find(settings.state_dir, server.name) is None:
+        # PostgreSQL takes a killed one that nobody has collected yet for
+        # alive; that nothing of it is left is certain after this.
+        processes.end(server.name)
+        (data / "postmaster.pid").unlink(missing_ok=True)
+    started = processes.ensure(server, settings.state_dir)
     # It listens before it has replayed what a crash left.
     waiting.wait_for(
         lambda: _ready(settings, bin_dir),
@@ -68,6 +75,7 @@ def ensure(
         for name in DATABASES:
             _make_database(settings, bin_dir, name, password)
         (data / "databases").touch()
+    return started
 
 
 def _server(

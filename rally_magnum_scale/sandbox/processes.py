@@ -58,23 +58,28 @@ def with_environment(server: Server, more: Mapping[str, str]) -> Server:
     return replace(server, env={**server.env, **more})
 
 
-def ensure(server: Server, state_dir: pathlib.Path) -> None:
+def ensure(server: Server, state_dir: pathlib.Path) -> bool:
     """Start a server if it is not running, and wait until it listens.
 
+    :returns: whether it had to be started
     :raises SandboxError: when it ends by itself, or its port is taken
     """
-    ensure_started(server, state_dir)
+    started = ensure_started(server, state_dir)
     wait_until_up(server, state_dir)
+    return started
 
 
-def ensure_started(server: Server, state_dir: pathlib.Path) -> None:
+def ensure_started(server: Server, state_dir: pathlib.Path) -> bool:
     """Start a server if it is not running; it may not listen yet.
 
+    :returns: whether it had to be started
     :raises SandboxError: when its port is taken
     """
     if find(state_dir, server.name):
-        return
-    _end_remains(server)
+        return False
+    # A server that was killed may leave children that hold its port or
+    # its data.
+    end(server.name)
     if listening(server.port):
         raise exceptions.SandboxError(
             f"{server.name} can't be started: something else listens on "
@@ -83,6 +88,7 @@ def ensure_started(server: Server, state_dir: pathlib.Path) -> None:
             "ports."
         )
     _start(server, state_dir)
+    return True
 
 
 def wait_until_up(server: Server, state_dir: pathlib.Path) -> None:
@@ -96,6 +102,14 @@ def wait_until_up(server: Server, state_dir: pathlib.Path) -> None:
         deadline_s=START_DEADLINE_S,
         interval_s=0.05,
     )
+
+
+def end(name: str) -> None:
+    """Kill a server and all that it started.
+
+    :raises DeadlineExceeded: when something outlives that
+    """
+    CgroupTree(cgroup(name)).kill(END_DEADLINE_S)
 
 
 def listening(port: int) -> bool:
@@ -134,9 +148,3 @@ def _is_up(server: Server, state_dir: pathlib.Path) -> bool | None:
             f"of {log} is: {bay_folder.last_line(log)}"
         )
     return True if listening(server.port) else None
-
-
-def _end_remains(server: Server) -> None:
-    # A server that was killed may leave children that hold its port or
-    # its data.
-    CgroupTree(cgroup(server.name)).kill(END_DEADLINE_S)

@@ -27,7 +27,7 @@ from rally_magnum_scale.sandbox.servers import bay_folder
 
 DEADLINE_S = 3600.0
 GIVE_UP_DEADLINE_S = 30.0
-# 107 is the limit of a socket's path; kubelet makes some 54 deeper.
+# 107 is the limit of the path of a socket; containerd makes one 52 deeper.
 LONGEST_STATE_DIR = 50
 Jobs = dict[str, "concurrent.futures.Future[object]"]
 

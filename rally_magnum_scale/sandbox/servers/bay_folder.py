@@ -35,8 +35,8 @@ class Bays:
     """All bays of a sandbox.
 
     :param folder: one folder in it for each bay, named by the first
-        eight digits of its uuid: kubelet makes sockets far below it, and
-        the path of a socket can't be longer than 107 characters
+        eight digits of its uuid: there are sockets below it, whose paths
+        can't be longer than 107 characters
     """
 
     folder: pathlib.Path
