@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from rally_magnum_scale.sandbox.bay.spec import API_PORT
 from rally_magnum_scale.sandbox.bay.spec import BaySpec
@@ -10,6 +11,11 @@ from rally_magnum_scale.sandbox.bay.spec import BaySpec
 ETCD = "http://127.0.0.1:2379"
 PEER = "http://127.0.0.1:2380"
 HOLLOW = "kwok.x-k8s.io/node"
+HOLLOW_NODES = Path(__file__).with_name("hollow_nodes.yaml")
+# KWOK renews after a quarter of it, so well within the 50 s after which a
+# node counts as lost.  kubelet's 40 s would take 100 requests a second for
+# a thousand nodes from the processors that a load is to be measured on.
+HOLLOW_LEASE_S = 100
 # Controllers and scheduler limit their own requests; by default so low
 # that a thousand nodes queue for minutes.
 CLIENT_RATES = {"kube-api-qps": "300", "kube-api-burst": "500"}
@@ -119,7 +125,8 @@ def kwok(spec: BaySpec) -> list[str]:
             "manage-nodes-with-annotation-selector": f"{HOLLOW}=fake",
             "node-ip": spec.control_address,
             "cidr": spec.hollow_pod_range,
-            "node-lease-duration-seconds": "40",
+            "config": str(HOLLOW_NODES),
+            "node-lease-duration-seconds": str(HOLLOW_LEASE_S),
             "server-address": "127.0.0.1:10247",
         },
     )

@@ -154,3 +154,14 @@ def test_a_folder_without_a_description_is_removed(tmp_path: Path) -> None:
     deletion.delete(folder)
     assert not folder.exists()
     deletion.delete(folder)
+
+
+def test_hollow_nodes_renew_before_they_count_as_lost(
+    spec: bay_spec.BaySpec,
+) -> None:
+    command = control_plane.kwok(spec)
+    assert f"--config={control_plane.HOLLOW_NODES}" in command
+    stages = control_plane.HOLLOW_NODES.read_text()
+    assert "durationMilliseconds: 300000" in stages
+    # KWOK renews after a quarter; the controller waits 50 s.
+    assert control_plane.HOLLOW_LEASE_S / 4 * 1.04 < 50 / 1.5
