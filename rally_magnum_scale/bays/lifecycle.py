@@ -25,6 +25,10 @@ POLL_INTERVAL_S = 1.0
 
 MAX_ERRORS_IN_A_ROW = 5
 
+# Magnum accepts a request before its conductor has written the bay down,
+# and answers 404 until then.
+SHOWN_WITHIN_S = 60.0
+
 # Magnum lists up to this many objects in one answer by default.
 PAGE = 1000
 
@@ -102,7 +106,7 @@ class Bays:
         )
 
     def request(self, wanted: BayRequest) -> Any:
-        """Ask Magnum for a bay; return at once with what it accepted.
+        """Ask Magnum for a bay; return when Magnum shows it.
 
         :raises TemplateNotFound: before anything is asked of Magnum
         :raises BayCreateFailed: when Magnum refuses the request
@@ -120,13 +124,29 @@ class Bays:
         if wanted.labels:
             arguments |= {"labels": wanted.labels, "merge_labels": True}
         try:
-            return self._magnum.clusters.create(**arguments)
+            accepted = self._magnum.clusters.create(**arguments)
         except magnum_errors.ClientException as error:
             raise exceptions.BayCreateFailed(
                 f"Magnum refused to create the bay {wanted.name} of "
                 f"{wanted.nodes} nodes from the template {template.name}: "
                 f"{error}."
             ) from error
+        self._wait_shown(accepted.uuid, wanted)
+        return accepted
+
+    def _wait_shown(self, uuid: str, wanted: BayRequest) -> None:
+        """Wait until a bay can be deleted, also when interrupted.
+
+        A delete that comes before Magnum shows the bay is answered as if
+        the bay were gone, and then it would come and stay.
+        """
+        get = self._getter(uuid)
+        with interruption.deferred():
+            self._wait(
+                get,
+                what=f"Magnum to show the bay {wanted.name}",
+                deadline_s=SHOWN_WITHIN_S,
+            )
 
     def wait_created(self, uuid: str, nodes: int) -> Any:
         """Wait for CREATE_COMPLETE.

@@ -21,6 +21,9 @@ LOG = logging.getLogger(__name__)
 
 SERVICE = "magnum_scale"
 
+# Two seconds apart.
+LOOKS_AT_A_FAILURE = 5
+
 _DEFAULT_DEADLINE_S = deadlines.delete_s(0)
 
 
@@ -54,6 +57,7 @@ class BayManager(_MagnumManager):
 
     def __init__(self, resource: Any = None, **kwargs: Any) -> None:
         super().__init__(resource=resource, **kwargs)
+        self._looks_left = LOOKS_AT_A_FAILURE
         if resource is not None:
             self._timeout = deadlines.delete_s(resource.node_count or 0)
 
@@ -68,10 +72,13 @@ class BayManager(_MagnumManager):
         """Tell whether Magnum has lost the bay.
 
         A bay in DELETE_FAILED does not go by waiting: it is named, and
-        the wait ends.
+        the wait ends.  The first looks may still see how an earlier delete
+        ended, since Magnum begins a new one only after it has answered.
         """
         seen = lifecycle.look(self._manager(), self.id())
-        if seen is not None and seen.status == "DELETE_FAILED":
+        failed = seen is not None and seen.status == "DELETE_FAILED"
+        self._looks_left -= failed
+        if failed and self._looks_left < 0:
             LOG.error(
                 "The bay %s could not be removed: %s. Delete it by hand.",
                 self.name(),
