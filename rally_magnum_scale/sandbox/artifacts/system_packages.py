@@ -69,17 +69,26 @@ def ensure_system_packages(report: commands.Report) -> list[str]:
 def _install(names: list[str], report: commands.Report) -> None:
     log = Path("/var/log/rally-magnum-sandbox-apt.log")
     with services_held(POLICY):
-        for arguments in (
-            ("update",),
-            ("install", "--yes", "--no-install-recommends", *names),
-        ):
-            commands.run(
-                *("apt-get", "-qq", *arguments),
-                what=f"install the Debian packages {', '.join(names)}",
-                log=log,
-                report=report,
-                env={"DEBIAN_FRONTEND": "noninteractive"},
-            )
+        # A source of the machine's that is down need not matter.
+        with contextlib.suppress(exceptions.SandboxError):
+            _apt(["update"], names, log, report)
+        options = ["install", "--yes", "--no-install-recommends"]
+        _apt([*options, *names], names, log, report)
+
+
+def _apt(
+    arguments: list[str],
+    names: list[str],
+    log: Path,
+    report: commands.Report,
+) -> None:
+    commands.run(
+        *("apt-get", "-qq", *arguments),
+        what=f"install the Debian packages {', '.join(names)}",
+        log=log,
+        report=report,
+        env={"DEBIAN_FRONTEND": "noninteractive"},
+    )
 
 
 @contextlib.contextmanager

@@ -58,11 +58,23 @@ def parse_hierarchies(mountinfo: str) -> list[Hierarchy]:
     return found
 
 
+def used_hierarchies(hierarchies: list[Hierarchy]) -> list[Hierarchy]:
+    """Leave out those that kubelet and containerd don't use.
+
+    :param hierarchies: all that are mounted; of both versions on a machine
+        with a "hybrid" layout
+    :returns: those of version 1 if the processors are counted there, else
+        the one of version 2
+    """
+    first = [h for h in hierarchies if h.version == 1]
+    if any("cpu" in h.controllers for h in first):
+        return first
+    return [h for h in hierarchies if h.version == 2]
+
+
 def missing_controllers() -> list[str]:
     """Name the controllers that kubelet needs and this machine lacks."""
-    hierarchies = _hierarchies()
-    if not any(h.version == 1 and "cpu" in h.controllers for h in hierarchies):
-        hierarchies = [h for h in hierarchies if h.version == 2]
+    hierarchies = used_hierarchies(_hierarchies())
     have = frozenset[str]().union(*(h.controllers for h in hierarchies))
     return [name for name in NEEDED if name not in have]
 
@@ -75,8 +87,7 @@ class CgroupTree:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._hierarchies = _hierarchies()
-        self._unified = not any("cpu" in h.controllers for h in self._first)
+        self._hierarchies = used_hierarchies(_hierarchies())
         if not self._hierarchies:
             raise exceptions.MissingRequirement(
                 "No control group hierarchy is mounted, so a bay could not "
@@ -86,8 +97,8 @@ class CgroupTree:
     @property
     def procs(self) -> Path:
         """The file that a process of the bay writes its pid to."""
-        if self._unified:
-            root = next(h.root for h in self._hierarchies if h.version == 2)
+        if not self._first:
+            root = self._hierarchies[0].root
             return root / self.name / "host" / "cgroup.procs"
         for controller in TRACKED_BY:
             for hierarchy in self._first:

@@ -13,6 +13,7 @@ MAX_INDEX = 250
 MAX_REAL_NODES = 100
 API_PORT = 6443
 LINK_LENGTH = 24
+HIDDEN = ("/run", "/var/run", "/var/log")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,12 +172,23 @@ def read_spec(folder: Path) -> BaySpec:
 
 def _check(spec: BaySpec, path: Path) -> None:
     most = min(spec.node_count, MAX_REAL_NODES)
+    paths = (spec.folder, spec.kubernetes_binary, spec.image_archive)
+    hidden = [
+        str(path)
+        for path in paths
+        if any(path.is_relative_to(place) for place in HIDDEN)
+    ]
     wrong = [
         sentence
         for holds, sentence in (
             (0 <= spec.index <= MAX_INDEX, f"index is not 0 to {MAX_INDEX}"),
             (spec.node_count >= 1, "node_count is below 1"),
             (0 <= spec.real_nodes <= most, f"real_nodes is not 0 to {most}"),
+            (
+                not hidden,
+                f"{', '.join(hidden)} would be hidden from real nodes, "
+                f"which have {' and '.join(HIDDEN)} of their own",
+            ),
             (bool(spec.cgroup) and ".." not in spec.cgroup, "cgroup is bad"),
         )
         if not holds

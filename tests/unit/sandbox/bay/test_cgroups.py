@@ -40,3 +40,33 @@ def test_mounts_below_a_folder_are_the_deepest_first() -> None:
     found = deletion.mounts_below(info + "\n", Path("/bays/1"))
     assert found == ["/bays/1/a b/c", "/bays/1/a b"]
     assert deletion.mounts_below(info, Path("/bays/10")) == []
+
+
+def test_one_version_is_used_where_both_are_mounted() -> None:
+    first = cgroups.Hierarchy(Path("/1"), 1, frozenset({"cpu"}))
+    second = cgroups.Hierarchy(Path("/2"), 2, frozenset({"hugetlb"}))
+    systemd = cgroups.Hierarchy(Path("/s"), 1, frozenset({"name=systemd"}))
+    used = cgroups.used_hierarchies
+    assert used([first, second, systemd]) == [first, systemd]
+    assert used([second, systemd]) == [second]
+
+
+def test_version_2_hands_its_controllers_down(tmp_path: Path) -> None:
+    controllers = frozenset({"cpu", "memory"})
+    unified = cgroups.Hierarchy(tmp_path, 2, controllers)
+    cgroups._make(unified, "sandbox/bay")
+    for folder in (tmp_path, tmp_path / "sandbox"):
+        text = (folder / "cgroup.subtree_control").read_text()
+        assert text == "+cpu +memory"
+    assert list((tmp_path / "sandbox/bay").iterdir()) == []
+
+
+def test_version_1_hands_its_processors_down(tmp_path: Path) -> None:
+    for name, value in (("cpuset.cpus", "0-1\n"), ("cpuset.mems", "0\n")):
+        (tmp_path / name).write_text(value)
+    (tmp_path / "bay").mkdir()
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        (tmp_path / "bay" / name).write_text("\n")
+    cpuset = cgroups.Hierarchy(tmp_path, 1, frozenset({"cpuset"}))
+    cgroups._make(cpuset, "bay")
+    assert (tmp_path / "bay/cpuset.cpus").read_text() == "0-1\n"

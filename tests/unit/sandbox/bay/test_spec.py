@@ -82,6 +82,7 @@ def test_two_bays_share_no_address(tmp_path: Path) -> None:
         ({"node_count": 200, "real_nodes": 101}, "real_nodes"),
         ({"cgroup": ""}, "cgroup"),
         ({"cgroup": "a/../.."}, "cgroup"),
+        ({"image_archive": "/run/image.tar"}, "/run/image.tar would be"),
         ({"index": "x"}, "'x'"),
     ],
 )
