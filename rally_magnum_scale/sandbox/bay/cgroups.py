@@ -87,7 +87,8 @@ class CgroupTree:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._hierarchies = used_hierarchies(_hierarchies())
+        self._all = _hierarchies()
+        self._hierarchies = used_hierarchies(self._all)
         if not self._hierarchies:
             raise exceptions.MissingRequirement(
                 "No control group hierarchy is mounted, so a bay could not "
@@ -160,7 +161,7 @@ class CgroupTree:
         )
 
     def remove(self, deadline_s: float) -> None:
-        """Remove the bay's groups, and their parent if it is empty.
+        """Remove the bay's groups, and their parents that are empty.
 
         :raises DeadlineExceeded: when one can't be removed
         """
@@ -178,17 +179,21 @@ class CgroupTree:
             interval_s=0.05,
             progress=lambda: f"left: {', '.join(map(str, self._folders()))}",
         )
-        for hierarchy in self._hierarchies:
-            with contextlib.suppress(OSError):
-                (hierarchy.root / self.name).parent.rmdir()
+        for hierarchy in self._all:
+            for parent in list(Path(self.name).parents)[:-1]:
+                with contextlib.suppress(OSError):
+                    (hierarchy.root / parent).rmdir()
 
     @property
     def _first(self) -> list[Hierarchy]:
         return [h for h in self._hierarchies if h.version == 1]
 
     def _folders(self) -> Iterator[Path]:
-        """List the bay's groups, children before their parents."""
-        for hierarchy in self._hierarchies:
+        """List the bay's groups, children before their parents.
+
+        runc makes groups for pods in every hierarchy, used or not.
+        """
+        for hierarchy in self._all:
             walk = os.walk(hierarchy.root / self.name, topdown=False)
             yield from (Path(folder) for folder, _, _ in walk)
 
