@@ -85,7 +85,8 @@ def _build(binary: Path, report: commands.Report) -> None:
             shutil.copy(SOURCE / name, folder)
         _go(go, folder, log, report, "download")
         total = _count_packages(go, folder)
-        packages = folder / "packages.log"
+        packages = binary.with_suffix(".packages")
+        packages.write_bytes(b"")
         commands.run(
             *(go, "build", "-v", "-trimpath", "-o", "kubernetes"),
             *("-ldflags", version_flags(version), "."),
