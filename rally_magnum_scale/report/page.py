@@ -115,6 +115,7 @@ def _environment() -> jinja2.Environment:
         words.nodes,
         words.failure,
         words.error_sentence,
+        words.requests,
     )
     environment.filters.update({one.__name__: one for one in shared})
     environment.filters["minus"] = _minus

@@ -129,6 +129,7 @@ def _iteration_lines(
         lines.append(_wrap(_life(iteration.run.bay), width, indent=2))
     if iteration.run.throughput:
         lines += _step_lines(iteration.run.throughput, width)
+        lines += [_wrap(words.requests(iteration.run), width, indent=2)]
     return lines if lines[1:] else []
 
 

@@ -253,6 +253,23 @@ def error_sentence(iteration: model.Iteration) -> str:
     return ": ".join(part.strip() for part in iteration.error[:2])
 
 
+def requests(run: records.Run) -> str:
+    """Say how many requests a run had, by its records and its targets.
+
+    :returns: a sentence, or an empty string for a run without a load
+    """
+    if run.end is None or run.throughput is None:
+        return ""
+    counted = run.throughput.requests_counted_by_targets
+    told = "the targets were not asked"
+    if counted is not None:
+        told = f"the targets counted {counted:,}"
+    return (
+        f"Requests of the whole run, ramps included: {run.end.requests:,} "
+        f"answered as expected; {told}."
+    )
+
+
 def seconds(value_s: float | None) -> str:
     """Write a time in seconds; a dash for none."""
     return "-" if value_s is None else f"{number(value_s)} s"

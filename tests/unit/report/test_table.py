@@ -1,5 +1,9 @@
+import dataclasses
+
 import pytest
 
+from rally_magnum_scale.report import model
+from rally_magnum_scale.report import page
 from rally_magnum_scale.report import table
 from tests.unit import factories
 
@@ -119,3 +123,22 @@ def test_iterations_are_numbered_where_there_are_several():
 )
 def test_width_is_that_of_the_terminal(text, columns):
     assert table.display_width(text) == columns
+
+
+@pytest.mark.parametrize(
+    ("counted", "told"),
+    [(1234, "the targets counted 1,234"), (None, "were not asked")],
+)
+def test_requests_stand_beside_what_the_targets_counted(counted, told):
+    run = factories.run()
+    load = dataclasses.replace(
+        run.throughput, requests_counted_by_targets=counted
+    )
+    seen = dataclasses.replace(run, throughput=load)
+    report = factories.report(
+        factories.workload(iterations=[model.Iteration(1, seen)])
+    )
+    expected = f"{run.end.requests:,} answered as expected"
+    for text in (table.render(report, width=200), page.render(report)):
+        assert expected in text
+        assert told in text
