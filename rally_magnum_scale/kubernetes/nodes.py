@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale import waiting
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import quantity
 from rally_magnum_scale.kubernetes import watching
@@ -54,28 +53,21 @@ def wait_for_ready(
     :raises DeadlineExceeded: with the number that was Ready
     :raises KubernetesError: when the API refuses
     """
-    changes = watching.watch(cluster.core.list_node)
     nodes: list[Node] = []
 
-    def poll() -> list[Node] | None:
+    def judge(seen: Mapping[str, Mapping[str, Any]]) -> list[Node] | None:
         nonlocal nodes
-        seen = next(changes)
-        if seen is None:
-            return None
         nodes = read_nodes(seen)
         return nodes if sum(n.ready for n in nodes) >= count else None
 
-    try:
-        return waiting.wait_for(
-            poll,
-            what=f"{count} nodes to be Ready",
-            deadline_s=deadline_s,
-            interval_s=0,
-            progress=lambda: f"{sum(n.ready for n in nodes)} of {count} Ready",
-            report=report,
-        )
-    finally:
-        changes.close()  # type: ignore[attr-defined]
+    return watching.wait_until(
+        judge,
+        cluster.core.list_node,
+        what=f"{count} nodes to be Ready",
+        deadline_s=deadline_s,
+        progress=lambda: f"{sum(n.ready for n in nodes)} of {count} Ready",
+        report=report,
+    )
 
 
 def read_nodes(items: Mapping[str, Mapping[str, Any]]) -> list[Node]:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale import waiting
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes as node_list
 from rally_magnum_scale.kubernetes import quantity
@@ -43,35 +42,27 @@ def wait_for_ready(
     :raises WorkloadError: when one fails in a way that waiting can't mend
     :raises DeadlineExceeded: with the number that was Ready
     """
-    changes = watching.watch(
-        cluster.core.list_namespaced_pod, namespace, label_selector=selector
-    )
-    found: dict[str, dict[str, Any]] = {}
+    found: list[dict[str, Any]] = []
 
-    def ready() -> int:
-        return sum(is_ready(pod) for pod in found.values())
-
-    def poll() -> list[dict[str, Any]] | None:
+    def judge(
+        seen: Mapping[str, dict[str, Any]],
+    ) -> list[dict[str, Any]] | None:
         nonlocal found
-        seen = next(changes)
-        if seen is None:
-            return None
-        found = seen
-        for pod in found.values():
+        found = list(seen.values())
+        for pod in found:
             _refuse_hopeless(pod, what)
-        return list(found.values()) if ready() >= count else None
+        return found if sum(map(is_ready, found)) >= count else None
 
-    try:
-        return waiting.wait_for(
-            poll,
-            what=f"{count} {what} to be Ready",
-            deadline_s=deadline_s,
-            interval_s=0,
-            progress=lambda: f"{ready()} of {count} Ready",
-            report=report,
-        )
-    finally:
-        changes.close()  # type: ignore[attr-defined]
+    return watching.wait_until(
+        judge,
+        cluster.core.list_namespaced_pod,
+        namespace,
+        selectors={"label_selector": selector},
+        what=f"{count} {what} to be Ready",
+        deadline_s=deadline_s,
+        progress=lambda: f"{sum(map(is_ready, found))} of {count} Ready",
+        report=report,
+    )
 
 
 def get(

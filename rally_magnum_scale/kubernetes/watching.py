@@ -6,19 +6,25 @@ cost seconds and hundreds of megabytes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
+from collections.abc import Generator
 from collections.abc import Iterator
 from typing import Any
+from typing import TypeVar
 
 import kubernetes.client
 
+from rally_magnum_scale import waiting
 from rally_magnum_scale.kubernetes import client
+
+T = TypeVar("T")
 
 
 def watch(
     method: Callable[..., Any], *arguments: str, **selectors: str
-) -> Iterator[dict[str, dict[str, Any]] | None]:
+) -> Generator[dict[str, dict[str, Any]] | None, None, None]:
     """Yield the watched objects by name, whenever something changed.
 
     Yields None whenever nothing came for some seconds, so that the reader
@@ -45,6 +51,35 @@ def watch(
                 # a new list tells which.
                 version = ""
             yield None
+
+
+def wait_until(
+    judge: Callable[[dict[str, dict[str, Any]]], T | None],
+    method: Callable[..., Any],
+    *arguments: str,
+    selectors: dict[str, str] | None = None,
+    **options: Any,
+) -> T:
+    """Watch objects until a judge is content with them.
+
+    :param judge: gets the objects by name whenever one changed; None means
+        to wait on
+    :param method: as in :func:`watch`, with its positional arguments
+    :param selectors: as in :func:`watch`
+    :param options: ``what``, ``deadline_s``, ``progress`` and ``report`` of
+        :func:`rally_magnum_scale.waiting.wait_for`
+    :returns: what the judge returned
+    :raises DeadlineExceeded: when the deadline is reached
+    :raises KubernetesError: when the API refuses the list
+    """
+    changes = watch(method, *arguments, **(selectors or {}))
+
+    def poll() -> T | None:
+        seen = next(changes)
+        return None if seen is None else judge(seen)
+
+    with contextlib.closing(changes):
+        return waiting.wait_for(poll, interval_s=0, **options)
 
 
 def _list(

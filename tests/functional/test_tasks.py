@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -14,11 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from rally_magnum_scale import waiting
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.task import output
 from tests.functional import conftest
 
@@ -269,6 +272,61 @@ def test_an_image_that_does_not_exist_ends_early(
     assert not ran.sla["request_rate"]["success"]
 
 
+def test_a_generator_at_its_limit_makes_the_run_invalid(
+    clean: conftest.Sandbox,
+) -> None:
+    steps = [{"rate_rps": 500_000, "duration_s": 3, "ramp_s": 1}]
+    ran = start(clean, "2m-rps.json", {**SMALL, "steps": steps, "min_rps": 1})
+    assert ran.status != 0
+    (run,) = ran.runs()
+    assert run.throughput is not None
+    (step,) = run.throughput.steps
+    assert any("the load generator was the limit" in r for r in step.reasons)
+    assert not ran.sla["request_rate"]["success"]
+    assert (
+        "the load generator was the limit" in ran.sla["request_rate"]["detail"]
+    )
+
+
+def test_a_closed_loop_is_measured(clean: conftest.Sandbox) -> None:
+    steps = [{"rate_rps": None, "duration_s": 3, "ramp_s": 1}]
+    ran = start(clean, "2m-rps.json", {**SMALL, "steps": steps})
+    (run,) = ran.runs()
+    assert run.throughput is not None
+    assert run.end is not None
+    (step,) = run.throughput.steps
+    assert step.offered_rps is None
+    assert step.achieved_rps > 1000
+    assert run.throughput.requests_counted_by_targets == run.end.requests
+
+
+@pytest.mark.parametrize(
+    ("role", "words"),
+    [("--worker", "worker"), ("--master", "Locust master ended before")],
+)
+def test_a_dead_part_of_the_generator_is_never_a_result(
+    clean: conftest.Sandbox, tmp_path: Path, role: str, words: str
+) -> None:
+    said = tmp_path / "said"
+    steps = [{"rate_rps": 500, "duration_s": 20, "ramp_s": 1}]
+    arguments = {**SMALL, "steps": steps}
+    with started(clean, "2m-rps.json", arguments, said) as process:
+        wait_for_words(said, "steady: 500 rps offered")
+        for victim in in_pods("locustfile.py", role):
+            victim.kill()
+        status = process.wait(240)
+    text = said.read_text()
+    assert status != 0, text
+    task = re.search(r"Task .*?([0-9a-f-]{36}): started", text)
+    assert task, text
+    table = clean.run(
+        "rally", "task", "export", "--uuid", task[1], "--type",
+        "magnum-scale-table",
+    ).stdout  # fmt: skip
+    assert words in table
+    assert "FAILS  request_rate" in table
+
+
 @pytest.mark.parametrize(
     ("sample", "arguments", "when"),
     [
@@ -330,6 +388,19 @@ def started(
             stderr=subprocess.STDOUT,
             cwd=conftest.CHECKOUT,
         )
+
+
+def in_pods(*words: str) -> list[psutil.Process]:
+    """Return the processes in the bays' pods with these words to start."""
+    found = []
+    for pid in cgroups.processes(cgroups.BAYS):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            line = " ".join(process.cmdline())
+            if all(word in line for word in words):
+                found.append(process)
+    assert found, words
+    return found
 
 
 def rally_pid(process: subprocess.Popen[bytes]) -> int:
