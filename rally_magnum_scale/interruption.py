@@ -82,6 +82,15 @@ def wait_acknowledged(deadline_s: float = 30.0) -> None:
         time.sleep(SLICE_S)
 
 
+def refuse_to_start() -> None:
+    """Raise if the run was asked to stop before a new piece of work.
+
+    :raises Interrupted: when no runner can start the next one any more
+    """
+    wait_acknowledged()
+    check()
+
+
 def sleep(seconds: float) -> None:
     """Sleep, but look at the flag at least every 0.2 s.
 

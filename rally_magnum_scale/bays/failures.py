@@ -10,12 +10,16 @@ import re
 
 _CLASSES = (
     (r"Maximum resources per stack|max_resources_per_stack", "heat_limit"),
-    (r"QueuePool limit|TimeoutError: QueuePool", "database_pool"),
+    (r"QueuePool limit", "database_pool"),
     (r"Too many open files|EMFILE", "open_files"),
-    (r"[Qq]uota|exceeds? allowed|No valid host", "capacity"),
-    (r"[Tt]imed? ?out|timeout", "timeout"),
-    (r"MessagingTimeout|Timed out waiting for a reply", "messaging"),
-    (r"Unauthorized|Forbidden|trust", "permission"),
+    (r"MessagingTimeout|waiting for a reply", "messaging"),
+    (
+        r"[Qq]uota|exceeds allowed|limit exceeded|reached the maximum"
+        r"|No valid host",
+        "capacity",
+    ),
+    (r"Unauthorized|Forbidden|trustee", "permission"),
+    (r"[Tt]imed? ?out", "timeout"),
 )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 from keystoneauth1 import exceptions as keystone_errors
@@ -33,11 +35,20 @@ SHOWN_WITHIN_S = 60.0
 PAGE = 1000
 
 
+_CLIENT_ERRORS = (
+    magnum_errors.ClientException,
+    keystone_errors.ClientException,
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Unknown:
     """A cluster before Magnum has shown it for the first time."""
 
     status: str | None = None
+
+
+_UNKNOWN = _Unknown()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,12 +112,14 @@ class Bays:
 
         :raises TemplateNotFound: when none fits, or several do
         """
-        return templates.choose(
-            self._magnum.cluster_templates.list(limit=PAGE), wanted
-        )
+        with said_clearly("list the cluster templates"):
+            shown = self._magnum.cluster_templates.list(limit=PAGE)
+        return templates.choose(shown, wanted)
 
     def request(self, wanted: BayRequest) -> Any:
-        """Ask Magnum for a bay; return when Magnum shows it.
+        """Ask Magnum for a bay; return at once with what it accepted.
+
+        :meth:`wait_shown` comes next, before anything can go wrong.
 
         :raises TemplateNotFound: before anything is asked of Magnum
         :raises BayCreateFailed: when Magnum refuses the request
@@ -123,28 +136,32 @@ class Bays:
             arguments["keypair"] = wanted.keypair
         if wanted.labels:
             arguments |= {"labels": wanted.labels, "merge_labels": True}
-        try:
-            accepted = self._magnum.clusters.create(**arguments)
-        except magnum_errors.ClientException as error:
-            raise exceptions.BayCreateFailed(
-                f"Magnum refused to create the bay {wanted.name} of "
-                f"{wanted.nodes} nodes from the template {template.name}: "
-                f"{error}."
-            ) from error
-        self._wait_shown(accepted.uuid, wanted)
-        return accepted
+        with said_clearly(
+            f"create the bay {wanted.name} of {wanted.nodes} nodes from the "
+            f"template {template.name}",
+            exceptions.BayCreateFailed,
+        ):
+            return self._magnum.clusters.create(**arguments)
 
-    def _wait_shown(self, uuid: str, wanted: BayRequest) -> None:
-        """Wait until a bay can be deleted, also when interrupted.
+    def wait_shown(self, uuid: str) -> None:
+        """Wait until a bay that was asked for can be deleted.
 
         A delete that comes before Magnum shows the bay is answered as if
-        the bay were gone, and then it would come and stay.
+        the bay were gone, and then it would come and stay: so this wait is
+        not ended by an interruption.
+
+        :raises DeadlineExceeded: when Magnum does not show it
         """
         get = self._getter(uuid)
+
+        def poll() -> bool | None:
+            seen = get()
+            return None if seen in (None, _UNKNOWN) else True
+
         with interruption.deferred():
             self._wait(
-                get,
-                what=f"Magnum to show the bay {wanted.name}",
+                poll,
+                what=f"Magnum to show the bay {uuid}",
                 deadline_s=SHOWN_WITHIN_S,
             )
 
@@ -182,19 +199,36 @@ class Bays:
             progress=lambda: seen["status"],
         )
 
-    def delete(self, uuid: str, nodes: int) -> None:
+    def delete(self, uuid: str, nodes: int) -> bool:
         """Delete a bay and wait until Magnum has lost it.
 
-        A bay that is not there any more is taken for deleted.
-
+        :returns: False when it was not there any more
         :raises BayDeleteFailed: at DELETE_FAILED, with Magnum's reason
         :raises DeadlineExceeded: when it never goes
         """
-        try:
-            self._magnum.clusters.delete(uuid)
-        except magnum_errors.NotFound:
-            return
+        if not self._request_delete(uuid):
+            return False
         self.wait_gone(uuid, nodes)
+        return True
+
+    def _request_delete(self, uuid: str) -> bool:
+        """Ask for the delete; an API under load is asked a few times."""
+        for left in reversed(range(MAX_ERRORS_IN_A_ROW)):
+            try:
+                self._magnum.clusters.delete(uuid)
+            except magnum_errors.NotFound:
+                return False
+            except _CLIENT_ERRORS as error:
+                if not left:
+                    raise exceptions.BayDeleteFailed(
+                        f"Magnum refused to delete the bay {uuid}: {error}; "
+                        "delete it by hand with 'openstack coe cluster "
+                        f"delete {uuid}'."
+                    ) from error
+                self._sleep(POLL_INTERVAL_S)
+            else:
+                break
+        return True
 
     def wait_gone(self, uuid: str, nodes: int) -> None:
         """Wait until Magnum has lost a bay; raises as :meth:`delete`."""
@@ -223,7 +257,8 @@ class Bays:
 
     def credentials(self, cluster: Any) -> credentials.BayCredentials:
         """Return a signed client certificate for a bay."""
-        return credentials.obtain(self._magnum, cluster)
+        with said_clearly("sign a certificate for the bay"):
+            return credentials.obtain(self._magnum, cluster)
 
     def _getter(self, uuid: str) -> Callable[[], Any | None]:
         """Return a function that gets a cluster, None when it is gone.
@@ -232,7 +267,7 @@ class Bays:
         API under load drops requests, and a cluster that was just created
         may answer 400 once.
         """
-        last: Any | None = _Unknown()
+        last: Any | None = _UNKNOWN
         failed = 0
 
         def poll() -> Any | None:
@@ -240,10 +275,7 @@ class Bays:
             try:
                 last = look(self._magnum.clusters, uuid)
                 failed = 0
-            except (
-                magnum_errors.ClientException,
-                keystone_errors.ClientException,
-            ) as error:
+            except _CLIENT_ERRORS as error:
                 failed += 1
                 if failed > MAX_ERRORS_IN_A_ROW:
                     raise exceptions.BayError(
@@ -263,6 +295,21 @@ class Bays:
             sleep=self._sleep,
             **options,
         )
+
+
+@contextlib.contextmanager
+def said_clearly(
+    what: str, kind: type[exceptions.BayError] = exceptions.BayError
+) -> Iterator[None]:
+    """Turn an error of Magnum's client into one sentence.
+
+    :param what: what was tried, such as ``list the cluster templates``
+    :param kind: the error to raise
+    """
+    try:
+        yield
+    except _CLIENT_ERRORS as error:
+        raise kind(f"Magnum refused to {what}: {error}.") from error
 
 
 def look(manager: Any, uuid: str) -> Any | None:

@@ -312,6 +312,8 @@ def _find_bay(
 ) -> tuple[records.Bay | None, None, str]:
     if run.bay is None:
         return None, None, "no bay was created"
+    if run.bay.failure:
+        return run.bay, None, f"the bay failed: {run.bay.reason}"
     return run.bay, None, ""
 
 

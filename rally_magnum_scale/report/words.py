@@ -263,7 +263,9 @@ def requests(run: records.Run) -> str:
     counted = run.throughput.requests_counted_by_targets
     told = "the targets were not asked"
     if counted is not None:
-        told = f"the targets counted {counted:,}"
+        difference = run.end.requests - counted
+        same = f"{difference:+,} against" if difference else "as many as"
+        told = f"{same} the {counted:,} that the targets counted"
     return (
         f"Requests of the whole run, ramps included: {run.end.requests:,} "
         f"answered as expected; {told}."

@@ -9,12 +9,18 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
+from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes
 from rally_magnum_scale.measurement import records
+
+_STATUS: dict[type[Exception], str] = {
+    exceptions.BayCreateFailed: "CREATE_FAILED",
+    exceptions.BayDeleteFailed: "DELETE_FAILED",
+}
 
 
 class BayLife:
@@ -67,6 +73,7 @@ class BayLife:
             self._requested_at = self._clock()
             accepted = self._bays.request(self._request)
             self._note(uuid=accepted.uuid, status="CREATE_IN_PROGRESS")
+            self._bays.wait_shown(accepted.uuid)
             cluster = self._bays.wait_created(
                 accepted.uuid, self._request.nodes
             )
@@ -130,17 +137,19 @@ class BayLife:
         :raises BayDeleteFailed: with Magnum's reason
         :raises DeadlineExceeded: when it never goes
         """
-        self._open.close()
         if not self.record.uuid:
             return
-        with interruption.deferred(), self._failures_noted():
+        with (
+            self._open,
+            interruption.deferred(),
+            self._failures_noted(),
+        ):
             self._report(f"deleting the bay {self.name}")
             start = self._clock()
-            self._bays.delete(self.record.uuid, self._request.nodes)
-            self._note(delete_s=self._clock() - start)
-            if not self.record.failure:
-                self._note(status="GONE")
-        self._report(f"bay gone after {self.record.delete_s:.1f} s")
+            deleted = self._bays.delete(self.record.uuid, self._request.nodes)
+            took_s = self._clock() - start
+            self._note(status="GONE", delete_s=took_s if deleted else None)
+        self._report(f"bay gone after {took_s:.1f} s")
 
     def _since_request(self) -> float:
         return self._clock() - self._requested_at
@@ -153,6 +162,8 @@ class BayLife:
         try:
             yield
         except Exception as error:
+            status = _STATUS.get(type(error), self.record.status)
+            self._note(status=status)
             if not self.record.failure:
                 self._note(
                     failure=lifecycle.failure_class(error), reason=str(error)

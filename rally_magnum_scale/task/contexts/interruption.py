@@ -59,8 +59,10 @@ class Interruption(context.Context):
                 LOG.warning(
                     "Interrupted: removing what was made, then the task ends."
                 )
-                self._abort_task()
-                interruption.acknowledge()
+                try:
+                    self._abort_task()
+                finally:
+                    interruption.acknowledge()
                 return
 
     def _abort_task(self) -> None:

@@ -72,7 +72,7 @@ class BayScenario(scenario.OpenStackScenario):
         :param wanted: further fields of
             :class:`~rally_magnum_scale.bays.lifecycle.BayRequest`
         """
-        interruption.check()
+        interruption.refuse_to_start()
         self._records: list[dict[str, Any]] = []
         life = bay_life.BayLife(
             lifecycle.Bays(clients.magnum_of(self._clients), LOG.info),

@@ -12,7 +12,7 @@ def test_request_sends_what_was_asked_for():
     with fake_magnum.bays(magnum) as bays:
         accepted = bays.request(REQUEST)
     assert accepted.uuid == "c-1"
-    method, path, body = magnum.requests[-2]
+    method, path, body = magnum.requests[-1]
     assert (method, path) == ("POST", "/clusters")
     assert body["node_count"] == 200
     assert body["cluster_template_id"] == "t-1"
@@ -24,7 +24,7 @@ def test_labels_are_merged_over_those_of_the_template():
     labelled = lifecycle.BayRequest("rms-1", 1, labels={"a": "b"})
     with fake_magnum.bays(magnum) as bays:
         bays.request(labelled)
-    body = magnum.requests[-2][2]
+    body = magnum.requests[-1][2]
     assert body["labels"] == {"a": "b"}
     assert body["merge_labels"] is True
 
@@ -160,7 +160,8 @@ def test_failures_have_a_class(error, name):
 
 
 def test_a_bay_that_magnum_does_not_show_yet_is_waited_for():
-    magnum = fake_magnum.FakeMagnum(404, 404, "CREATE_IN_PROGRESS")
+    magnum = fake_magnum.FakeMagnum(503, 404, "CREATE_IN_PROGRESS")
     with fake_magnum.bays(magnum) as bays:
         assert bays.request(REQUEST).uuid == "c-1"
+        bays.wait_shown("c-1")
     assert [r[0] for r in magnum.requests] == ["GET", "POST", *["GET"] * 3]

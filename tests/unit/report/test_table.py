@@ -127,7 +127,11 @@ def test_width_is_that_of_the_terminal(text, columns):
 
 @pytest.mark.parametrize(
     ("counted", "told"),
-    [(1234, "the targets counted 1,234"), (None, "were not asked")],
+    [
+        (None, "the targets were not asked"),
+        (1234, "against the 1,234 that the targets counted"),
+        (factories.run().end.requests, "as many as the"),
+    ],
 )
 def test_requests_stand_beside_what_the_targets_counted(counted, told):
     run = factories.run()

@@ -47,7 +47,7 @@ def test_missing_data_are_no_distance():
     found = conclude(factories.failed_create())
     assert found.state == "fail"
     assert found.sentence == (
-        "7 of 8 bounds do not hold; the first of them: request_rate "
+        "8 of 8 bounds do not hold; the first of them: request_rate "
         "min_rps: at least 19,000 rps was asked for, but no load was "
         "measured. 1 of 1 iteration failed."
     )

@@ -1,0 +1,36 @@
+"""Versions that stand in several places are one and the same."""
+
+import pathlib
+import re
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.sandbox import artifacts
+from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload.in_bay import collector
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def test_locust_is_one_version_everywhere():
+    pinned = re.search(
+        r"^locust==(\S+)$", (ROOT / "requirements.txt").read_text(), re.M
+    )
+    assert pinned
+    for image in (manifests.LOCUST_IMAGE, artifacts.LOCUST_IMAGE):
+        assert image.endswith(f":{pinned[1]}")
+    for sample in ("tasks/2m-rps.json", "args/sandbox.json"):
+        text = (ROOT / "samples" / sample).read_text()
+        assert f"locust:{pinned[1]}" in text
+
+
+def test_kubernetes_is_the_version_that_is_built():
+    package = ROOT / "rally_magnum_scale/sandbox"
+    module = (package / "kubernetes_build/go.mod").read_text()
+    built = re.search(r"k8s.io/kubernetes (v\S+)", module)
+    driver = (package / "servers/magnum_driver.py").read_text()
+    assert built
+    assert f'COE_VERSION = "{built[1]}"' in driver
+
+
+def test_records_are_written_in_the_version_that_is_read():
+    assert collector.VERSION == records.VERSION
