@@ -13,7 +13,9 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def test_locust_is_one_version_everywhere():
     pinned = re.search(
-        r"^locust==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE
+        r"^locust==(\S+)$",
+        (ROOT / "requirements.txt").read_text(),
+        re.MULTILINE,
     )
     assert pinned
     for image in (manifests.LOCUST_IMAGE, artifacts.LOCUST_IMAGE):

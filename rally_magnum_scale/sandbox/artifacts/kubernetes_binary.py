@@ -2,6 +2,11 @@
 
 It is built from Go modules: etcd, Kubernetes and KWOK, unmodified, behind
 a ``main.go`` that picks one by the first argument.
+
+Why these versions: the kubelet of Kubernetes 1.36 wants a newer containerd
+than Debian 12 has, KWOK 0.8 wants Kubernetes 1.36, and KWOK 0.7 compiles
+against 1.33 but not 1.34; etcd 3.5.21 is what Kubernetes 1.33 ships with.
+``go.mod`` replaces each staging module, which would resolve to v0.0.0.
 """
 
 from __future__ import annotations

@@ -51,21 +51,25 @@ class Throughput(base.BayScenario):
         """Create a bay, run a load inside it, and delete it.
 
         :param nodes: number of nodes, masters not counted
-        :param steps: the load, one step after the other: ``rate_rps``
+        :param steps: the load, one step after the other: ``rate_rps``,
             requests a second of all workers together (null for a closed
             loop), held for ``duration_s`` after a ramp of ``ramp_s``
-        :param bay_template: name or id of a cluster template; when it is
-            left out, the only Kubernetes template that the cloud shows
-        :param masters: number of masters
+        :param bay_template: name or id of a cluster template (default: the
+            only Kubernetes template that the cloud shows)
+        :param masters: number of masters (default 1)
         :param keypair: name of a Nova keypair, if the template has none
         :param labels: cluster labels, merged over those of the template
-        :param targets: number of nginx pods
-        :param workers: number of Locust workers
+        :param targets: number of nginx pods that are asked (default 1)
+        :param workers: number of Locust workers that ask (default 1)
         :param connections_per_worker: keep-alive connections of each worker
-        :param timeout_s: seconds after which a request has failed
-        :param locust_image: of the Locust master and workers
-        :param nginx_image: of the targets
-        :param image_pull_policy: Always, IfNotPresent or Never
+            (default 64)
+        :param timeout_s: seconds after which a request has failed (default
+            10)
+        :param locust_image: image of the Locust master and workers (default
+            locustio/locust:2.47.0)
+        :param nginx_image: image of the targets (default
+            nginxinc/nginx-unprivileged:1.28-alpine)
+        :param image_pull_policy: Always, IfNotPresent (default) or Never
         """
         plan = plans.Plan.from_json(steps)
         with self.bay(
