@@ -14,12 +14,19 @@ import yaml
 from kubernetes import config as kubernetes_config
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import waiting
 
 # Seconds to connect, and seconds without a byte.  A load balancer may cut a
 # silent connection without a word: a read that is silent for so long is
 # broken off by us and resumed.
 TIMEOUT_S = (10.0, 30.0)
 SILENCE_S = 5.0
+
+# Seconds between two tries after the API broke off or could not answer.
+PAUSE_S = 1.0
+
+# An API server may come up a moment after Magnum's CREATE_COMPLETE.
+UP_WITHIN_S = 60.0
 
 BROKEN = (urllib3.exceptions.HTTPError, OSError)
 
@@ -35,10 +42,38 @@ class Cluster:
         self.core = kubernetes.client.CoreV1Api(api)
 
     def version(self) -> str:
-        """Return the version of the API server, such as ``v1.33.1``."""
-        version = kubernetes.client.VersionApi(self.api).get_code(
-            _request_timeout=TIMEOUT_S
-        )
+        """Return the version of the API server, such as ``v1.33.1``.
+
+        An API that does not answer yet is asked again for a minute.
+
+        :raises KubernetesError: with the last answer, when it never came up
+        """
+        last: exceptions.KubernetesError | None = None
+
+        def poll() -> str | None:
+            nonlocal last
+            try:
+                return self._read_version()
+            except exceptions.KubernetesError as error:
+                last = error
+                return None
+
+        try:
+            return waiting.wait_for(
+                poll,
+                what="the bay's Kubernetes API to tell its version",
+                deadline_s=UP_WITHIN_S,
+                interval_s=PAUSE_S,
+                progress=lambda: str(last),
+            )
+        except exceptions.DeadlineExceeded as error:
+            raise exceptions.KubernetesError(str(error)) from last
+
+    def _read_version(self) -> str:
+        with said_clearly("read the version"):
+            version = kubernetes.client.VersionApi(self.api).get_code(
+                _request_timeout=(SILENCE_S, SILENCE_S)
+            )
         return str(version.git_version)
 
 

@@ -51,7 +51,7 @@ def follow(
                     f"The log of {namespace}/{pod} could not be read "
                     f"{errors} times in a row: {error}"
                 ) from error
-            interruption.sleep(1.0)
+            interruption.sleep(client.PAUSE_S)
         yield None
 
 

@@ -23,7 +23,9 @@ def create(cluster: client.Cluster, objects: Iterable[dict[str, Any]]) -> None:
         name = f"{item['kind']} {item['metadata']['name']}"
         with client.said_clearly(f"create the {name}"):
             try:
-                kubernetes.utils.create_from_dict(cluster.api, item)
+                kubernetes.utils.create_from_dict(
+                    cluster.api, item, _request_timeout=client.TIMEOUT_S
+                )
             except kubernetes.utils.FailToCreateError as error:
                 raise error.api_exceptions[0] from error
 

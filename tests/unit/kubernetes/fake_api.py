@@ -20,12 +20,16 @@ class FakeApi:
 
     :param script: path to a list of answers: a dict is one JSON answer, a
         list is a stream of lines (dicts as JSON) that is then cut off
-        without an end, an int is an HTTP error; the last one stays
+        without an end, an int is an HTTP error, a float is so many seconds
+        of silence before the connection is closed, a str is a plain text;
+        the last one stays
     """
 
     def __init__(self, script: dict[str, list[Any]]) -> None:
         self.script = script
         self.queries: list[tuple[str, dict[str, str]]] = []
+        self.posted: list[Any] = []
+        self.closing = threading.Event()
 
     def next_answer(self, target: str) -> Any:
         url = urllib.parse.urlparse(target)
@@ -44,18 +48,32 @@ def serve(script: dict[str, list[Any]]) -> Iterator[tuple[FakeApi, Any]]:
         protocol_version = "HTTP/1.1"
         wbufsize = -1
 
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            fake.posted.append(json.loads(self.rfile.read(length)))
+            self.do_GET()
+
         def do_GET(self) -> None:
             answer = fake.next_answer(self.path)
             if isinstance(answer, list):
                 self._stream(answer)
+            elif isinstance(answer, float):
+                fake.closing.wait(answer)
+                self.close_connection = True
+            elif isinstance(answer, str):
+                self._send_text(200, answer)
             elif isinstance(answer, int):
                 self._send(answer, {"message": f"scripted {answer}"})
             else:
                 self._send(200, answer)
 
         def _send(self, status: int, content: Any) -> None:
-            sent = json.dumps(content).encode()
+            self._send_text(status, json.dumps(content))
+
+        def _send_text(self, status: int, text: str) -> None:
+            sent = text.encode()
             self.send_response(status)
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(sent)))
             self.end_headers()
             self.wfile.write(sent)
@@ -86,6 +104,7 @@ def serve(script: dict[str, list[Any]]) -> Iterator[tuple[FakeApi, Any]]:
         with kubernetes.client.ApiClient(configuration) as api:
             yield fake, client.Cluster(api)
     finally:
+        fake.closing.set()
         server.shutdown()
         server.server_close()
         thread.join()
