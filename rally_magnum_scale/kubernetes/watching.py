@@ -15,7 +15,10 @@ from typing import Any
 from typing import TypeVar
 
 import kubernetes.client
+import urllib3
 
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 from rally_magnum_scale.kubernetes import client
 
@@ -23,34 +26,72 @@ T = TypeVar("T")
 
 
 def watch(
-    method: Callable[..., Any], *arguments: str, **selectors: str
+    method: Callable[..., Any],
+    *arguments: str,
+    trouble: Callable[[str], None] = lambda _: None,
+    **selectors: str,
 ) -> Generator[dict[str, dict[str, Any]] | None, None, None]:
     """Yield the watched objects by name, whenever something changed.
 
-    Yields None whenever nothing came for some seconds, so that the reader
-    can look at its deadline.  Never ends by itself.
+    Yields None whenever nothing came for some seconds or the API broke off,
+    so that the reader can look at its deadline.  Never ends by itself.
 
     :param method: a list method of the library, such as
         ``cluster.core.list_node``
     :param arguments: its positional arguments, such as the namespace
+    :param trouble: gets the sentence of a list that failed and is tried
+        again
     :param selectors: ``label_selector``, ``field_selector``
-    :raises KubernetesError: when the API refuses the list
+    :raises KubernetesError: when the API refuses the list for good
     """
     while True:
-        objects, version = _list(method, arguments, selectors)
-        yield objects
-        while version:
-            try:
-                for event in _events(method, arguments, selectors, version):
-                    version = _apply(objects, event)
-                    yield objects
-            except client.BROKEN:
-                pass
-            except kubernetes.client.ApiException:
-                # Too old a version, or an API server that comes up again:
-                # a new list tells which.
-                version = ""
+        try:
+            objects, version = list_objects(method, *arguments, **selectors)
+        except exceptions.KubernetesError as error:
+            if _is_refusal(error.__cause__):
+                raise
+            trouble(str(error))
             yield None
+            interruption.sleep(client.PAUSE_S)
+            continue
+        yield objects
+        yield from _changes(objects, version, method, arguments, selectors)
+
+
+def _changes(
+    objects: dict[str, dict[str, Any]],
+    version: str,
+    method: Callable[..., Any],
+    arguments: tuple[str, ...],
+    selectors: dict[str, str],
+) -> Iterator[dict[str, dict[str, Any]] | None]:
+    """Yield the objects at each event, until a new list is needed."""
+    while version:
+        pause_s = client.PAUSE_S
+        try:
+            for event in _events(method, arguments, selectors, version):
+                version = _apply(objects, event)
+                yield objects
+        except urllib3.exceptions.ReadTimeoutError:
+            # A silent watch: it has waited already.
+            pause_s = 0.0
+        except client.BROKEN:
+            pass
+        except kubernetes.client.ApiException:
+            # Too old a version, or an API server that comes up again: a new
+            # list tells which.
+            version = ""
+        yield None
+        interruption.sleep(pause_s)
+
+
+def _is_refusal(cause: BaseException | None) -> bool:
+    """Tell whether asking again would bring the same answer."""
+    return (
+        isinstance(cause, kubernetes.client.ApiException)
+        and 400 <= (cause.status or 0) < 500
+        and cause.status != 429
+    )
 
 
 def wait_until(
@@ -58,6 +99,7 @@ def wait_until(
     method: Callable[..., Any],
     *arguments: str,
     selectors: dict[str, str] | None = None,
+    progress: Callable[[], str] = lambda: "",
     **options: Any,
 ) -> T:
     """Watch objects until a judge is content with them.
@@ -66,27 +108,45 @@ def wait_until(
         to wait on
     :param method: as in :func:`watch`, with its positional arguments
     :param selectors: as in :func:`watch`
-    :param options: ``what``, ``deadline_s``, ``progress`` and ``report`` of
+    :param progress: how far it is, in words; a list that failed is added
+    :param options: ``what``, ``deadline_s`` and ``report`` of
         :func:`rally_magnum_scale.waiting.wait_for`
     :returns: what the judge returned
     :raises DeadlineExceeded: when the deadline is reached
-    :raises KubernetesError: when the API refuses the list
+    :raises KubernetesError: when the API refuses the list for good
     """
-    changes = watch(method, *arguments, **(selectors or {}))
+    trouble: list[str] = []
+    changes = watch(
+        method, *arguments, trouble=trouble.append, **(selectors or {})
+    )
 
     def poll() -> T | None:
         seen = next(changes)
-        return None if seen is None else judge(seen)
+        if seen is None:
+            return None
+        trouble.clear()
+        return judge(seen)
 
     with contextlib.closing(changes):
-        return waiting.wait_for(poll, interval_s=0, **options)
+        return waiting.wait_for(
+            poll,
+            interval_s=0,
+            progress=lambda: "; ".join(
+                filter(None, [progress(), *trouble[-1:]])
+            ),
+            **options,
+        )
 
 
-def _list(
-    method: Callable[..., Any],
-    arguments: tuple[str, ...],
-    selectors: dict[str, str],
+def list_objects(
+    method: Callable[..., Any], *arguments: str, **selectors: str
 ) -> tuple[dict[str, dict[str, Any]], str]:
+    """List objects once.
+
+    :param method: as in :func:`watch`, with its arguments and selectors
+    :returns: the objects by name, and the version to watch from
+    :raises KubernetesError: when the API refuses or breaks off
+    """
     with client.said_clearly(f"list ({method.__name__})"):
         answer = method(
             *arguments,

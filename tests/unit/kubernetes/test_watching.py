@@ -3,6 +3,7 @@ import itertools
 import pytest
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes
 from rally_magnum_scale.kubernetes import watching
 from tests.unit.kubernetes import fake_api
@@ -80,6 +81,48 @@ def test_a_refused_list_is_one_sentence():
             exceptions.KubernetesError, match="403.*scripted 403"
         ):
             next(changes)
+
+
+@pytest.mark.parametrize("answer", [429, 500, 503, 0.0])
+def test_a_list_that_fails_for_a_moment_is_tried_again(answer):
+    with fake_api.serve({PATH: [answer, listed(1)]}) as (_, cluster):
+        changes = watching.watch(cluster.core.list_node)
+        assert list(itertools.islice(changes, 2)) == [None, {}]
+        changes.close()
+
+
+def test_a_list_that_fails_to_the_end_is_told_with_the_deadline():
+    with (
+        fake_api.serve({PATH: [503]}) as (_, cluster),
+        pytest.raises(
+            exceptions.DeadlineExceeded, match="0 of 1 Ready; .*scripted 503"
+        ),
+    ):
+        nodes.wait_for_ready(cluster, 1, deadline_s=0.1)
+
+
+@pytest.mark.parametrize("answer", [[], ["END"], 0.0, 500, 503])
+def test_a_watch_that_breaks_at_once_does_not_spin(answer, monkeypatch):
+    monkeypatch.setattr(client, "PAUSE_S", 0.1)
+    # After a refused watch comes a list, after a broken one a watch.
+    script = {PATH: [listed(1), answer, listed(1), answer, listed(1), []]}
+    with (
+        fake_api.serve(script) as (fake, cluster),
+        pytest.raises(exceptions.DeadlineExceeded),
+    ):
+        nodes.wait_for_ready(cluster, 1, deadline_s=0.3)
+    assert len(fake.queries) <= 2 * 5
+
+
+def test_a_silent_watch_goes_on_without_a_pause(monkeypatch):
+    monkeypatch.setattr(client, "PAUSE_S", 60.0)
+    monkeypatch.setattr(client, "SILENCE_S", 0.05)
+    script = {PATH: [listed(1), 5.0]}
+    with fake_api.serve(script) as (fake, cluster):
+        changes = watching.watch(cluster.core.list_node)
+        assert list(itertools.islice(changes, 3)) == [{}, None, None]
+        changes.close()
+    assert len(fake.queries) == 3
 
 
 def test_nodes_are_waited_for_without_the_control_plane():
