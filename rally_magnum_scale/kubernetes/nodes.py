@@ -15,9 +15,11 @@ from rally_magnum_scale.kubernetes import watching
 # KWOK's own mark of a node that no machine stands behind.
 HOLLOW_ANNOTATION = "kwok.x-k8s.io/node"
 
-_CONTROL_PLANE_LABELS = (
-    "node-role.kubernetes.io/control-plane",
-    "node-role.kubernetes.io/master",
+_CONTROL_PLANE_LABELS = frozenset(
+    (
+        "node-role.kubernetes.io/control-plane",
+        "node-role.kubernetes.io/master",
+    )
 )
 
 
@@ -53,44 +55,48 @@ def wait_for_ready(
     :raises DeadlineExceeded: with the number that was Ready
     :raises KubernetesError: when the API refuses
     """
-    nodes: list[Node] = []
+    ready = 0
 
     def judge(seen: Mapping[str, Mapping[str, Any]]) -> list[Node] | None:
-        nonlocal nodes
-        nodes = read_nodes(seen)
-        return nodes if sum(n.ready for n in nodes) >= count else None
+        # Runs at each event, over all nodes: parsing waits until the end.
+        nonlocal ready
+        ready = sum(
+            _counts(item) and _is_ready(item) for item in seen.values()
+        )
+        return read_nodes(seen) if ready >= count else None
 
     return watching.wait_until(
         judge,
         cluster.core.list_node,
         what=f"{count} nodes to be Ready",
         deadline_s=deadline_s,
-        progress=lambda: f"{sum(n.ready for n in nodes)} of {count} Ready",
+        progress=lambda: f"{ready} of {count} Ready",
         report=report,
     )
 
 
 def read_nodes(items: Mapping[str, Mapping[str, Any]]) -> list[Node]:
     """Return the nodes outside the control plane, from the API's objects."""
-    return [
-        _read(item)
-        for item in items.values()
-        if not _is_control_plane(item["metadata"].get("labels", {}))
-    ]
+    return [_read(item) for item in items.values() if _counts(item)]
 
 
-def _is_control_plane(labels: Mapping[str, str]) -> bool:
-    return any(label in labels for label in _CONTROL_PLANE_LABELS)
+def _counts(item: Mapping[str, Any]) -> bool:
+    """Tell whether a node is outside the control plane."""
+    return _CONTROL_PLANE_LABELS.isdisjoint(item["metadata"].get("labels", ()))
+
+
+def _is_ready(item: Mapping[str, Any]) -> bool:
+    for condition in item.get("status", {}).get("conditions", ()):
+        if condition["type"] == "Ready":
+            return bool(condition["status"] == "True")
+    return False
 
 
 def _read(item: Mapping[str, Any]) -> Node:
     status = item.get("status", {})
-    conditions = status.get("conditions", [])
     return Node(
         name=item["metadata"]["name"],
-        ready=any(
-            c["type"] == "Ready" and c["status"] == "True" for c in conditions
-        ),
+        ready=_is_ready(item),
         hollow=HOLLOW_ANNOTATION in item["metadata"].get("annotations", {}),
         cores=quantity.cores(status.get("allocatable", {}).get("cpu", "0")),
     )
