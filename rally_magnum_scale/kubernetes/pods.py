@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
+
+import kubernetes.client
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.kubernetes import client
@@ -22,6 +25,14 @@ HOPELESS = (
     "CreateContainerError",
     "CrashLoopBackOff",
 )
+
+# A registry that asks for patience lets the image through later.
+_PULL_REASONS = ("ErrImagePull", "ImagePullBackOff")
+_RATE_LIMITED = re.compile(
+    r"too\s*many\s*requests|\b429\b|rate.?limit", re.IGNORECASE
+)
+
+LOG_TAIL_LINES = 5
 
 
 def wait_for_ready(
@@ -51,6 +62,7 @@ def wait_for_ready(
         found = list(seen.values())
         for pod in found:
             _refuse_hopeless(pod, what)
+            _refuse_failed(cluster, namespace, pod, what)
         return found if sum(map(is_ready, found)) >= count else None
 
     return watching.wait_until(
@@ -60,7 +72,7 @@ def wait_for_ready(
         selectors={"label_selector": selector},
         what=f"{count} {what} to be Ready",
         deadline_s=deadline_s,
-        progress=lambda: f"{sum(map(is_ready, found))} of {count} Ready",
+        progress=lambda: _progress(found, count),
         report=report,
     )
 
@@ -72,10 +84,10 @@ def get(
 
     :raises KubernetesError: when the API refuses
     """
-    changes = watching.watch(
+    found, _ = watching.list_objects(
         cluster.core.list_namespaced_pod, namespace, label_selector=selector
     )
-    return list((next(changes) or {}).values())
+    return list(found.values())
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
@@ -147,10 +159,88 @@ def _limit(pod: Mapping[str, Any]) -> float:
 def _refuse_hopeless(pod: Mapping[str, Any], what: str) -> None:
     for container in pod.get("status", {}).get("containerStatuses", []):
         waiting_state = container.get("state", {}).get("waiting") or {}
-        if waiting_state.get("reason") in HOPELESS:
+        if _is_hopeless(waiting_state):
             raise exceptions.WorkloadError(
                 f"The pod {pod['metadata']['name']} of the {what} can't "
                 f"start with the image {container['image']}: "
                 f"{waiting_state['reason']}, "
                 f"{waiting_state.get('message', 'no message')}"
             )
+
+
+def _is_hopeless(waiting_state: Mapping[str, str]) -> bool:
+    reason = waiting_state.get("reason")
+    if reason in _PULL_REASONS and _RATE_LIMITED.search(
+        waiting_state.get("message", "")
+    ):
+        return False
+    return reason in HOPELESS
+
+
+def _progress(found: Iterable[Mapping[str, Any]], count: int) -> str:
+    pods = list(found)
+    text = f"{sum(map(is_ready, pods))} of {count} Ready"
+    for pod in pods:
+        for condition in pod.get("status", {}).get("conditions", []):
+            if condition["type"] == "PodScheduled" and (
+                condition["status"] == "False"
+            ):
+                why = condition.get("message") or condition.get("reason")
+                name = pod["metadata"]["name"]
+                return f"{text}, {name} is not scheduled: {why}"
+    return text
+
+
+def _refuse_failed(
+    cluster: client.Cluster,
+    namespace: str,
+    pod: Mapping[str, Any],
+    what: str,
+) -> None:
+    """Raise for a failed pod that no controller will replace."""
+    if pod.get("status", {}).get("phase") != "Failed":
+        return
+    if pod["metadata"].get("ownerReferences"):
+        return
+    name = pod["metadata"]["name"]
+    container, ended = _ending(pod)
+    tail = _log_tail(cluster, namespace, name, container) if container else ""
+    raise exceptions.WorkloadError(
+        f"The pod {name} of the {what} failed: {ended}; "
+        + (f"its log ended with: {tail}" if tail else "it left no log")
+    )
+
+
+def _ending(pod: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the container that failed, or nothing, and how it ended."""
+    status = pod["status"]
+    for container in (
+        *status.get("initContainerStatuses", []),
+        *status.get("containerStatuses", []),
+    ):
+        ended = container.get("state", {}).get("terminated")
+        if ended and ended["exitCode"] != 0:
+            return container["name"], (
+                f"its container {container['name']} ended with exit code "
+                f"{ended['exitCode']} ({ended.get('reason', 'no reason')})"
+            )
+    reason = status.get("reason", "no reason")
+    return "", f"{reason}, {status.get('message', 'no message')}"
+
+
+def _log_tail(
+    cluster: client.Cluster, namespace: str, name: str, container: str
+) -> str:
+    """Return the last lines of a log, or nothing when it can't be read."""
+    try:
+        answer = cluster.core.read_namespaced_pod_log(
+            name,
+            namespace,
+            container=container,
+            tail_lines=LOG_TAIL_LINES,
+            _preload_content=False,
+            _request_timeout=(client.TIMEOUT_S[0], client.SILENCE_S),
+        )
+        return str(answer.data.decode(errors="replace")).strip()
+    except (*client.BROKEN, kubernetes.client.ApiException):
+        return ""
