@@ -69,7 +69,8 @@ class End(_Body):
 
     :param windows: how many windows were written before it
     :param requests: answered as expected, in all phases together
-    :param failures: count by kind, in all phases together
+    :param failures: count by kind, in all phases together; ``unsent`` are
+        those due but not sent when the time to wait after the plan was over
     :param reasons: why the run is invalid; empty when it is valid
     """
 

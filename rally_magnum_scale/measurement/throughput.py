@@ -30,6 +30,9 @@ def summarise(
 ) -> list[records.StepResult]:
     """Judge nothing, sum up everything: one result for each step.
 
+    Latency, service time and failures of the last step include those of
+    the ``stop`` windows after it; see ``_answer_windows``.
+
     :param plan: the steps as they were ordered
     :param seen: the windows that were read, each second once
     :param end: the closing record, or None when it was never read
@@ -56,9 +59,11 @@ def _summarise_step(
     cores_real_nodes: float | None,
 ) -> records.StepResult:
     steady = [w for w in seen if w.phase == "steady" and w.step == number]
+    ended = _answer_windows(seen, number)
     requests = sum(w.requests for w in steady)
-    failures = windows.add_failures(w.failures for w in steady)
-    answered = requests + sum(failures.values())
+    failures = windows.add_failures(w.failures for w in ended)
+    failed = sum(failures.values())
+    asked = sum(w.requests for w in ended) + failed
     rate = requests / step.duration_s
     lag = histogram.Histogram().merge(*(w.schedule_lag_us for w in steady))
     return records.StepResult(
@@ -68,9 +73,9 @@ def _summarise_step(
         requests=requests,
         failures=failures,
         achieved_rps=rate,
-        error_ratio=sum(failures.values()) / answered if answered else None,
-        latency_us=percentiles(w.latency_us for w in steady),
-        service_us=percentiles(w.service_us for w in steady),
+        error_ratio=failed / asked if asked else None,
+        latency_us=percentiles(w.latency_us for w in ended),
+        service_us=percentiles(w.service_us for w in ended),
         schedule_lag_p99_us=lag.percentile_us(99),
         rps_per_core=rate / cores_pods if cores_pods else None,
         rps_per_core_real_nodes=(
@@ -78,6 +83,25 @@ def _summarise_step(
         ),
         reasons=[*shared, *_step_reasons(step, steady, workers, lag)],
     )
+
+
+def _answer_windows(
+    seen: Sequence[windows.Window], number: int
+) -> list[windows.Window]:
+    """Return the windows that tell how a step's requests ended.
+
+    A stall before the end of the plan shows only after it: every request
+    that ends in a ``stop`` window was due in the plan.  Left out, the
+    slowest answers of the last step would be missing.  The rate, what the
+    generator used and how late it was stay those of the steady seconds,
+    as nothing is offered after them.
+    """
+    # Only the last step has stop windows: they carry its number.
+    return [
+        one
+        for one in seen
+        if one.step == number and one.phase in (steps.STEADY, steps.STOP)
+    ]
 
 
 def percentiles(

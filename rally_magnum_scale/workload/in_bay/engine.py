@@ -4,7 +4,8 @@ It asks by a schedule of intended send times (open loop) or as fast as the
 connections are answered (closed loop).  In the open loop a request that is
 due while all connections are busy waits for one, and its latency runs
 from the time at which it was due: a stalled target can't hide its stall
-(coordinated omission; Gil Tene, "How NOT to Measure Latency").
+(coordinated omission; Gil Tene, "How NOT to Measure Latency").  So what
+was due in the plan is still sent after its last second.
 
 The two ``_take`` loops run once for each request and set the rate that a
 core can reach, so they are written for the interpreter: local names, no
@@ -126,7 +127,7 @@ class Engine:
         end_ns = self._start_ns + (second + 1) * NS_PER_S
         step = self._plan.steps[self._plan.position(second).step]
         if step.rate_rps is None:
-            self._skip_due(end_ns - NS_PER_S)
+            self._unsent += self._skip_due(end_ns)
             self._batches(end_ns, self._batch_closed)
             # From here on, an open loop may wait for their answers.
             self._connections.intended_ns.update(self._connections.sent_ns)
@@ -135,22 +136,32 @@ class Engine:
         self._end_window(closed=step.rate_rps is None)
 
     def _drain(self) -> None:
-        """Wait for the answers that are still to come, then give up."""
-        self._skip_due(NEVER_NS)
+        """Send what was due, wait for its answers, then give up.
+
+        A target that stalls at the end of the plan would be forgiven all
+        that it kept waiting, were those requests dropped.
+        """
         limit_ns = self._clock_ns() + self._timeout_ns
         end_ns = self._start_ns + self._plan.total_s * NS_PER_S
-        while self._connections.outstanding and self._clock_ns() < limit_ns:
+        while self._is_pending() and self._clock_ns() < limit_ns:
             end_ns += NS_PER_S
             self._batches(
                 min(end_ns, limit_ns),
                 self._batch_open,
-                while_=lambda: bool(self._connections.outstanding),
+                while_=self._is_pending,
             )
             if self._clock_ns() >= end_ns:
                 self._end_window()
         for fd in self._connections.outstanding:
             self._fail(fd, "timeout")
+        if never_sent := self._skip_due(NEVER_NS):
+            self._unsent += never_sent
+            self._meter.failures["unsent"] += never_sent
         self._end_window()
+
+    def _is_pending(self) -> bool:
+        """Tell whether a request of the plan is not sent or not answered."""
+        return self._due_ns < NEVER_NS or bool(self._connections.outstanding)
 
     def _end_window(self, *, closed: bool = False) -> None:
         window = self._meter.roll(closed=closed)
@@ -338,11 +349,13 @@ class Engine:
     def _count_failure(self, kind: str) -> None:
         self._meter.failures[kind] += 1
 
-    def _skip_due(self, before_ns: int) -> None:
-        """Give up requests that were due before and never sent."""
+    def _skip_due(self, before_ns: int) -> int:
+        """Give up requests that were due before a moment; count them."""
+        skipped = 0
         while self._due_ns < before_ns:
-            self._unsent += 1
+            skipped += 1
             self._due_ns = next(self._dues, NEVER_NS)
+        return skipped
 
 
 def due_times_ns(

@@ -70,6 +70,32 @@ def test_percentiles_are_read_from_merged_histograms():
     assert first.service_us["max"] == 500
 
 
+def test_what_ends_after_the_plan_counts_for_the_last_step_but_its_rate():
+    slow = Histogram.from_values_us({900_000: 5})
+    stop = Window(
+        second=6,
+        phase="stop",
+        step=2,
+        workers=1,
+        requests=5,
+        failures={"unsent": 3},
+        latency_us=slow,
+        service_us=slow,
+        schedule_lag_us=Histogram.from_values_us({900_000: 5}),
+        cpu_ratio_max=1.0,
+    )
+    first, last = summarise([*ALL, stop])
+    assert first == summarise(ALL)[0]
+    assert last.valid
+    assert (last.requests, last.achieved_rps) == (20, 10.0)
+    assert last.failures == {"timeout": 2, "unsent": 3}
+    assert last.error_ratio == 5 / 30
+    assert last.latency_us["p50"] == 1000
+    assert last.latency_us["p90"] >= 850_000
+    assert last.service_us["p90"] >= 850_000
+    assert last.schedule_lag_p99_us < 1000
+
+
 def test_without_an_answer_there_is_no_ratio_and_no_percentile():
     seen = [
         dataclasses.replace(
