@@ -86,6 +86,23 @@ class Collector:
                 f"from the master's, more than {CLOCK_SKEW_MAX_S} s",
             )
 
+    def clock_unknown(self, unanswered: int, second: int) -> None:
+        """Note that workers did not say what time it is there.
+
+        Their clocks can't be taken to agree with the master's, and a
+        second of theirs may be another one than the other workers'.
+
+        :param unanswered: how many workers
+        :param second: epoch second
+        """
+        self.fail(
+            second,
+            "clock_unknown",
+            f"{unanswered} of {len(self._connected)} workers did not tell "
+            f"their time within {self._job.clock_deadline_s:g} s, so their "
+            "clocks may differ from the master's",
+        )
+
     def add(self, worker: str, reported: Iterable[Mapping[str, Any]]) -> None:
         """Take windows that a worker sent."""
         for window in map(Window.from_json, reported):

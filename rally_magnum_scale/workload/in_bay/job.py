@@ -27,6 +27,8 @@ class Job:
     :param connections: keep-alive connections of each worker
     :param timeout_s: after how long a request has failed
     :param connect_deadline_s: how long to wait for the workers
+    :param clock_deadline_s: how long to wait until all workers have said
+        what time it is
     :param lateness_s: how long after its second a window may come
     :param lead_s: time from the order to start to the first second
     """
@@ -40,6 +42,7 @@ class Job:
     connections: int = 64
     timeout_s: float = 10.0
     connect_deadline_s: float = 300.0
+    clock_deadline_s: float = 5.0
     lateness_s: float = 10.0
     lead_s: float = 3.0
 

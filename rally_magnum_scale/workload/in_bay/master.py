@@ -93,15 +93,10 @@ class Master:
             for client in self._runner.clients.values()
             if client.state != LOST_STATE
         )
-        for _ in range(CLOCK_PROBES):
-            self._runner.send_message(
-                messages.CLOCK, {"master_s": time.time()}
-            )
-            gevent.sleep(CLOCK_PROBE_EVERY_S)
+        self._probe_clocks(workers)
         start_second = math.ceil(time.time() + self._job.lead_s)
         self._collector.begin(workers, start_second)
-        for worker, (_, skew_s) in self._skews_s.items():
-            self._collector.clock(worker, start_second, skew_s)
+        self._judge_clocks(workers, start_second)
         order = {
             "job": self._job.to_json(),
             "start_second": start_second,
@@ -117,6 +112,32 @@ class Master:
             + self._job.timeout_s
             + self._job.lateness_s
         )
+
+    def _probe_clocks(self, workers: list[str]) -> None:
+        """Ask all workers for the time, until each has answered once.
+
+        On a busy machine an answer may take seconds: a worker is waited
+        for, so that only a silent one spoils the run.
+        """
+        end_s = time.monotonic() + self._job.clock_deadline_s
+        probes = 0
+        while probes < CLOCK_PROBES or (
+            self._unanswered(workers) and time.monotonic() < end_s
+        ):
+            self._runner.send_message(
+                messages.CLOCK, {"master_s": time.time()}
+            )
+            gevent.sleep(CLOCK_PROBE_EVERY_S)
+            probes += 1
+
+    def _judge_clocks(self, workers: list[str], second: int) -> None:
+        for worker, (_, skew_s) in self._skews_s.items():
+            self._collector.clock(worker, second, skew_s)
+        if unanswered := self._unanswered(workers):
+            self._collector.clock_unknown(unanswered, second)
+
+    def _unanswered(self, workers: list[str]) -> int:
+        return len(set(workers) - self._skews_s.keys())
 
     def _follow(self) -> None:
         """Print records until all workers are done, dead or too late."""

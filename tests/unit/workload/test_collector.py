@@ -111,6 +111,16 @@ def test_clocks(collector, skew_s, valid):
     assert bool(collector.end(103)[-1]["reasons"]) is not valid
 
 
+def test_a_clock_that_nobody_knows_does_not_agree(collector):
+    collector.clock_unknown(1, 100)
+    finish(collector, "one")
+    finish(collector, "two")
+    records = collector.end(103)
+    assert only(records, "event")[0]["kind"] == "clock_unknown"
+    (reason,) = records[-1]["reasons"]
+    assert reason.startswith("1 of 2 workers did not tell their time within")
+
+
 def test_a_late_start_is_named(collector):
     finish(collector, "one")
     finish(collector, "two", late_s=0.3)
