@@ -57,6 +57,7 @@ def compare() -> Iterator[Result]:
         figures={
             "rps": round(step.achieved_rps),
             "failures": step.failures,
+            "reasons": step.reasons,
             "latency_us": step.latency_us,
             "cores": os.cpu_count(),
             "requests_counted_by_targets": summary.requests_counted_by_targets,

@@ -114,9 +114,14 @@ class Bay(_Body):
 class StepResult(_Body):
     """What one step of the load came to, over its steady seconds.
 
+    Latency, service time and errors of the last step take in the answers
+    that came after its end, too: all requests that were due are judged.
+
     :param step: number of the step, from 1
     :param offered_rps: None for the closed loop
-    :param achieved_rps: expected answers divided by steady seconds
+    :param requests: expected answers in the steady seconds
+    :param achieved_rps: the same, divided by the steady seconds
+    :param error_ratio: failed requests over all that ended, by any answer
     :param latency_us: ``p50``, ``p90``, ``p99``, ``p99_9``, ``max`` from
         the intended send time; None in an empty histogram
     :param service_us: the same from the actual send time

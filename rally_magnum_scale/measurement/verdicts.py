@@ -56,12 +56,15 @@ class Verdict:
         """Say the verdict in one line."""
         where = "" if self.step is None else f", step {self.step}"
         side = "at least" if self.at_least else "at most"
+        # Rally hands over iterations without their numbers; the records
+        # have it, where there are any.
+        known = f"iteration {self.iteration}"
+        whence = known if self.iteration else "an iteration without records"
         return (
             f"{self.criterion} {self.bound_key}: "
             f"{format_value(self.value, self.unit)}, asked for {side} "
             f"{format_value(self.bound, self.unit)}"
-            f" (iteration {self.iteration}{where})"
-            + (f": {self.reason}" if self.reason else "")
+            f" ({whence}{where})" + (f": {self.reason}" if self.reason else "")
         )
 
 

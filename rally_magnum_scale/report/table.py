@@ -145,7 +145,7 @@ def _life(bay: records.Bay) -> str:
     parts.append(f"polled every {words.seconds(bay.poll_interval_s)}")
     if bay.failure or bay.reason:
         parts.append(words.failure(bay))
-    return "; ".join(parts) + "."
+    return "; ".join(parts).rstrip(".") + "."
 
 
 def _step_lines(load: records.Throughput, width: int) -> list[str]:

@@ -50,6 +50,7 @@ class BayLife:
             uuid="",
             template=request.template or "",
             nodes=request.nodes,
+            status="NOT_CREATED",
             poll_interval_s=lifecycle.POLL_INTERVAL_S,
         )
 
