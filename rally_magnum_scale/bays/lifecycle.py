@@ -31,6 +31,9 @@ MAX_ERRORS_IN_A_ROW = 5
 # and answers 404 until then.
 SHOWN_WITHIN_S = 60.0
 
+# Looks at a bay that was to be deleted and shows another status.
+LOOKS_AT_A_FORGOTTEN_DELETE = 5
+
 # Magnum lists up to this many objects in one answer by default.
 PAGE = 1000
 
@@ -231,15 +234,25 @@ class Bays:
         return True
 
     def wait_gone(self, uuid: str, nodes: int) -> None:
-        """Wait until Magnum has lost a bay; raises as :meth:`delete`."""
+        """Wait until Magnum has lost a bay; raises as :meth:`delete`.
+
+        A create that ends after the delete was accepted overwrites its
+        status, and Magnum forgets the delete: then it is asked again.
+        """
         seen = {"status": "requested"}
         get = self._getter(uuid)
+        forgotten = 0
 
         def poll() -> bool | None:
+            nonlocal forgotten
             cluster = get()
             if cluster is None or cluster.status == "DELETE_COMPLETE":
                 return True
             seen["status"] = cluster.status
+            forgotten += not str(cluster.status).startswith("DELETE")
+            if forgotten >= LOOKS_AT_A_FORGOTTEN_DELETE:
+                forgotten = 0
+                self._request_delete(uuid)
             if cluster.status == "DELETE_FAILED":
                 raise exceptions.BayDeleteFailed(
                     f"The bay {cluster.name} went to DELETE_FAILED: "

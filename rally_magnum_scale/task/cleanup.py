@@ -58,6 +58,7 @@ class BayManager(_MagnumManager):
     def __init__(self, resource: Any = None, **kwargs: Any) -> None:
         super().__init__(resource=resource, **kwargs)
         self._looks_left = LOOKS_AT_A_FAILURE
+        self._forgotten = 0
         if resource is not None:
             self._timeout = deadlines.delete_s(resource.node_count or 0)
 
@@ -85,7 +86,17 @@ class BayManager(_MagnumManager):
                 lifecycle.reason(seen),
             )
             self._timeout = 0.0
+        self._ask_again_if_forgotten(seen)
         return seen is None
+
+    def _ask_again_if_forgotten(self, seen: Any) -> None:
+        """Repeat a delete that a create, ending later, made Magnum forget."""
+        if seen is None or str(seen.status).startswith("DELETE"):
+            return
+        self._forgotten += 1
+        if self._forgotten >= lifecycle.LOOKS_AT_A_FORGOTTEN_DELETE:
+            self._forgotten = 0
+            self._manager().delete(self.id())
 
 
 @base.resource(

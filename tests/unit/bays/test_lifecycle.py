@@ -165,3 +165,12 @@ def test_a_bay_that_magnum_does_not_show_yet_is_waited_for():
         assert bays.request(REQUEST).uuid == "c-1"
         bays.wait_shown("c-1")
     assert [r[0] for r in magnum.requests] == ["GET", "POST", *["GET"] * 3]
+
+
+def test_a_delete_that_magnum_forgot_is_asked_again():
+    looks = ["CREATE_FAILED"] * lifecycle.LOOKS_AT_A_FORGOTTEN_DELETE
+    magnum = fake_magnum.FakeMagnum(*looks, "DELETE_IN_PROGRESS", 404)
+    with fake_magnum.bays(magnum) as bays:
+        assert bays.delete("c-1", 2)
+    deletes = [r for r in magnum.requests if r[0] == "DELETE"]
+    assert len(deletes) == 2
