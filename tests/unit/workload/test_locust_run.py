@@ -152,7 +152,7 @@ def test_two_workers_two_steps(make_bay, serve):
 
 
 def test_a_killed_worker_makes_the_run_invalid(make_bay, serve):
-    bay = make_bay(serve().url, Step(200, 6))
+    bay = make_bay(serve().url, Step(200, 12))
     first, _ = bay.start_worker(), bay.start_worker()
     master = bay.start_master()
     line = master.stdout.readline()
