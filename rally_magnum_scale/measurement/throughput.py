@@ -19,6 +19,11 @@ PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99_9": 99.9}
 MAX_SCHEDULE_LAG_US = 10_000
 MAX_CPU_RATIO = 0.95
 
+# A generator that stands still is late with the few requests for which it
+# has a free connection, and what queues up behind them looks like the
+# target's doing: one such request is enough.
+MAX_STANDSTILL_US = 500_000
+
 
 def summarise(
     plan: steps.Plan,
@@ -159,6 +164,11 @@ def _saturation_reasons(
         reasons.append(
             "the load generator was the limit: 1 % of its requests were due "
             f"{late_us / 1000:.1f} ms or longer before it sent them"
+        )
+    if lag.max_us is not None and lag.max_us > MAX_STANDSTILL_US:
+        reasons.append(
+            "the load generator stood still: it sent a request "
+            f"{lag.max_us / 1000:.0f} ms late although a connection was free"
         )
     busy = statistics.median(w.cpu_ratio_max for w in steady) if steady else 0
     if busy > MAX_CPU_RATIO:

@@ -304,7 +304,7 @@ def test_a_generator_that_is_late_makes_the_run_invalid(
     assert status != 0, said.read_text()
     table = export(clean, task_of(said.read_text()), "magnum-scale-table")
     assert re.search(FAILING_RATE, table, re.MULTILINE), table
-    assert "the load generator was the limit" in table
+    assert "the load generator" in table
 
 
 def test_a_closed_loop_is_measured(clean: conftest.Sandbox) -> None:

@@ -170,3 +170,9 @@ def test_a_closed_loop_offers_nothing_and_is_never_late():
     assert step.offered_rps is None
     assert step.schedule_lag_p99_us is None
     assert step.valid
+
+
+def test_a_generator_that_stood_still_spoils_the_step():
+    late = Histogram.from_values_us({10: 10_000, 1_000_000: 1})
+    _, second = summarise(changed(4, schedule_lag_us=late))
+    assert any("stood still" in one for one in second.reasons)
