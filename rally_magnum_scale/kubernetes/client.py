@@ -11,7 +11,6 @@ from typing import Any
 import kubernetes.client
 import urllib3
 import yaml
-from kubernetes import config as kubernetes_config
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
@@ -103,19 +102,6 @@ def connect(
         configuration.retries = 3
         with kubernetes.client.ApiClient(configuration) as api:
             yield Cluster(api)
-
-
-@contextlib.contextmanager
-def connect_kubeconfig(kubeconfig: str) -> Iterator[Cluster]:
-    """Open the API that a kubeconfig names.
-
-    :param kubeconfig: the text of the file
-    """
-    api = kubernetes_config.new_client_from_config_dict(
-        yaml.safe_load(kubeconfig)
-    )
-    with api:
-        yield Cluster(api)
 
 
 @contextlib.contextmanager
