@@ -20,6 +20,10 @@ from rally_magnum_scale.measurement import windows
 VERSION = 1
 KINDS = ("window", "event", "end", "bay", "throughput")
 
+# Who made a bay: the scenario in its iteration, a context for all of them,
+# or neither, and it was named or its kubeconfig handed over.
+MAKERS = ("scenario", "context", "named", "kubeconfig")
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -92,6 +96,12 @@ class Bay(_Body):
     :param poll_interval_s: the resolution of ``create_s`` and ``delete_s``
     :param cores_real_nodes: allocatable cores of the nodes not hollow
     :param failure: class of the failure, or an empty string
+    :param made_by: one of :data:`MAKERS`
+    :param node_ready_s: ``p50``, ``p90``, ``p99`` and ``max`` over the nodes
+        of the seconds from the create request to each one's Ready
+    :param node_ready_resolution_s: how exact ``node_ready_s`` is
+    :param client_memory_peak_bytes: peak resident memory of the process
+        that ran the scenario, until the record was written
     """
 
     uuid: str
@@ -108,6 +118,22 @@ class Bay(_Body):
     status: str = ""
     failure: str = ""
     reason: str = ""
+    made_by: str = "scenario"
+    name: str = ""
+    node_ready_s: dict[str, float] | None = None
+    node_ready_resolution_s: float | None = None
+    client_memory_peak_bytes: int | None = None
+    masters: int = 1
+    template_name: str = ""
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Self:
+        """Read a ``bay`` record; a bay without a name has its envelope's.
+
+        :raises ValueError: when a field is missing
+        """
+        name = record.get("name") or record.get("bay", "")
+        return super().from_json({**record, "name": name})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +183,13 @@ class Throughput(_Body):
     :param cores_pods: cores that target and load pods could use together
     :param requests_counted_by_targets: what the targets' own counters say
         of the whole run; None where they could not be asked
+    :param pull_s: to pull the images ahead on all real nodes; None where
+        they were not pulled ahead
+    :param deploy_s: from the first object of the load until its targets
+        were Ready
+    :param nodes_with_pods: nodes on which a target or a worker ran
+    :param processes_per_worker: load-generating processes in a worker's pod
+    :param target_address: ``service`` or ``pod``: what the workers asked
     """
 
     targets: int
@@ -165,6 +198,11 @@ class Throughput(_Body):
     cores_real_nodes: float | None
     steps: list[StepResult]
     requests_counted_by_targets: int | None = None
+    pull_s: float | None = None
+    deploy_s: float | None = None
+    nodes_with_pods: int | None = None
+    processes_per_worker: int = 1
+    target_address: str = "service"
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
@@ -178,14 +216,25 @@ class Throughput(_Body):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """The records of one iteration, read."""
+    """The records of one iteration, read.
+
+    :param bays: in the order in which they were first recorded
+    :param loaded_bay: name of the bay that the load ran on
+    """
 
     iteration: int = 0
-    bay: Bay | None = None
+    bays: tuple[Bay, ...] = ()
     throughput: Throughput | None = None
     end: End | None = None
     windows: tuple[windows.Window, ...] = ()
     events: tuple[dict[str, Any], ...] = ()
+    loaded_bay: str = ""
+
+    @property
+    def bay(self) -> Bay | None:
+        """The bay that the load ran on, else the last; None without any."""
+        loaded = [one for one in self.bays if one.name == self.loaded_bay]
+        return next(reversed(loaded or self.bays), None)
 
 
 def dump(records: Iterable[dict[str, Any]]) -> str:
@@ -229,12 +278,18 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
     def last(kind: str) -> dict[str, Any] | None:
         return found[kind][-1] if found[kind] else None
 
-    bay, end, load = last("bay"), last("end"), last("throughput")
+    end, load = last("end"), last("throughput")
     return Run(
         iteration=every[0]["iteration"] if every else 0,
-        bay=Bay.from_json(bay) if bay else None,
+        bays=_bays(found["bay"]),
+        loaded_bay=load["bay"] if load else "",
         throughput=Throughput.from_json(load) if load else None,
         end=End.from_json(end) if end else None,
         windows=tuple(map(windows.Window.from_json, found["window"])),
         events=tuple(found["event"]),
     )
+
+
+def _bays(found: Iterable[dict[str, Any]]) -> tuple[Bay, ...]:
+    """Read each bay once; the last record about one counts."""
+    return tuple({one.name: one for one in map(Bay.from_json, found)}.values())

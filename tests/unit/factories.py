@@ -85,6 +85,7 @@ def bay(**changes):
         "delete_s": 3.2,
         "poll_interval_s": 1.0,
         "status": "CREATE_COMPLETE",
+        "name": "rms-bay",
     }
     return records.Bay(**{**values, **changes})
 
@@ -113,7 +114,8 @@ def run(of=None, iteration=1, reasons=(), events=(), without=(), **options):
     closing = end(written, reasons)
     return records.Run(
         iteration=iteration,
-        bay=bay(),
+        bays=(bay(),),
+        loaded_bay="rms-bay",
         throughput=load(of, seen, closing),
         end=closing,
         windows=seen,
@@ -214,7 +216,7 @@ def failed_create(**changes):
     )
     create = dataclasses.replace(actions()[0], failed=True)
     failed = iteration(
-        of_run=records.Run(iteration=1, bay=broken),
+        of_run=records.Run(iteration=1, bays=(broken,)),
         error=error,
         actions=(create,),
     )

@@ -75,3 +75,48 @@ def test_the_last_record_of_a_kind_counts():
     bodies = [factories.bay(delete_s=None), factories.bay(delete_s=3.0)]
     found = [factories.SOURCE.envelope("bay", b.to_json()) for b in bodies]
     assert records.collect(found).bay.delete_s == 3.0
+
+
+def envelope(name, kind, body):
+    return records.Source("0" * 8, 1, name).envelope(kind, body)
+
+
+def test_each_bay_is_kept_once_and_in_order():
+    found = [
+        envelope(name, "bay", factories.bay(name="", nodes=nodes).to_json())
+        for name, nodes in (("a", 1), ("b", 2), ("a", 3))
+    ]
+    run = records.collect(found)
+    assert [(one.name, one.nodes) for one in run.bays] == [("a", 3), ("b", 2)]
+    assert run.bay.name == "b"
+
+
+def test_the_bay_of_a_run_is_the_one_that_the_load_ran_on():
+    load = factories.run().throughput.to_json()
+    found = [
+        *(
+            envelope(name, "bay", factories.bay(name=name).to_json())
+            for name in ("a", "b", "c")
+        ),
+        envelope("b", "throughput", load),
+    ]
+    assert records.collect(found).bay.name == "b"
+    found[3] = envelope("gone", "throughput", load)
+    assert records.collect(found).bay.name == "c"
+
+
+def test_a_record_of_the_first_release_is_read():
+    body = {"uuid": "u", "template": "t", "nodes": 2, "create_s": 1.5}
+    bay = records.Bay.from_json(factories.SOURCE.envelope("bay", body))
+    assert (bay.name, bay.made_by, bay.masters) == ("rms-bay", "scenario", 1)
+    assert bay.node_ready_s is None
+    load = records.Throughput.from_json(
+        {
+            "targets": 1,
+            "workers": 1,
+            "cores_pods": None,
+            "cores_real_nodes": None,
+            "steps": [],
+        }
+    )
+    assert (load.pull_s, load.target_address) == (None, "service")

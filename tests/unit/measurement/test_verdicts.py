@@ -13,9 +13,9 @@ GOOD = factories.run()
 # Whatever its values are: a worker died.
 INVALID = factories.run(reasons=["worker rms-worker-2 died"])
 SILENT = factories.run(served=0.0)
-BARE = dataclasses.replace(GOOD, throughput=None, bay=None)
+BARE = dataclasses.replace(GOOD, throughput=None, bays=())
 FAILED_BAY = dataclasses.replace(
-    GOOD, bay=factories.bay(create_s=None, delete_s=None)
+    GOOD, bays=(factories.bay(create_s=None, delete_s=None),)
 )
 
 STEP_BOUNDS = [
