@@ -9,6 +9,7 @@
     ├── BayError            Magnum refused, failed or lost a bay
     │   ├── BayCreateFailed
     │   ├── BayDeleteFailed
+    │   ├── BayNotFound
     │   └── TemplateNotFound
     ├── KubernetesError     the bay's Kubernetes API refused or broke off
     ├── WorkloadError       the load could not be started, run or read
@@ -62,6 +63,10 @@ class BayCreateFailed(BayError):
 
 class BayDeleteFailed(BayError):
     """A bay ended in DELETE_FAILED; the message has Magnum's reason."""
+
+
+class BayNotFound(BayError):
+    """No bay, or more than one, has the name or id that was given."""
 
 
 class TemplateNotFound(BayError):

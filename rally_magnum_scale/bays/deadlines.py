@@ -4,10 +4,12 @@ They are ours: Magnum's own ``create_timeout`` is not honoured by every
 driver.  The published runs took 2.5 minutes for 2 nodes and 23 for 1,000,
 that is 1.2 s a node on top of the first minutes; the allowance is about
 four times that, so that a slow cloud is measured and a stuck one is not
-waited for all night.
+waited for all night.  A task may set others.
 """
 
 from __future__ import annotations
+
+import dataclasses
 
 _BASE_S = 600.0
 _CREATE_S_PER_NODE = 5.0
@@ -16,15 +18,57 @@ _READY_S_PER_NODE = 2.0
 
 
 def create_s(nodes: int) -> float:
-    """Return the deadline for CREATE_COMPLETE."""
+    """Return our deadline for CREATE_COMPLETE."""
     return _BASE_S + _CREATE_S_PER_NODE * nodes
 
 
 def delete_s(nodes: int) -> float:
-    """Return the deadline for a bay to be gone from Magnum."""
+    """Return our deadline for a bay to be gone from Magnum."""
     return _BASE_S + _DELETE_S_PER_NODE * nodes
 
 
 def nodes_ready_s(nodes: int) -> float:
-    """Return the deadline for every node to be Ready."""
+    """Return our deadline for every node to be Ready."""
     return _BASE_S + _READY_S_PER_NODE * nodes
+
+
+@dataclasses.dataclass(frozen=True)
+class Deadlines:
+    """The deadlines of one bay; None stands for ours, by its nodes.
+
+    :param create_s: from the create request to CREATE_COMPLETE
+    :param nodes_ready_s: from CREATE_COMPLETE to the last node Ready
+    :param delete_s: from the delete request until Magnum has lost the bay
+    :raises ValueError: for one that is not above zero
+    """
+
+    create_s: float | None = None
+    nodes_ready_s: float | None = None
+    delete_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, seconds in dataclasses.asdict(self).items():
+            if seconds is not None and not seconds > 0:
+                raise ValueError(
+                    f"deadlines: {name} is {seconds}, and must be more than "
+                    "0 seconds"
+                )
+
+    def for_create(self, nodes: int) -> float:
+        """Return the seconds that a create may take."""
+        return _set(self.create_s, create_s(nodes))
+
+    def for_nodes_ready(self, nodes: int) -> float:
+        """Return the seconds until every node must be Ready."""
+        return _set(self.nodes_ready_s, nodes_ready_s(nodes))
+
+    def for_delete(self, nodes: int) -> float:
+        """Return the seconds that a delete may take."""
+        return _set(self.delete_s, delete_s(nodes))
+
+
+def _set(seconds: float | None, ours: float) -> float:
+    return ours if seconds is None else float(seconds)
+
+
+OURS = Deadlines()

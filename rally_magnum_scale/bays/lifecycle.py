@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -17,8 +18,10 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 from rally_magnum_scale.bays import credentials
-from rally_magnum_scale.bays import deadlines
+from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import failures
+from rally_magnum_scale.bays import forgotten_delete
+from rally_magnum_scale.bays import selection
 from rally_magnum_scale.bays import templates
 
 # A finer poll would load Magnum; a coarser one would blur the figures.
@@ -30,9 +33,6 @@ MAX_ERRORS_IN_A_ROW = 5
 # Magnum accepts a request before its conductor has written the bay down,
 # and answers 404 until then.
 SHOWN_WITHIN_S = 60.0
-
-# Looks at a bay that was to be deleted and shows another status.
-LOOKS_AT_A_FORGOTTEN_DELETE = 5
 
 # Magnum lists up to this many objects in one answer by default.
 PAGE = 1000
@@ -62,6 +62,12 @@ class BayRequest:
     :param template: name or id of a cluster template; None for the only
         one that the cloud shows
     :param labels: cluster labels that are merged over the template's
+    :param network: name or id of a Neutron network; None, here and below,
+        for what the template says
+    :param subnet: name or id of a subnet of that network
+    :param flavor: of the nodes
+    :param master_flavor: of the masters
+    :param deadlines: how long each part may take
     """
 
     name: str
@@ -70,6 +76,35 @@ class BayRequest:
     masters: int = 1
     keypair: str | None = None
     labels: dict[str, str] = dataclasses.field(default_factory=dict)
+    network: str | None = None
+    subnet: str | None = None
+    flavor: str | None = None
+    master_flavor: str | None = None
+    deadlines: limits.Deadlines = limits.OURS
+
+    def arguments(self, template: str) -> dict[str, Any]:
+        """Return what Magnum's API takes.
+
+        :param template: id of the cluster template
+        """
+        deadline_s = self.deadlines.for_create(self.nodes)
+        optional = {
+            "keypair": self.keypair,
+            "fixed_network": self.network,
+            "fixed_subnet": self.subnet,
+            "flavor_id": self.flavor,
+            "master_flavor_id": self.master_flavor,
+        }
+        labels = {"labels": self.labels, "merge_labels": True}
+        return {
+            "name": self.name,
+            "cluster_template_id": template,
+            "node_count": self.nodes,
+            "master_count": self.masters,
+            "create_timeout": math.ceil(deadline_s / 60),
+            **{key: value for key, value in optional.items() if value},
+            **(labels if self.labels else {}),
+        }
 
 
 def connect(session: Any, region: str | None, interface: str | None) -> Any:
@@ -119,6 +154,19 @@ class Bays:
             shown = self._magnum.cluster_templates.list(limit=PAGE)
         return templates.choose(shown, wanted)
 
+    def find(self, wanted: str) -> Any:
+        """Return a bay that exists and can be used.
+
+        :param wanted: name or id
+        :raises BayNotFound: when none fits, or several do
+        :raises BayError: when it is not complete
+        """
+        with said_clearly("list the bays"):
+            shown = self._magnum.clusters.list(limit=PAGE)
+        found = selection.choose_bay(shown, wanted)
+        with said_clearly(f"show the bay {wanted}"):
+            return self._magnum.clusters.get(found.uuid)
+
     def request(self, wanted: BayRequest) -> Any:
         """Ask Magnum for a bay; return at once with what it accepted.
 
@@ -128,23 +176,14 @@ class Bays:
         :raises BayCreateFailed: when Magnum refuses the request
         """
         template = self.find_template(wanted.template)
-        arguments: dict[str, Any] = {
-            "name": wanted.name,
-            "cluster_template_id": template.uuid,
-            "node_count": wanted.nodes,
-            "master_count": wanted.masters,
-            "create_timeout": round(deadlines.create_s(wanted.nodes) / 60),
-        }
-        if wanted.keypair:
-            arguments["keypair"] = wanted.keypair
-        if wanted.labels:
-            arguments |= {"labels": wanted.labels, "merge_labels": True}
         with said_clearly(
             f"create the bay {wanted.name} of {wanted.nodes} nodes from the "
             f"template {template.name}",
             exceptions.BayCreateFailed,
         ):
-            return self._magnum.clusters.create(**arguments)
+            return self._magnum.clusters.create(
+                **wanted.arguments(template.uuid)
+            )
 
     def wait_shown(self, uuid: str) -> None:
         """Wait until a bay that was asked for can be deleted.
@@ -168,7 +207,12 @@ class Bays:
                 deadline_s=SHOWN_WITHIN_S,
             )
 
-    def wait_created(self, uuid: str, nodes: int) -> Any:
+    def wait_created(
+        self,
+        uuid: str,
+        nodes: int,
+        deadlines: limits.Deadlines = limits.OURS,
+    ) -> Any:
         """Wait for CREATE_COMPLETE.
 
         :returns: the cluster as Magnum shows it then
@@ -198,11 +242,16 @@ class Bays:
         return self._wait(
             poll,
             what=f"Magnum to complete the bay of {nodes} nodes",
-            deadline_s=deadlines.create_s(nodes),
+            deadline_s=deadlines.for_create(nodes),
             progress=lambda: seen["status"],
         )
 
-    def delete(self, uuid: str, nodes: int) -> bool:
+    def delete(
+        self,
+        uuid: str,
+        nodes: int,
+        deadlines: limits.Deadlines = limits.OURS,
+    ) -> bool:
         """Delete a bay and wait until Magnum has lost it.
 
         :returns: False when it was not there any more
@@ -211,7 +260,7 @@ class Bays:
         """
         if not self._request_delete(uuid):
             return False
-        self.wait_gone(uuid, nodes)
+        self.wait_gone(uuid, nodes, deadlines)
         return True
 
     def _request_delete(self, uuid: str) -> bool:
@@ -233,26 +282,28 @@ class Bays:
                 break
         return True
 
-    def wait_gone(self, uuid: str, nodes: int) -> None:
+    def wait_gone(
+        self,
+        uuid: str,
+        nodes: int,
+        deadlines: limits.Deadlines = limits.OURS,
+    ) -> None:
         """Wait until Magnum has lost a bay; raises as :meth:`delete`.
 
-        A create that ends after the delete was accepted overwrites its
-        status, and Magnum forgets the delete: then it is asked again.
+        A delete that Magnum forgets is asked for again.
         """
         seen = {"status": "requested"}
         get = self._getter(uuid)
-        forgotten = 0
+        forgotten = forgotten_delete.ForgottenDelete(
+            lambda: self._request_delete(uuid)
+        )
 
         def poll() -> bool | None:
-            nonlocal forgotten
             cluster = get()
             if cluster is None or cluster.status == "DELETE_COMPLETE":
                 return True
             seen["status"] = cluster.status
-            forgotten += not str(cluster.status).startswith("DELETE")
-            if forgotten >= LOOKS_AT_A_FORGOTTEN_DELETE:
-                forgotten = 0
-                self._request_delete(uuid)
+            forgotten.look(cluster.status)
             if cluster.status == "DELETE_FAILED":
                 raise exceptions.BayDeleteFailed(
                     f"The bay {cluster.name} went to DELETE_FAILED: "
@@ -264,7 +315,7 @@ class Bays:
         self._wait(
             poll,
             what=f"Magnum to delete the bay of {nodes} nodes",
-            deadline_s=deadlines.delete_s(nodes),
+            deadline_s=deadlines.for_delete(nodes),
             progress=lambda: seen["status"],
         )
 

@@ -14,6 +14,7 @@ from rally.common import logging
 from rally_openstack.task.cleanup import base
 
 from rally_magnum_scale.bays import deadlines
+from rally_magnum_scale.bays import forgotten_delete
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.task import clients
 
@@ -58,7 +59,9 @@ class BayManager(_MagnumManager):
     def __init__(self, resource: Any = None, **kwargs: Any) -> None:
         super().__init__(resource=resource, **kwargs)
         self._looks_left = LOOKS_AT_A_FAILURE
-        self._forgotten = 0
+        self._forgotten = forgotten_delete.ForgottenDelete(
+            lambda: self._manager().delete(self.id())
+        )
         if resource is not None:
             self._timeout = deadlines.delete_s(resource.node_count or 0)
 
@@ -86,17 +89,9 @@ class BayManager(_MagnumManager):
                 lifecycle.reason(seen),
             )
             self._timeout = 0.0
-        self._ask_again_if_forgotten(seen)
+        if seen is not None:
+            self._forgotten.look(seen.status)
         return seen is None
-
-    def _ask_again_if_forgotten(self, seen: Any) -> None:
-        """Repeat a delete that a create, ending later, made Magnum forget."""
-        if seen is None or str(seen.status).startswith("DELETE"):
-            return
-        self._forgotten += 1
-        if self._forgotten >= lifecycle.LOOKS_AT_A_FORGOTTEN_DELETE:
-            self._forgotten = 0
-            self._manager().delete(self.id())
 
 
 @base.resource(

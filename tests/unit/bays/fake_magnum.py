@@ -25,6 +25,7 @@ class FakeMagnum:
         self.templates = [template("t-1", "k8s")]
         self.requests: list[tuple[str, str, Any]] = []
         self.refuse: tuple[int, str] | None = None
+        self.listed: list[dict[str, str]] = []
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         self.requests.append((method, path, body))
@@ -37,6 +38,8 @@ class FakeMagnum:
             return 202, {"uuid": "c-1"}
         if method == "DELETE":
             return 204, None
+        if path.split("?")[0].rstrip("/") == "/clusters":
+            return 200, {"clusters": self.listed}
         return self._look()
 
     def _look(self) -> tuple[int, Any]:

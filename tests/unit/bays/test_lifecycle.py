@@ -1,6 +1,8 @@
 import pytest
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import deadlines
+from rally_magnum_scale.bays import forgotten_delete
 from rally_magnum_scale.bays import lifecycle
 from tests.unit.bays import fake_magnum
 
@@ -168,9 +170,59 @@ def test_a_bay_that_magnum_does_not_show_yet_is_waited_for():
 
 
 def test_a_delete_that_magnum_forgot_is_asked_again():
-    looks = ["CREATE_FAILED"] * lifecycle.LOOKS_AT_A_FORGOTTEN_DELETE
+    looks = ["CREATE_FAILED"] * forgotten_delete.LOOKS
     magnum = fake_magnum.FakeMagnum(*looks, "DELETE_IN_PROGRESS", 404)
     with fake_magnum.bays(magnum) as bays:
         assert bays.delete("c-1", 2)
     deletes = [r for r in magnum.requests if r[0] == "DELETE"]
     assert len(deletes) == 2
+
+
+def test_what_the_template_leaves_open_is_sent_when_it_is_given():
+    magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
+    wanted = lifecycle.BayRequest(
+        "rms-1",
+        1,
+        network="net",
+        subnet="sub",
+        flavor="m1.large",
+        master_flavor="m1.small",
+    )
+    with fake_magnum.bays(magnum) as bays:
+        bays.request(REQUEST)
+        without = magnum.requests[-1][2]
+        bays.request(wanted)
+    sent = magnum.requests[-1][2]
+    assert sent["fixed_network"] == "net"
+    assert sent["fixed_subnet"] == "sub"
+    assert sent["flavor_id"] == "m1.large"
+    assert sent["master_flavor_id"] == "m1.small"
+    assert not {"fixed_network", "fixed_subnet", "flavor_id"} & set(without)
+
+
+def test_deadlines_that_are_set_end_the_waits():
+    short = deadlines.Deadlines(create_s=7, delete_s=3)
+    with fake_magnum.bays(
+        fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
+    ) as bays:
+        with pytest.raises(exceptions.DeadlineExceeded, match="after 7 s"):
+            bays.wait_created("c-1", 1000, short)
+        with pytest.raises(exceptions.DeadlineExceeded, match="after 3 s"):
+            bays.delete("c-1", 1000, short)
+
+
+def test_magnum_is_told_the_deadline_in_whole_minutes():
+    magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
+    short = deadlines.Deadlines(create_s=61)
+    with fake_magnum.bays(magnum) as bays:
+        bays.request(lifecycle.BayRequest("rms-1", 1, deadlines=short))
+    assert magnum.requests[-1][2]["create_timeout"] == 2
+
+
+def test_a_bay_is_found_by_its_name():
+    magnum = fake_magnum.FakeMagnum("CREATE_COMPLETE")
+    magnum.listed = [{"uuid": "c-1", "name": "prod", "status": "x_COMPLETE"}]
+    with fake_magnum.bays(magnum) as bays:
+        assert bays.find("prod").api_address == "https://127.0.0.1:1"
+        with pytest.raises(exceptions.BayNotFound, match=r"prod .c-1"):
+            bays.find("test")
