@@ -86,17 +86,6 @@ class Histogram:
         """The highest value in µs, at the top of its bucket; None if empty."""
         return bucket_top_us(max(self.counts)) if self.counts else None
 
-    @property
-    def mean_us(self) -> float | None:
-        """The mean in µs, from the middle of each bucket; None if empty."""
-        if not self.counts:
-            return None
-        weighted = sum(
-            (floor_us + bucket_top_us(floor_us)) / 2 * count
-            for floor_us, count in self.counts.items()
-        )
-        return weighted / self.total
-
     def percentile_us(self, percentile: float) -> int | None:
         """Return a percentile by nearest rank, at the top of its bucket.
 

@@ -10,7 +10,6 @@ connections ask as fast as they are answered, in the ramp as well.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -201,11 +200,6 @@ class Plan:
         return (self.steps[step - 1].rate_rps or 0.0) if step else 0.0
 
 
-def share_rps(rate_rps: float | None, workers: int) -> float | None:
-    """Return what one of the workers has to offer of a rate."""
-    return None if rate_rps is None else rate_rps / workers
-
-
 def expected_seconds(plan: Plan, start_second: int) -> range:
     """Return the seconds of which every worker must have sent a window.
 
@@ -215,13 +209,6 @@ def expected_seconds(plan: Plan, start_second: int) -> range:
         phase ``stop`` may follow, as long as answers are still on the way
     """
     return range(start_second, start_second + plan.total_s)
-
-
-def steady_seconds(plan: Plan, step: int, start_second: int) -> range:
-    """Return the epoch seconds of one step's steady window."""
-    ends = list(itertools.accumulate(one.total_s for one in plan.steps))
-    end = start_second + ends[step]
-    return range(end - plan.steps[step].duration_s, end)
 
 
 def _slice(

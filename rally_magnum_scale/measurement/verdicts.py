@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
+from rally_magnum_scale.measurement import criteria
 from rally_magnum_scale.measurement import records
+
+CRITERIA = criteria.CRITERIA
+
+_NOT_MEASURED = "it was not measured"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Verdict:
     :param step: number of the judged step, from 1, or None
     :param value: what was measured, in ``unit``, or None
     :param reason: why there is no value, or why it does not count
+    :param bay: name of the bay, where the iteration had several
     """
 
     criterion: str
@@ -38,6 +43,7 @@ class Verdict:
     step: int | None = None
     value: float | None = None
     reason: str = ""
+    bay: str = ""
 
     @property
     def margin(self) -> float | None:
@@ -55,6 +61,7 @@ class Verdict:
     def describe(self) -> str:
         """Say the verdict in one line."""
         where = "" if self.step is None else f", step {self.step}"
+        where += f", bay {self.bay}" if self.bay else ""
         side = "at least" if self.at_least else "at most"
         # Rally hands over iterations without their numbers; the records
         # have it, where there are any.
@@ -68,133 +75,6 @@ class Verdict:
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class Bound:
-    """One bound that a criterion knows.
-
-    :param read: the value from a step or a bay, None where there is none
-    :param description: what the bound is on, for the schema
-    """
-
-    unit: str
-    at_least: bool
-    read: Callable[[Any], float | None]
-    description: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Criterion:
-    """A criterion of the SLA section and its bounds.
-
-    :param subject: ``step`` or ``bay``: what its bounds are read from
-    """
-
-    name: str
-    summary: str
-    subject: str
-    bounds: Mapping[str, Bound]
-
-    def schema(self) -> dict[str, Any]:
-        """Return the closed JSON schema of its configuration."""
-        properties: dict[str, Any] = {
-            key: {
-                "type": "number",
-                "minimum": 0,
-                "description": f"{bound.description}, in {bound.unit}.",
-            }
-            for key, bound in self.bounds.items()
-        }
-        if self.subject == "step":
-            properties["step"] = {
-                "type": "integer",
-                "minimum": 1,
-                "description": "Number of the judged step; default: the last.",
-            }
-        return {
-            "type": "object",
-            "properties": properties,
-            "anyOf": [{"required": [key]} for key in self.bounds],
-            "additionalProperties": False,
-        }
-
-
-def _percentile_ms(name: str) -> Callable[[records.StepResult], float | None]:
-    def read(step: records.StepResult) -> float | None:
-        value_us = step.latency_us.get(name)
-        return None if value_us is None else value_us / 1000
-
-    return read
-
-
-def _field(name: str) -> Callable[[Any], float | None]:
-    return lambda subject: getattr(subject, name)
-
-
-_LATENCY = "latency from the intended send time, at most"
-
-CRITERIA = {
-    criterion.name: criterion
-    for criterion in (
-        Criterion(
-            "request_rate",
-            "The rate of expected answers in the steady seconds of a step.",
-            "step",
-            {
-                "min_rps": Bound(
-                    "rps", True, _field("achieved_rps"), "Rate, at least"
-                ),
-                "min_rps_per_core": Bound(
-                    "rps/core",
-                    True,
-                    _field("rps_per_core_real_nodes"),
-                    "Rate over all cores of the nodes that are not hollow, "
-                    "at least",
-                ),
-            },
-        ),
-        Criterion(
-            "request_latency",
-            "The latency of a step, from the intended send time.",
-            "step",
-            {
-                f"{name}_ms": Bound(
-                    "ms",
-                    False,
-                    _percentile_ms(name),
-                    f"{name.replace('_', '.')} of the {_LATENCY}",
-                )
-                for name in ("p50", "p90", "p99", "p99_9", "max")
-            },
-        ),
-        Criterion(
-            "request_errors",
-            "The share of requests in a step that failed.",
-            "step",
-            {
-                "max_ratio": Bound(
-                    "ratio",
-                    False,
-                    _field("error_ratio"),
-                    "Failed requests over all requests, at most",
-                )
-            },
-        ),
-        Criterion(
-            "bay_create_time",
-            "The time from the create request to CREATE_COMPLETE.",
-            "bay",
-            {"max_s": Bound("s", False, _field("create_s"), "Time, at most")},
-        ),
-        Criterion(
-            "bay_delete_time",
-            "The time from the delete request until Magnum has lost the bay.",
-            "bay",
-            {"max_s": Bound("s", False, _field("delete_s"), "Time, at most")},
-        ),
-    )
-}
-
-
 def judge(
     criterion_name: str, config: Mapping[str, Any], run: records.Run
 ) -> list[Verdict]:
@@ -206,32 +86,59 @@ def judge(
     :returns: a verdict for each bound in ``config``
     """
     criterion = CRITERIA[criterion_name]
-    find = _find_step if criterion.subject == "step" else _find_bay
-    subject, step, reason = find(run, config.get("step"))
-    verdicts = _unknown(criterion, config, run.iteration)
-    for key, bound in criterion.bounds.items():
-        if key not in config:
-            continue
-        value = None if subject is None else bound.read(subject)
-        missing = "" if value is not None else "it was not measured"
-        verdicts.append(
-            Verdict(
-                criterion=criterion_name,
-                bound_key=key,
-                at_least=bound.at_least,
-                bound=config[key],
-                unit=bound.unit,
-                iteration=run.iteration,
-                step=step,
-                value=value,
-                reason=reason or missing,
-            )
+    subjects = _find_subjects(criterion, run, config.get("step"))
+    return _unknown(criterion, config, run.iteration) + [
+        worst(
+            _judge_bound(criterion, key, config[key], run.iteration, subject)
+            for subject in subjects
         )
-    return verdicts
+        for key in criterion.bounds
+        if key in config
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Subject:
+    """What a criterion is judged on: a step, a bay, or nothing.
+
+    :param found: a StepResult, a Bay, or None
+    :param reason: why what it says does not count
+    :param silent: why it says nothing, if it does
+    """
+
+    found: Any = None
+    step: int | None = None
+    bay: str = ""
+    reason: str = ""
+    silent: str = _NOT_MEASURED
+
+
+def _judge_bound(
+    criterion: criteria.Criterion,
+    key: str,
+    asked: float,
+    iteration: int,
+    subject: _Subject,
+) -> Verdict:
+    bound = criterion.bounds[key]
+    value = None if subject.found is None else bound.read(subject.found)
+    missing = subject.silent if value is None else ""
+    return Verdict(
+        criterion=criterion.name,
+        bound_key=key,
+        at_least=bound.at_least,
+        bound=asked,
+        unit=bound.unit,
+        iteration=iteration,
+        step=subject.step,
+        bay=subject.bay,
+        value=value,
+        reason=subject.reason or missing,
+    )
 
 
 def _unknown(
-    criterion: Criterion, config: Mapping[str, Any], iteration: int
+    criterion: criteria.Criterion, config: Mapping[str, Any], iteration: int
 ) -> list[Verdict]:
     """Fail what is asked for under a key that no bound has.
 
@@ -269,13 +176,15 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return min(verdicts, key=_rank)
 
 
-def _rank(verdict: Verdict) -> tuple[bool, bool, float, int]:
+def _rank(verdict: Verdict) -> tuple[bool, bool, float, int, str, str]:
     margin = verdict.margin
     return (
         verdict.passed,
         margin is not None,
         0.0 if margin is None else margin,
         verdict.iteration,
+        verdict.bay,
+        verdict.reason,
     )
 
 
@@ -297,27 +206,52 @@ def judge_all(
     return decided
 
 
-def _find_step(
-    run: records.Run, number: int | None
-) -> tuple[records.StepResult | None, int | None, str]:
+def _find_subjects(
+    criterion: criteria.Criterion, run: records.Run, step: int | None
+) -> list[_Subject]:
+    """Return all that a criterion is judged on, the worst of which decides."""
+    if criterion.subject == "step":
+        return [_find_step(run, step)]
+    return _find_bays(criterion, run)
+
+
+def _find_step(run: records.Run, number: int | None) -> _Subject:
     if run.throughput is None or not run.throughput.steps:
-        return None, number, "no load was measured"
+        return _Subject(step=number, reason="no load was measured")
     steps = run.throughput.steps
     chosen = len(steps) if number is None else number
     if not 1 <= chosen <= len(steps):
-        return None, chosen, f"there is no step {chosen}, only {len(steps)}"
+        reason = f"there is no step {chosen}, only {len(steps)}"
+        return _Subject(step=chosen, reason=reason)
     step = steps[chosen - 1]
-    return step, chosen, "; ".join(step.reasons)
+    return _Subject(step, step=chosen, reason="; ".join(step.reasons))
 
 
-def _find_bay(
-    run: records.Run, _number: int | None
-) -> tuple[records.Bay | None, None, str]:
-    if run.bay is None:
-        return None, None, "no bay was created"
-    if run.bay.failure:
-        return run.bay, None, f"the bay failed: {run.bay.reason}"
-    return run.bay, None, ""
+def _find_bays(
+    criterion: criteria.Criterion, run: records.Run
+) -> list[_Subject]:
+    several = len(run.bays) > 1
+    return [
+        _Subject(
+            bay,
+            bay=bay.name if several else "",
+            reason=f"the bay failed: {bay.reason}" if bay.failure else "",
+            silent=_why_silent(criterion, bay),
+        )
+        for bay in run.bays
+    ] or [_Subject(reason="no bay was created")]
+
+
+def _why_silent(criterion: criteria.Criterion, bay: records.Bay) -> str:
+    """Say why a bay lacks a time: no data fails, but there is a reason."""
+    if bay.made_by in ("named", "kubeconfig"):
+        return f"{_NOT_MEASURED}, as this task did not make the bay"
+    if bay.made_by == "context" and criterion.name == "bay_delete_time":
+        return (
+            f"{_NOT_MEASURED}, as the context deletes the bay only after "
+            "the last iteration"
+        )
+    return _NOT_MEASURED
 
 
 def format_value(value: float | None, unit: str) -> str:

@@ -1,4 +1,4 @@
-"""Five SLA criteria: rate, latency and errors of a load, life of a bay.
+"""Six SLA criteria: rate, latency and errors of a load, life of a bay.
 
 Each asks :mod:`rally_magnum_scale.measurement.verdicts` and only keeps, for
 each of its bounds, the verdict that decides.  An iteration that failed has
@@ -100,7 +100,10 @@ class RequestErrors(_Criterion):
 
 @sla.configure(name="bay_create_time")
 class BayCreateTime(_Criterion):
-    """Longest time, ``max_s``, from create request to CREATE_COMPLETE."""
+    """Longest time from the create request of a bay to CREATE_COMPLETE.
+
+    ``max_s`` is in seconds, ``max_s_per_node`` divided by its nodes.
+    """
 
     criterion = "bay_create_time"
     CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
@@ -108,7 +111,23 @@ class BayCreateTime(_Criterion):
 
 @sla.configure(name="bay_delete_time")
 class BayDeleteTime(_Criterion):
-    """Longest time, ``max_s``, from delete request to gone from Magnum."""
+    """Longest time from the delete request of a bay to gone from Magnum.
+
+    ``max_s`` is in seconds, ``max_s_per_node`` divided by its nodes.
+    """
 
     criterion = "bay_delete_time"
+    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+
+
+@sla.configure(name="node_ready_time")
+class NodeReadyTime(_Criterion):
+    """Longest time from the create request of a bay until nodes are Ready.
+
+    ``max_s`` is in seconds to the last node, ``max_s_per_node`` divided by
+    their number; ``p50_s``, ``p90_s`` and ``p99_s`` are percentiles over the
+    nodes, by the bay's own time stamps.
+    """
+
+    criterion = "node_ready_time"
     CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()

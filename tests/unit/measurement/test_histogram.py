@@ -59,12 +59,10 @@ def test_an_empty_one_has_no_figures():
     assert empty.total == 0
     assert empty.percentile_us(99) is None
     assert empty.max_us is None
-    assert empty.mean_us is None
 
 
-def test_mean_and_maximum():
+def test_the_maximum():
     some = Histogram.from_values_us({10: 1, 20: 3})
-    assert some.mean_us == 17.5
     assert some.max_us == 20
 
 

@@ -51,8 +51,6 @@ def test_a_closed_loop_has_no_rate_and_none_to_come_from():
 def test_seconds():
     assert TWO.total_s == 37
     assert steps.expected_seconds(TWO, 100) == range(100, 137)
-    assert steps.steady_seconds(TWO, 0, 100) == range(102, 112)
-    assert steps.steady_seconds(TWO, 1, 100) == range(117, 137)
 
 
 @given(PLANS, st.integers(1, 7))
@@ -119,8 +117,6 @@ def test_a_wrong_value_is_named(data, key):
         Plan.from_json(data)
 
 
-def test_share():
-    assert steps.share_rps(1000, 4) == 250
-    assert steps.share_rps(None, 4) is None
+def test_there_is_no_such_worker():
     with pytest.raises(ValueError, match="worker"):
         next(TWO.slices(2, 2))

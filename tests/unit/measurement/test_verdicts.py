@@ -15,7 +15,12 @@ INVALID = factories.run(reasons=["worker rms-worker-2 died"])
 SILENT = factories.run(served=0.0)
 BARE = dataclasses.replace(GOOD, throughput=None, bays=())
 FAILED_BAY = dataclasses.replace(
-    GOOD, bays=(factories.bay(create_s=None, delete_s=None),)
+    GOOD,
+    bays=(
+        factories.bay(
+            create_s=None, nodes_ready_s=None, delete_s=None, node_ready_s=None
+        ),
+    ),
 )
 
 STEP_BOUNDS = [
@@ -29,7 +34,14 @@ STEP_BOUNDS = [
 ]
 BAY_BOUNDS = [
     ("bay_create_time", "max_s", 12.4, 1),
+    ("bay_create_time", "max_s_per_node", 0.063, 0.061),
     ("bay_delete_time", "max_s", 3.2, 1),
+    ("bay_delete_time", "max_s_per_node", 0.016, 0.015),
+    ("node_ready_time", "max_s", 14.1, 14),
+    ("node_ready_time", "max_s_per_node", 0.071, 0.07),
+    ("node_ready_time", "p50_s", 9.1, 9),
+    ("node_ready_time", "p90_s", 12.2, 12),
+    ("node_ready_time", "p99_s", 13.8, 13),
 ]
 BOUNDS = [*STEP_BOUNDS, *BAY_BOUNDS]
 
@@ -89,11 +101,75 @@ def test_a_load_without_an_answer_has_no_value_and_fails(criterion, key):
     assert not verdict.passed
 
 
-@pytest.mark.parametrize("criterion", ["bay_create_time", "bay_delete_time"])
-def test_a_bay_that_did_not_come_so_far_fails(criterion):
-    verdict = judge_one(criterion, {"max_s": 1e9}, FAILED_BAY)
+BAY_KEYS = [(one[0], one[1]) for one in BAY_BOUNDS]
+
+
+@pytest.mark.parametrize(("criterion", "key"), BAY_KEYS)
+def test_a_bay_that_did_not_come_so_far_fails(criterion, key):
+    verdict = judge_one(criterion, {key: 1e9}, FAILED_BAY)
     assert verdict.reason == "it was not measured"
     assert not verdict.passed
+
+
+@pytest.mark.parametrize("maker", ["named", "kubeconfig"])
+@pytest.mark.parametrize(("criterion", "key"), BAY_KEYS)
+def test_a_bay_that_the_task_did_not_make_fails(criterion, key, maker):
+    bay = dataclasses.replace(FAILED_BAY.bay, made_by=maker)
+    run = dataclasses.replace(GOOD, bays=(bay,))
+    verdict = judge_one(criterion, {key: 1e9}, run)
+    assert verdict.reason == (
+        "it was not measured, as this task did not make the bay"
+    )
+    assert not verdict.passed
+
+
+def test_what_a_context_deletes_no_iteration_can_judge():
+    bay = factories.bay(made_by="context", delete_s=None)
+    run = dataclasses.replace(GOOD, bays=(bay,))
+    verdict = judge_one("bay_delete_time", {"max_s": 1e9}, run)
+    assert "the context deletes the bay only after the last" in verdict.reason
+    assert not verdict.passed
+    assert judge_one("bay_create_time", {"max_s": 60}, run).passed
+
+
+def several(**changes):
+    bays = (
+        factories.bay(name="a"),
+        factories.bay(name="b", **changes),
+        factories.bay(name="c"),
+    )
+    return dataclasses.replace(GOOD, bays=bays)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "key", "field", "bad"),
+    [
+        ("bay_create_time", "max_s", "create_s", 99.0),
+        ("bay_create_time", "max_s", "create_s", None),
+        ("bay_create_time", "max_s_per_node", "nodes", 2),
+        ("bay_delete_time", "max_s", "delete_s", 99.0),
+        ("node_ready_time", "max_s", "nodes_ready_s", 99.0),
+        ("node_ready_time", "p99_s", "node_ready_s", {"p99": 99.0}),
+        ("node_ready_time", "max_s", "failure", "quota"),
+    ],
+)
+def test_the_worst_bay_of_an_iteration_decides(criterion, key, field, bad):
+    config = {key: 60 if key != "max_s_per_node" else 1}
+    assert judge_one(criterion, config, several()).passed
+    verdict = judge_one(criterion, config, several(**{field: bad}))
+    assert not verdict.passed
+    assert verdict.bay == "b"
+    assert "(iteration 1, bay b)" in verdict.describe()
+
+
+def test_a_bay_alone_is_not_named():
+    assert judge_one("bay_create_time", {"max_s": 1}, GOOD).bay == ""
+
+
+def test_without_nodes_there_is_nothing_for_each_of_them():
+    run = dataclasses.replace(GOOD, bays=(factories.bay(nodes=0),))
+    verdict = judge_one("bay_create_time", {"max_s_per_node": 1e9}, run)
+    assert (verdict.value, verdict.passed) == (None, False)
 
 
 @pytest.mark.parametrize(

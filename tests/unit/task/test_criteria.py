@@ -1,9 +1,12 @@
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies
 from rally.task import sla
 
 from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.sla import criteria
 
@@ -28,12 +31,29 @@ def step(rps=1000.0, p99=2000, errors=0.0, reasons=()):
     )
 
 
-def iteration(*steps, number=1, create_s=10.0, delete_s=3.0, error=()):
+PERCENTILES = {"p50": 4.0, "p90": 7.0, "p99": 8.0, "max": 8.0}
+
+
+def bay(name="bay", **changes):
+    values = {
+        "uuid": "u",
+        "template": "t",
+        "nodes": 2,
+        "create_s": 10.0,
+        "nodes_ready_s": 12.0,
+        "delete_s": 3.0,
+        "node_ready_s": PERCENTILES,
+        "name": name,
+    }
+    return records.Bay(**{**values, **changes})
+
+
+def iteration(*steps, number=1, bays=None, error=(), **changes):
     source = records.Source("task", number, "bay")
-    bay = records.Bay(
-        uuid="u", template="t", nodes=2, create_s=create_s, delete_s=delete_s
-    )
-    found = [source.envelope("bay", bay.to_json())]
+    found = [
+        records.Source("task", number, one.name).envelope("bay", one.to_json())
+        for one in bays or [bay(**changes)]
+    ]
     if steps:
         load = records.Throughput(1, 1, 2.0, 2.0, list(steps))
         found.append(source.envelope("throughput", load.to_json()))
@@ -70,15 +90,33 @@ CASES = [
     ),
     (
         "bay_create_time",
-        {"max_s": 20},
+        {"max_s": 20, "max_s_per_node": 10},
         iteration(),
         iteration(create_s=20.1),
     ),
     (
         "bay_delete_time",
-        {"max_s": 5},
+        {"max_s": 5, "max_s_per_node": 2.5},
         iteration(),
         iteration(delete_s=5.1),
+    ),
+    (
+        "node_ready_time",
+        {"max_s": 12, "max_s_per_node": 6},
+        iteration(),
+        iteration(nodes_ready_s=12.1),
+    ),
+    (
+        "node_ready_time",
+        {"p50_s": 4, "p90_s": 7, "p99_s": 8},
+        iteration(),
+        iteration(node_ready_s={**PERCENTILES, "p99": 8.1}),
+    ),
+    (
+        "node_ready_time",
+        {"max_s": 12, "p99_s": 8},
+        iteration(bays=[bay("a"), bay("b")]),
+        iteration(bays=[bay("a"), bay("b", node_ready_s=None), bay("c")]),
     ),
 ]
 IDS = [case[0] for case in CASES]
@@ -157,6 +195,51 @@ def test_what_is_meant_is_accepted(name, config, good, bad):
 
 
 def test_every_criterion_of_the_arithmetic_has_a_plugin():
-    assert {c.criterion for c in criteria._Criterion.__subclasses__()} == set(
-        IDS
-    )
+    found = {c.criterion for c in criteria._Criterion.__subclasses__()}
+    assert found == set(verdicts.CRITERIA) == set(IDS)
+
+
+BAYS = strategies.builds(
+    bay,
+    name=strategies.sampled_from("abc"),
+    create_s=strategies.none() | strategies.integers(1, 9),
+    nodes_ready_s=strategies.none() | strategies.integers(1, 9),
+    node_ready_s=strategies.none()
+    | strategies.fixed_dictionaries({"p50": strategies.integers(1, 9)}),
+    failure=strategies.sampled_from(["", "quota"]),
+    made_by=strategies.sampled_from(records.MAKERS),
+)
+ITERATIONS = strategies.lists(
+    strategies.lists(BAYS, max_size=3), min_size=1, max_size=4
+)
+
+
+@given(
+    ITERATIONS,
+    strategies.data(),
+    strategies.sampled_from(
+        [
+            ("bay_create_time", {"max_s": 6, "max_s_per_node": 2}),
+            ("bay_delete_time", {"max_s_per_node": 2}),
+            ("node_ready_time", {"max_s": 6, "p50_s": 5}),
+        ]
+    ),
+)
+def test_a_merge_judges_like_one_pass_whatever_the_bays(found, data, asked):
+    each = [
+        iteration(number=number, bays=bays) if bays else NOTHING
+        for number, bays in enumerate(found, 1)
+    ]
+    one = make(*asked)
+    for item in each:
+        one.add_iteration(item)
+    cut = data.draw(strategies.integers(0, len(each)))
+    left, right = make(*asked), make(*asked)
+    for item in each[:cut]:
+        left.add_iteration(item)
+    for item in reversed(each[cut:]):
+        right.add_iteration(item)
+    right.merge(left)
+    assert right.result() == one.result()
+    bad = not all(found) or any(one.failure for bays in found for one in bays)
+    assert not (bad and one.result()["success"])

@@ -13,6 +13,7 @@ EXPECTED = {
     "SLA": [
         "bay_create_time",
         "bay_delete_time",
+        "node_ready_time",
         "request_errors",
         "request_latency",
         "request_rate",

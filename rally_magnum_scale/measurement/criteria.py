@@ -1,0 +1,182 @@
+"""Which SLA criteria there are, their bounds, and what each is read from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+from rally_magnum_scale.measurement import records
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """One bound that a criterion knows.
+
+    :param read: the value from a step or a bay, None where there is none
+    :param description: what the bound is on, for the schema
+    """
+
+    unit: str
+    at_least: bool
+    read: Callable[[Any], float | None]
+    description: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Criterion:
+    """A criterion of the SLA section and its bounds.
+
+    :param subject: ``step`` or ``bay``: what its bounds are read from
+    """
+
+    name: str
+    summary: str
+    subject: str
+    bounds: Mapping[str, Bound]
+
+    def schema(self) -> dict[str, Any]:
+        """Return the closed JSON schema of its configuration."""
+        properties: dict[str, Any] = {
+            key: {
+                "type": "number",
+                "minimum": 0,
+                "description": f"{bound.description}, in {bound.unit}.",
+            }
+            for key, bound in self.bounds.items()
+        }
+        if self.subject == "step":
+            properties["step"] = {
+                "type": "integer",
+                "minimum": 1,
+                "description": "Number of the judged step; default: the last.",
+            }
+        return {
+            "type": "object",
+            "properties": properties,
+            "anyOf": [{"required": [key]} for key in self.bounds],
+            "additionalProperties": False,
+        }
+
+
+def _percentile_ms(name: str) -> Callable[[records.StepResult], float | None]:
+    def read(step: records.StepResult) -> float | None:
+        value_us = step.latency_us.get(name)
+        return None if value_us is None else value_us / 1000
+
+    return read
+
+
+def _field(name: str) -> Callable[[Any], float | None]:
+    return lambda subject: getattr(subject, name)
+
+
+def _node_percentile_s(name: str) -> Callable[[records.Bay], float | None]:
+    return lambda bay: (bay.node_ready_s or {}).get(name)
+
+
+def _per_node(name: str) -> Callable[[records.Bay], float | None]:
+    def read(bay: records.Bay) -> float | None:
+        value_s = getattr(bay, name)
+        return (
+            None if value_s is None or not bay.nodes else value_s / bay.nodes
+        )
+
+    return read
+
+
+def _times(name: str) -> dict[str, Bound]:
+    """Bound a time of a bay, and the same divided by its nodes."""
+    return {
+        "max_s": Bound("s", False, _field(name), "Time, at most"),
+        "max_s_per_node": Bound(
+            "s/node",
+            False,
+            _per_node(name),
+            "Time divided by the number of nodes, at most",
+        ),
+    }
+
+
+_LATENCY = "latency from the intended send time, at most"
+
+CRITERIA = {
+    criterion.name: criterion
+    for criterion in (
+        Criterion(
+            "request_rate",
+            "The rate of expected answers in the steady seconds of a step.",
+            "step",
+            {
+                "min_rps": Bound(
+                    "rps", True, _field("achieved_rps"), "Rate, at least"
+                ),
+                "min_rps_per_core": Bound(
+                    "rps/core",
+                    True,
+                    _field("rps_per_core_real_nodes"),
+                    "Rate over all cores of the nodes that are not hollow, "
+                    "at least",
+                ),
+            },
+        ),
+        Criterion(
+            "request_latency",
+            "The latency of a step, from the intended send time.",
+            "step",
+            {
+                f"{name}_ms": Bound(
+                    "ms",
+                    False,
+                    _percentile_ms(name),
+                    f"{name.replace('_', '.')} of the {_LATENCY}",
+                )
+                for name in ("p50", "p90", "p99", "p99_9", "max")
+            },
+        ),
+        Criterion(
+            "request_errors",
+            "The share of requests in a step that failed.",
+            "step",
+            {
+                "max_ratio": Bound(
+                    "ratio",
+                    False,
+                    _field("error_ratio"),
+                    "Failed requests over all requests, at most",
+                )
+            },
+        ),
+        Criterion(
+            "bay_create_time",
+            "The time from the create request to CREATE_COMPLETE.",
+            "bay",
+            _times("create_s"),
+        ),
+        Criterion(
+            "bay_delete_time",
+            "The time from the delete request until Magnum has lost the bay.",
+            "bay",
+            _times("delete_s"),
+        ),
+        Criterion(
+            "node_ready_time",
+            "The time from the create request until the nodes are Ready.",
+            "bay",
+            {
+                **_times("nodes_ready_s"),
+                **{
+                    f"{name}_s": Bound(
+                        "s",
+                        False,
+                        _node_percentile_s(name),
+                        f"Time to the {name} of the nodes, by the bay's own "
+                        "time stamps, at most",
+                    )
+                    for name in ("p50", "p90", "p99")
+                },
+            },
+        ),
+    )
+}
