@@ -1,0 +1,1 @@
+"""Every wrong input, caused for real, with the sentence that it gets."""

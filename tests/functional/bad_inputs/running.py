@@ -1,0 +1,103 @@
+"""Run a wrong input, and find the sentence that it got."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+from tests.functional import conftest
+from tests.functional.bad_inputs import cases
+from tests.functional.bad_inputs import faults
+
+TASK_DEADLINE_S = 240
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a wrong input got.
+
+    :param status: exit status of ``rally task start``
+    :param said: all that it printed
+    :param sentence: the line of it that says what was wrong
+    :param task: uuid of the task
+    """
+
+    status: int
+    said: str
+    sentence: str
+    task: str
+
+
+def run(sandbox: conftest.Sandbox, case: cases.Case) -> Outcome:
+    """Run a case to its end."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        case.around(sandbox),
+        faults.rally_environment(sandbox, case.env) as env,
+    ):
+        path = Path(folder, "task.json")
+        path.write_text(json.dumps(case.task()))
+        status, said = _start(sandbox, case, path, env)
+    found = re.search(r"Task .*?([0-9a-f-]{36}): started", said)
+    return Outcome(
+        status, said, _sentence(case, said), found[1] if found else ""
+    )
+
+
+def _start(
+    sandbox: conftest.Sandbox,
+    case: cases.Case,
+    path: Path,
+    env: dict[str, str],
+) -> tuple[int, str]:
+    variables = [f"{name}={value}" for name, value in env.items()]
+    start = ["rally", "task", "start", str(path)]
+    process = subprocess.Popen(
+        [conftest.PROGRAM, "run", "--", "env", *variables, *start],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=conftest.CHECKOUT,
+    )
+    assert process.stdout is not None
+    timer = threading.Timer(TASK_DEADLINE_S, process.kill)
+    timer.start()
+    lines, called = [], False
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            if case.meanwhile and not called and re.search(case.when, line):
+                called = True
+                case.meanwhile(sandbox)
+        return process.wait(30), "".join(lines)
+    finally:
+        timer.cancel()
+        process.stdout.close()
+
+
+def _sentence(case: cases.Case, said: str) -> str:
+    """Return the shortest line that says what the case must say."""
+    lines = [one for one in said.splitlines() if re.search(case.says, one)]
+    shortest = min(filter(_is_said, lines), key=len, default="")
+    # The log's own head: time, process, level, logger.
+    return re.sub(r"^.*? (?:INFO|WARNING|ERROR) \S+ \[-\] ", "", shortest)
+
+
+def _is_said(line: str) -> bool:
+    """Tell a sentence from the echo of the task and from a traceback."""
+    echoed = line.lstrip().startswith(("{", '"'))
+    return not echoed and not re.match(r"[\w.]+\.\w+: ", line)
+
+
+def left_over(sandbox: conftest.Sandbox) -> list[str]:
+    """Return what of a task is still in the cloud."""
+    return [
+        *faults.bays(sandbox),
+        *faults.templates(sandbox),
+        *faults.projects_and_users(sandbox),
+    ]
