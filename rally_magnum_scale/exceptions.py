@@ -10,6 +10,7 @@
     │   ├── BayCreateFailed
     │   ├── BayDeleteFailed
     │   ├── BayNotFound
+    │   ├── TemplateCreateFailed
     │   └── TemplateNotFound
     ├── KubernetesError     the bay's Kubernetes API refused or broke off
     ├── WorkloadError       the load could not be started, run or read
@@ -67,6 +68,14 @@ class BayDeleteFailed(BayError):
 
 class BayNotFound(BayError):
     """No bay, or more than one, has the name or id that was given."""
+
+
+class TemplateCreateFailed(BayError):
+    """Magnum refused a cluster template; the message names its key."""
+
+
+class NotAllowed(BayError):
+    """Magnum's policy does not let this user look; it names the rules."""
 
 
 class TemplateNotFound(BayError):

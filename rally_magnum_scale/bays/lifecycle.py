@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 import time
 from collections.abc import Callable
-from collections.abc import Iterator
 from typing import Any
 
-from keystoneauth1 import exceptions as keystone_errors
 from magnumclient import exceptions as magnum_errors
 from magnumclient.v1 import client as magnum_client
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
+from rally_magnum_scale.bays import answers
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import failures
@@ -37,11 +35,7 @@ SHOWN_WITHIN_S = 60.0
 # Magnum lists up to this many objects in one answer by default.
 PAGE = 1000
 
-
-_CLIENT_ERRORS = (
-    magnum_errors.ClientException,
-    keystone_errors.ClientException,
-)
+said_clearly = answers.said_clearly
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +144,7 @@ class Bays:
 
         :raises TemplateNotFound: when none fits, or several do
         """
-        with said_clearly("list the cluster templates"):
+        with answers.said_clearly("list the cluster templates"):
             shown = self._magnum.cluster_templates.list(limit=PAGE)
         return templates.choose(shown, wanted)
 
@@ -161,10 +155,10 @@ class Bays:
         :raises BayNotFound: when none fits, or several do
         :raises BayError: when it is not complete
         """
-        with said_clearly("list the bays"):
+        with answers.said_clearly("list the bays"):
             shown = self._magnum.clusters.list(limit=PAGE)
         found = selection.choose_bay(shown, wanted)
-        with said_clearly(f"show the bay {wanted}"):
+        with answers.said_clearly(f"show the bay {wanted}"):
             return self._magnum.clusters.get(found.uuid)
 
     def request(self, wanted: BayRequest) -> Any:
@@ -176,7 +170,7 @@ class Bays:
         :raises BayCreateFailed: when Magnum refuses the request
         """
         template = self.find_template(wanted.template)
-        with said_clearly(
+        with answers.said_clearly(
             f"create the bay {wanted.name} of {wanted.nodes} nodes from the "
             f"template {template.name}",
             exceptions.BayCreateFailed,
@@ -270,7 +264,7 @@ class Bays:
                 self._magnum.clusters.delete(uuid)
             except magnum_errors.NotFound:
                 return False
-            except _CLIENT_ERRORS as error:
+            except answers.CLIENT_ERRORS as error:
                 if not left:
                     raise exceptions.BayDeleteFailed(
                         f"Magnum refused to delete the bay {uuid}: {error}; "
@@ -321,7 +315,7 @@ class Bays:
 
     def credentials(self, cluster: Any) -> credentials.BayCredentials:
         """Return a signed client certificate for a bay."""
-        with said_clearly("sign a certificate for the bay"):
+        with answers.said_clearly("sign a certificate for the bay"):
             return credentials.obtain(self._magnum, cluster)
 
     def _getter(self, uuid: str) -> Callable[[], Any | None]:
@@ -337,9 +331,9 @@ class Bays:
         def poll() -> Any | None:
             nonlocal last, failed
             try:
-                last = look(self._magnum.clusters, uuid)
+                last = answers.look(self._magnum.clusters, uuid)
                 failed = 0
-            except _CLIENT_ERRORS as error:
+            except answers.CLIENT_ERRORS as error:
                 failed += 1
                 if failed > MAX_ERRORS_IN_A_ROW:
                     raise exceptions.BayError(
@@ -359,32 +353,6 @@ class Bays:
             sleep=self._sleep,
             **options,
         )
-
-
-@contextlib.contextmanager
-def said_clearly(
-    what: str, kind: type[exceptions.BayError] = exceptions.BayError
-) -> Iterator[None]:
-    """Turn an error of Magnum's client into one sentence.
-
-    :param what: what was tried, such as ``list the cluster templates``
-    :param kind: the error to raise
-    """
-    try:
-        yield
-    except _CLIENT_ERRORS as error:
-        raise kind(f"Magnum refused to {what}: {error}.") from error
-
-
-def look(manager: Any, uuid: str) -> Any | None:
-    """Return a cluster or template of Magnum, or None when it is gone.
-
-    :param manager: ``clusters`` or ``cluster_templates`` of a client
-    """
-    try:
-        return manager.get(uuid)
-    except magnum_errors.NotFound:
-        return None
 
 
 def failure_class(error: Exception) -> str:

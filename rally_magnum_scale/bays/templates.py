@@ -10,29 +10,32 @@ from rally_magnum_scale import exceptions
 COE = "kubernetes"
 
 
-def choose(templates: Sequence[Any], wanted: str | None) -> Any:
+def choose(
+    templates: Sequence[Any], wanted: str | None, key: str = "bay_template"
+) -> Any:
     """Return the template that was asked for, or the only one there is.
 
     :param templates: what Magnum lists: objects with ``uuid``, ``name``
         and ``coe``
     :param wanted: name or id, or None
+    :param key: of the task that gave it, for the error
     :raises TemplateNotFound: when none fits, or several do
     """
     if wanted is None:
         fitting = [t for t in templates if t.coe == COE]
-        asked = "no bay_template was given"
+        asked = f"no {key} was given"
     else:
         fitting = [t for t in templates if wanted in (t.uuid, t.name)]
-        asked = f"bay_template is {wanted!r}"
+        asked = f"{key} is {wanted!r}"
     if len(fitting) != 1:
         raise exceptions.TemplateNotFound(
             f"{len(fitting)} cluster templates fit ({asked}); set "
-            f"bay_template to the name or id of one of: {_list(templates)}."
+            f"{key} to the name or id of one of: {_list(templates)}."
         )
     if fitting[0].coe != COE:
         raise exceptions.TemplateNotFound(
             f"The cluster template {wanted!r} is for {fitting[0].coe}; set "
-            f"bay_template to one for {COE}: {_list(templates)}."
+            f"{key} to one for {COE}: {_list(templates)}."
         )
     return fitting[0]
 

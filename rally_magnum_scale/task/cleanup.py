@@ -13,6 +13,7 @@ from typing import Any
 from rally.common import logging
 from rally_openstack.task.cleanup import base
 
+from rally_magnum_scale.bays import answers
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import forgotten_delete
 from rally_magnum_scale.bays import lifecycle
@@ -79,7 +80,7 @@ class BayManager(_MagnumManager):
         the wait ends.  The first looks may still see how an earlier delete
         ended, since Magnum begins a new one only after it has answered.
         """
-        seen = lifecycle.look(self._manager(), self.id())
+        seen = answers.look(self._manager(), self.id())
         failed = seen is not None and seen.status == "DELETE_FAILED"
         self._looks_left -= failed
         if failed and self._looks_left < 0:
@@ -106,4 +107,4 @@ class TemplateManager(_MagnumManager):
 
     def is_deleted(self) -> bool:
         """Tell whether Magnum has lost the template."""
-        return lifecycle.look(self._manager(), self.id()) is None
+        return answers.look(self._manager(), self.id()) is None
