@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import resource
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
-from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes
+from rally_magnum_scale.measurement import node_times
 from rally_magnum_scale.measurement import records
+from rally_magnum_scale.runs import kubeconfig
 
 _STATUS: dict[type[Exception], str] = {
     exceptions.BayCreateFailed: "CREATE_FAILED",
@@ -29,7 +33,10 @@ class BayLife:
     :param bays: the bays of a project
     :param request: what is asked of Magnum
     :param report: gets lines of progress
+    :param made_by: who makes it, for the record
+    :param template_name: what the task calls the template, likewise
     :param clock: monotonic seconds
+    :param wall_clock: epoch seconds
     """
 
     def __init__(
@@ -37,13 +44,20 @@ class BayLife:
         bays: lifecycle.Bays,
         request: lifecycle.BayRequest,
         report: Callable[[str], None],
+        made_by: str = "scenario",
+        template_name: str = "",
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._bays = bays
         self._request = request
         self._report = report
         self._clock = clock
+        self._wall_clock = wall_clock
         self._requested_at = 0.0
+        self._requested_at_epoch = 0.0
+        self._cluster: Any = None
+        self.kubeconfig: Path | None = None
         self._open = contextlib.ExitStack()
         self.nodes: list[nodes.Node] = []
         self.record = records.Bay(
@@ -52,6 +66,10 @@ class BayLife:
             nodes=request.nodes,
             status="NOT_CREATED",
             poll_interval_s=lifecycle.POLL_INTERVAL_S,
+            made_by=made_by,
+            name=request.name,
+            masters=request.masters,
+            template_name=template_name or request.template or "",
         )
 
     @property
@@ -72,11 +90,12 @@ class BayLife:
                 f"{self._request.nodes} nodes"
             )
             self._requested_at = self._clock()
+            self._requested_at_epoch = self._wall_clock()
             accepted = self._bays.request(self._request)
             self._note(uuid=accepted.uuid, status="CREATE_IN_PROGRESS")
             self._bays.wait_shown(accepted.uuid)
-            cluster = self._bays.wait_created(
-                accepted.uuid, self._request.nodes
+            cluster = self._cluster = self._bays.wait_created(
+                accepted.uuid, self._request.nodes, self._request.deadlines
             )
             self._note(
                 status=cluster.status,
@@ -92,15 +111,7 @@ class BayLife:
         It stays open until :meth:`delete`.
         """
         with self._failures_noted():
-            own = self._bays.credentials(cluster)
-            opened = self._open.enter_context(
-                client.connect(
-                    own.api_address,
-                    own.ca_pem,
-                    own.certificate_pem,
-                    own.key_pem,
-                )
-            )
+            opened = self._open.enter_context(open_bay(self._bays, cluster))
             self._note(kubernetes_version=opened.version())
         return opened
 
@@ -109,25 +120,43 @@ class BayLife:
 
         :raises DeadlineExceeded: with the number that was Ready
         """
+        wanted = self._request.nodes
         with self._failures_noted():
             self.nodes = nodes.wait_for_ready(
                 opened,
-                self._request.nodes,
-                deadline_s=deadlines.nodes_ready_s(self._request.nodes),
+                wanted,
+                deadline_s=self._request.deadlines.for_nodes_ready(wanted),
                 report=self._report,
             )
-            hollow = sum(node.hollow for node in self.nodes)
             self._note(
-                nodes_ready_s=self._since_request(),
-                nodes_hollow=hollow,
-                nodes_real=len(self.nodes) - hollow,
-                cores_real_nodes=sum(
-                    node.cores for node in self.nodes if not node.hollow
-                ),
+                nodes_ready_s=self._since_request(), **node_facts(self.nodes)
             )
+            if hasattr(opened, "clock_offset_s"):
+                self._note_node_times(opened.clock_offset_s())
         self._report(
-            f"{len(self.nodes)} nodes Ready ({hollow} of them hollow) after "
-            f"{self.record.nodes_ready_s:.1f} s"
+            f"{len(self.nodes)} nodes Ready ({self.record.nodes_hollow} of "
+            f"them hollow) after {self.record.nodes_ready_s:.1f} s"
+        )
+
+    def keep(self, folder: Path) -> None:
+        """Write a kubeconfig with which the bay can be used afterwards.
+
+        :param folder: where it is written, readable by this user alone
+        :raises InvalidInput: when it can't be written
+        """
+        with self._failures_noted():
+            self.kubeconfig = kubeconfig.write(
+                folder, self.name, self._bays.credentials(self._cluster)
+            )
+
+    def leave(self) -> None:
+        """Let the bay be, and say how to use and to delete it."""
+        self._open.close()
+        self._report(
+            f"the bay {self.name} stays: use it with 'kubectl --kubeconfig "
+            f"{self.kubeconfig} get nodes', or in MagnumScale."
+            f'throughput_in_bay with "bay": "{self.name}" or "kubeconfig"; '
+            f"delete it with 'openstack coe cluster delete {self.name}'"
         )
 
     def delete(self) -> None:
@@ -140,6 +169,8 @@ class BayLife:
         """
         if not self.record.uuid:
             return
+        if self.kubeconfig:
+            self.kubeconfig.unlink(missing_ok=True)
         with (
             self._open,
             interruption.deferred(),
@@ -147,7 +178,11 @@ class BayLife:
         ):
             self._report(f"deleting the bay {self.name}")
             start = self._clock()
-            deleted = self._bays.delete(self.record.uuid, self._request.nodes)
+            deleted = self._bays.delete(
+                self.record.uuid,
+                self._request.nodes,
+                self._request.deadlines,
+            )
             took_s = self._clock() - start
             self._note(status="GONE", delete_s=took_s if deleted else None)
         self._report(f"bay gone after {took_s:.1f} s")
@@ -156,7 +191,26 @@ class BayLife:
         return self._clock() - self._requested_at
 
     def _note(self, **fields: Any) -> None:
-        self.record = dataclasses.replace(self.record, **fields)
+        self.record = dataclasses.replace(
+            self.record, client_memory_peak_bytes=memory_peak(), **fields
+        )
+
+    def _note_node_times(self, offset_s: float | None) -> None:
+        ready = [
+            node_times.ReadyNode(
+                node.ready_at,
+                None
+                if node.seen_ready_at is None
+                else node.seen_ready_at - self._requested_at,
+            )
+            for node in self.nodes
+        ]
+        self._note(
+            node_ready_s=node_times.percentiles(
+                ready, self._requested_at_epoch, offset_s
+            ),
+            node_ready_resolution_s=node_times.STAMP_RESOLUTION_S,
+        )
 
     @contextlib.contextmanager
     def _failures_noted(self) -> Iterator[None]:
@@ -170,3 +224,38 @@ class BayLife:
                     failure=lifecycle.failure_class(error), reason=str(error)
                 )
             raise
+
+
+@contextlib.contextmanager
+def open_bay(bays: lifecycle.Bays, cluster: Any) -> Iterator[client.Cluster]:
+    """Open a bay's Kubernetes API with a certificate from Magnum.
+
+    A run may outlive the certificate: then Magnum signs another one.
+
+    :param bays: the bays of a project
+    :param cluster: as Magnum shows it
+    """
+    own = bays.credentials(cluster)
+    with client.connect(
+        own.api_address,
+        own.ca_pem,
+        own.certificate_pem,
+        own.key_pem,
+    ) as opened:
+        yield opened
+
+
+def node_facts(found: Sequence[nodes.Node]) -> dict[str, Any]:
+    """Return the fields of a bay's record that its nodes tell."""
+    real = [node for node in found if not node.hollow]
+    return {
+        "nodes_real": len(real),
+        "nodes_hollow": len(found) - len(real),
+        "cores_real_nodes": sum(node.cores for node in real),
+    }
+
+
+def memory_peak() -> int:
+    """Return the most memory that this process has had, in bytes."""
+    # Linux counts in KiB.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def after(
-    step: Callable[[], object], report: Callable[[str], None]
+    step: Callable[[], object],
+    report: Callable[[str], None],
+    *,
+    failure_too: bool = True,
 ) -> Iterator[None]:
     """Run a block of work, and then, whatever ended it, a step.
 
@@ -19,13 +22,19 @@ def after(
 
     :param step: what must be done on the way out
     :param report: gets an error that would cover one of the work
+    :param failure_too: take the step after a failure as well
     """
     try:
         yield
     except BaseException:
-        try:
-            step()
-        except Exception as error:
-            report(f"On the way out of a failure: {error}")
+        if failure_too:
+            _try(step, report)
         raise
     step()
+
+
+def _try(step: Callable[[], object], report: Callable[[str], None]) -> None:
+    try:
+        step()
+    except Exception as error:
+        report(f"On the way out of a failure: {error}")

@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
-import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 from rally.common import validation
 
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.workload import manifests
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.task.scenarios import arguments
+from rally_magnum_scale.task.scenarios import signature
+
+_CANT_BE_RIGHT = (TypeError, ValueError, exceptions.InvalidInput)
+
+
+@validation.configure(name="magnum_scale_nested_keys")
+class NestedKeysValidator(validation.Validator):
+    """Name the key inside an argument that can't be right.
+
+    Rally compares the arguments with the same schema, but names only the
+    argument: with ten labels, that is not enough.
+    """
+
+    def validate(
+        self,
+        context: Any,
+        config: dict[str, Any],
+        plugin_cls: Any,
+        plugin_cfg: Any,
+    ) -> None:
+        """Fail with one sentence that names the key."""
+        del context, plugin_cfg
+        schemas = plugin_cls.get_info()["schema"]["properties"]
+        for name, value in _arguments(config).items():
+            known = jsonschema.Draft7Validator(schemas.get(name, {}))
+            for error in known.iter_errors(value):
+                if error.absolute_path:
+                    path = name + "".join(map(_subscript, error.absolute_path))
+                    self.fail(f"{path}: {error.message}.")
 
 
 @validation.configure(name="magnum_scale_load")
@@ -16,7 +49,8 @@ class LoadValidator(validation.Validator):
     """Check the steps and the sizes of a load.
 
     Rally has compared the arguments with their annotations by then; this
-    says what a type can't: an empty list of steps, an unknown pull policy.
+    says what a type can't: an empty list of steps, a pull secret's file
+    that is not there.
     """
 
     def validate(
@@ -28,15 +62,144 @@ class LoadValidator(validation.Validator):
     ) -> None:
         """Fail with one sentence that names the key."""
         del context, plugin_cls, plugin_cfg
-        arguments = config.get("args") or {}
-        known = {f.name for f in dataclasses.fields(manifests.WorkloadSpec)}
+        given = {"steps": [], **_arguments(config)}
         try:
-            manifests.WorkloadSpec(
-                task="task",
-                iteration=1,
-                bay="bay",
-                plan=steps.Plan.from_json(arguments.get("steps", [])),
-                **{k: v for k, v in arguments.items() if k in known},
+            wanted = signature.read(arguments.LoadArguments, given)
+            wanted.spec(task="task", iteration=1, bay="bay")
+        except _CANT_BE_RIGHT as error:
+            words = str(error).rstrip(".")
+            self.fail(f"The arguments of the load can't be right: {words}.")
+
+
+@validation.configure(name="magnum_scale_keep_bay")
+class KeepBayValidator(validation.RequiredPlatformValidator):
+    """Check that a bay that is to be kept can stay.
+
+    A tenant that Rally makes goes with the task, and takes the bay along.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(platform="openstack")
+
+    def validate(
+        self,
+        context: Any,
+        config: dict[str, Any],
+        plugin_cls: Any,
+        plugin_cfg: Any,
+    ) -> None:
+        """Fail with one sentence that says what to do instead."""
+        del plugin_cls, plugin_cfg
+        if not _arguments(config).get("keep_bay"):
+            return
+        existing = context["platforms"].get("openstack", {}).get("users")
+        asked = _context(config, "users") or {}
+        if not existing or set(asked) - {"user_choice_method"}:
+            self.fail(
+                "keep_bay: the bay would go with the tenant that "
+                "users@openstack makes for this task; list existing users "
+                "under 'users' in the spec of the Rally environment, and "
+                'give the context as "users@openstack": {}.'
             )
-        except (TypeError, ValueError) as error:
-            self.fail(f"The arguments of the load can't be right: {error}.")
+        if not os.access(Path.cwd(), os.W_OK):
+            self.fail(
+                f"keep_bay: the kubeconfig of the bay can't be written to "
+                f"{Path.cwd()}; start the task in a folder that this user "
+                "may write to."
+            )
+
+
+@validation.configure(name="magnum_scale_which_bay")
+class WhichBayValidator(validation.Validator):
+    """Check that exactly one way into a bay is given."""
+
+    def validate(
+        self,
+        context: Any,
+        config: dict[str, Any],
+        plugin_cls: Any,
+        plugin_cfg: Any,
+    ) -> None:
+        """Fail with one sentence that names the keys."""
+        del context, plugin_cls, plugin_cfg
+        which = signature.read(arguments.WhichBay, _arguments(config))
+        made = _context(config, "bays")
+        given = [
+            name
+            for name, value in (
+                ("bay", which.bay),
+                ("kubeconfig", which.kubeconfig),
+                ("the context bays", made),
+            )
+            if value is not None
+        ]
+        if len(given) != 1:
+            self.fail(
+                f"{' and '.join(given) or 'Nothing'} would say which bay gets "
+                "the load; give exactly one of the arguments bay and "
+                "kubeconfig or the context bays@openstack."
+            )
+        self._check_details(which, made)
+
+    def _check_details(
+        self, which: arguments.WhichBay, made: Mapping[str, Any] | None
+    ) -> None:
+        if which.bay_role is not None:
+            roles = [each.get("name") for each in (made or {}).get("bays", ())]
+            if which.bay_role not in roles:
+                self.fail(
+                    f"bay_role: no entry of the context bays has the name "
+                    f"{which.bay_role!r}; there are "
+                    f"{', '.join(filter(None, roles)) or 'none'}."
+                )
+        if which.kubeconfig_context and not which.kubeconfig:
+            self.fail("kubeconfig_context: it needs kubeconfig.")
+        if which.kubeconfig:
+            self._check_kubeconfig(which.kubeconfig, which.kubeconfig_context)
+
+    def _check_kubeconfig(self, path: str, context: str | None) -> None:
+        try:
+            with client.connect_kubeconfig(path, context):
+                pass
+        except exceptions.InvalidInput as error:
+            self.fail(str(error))
+
+
+@validation.configure(name="magnum_scale_platform_of_bay")
+class BayPlatformValidator(validation.RequiredPlatformValidator):
+    """Check that there is OpenStack, where a bay is found through it."""
+
+    def __init__(self) -> None:
+        super().__init__(platform="openstack", users=True)
+
+    def validate(
+        self,
+        context: Any,
+        config: dict[str, Any],
+        plugin_cls: Any,
+        plugin_cfg: Any,
+    ) -> None:
+        """Fail unless the bay is opened by a kubeconfig."""
+        if _arguments(config).get("kubeconfig") is not None:
+            return
+        super().validate(context, config, plugin_cls, plugin_cfg)
+        if _context(config, "users") is None:
+            self.fail(
+                "A bay that Magnum shows needs a user: give the context "
+                '"users@openstack": {}, which takes the existing users of '
+                "the Rally environment if it has any."
+            )
+
+
+def _subscript(key: str | int) -> str:
+    return f"[{key}]" if isinstance(key, int) else f".{key}"
+
+
+def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    return config.get("args") or {}
+
+
+def _context(config: Mapping[str, Any], name: str) -> Any:
+    """Return the configuration of a context, None when it is not given."""
+    given = config.get("contexts") or {}
+    return given.get(f"{name}@openstack", given.get(name))

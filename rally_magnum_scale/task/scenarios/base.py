@@ -1,4 +1,4 @@
-"""What all scenarios share: a bay for the length of an iteration."""
+"""What all scenarios share: records, a bay, a load."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from typing import TypeVar
 
@@ -18,41 +20,138 @@ from rally_openstack.task import scenario
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import nodes as node_list
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import charts
 from rally_magnum_scale.runs import bay_life
+from rally_magnum_scale.runs import load as loads
+from rally_magnum_scale.runs import removal
 from rally_magnum_scale.task import cleanup
 from rally_magnum_scale.task import clients
 from rally_magnum_scale.task import output
+from rally_magnum_scale.task.scenarios import arguments
 
 LOG = logging.getLogger(__name__)
 
-S = TypeVar("S", bound="type[BayScenario]")
+S = TypeVar("S", bound="type[Scenario]")
+T = TypeVar("T")
 
 
-def configure(name: str) -> Callable[[S], S]:
+def configure(name: str, *validators: str) -> Callable[[S], S]:
     """Register a scenario of this package with what each of them needs.
 
     :param name: of the scenario, after ``MagnumScale.``
+    :param validators: names of those that its arguments need
     """
     register = scenario.configure(
         name=f"MagnumScale.{name}",
         context={
             "cleanup@openstack": [cleanup.SERVICE],
             "interruption@openstack": {},
+            "leftovers@openstack": {},
         },
     )
-    on_openstack = validation.add(
+
+    def decorate(cls: S) -> S:
+        configured: S = register(cls)
+        for validator in ("magnum_scale_nested_keys", *validators):
+            configured = validation.add(validator)(configured)
+        return configured
+
+    return decorate
+
+
+def on_openstack(cls: S) -> S:
+    """Let a scenario need OpenStack with Magnum."""
+    platform = validation.add(
         "required_platform", platform="openstack", users=True
     )
-    with_magnum = validation.add(
+    magnum = validation.add(
         "required_services", services=[consts.Service.MAGNUM]
     )
-    return lambda cls: on_openstack(with_magnum(register(cls)))
+    needing: S = platform(magnum(cls))
+    return needing
 
 
-class BayScenario(scenario.OpenStackScenario):
-    """A scenario that makes a bay and always removes it."""
+class Scenario(scenario.OpenStackScenario):
+    """A scenario that leaves records, whatever ends it."""
+
+    @contextlib.contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Run an iteration and write its output, whatever ends it."""
+        interruption.refuse_to_start()
+        self._records: list[dict[str, Any]] = []
+        with (
+            # The runner must take note before it can start another one.
+            removal.after(interruption.wait_acknowledged, LOG.error),
+            removal.after(self._write_output, LOG.error),
+        ):
+            yield
+
+    def keep(self, found: Iterable[dict[str, Any]]) -> None:
+        """Keep records for Rally's output, which is written at the end."""
+        self._records += found
+
+    def keep_bay(self, record: records.Bay) -> None:
+        """Keep the record of a bay."""
+        source = records.Source(
+            self.context["task"]["uuid"],
+            self.context["iteration"],
+            record.name,
+        )
+        self.keep([source.envelope("bay", record.to_json())])
+
+    def run_load(
+        self,
+        wanted: arguments.LoadArguments,
+        bay: str,
+        cluster: client.Cluster,
+        nodes: Sequence[node_list.Node],
+        *,
+        bay_stays: bool,
+    ) -> None:
+        """Run a load in an open bay.
+
+        :param wanted: which one
+        :param bay: name of the bay
+        :param cluster: its Kubernetes API
+        :param nodes: its nodes
+        :param bay_stays: remove the load after a failure too, since the
+            bay won't take it along
+        """
+        task, iteration = (
+            self.context["task"]["uuid"],
+            self.context["iteration"],
+        )
+        run = loads.Load(
+            cluster, wanted.spec(task, iteration, bay), nodes, LOG.info
+        )
+        with (
+            removal.after(lambda: self.keep(run.all_records()), LOG.error),
+            removal.after(
+                lambda: self._timed("workload.remove", run.remove),
+                LOG.error,
+                failure_too=bay_stays,
+            ),
+        ):
+            if wanted.pull_ahead:
+                self._timed("workload.pull_images", run.pull)
+            self._timed("workload.deploy", run.deploy)
+            self._timed("workload.run", run.run)
+
+    def _timed(self, action: str, work: Callable[[], T]) -> T:
+        with atomic.ActionTimer(self, action):
+            return work()
+
+    def _write_output(self) -> None:
+        run = records.collect(self._records)
+        for drawn in charts.outputs(run):
+            self.add_output(complete=drawn)
+        self.add_output(complete=output.records_output(self._records))
+
+
+class BayScenario(Scenario):
+    """A scenario that makes a bay, and removes it unless told to keep it."""
 
     # A bay's name becomes host names: lower case and DNS-safe.  Rally's
     # cleanup finds what a task left by this very form.
@@ -61,72 +160,43 @@ class BayScenario(scenario.OpenStackScenario):
 
     @contextlib.contextmanager
     def bay(
-        self, nodes: int, **wanted: Any
+        self, wanted: arguments.BayArguments
     ) -> Iterator[tuple[bay_life.BayLife, client.Cluster]]:
         """Make a bay, hand it over when all nodes are Ready, remove it.
 
-        Whatever happens the bay is deleted, and the records that exist by
-        then become Rally's output.
-
-        :param nodes: number of nodes
-        :param wanted: further fields of
-            :class:`~rally_magnum_scale.bays.lifecycle.BayRequest`
+        A bay that is to be kept stays once its nodes are Ready, whatever
+        becomes of the work in it, unless the run is interrupted.
         """
-        interruption.refuse_to_start()
-        self._records: list[dict[str, Any]] = []
-        life = bay_life.BayLife(
-            lifecycle.Bays(clients.magnum_of(self._clients), LOG.info),
-            lifecycle.BayRequest(self.generate_random_name(), nodes, **wanted),
-            LOG.info,
-        )
-        failed = True
-        try:
-            with atomic.ActionTimer(self, "magnum.create_bay"):
-                cluster = life.create()
+        life = self._life(wanted)
+        with (
+            removal.after(lambda: self.keep_bay(life.record), LOG.error),
+            removal.after(lambda: self._end(life), LOG.error),
+        ):
+            cluster = self._timed("magnum.create_bay", life.create)
             opened = life.connect(cluster)
-            with atomic.ActionTimer(self, "kubernetes.wait_for_nodes"):
-                life.wait_for_nodes(opened)
+            self._timed(
+                "kubernetes.wait_for_nodes",
+                lambda: life.wait_for_nodes(opened),
+            )
+            if wanted.keep_bay:
+                life.keep(Path.cwd())
             yield life, opened
-            failed = False
-        finally:
-            self._end(life, quietly=failed)
 
-    def source(self, bay: str) -> records.Source:
-        """Return what the records of this iteration have in common."""
-        return records.Source(
-            self.context["task"]["uuid"], self.context["iteration"], bay
+    def _life(self, wanted: arguments.BayArguments) -> bay_life.BayLife:
+        name = self.generate_random_name()
+        template = wanted.bay_template
+        return bay_life.BayLife(
+            lifecycle.Bays(clients.magnum_of(self._clients), LOG.info),
+            wanted.request(
+                name.replace("rms-", "kept-", 1) if wanted.keep_bay else name,
+                template,
+            ),
+            LOG.info,
+            template_name=wanted.bay_template or "",
         )
 
-    def keep(self, found: Iterable[dict[str, Any]]) -> None:
-        """Keep records for Rally's output, which is written at the end."""
-        self._records += found
-
-    def _end(self, life: bay_life.BayLife, *, quietly: bool) -> None:
-        """Delete the bay, write the output, let the runner take note.
-
-        :param quietly: an error is on its way already and must not be
-            covered by one of the delete, which is logged instead
-        """
-        try:
-            self._delete(life)
-        except Exception as error:
-            if not quietly:
-                raise
-            LOG.error("%s", error)
-        finally:
-            body = life.record.to_json()
-            self.keep([self.source(life.name).envelope("bay", body)])
-            self._write_output()
-            interruption.wait_acknowledged()
-
-    def _delete(self, life: bay_life.BayLife) -> None:
-        if not life.record.uuid:
-            return
-        with atomic.ActionTimer(self, "magnum.delete_bay"):
-            life.delete()
-
-    def _write_output(self) -> None:
-        run = records.collect(self._records)
-        for drawn in charts.outputs(run):
-            self.add_output(complete=drawn)
-        self.add_output(complete=output.records_output(self._records))
+    def _end(self, life: bay_life.BayLife) -> None:
+        if life.kubeconfig and not interruption.requested():
+            life.leave()
+        elif life.record.uuid:
+            self._timed("magnum.delete_bay", life.delete)

@@ -1,0 +1,125 @@
+"""A bay that someone else made: opened and looked at, never deleted."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
+
+from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import nodes
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.runs import bay_life
+
+# A bay that is to be loaded has Ready nodes already.
+READY_WITHIN_S = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Visit:
+    """An open bay of someone else.
+
+    :param cluster: its Kubernetes API
+    :param nodes: as they were when it was opened, Ready or not
+    :param record: what is known of it
+    """
+
+    cluster: client.Cluster
+    nodes: Sequence[nodes.Node]
+    record: records.Bay
+
+
+@contextlib.contextmanager
+def by_name(
+    bays: lifecycle.Bays, wanted: str, report: Callable[[str], None]
+) -> Iterator[Visit]:
+    """Open a bay that Magnum shows.
+
+    :param bays: the bays of a project
+    :param wanted: name or id
+    :param report: gets lines of progress
+    :raises BayNotFound: when none fits, or several do
+    :raises BayError: when it is not complete
+    """
+    found = bays.find(wanted)
+    record = records.Bay(
+        uuid=found.uuid,
+        template=found.cluster_template_id,
+        nodes=found.node_count,
+        status=found.status,
+        made_by="named",
+        name=found.name,
+        masters=found.master_count,
+    )
+    with bay_life.open_bay(bays, found) as cluster:
+        yield _look(cluster, record, report)
+
+
+@contextlib.contextmanager
+def of_context(
+    bays: lifecycle.Bays, record: records.Bay, report: Callable[[str], None]
+) -> Iterator[Visit]:
+    """Open a bay that a context of the task has made.
+
+    :param bays: the bays of its project
+    :param record: as the context left it; it stays as it is
+    :param report: gets lines of progress
+    :raises BayNotFound: when it is gone meanwhile
+    :raises BayError: when it is not complete
+    """
+    with bay_life.open_bay(bays, bays.find(record.uuid)) as cluster:
+        visit = _look(cluster, record, report)
+        yield dataclasses.replace(visit, record=record)
+
+
+@contextlib.contextmanager
+def by_kubeconfig(
+    path: str, context: str | None, report: Callable[[str], None]
+) -> Iterator[Visit]:
+    """Open a bay, or any Kubernetes cluster, without OpenStack.
+
+    :param path: of a kubeconfig, where Rally runs
+    :param context: name of one of its contexts, None for the current one
+    :param report: gets lines of progress
+    :raises InvalidInput: when the file can't be right
+    """
+    record = records.Bay(
+        uuid="",
+        template="",
+        nodes=0,
+        made_by="kubeconfig",
+        name=context or Path(path).name.removesuffix(".kubeconfig"),
+    )
+    with client.connect_kubeconfig(path, context) as cluster:
+        yield _look(cluster, record, report)
+
+
+def _look(
+    cluster: client.Cluster,
+    record: records.Bay,
+    report: Callable[[str], None],
+) -> Visit:
+    version = cluster.version()
+    found = nodes.wait_for_ready(
+        cluster, 1, deadline_s=READY_WITHIN_S, report=report
+    )
+    ready = sum(node.ready for node in found)
+    report(
+        f"the bay {record.name} has {ready} Ready nodes of {len(found)}, "
+        f"Kubernetes {version}"
+    )
+    return Visit(
+        cluster,
+        found,
+        dataclasses.replace(
+            record,
+            nodes=record.nodes or len(found),
+            kubernetes_version=version,
+            client_memory_peak_bytes=bay_life.memory_peak(),
+            **bay_life.node_facts(found),
+        ),
+    )

@@ -1,0 +1,238 @@
+"""The arguments that scenarios share."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+from typing import Any
+from typing import Literal
+from typing import NotRequired
+
+from rally.task.scenario import Field
+from typing_extensions import TypedDict
+
+from rally_magnum_scale.bays import deadlines as bay_deadlines
+from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.measurement import steps as plans
+from rally_magnum_scale.runs import pull_secret
+from rally_magnum_scale.task.scenarios import signature
+from rally_magnum_scale.workload import manifests
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+@signature.closed
+class BayDeadlines(TypedDict, total=False):
+    """How long the parts of a bay's life may take."""
+
+    create_s: Seconds
+    nodes_ready_s: Seconds
+    delete_s: Seconds
+
+
+@signature.closed
+class LoadDeadlines(TypedDict, total=False):
+    """How long the parts of a load may take."""
+
+    pull_s: Seconds
+    start_s: Seconds
+    connect_s: Seconds
+
+
+@signature.closed
+class StepArgument(TypedDict):
+    """One step of a load."""
+
+    rate_rps: Annotated[float, Field(gt=0)] | None
+    duration_s: Annotated[int, Field(ge=1)]
+    ramp_s: NotRequired[Annotated[int, Field(ge=0)]]
+
+
+@signature.closed
+class PodArgument(TypedDict, total=False):
+    """What the pods of one component get, and where they may run."""
+
+    requests: dict[str, str]
+    limits: dict[str, str]
+    node_selector: dict[str, str]
+    tolerations: list[dict[str, Any]]
+
+
+@signature.closed
+class PodsArgument(TypedDict, total=False):
+    """The components of a load."""
+
+    target: PodArgument
+    worker: PodArgument
+    master: PodArgument
+
+
+@dataclasses.dataclass(frozen=True)
+class BayArguments:
+    """The bay that a scenario makes.
+
+    :param nodes: number of nodes, masters not counted
+    :param bay_template: the name of a template that the context
+        ``bay_templates`` makes, or name or id of a cluster template; when
+        it is left out, the only Kubernetes template that the cloud shows
+    :param masters: number of masters (default 1)
+    :param keypair: name of a Nova keypair, if the template has none
+    :param network: name or id of the Neutron network of the nodes, if not
+        the template's
+    :param subnet: name or id of a subnet of that network
+    :param flavor: of the nodes, if not the template's
+    :param master_flavor: of the masters, if not the template's
+    :param labels: cluster labels, merged over those of the template
+    :param deadlines: ``create_s``, from the request to CREATE_COMPLETE,
+        ``nodes_ready_s``, from then to the last node Ready, and
+        ``delete_s``; by default they grow with the nodes
+    :param keep_bay: leave the bay when the run is over, and write
+        ``<name of the bay>.kubeconfig`` into the current folder; needs
+        existing users (default false)
+    """
+
+    nodes: Count
+    bay_template: Name | None = None
+    masters: Count = 1
+    keypair: Name | None = None
+    network: Name | None = None
+    subnet: Name | None = None
+    flavor: Name | None = None
+    master_flavor: Name | None = None
+    labels: dict[str, str] = dataclasses.field(default_factory=dict)
+    deadlines: BayDeadlines = dataclasses.field(
+        default_factory=lambda: BayDeadlines()
+    )
+    keep_bay: bool = False
+
+    def request(self, name: str, template: str | None) -> lifecycle.BayRequest:
+        """Return what is asked of Magnum.
+
+        :param name: of the bay
+        :param template: name or id of a cluster template, None for the
+            only one
+        """
+        return lifecycle.BayRequest(
+            name=name,
+            nodes=self.nodes,
+            template=template,
+            masters=self.masters,
+            keypair=self.keypair,
+            labels=self.labels,
+            network=self.network,
+            subnet=self.subnet,
+            flavor=self.flavor,
+            master_flavor=self.master_flavor,
+            deadlines=bay_deadlines.Deadlines(**self.deadlines),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class WhichBay:
+    """A bay that is there already: one of the context ``bays`` by default.
+
+    :param bay: name or id of a bay that the user sees in Magnum
+    :param bay_role: the bays of the context ``bays`` whose entry has this
+        ``name``; by default all take turns
+    :param kubeconfig: path, where Rally runs, of a kubeconfig: no OpenStack
+        is needed then
+    :param kubeconfig_context: name of one of its contexts, by default the
+        current one
+    """
+
+    bay: Name | None = None
+    bay_role: Name | None = None
+    kubeconfig: Name | None = None
+    kubeconfig_context: Name | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadArguments:
+    """The load that a scenario runs in a bay.
+
+    :param steps: the load, one step after the other: ``rate_rps``, requests
+        a second of all workers together (null for a closed loop), held for
+        ``duration_s`` after a ramp of ``ramp_s``
+    :param targets: number of nginx pods that are asked (default 1)
+    :param workers: number of Locust worker pods that ask (default 1)
+    :param processes_per_worker: Locust processes in each worker pod, among
+        which its connections are divided (default 1)
+    :param target_processes: nginx processes in each target, by default one
+        for each core of its node
+    :param connections_per_worker: keep-alive connections of each worker pod
+        (default 64)
+    :param timeout_s: seconds after which a request has failed (default 10)
+    :param locust_image: image of the Locust master and workers (default
+        locustio/locust:2.47.0)
+    :param nginx_image: image of the targets (default
+        nginxinc/nginx-unprivileged:1.28-alpine)
+    :param image_prefix: put in front of both images with a slash, such as
+        ``registry.example.org/mirror``
+    :param image_pull_policy: Always, IfNotPresent (default) or Never
+    :param image_pull_secret_file: path, where Rally runs, of a Docker
+        ``config.json`` with the credentials for the images' registry
+    :param pull_ahead: pull the images on every node that the load may use
+        first, and time it apart as ``workload.pull_images`` (default false)
+    :param pods: for ``target``, ``worker`` and ``master``: ``requests`` and
+        ``limits`` (CPU and memory), ``node_selector`` and ``tolerations``,
+        as Kubernetes has them
+    :param spread: how pods of one kind are spread over the nodes: preferred
+        (default), required or none
+    :param target_address: whether workers ask the targets by their Service
+        or directly by the addresses of their pods: service (default) or pod
+    :param deadlines: ``pull_s``, ``start_s``, until all pods are Ready, and
+        ``connect_s``, until all workers have connected; by default they
+        grow with the pods
+    """
+
+    steps: list[StepArgument]
+    targets: Count = 1
+    workers: Count = 1
+    processes_per_worker: Count = 1
+    target_processes: Count | None = None
+    connections_per_worker: Count = 64
+    timeout_s: Seconds = 10.0
+    locust_image: Name = manifests.LOCUST_IMAGE
+    nginx_image: Name = manifests.NGINX_IMAGE
+    image_prefix: str = ""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = (
+        "IfNotPresent"
+    )
+    image_pull_secret_file: Name | None = None
+    pull_ahead: bool = False
+    pods: PodsArgument = dataclasses.field(
+        default_factory=lambda: PodsArgument()
+    )
+    spread: Literal["preferred", "required", "none"] = "preferred"
+    target_address: Literal["service", "pod"] = "service"
+    deadlines: LoadDeadlines = dataclasses.field(
+        default_factory=lambda: LoadDeadlines()
+    )
+
+    def spec(
+        self, task: str, iteration: int, bay: str
+    ) -> manifests.WorkloadSpec:
+        """Return the load of one iteration.
+
+        :param task: uuid of the Rally task
+        :param iteration: its number
+        :param bay: name of the bay, for the records
+        :raises ValueError: naming the argument that can't be right
+        :raises InvalidInput: when the pull secret's file can't be right
+        """
+        passed = dataclasses.asdict(self)
+        secret_file = passed.pop("image_pull_secret_file")
+        deadlines = passed.pop("deadlines")
+        return manifests.WorkloadSpec(
+            task=task,
+            iteration=iteration,
+            bay=bay,
+            plan=plans.Plan.from_json(passed.pop("steps")),
+            image_pull_secret=pull_secret.read(secret_file),
+            start_deadline_s=deadlines.get("start_s"),
+            pull_deadline_s=deadlines.get("pull_s"),
+            connect_deadline_s=deadlines.get("connect_s"),
+            **passed,
+        )

@@ -1,0 +1,136 @@
+"""Scenario arguments that are written down once.
+
+Rally checks a task against the signature of ``run()`` and the ``:param:``
+lines of its docstring.  Here both come from dataclasses, so that scenarios
+which take the same arguments share their names, bounds and words.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+from typing import TypeVar
+
+import typing_extensions
+from rally.common.plugin import info
+
+T = TypeVar("T")
+
+
+def closed(kind: type[T]) -> type[T]:
+    """Let a TypedDict have no other keys than its own (PEP 728).
+
+    As a decorator, since type checkers don't know the class argument yet.
+    """
+    kind.__closed__ = True  # type: ignore[attr-defined]
+    return kind
+
+
+def takes(*kinds: type[Any]) -> Callable[[Any], Any]:
+    """Let ``run()`` take the fields of dataclasses as its arguments.
+
+    :param kinds: dataclasses; ``run()`` is called with one of each, in
+        this order.  An object that several of them have, such as
+        ``deadlines``, is one argument with the keys of all.
+    """
+
+    def decorate(run: Callable[..., None]) -> Callable[..., None]:
+        hints, defaults = _fields_of(kinds)
+
+        @functools.wraps(run)
+        def wrapper(self: Any, **given: Any) -> None:
+            run(self, *(read(kind, given) for kind in kinds))
+
+        wrapper.__annotations__ = {**hints, "return": None}
+        wrapper.__signature__ = _signature(  # type: ignore[attr-defined]
+            hints, defaults
+        )
+        wrapper.__doc__ = _docstring(run, kinds)
+        return wrapper
+
+    return decorate
+
+
+def read(kind: type[T], given: Mapping[str, Any]) -> T:
+    """Make a dataclass from the arguments of a task that are its fields.
+
+    :raises TypeError: when one that it needs is missing
+    """
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return kind(
+        **{
+            name: _own_keys(hint, given[name])
+            for name, hint in hints.items()
+            if name in given
+        }
+    )
+
+
+def _own_keys(hint: Any, value: Any) -> Any:
+    if not (typing_extensions.is_typeddict(hint) and isinstance(value, dict)):
+        return value
+    return {k: v for k, v in value.items() if k in hint.__annotations__}
+
+
+def _fields_of(
+    kinds: tuple[type[Any], ...],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    hints: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
+    for kind in kinds:
+        own = typing.get_type_hints(kind, include_extras=True)
+        for field in dataclasses.fields(kind):
+            name, hint = field.name, own[field.name]
+            hints[name] = _joined(hints[name], hint) if name in hints else hint
+            defaults[name] = _default(field)
+    return hints, defaults
+
+
+def _joined(one: Any, other: Any) -> Any:
+    """Return the type of an object that has the keys of two."""
+    return types.new_class(
+        one.__name__,
+        (one, other),
+        {"total": False, "closed": True},
+    )
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    return inspect.Parameter.empty
+
+
+def _signature(
+    hints: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> inspect.Signature:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    own = [inspect.Parameter("self", kind)]
+    taken = [
+        inspect.Parameter(
+            name, kind, default=defaults[name], annotation=hints[name]
+        )
+        for name in hints
+    ]
+    # What must be given stands first in any signature.
+    taken.sort(key=lambda each: each.default is not inspect.Parameter.empty)
+    return inspect.Signature([*own, *taken])
+
+
+def _docstring(run: Callable[..., None], kinds: tuple[type[Any], ...]) -> str:
+    said: dict[str, str] = {}
+    for kind in kinds:
+        for each in info.parse_docstring(kind.__doc__)["params"]:
+            words = " ".join(each["doc"].split())
+            before = said.get(each["name"])
+            said[each["name"]] = f"{before}; {words}" if before else words
+    lines = [f":param {name}: {words}" for name, words in said.items()]
+    return "\n".join([inspect.getdoc(run) or "", "", *lines])
