@@ -10,6 +10,7 @@
     │   ├── BayCreateFailed
     │   ├── BayDeleteFailed
     │   ├── BayNotFound
+    │   ├── GivenUp         another bay of the same context failed
     │   ├── TemplateCreateFailed
     │   └── TemplateNotFound
     ├── KubernetesError     the bay's Kubernetes API refused or broke off
@@ -68,6 +69,10 @@ class BayDeleteFailed(BayError):
 
 class BayNotFound(BayError):
     """No bay, or more than one, has the name or id that was given."""
+
+
+class GivenUp(BayError):
+    """A bay was not waited for, since another one of its context failed."""
 
 
 class TemplateCreateFailed(BayError):

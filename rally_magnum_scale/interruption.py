@@ -58,7 +58,7 @@ def check() -> None:
 
     :raises Interrupted: with the name of the signal
     """
-    if requested() and not getattr(_deferring, "depth", 0):
+    if requested() and not is_deferred():
         name = signal.Signals(_signal_number.value).name
         raise exceptions.Interrupted(
             f"The run was interrupted by {name}; what it made is removed."
@@ -111,6 +111,11 @@ def deferred() -> Iterator[None]:
         yield
     finally:
         _deferring.depth -= 1
+
+
+def is_deferred() -> bool:
+    """Tell whether this thread is inside :func:`deferred`."""
+    return bool(getattr(_deferring, "depth", 0))
 
 
 def _note(number: int, _frame: FrameType | None) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from rally.common import logging
 from rally_openstack.task.cleanup import base
+from rally_openstack.task.cleanup import manager
 
 from rally_magnum_scale.bays import answers
 from rally_magnum_scale.bays import deadlines
@@ -26,7 +27,36 @@ SERVICE = "magnum_scale"
 # Two seconds apart.
 LOOKS_AT_A_FAILURE = 5
 
+# Ids of what a context still needs and removes itself: Rally's own cleanup
+# comes before that of every other context.
+_held: set[str] = set()
+
 _DEFAULT_DEADLINE_S = deadlines.delete_s(0)
+
+
+def hold(uuid: str) -> None:
+    """Leave a bay or template to the context that made it."""
+    _held.add(uuid)
+
+
+def release(uuid: str) -> None:
+    """Let Rally's cleanup remove what was held, if it is still there."""
+    _held.discard(uuid)
+
+
+def sweep(resource: str, owner: Any) -> None:
+    """Remove, by name, what a context made and could not remove.
+
+    :param resource: ``clusters`` or ``cluster_templates``
+    :param owner: the context
+    """
+    manager.cleanup(
+        names=[f"{SERVICE}.{resource}"],
+        admin_required=False,
+        users=owner.context.get("users", []),
+        superclass=type(owner),
+        task_id=owner.get_owner_id(),
+    )
 
 
 class _MagnumManager(base.ResourceManager):
@@ -41,9 +71,9 @@ class _MagnumManager(base.ResourceManager):
         return str(self.raw_resource.uuid)
 
     def list(self) -> Sequence[Any]:
-        """Return what Magnum shows of the project."""
-        found: Sequence[Any] = self._manager().list(limit=lifecycle.PAGE)
-        return found
+        """Return what Magnum shows of the project and no context holds."""
+        found = self._manager().list(limit=lifecycle.PAGE)
+        return [each for each in found if each.uuid not in _held]
 
 
 @base.resource(
@@ -68,9 +98,7 @@ class BayManager(_MagnumManager):
 
     def delete(self) -> None:
         """Ask Magnum to delete the bay."""
-        LOG.warning(
-            "Removing the bay %s that an iteration left behind.", self.name()
-        )
+        LOG.warning("Removing the bay %s, which was left behind.", self.name())
         self._manager().delete(self.id())
 
     def is_deleted(self) -> bool:

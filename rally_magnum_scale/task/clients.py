@@ -1,4 +1,4 @@
-"""From Rally's credentials to a Magnum client of ours."""
+"""From Rally's credentials to clients of ours."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from typing import Any
 from rally_magnum_scale.bays import lifecycle
 
 
+def session_of(clients: Any) -> tuple[Any, str | None, str | None]:
+    """Return session, region and interface of Rally's clients.
+
+    :param clients: rally-openstack's ``osclients.Clients``
+    """
+    session, _plugin = clients.keystone.get_session()
+    credential = clients.credential
+    return session, credential.region_name, credential.endpoint_type
+
+
 def magnum_of(clients: Any) -> Any:
     """Open Magnum as the user of Rally's clients.
 
     :param clients: rally-openstack's ``osclients.Clients``
     """
-    session, _plugin = clients.keystone.get_session()
-    return lifecycle.connect(
-        session,
-        clients.credential.region_name,
-        clients.credential.endpoint_type,
-    )
+    return lifecycle.connect(*session_of(clients))

@@ -1,0 +1,115 @@
+"""How many bays the tenants of a workload may have, by Magnum's quota."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rally import consts
+from rally.common import logging
+from rally.common import validation
+from rally.task import context
+from rally_openstack.common import osclients
+from rally_openstack.task import context as openstack_context
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import quotas
+from rally_magnum_scale.task import clients
+from rally_magnum_scale.task.contexts import bay_wishes
+
+LOG = logging.getLogger(__name__)
+
+
+@validation.configure(name="magnum_scale_bay_quotas")
+class BayQuotasValidator(validation.Validator):
+    """Check that the quota of a workload is enough for its bays.
+
+    :param per_iteration: how many bays an iteration makes
+    """
+
+    def __init__(self, per_iteration: int = 1) -> None:
+        super().__init__()
+        self._per_iteration = per_iteration
+
+    def validate(
+        self,
+        context: Any,
+        config: Any,
+        plugin_cls: Any,
+        plugin_cfg: Any,
+    ) -> None:
+        """Fail with one sentence that says how many bays it takes."""
+        del context, plugin_cls, plugin_cfg
+        contexts = _by_name(config.get("contexts") or {})
+        try:
+            quota = contexts["bay_quotas"]["bays"]
+            kept = bay_wishes.count(contexts.get("bays") or {})
+            at_once = self._per_iteration * _at_once(config["runner"])
+        except (LookupError, TypeError, ValueError, AttributeError):
+            # There is none, or the schemas say what is wrong with it.
+            return
+        if quota < kept + at_once:
+            self.fail(
+                f"The quota of bay_quotas, {quota} bays for each tenant, is "
+                f"less than what the task makes: {kept} of the context bays "
+                f"and {at_once} by iterations at once; set bay_quotas to "
+                f"{kept + at_once} or more."
+            )
+
+
+@validation.add("required_platform", platform="openstack", admin=True)
+@context.configure(name="bay_quotas", platform="openstack", order=301)
+class BayQuotas(openstack_context.OpenStackContext):
+    """Sets how many bays each tenant may have in Magnum.
+
+    Magnum's default is 20.  At the end each tenant gets back what it had.
+    """
+
+    CONFIG_SCHEMA = {
+        "type": "object",
+        "$schema": consts.JSON_SCHEMA7,
+        "properties": {"bays": {"type": "integer", "minimum": 1}},
+        "required": ["bays"],
+        "additionalProperties": False,
+    }
+
+    def setup(self) -> None:
+        """Set the quota of each tenant.
+
+        :raises BayError: when Magnum refuses
+        """
+        self._before: dict[str, int | None] = {}
+        opened = self._quotas()
+        for tenant_id in self.context["tenants"]:
+            self._before[tenant_id] = opened.set(
+                tenant_id, self.config["bays"]
+            )
+
+    def cleanup(self) -> None:
+        """Give each tenant its quota back."""
+        before = getattr(self, "_before", {})
+        if not before:
+            return
+        opened = self._quotas()
+        for tenant_id, had in before.items():
+            try:
+                opened.restore(tenant_id, had)
+            except exceptions.BayError as error:
+                LOG.error("%s", error)
+
+    def _quotas(self) -> quotas.BayQuotas:
+        own = osclients.Clients(self.context["admin"]["credential"])
+        return quotas.BayQuotas(clients.magnum_of(own))
+
+
+def _by_name(contexts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the contexts of a task without their platform."""
+    return {name.partition("@")[0]: cfg for name, cfg in contexts.items()}
+
+
+def _at_once(runner: Mapping[str, Any]) -> int:
+    """Return how many iterations may go on at once."""
+    for key in ("concurrency", "max_concurrency"):
+        if key in runner:
+            return min(int(runner[key]), int(runner.get("times", runner[key])))
+    return 1

@@ -1,0 +1,190 @@
+"""Cluster templates for the length of a workload, named by the task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+from rally import consts
+from rally.common import logging
+from rally.common import validation
+from rally.task import context
+from rally_openstack.common import osclients
+from rally_openstack.task import context as openstack_context
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+from rally_magnum_scale.bays import keypairs
+from rally_magnum_scale.bays import template_requests
+from rally_magnum_scale.task import cleanup
+from rally_magnum_scale.task import clients
+from rally_magnum_scale.task import names
+
+LOG = logging.getLogger(__name__)
+
+_NUMBERS = ("docker_volume_size",)
+_SWITCHES = (
+    "master_lb_enabled",
+    "floating_ip_enabled",
+    "tls_disabled",
+    "registry_enabled",
+    "insecure_registry",
+)
+_KINDS = {
+    **{key: {"type": "integer", "minimum": 1} for key in _NUMBERS},
+    **{key: {"type": "boolean"} for key in _SWITCHES},
+}
+_TEXT = {"type": "string", "minLength": 1}
+_TEMPLATE = {
+    "type": "object",
+    "properties": {
+        "name": _TEXT,
+        "from": _TEXT,
+        "labels": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+        },
+        **{key: _KINDS.get(key, _TEXT) for key in template_requests.KEYS},
+    },
+    "required": ["name"],
+    "additionalProperties": False,
+}
+
+
+@validation.configure(name="magnum_scale_bay_templates")
+class BayTemplatesValidator(validation.Validator):
+    """Check what a schema can't say about templates."""
+
+    def validate(
+        self,
+        context: Any,
+        config: Any,
+        plugin_cls: Any,
+        plugin_cfg: Any,
+    ) -> None:
+        """Fail with one sentence that names the template and the key."""
+        del context, config, plugin_cls
+        seen: set[str] = set()
+        for template in _well_formed(plugin_cfg):
+            name = template["name"]
+            if name in seen:
+                self.fail(
+                    f"bay_templates has two templates of the name {name!r}; "
+                    "give each its own."
+                )
+            seen.add(name)
+            if not {"image", "from"} & set(template):
+                self.fail(
+                    f"The template {name!r} of bay_templates has neither "
+                    "'image' nor 'from'; give the image of its nodes, or "
+                    "the template to copy it from."
+                )
+
+
+@validation.add("magnum_scale_bay_templates")
+@validation.add("required_platform", platform="openstack", users=True)
+@context.configure(name="bay_templates", platform="openstack", order=471)
+class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
+    """Makes cluster templates in each tenant, and removes them at the end.
+
+    A scenario's ``bay_template`` is the ``name`` of one of ``templates``;
+    in Magnum they have random names.  ``from`` is the name or id of a
+    template that exists: what is not given is copied from it, and labels
+    are merged over its own, so that two can differ by one label.
+    """
+
+    CONFIG_SCHEMA = {
+        "type": "object",
+        "$schema": consts.JSON_SCHEMA7,
+        "properties": {
+            "templates": {
+                "type": "array",
+                "items": _TEMPLATE,
+                "minItems": 1,
+            },
+        },
+        "required": ["templates"],
+        "additionalProperties": False,
+    }
+
+    def setup(self) -> None:
+        """Make each template in each tenant.
+
+        :raises TemplateCreateFailed: with the key that Magnum objects to
+        :raises TemplateNotFound: when there is none to copy from
+        """
+        for user, tenant_id in self._iterate_per_tenants():
+            made = self.context["tenants"][tenant_id]["bay_templates"] = {}
+            for given in self.config["templates"]:
+                interruption.check()
+                wanted = template_requests.TemplateRequest.from_json(given)
+                made[wanted.name] = self._make(user, wanted)
+
+    def cleanup(self) -> None:
+        """Remove the templates; no bay is made from them any more."""
+        for user, tenant_id in self._iterate_per_tenants():
+            tenant = self.context["tenants"][tenant_id]
+            magnum = clients.magnum_of(osclients.Clients(user["credential"]))
+            for uuid in tenant.pop("bay_templates", {}).values():
+                cleanup.release(uuid)
+                _remove(template_requests.Templates(magnum), uuid)
+        cleanup.sweep("cluster_templates", self)
+
+    def _make(
+        self,
+        user: Mapping[str, Any],
+        wanted: template_requests.TemplateRequest,
+    ) -> str:
+        own = osclients.Clients(user["credential"])
+        if keypair := wanted.fields.get("keypair"):
+            keypairs.require(*clients.session_of(own), keypair)
+        templates = template_requests.Templates(clients.magnum_of(own))
+        made = templates.create(wanted, self.generate_random_name())
+        cleanup.hold(made.uuid)
+        LOG.info(
+            "Made the cluster template %r: %s (%s).",
+            wanted.name,
+            made.name,
+            made.uuid,
+        )
+        return str(made.uuid)
+
+
+def resolve(context: Mapping[str, Any], wanted: str | None) -> str | None:
+    """Return which cluster template a scenario's ``bay_template`` means.
+
+    :param context: of the iteration
+    :param wanted: a name of this context, or name or id of a template that
+        exists, or None
+    :returns: name or id in Magnum; None for the only one that it shows
+    :raises TemplateNotFound: when None could mean several of this context
+    """
+    return choose(context.get("tenant") or {}, wanted)
+
+
+def choose(tenant: Mapping[str, Any], wanted: str | None) -> str | None:
+    """Do as :func:`resolve` for a tenant of Rally's context."""
+    made: dict[str, str] = tenant.get("bay_templates") or {}
+    if wanted is not None:
+        return made.get(wanted, wanted)
+    if len(made) > 1:
+        raise exceptions.TemplateNotFound(
+            f"The context bay_templates makes {len(made)} templates and no "
+            f"bay_template was given; set it to one of: {', '.join(made)}."
+        )
+    return next(iter(made.values()), None)
+
+
+def _well_formed(given: Any) -> Iterator[dict[str, Any]]:
+    """Return the templates that have a name; the schema reports others."""
+    for template in dict(given or {}).get("templates") or ():
+        if isinstance(template, dict) and "name" in template:
+            yield template
+
+
+def _remove(templates: template_requests.Templates, uuid: str) -> None:
+    try:
+        templates.delete(uuid)
+    except exceptions.BayError as error:
+        LOG.error("%s", error)

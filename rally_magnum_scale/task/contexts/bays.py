@@ -1,0 +1,248 @@
+"""Bays that are made once and stay for all iterations of a workload."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+from rally import consts
+from rally.common import logging
+from rally.common import validation
+from rally.task import atomic
+from rally.task import context
+from rally_openstack.common import osclients
+from rally_openstack.task import context as openstack_context
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import quotas
+from rally_magnum_scale.runs import bay_life
+from rally_magnum_scale.task import cleanup
+from rally_magnum_scale.task import clients
+from rally_magnum_scale.task import names
+from rally_magnum_scale.task.contexts import bay_templates
+from rally_magnum_scale.task.contexts import bay_wishes
+from rally_magnum_scale.task.contexts import parallel
+
+LOG = logging.getLogger(__name__)
+
+_CONCURRENCY = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class _Bay:
+    """A bay of this context, from before it is asked for until it is gone.
+
+    :param actions: what it took, as Rally notes durations
+    """
+
+    tenant_id: str
+    role: str | None
+    life: bay_life.BayLife
+    actions: atomic.ActionTimerMixin = dataclasses.field(
+        default_factory=atomic.ActionTimerMixin
+    )
+
+    def make(self) -> None:
+        """Make the bay and wait until every node is Ready."""
+        interruption.check()
+        try:
+            with atomic.ActionTimer(self.actions, "magnum.create_bay"):
+                cluster = self.life.create()
+        finally:
+            if self.life.record.uuid:
+                cleanup.hold(self.life.record.uuid)
+        opened = self.life.connect(cluster)
+        with atomic.ActionTimer(self.actions, "kubernetes.wait_for_nodes"):
+            self.life.wait_for_nodes(opened)
+
+    def remove(self) -> None:
+        """Delete the bay, if it was ever asked for."""
+        if not self.life.record.uuid:
+            return
+        try:
+            with atomic.ActionTimer(self.actions, "magnum.delete_bay"):
+                self.life.delete()
+        finally:
+            cleanup.release(self.life.record.uuid)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the iterations get to know."""
+        record = self.life.record
+        return {
+            "name": self.life.name,
+            "uuid": record.uuid,
+            "nodes": record.nodes,
+            "role": self.role,
+            "record": {**record.to_json(), "made_by": "context"},
+        }
+
+
+@validation.configure(name="magnum_scale_bays")
+class BaysValidator(validation.Validator):
+    """Check that the bays are given in one of the two forms."""
+
+    def validate(
+        self,
+        context: Any,
+        config: Any,
+        plugin_cls: Any,
+        plugin_cfg: Any,
+    ) -> None:
+        """Fail with one sentence that names the keys."""
+        del context, config, plugin_cls
+        if said := bay_wishes.objection(plugin_cfg):
+            self.fail(said)
+
+
+@validation.add("magnum_scale_bays")
+@validation.add("required_platform", platform="openstack", users=True)
+@context.configure(name="bays", platform="openstack", order=481)
+class Bays(names.NamedContext, openstack_context.OpenStackContext):
+    """Makes bays in each tenant, which stay for all iterations.
+
+    ``nodes`` and ``count`` are enough for bays that are all alike;
+    ``bays`` is a list of such, each with ``nodes`` and, if wanted,
+    ``count``, ``name``, ``bay_template``, ``masters``, ``keypair``,
+    ``network``, ``subnet``, ``flavor``, ``master_flavor`` and ``labels``.
+    Up to ``concurrency`` (default 4) are made at once, over all tenants;
+    when one fails, the others are given up and all are removed.
+    ``deadlines`` has ``create_s``, ``nodes_ready_s`` and ``delete_s``.
+    """
+
+    CONFIG_SCHEMA = {
+        "type": "object",
+        "$schema": consts.JSON_SCHEMA7,
+        "properties": {
+            **bay_wishes.BAY_PROPERTIES,
+            "bays": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": bay_wishes.BAY_PROPERTIES,
+                    "required": ["nodes"],
+                    "additionalProperties": False,
+                },
+                "minItems": 1,
+            },
+            "concurrency": {"type": "integer", "minimum": 1},
+            "deadlines": bay_wishes.DEADLINES,
+        },
+        "additionalProperties": False,
+    }
+
+    def setup(self) -> None:
+        """Make all bays and wait until every node of them is Ready.
+
+        :raises BayError: when one could not be made; Rally calls
+            :meth:`cleanup` then
+        :raises Interrupted: when the run is asked to stop
+        """
+        self._group = parallel.Group(self._concurrency())
+        self._bays: list[_Bay] = []
+        self._refuse_if_there_is_no_room()
+        self._bays += self._planned()
+        LOG.info("Making %d bays for the iterations.", len(self._bays))
+        try:
+            self._group.run(_Bay.make, self._bays)
+        finally:
+            self._note_actions()
+        for bay in self._bays:
+            tenant = self.context["tenants"][bay.tenant_id]
+            tenant.setdefault("bays", []).append(bay.to_json())
+
+    def cleanup(self) -> None:
+        """Delete all bays and wait until they are gone.
+
+        :raises BayError: the first that could not be deleted, when all have
+            been tried
+        """
+        try:
+            with interruption.deferred():
+                self._remove_all()
+        finally:
+            # What could not be deleted is tried again, by name.
+            cleanup.sweep("clusters", self)
+
+    def _remove_all(self) -> None:
+        bays = getattr(self, "_bays", [])
+        for bay in bays:
+            bay.actions.reset_atomic_actions()
+        errors = parallel.run_all(_Bay.remove, bays, self._concurrency())
+        self._note_actions()
+        for error in errors:
+            LOG.error("%s", error)
+        if errors:
+            raise errors[0]
+
+    def _concurrency(self) -> int:
+        return int(self.config.get("concurrency", _CONCURRENCY))
+
+    def _refuse_if_there_is_no_room(self) -> None:
+        """Ask for the quota before the first bay, where it may be seen."""
+        wanted = bay_wishes.count(self.config)
+        for user, tenant_id in self._iterate_per_tenants():
+            magnum = clients.magnum_of(osclients.Clients(user["credential"]))
+            with contextlib.suppress(exceptions.BayError):
+                room = quotas.BayQuotas(magnum).room(tenant_id)
+                _refuse_more_than(room, wanted, tenant_id)
+
+    def _planned(self) -> Iterator[_Bay]:
+        for user, tenant_id in self._iterate_per_tenants():
+            tenant = self.context["tenants"][tenant_id]
+            # Of Rally's own context, which makes one for each user.
+            keypair = (user.get("keypair") or {}).get("name")
+            for wish in bay_wishes.read(self.config):
+                template = bay_templates.choose(tenant, wish.template)
+                for _ in range(wish.count):
+                    request = wish.request(
+                        self.generate_random_name(), template, keypair
+                    )
+                    life = self._life(user, request)
+                    yield _Bay(tenant_id, wish.role, life)
+
+    def _life(
+        self, user: Mapping[str, Any], request: lifecycle.BayRequest
+    ) -> bay_life.BayLife:
+        def report(text: str) -> None:
+            LOG.info("%s: %s", request.name, text)
+
+        # A client each: they are used by several threads.
+        magnum = clients.magnum_of(osclients.Clients(user["credential"]))
+        own = lifecycle.Bays(magnum, report, sleep=self._group.sleep)
+        return bay_life.BayLife(own, request, report)
+
+    def _note_actions(self) -> None:
+        taken = [
+            action
+            for bay in self._bays
+            for action in bay.actions.atomic_actions()
+        ]
+        taken.sort(key=lambda action: action["started_at"] or 0.0)
+        self.atomic_actions().extend(taken)
+
+
+def bays_of(
+    context: Mapping[str, Any], tenant_id: str
+) -> tuple[dict[str, Any], ...]:
+    """Return the bays that the context made in a tenant, in order.
+
+    :param context: Rally's, of the workload or of an iteration
+    :returns: for each ``name``, ``uuid``, ``nodes``, ``role`` (None when the
+        task gave no name), and ``record``, the body of its record
+    """
+    tenant = context["tenants"].get(tenant_id) or {}
+    return tuple(tenant.get("bays") or ())
+
+
+def _refuse_more_than(room: int, wanted: int, tenant_id: str) -> None:
+    if wanted > room:
+        raise exceptions.InvalidInput(
+            f"The context bays is to make {wanted} bays in the project "
+            f"{tenant_id}, and Magnum's quota leaves room for {room}; raise "
+            "it with the context bay_quotas, or make fewer."
+        )
