@@ -141,19 +141,20 @@ class WhichBayValidator(validation.Validator):
             )
         self._check_details(which, made)
 
-    def _check_details(
-        self, which: arguments.WhichBay, made: Mapping[str, Any] | None
-    ) -> None:
+    def _check_details(self, which: arguments.WhichBay, made: Any) -> None:
         if which.bay_role is not None:
-            roles = [each.get("name") for each in (made or {}).get("bays", ())]
+            roles = _roles(made)
             if which.bay_role not in roles:
                 self.fail(
-                    f"bay_role: no entry of the context bays has the name "
-                    f"{which.bay_role!r}; there are "
-                    f"{', '.join(filter(None, roles)) or 'none'}."
+                    "bay_role: no entry of the context bays has the name "
+                    f"{which.bay_role!r}; the names are: "
+                    f"{', '.join(roles) or 'none'}."
                 )
         if which.kubeconfig_context and not which.kubeconfig:
-            self.fail("kubeconfig_context: it needs kubeconfig.")
+            self.fail(
+                "kubeconfig_context: it names a context of a kubeconfig, and "
+                "the argument kubeconfig is not given."
+            )
         if which.kubeconfig:
             self._check_kubeconfig(which.kubeconfig, which.kubeconfig_context)
 
@@ -197,6 +198,12 @@ def _subscript(key: str | int) -> str:
 
 def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
     return config.get("args") or {}
+
+
+def _roles(made: Any) -> list[str]:
+    """Return the names in a configuration of the context ``bays``."""
+    entries = made.get("bays", [made]) if isinstance(made, dict) else []
+    return [each["name"] for each in entries if "name" in each]
 
 
 def _context(config: Mapping[str, Any], name: str) -> Any:

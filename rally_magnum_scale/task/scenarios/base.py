@@ -28,7 +28,9 @@ from rally_magnum_scale.runs import load as loads
 from rally_magnum_scale.runs import removal
 from rally_magnum_scale.task import cleanup
 from rally_magnum_scale.task import clients
+from rally_magnum_scale.task import names
 from rally_magnum_scale.task import output
+from rally_magnum_scale.task.contexts import bay_templates
 from rally_magnum_scale.task.scenarios import arguments
 
 LOG = logging.getLogger(__name__)
@@ -153,10 +155,8 @@ class Scenario(scenario.OpenStackScenario):
 class BayScenario(Scenario):
     """A scenario that makes a bay, and removes it unless told to keep it."""
 
-    # A bay's name becomes host names: lower case and DNS-safe.  Rally's
-    # cleanup finds what a task left by this very form.
-    RESOURCE_NAME_FORMAT = "rms-XXXXXXXX-XXXXXXXX"
-    RESOURCE_NAME_ALLOWED_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+    RESOURCE_NAME_FORMAT = names.FORMAT
+    RESOURCE_NAME_ALLOWED_CHARACTERS = names.CHARACTERS
 
     @contextlib.contextmanager
     def bay(
@@ -184,7 +184,7 @@ class BayScenario(Scenario):
 
     def _life(self, wanted: arguments.BayArguments) -> bay_life.BayLife:
         name = self.generate_random_name()
-        template = wanted.bay_template
+        template = bay_templates.resolve(self.context, wanted.bay_template)
         return bay_life.BayLife(
             lifecycle.Bays(clients.magnum_of(self._clients), LOG.info),
             wanted.request(

@@ -8,7 +8,9 @@ from rally_magnum_scale.task.scenarios import signature
 
 
 @base.on_openstack
-@base.configure("create_and_delete_bay", "magnum_scale_keep_bay")
+@base.configure(
+    "create_and_delete_bay", "magnum_scale_bay_quotas", "magnum_scale_keep_bay"
+)
 class CreateAndDeleteBay(base.BayScenario):
     """Create a bay, wait until every node is Ready, and delete it."""
 

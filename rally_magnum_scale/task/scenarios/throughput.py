@@ -8,7 +8,12 @@ from rally_magnum_scale.task.scenarios import signature
 
 
 @base.on_openstack
-@base.configure("throughput", "magnum_scale_keep_bay", "magnum_scale_load")
+@base.configure(
+    "throughput",
+    "magnum_scale_bay_quotas",
+    "magnum_scale_keep_bay",
+    "magnum_scale_load",
+)
 class Throughput(base.BayScenario):
     """Create a bay, run a load inside it, and delete it."""
 

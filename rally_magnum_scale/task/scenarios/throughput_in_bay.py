@@ -6,12 +6,14 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from rally.common import logging
+from rally.common import validation
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.runs import bay_visit
 from rally_magnum_scale.task import clients
+from rally_magnum_scale.task.contexts import bays as bays_context
 from rally_magnum_scale.task.scenarios import arguments
 from rally_magnum_scale.task.scenarios import base
 from rally_magnum_scale.task.scenarios import signature
@@ -19,6 +21,7 @@ from rally_magnum_scale.task.scenarios import signature
 LOG = logging.getLogger(__name__)
 
 
+@validation.add("magnum_scale_bay_quotas", per_iteration=0)
 @base.configure(
     "throughput_in_bay",
     "magnum_scale_platform_of_bay",
@@ -70,8 +73,6 @@ class ThroughputInBay(base.Scenario):
 
     def _bay_of_context(self, role: str | None) -> records.Bay:
         """Return the bay whose turn it is; keep the records of all."""
-        from rally_magnum_scale.task.contexts import bays as bays_context
-
         tenant = self.context["tenant"]["id"]
         found = bays_context.bays_of(self.context, tenant)
         every = [records.Bay.from_json(each["record"]) for each in found]
