@@ -1,0 +1,262 @@
+"""What runs that ended without cleaning up left in Magnum.
+
+Magnum shows an administrator the bays of all projects, and nobody's
+password is needed to remove them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import re
+import time
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Sequence
+from concurrent import futures
+from dataclasses import dataclass
+from typing import Any
+
+from magnumclient import exceptions as magnum_errors
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+from rally_magnum_scale.bays import answers
+from rally_magnum_scale.bays import lifecycle
+
+AT_ONCE = 4
+
+# Magnum may show the end of an earlier, failed delete for a moment.
+ATTEMPTS = 2
+
+# A bay that was just asked for shows up late.
+ROUNDS = 3
+
+# The form of all names that this package gives; the first part is that of
+# the id that owns the object. What is kept on purpose is called otherwise.
+_NAME = re.compile(r"rms-([a-z0-9]{8})-[a-z0-9]{8}")
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A bay or a cluster template that some run made.
+
+    :param owner: beginning of the id of the run that made it
+    :param project: id of its project, empty when Magnum does not say
+    :param created_at: when it was made, as Magnum writes it
+    """
+
+    uuid: str
+    name: str
+    owner: str
+    project: str
+    created_at: str
+    nodes: int = 0
+
+    @property
+    def command(self) -> str:
+        """The command that removes a bay by hand."""
+        return f"openstack coe cluster delete {self.uuid}"
+
+    def age(self, now: datetime.datetime) -> str:
+        """Say how old it is.
+
+        :param now: with a time zone
+        """
+        try:
+            made = datetime.datetime.fromisoformat(self.created_at)
+        except ValueError:
+            return "of unknown age"
+        if made.tzinfo is None:
+            made = made.replace(tzinfo=datetime.UTC)
+        minutes = max(0, int((now - made).total_seconds() // 60))
+        if minutes < 120:
+            return f"{minutes} minutes old"
+        return f"{minutes // 60} hours old"
+
+
+def owner_part(uuid: str) -> str:
+    """Return what a name has of the id that owns the object."""
+    return uuid.replace("-", "")[:8]
+
+
+def of_owners(
+    found: Sequence[Leftover], uuids: Collection[str]
+) -> list[Leftover]:
+    """Return what was made by the runs with these ids."""
+    owners = {owner_part(uuid) for uuid in uuids}
+    return [each for each in found if each.owner in owners]
+
+
+class Leftovers:
+    """Finds and removes what runs left in Magnum.
+
+    :param magnum: from :func:`lifecycle.connect`, as administrator for
+        all projects, else for the user's own
+    :param report: gets lines of progress
+    :param clock: monotonic seconds
+    :param sleep: sleeps, and raises if the run is interrupted
+    """
+
+    def __init__(
+        self,
+        magnum: Any,
+        report: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = interruption.sleep,
+    ) -> None:
+        self._magnum = magnum
+        self._report = report
+        self._clock = clock
+        self._sleep = sleep
+
+    def bays(self) -> list[Leftover]:
+        """Return all bays that runs of this package made.
+
+        :raises BayError: when Magnum refuses, with the rule that it lacks
+        """
+        return self._made(self.all_bays())
+
+    def all_bays(self) -> list[Any]:
+        """Return all bays that Magnum shows, whoever made them.
+
+        :raises BayError: when Magnum refuses, with the rule that it lacks
+        """
+        shown = _list(self._magnum.clusters, "cluster")
+        # Magnum may show a bay that is gone until it has looked once more.
+        return [bay for bay in shown if bay.status != "DELETE_COMPLETE"]
+
+    def templates(self) -> list[Leftover]:
+        """Return all cluster templates that runs of this package made.
+
+        :raises BayError: when Magnum refuses, with the rule that it lacks
+        """
+        return self._made(
+            _list(self._magnum.cluster_templates, "clustertemplate")
+        )
+
+    def remove_of(self, uuids: Collection[str]) -> list[str]:
+        """Remove the bays and then the templates of runs that are dead.
+
+        :param uuids: ids from which the names of what they made begin
+        :returns: a sentence for each that could not be removed
+        :raises Interrupted: when this run is asked to stop
+        """
+        try:
+            failed = self._remove_bays(uuids)
+            return failed or self._remove_templates(uuids)
+        except exceptions.BayError as error:
+            return [str(error)]
+
+    def _remove_bays(self, uuids: Collection[str]) -> list[str]:
+        for _ in range(ROUNDS):
+            left = of_owners(self.bays(), uuids)
+            if failed := self._remove_at_once(left):
+                return failed
+            if not left:
+                return []
+        return [
+            f"After {ROUNDS} rounds there were still bays of a dead run "
+            f"({_names(left)}); look at 'openstack coe cluster list'."
+        ]
+
+    def _remove_at_once(self, left: Sequence[Leftover]) -> list[str]:
+        """Remove bays, a few at once; an interruption goes first."""
+        with futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            ended = list(pool.map(self._try_to_remove, left))
+        interruption.check()
+        return [sentence for sentence in ended if sentence]
+
+    def _try_to_remove(self, bay: Leftover) -> str | None:
+        start = self._clock()
+        try:
+            interruption.check()
+            self._remove_bay(bay)
+        except exceptions.ScaleError as error:
+            return str(error)
+        self._report(f"{bay.name}: gone after {self._clock() - start:.0f} s")
+        return None
+
+    def _remove_bay(self, bay: Leftover) -> None:
+        bays = lifecycle.Bays(
+            self._magnum,
+            lambda line: self._report(f"{bay.name}: {line}"),
+            self._clock,
+            self._sleep,
+        )
+        self._report(f"{bay.name}: deleting this bay of a dead run")
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                bays.delete(bay.uuid, bay.nodes)
+            except exceptions.BayDeleteFailed:
+                if not left:
+                    raise
+                self._sleep(lifecycle.POLL_INTERVAL_S)
+            else:
+                return
+
+    def _remove_templates(self, uuids: Collection[str]) -> list[str]:
+        failed = []
+        for each in of_owners(self.templates(), uuids):
+            try:
+                with (
+                    answers.said_clearly(
+                        f"delete the cluster template {each.name} "
+                        f"({each.uuid})"
+                    ),
+                    answers.gone_is_fine(),
+                ):
+                    self._magnum.cluster_templates.delete(each.uuid)
+            except exceptions.BayError as error:
+                failed.append(str(error))
+            else:
+                self._report(f"{each.name}: deleted this template")
+        return failed
+
+    def _made(self, shown: Sequence[Any]) -> list[Leftover]:
+        made = []
+        for each in shown:
+            if match := _NAME.fullmatch(each.name or ""):
+                made.append(
+                    Leftover(
+                        uuid=each.uuid,
+                        name=each.name,
+                        owner=match[1],
+                        project=getattr(each, "project_id", None) or "",
+                        created_at=getattr(each, "created_at", None) or "",
+                        nodes=getattr(each, "node_count", None) or 0,
+                    )
+                )
+        return made
+
+
+def _list(manager: Any, kind: str) -> list[Any]:
+    """List page by page, however many objects the cloud has."""
+    found: list[Any] = []
+    with answers.said_clearly(f"list the {kind}s"), _rules_named(kind):
+        while True:
+            marker = found[-1].uuid if found else None
+            page = manager.list(
+                limit=lifecycle.PAGE, marker=marker, detail=True
+            )
+            found += page
+            if len(page) < lifecycle.PAGE:
+                return found
+
+
+@contextlib.contextmanager
+def _rules_named(kind: str) -> Iterator[None]:
+    try:
+        yield
+    except magnum_errors.Forbidden as error:
+        raise exceptions.NotAllowed(
+            f"Magnum does not let this user list the {kind}s of all projects "
+            f"({answers.words(error)}): give its role the rules "
+            f"{kind}:detail_all_projects, {kind}:get_one_all_projects and "
+            f"{kind}:delete_all_projects."
+        ) from error
+
+
+def _names(left: Sequence[Leftover]) -> str:
+    return ", ".join(each.name for each in left)
