@@ -127,12 +127,12 @@ class BayLife:
                 wanted,
                 deadline_s=self._request.deadlines.for_nodes_ready(wanted),
                 report=self._report,
+                clock=self._clock,
             )
             self._note(
                 nodes_ready_s=self._since_request(), **node_facts(self.nodes)
             )
-            if hasattr(opened, "clock_offset_s"):
-                self._note_node_times(opened.clock_offset_s())
+            self._note_node_times(opened)
         self._report(
             f"{len(self.nodes)} nodes Ready ({self.record.nodes_hollow} of "
             f"them hollow) after {self.record.nodes_ready_s:.1f} s"
@@ -195,14 +195,15 @@ class BayLife:
             self.record, client_memory_peak_bytes=memory_peak(), **fields
         )
 
-    def _note_node_times(self, offset_s: float | None) -> None:
+    def _note_node_times(self, opened: client.Cluster) -> None:
+        """Note when each node was Ready; doing without is no failure."""
+        try:
+            offset_s = opened.clock_offset_s(self._wall_clock)
+        except exceptions.KubernetesError as error:
+            self._report(f"counting from when nodes were seen Ready: {error}")
+            offset_s = None
         ready = [
-            node_times.ReadyNode(
-                node.ready_at,
-                None
-                if node.seen_ready_at is None
-                else node.seen_ready_at - self._requested_at,
-            )
+            node_times.ReadyNode(node.ready_at, self._seen_after_s(node))
             for node in self.nodes
         ]
         self._note(
@@ -211,6 +212,11 @@ class BayLife:
             ),
             node_ready_resolution_s=node_times.STAMP_RESOLUTION_S,
         )
+
+    def _seen_after_s(self, node: nodes.Node) -> float | None:
+        if node.seen_ready_at is None:
+            return None
+        return node.seen_ready_at - self._requested_at
 
     @contextlib.contextmanager
     def _failures_noted(self) -> Iterator[None]:
@@ -235,12 +241,18 @@ def open_bay(bays: lifecycle.Bays, cluster: Any) -> Iterator[client.Cluster]:
     :param bays: the bays of a project
     :param cluster: as Magnum shows it
     """
+
+    def renew() -> tuple[str, str]:
+        new = bays.credentials(cluster)
+        return new.certificate_pem, new.key_pem
+
     own = bays.credentials(cluster)
     with client.connect(
         own.api_address,
         own.ca_pem,
         own.certificate_pem,
         own.key_pem,
+        renew=renew,
     ) as opened:
         yield opened
 
