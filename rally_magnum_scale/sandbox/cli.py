@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
+from rally_magnum_scale.sandbox import commands
 from rally_magnum_scale.sandbox import settings as sandbox_settings
 
 EXIT_FAILED = 1
@@ -25,7 +26,8 @@ Environment: {sandbox_settings.STATE_VARIABLE} (the sandbox's files, default
 is slow to make, default {sandbox_settings.DEFAULT_CACHE_DIR}),
 {sandbox_settings.PORT_VARIABLE} (the first of four ports on 127.0.0.1, for
 Keystone, Magnum, the stub and PostgreSQL, default
-{sandbox_settings.DEFAULT_FIRST_PORT}). Exit status: 0, 1 when something
+{sandbox_settings.DEFAULT_FIRST_PORT}), {sandbox_settings.BINARIES_VARIABLE}
+(as --kubernetes-binaries). Exit status: 0, 1 when something
 failed, 3 when the machine lacks something, 130 after Ctrl-C; `run` and
 `demo` give that of what they ran.
 """
@@ -68,14 +70,42 @@ def _parser() -> argparse.ArgumentParser:
         prog="rally-magnum-sandbox", description=DESCRIPTION, epilog=EPILOG
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="install and start all that is missing")
-    commands.add_parser("prepare", help="only fill the cache that up uses")
-    commands.add_parser("status", help="list the servers and the bays")
+    _add_binaries(
+        commands.add_parser("up", help="install and start all that is missing")
+    )
+    _add_binaries(
+        commands.add_parser("prepare", help="only fill the cache that up uses")
+    )
+    status = commands.add_parser(
+        "status", help="list servers, bays, memory and disk"
+    )
+    status.add_argument(
+        "--json", action="store_true", help="for a program to read"
+    )
     run = commands.add_parser("run", help="run a command in its environment")
     run.add_argument("program", help="what to run, after --")
     run.add_argument("arguments", nargs=argparse.REMAINDER)
     commands.add_parser("down", help="remove everything but the cache")
-    demo = commands.add_parser("demo", help="up, a Rally task, pages, down")
+    commands.add_parser("purge", help="down, and remove the cache too")
+    _add_demo(
+        commands.add_parser("demo", help="up, a Rally task, pages, down")
+    )
+    return parser
+
+
+def _add_binaries(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kubernetes-binaries",
+        metavar="PATH",
+        help="a folder with the official etcd, kube-apiserver, "
+        "kube-controller-manager, kube-scheduler, kubelet, kube-proxy and "
+        "kwok, or one binary with all of them; bays are made of these from "
+        "now on, and Kubernetes is not built",
+    )
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
+    _add_binaries(demo)
     samples = pathlib.Path("samples")
     demo.add_argument(
         "--task",
@@ -98,38 +128,61 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--keep", action="store_true", help="leave the sandbox up"
     )
-    return parser
 
 
 def _dispatch(
     options: argparse.Namespace, settings: sandbox_settings.Settings
 ) -> int:
-    # Imported here: `run` and `--help` should not wait for what only the
-    # others need.
-    from rally_magnum_scale.sandbox import commands
-
-    progress = commands.Progress()
+    # What a command needs is imported with it: `run` and `--help` should not
+    # wait for what only the others need.
+    settings = sandbox_settings.with_binaries(
+        settings, getattr(options, "kubernetes_binaries", None)
+    )
     if options.command == "run":
         return _run(options, settings)
+    if options.command == "status":
+        return _status(options, settings)
+    progress = commands.Progress()
     if options.command == "demo":
         return _demo(options, settings, progress)
-    if options.command == "status":
-        from rally_magnum_scale.sandbox import status
-
-        print("\n".join(status.lines(settings)))
-    elif options.command == "down":
-        _require_root()
-        from rally_magnum_scale.sandbox import down
-
+    _require_root()
+    if options.command in ("down", "purge"):
         with interruption.deferred():
-            down.down(settings, progress)
-    else:
-        _require_root()
-        from rally_magnum_scale.sandbox import up
+            _remove(options.command, settings, progress)
+        return 0
+    from rally_magnum_scale.sandbox import up
 
-        action = up.up if options.command == "up" else up.prepare
-        action(settings, progress)
+    action = up.up if options.command == "up" else up.prepare
+    action(settings, progress)
     return 0
+
+
+def _status(
+    options: argparse.Namespace, settings: sandbox_settings.Settings
+) -> int:
+    from rally_magnum_scale.sandbox import status
+    from rally_magnum_scale.sandbox import status_text
+
+    found = status.read(settings)
+    if options.json:
+        print(status_text.as_json(found))
+    else:
+        print("\n".join(status_text.lines(found)))
+    return 0
+
+
+def _remove(
+    command: str,
+    settings: sandbox_settings.Settings,
+    progress: commands.Progress,
+) -> None:
+    from rally_magnum_scale.sandbox import down
+    from rally_magnum_scale.sandbox import purge
+
+    if command == "purge":
+        purge.purge(settings, progress)
+    else:
+        down.down(settings, progress)
 
 
 def _run(
@@ -159,18 +212,10 @@ def _run(
 def _demo(
     options: argparse.Namespace,
     settings: sandbox_settings.Settings,
-    progress: object,
+    progress: commands.Progress,
 ) -> int:
-    from rally_magnum_scale.sandbox import commands
     from rally_magnum_scale.sandbox import demo
 
-    assert isinstance(progress, commands.Progress)
-    for path in (options.task, options.args):
-        if not path.is_file():
-            raise exceptions.InvalidInput(
-                f"There is no file {path}; run the demo from a checkout of "
-                "the project, or name the files with --task and --args."
-            )
     what = demo.Demo(options.task, options.args, options.reports, options.keep)
     return demo.demo(settings, what, progress)
 

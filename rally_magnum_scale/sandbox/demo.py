@@ -14,6 +14,7 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 from rally_magnum_scale.sandbox import client_environment
 from rally_magnum_scale.sandbox import commands
+from rally_magnum_scale.sandbox import demo_input
 from rally_magnum_scale.sandbox import down
 from rally_magnum_scale.sandbox import secrets_file
 from rally_magnum_scale.sandbox import settings as sandbox_settings
@@ -33,12 +34,14 @@ class Demo:
     :param args: the file with the task's arguments, or None
     :param reports_dir: where the pages are written
     :param keep: leave the sandbox up
+    :param rally: Rally's command
     """
 
     task: pathlib.Path
     args: pathlib.Path | None
     reports_dir: pathlib.Path
     keep: bool
+    rally: pathlib.Path = pathlib.Path(sys.prefix) / "bin" / "rally"
 
 
 def demo(
@@ -48,37 +51,57 @@ def demo(
 ) -> int:
     """Run a task in the sandbox, and show what came of it.
 
+    A sandbox that was up before stays up.
+
     :param settings: of the sandbox
     :param what: to run
     :param report: gets lines of progress
     :returns: the exit status of the task: 0, or 2 when its SLA failed
+    :raises InvalidInput: when a file or a folder will not do; nothing was
+        made then
+    :raises MissingRequirement: when the machine will not do; nothing was
+        made then
     :raises Interrupted: after Ctrl-C; everything was removed by then
     """
-    # Nothing is made when the machine will not do, so nothing is removed.
-    up.check_machine(settings, report)
+    demo_input.check(what.task, what.args, what.reports_dir)
+    given = up.check_input(settings)
+    was_up = settings.ready_file.exists()
+    if not was_up:
+        # Nothing is made when the machine will not do, so nothing is removed.
+        up.check_machine(settings, given, report)
     try:
         up.up(settings, report)
-        return _run_task(settings, what, report)
+        return run_task(settings, what, report)
     finally:
         with interruption.deferred():
-            if what.keep and not interruption.requested():
+            if was_up:
+                report("the sandbox was up before the demo, and stays up")
+            elif what.keep and not interruption.requested():
                 report("the sandbox stays up: rally-magnum-sandbox down")
             else:
                 down.down(settings, report)
 
 
-def _run_task(
+def run_task(
     settings: sandbox_settings.Settings,
     what: Demo,
     report: commands.Report,
 ) -> int:
+    """Run the task in a sandbox that is up, and write its pages.
+
+    :param settings: of the sandbox
+    :param what: to run
+    :param report: gets lines of progress
+    :returns: the exit status of the task, or 1 when a page was not written
+    :raises Interrupted: after Ctrl-C, when Rally has ended
+    """
     secrets = secrets_file.ensure(settings.state_dir)
     env = client_environment.variables(settings, secrets)
     start = ["task", "start", str(what.task)]
     if what.args is not None:
         start += ["--task-args-file", str(what.args)]
     report(f"rally {' '.join(start)}")
-    code = _rally(start, env, TASK_DEADLINE_S)
+    code = _rally(what.rally, start, env, TASK_DEADLINE_S)
     what.reports_dir.mkdir(parents=True, exist_ok=True)
     pages = {
         "rally.html": ["task", "report", "--html-static", "--out"],
@@ -87,10 +110,12 @@ def _run_task(
     written = [
         path
         for name, arguments in pages.items()
-        if _write_page(path := what.reports_dir / name, arguments, env)
+        if _write_page(
+            what.rally, path := what.reports_dir / name, arguments, env
+        )
     ]
     table = [*_export("magnum-scale-table"), "--to", "-"]
-    failed = _rally(table, env, REPORT_DEADLINE_S) != 0
+    failed = _rally(what.rally, table, env, REPORT_DEADLINE_S) != 0
     for path in written:
         report(f"page: {path.absolute()}")
     failed = failed or len(written) < len(pages)
@@ -102,21 +127,26 @@ def _export(kind: str) -> list[str]:
 
 
 def _write_page(
-    path: pathlib.Path, arguments: list[str], env: dict[str, str]
+    rally: pathlib.Path,
+    path: pathlib.Path,
+    arguments: list[str],
+    env: dict[str, str],
 ) -> bool:
     path.unlink(missing_ok=True)
-    _rally([*arguments, str(path)], env, REPORT_DEADLINE_S)
+    _rally(rally, [*arguments, str(path)], env, REPORT_DEADLINE_S)
     return path.exists()
 
 
 def _rally(
-    arguments: list[str], env: dict[str, str], deadline_s: float
+    rally: pathlib.Path,
+    arguments: list[str],
+    env: dict[str, str],
+    deadline_s: float,
 ) -> int:
-    rally = str(pathlib.Path(sys.prefix) / "bin" / "rally")
     # A session of its own: the terminal sends Ctrl-C to us alone, and we
     # pass it on once.
     child = subprocess.Popen(
-        [rally, *arguments], env=env, start_new_session=True
+        [str(rally), *arguments], env=env, start_new_session=True
     )
     try:
         return waiting.wait_for(

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import pathlib
 import shutil
 import subprocess
-import sys
 import time
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.sandbox import bay_commands
 from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.sandbox import commands
+from rally_magnum_scale.sandbox import folders
+from rally_magnum_scale.sandbox import inotify
 from rally_magnum_scale.sandbox import settings as sandbox_settings
 from rally_magnum_scale.sandbox.bay.cgroups import CgroupTree
-from rally_magnum_scale.sandbox.servers import bay_folder
 
-BAY_DEADLINE_S = 120.0
 END_DEADLINE_S = 20.0
 AT_ONCE = 8
 
@@ -27,8 +26,11 @@ def down(settings: sandbox_settings.Settings, report: commands.Report) -> None:
 
     :param settings: of the sandbox
     :param report: gets lines of progress
+    :raises InvalidInput: when the state folder is somebody else's;
+        nothing was removed then
     :raises SandboxError: when something stays; with a list of it
     """
+    folders.check_ours(settings.state_dir, *folders.STATE)
     started_s = time.monotonic()
     left = _end_all_in(cgroups.CLOUD)
     left += _delete_bays(settings, report)
@@ -36,8 +38,9 @@ def down(settings: sandbox_settings.Settings, report: commands.Report) -> None:
     for group in (cgroups.BAYS, cgroups.CLOUD):
         left += _end_all_in(group, remove=True)
     left += _unmount_below(settings.state_dir)
-    if not left:
-        left += _remove(settings.state_dir)
+    inotify.restore(settings.state_dir)
+    if not left and not folders.remove(settings.state_dir):
+        left = [f"the folder {settings.state_dir}"]
     if left:
         raise exceptions.SandboxError(
             "The sandbox was taken down, but something stayed: "
@@ -60,16 +63,16 @@ def _end_all_in(group: str, *, remove: bool = False) -> list[str]:
 def _delete_bays(
     settings: sandbox_settings.Settings, report: commands.Report
 ) -> list[str]:
-    folders = [path for path in _folders(settings.bays_dir) if path.is_dir()]
-    if not folders:
+    found = [path for path in _entries(settings.bays_dir) if path.is_dir()]
+    if not found:
         return []
-    report(f"deleting {len(folders)} bay(s)")
+    report(f"deleting {len(found)} bay(s)")
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        failures = pool.map(_delete_bay, folders)
+        failures = pool.map(_delete_bay, found)
     return [failure for failure in failures if failure]
 
 
-def _folders(path: pathlib.Path) -> list[pathlib.Path]:
+def _entries(path: pathlib.Path) -> list[pathlib.Path]:
     return sorted(path.iterdir()) if path.is_dir() else []
 
 
@@ -78,24 +81,11 @@ def _delete_bay(folder: pathlib.Path) -> str:
         # Magnum was killed before it had written what the bay is.
         shutil.rmtree(folder, ignore_errors=True)
         return f"the folder {folder}" if folder.exists() else ""
-    command = [sys.executable, "-m", bay_folder.BAY_MODULE, "delete"]
     try:
-        done = subprocess.run(
-            [*command, str(folder)],
-            capture_output=True,
-            text=True,
-            timeout=BAY_DEADLINE_S,
-            stdin=subprocess.DEVNULL,
-            # Ctrl-C must not break it off in the middle.
-            start_new_session=True,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"the bay {folder.name}: no end after {BAY_DEADLINE_S:.0f} s"
-    if done.returncode == 0:
-        return ""
-    said = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
-    return f"the bay {folder.name}: {said[-1]}"
+        bay_commands.run("delete", folder)
+    except exceptions.SandboxError as error:
+        return str(error)
+    return ""
 
 
 def _unmount_below(folder: pathlib.Path) -> list[str]:
@@ -112,14 +102,3 @@ def _mounts_below(folder: pathlib.Path) -> list[str]:
         line.split()[1].encode().decode("unicode_escape") for line in lines
     ]
     return sorted(t for t in targets if t.startswith(f"{folder}/"))
-
-
-def _remove(folder: pathlib.Path) -> list[str]:
-    # Something may still be writing its last line.
-    for _ in range(5):
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return []
-        time.sleep(0.2)
-    return [f"the folder {folder}"]

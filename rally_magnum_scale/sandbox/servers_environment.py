@@ -76,14 +76,19 @@ def ensure(
     :raises SandboxError: when pip fails
     """
     constraints = _constraints()
-    prefix = cache_dir / f"servers-{_key(constraints)}"
-    if (prefix / "complete").exists():
+    prefix = _prefix(cache_dir, constraints)
+    if is_made(cache_dir):
         return ServersEnvironment(prefix)
     cache_dir.mkdir(parents=True, exist_ok=True)
     with _locked(prefix.with_suffix(".lock")):
-        if not (prefix / "complete").exists():
+        if not is_made(cache_dir):
             _make(prefix, constraints, report)
     return ServersEnvironment(prefix)
+
+
+def is_made(cache_dir: pathlib.Path) -> bool:
+    """Tell whether the cache has this very environment, whole."""
+    return (_prefix(cache_dir, _constraints()) / "complete").exists()
 
 
 def write_plugin(plugins_dir: pathlib.Path) -> None:
@@ -145,6 +150,10 @@ def _clean_environment() -> dict[str, str]:
 def _constraints() -> str:
     servers = importlib.resources.files("rally_magnum_scale.sandbox.servers")
     return servers.joinpath("constraints.txt").read_text()
+
+
+def _prefix(cache_dir: pathlib.Path, constraints: str) -> pathlib.Path:
+    return cache_dir / f"servers-{_key(constraints)}"
 
 
 def _key(constraints: str) -> str:

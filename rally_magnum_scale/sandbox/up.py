@@ -8,8 +8,8 @@ import fcntl
 import os
 import pathlib
 import time
-from collections.abc import Callable
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 
@@ -20,6 +20,9 @@ from rally_magnum_scale.sandbox import artifacts
 from rally_magnum_scale.sandbox import client_environment
 from rally_magnum_scale.sandbox import cloud
 from rally_magnum_scale.sandbox import commands
+from rally_magnum_scale.sandbox import folders
+from rally_magnum_scale.sandbox import inotify
+from rally_magnum_scale.sandbox import repair
 from rally_magnum_scale.sandbox import secrets_file
 from rally_magnum_scale.sandbox import servers_environment
 from rally_magnum_scale.sandbox import settings as sandbox_settings
@@ -27,90 +30,165 @@ from rally_magnum_scale.sandbox.servers import bay_folder
 
 DEADLINE_S = 3600.0
 GIVE_UP_DEADLINE_S = 30.0
+# The cache holds 0.7 GB; Go's and pip's own caches and what is built in come
+# on top while it is filled.
+CACHE_BYTES = 6 * 10**9
+CACHED_BYTES = 10**8
+# Databases, logs, and the data of some bays.
+STATE_BYTES = 10**9
 # 107 is the limit of the path of a socket; containerd makes one 52 deeper.
 LONGEST_STATE_DIR = 50
-Jobs = dict[str, "concurrent.futures.Future[object]"]
+Jobs = dict[str, "concurrent.futures.Future[Any]"]
+Kubernetes = tuple[pathlib.Path, str]
 
 
 def up(settings: sandbox_settings.Settings, report: commands.Report) -> None:
     """Install, start and prepare all that is missing.
 
+    What crashed of a sandbox that was up is started again, its bays' parts
+    too.
+
     :param settings: of the sandbox
     :param report: gets lines of progress
+    :raises InvalidInput: when a folder or a binary that was named will not
+        do; nothing was made then
     :raises MissingRequirement: a sentence for each thing that the machine
         lacks; nothing was made then
     :raises SandboxError: when something does not install or start
     """
-    if is_up(settings):
-        report(f"the sandbox in {settings.state_dir} is up already")
+    given = check_input(settings)
+    if is_up(settings) and not given:
+        _mend(settings, report)
         return
-    check_machine(settings, report)
+    # One that was up has all that it needs of the machine.
+    if not settings.ready_file.exists():
+        check_machine(settings, given, report)
     _make_folders(settings)
     with _locked(settings):
+        inotify.raise_limit(settings.state_dir, report)
         secrets = secrets_file.ensure(settings.state_dir)
-        _run_jobs(settings, secrets, report)
+        _run_jobs(settings, secrets, given, report)
         cloud.wait_until_healthy(settings)
         client_environment.write_files(settings, secrets)
-        bay_folder.write_json(settings.ready_file, {"since_s": time.time()})
+        _note_ready(settings)
+    repair.repair_bays(settings, report)
     report(f"the sandbox is up; its files are in {settings.state_dir}")
 
 
 def is_up(settings: sandbox_settings.Settings) -> bool:
-    """Tell whether there is nothing left to do."""
+    """Tell whether every server runs; bays are another matter."""
     return settings.ready_file.exists() and cloud.healthy(settings)
 
 
 def prepare(
     settings: sandbox_settings.Settings, report: commands.Report
 ) -> None:
-    """Fill the cache only: what is slow, and what ``up`` needs."""
-    check_machine(settings, report)
-    settings.cache_dir.mkdir(parents=True, exist_ok=True)
+    """Fill the cache only: what is slow, and what ``up`` needs.
+
+    :raises InvalidInput: as :func:`up`
+    :raises MissingRequirement: as :func:`up`
+    """
+    given = check_input(settings)
+    check_machine(settings, given, report)
+    folders.claim_cache(settings)
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        _finish(_artifact_jobs(pool, settings, report))
+        _finish(_artifact_jobs(pool, settings, given, report))
+
+
+def check_input(
+    settings: sandbox_settings.Settings,
+) -> artifacts.GivenBinaries | None:
+    """Check the folders, and the Kubernetes binaries if any are given.
+
+    :returns: these binaries
+    :raises InvalidInput: a sentence for each thing that is wrong
+    :raises SandboxError: when another version left the state folder
+    """
+    folders.check(settings)
+    if settings.kubernetes_binaries is None:
+        return None
+    return artifacts.check_binaries(settings.kubernetes_binaries)
 
 
 def check_machine(
-    settings: sandbox_settings.Settings, report: commands.Report
+    settings: sandbox_settings.Settings,
+    given: artifacts.GivenBinaries | None,
+    report: commands.Report,
 ) -> None:
     """Check that this machine can carry the sandbox.
 
-    The check itself needs iproute2 and iptables, which are installed
-    first where they are missing.
+    What the trials of the network need is installed between a first and a
+    second look.
 
+    :param settings: of the sandbox
+    :param given: Kubernetes binaries that need not be built
+    :param report: told what is installed
     :raises MissingRequirement: a sentence for each thing that is missing
     """
-    if os.geteuid() == 0:
-        artifacts.ensure_system_packages(report)
-    missing = artifacts.check_machine(settings.cache_dir)
-    if len(str(settings.state_dir)) > LONGEST_STATE_DIR:
-        missing.append(
-            f"The path {settings.state_dir} is longer than "
-            f"{LONGEST_STATE_DIR} characters, and the sockets below it would "
-            f"have names longer than Linux allows; set "
-            f"{sandbox_settings.STATE_VARIABLE} to a shorter one."
-        )
+    _refuse(_too_long(settings) + _missing(settings, given))
+    if artifacts.ensure_system_packages(report):
+        _refuse(_missing(settings, given))
+
+
+def _missing(
+    settings: sandbox_settings.Settings, given: artifacts.GivenBinaries | None
+) -> list[str]:
+    cache = settings.cache_dir
+    made = servers_environment.is_made(cache) and artifacts.is_complete(
+        cache, given
+    )
+    needs = {
+        cache: CACHED_BYTES if made else CACHE_BYTES,
+        settings.state_dir: STATE_BYTES,
+    }
+    return artifacts.missing_things(needs)
+
+
+def _too_long(settings: sandbox_settings.Settings) -> list[str]:
+    if len(str(settings.state_dir)) <= LONGEST_STATE_DIR:
+        return []
+    return [
+        f"The path {settings.state_dir} is longer than {LONGEST_STATE_DIR} "
+        "characters, and the sockets below it would have names longer than "
+        f"Linux allows; set {sandbox_settings.STATE_VARIABLE} to a shorter "
+        "one."
+    ]
+
+
+def _refuse(missing: list[str]) -> None:
     if missing:
         raise exceptions.MissingRequirement("\n".join(missing))
 
 
+def _mend(
+    settings: sandbox_settings.Settings, report: commands.Report
+) -> None:
+    inotify.raise_limit(settings.state_dir, report)
+    repaired = repair.repair_bays(settings, report)
+    state = "up again" if repaired else "up already"
+    report(f"the sandbox in {settings.state_dir} is {state}")
+
+
 def _make_folders(settings: sandbox_settings.Settings) -> None:
-    # PostgreSQL's user must get through; what is secret is a file of 0600
-    # or in a folder of 0700.
-    settings.cache_dir.mkdir(parents=True, exist_ok=True)
-    settings.state_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+    folders.claim(settings)
     for folder in (settings.bays_dir, settings.logs_dir):
         folder.mkdir(mode=0o700, exist_ok=True)
     (settings.state_dir / "run").mkdir(mode=0o700, exist_ok=True)
 
 
+def _note_ready(settings: sandbox_settings.Settings) -> None:
+    if not settings.ready_file.exists():
+        bay_folder.write_json(settings.ready_file, {"since_s": time.time()})
+
+
 def _run_jobs(
     settings: sandbox_settings.Settings,
     secrets: secrets_file.Secrets,
+    given: artifacts.GivenBinaries | None,
     report: commands.Report,
 ) -> None:
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        jobs = _artifact_jobs(pool, settings, report)
+        jobs = _artifact_jobs(pool, settings, given, report)
         servers = jobs["the servers' programs"]
 
         def start_servers() -> None:
@@ -123,29 +201,55 @@ def _run_jobs(
             client_environment.ensure_rally, settings, secrets
         )
         _finish(jobs)
+        program, version = jobs["Kubernetes"].result()
         bay_folder.write_json(
-            settings.bays_dir / "artifacts.json",
+            settings.artifacts_file,
             {
-                "kubernetes_binary": str(jobs["Kubernetes"].result()),
+                "kubernetes_binary": str(program),
+                "kubernetes_version": version,
+                "kubernetes_given": given is not None,
                 "image_archive": str(jobs["the container image"].result()),
             },
         )
+        if given:
+            report(f"bays are made of Kubernetes {version} in {given.path}")
 
 
 def _artifact_jobs(
     pool: concurrent.futures.Executor,
     settings: sandbox_settings.Settings,
+    given: artifacts.GivenBinaries | None,
     report: commands.Report,
 ) -> Jobs:
     cache = settings.cache_dir
-    slow: dict[str, Callable[[pathlib.Path, commands.Report], object]] = {
-        "the servers' programs": servers_environment.ensure,
-        "Kubernetes": artifacts.ensure_kubernetes_binary,
-        "the container image": artifacts.ensure_image,
-    }
     return {
-        name: pool.submit(make, cache, report) for name, make in slow.items()
+        "the servers' programs": pool.submit(
+            servers_environment.ensure, cache, report
+        ),
+        "Kubernetes": pool.submit(_kubernetes, settings, given, report),
+        "the container image": pool.submit(
+            artifacts.ensure_image, cache, report
+        ),
     }
+
+
+def _kubernetes(
+    settings: sandbox_settings.Settings,
+    given: artifacts.GivenBinaries | None,
+    report: commands.Report,
+) -> Kubernetes:
+    if given:
+        program = artifacts.ensure_program(given, settings.cache_dir)
+        return program, given.version
+    # What was given to an earlier `up` holds until `down`.
+    known = bay_folder.read_json(settings.artifacts_file)
+    if known.get("kubernetes_given"):
+        return (
+            pathlib.Path(known["kubernetes_binary"]),
+            known["kubernetes_version"],
+        )
+    binary = artifacts.ensure_kubernetes_binary(settings.cache_dir, report)
+    return binary, artifacts.built_version()
 
 
 def _finish(jobs: Jobs) -> None:

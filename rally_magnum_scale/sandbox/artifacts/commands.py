@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -112,11 +113,21 @@ def last_line(log: Path) -> str:
 
 
 @contextlib.contextmanager
-def working_folder(parent: Path) -> Iterator[Path]:
-    """Give a folder to build in, beside the result, removed afterwards."""
+def working_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Give a folder to build in, beside the result, removed afterwards.
+
+    What builds that were killed have left is removed first: hold the lock
+    of this kind of build.
+
+    :param parent: holds the result
+    :param name: of this kind of build
+    """
     parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=parent, prefix="tmp-") as name:
-        yield Path(name)
+    prefix = f"tmp-{name}-"
+    for left in parent.glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as folder:
+        yield Path(folder)
 
 
 def _exited(process: subprocess.Popen[bytes]) -> bool:

@@ -68,13 +68,18 @@ def ensure_image(cache_dir: Path, report: commands.Report) -> Path:
     :returns: a docker-archive tar with the three images
     :raises SandboxError: when a step of the build fails
     """
-    archive = cache_dir / f"image-{_key()}.tar"
+    archive = archive_file(cache_dir)
     if archive.exists():
         return archive
     with commands.locked(cache_dir / "image.lock", report):
         if not archive.exists():
             _build(archive, report)
     return archive
+
+
+def archive_file(cache_dir: Path) -> Path:
+    """Name the file of the archive, which exists once it is whole."""
+    return cache_dir / f"image-{_key()}.tar"
 
 
 def find_mirror(sources: str, suite: str = SUITE) -> str | None:
@@ -107,7 +112,7 @@ def _build(archive: Path, report: commands.Report) -> None:
     log = archive.with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
-    with commands.working_folder(archive.parent) as folder:
+    with commands.working_folder(archive.parent, "image") as folder:
         root = folder / "root"
         _install_packages(root, log, report)
         _install_locust(root, log, report)

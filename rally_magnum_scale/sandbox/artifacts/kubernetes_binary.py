@@ -38,13 +38,40 @@ def ensure_kubernetes_binary(cache_dir: Path, report: commands.Report) -> Path:
     :returns: the binary; its first argument is a component's name
     :raises SandboxError: when Go can't be had or the build fails
     """
-    binary = cache_dir / f"kubernetes-{binary_key()}"
+    binary = binary_file(cache_dir)
     if binary.exists():
         return binary
     with commands.locked(cache_dir / "kubernetes.lock", report):
         if not binary.exists():
             _build(binary, report)
     return binary
+
+
+def binary_file(cache_dir: Path) -> Path:
+    """Name the file of the binary, which exists once it is whole."""
+    return cache_dir / f"kubernetes-{binary_key()}"
+
+
+def built_version() -> str:
+    """Tell which Kubernetes is built, such as ``v1.33.13``."""
+    return kubernetes_version((SOURCE / "go.mod").read_text())
+
+
+def go_caches() -> list[Path]:
+    """List the folders in which the machine's own Go keeps modules and builds.
+
+    A Go that the sandbox installed keeps them in the sandbox's cache.
+    """
+    own = shutil.which("go")
+    if own is None:
+        return []
+    done = subprocess.run(
+        [own, "env", "GOCACHE", "GOMODCACHE"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [path for x in done.stdout.split() if (path := Path(x)).is_dir()]
 
 
 def binary_key() -> str:
@@ -85,11 +112,12 @@ def _build(binary: Path, report: commands.Report) -> None:
     go_mod = (SOURCE / "go.mod").read_text()
     go = _find_go(binary.parent, required_go(go_mod), log, report)
     version = kubernetes_version(go_mod)
-    with commands.working_folder(binary.parent) as folder:
+    environment = _environment(go, binary.parent)
+    with commands.working_folder(binary.parent, "kubernetes") as folder:
         for name in FILES:
             shutil.copy(SOURCE / name, folder)
-        _go(go, folder, log, report, "download")
-        total = _count_packages(go, folder)
+        _download(go, folder, environment, log, report)
+        total = _count_packages(go, folder, environment)
         packages = binary.with_suffix(".packages")
         packages.write_bytes(b"")
         commands.run(
@@ -100,35 +128,46 @@ def _build(binary: Path, report: commands.Report) -> None:
             report=report,
             progress=_progress(packages, total),
             cwd=folder,
-            env=_environment(),
+            env=environment,
         )
         (folder / "kubernetes").rename(binary)
 
 
-def _go(
-    go: str, folder: Path, log: Path, report: commands.Report, verb: str
+def _download(
+    go: str,
+    folder: Path,
+    environment: dict[str, str],
+    log: Path,
+    report: commands.Report,
 ) -> None:
     report("downloading the Go modules of Kubernetes, etcd and KWOK")
     commands.run(
-        *(go, "mod", verb),
+        *(go, "mod", "download"),
         what="download the Go modules of Kubernetes",
         log=log,
         report=report,
         cwd=folder,
-        env=_environment(),
+        env=environment,
     )
 
 
-def _environment() -> dict[str, str]:
+def _environment(go: str, cache_dir: Path) -> dict[str, str]:
     # No C compiler is needed, and no newer Go is fetched behind our back.
-    return {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
+    common = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
+    if not Path(go).is_relative_to(cache_dir):
+        return common
+    return common | {
+        "GOFLAGS": "-modcacherw",
+        "GOCACHE": str(cache_dir / "go-build"),
+        "GOMODCACHE": str(cache_dir / "go-modules"),
+    }
 
 
-def _count_packages(go: str, folder: Path) -> int:
+def _count_packages(go: str, folder: Path, environment: dict[str, str]) -> int:
     done = subprocess.run(
         [go, "list", "-deps", "."],
         cwd=folder,
-        env={**os.environ, **_environment()},
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,

@@ -23,6 +23,7 @@ SYSTEM_PACKAGES = (
     "runc",
     "util-linux",
 )
+PACKAGES_LOG = Path("/var/log/rally-magnum-sandbox-apt.log")
 POLICY = Path("/usr/sbin/policy-rc.d")
 # The contract of invoke-rc.d: 101 forbids the action.
 FORBID = "#!/bin/sh\nexit 101\n"
@@ -67,25 +68,23 @@ def ensure_system_packages(report: commands.Report) -> list[str]:
 
 
 def _install(names: list[str], report: commands.Report) -> None:
-    log = Path("/var/log/rally-magnum-sandbox-apt.log")
     with services_held(POLICY):
         # A source of the machine's that is down need not matter.
         with contextlib.suppress(exceptions.SandboxError):
-            _apt(["update"], names, log, report)
+            _apt(["update"], names, report)
         options = ["install", "--yes", "--no-install-recommends"]
-        _apt([*options, *names], names, log, report)
+        _apt([*options, *names], names, report)
 
 
 def _apt(
     arguments: list[str],
     names: list[str],
-    log: Path,
     report: commands.Report,
 ) -> None:
     commands.run(
         *("apt-get", "-qq", *arguments),
         what=f"install the Debian packages {', '.join(names)}",
-        log=log,
+        log=PACKAGES_LOG,
         report=report,
         env={"DEBIAN_FRONTEND": "noninteractive"},
     )

@@ -1,21 +1,45 @@
-"""What `status` says of a bay."""
+"""What `status` sees and says."""
 
+import json
 import os
+import socket
 
 import pytest
 
+from rally_magnum_scale.sandbox import memory
+from rally_magnum_scale.sandbox import processes
 from rally_magnum_scale.sandbox import settings
 from rally_magnum_scale.sandbox import status
+from rally_magnum_scale.sandbox import status_text
 from rally_magnum_scale.sandbox.servers import bay_folder
+
+ENDED = {"pid": 1, "start_ticks": -5}
 
 
 @pytest.fixture
 def bay(tmp_path):
-    found = bay_folder.Bay(tmp_path / "some-uuid")
-    found.folder.mkdir()
-    spec = {"name": "night", "uuid": "some-uuid", "node_count": 200}
-    spec["real_nodes"] = 1
+    # No group has this name, so no process is taken for one of the bay.
+    found = bay_folder.Bay(tmp_path / "state" / "bays" / "feedfeed")
+    found.folder.mkdir(parents=True)
+    spec = {
+        "name": "night",
+        "uuid": "feedfeed-uuid",
+        "index": 7,
+        "node_count": 200,
+        "real_nodes": 1,
+        "kubernetes_binary": "/binary",
+        "image_archive": "/image",
+        "cgroup": "rally-magnum-sandbox/bays/feedfeed",
+    }
     bay_folder.write_json(found.folder / "spec.json", spec)
+    return found
+
+
+@pytest.fixture
+def sandbox(tmp_path):
+    found = settings.Settings(tmp_path / "state", tmp_path / "cache", 64000)
+    (found.state_dir / "run").mkdir(parents=True, exist_ok=True)
+    found.bays_dir.mkdir(exist_ok=True)
     return found
 
 
@@ -25,21 +49,48 @@ def own_process():
 
 def test_a_bay_that_is_being_made(bay):
     bay.note(created_s=100.0, maker=own_process())
-    assert status.bay_line(bay, 112.0) == (
-        "bay night some-uuid CREATE_IN_PROGRESS 200 nodes (1 real), 12 s old"
-    )
+    assert status.bay_state(bay) == "CREATE_IN_PROGRESS"
 
 
-def test_a_bay_that_is_there(bay):
-    bay.note(maker={"pid": 1, "start_ticks": -5})
+def test_a_bay_that_is_there(bay, sandbox):
+    bay.note(created_s=100.0, maker=ENDED)
     bay_folder.write_json(
         bay.folder / "status.json", {"status": "CREATE_COMPLETE"}
     )
-    assert status.bay_state(bay) == "CREATE_COMPLETE"
+    (found,) = status.read(sandbox, now_s=3760.0).bays
+    assert found == status.Bay(
+        name="night",
+        uuid="feedfeed-uuid",
+        status="CREATE_COMPLETE",
+        nodes=200,
+        real_nodes=1,
+        api_address="198.18.7.1",
+        api_port=6443,
+        processes=0,
+        memory_bytes=0,
+        images_bytes=0,
+        age_s=3660.0,
+    )
+
+
+def test_a_bay_is_a_row_and_counts_in_the_totals(bay, sandbox):
+    bay.note(created_s=100.0, maker=own_process())
+    lines = status_text.lines(status.read(sandbox, now_s=3760.0))
+    (row,) = [line.split() for line in lines if line.startswith("night")]
+    assert row[:6] == [
+        "night",
+        "feedfeed-uuid",
+        "CREATE_IN_PROGRESS",
+        "200",
+        "1",
+        "198.18.7.1:6443",
+    ]
+    assert row[-4:] == ["1", "h", "1", "min"]
+    assert any("1 bay(s), 200 nodes (1 real)" in line for line in lines)
 
 
 def test_a_bay_whose_maker_died(bay):
-    bay.note(maker={"pid": 1, "start_ticks": -5})
+    bay.note(maker=ENDED)
     assert status.bay_state(bay) == "CREATE_FAILED"
 
 
@@ -48,6 +99,91 @@ def test_a_bay_that_is_being_removed(bay):
     assert status.bay_state(bay) == "DELETE_IN_PROGRESS"
 
 
+def test_a_bay_that_is_not_described_yet_is_no_error(sandbox):
+    (sandbox.bays_dir / "half").mkdir()
+    (sandbox.bays_dir / "half" / "spec.json").write_text("{}")
+    (found,) = status.read(sandbox).bays
+    assert (found.nodes, found.api_address) == (None, None)
+    assert status_text.lines(status.read(sandbox))
+
+
+def test_a_server_is_up_when_it_lives_and_listens(sandbox):
+    bay_folder.write_json(
+        processes.record_file(sandbox.state_dir, "stub"), own_process()
+    )
+    by_name = {x.name: x for x in status.read(sandbox).servers}
+    assert by_name["stub"].pid == os.getpid()
+    assert not by_name["stub"].up
+    assert by_name["magnum"].pid is None
+    with socket.create_server(("127.0.0.1", sandbox.stub_port)):
+        found = status.read(sandbox)
+        by_name = {x.name: x for x in found.servers}
+        assert by_name["stub"].up
+        assert by_name["stub"].age_s > 0
+        assert not found.up
+    text = "\n".join(status_text.lines(found))
+    assert "rally-magnum-sandbox up" in text
+    assert "1 of 4 servers up" in text
+
+
 def test_no_sandbox(tmp_path):
     none = settings.Settings(tmp_path / "none", tmp_path)
-    assert status.lines(none) == [f"there is no sandbox in {tmp_path}/none"]
+    (line,) = status_text.lines(status.read(none))
+    assert line.startswith(f"there is no sandbox in {tmp_path}/none")
+
+
+def test_json_has_the_documented_keys(bay, sandbox):
+    found = json.loads(status_text.as_json(status.read(sandbox)))
+    assert found["exists"] is True
+    assert found["bays"][0]["uuid"] == "feedfeed-uuid"
+    assert found["servers"][0]["address"] == "127.0.0.1:64003"
+    assert {"memory_kind", "state_bytes", "disk_free_bytes"} <= set(found)
+
+
+def test_columns_are_aligned():
+    drawn = status_text.table(["A", ">N"], [["long name", "7"], ["x", "1000"]])
+    assert drawn == ["A             N", "long name     7", "x          1000"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "-"),
+        (0.4, "0 s"),
+        (61, "1 min 1 s"),
+        (7260, "2 h 1 min"),
+        (90000, "1 d 1 h"),
+    ],
+)
+def test_ages_are_read_in_two_units(seconds, text):
+    assert status_text.age(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(None, "-"), (0, "0 MB"), (12_400_000, "12 MB"), (10**9, "1.00 GB")],
+)
+def test_sizes_are_powers_of_ten(number, text):
+    assert status_text.size(number) == text
+
+
+def test_the_memory_of_a_process_is_counted():
+    own = memory.of_processes([os.getpid()])
+    assert own.kind == "pss"
+    assert 10**6 < own.size_bytes < 10**10
+    assert memory.of_processes([]).size_bytes == 0
+    assert memory.of_processes([2**22 + 1]).size_bytes == 0
+
+
+def test_where_shares_are_secret_the_resident_memory_is_given(tmp_path):
+    # As root nothing is secret, so the kernel's files are played here.
+    for pid, pages in (("7", 100), ("8", 10)):
+        (tmp_path / pid).mkdir()
+        (tmp_path / pid / "statm").write_text(f"5000 {pages} 3 1 0 9 0\n")
+    (tmp_path / "7" / "smaps_rollup").mkdir()
+    (tmp_path / "8" / "smaps_rollup").write_text("Rss: 9 kB\nPss:   4 kB\n")
+    page = os.sysconf("SC_PAGE_SIZE")
+    assert memory.of_processes([7, 8], str(tmp_path)) == memory.Memory(
+        100 * page + 4096, "rss"
+    )
+    assert memory.of_processes([8], str(tmp_path)).kind == "pss"

@@ -9,7 +9,6 @@ from rally_magnum_scale.sandbox import artifacts
 from rally_magnum_scale.sandbox.artifacts import commands
 from rally_magnum_scale.sandbox.artifacts import image
 from rally_magnum_scale.sandbox.artifacts import kubernetes_binary
-from rally_magnum_scale.sandbox.artifacts import machine
 from rally_magnum_scale.sandbox.artifacts import system_packages
 
 DEB822 = """\
@@ -110,14 +109,32 @@ def test_no_service_starts_while_packages_are_installed(
     )
 
 
-def test_a_machine_that_lacks_something_is_told_what(
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_a_killed_build_left_is_removed_by_the_next(
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(machine, "LEAST_MEMORY_BYTES", 10**18)
-    monkeypatch.setattr(machine, "LEAST_DISK_BYTES", 10**18)
-    found = machine.check_machine(Path("/no/such/folder"))
-    if len(found) == 1:
-        assert "must run as root" in found[0]
-    else:
-        assert "of memory" in found[-2]
-        assert "of disk" in found[-1]
+    for name in ("tmp-image-old", "tmp-kubernetes-other"):
+        (tmp_path / name / "root").mkdir(parents=True)
+    # Of a process that is gone: nobody holds it.
+    (tmp_path / "image.lock").write_text("left")
+    said: list[str] = []
+    with (
+        commands.locked(tmp_path / "image.lock", said.append),
+        commands.working_folder(tmp_path, "image") as folder,
+    ):
+        assert folder.is_dir()
+        assert not (tmp_path / "tmp-image-old").exists()
+    assert said == []
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["image.lock", "tmp-kubernetes-other"]
+
+
+def test_a_cache_is_complete_when_nothing_must_be_built(
+    tmp_path: Path,
+) -> None:
+    given = artifacts.GivenBinaries(tmp_path, "v1.33.4")
+    assert not artifacts.is_complete(tmp_path, given)
+    image.archive_file(tmp_path).touch()
+    assert artifacts.is_complete(tmp_path, given)
+    assert not artifacts.is_complete(tmp_path, None)
+    kubernetes_binary.binary_file(tmp_path).touch()
+    assert artifacts.is_complete(tmp_path, None)

@@ -1,0 +1,82 @@
+"""How much memory processes take, and the images of real nodes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psutil
+
+PSS = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of several processes together.
+
+    :param size_bytes: their sum
+    :param kind: ``pss``, in which what processes share is counted once, or
+        ``rss`` where the kernel shows only that, which counts it for each
+    """
+
+    size_bytes: int
+    kind: str
+
+
+def of_processes(pids: Iterable[int], proc: str = "/proc") -> Memory:
+    """Add up what processes take; those that have ended take nothing.
+
+    :param pids: of the processes
+    :param proc: where procfs is mounted
+    """
+    sizes, kind = [], "pss"
+    for pid in pids:
+        size = _pss_bytes(pathlib.Path(proc, str(pid), "smaps_rollup"))
+        if size is None:
+            kind, size = "rss", _rss_bytes(pathlib.Path(proc, str(pid)))
+        sizes.append(size)
+    return Memory(sum(sizes), kind)
+
+
+def images_bytes(folder: pathlib.Path, pids: Iterable[int]) -> int:
+    """Tell how much memory the images of a bay's real nodes take.
+
+    They lie in a file system in memory that is only mounted in the node's
+    own namespace, and belong to no process.
+
+    :param folder: of the bay
+    :param pids: of the bay's processes, through which it is seen
+    """
+    found: dict[int, int] = {}
+    stores = [str(path) for path in folder.glob("node-*/containerd")]
+    for pid in pids:
+        for store in stores:
+            with contextlib.suppress(OSError):
+                path = f"/proc/{pid}/root{store}"
+                device = os.stat(path).st_dev  # noqa: PTH116
+                if device != folder.stat().st_dev and device not in found:
+                    size = os.statvfs(path)
+                    blocks = size.f_blocks - size.f_bfree
+                    found[device] = blocks * size.f_frsize
+    return sum(found.values())
+
+
+def _pss_bytes(rollup: pathlib.Path) -> int | None:
+    try:
+        found = PSS.search(rollup.read_text())
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    except OSError:
+        return None
+    return int(found[1]) * 1024 if found else 0
+
+
+def _rss_bytes(folder: pathlib.Path) -> int:
+    with contextlib.suppress(psutil.Error, OSError):
+        pages = int((folder / "statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    return 0

@@ -1,0 +1,101 @@
+"""Take the sandbox away together with its cache."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import pathlib
+from collections.abc import Iterator
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.sandbox import artifacts
+from rally_magnum_scale.sandbox import commands
+from rally_magnum_scale.sandbox import down
+from rally_magnum_scale.sandbox import folders
+from rally_magnum_scale.sandbox import settings as sandbox_settings
+from rally_magnum_scale.sandbox import status_text
+
+
+def purge(
+    settings: sandbox_settings.Settings, report: commands.Report
+) -> None:
+    """Remove the sandbox, its cache, and say what stays.
+
+    :param settings: of the sandbox
+    :param report: gets lines of progress; one says how much disk came free
+    :raises InvalidInput: when a folder is somebody else's; nothing was
+        removed then
+    :raises SandboxError: when somebody builds in the cache, or something
+        stays
+    """
+    folders.check_ours(settings.cache_dir, *folders.CACHE)
+    with nobody_builds(settings.cache_dir):
+        used = [
+            folders.used_bytes(path)
+            for path in (settings.state_dir, settings.cache_dir)
+        ]
+        down.down(settings, report)
+        remove_cache(settings.cache_dir)
+    artifacts.PACKAGES_LOG.unlink(missing_ok=True)
+    report(
+        f"{status_text.size(sum(used))} of disk came free: "
+        f"{status_text.size(used[0])} in {settings.state_dir}, "
+        f"{status_text.size(used[1])} in {settings.cache_dir}"
+    )
+    for sentence in what_stays():
+        report(sentence)
+
+
+@contextlib.contextmanager
+def nobody_builds(cache_dir: pathlib.Path) -> Iterator[None]:
+    """Keep everybody from building in the cache.
+
+    :raises SandboxError: when somebody does already
+    """
+    with contextlib.ExitStack() as stack:
+        for path in sorted(cache_dir.glob("*.lock")):
+            lock = stack.enter_context(path.open("a"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise exceptions.SandboxError(
+                    f"Nothing was removed: another process builds in "
+                    f"{cache_dir} (it holds {path.name}); wait until it has "
+                    "ended, or end it."
+                ) from error
+        yield
+
+
+def remove_cache(cache_dir: pathlib.Path) -> None:
+    """Remove the cache.
+
+    :raises SandboxError: naming what stayed
+    """
+    if not folders.remove(cache_dir):
+        left = ", ".join(sorted(path.name for path in cache_dir.iterdir()))
+        raise exceptions.SandboxError(
+            f"The cache {cache_dir} could not be removed, since {left} "
+            "stayed in it; look who uses it, and run `rally-magnum-sandbox "
+            "purge` again."
+        )
+
+
+def what_stays() -> list[str]:
+    """Say what was installed or filled for the sandbox and is not its own."""
+    said = []
+    with contextlib.suppress(exceptions.MissingRequirement):
+        missing = artifacts.missing_packages()
+        there = [x for x in artifacts.SYSTEM_PACKAGES if x not in missing]
+        if there:
+            said.append(
+                "Debian packages stay, since others may use them: "
+                f"{', '.join(there)}; remove with apt-get what you don't need"
+            )
+    caches = artifacts.go_caches()
+    if caches:
+        said.append(
+            "the caches of this machine's Go stay: "
+            f"{', '.join(map(str, caches))}; `go clean -cache -modcache` "
+            "empties them"
+        )
+    return said

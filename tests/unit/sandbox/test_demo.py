@@ -1,0 +1,116 @@
+"""A demo's task, with a program in Rally's place."""
+
+import json
+import signal
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+from rally_magnum_scale.sandbox import demo
+from rally_magnum_scale.sandbox import settings
+
+# Notes each call, and writes the page that a call names last.
+RALLY = """#!/usr/bin/env python3
+import json, os, pathlib, signal, sys, time
+here = pathlib.Path(__file__).parent
+words = sys.argv[1:]
+with (here / "calls").open("a") as calls:
+    calls.write(json.dumps(words) + "\\n")
+plan = json.loads((here / "plan").read_text())
+if words[1] == "start":
+    if "interrupt" in plan:
+        def end(number, frame):
+            (here / "ended").write_text(signal.Signals(number).name)
+            sys.exit(1)
+        signal.signal(signal.SIGTERM, end)
+        os.kill(os.getppid(), plan["interrupt"])
+        time.sleep(60)
+        (here / "ended").write_text("never")
+    sys.exit(plan.get("status", 0))
+if words[-1].endswith(".html") and not plan.get("no_pages"):
+    pathlib.Path(words[-1]).write_text(os.environ["OS_USERNAME"])
+sys.exit(plan.get("table", 0) if words[-1] == "-" else 0)
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    sandbox = settings.Settings(tmp_path / "state", tmp_path / "cache")
+    sandbox.state_dir.mkdir()
+    rally = tmp_path / "rally"
+    rally.write_text(RALLY)
+    rally.chmod(0o755)
+
+    def run(**plan):
+        (tmp_path / "plan").write_text(json.dumps(plan))
+        what = demo.Demo(
+            tmp_path / "task", None, tmp_path / "reports", False, rally
+        )
+        return demo.run_task(sandbox, what, said.append)
+
+    said = []
+    run.said = said
+    run.folder = tmp_path
+    return run
+
+
+def calls(run):
+    text = (run.folder / "calls").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_the_task_is_run_and_its_pages_are_named(run):
+    assert run() == 0
+    assert [words[:2] for words in calls(run)] == [
+        ["task", "start"],
+        ["task", "report"],
+        ["task", "export"],
+        ["task", "export"],
+    ]
+    for name in ("rally.html", "sla.html"):
+        page = run.folder / "reports" / name
+        assert page.read_text() == "admin"
+        assert f"page: {page}" in run.said
+
+
+def test_the_tasks_own_exit_status_is_given(run):
+    assert run(status=2) == 2
+    assert len(calls(run)) == 4
+
+
+@pytest.mark.parametrize("plan", [{"no_pages": True}, {"table": 1}])
+def test_a_page_that_is_not_written_fails_the_demo(run, plan):
+    assert run(**plan) == 1
+    pages = [line for line in run.said if line.startswith("page: ")]
+    assert len(pages) == (0 if "no_pages" in plan else 2)
+
+
+def test_an_old_page_is_not_taken_for_a_new_one(run):
+    assert run() == 0
+    run.said.clear()
+    assert run(no_pages=True) == 1
+    assert not any(line.startswith("page: ") for line in run.said)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_ends_rally_and_waits_for_it(run, number):
+    handlers = interruption.install()
+    try:
+        with pytest.raises(exceptions.Interrupted, match=number.name):
+            run(interrupt=int(number))
+    finally:
+        interruption.restore(handlers)
+        interruption.restore(interruption.install())
+    assert (run.folder / "ended").read_text() == "SIGTERM"
+    assert len(calls(run)) == 1
+    assert not (run.folder / "reports").exists()
+
+
+def test_a_sandbox_is_not_begun_for_arguments_that_can_not_be(run):
+    sandbox = settings.Settings(run.folder / "other", run.folder / "cache")
+    what = demo.Demo(run.folder / "none", None, run.folder / "reports", False)
+    with pytest.raises(exceptions.InvalidInput, match="--task"):
+        demo.demo(sandbox, what, run.said.append)
+    assert run.said == []
+    assert not sandbox.state_dir.exists()

@@ -1,0 +1,111 @@
+"""Whose a folder is, and what may be removed."""
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.sandbox import folders
+from rally_magnum_scale.sandbox import settings
+
+
+@pytest.fixture
+def sandbox(tmp_path):
+    return settings.Settings(tmp_path / "state", tmp_path / "cache")
+
+
+def test_what_is_claimed_is_ours_afterwards(sandbox):
+    folders.claim(sandbox)
+    (sandbox.cache_dir / "anything").touch()
+    (sandbox.state_dir / "anything").touch()
+    folders.check(sandbox)
+    folders.claim(sandbox)
+
+
+def test_somebody_elses_folder_is_neither_used_nor_changed(sandbox):
+    sandbox.cache_dir.mkdir()
+    (sandbox.cache_dir / "thesis.txt").write_text("years")
+    with pytest.raises(exceptions.InvalidInput) as caught:
+        folders.claim(sandbox)
+    assert str(sandbox.cache_dir) in str(caught.value)
+    assert settings.CACHE_VARIABLE in str(caught.value)
+    assert not sandbox.state_dir.exists()
+    (left,) = sandbox.cache_dir.iterdir()
+    assert left.name == "thesis.txt"
+
+
+def test_an_empty_folder_may_be_used(sandbox):
+    sandbox.state_dir.mkdir()
+    sandbox.cache_dir.mkdir()
+    folders.claim(sandbox)
+    assert (sandbox.state_dir / folders.MARK).exists()
+
+
+def test_a_file_is_no_folder(sandbox):
+    sandbox.state_dir.touch()
+    with pytest.raises(exceptions.InvalidInput, match="is no folder"):
+        folders.check(sandbox)
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "ours"),
+    [
+        ("cache", ["servers-15de4627ac53"], True),
+        ("cache", ["kubernetes-6cd33b4681b189d0", "image.lock"], True),
+        ("cache", ["image.lock"], False),
+        ("cache", ["servers-backup"], False),
+        ("state", ["bays", "logs", "run", "secrets.json", "openrc"], True),
+        ("state", ["secrets.json", "logs"], False),
+    ],
+)
+def test_what_the_first_version_made_has_no_mark(tmp_path, kind, names, ours):
+    for name in names:
+        (tmp_path / name).mkdir()
+    if ours:
+        folders.check_ours(tmp_path, kind, "VARIABLE")
+    else:
+        with pytest.raises(exceptions.InvalidInput, match="VARIABLE"):
+            folders.check_ours(tmp_path, kind, "VARIABLE")
+
+
+def test_the_state_of_another_version_is_left_alone(sandbox):
+    folders.claim(sandbox)
+    mark = sandbox.state_dir / folders.MARK
+    mark.write_text('{"layout": 0}')
+    with pytest.raises(exceptions.SandboxError, match="sandbox down` first"):
+        folders.check(sandbox)
+    assert mark.read_text() == '{"layout": 0}'
+
+
+def test_the_mark_is_removed_last(sandbox):
+    folders.claim(sandbox)
+    inner = sandbox.cache_dir / "go" / "bin"
+    inner.mkdir(parents=True)
+    (inner / "go").touch()
+    (sandbox.cache_dir / "elsewhere").symlink_to(sandbox.state_dir)
+    assert folders.remove(sandbox.cache_dir)
+    assert not sandbox.cache_dir.exists()
+    assert sandbox.state_dir.exists()
+    assert folders.remove(sandbox.cache_dir)
+
+
+def test_disk_is_what_blocks_are_taken_and_a_link_counts_once(tmp_path):
+    assert folders.used_bytes(tmp_path / "none") == 0
+    (tmp_path / "a").write_bytes(b"x" * 100_000)
+    one = folders.used_bytes(tmp_path)
+    assert one >= 100_000
+    (tmp_path / "b").hardlink_to(tmp_path / "a")
+    assert folders.used_bytes(tmp_path) == one
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(10**9)
+    assert folders.used_bytes(tmp_path) < 10**8
+
+
+@pytest.mark.parametrize(
+    ("state", "cache"), [("a", "a"), ("a/b", "a"), ("a", "a/b"), ("a", "a/.")]
+)
+def test_one_folder_is_not_in_the_other(state, cache):
+    environ = {
+        settings.STATE_VARIABLE: f"/srv/{state}",
+        settings.CACHE_VARIABLE: f"/srv/{cache}",
+    }
+    with pytest.raises(exceptions.InvalidInput, match="must not lie in"):
+        settings.from_environment(environ)
