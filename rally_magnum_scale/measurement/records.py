@@ -291,5 +291,9 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
 
 
 def _bays(found: Iterable[dict[str, Any]]) -> tuple[Bay, ...]:
-    """Read each bay once; the last record about one counts."""
-    return tuple({one.name: one for one in map(Bay.from_json, found)}.values())
+    """Read each bay once; the last record about one counts.
+
+    Tenants may give the same name to a bay of theirs.
+    """
+    read = map(Bay.from_json, found)
+    return tuple({(one.uuid, one.name): one for one in read}.values())

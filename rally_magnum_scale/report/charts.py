@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from rally_magnum_scale.measurement import records
+from rally_magnum_scale.report import grids
+from rally_magnum_scale.report import model
 from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import words
 
@@ -41,9 +43,23 @@ def outputs(run: records.Run) -> list[dict[str, Any]]:
     found = [_lines(one) for one in plot.plots(run)]
     if run.throughput and run.throughput.steps:
         found.append(_steps(run.throughput))
-    if run.bay:
-        found.append(_life(run.bay))
+    if len(run.bays) == 1:
+        found.append(_life(run.bays[0]))
+    elif drawn := grids.bays([model.SeenBay(bay) for bay in run.bays]):
+        found.append(_table(drawn))
     return found
+
+
+def _table(grid: grids.Grid) -> dict[str, Any]:
+    return {
+        "title": grid.title,
+        "description": " ".join([grid.caption, *grid.notes]),
+        "chart_plugin": "Table",
+        "data": {
+            "cols": list(grid.head),
+            "rows": [list(row) for row in grid.rows],
+        },
+    }
 
 
 def _lines(drawn: plot.Plot) -> dict[str, Any]:
@@ -81,7 +97,7 @@ def _steps(load: records.Throughput) -> dict[str, Any]:
         "title": "Steps",
         "description": (
             "Over the steady seconds of each step; latency from the "
-            "intended send time."
+            f"intended send time. {words.load(load)}"
         ),
         "chart_plugin": "Table",
         "data": {
@@ -115,11 +131,15 @@ def _life(bay: records.Bay) -> dict[str, Any]:
         ["Nodes", words.nodes(bay)],
         ["Created in", words.seconds(bay.create_s)],
         ["All nodes Ready after", words.seconds(bay.nodes_ready_s)],
+        ["The same for each node", words.seconds(words.s_per_node(bay))],
+        ["Nodes Ready after", words.nodes_ready(bay)],
         ["Deleted in", words.seconds(bay.delete_s)],
         ["Polled every", words.seconds(bay.poll_interval_s)],
+        ["Peak memory of the plugin, MB", _peak(bay)],
+        ["Origin", words.made_by(bay)],
         ["Status", words.failure(bay)],
         ["Kubernetes", bay.kubernetes_version],
-        ["Template", bay.template],
+        ["Template", words.template(bay)],
     ]
     return {
         "title": "Life of the bay",
@@ -133,3 +153,8 @@ def _life(bay: records.Bay) -> dict[str, Any]:
             "rows": [row for row in rows if row[1]],
         },
     }
+
+
+def _peak(bay: records.Bay) -> str:
+    peak_bytes = bay.client_memory_peak_bytes
+    return "" if peak_bytes is None else words.megabytes(peak_bytes)

@@ -57,6 +57,37 @@ class Iteration:
 
 
 @dataclasses.dataclass(frozen=True)
+class ContextResult:
+    """What Rally stored about one context of a workload.
+
+    :param name: without its platform, such as ``bays``
+    :param setup_s: how long it took to set up; None when it never began
+    :param cleanup_s: how long it took to clean up; None likewise
+    :param setup_error: class, sentence, traceback; empty when it went well
+    :param cleanup_error: the same of the cleanup, which fails no task
+    """
+
+    name: str
+    setup_s: float | None = None
+    cleanup_s: float | None = None
+    setup_error: Sequence[str] = ()
+    cleanup_error: Sequence[str] = ()
+    setup_actions: Sequence[AtomicAction] = ()
+    cleanup_actions: Sequence[AtomicAction] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class SeenBay:
+    """A bay, and the iterations that recorded it.
+
+    :param iterations: their numbers; empty where they don't matter
+    """
+
+    bay: records.Bay
+    iterations: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class SlaResult:
     """What Rally stored about one criterion, ours or its own."""
 
@@ -81,6 +112,7 @@ class Workload:
     sla: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     sla_results: Sequence[SlaResult] = ()
     iterations: Sequence[Iteration] = ()
+    contexts: Sequence[ContextResult] = ()
 
     @property
     def name(self) -> str:
@@ -92,6 +124,25 @@ class Workload:
         """The iterations that ended in an error."""
         return [one for one in self.iterations if one.error]
 
+    @property
+    def broken_context(self) -> ContextResult | None:
+        """The context for want of which no iteration ran."""
+        broken = (one for one in self.contexts if one.setup_error)
+        return next(broken, None)
+
+    def bays(self) -> list[SeenBay]:
+        """Return each bay once, as its last record has it.
+
+        A bay of a context is in the records of every iteration.
+        """
+        seen: dict[tuple[str, str], SeenBay] = {}
+        for iteration in self.iterations:
+            for bay in iteration.run.bays:
+                key = (bay.uuid, bay.name)
+                before = seen[key].iterations if key in seen else ()
+                seen[key] = SeenBay(bay, (*before, iteration.number))
+        return list(seen.values())
+
     def verdicts(self) -> list[verdicts.Verdict]:
         """Judge the criteria of ours over all iterations."""
         runs = [one.numbered_run for one in self.iterations]
@@ -99,11 +150,11 @@ class Workload:
 
     def other_results(self) -> list[SlaResult]:
         """Return what Rally stored about criteria that are not ours."""
-        return [
-            result
-            for result in self.sla_results
-            if result.criterion not in verdicts.CRITERIA
-        ]
+        known = set(verdicts.CRITERIA)
+        if self.broken_context:
+            # Rally's word for a context that failed: told by itself.
+            known.add("something_went_wrong")
+        return [one for one in self.sla_results if one.criterion not in known]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +165,8 @@ class Report:
     :param versions: the name of a program or package to its version
     :param environment: name of the Rally environment
     :param task: uuid of the task
+    :param errors: a sentence for each task that Rally refused or that
+        broke before its end
     """
 
     workloads: Sequence[Workload]
@@ -121,3 +174,4 @@ class Report:
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     environment: str = ""
     task: str = ""
+    errors: Sequence[str] = ()

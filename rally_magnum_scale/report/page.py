@@ -15,6 +15,8 @@ import jinja2
 
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.report import conclusion
+from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import series
@@ -61,10 +63,13 @@ class _Section:
     """One workload, ready for the template."""
 
     workload: model.Workload
-    conclusion: words.Conclusion
+    conclusion: conclusion.Conclusion
     verdicts: list[verdicts.Verdict]
     others: list[model.SlaResult]
     differences: list[str]
+    cleanup_errors: list[str]
+    spread: grids.Grid | None
+    bays: grids.Grid | None
     iterations: list[_Part]
     args: str
     sla: str
@@ -83,11 +88,12 @@ def render(report: model.Report) -> str:
         .get_template("page.html.j2")
         .render(
             report=report,
-            conclusion=words.conclude(report.workloads),
+            conclusion=conclusion.conclude(report.workloads, report.errors),
             sections=[
                 _section(number, workload, limit)
                 for number, workload in enumerate(report.workloads, 1)
             ],
+            ladder=grids.ladder(report.workloads),
             percentiles=PERCENTILES,
             kubernetes=_kubernetes(report),
         )
@@ -112,13 +118,15 @@ def _environment() -> jinja2.Environment:
         words.number,
         words.milliseconds,
         words.errors,
-        words.nodes,
-        words.failure,
         words.error_sentence,
+        words.join_error,
+        words.load,
+        words.actions,
         words.requests,
     )
     environment.filters.update({one.__name__: one for one in shared})
     environment.filters["minus"] = _minus
+    environment.filters["capfirst"] = _capfirst
     return environment
 
 
@@ -127,13 +135,20 @@ def _minus(text: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def _capfirst(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def _section(number: int, workload: model.Workload, limit: int) -> _Section:
     return _Section(
         workload=workload,
-        conclusion=words.conclude([workload]),
+        conclusion=conclusion.conclude([workload]),
         verdicts=workload.verdicts(),
         others=workload.other_results(),
-        differences=words.differences(workload),
+        differences=conclusion.differences(workload),
+        cleanup_errors=conclusion.cleanup_errors(workload),
+        spread=grids.spread(workload),
+        bays=grids.bays(workload.bays()),
         iterations=[
             _part(f"w{number}i{index}", iteration, limit)
             for index, iteration in enumerate(workload.iterations, 1)
@@ -161,23 +176,22 @@ def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
 
 def _kubernetes(report: model.Report) -> list[tuple[str, str]]:
     """Return the versions and templates of the bays, each once."""
-    bays = [
-        one.run.bay
-        for workload in report.workloads
-        for one in workload.iterations
-        if one.run.bay
-    ]
+    bays = [one.bay for work in report.workloads for one in work.bays()]
     rows = (
-        ("Kubernetes of the bays", _distinct(bays, "kubernetes_version")),
-        ("Bay template", _distinct(bays, "template")),
+        ("Kubernetes of the bays", [bay.kubernetes_version for bay in bays]),
+        ("Bay template", list(map(_template, bays))),
     )
-    return [(name, text) for name, text in rows if text]
+    found = [
+        (name, ", ".join(filter(None, dict.fromkeys(texts))))
+        for name, texts in rows
+    ]
+    return [(name, text) for name, text in found if text]
 
 
-def _distinct(bays: Sequence[records.Bay], field: str) -> str:
-    return ", ".join(
-        dict.fromkeys(getattr(bay, field) for bay in bays if bay)
-    ).strip(", ")
+def _template(bay: records.Bay) -> str:
+    """Name a template with its id: names can be given away anew."""
+    named = bay.template_name and bay.template_name != bay.template
+    return f"{bay.template_name} ({bay.template})" if named else bay.template
 
 
 def _json(data: Mapping[str, Any]) -> str:

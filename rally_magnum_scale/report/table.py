@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.report import conclusion
+from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import words
 
@@ -21,11 +23,14 @@ _VERDICT_HEAD = (
     "",
     "Bound",
     "Step",
+    "Bay",
     "Measured",
     "Asked for",
     "Margin",
     "Margin %",
 )
+# What a narrow terminal goes without, the first first.
+_VERDICT_SPARE = ("Margin", "Step", "Bay")
 _STEP_HEAD = (
     "Step",
     "Offered",
@@ -36,6 +41,7 @@ _STEP_HEAD = (
     "p99.9 ms",
     "max ms",
     "rps/core",
+    "rps/pod core",
     "Counts",
 )
 
@@ -48,7 +54,10 @@ def render(report: model.Report, width: int = WIDTH) -> str:
         table gives up columns to fit
     """
     blocks = [_workload(one, width) for one in report.workloads]
-    closing = words.conclude(report.workloads).sentence
+    if ladder := grids.ladder(report.workloads):
+        told = _wrap(f"{ladder.title}. {ladder.caption}", width)
+        blocks.insert(0, "\n".join([told, *_grid_lines(ladder, width)]))
+    closing = conclusion.conclude(report.workloads, report.errors).sentence
     return "\n\n".join([*blocks, _wrap(closing, width)]) + "\n"
 
 
@@ -57,11 +66,82 @@ def _workload(workload: model.Workload, width: int) -> str:
     lines = [_wrap(_heading(workload), width), ""]
     lines += _verdict_lines(ours, others, width)
     lines += _reason_lines(ours, width)
-    lines += [_wrap(f"! {one}.", width) for one in words.differences(workload)]
+    lines += [_wrap(f"! {one}.", width) for one in _remarks(workload)]
+    lines += _context_lines(workload, width)
+    if spread := grids.spread(workload):
+        lines += ["", f"{spread.title}. {spread.caption}"]
+        lines += _grid_lines(spread, width)
+    lines += _bay_lines(workload, width)
     for iteration in workload.iterations:
         several = len(workload.iterations) > 1
         lines += _iteration_lines(iteration, several, width)
     return "\n".join(lines)
+
+
+def _remarks(workload: model.Workload) -> list[str]:
+    return [
+        *conclusion.cleanup_errors(workload),
+        *conclusion.differences(workload),
+    ]
+
+
+def _context_lines(workload: model.Workload, width: int) -> list[str]:
+    """Tell what broke, and what the contexts with bays took."""
+    said = [
+        f"The context {one.name} failed: {words.join_error(one.setup_error)}"
+        if one.setup_error
+        else words.context(one)
+        for one in workload.contexts
+        if one.setup_error or one.name == "bays"
+    ]
+    wrapped = [_wrap(one, width, indent=2) for one in said]
+    return ["", *wrapped] if said else []
+
+
+def _bay_lines(workload: model.Workload, width: int) -> list[str]:
+    """Tell a bay alone in a sentence, several in a table."""
+    seen = workload.bays()
+    if len(seen) == 1:
+        return ["", _wrap(_life(seen[0].bay), width, indent=2)]
+    found = grids.bays(seen)
+    if not found:
+        return []
+    head = f"{found.title}. Seconds from the request on."
+    return ["", head, *_grid_lines(found, width)]
+
+
+def _grid_lines(grid: grids.Grid, width: int) -> list[str]:
+    return [
+        *_split(grid, width),
+        *(_wrap(f"- {note}", width, indent=2) for note in grid.notes),
+    ]
+
+
+def _split(grid: grids.Grid, width: int) -> list[str]:
+    """Lay out a table, in parts one below another where it is too wide.
+
+    Each part begins with the first column, which says what a row is about.
+    """
+    rows = [grid.head, *grid.rows]
+    widths = [max(map(display_width, c)) for c in zip(*rows, strict=True)]
+    lines: list[str] = []
+    for part in _parts(widths, width):
+        cells = [[row[at] for at in part] for row in rows]
+        lines += _fit(cells[0], cells[1:], (), width)
+    return lines
+
+
+def _parts(widths: Sequence[int], width: int) -> list[list[int]]:
+    """Share columns out, as many to each part as there is room for."""
+    parts = [[0]]
+    for at in range(1, len(widths)):
+        taken = [*parts[-1], at]
+        room = sum(widths[i] for i in taken) + len(_GAP) * (len(taken) - 1)
+        if room > width and len(parts[-1]) > 1:
+            parts.append([0, at])
+        else:
+            parts[-1].append(at)
+    return parts
 
 
 def _heading(workload: model.Workload) -> str:
@@ -78,12 +158,22 @@ def _verdict_lines(
     if not ours and not others:
         return ["The SLA section asks for nothing."]
     rows = [_verdict_row(one) for one in ours]
-    lines = _fit(_VERDICT_HEAD, rows, (5, 2), width) if rows else []
+    lines = _verdict_table(rows, width) if rows else []
     for one in others:
         mark = "holds" if one.success else "FAILS"
         text = f"{mark}{_GAP}{one.criterion}: {one.detail}"
         lines.append(_wrap(text, width, indent=7))
     return lines
+
+
+def _verdict_table(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
+    margin, step, bay = (_VERDICT_HEAD.index(n) for n in _VERDICT_SPARE)
+    if any(row[bay] for row in rows):
+        return _fit(_VERDICT_HEAD, rows, (margin, step, bay), width)
+    head, *slim = (
+        (*row[:bay], *row[bay + 1 :]) for row in (_VERDICT_HEAD, *rows)
+    )
+    return _fit(head, slim, (margin - 1, step), width)
 
 
 def _verdict_row(verdict: verdicts.Verdict) -> tuple[str, ...]:
@@ -96,6 +186,7 @@ def _verdict_row(verdict: verdicts.Verdict) -> tuple[str, ...]:
         outcome if verdict.passed else outcome.upper(),
         f"{verdict.criterion} {verdict.bound_key}",
         "" if verdict.step is None else str(verdict.step),
+        verdict.bay,
         words.measured(verdict),
         f"{sign} {asked}",
         words.margin(verdict),
@@ -109,9 +200,10 @@ def _reason_lines(ours: Sequence[verdicts.Verdict], width: int) -> list[str]:
     for one in ours:
         if one.reason:
             name = f"{one.criterion} {one.bound_key}"
+            name += f" of the bay {one.bay}" if one.bay else ""
             spoilt.setdefault(one.reason, []).append(name)
     return [
-        _wrap(f"- {', '.join(names)}: {reason}.", width, indent=2)
+        _wrap(f"- {', '.join(names)}: {reason.rstrip('.')}.", width, indent=2)
         for reason, names in spoilt.items()
     ]
 
@@ -125,33 +217,42 @@ def _iteration_lines(
     if iteration.error:
         text = f"Failed: {words.error_sentence(iteration)}"
         lines.append(_wrap(text, width, indent=2))
-    if iteration.run.bay:
-        lines.append(_wrap(_life(iteration.run.bay), width, indent=2))
     if iteration.run.throughput:
-        lines += _step_lines(iteration.run.throughput, width)
+        load = iteration.run.throughput
+        lines.append(_wrap(words.load(load), width, indent=2))
+        lines += _step_lines(load, width)
         lines += [_wrap(words.requests(iteration.run), width, indent=2)]
-    return lines if lines[1:] else []
+    return lines if lines[several + 1 :] else []
 
 
 def _life(bay: records.Bay) -> str:
-    parts = [f"Bay of {words.nodes(bay)}"]
+    origin = words.made_by(bay)
+    parts = [f"Bay of {words.nodes(bay)}{origin and f', {origin}'}"]
     for value_s, done, missing in (
         (bay.create_s, "created in", "not created"),
         (bay.nodes_ready_s, "all nodes Ready after", "nodes not all Ready"),
         (bay.delete_s, "deleted in", "not deleted"),
     ):
         told = f"{done} {words.seconds(value_s)}"
-        parts.append(missing if value_s is None else told)
+        parts.append(
+            told if value_s is not None else "" if origin else missing
+        )
+    if each_s := words.s_per_node(bay):
+        parts.append(f"{words.seconds(each_s)} a node")
+    parts.append(words.nodes_ready(bay))
     parts.append(f"polled every {words.seconds(bay.poll_interval_s)}")
+    if bay.client_memory_peak_bytes is not None:
+        peak = words.megabytes(bay.client_memory_peak_bytes)
+        parts.append(f"the plugin used {peak} MB at most")
     if bay.failure or bay.reason:
         parts.append(words.failure(bay))
-    return "; ".join(parts).rstrip(".") + "."
+    return "; ".join(part for part in parts if part).rstrip(".") + "."
 
 
 def _step_lines(load: records.Throughput, width: int) -> list[str]:
     rows = [_step_row(step) for step in load.steps]
     # The errors' kinds are on the page; in a line there is room for a count.
-    return _fit(_STEP_HEAD, rows, (8,), width)
+    return _fit(_STEP_HEAD, rows, (9, 8), width)
 
 
 def _step_row(step: records.StepResult) -> tuple[str, ...]:
@@ -167,6 +268,7 @@ def _step_row(step: records.StepResult) -> tuple[str, ...]:
         words.number(sum(step.failures.values())),
         *latency,
         words.number(step.rps_per_core_real_nodes),
+        words.number(step.rps_per_core),
         "yes" if step.valid else "NO",
     )
 
@@ -199,7 +301,9 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [
         max(map(display_width, column)) for column in zip(*rows, strict=True)
     ]
-    right = [_is_figures(column) for column in zip(*rows[1:], strict=True)]
+    right = [
+        grids.is_figures(column) for column in zip(*rows[1:], strict=True)
+    ]
     return [
         _GAP.join(
             _pad(cell, width, flush)
@@ -207,11 +311,6 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def _is_figures(column: Sequence[str]) -> bool:
-    starts = {cell[0] for cell in column if cell}
-    return bool(starts & set("0123456789+-<>"))
 
 
 def _pad(text: str, width: int, right: bool) -> str:

@@ -1,159 +1,12 @@
-"""The verdict in words, for the page and the terminal alike."""
+"""Values, bays and loads in words, for the page and the terminal alike."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Sequence
 
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import model
-
-PASS = "pass"  # noqa: S105 - a state, not a password
-FAIL = "fail"
-WARN = "warn"
-
-
-@dataclasses.dataclass(frozen=True)
-class Conclusion:
-    """What came out, for people.
-
-    :param state: ``pass``, ``fail``, or ``warn`` when nothing was judged
-        or when more went wrong than the bounds say
-    :param sentence: the verdict in words
-    """
-
-    state: str
-    sentence: str
-
-
-@dataclasses.dataclass(frozen=True)
-class _Failing:
-    """A bound that does not hold.
-
-    :param off_ratio: how far off, as a share of the bound; None when it
-        was not measured or the measurement does not count
-    """
-
-    sentence: str
-    off_ratio: float | None
-
-
-def conclude(workloads: Sequence[model.Workload]) -> Conclusion:
-    """Sum up all bounds of all workloads.
-
-    :param workloads: those of a task, or one of them
-    """
-    total, failing = 0, []
-    for workload in workloads:
-        ours, others = workload.verdicts(), workload.other_results()
-        total += len(ours) + len(others)
-        where = f"{workload.name}: " if len(workloads) > 1 else ""
-        failing += _failing(ours, others, where)
-    troubles = _troubles(workloads)
-    if failing:
-        return Conclusion(
-            FAIL, " ".join([_say_failing(failing, total), *_told(troubles)])
-        )
-    if not total:
-        troubles = ["No bound was asked for", *troubles]
-    if troubles:
-        held = [f"{_all_hold(total)}, but"] if total else []
-        return Conclusion(WARN, " ".join([*held, "; ".join(troubles)]) + ".")
-    return Conclusion(PASS, f"{_all_hold(total)}.")
-
-
-def _told(troubles: list[str]) -> list[str]:
-    return [f"{one[0].upper()}{one[1:]}." for one in troubles]
-
-
-def _all_hold(total: int) -> str:
-    return "The only bound holds" if total == 1 else f"All {total} bounds hold"
-
-
-def _failing(
-    ours: Sequence[verdicts.Verdict],
-    others: Sequence[model.SlaResult],
-    where: str,
-) -> list[_Failing]:
-    found = [
-        _Failing(where + say_verdict(one), _off_ratio(one))
-        for one in ours
-        if not one.passed
-    ]
-    for one in others:
-        if not one.success:
-            text = f"{where}{one.criterion}: {one.detail}".rstrip(" :.")
-            found.append(_Failing(text, None))
-    return found
-
-
-def _say_failing(failing: list[_Failing], total: int) -> str:
-    furthest = max(
-        failing,
-        key=lambda one: -1.0 if one.off_ratio is None else one.off_ratio,
-    )
-    verb = "does" if len(failing) == 1 else "do"
-    noun = "bound" if total == 1 else "bounds"
-    if len(failing) == 1:
-        lead = ""
-    elif furthest.off_ratio is None:
-        lead = "the first of them: "
-    else:
-        lead = "the furthest off: "
-    return (
-        f"{len(failing)} of {total} {noun} {verb} not hold; "
-        f"{lead}{furthest.sentence}."
-    )
-
-
-def _troubles(workloads: Sequence[model.Workload]) -> list[str]:
-    if not workloads:
-        return ["the task holds no workload"]
-    iterations = sum(len(one.iterations) for one in workloads)
-    failed = sum(len(one.failed_iterations) for one in workloads)
-    troubles = []
-    if not iterations:
-        troubles.append("no iteration ran")
-    if failed:
-        noun = "iteration" if iterations == 1 else "iterations"
-        troubles.append(f"{failed} of {iterations} {noun} failed")
-    return troubles + [note for one in workloads for note in differences(one)]
-
-
-def differences(workload: model.Workload) -> list[str]:
-    """Name the criteria of ours on which Rally stored another verdict.
-
-    There should never be one; if there is, the page must not hide it.
-    """
-    ours = workload.verdicts()
-    notes = []
-    for stored in workload.sla_results:
-        judged = [v.passed for v in ours if v.criterion == stored.criterion]
-        if judged and all(judged) != stored.success:
-            said = "holding" if stored.success else "failed"
-            notes.append(f"Rally stored {stored.criterion} as {said}")
-    return notes
-
-
-def say_verdict(verdict: verdicts.Verdict) -> str:
-    """Say what was measured, what was asked for and how far apart."""
-    name = f"{verdict.criterion} {verdict.bound_key}"
-    if verdict.step is not None:
-        name += f" in step {verdict.step}"
-    bound = f"{side(verdict)} {asked(verdict)} was asked for"
-    if verdict.value is None:
-        return f"{name}: {bound}, but {verdict.reason}"
-    if verdict.reason:
-        return (
-            f"{name}: {measured(verdict)} where {bound} does not count: "
-            f"{verdict.reason}"
-        )
-    ratio = _off_ratio(verdict)
-    told = ratio is not None and math.isfinite(ratio)
-    off = f" ({percent(ratio or 0)} off)" if told else ""
-    return f"{name}: {measured(verdict)} where {bound}{off}"
 
 
 def side(verdict: verdicts.Verdict) -> str:
@@ -206,13 +59,6 @@ def percent(ratio: float) -> str:
     return f"{value:.3g} %" if value >= 0.001 else "under 0.001 %"
 
 
-def _off_ratio(verdict: verdicts.Verdict) -> float | None:
-    """Return how far off a failing value is; None when none counts."""
-    if verdict.reason or verdict.margin is None or verdict.margin >= 0:
-        return None
-    return -verdict.margin / verdict.bound if verdict.bound else math.inf
-
-
 def number(value: float | None) -> str:
     """Write a figure to four significant digits or whole; a dash for none."""
     return "-" if value is None else verdicts.format_number(value)
@@ -250,7 +96,12 @@ def nodes(bay: records.Bay) -> str:
 
 def error_sentence(iteration: model.Iteration) -> str:
     """Return the class and the sentence of an error, no traceback."""
-    return ": ".join(part.strip() for part in iteration.error[:2])
+    return join_error(iteration.error)
+
+
+def join_error(error: Sequence[str]) -> str:
+    """Return the first two parts of an error as Rally keeps it."""
+    return ": ".join(part.strip() for part in error[:2])
 
 
 def requests(run: records.Run) -> str:
@@ -282,3 +133,101 @@ def failure(bay: records.Bay) -> str:
     kind = f" ({bay.failure})" if bay.failure else ""
     reason = f": {bay.reason}" if bay.reason else ""
     return f"{bay.status}{kind}{reason}"
+
+
+def template(bay: records.Bay) -> str:
+    """Return the name of a bay's template, or its id without one."""
+    return bay.template_name or bay.template
+
+
+def s_per_node(bay: records.Bay) -> float | None:
+    """Return the seconds until all nodes were Ready, for each of them."""
+    if bay.nodes_ready_s is None or not bay.nodes:
+        return None
+    return bay.nodes_ready_s / bay.nodes
+
+
+def megabytes(value_bytes: int | None) -> str:
+    """Write bytes as MB of a million; a dash for none."""
+    return number(None if value_bytes is None else value_bytes / 1e6)
+
+
+def made_by(bay: records.Bay) -> str:
+    """Say where a bay comes from; empty when its scenario made it."""
+    return {
+        "context": "made by the context",
+        "named": "there before, by name",
+        "kubeconfig": "there before, by its kubeconfig",
+    }.get(bay.made_by, "")
+
+
+def nodes_ready(bay: records.Bay) -> str:
+    """Say when half and when 99 % of the nodes were Ready."""
+    ready_s = bay.node_ready_s or {}
+    known = [name for name in ("p50", "p90", "p99") if name in ready_s]
+    if not known:
+        return ""
+    exact = bay.node_ready_resolution_s
+    told = ", ".join(f"{name} {seconds(ready_s[name])}" for name in known)
+    return told + ("" if exact is None else f" (exact to {seconds(exact)})")
+
+
+def load(found: records.Throughput) -> str:
+    """Say what a load consisted of, where it ran and what it took."""
+    each = found.processes_per_worker
+    processes = f" of {each} processes each" if each > 1 else ""
+    address = {"pod": "pod address", "service": "Service"}.get(
+        found.target_address, found.target_address
+    )
+    parts = [
+        f"Load from {_count(found.workers, 'worker')}{processes} to "
+        f"{_count(found.targets, 'target')}, asked by {address}"
+    ]
+    if found.nodes_with_pods is not None:
+        parts.append(f"pods on {_count(found.nodes_with_pods, 'node')}")
+    if found.pull_s is not None:
+        parts.append(f"images pulled ahead in {seconds(found.pull_s)}")
+    if found.deploy_s is not None:
+        parts.append(f"deployed in {seconds(found.deploy_s)}")
+    return "; ".join([*parts, _cores(found)]) + "."
+
+
+def _cores(found: records.Throughput) -> str:
+    return (
+        f"cores of the real nodes: {number(found.cores_real_nodes)}, that "
+        f"the pods could use: {number(found.cores_pods)}"
+    )
+
+
+def _count(value: int, noun: str) -> str:
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
+def context(found: model.ContextResult) -> str:
+    """Say how long a context took, and how long what it did there."""
+    return (
+        f"The context {found.name} was set up in {seconds(found.setup_s)}"
+        f"{_in_brackets(actions(found.setup_actions))} and cleaned up in "
+        f"{seconds(found.cleanup_s)}"
+        f"{_in_brackets(actions(found.cleanup_actions))}."
+    )
+
+
+def actions(found: Sequence[model.AtomicAction]) -> str:
+    """Say how often each action was done and from how short to how long."""
+    taken_s: dict[str, list[float]] = {}
+    for one in found:
+        taken_s.setdefault(one.name, []).append(one.duration_s)
+    return ", ".join(
+        f"{name} {len(each_s)} \N{MULTIPLICATION SIGN} {_from_to(each_s)} s"
+        for name, each_s in taken_s.items()
+    )
+
+
+def _from_to(values: Sequence[float]) -> str:
+    ends = (f"{min(values):,.1f}", f"{max(values):,.1f}")
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+
+
+def _in_brackets(text: str) -> str:
+    return f" ({text})" if text else ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
+from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import model
 from rally_magnum_scale.task import output
 
@@ -21,6 +23,13 @@ PACKAGES = (
 
 Result = Mapping[str, Any]
 
+# Of any other status the results may lack a part.  Stored results that are
+# read from a file have none.
+_WHOLE = ("finished", "", None)
+
+# Errors whose sentence says more than their class.
+_TOLD_BY_ITSELF = ("", "InvalidTaskConfig", "ValidationError")
+
 
 def read(tasks: Iterable[Result]) -> model.Report:
     """Return the report of one or more tasks.
@@ -28,18 +37,50 @@ def read(tasks: Iterable[Result]) -> model.Report:
     :param tasks: results as Rally hands them to an exporter
     """
     seen = list(tasks)
+    environments = dict.fromkeys(str(t.get("env_name", "")) for t in seen)
     return model.Report(
         workloads=[
             _workload(subtask, workload)
             for task in seen
-            for subtask in task["subtasks"]
+            for subtask in task.get("subtasks", [])
             for workload in subtask["workloads"]
         ],
         created_at=", ".join(str(t.get("created_at", "")) for t in seen),
         versions={name: metadata.version(name) for name in PACKAGES},
-        environment=", ".join({str(t.get("env_name", "")) for t in seen}),
+        environment=", ".join(environments),
         task=", ".join(str(t.get("uuid", "")) for t in seen),
+        errors=[said for task in seen for said in _errors(task)],
     )
+
+
+def _errors(task: Result) -> list[str]:
+    """Say why a task did not run, or not to its end, if so.
+
+    Rally keeps what was wrong with a task as ``validation_result``; of a
+    task that broke later it keeps the status alone.
+    """
+    found = task.get("validation_result") or {}
+    uuid, status = task.get("uuid", ""), task.get("status", "finished")
+    if found:
+        said = _reasons(str(found.get("msg", "")))
+        kind = found.get("etype", "")
+        named = "" if kind in _TOLD_BY_ITSELF else f"{kind}: "
+        return [f"Rally refused the task {uuid}: {named}{said}"]
+    if status in _WHOLE:
+        return []
+    return [
+        f"Rally stored the task {uuid} as {status}, so what is here is not "
+        "all of it; the log of `rally task start` says why."
+    ]
+
+
+def _reasons(message: str) -> str:
+    """Keep what was wrong, without the task file and the whole schema."""
+    said = message.rpartition("Reason(s):")[2]
+    parts = re.split(r"\n\s*(?=\w+ plugin ')", said)
+    kept = [one.partition("\n\nFailed validating")[0] for one in parts]
+    told = [" ".join(one.split()).rstrip(".") for one in kept]
+    return "; ".join(filter(None, told)) + "."
 
 
 def _workload(subtask: Result, workload: Result) -> model.Workload:
@@ -55,21 +96,50 @@ def _workload(subtask: Result, workload: Result) -> model.Workload:
                 success=result["success"],
                 detail=result.get("detail", ""),
             )
-            for result in workload["sla_results"].get("sla", [])
+            for result in (workload.get("sla_results") or {}).get("sla", [])
         ],
         iterations=[
             _iteration(number, iteration)
-            for number, iteration in enumerate(workload["data"], 1)
+            for number, iteration in enumerate(workload.get("data", []), 1)
+        ],
+        contexts=[
+            _context(one) for one in workload.get("contexts_results") or []
         ],
     )
 
 
+def _context(result: Result) -> model.ContextResult:
+    setup, cleanup = result.get("setup") or {}, result.get("cleanup") or {}
+    return model.ContextResult(
+        name=result["plugin_name"].partition("@")[0],
+        setup_s=_duration_s(setup),
+        cleanup_s=_duration_s(cleanup),
+        setup_error=setup.get("error") or (),
+        cleanup_error=cleanup.get("error") or (),
+        setup_actions=list(map(_action, setup.get("atomic_actions") or [])),
+        cleanup_actions=list(
+            map(_action, cleanup.get("atomic_actions") or [])
+        ),
+    )
+
+
+def _duration_s(part: Result) -> float | None:
+    start, finish = part.get("started_at"), part.get("finished_at")
+    return None if start is None or finish is None else finish - start
+
+
 def _iteration(number: int, iteration: Result) -> model.Iteration:
-    run = output.read_run(iteration)
+    error = iteration.get("error") or ()
+    try:
+        run = output.read_run(iteration)
+    except ValueError as unread:
+        # One iteration that can't be read must not hide all others.
+        run = records.Run()
+        error = error or (type(unread).__name__, str(unread))
     return model.Iteration(
         number=run.iteration or number,
         run=run,
-        error=iteration.get("error") or (),
+        error=error,
         actions=list(map(_action, iteration.get("atomic_actions", []))),
         started_at=iteration.get("timestamp"),
     )

@@ -134,7 +134,8 @@ def test_an_invalid_run_is_marked_in_words_and_in_the_plots():
 
 def test_hollow_nodes_are_told():
     text = page.render(REPORTS["good"])
-    assert "200 nodes: 1 real and 199 hollow" in text
+    assert '<td class="n" data-name="Real">1</td>' in text
+    assert '<td class="n" data-name="Hollow">199</td>' in text
     assert "no machine behind them" in text
 
 

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import words
 from tests.unit import factories
@@ -11,12 +12,12 @@ BAD_SLA = {**factories.GOOD_SLA, **P99, "bay_create_time": {"max_s": 1}}
 
 
 def conclude(*workloads):
-    return words.conclude(workloads)
+    return conclusion.conclude(workloads)
 
 
 def test_all_hold():
     found = conclude(factories.workload())
-    assert found == words.Conclusion("pass", "All 8 bounds hold.")
+    assert found == conclusion.Conclusion("pass", "All 8 bounds hold.")
 
 
 def test_the_only_one_holds():
@@ -95,7 +96,7 @@ def test_a_criterion_of_rally_alone_can_fail():
     ],
 )
 def test_what_is_neither_good_nor_bad_is_a_warning(workload, sentence):
-    assert conclude(workload) == words.Conclusion("warn", sentence)
+    assert conclude(workload) == conclusion.Conclusion("warn", sentence)
 
 
 def test_a_task_without_workload_is_a_warning():
@@ -106,7 +107,7 @@ def test_a_task_without_workload_is_a_warning():
 def test_a_difference_to_what_rally_stored_is_told():
     stored = model.SlaResult("request_rate", False, "")
     workload = factories.workload(sla_results=(stored,))
-    assert conclude(workload) == words.Conclusion(
+    assert conclude(workload) == conclusion.Conclusion(
         "warn",
         "All 7 bounds hold, but Rally stored request_rate as failed.",
     )
@@ -142,4 +143,4 @@ def test_a_bound_of_zero_has_no_share():
     ).verdicts()
     assert words.margin_percent(verdict) == ""
     assert words.margin(verdict).startswith("-0.00005")
-    assert "(" not in words.say_verdict(verdict)
+    assert "(" not in conclusion.say_verdict(verdict)

@@ -210,7 +210,9 @@ BAYS = strategies.builds(
     made_by=strategies.sampled_from(records.MAKERS),
 )
 ITERATIONS = strategies.lists(
-    strategies.lists(BAYS, max_size=3), min_size=1, max_size=4
+    strategies.lists(BAYS, max_size=3, unique_by=lambda one: one.name),
+    min_size=1,
+    max_size=4,
 )
 
 

@@ -1,0 +1,298 @@
+"""Tables of figures, worked out once for the page, the terminal and Rally."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Iterable
+from collections.abc import Sequence
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.report import conclusion
+from rally_magnum_scale.report import model
+from rally_magnum_scale.report import words
+
+NONE = "-"
+# What stands in a column of figures without being one.
+_NO_FIGURES = {"", NONE, "no value", "closed"}
+_EMPTY = {"", NONE}
+_FIGURES = frozenset("0123456789+-<>")
+# Columns that say the same of most bays: said once, they leave room.
+_FOLDED = ("Made by", "Template", "Masters", "Poll s", "Kubernetes", "Status")
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """A table of text.
+
+    :param caption: what the columns mean; empty where they say it
+    :param rows: as many cells each as ``head`` has
+    :param notes: sentences that stand below it
+    """
+
+    title: str
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def figures(self) -> list[bool]:
+        """Tell for each column whether it holds figures, not words."""
+        return [is_figures(column) for column in zip(*self.rows, strict=True)]
+
+    def trimmed(self) -> Grid:
+        """Leave out the columns in which no row has anything."""
+        columns = zip(self.head, *self.rows, strict=True)
+        return self._of([one for one in columns if set(one[1:]) - _EMPTY])
+
+    def folded(self, names: Sequence[str]) -> Grid:
+        """Say in a note what is the same in all rows, if there are several.
+
+        :param names: of the columns that may go
+        """
+        columns = list(zip(self.head, *self.rows, strict=True))
+        same = [
+            one
+            for one in columns
+            if one[0] in names
+            and len(self.rows) > 1
+            and len(set(one[1:])) == 1
+        ]
+        if not same:
+            return self
+        told = "; ".join(f"{name} {value}" for name, value, *_ in same)
+        note = f"The same for all: {told}."
+        slim = self._of([one for one in columns if one not in same])
+        return dataclasses.replace(slim, notes=(note, *self.notes))
+
+    def _of(self, columns: Sequence[tuple[str, ...]]) -> Grid:
+        head, *rows = zip(*columns, strict=True)
+        return dataclasses.replace(self, head=head, rows=tuple(rows))
+
+
+def is_figures(column: Iterable[str]) -> bool:
+    """Tell whether a column holds figures, which are set flush right."""
+    starts = {cell[0] for cell in column if cell not in _NO_FIGURES}
+    return bool(starts) and starts <= _FIGURES
+
+
+def ladder(workloads: Sequence[model.Workload]) -> Grid | None:
+    """Put the workloads of a task side by side.
+
+    :returns: a row for each, or None when there is only one
+    """
+    if len(workloads) < 2:
+        return None
+    sizes = {one.bay.nodes for work in workloads for one in work.bays()}
+    several = any(len(work.bays()) > 1 for work in workloads)
+    found = Grid(
+        title="Ladder" if len(sizes) > 1 else "Side by side",
+        caption=(
+            "A row for each workload. Seconds run from the request on, "
+            "s/node until all nodes are Ready; MB are the plugin's own."
+            + (_LAST if any(map(_last_steps, workloads)) else "")
+            + (_MIDDLE if several else "")
+        ),
+        head=(
+            "Workload",
+            "Nodes",
+            "Create s",
+            "Ready s",
+            "s/node",
+            "Delete s",
+            "Peak MB",
+            "Verdict",
+            "rps",
+            "rps/core",
+            "p99 ms",
+            "Template",
+        ),
+        rows=tuple(map(_rung, workloads)),
+    )
+    return found.trimmed().folded(("Template",))
+
+
+_MIDDLE = " Of several bays or iterations: the median."
+_LAST = " Rates and p99 are those of the last step."
+
+
+def _rung(workload: model.Workload) -> tuple[str, ...]:
+    bays = [one.bay for one in workload.bays()]
+    steps = _last_steps(workload)
+    state = conclusion.conclude([workload]).state
+    told = {
+        conclusion.PASS: "holds",
+        conclusion.FAIL: "FAILS",
+        conclusion.WARN: "unsure",
+    }
+    return (
+        workload.name,
+        _distinct(f"{bay.nodes:,}" for bay in bays),
+        _median(bay.create_s for bay in bays),
+        _median(bay.nodes_ready_s for bay in bays),
+        _brief(_middle(map(words.s_per_node, bays))),
+        _median(bay.delete_s for bay in bays),
+        words.megabytes(_peak_bytes(bays)),
+        told[state],
+        _median(step.achieved_rps for step in steps),
+        _median(step.rps_per_core_real_nodes for step in steps),
+        _median(map(_p99_ms, steps)),
+        _distinct(words.template(bay) for bay in bays),
+    )
+
+
+def spread(workload: model.Workload) -> Grid | None:
+    """Say how much the iterations differ.
+
+    :returns: least, median and most, or None for a single iteration
+    """
+    total = len(workload.iterations)
+    if total < 2:
+        return None
+    bays = [one.bay for one in workload.bays()]
+    steps = _last_steps(workload)
+    rows = (
+        ("Bay created, s", [bay.create_s for bay in bays]),
+        ("All nodes Ready, s", [bay.nodes_ready_s for bay in bays]),
+        ("Bay deleted, s", [bay.delete_s for bay in bays]),
+        ("Rate of the last step, rps", [one.achieved_rps for one in steps]),
+        ("p99 of the last step, ms", [_p99_ms(one) for one in steps]),
+    )
+    failed = len(workload.failed_iterations)
+    return Grid(
+        title="Iterations",
+        caption=f"{total} iterations, {failed or 'none'} of them failed.",
+        head=("Measured", "Count", "Least", "Median", "Most"),
+        rows=tuple(_spread_row(*row) for row in rows if _known(row[1])),
+    )
+
+
+def _spread_row(name: str, values: Iterable[float | None]) -> tuple[str, ...]:
+    known = _known(values)
+    figures = (min(known), statistics.median(known), max(known))
+    return (name, f"{len(known):,}", *map(words.number, figures))
+
+
+def bays(seen: Sequence[model.SeenBay]) -> Grid | None:
+    """List bays, each once.
+
+    :returns: a row for each, or None when there is none
+    """
+    if not seen:
+        return None
+    found = Grid(
+        title="Bays" if len(seen) > 1 else "Life of the bay",
+        caption=(
+            "Seconds by the monotonic clock, from the request on; create "
+            "and delete are as exact as the interval of the polls. s/node "
+            "is the time until all nodes were Ready, divided by them; p50 "
+            "and p99 are over the nodes, by the bay's own time stamps. "
+            "MB are those of the process that ran the iteration, at most."
+            + (_HOLLOW if any(one.bay.nodes_hollow for one in seen) else "")
+        ),
+        head=_BAY_HEAD,
+        rows=tuple(map(_bay_row, seen)),
+        notes=tuple(
+            f"{one.bay.name or one.bay.uuid}: {words.failure(one.bay)}"
+            for one in seen
+            if one.bay.failure or one.bay.reason
+        ),
+    )
+    return found.trimmed().folded(_FOLDED)
+
+
+_HOLLOW = (
+    " Hollow nodes are objects that Kubernetes takes for nodes, with no "
+    "machine behind them: all load ran on the real ones."
+)
+_BAY_HEAD = (
+    "Bay",
+    "Iteration",
+    "Made by",
+    "Template",
+    "Nodes",
+    "Real",
+    "Hollow",
+    "Masters",
+    "Create s",
+    "Ready s",
+    "s/node",
+    "p50 s",
+    "p99 s",
+    "Delete s",
+    "Poll s",
+    "Peak MB",
+    "Kubernetes",
+    "Status",
+)
+
+
+def _bay_row(seen: model.SeenBay) -> tuple[str, ...]:
+    bay = seen.bay
+    ready_s = bay.node_ready_s or {}
+    kind = f" ({bay.failure})" if bay.failure else ""
+    return (
+        bay.name or bay.uuid,
+        _ranges(seen.iterations),
+        bay.made_by,
+        words.template(bay),
+        f"{bay.nodes:,}",
+        words.number(bay.nodes_real),
+        words.number(bay.nodes_hollow),
+        f"{bay.masters:,}",
+        words.number(bay.create_s),
+        words.number(bay.nodes_ready_s),
+        _brief(words.s_per_node(bay)),
+        words.number(ready_s.get("p50")),
+        words.number(ready_s.get("p99")),
+        words.number(bay.delete_s),
+        words.number(bay.poll_interval_s),
+        words.megabytes(bay.client_memory_peak_bytes),
+        bay.kubernetes_version,
+        f"{bay.status}{kind}",
+    )
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Write ``1 to 40`` for a bay that forty iterations have used."""
+    if len(numbers) < 3:
+        return ", ".join(map(str, numbers))
+    return f"{min(numbers)} to {max(numbers)}"
+
+
+def _last_steps(workload: model.Workload) -> list[records.StepResult]:
+    loads = [one.run.throughput for one in workload.iterations]
+    return [load.steps[-1] for load in loads if load and load.steps]
+
+
+def _p99_ms(step: records.StepResult) -> float | None:
+    value_us = step.latency_us.get("p99")
+    return None if value_us is None else value_us / 1000
+
+
+def _peak_bytes(found: Iterable[records.Bay]) -> int | None:
+    known = [one.client_memory_peak_bytes for one in found]
+    return max((one for one in known if one is not None), default=None)
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _middle(values: Iterable[float | None]) -> float | None:
+    known = _known(values)
+    return statistics.median(known) if known else None
+
+
+def _median(values: Iterable[float | None]) -> str:
+    return words.number(_middle(values))
+
+
+def _brief(value: float | None) -> str:
+    """Write a small figure to three digits: four would claim too much."""
+    return NONE if value is None else words.number(float(f"{value:.3g}"))
+
+
+def _distinct(texts: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(text for text in texts if text)) or NONE
