@@ -9,7 +9,6 @@ from rally import consts
 from rally.common import logging
 from rally.common import validation
 from rally.task import context
-from rally_openstack.common import osclients
 from rally_openstack.task import context as openstack_context
 
 from rally_magnum_scale import exceptions
@@ -98,7 +97,7 @@ class BayQuotas(openstack_context.OpenStackContext):
                 LOG.error("%s", error)
 
     def _quotas(self) -> quotas.BayQuotas:
-        own = osclients.Clients(self.context["admin"]["credential"])
+        own = self.context["admin"]["credential"].clients()
         return quotas.BayQuotas(clients.magnum_of(own))
 
 

@@ -10,7 +10,6 @@ from rally import consts
 from rally.common import logging
 from rally.common import validation
 from rally.task import context
-from rally_openstack.common import osclients
 from rally_openstack.task import context as openstack_context
 
 from rally_magnum_scale import exceptions
@@ -125,7 +124,7 @@ class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
         """Remove the templates; no bay is made from them any more."""
         for user, tenant_id in self._iterate_per_tenants():
             tenant = self.context["tenants"][tenant_id]
-            magnum = clients.magnum_of(osclients.Clients(user["credential"]))
+            magnum = clients.magnum_of(user["credential"].clients())
             for uuid in tenant.pop("bay_templates", {}).values():
                 cleanup.release(uuid)
                 _remove(template_requests.Templates(magnum), uuid)
@@ -136,7 +135,7 @@ class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
         user: Mapping[str, Any],
         wanted: template_requests.TemplateRequest,
     ) -> str:
-        own = osclients.Clients(user["credential"])
+        own = user["credential"].clients()
         if keypair := wanted.fields.get("keypair"):
             keypairs.require(*clients.session_of(own), keypair)
         templates = template_requests.Templates(clients.magnum_of(own))

@@ -13,7 +13,6 @@ from rally.common import logging
 from rally.common import validation
 from rally.task import atomic
 from rally.task import context
-from rally_openstack.common import osclients
 from rally_openstack.task import context as openstack_context
 
 from rally_magnum_scale import exceptions
@@ -186,7 +185,7 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
         """Ask for the quota before the first bay, where it may be seen."""
         wanted = bay_wishes.count(self.config)
         for user, tenant_id in self._iterate_per_tenants():
-            magnum = clients.magnum_of(osclients.Clients(user["credential"]))
+            magnum = clients.magnum_of(user["credential"].clients())
             with contextlib.suppress(exceptions.BayError):
                 room = quotas.BayQuotas(magnum).room(tenant_id)
                 _refuse_more_than(room, wanted, tenant_id)
@@ -212,7 +211,7 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
             LOG.info("%s: %s", request.name, text)
 
         # A client each: they are used by several threads.
-        magnum = clients.magnum_of(osclients.Clients(user["credential"]))
+        magnum = clients.magnum_of(user["credential"].clients())
         own = lifecycle.Bays(magnum, report, sleep=self._group.sleep)
         return bay_life.BayLife(own, request, report)
 
