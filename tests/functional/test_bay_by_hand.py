@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import json
 import os
 import re
@@ -20,11 +19,6 @@ from typing import Any
 
 import psutil
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
@@ -34,6 +28,7 @@ from rally_magnum_scale.sandbox.bay import api
 from rally_magnum_scale.sandbox.bay import cgroups
 from rally_magnum_scale.sandbox.bay import deletion
 from rally_magnum_scale.sandbox.bay import spec as bay_spec
+from tests import authority
 from tests.functional import host_state
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -113,7 +108,7 @@ def make_bay(
         bay = Bay(tmp_path / f"bay-{index}")
         made.append(bay)
         bay.folder.mkdir()
-        write_authority(bay.folder)
+        authority.write(bay.folder)
         (bay.folder / "spec.json").write_text(
             json.dumps(description(bay, index) | changes)
         )
@@ -139,32 +134,6 @@ def description(bay: Bay, index: int) -> dict[str, Any]:
         "image_archive": str(artifacts.ensure_image(cache_dir, print)),
         "cgroup": f"rally-magnum-sandbox/{number[:8]}",
     }
-
-
-def write_authority(folder: Path) -> None:
-    key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(True, None), True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (folder / "ca.crt").write_bytes(certificate.public_bytes(pem))
-    (folder / "ca.key").write_bytes(
-        key.private_bytes(
-            pem,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
 
 
 def eventually(check: Callable[[], Any], what: str, deadline_s: float) -> Any:

@@ -7,6 +7,7 @@ import http.client
 import json
 import ssl
 import threading
+from collections.abc import Iterable
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,15 @@ class ApiClient:
         :raises SandboxError: when the API server refuses it or breaks off
         """
         body = json.dumps(content).encode()
-        self._demand("POST", path, http.HTTPStatus.CREATED, body)
+        self._demand("POST", path, http.HTTPStatus.CREATED, body=body)
+
+    def delete(self, path: str) -> None:
+        """Delete an object; one that is gone already is no error.
+
+        :raises SandboxError: when the API server refuses it or breaks off
+        """
+        gone = (http.HTTPStatus.OK, http.HTTPStatus.NOT_FOUND)
+        self._demand("DELETE", path, *gone, http.HTTPStatus.ACCEPTED)
 
     def close(self) -> None:
         """Close the calling thread's connection."""
@@ -73,7 +82,7 @@ class ApiClient:
         self,
         method: str,
         path: str,
-        wanted: http.HTTPStatus,
+        *wanted: http.HTTPStatus,
         body: bytes | None = None,
     ) -> str:
         asked = f"{method} {path} of the bay's API server"
@@ -85,7 +94,7 @@ class ApiClient:
                 f"{asked} broke off: {error}."
             ) from error
         text = answer.decode(errors="replace")
-        if status != wanted:
+        if status not in wanted:
             raise exceptions.SandboxError(
                 f"{asked} was answered with {status}: {text[:300]}."
             )
@@ -143,6 +152,10 @@ class ReadyNodes:
     def count(self) -> int:
         """Count the nodes that are Ready now."""
         return len(self._ready)
+
+    def have(self, names: Iterable[str]) -> bool:
+        """Tell whether all of these nodes are Ready now."""
+        return self._ready.issuperset(names)
 
     def close(self) -> None:
         """Stop following."""

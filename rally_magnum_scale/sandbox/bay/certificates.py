@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.sandbox.bay.spec import BaySpec
+from rally_magnum_scale.sandbox.bay.spec import RealNode
 
 LIFETIME = datetime.timedelta(days=365)
 MASTERS = "system:masters"
@@ -123,11 +124,13 @@ def identities(spec: BaySpec) -> list[Identity]:
         Identity("maker", "sandbox", MASTERS),
         Identity("proxy", "system:kube-proxy"),
     ]
-    for node in spec.nodes:
-        user, names = f"system:node:{node.name}", (node.address, node.name)
-        group = "system:nodes"
-        found.append(Identity(f"kubelet-{node.number}", user, group, names))
-    return found
+    return found + [node_identity(node) for node in spec.nodes]
+
+
+def node_identity(node: RealNode) -> Identity:
+    """Describe the certificate of a real node's kubelet."""
+    user, names = f"system:node:{node.name}", (node.address, node.name)
+    return Identity(f"kubelet-{node.number}", user, "system:nodes", names)
 
 
 def kubeconfig(folder: Path, file: str, api_address: str) -> str:
@@ -171,12 +174,7 @@ def write_all(spec: BaySpec) -> None:
     """
     authority = Authority(spec.folder)
     for identity in identities(spec):
-        authority.issue(identity)
-        path = spec.folder / f"{identity.file}.kubeconfig"
-        path.touch(mode=0o600)
-        path.write_text(
-            kubeconfig(spec.folder, identity.file, spec.api_address)
-        )
+        write(spec, authority, identity)
     key = ec.generate_private_key(ec.SECP256R1())
     write_key(spec.folder / "service-account.key", key)
     (spec.folder / "service-account.pub").write_bytes(
@@ -185,6 +183,14 @@ def write_all(spec: BaySpec) -> None:
             serialization.PublicFormat.SubjectPublicKeyInfo,
         )
     )
+
+
+def write(spec: BaySpec, authority: Authority, identity: Identity) -> None:
+    """Write one certificate, its key and its kubeconfig."""
+    authority.issue(identity)
+    path = spec.folder / f"{identity.file}.kubeconfig"
+    path.touch(mode=0o600)
+    path.write_text(kubeconfig(spec.folder, identity.file, spec.api_address))
 
 
 def write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:

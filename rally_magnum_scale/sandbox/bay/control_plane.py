@@ -11,11 +11,14 @@ from rally_magnum_scale.sandbox.bay.spec import BaySpec
 ETCD = "http://127.0.0.1:2379"
 PEER = "http://127.0.0.1:2380"
 HOLLOW = "kwok.x-k8s.io/node"
+HOLLOW_LABEL = "rally-magnum-scale/hollow"
 HOLLOW_NODES = Path(__file__).with_name("hollow_nodes.yaml")
 # KWOK renews after a quarter of it, so well within the 50 s after which a
 # node counts as lost.  kubelet's 40 s would take 100 requests a second for
 # a thousand nodes from the processors that a load is to be measured on.
 HOLLOW_LEASE_S = 100
+# The first of 251 users, one for each bay, above those that useradd gives.
+FIRST_USER = 64500
 # Controllers and scheduler limit their own requests; by default so low
 # that a thousand nodes queue for minutes.
 CLIENT_RATES = {"kube-api-qps": "300", "kube-api-burst": "500"}
@@ -50,7 +53,7 @@ def api_server(spec: BaySpec) -> list[str]:
     """Give kube-apiserver's command line."""
     folder = spec.folder
     kubelet = folder / "apiserver-kubelet"
-    return _command(
+    return _with_files_of_its_own(
         spec,
         "kube-apiserver",
         {
@@ -81,7 +84,7 @@ def api_server(spec: BaySpec) -> list[str]:
 def controller_manager(spec: BaySpec) -> list[str]:
     """Give kube-controller-manager's command line."""
     folder = spec.folder
-    return _command(
+    return _with_files_of_its_own(
         spec,
         "kube-controller-manager",
         {
@@ -132,12 +135,19 @@ def kwok(spec: BaySpec) -> list[str]:
     )
 
 
-def hollow_node(name: str) -> dict[str, object]:
+def hollow_node(name: str, *, works: bool = True) -> dict[str, object]:
     """Describe a hollow node, as its kubelet would register it.
 
     :param name: of the node
-    :returns: a Node; KWOK makes it Ready
+    :param works: KWOK makes it Ready; else nothing ever does
+    :returns: a Node
     """
+    silent = {
+        "type": "Ready",
+        "status": "False",
+        "reason": "KubeletNotReady",
+        "message": "the label sandbox_unready_nodes asks for it",
+    }
     resources = {
         "cpu": "4",
         "memory": "8Gi",
@@ -149,12 +159,12 @@ def hollow_node(name: str) -> dict[str, object]:
         "kind": "Node",
         "metadata": {
             "name": name,
-            "annotations": {HOLLOW: "fake"},
+            "annotations": {HOLLOW: "fake"} if works else {},
             "labels": {
                 "kubernetes.io/arch": "amd64",
                 "kubernetes.io/hostname": name,
                 "kubernetes.io/os": "linux",
-                "rally-magnum-scale/hollow": "true",
+                HOLLOW_LABEL: "true",
                 "type": "kwok",
             },
         },
@@ -163,8 +173,31 @@ def hollow_node(name: str) -> dict[str, object]:
                 {"key": HOLLOW, "value": "fake", "effect": "NoSchedule"}
             ]
         },
-        "status": {"allocatable": resources, "capacity": resources},
+        "status": {
+            "allocatable": resources,
+            "capacity": resources,
+            "conditions": [] if works else [silent],
+        },
     }
+
+
+def _with_files_of_its_own(
+    spec: BaySpec, component: str, options: Mapping[str, str]
+) -> list[str]:
+    """Run a component that only reads and talks as a user of the bay.
+
+    The kernel counts the watches on files (fs.inotify.max_user_instances,
+    128 by default) for each user: API server and controllers take eight a
+    bay, kubelet and containerd, which have to be root, seven a real node.
+    """
+    user = str(FIRST_USER + spec.index)
+    # It may read what is root's alone, and no more.
+    capabilities = "-all,+dac_read_search"
+    return [
+        *("setpriv", "--reuid", user, "--regid", user, "--clear-groups"),
+        *("--inh-caps", capabilities, "--ambient-caps", capabilities),
+        *_command(spec, component, options),
+    ]
 
 
 def _command(

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import functools
-import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +14,12 @@ from rally_magnum_scale.sandbox.bay import api
 from rally_magnum_scale.sandbox.bay import certificates
 from rally_magnum_scale.sandbox.bay import cgroups
 from rally_magnum_scale.sandbox.bay import control_plane
+from rally_magnum_scale.sandbox.bay import files
+from rally_magnum_scale.sandbox.bay import hollow
+from rally_magnum_scale.sandbox.bay import joining
 from rally_magnum_scale.sandbox.bay import launching
 from rally_magnum_scale.sandbox.bay import network
-from rally_magnum_scale.sandbox.bay import node as bay_node
+from rally_magnum_scale.sandbox.bay import roster
 from rally_magnum_scale.sandbox.bay import spec as bay_spec
 from rally_magnum_scale.sandbox.bay import timeline as bay_timeline
 
@@ -28,7 +28,6 @@ FAILED = "CREATE_FAILED"
 API_DEADLINE_S = 180.0
 NODES_DEADLINE_S = 180.0
 NODES_DEADLINE_S_PER_NODE = 0.5
-POSTERS = 8
 POLL_S = 0.02
 
 Future = concurrent.futures.Future[Any]
@@ -55,10 +54,33 @@ def create(folder: Path) -> dict[str, Any]:
         timeline.say(f"failed: {error}")
         status |= {"status": FAILED, "reason": " ".join(str(error).split())}
     status["seconds"] = timeline.seconds
-    draft = folder / f"status.json.{os.getpid()}"
-    draft.write_text(json.dumps(status))
-    draft.replace(folder / "status.json")
+    files.write_json(folder / "status.json", status)
     return status
+
+
+def wait_for_api(
+    client: api.ApiClient, path: str, log: Path, check: Callable[[], None]
+) -> None:
+    """Wait until a bay's API server answers a path.
+
+    :param client: of the API server
+    :param path: such as ``/readyz``
+    :param log: of the API server
+    :param check: raises when there is no use in waiting
+    :raises DeadlineExceeded: when it does not answer, with its last line
+    """
+
+    def answers() -> bool | None:
+        check()
+        return True if client.answers(path) else None
+
+    waiting.wait_for(
+        answers,
+        what=f"the bay's API server to answer {path}",
+        deadline_s=API_DEADLINE_S,
+        interval_s=POLL_S,
+        progress=lambda: launching.last_line(log),
+    )
 
 
 class _Maker:
@@ -75,12 +97,13 @@ class _Maker:
     def make(self) -> None:
         spec = self._spec
         self._group.make(*(node.cgroup for node in spec.nodes))
+        roster.write(spec.folder, roster.of_new_bay(spec))
         with self._timeline.step("certificates"):
             certificates.write_all(spec)
         with self._timeline.step("control_network"):
-            control = self._launcher.namespace("control-namespace")
+            control = self._launcher.namespace(launching.CONTROL)
             network.make_control_network(spec, control)
-        workers = POSTERS + 2 * len(spec.nodes)
+        workers = hollow.AT_ONCE + 2 * len(spec.nodes)
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             self._make_parts(pool, control)
 
@@ -127,8 +150,9 @@ class _Maker:
         name: str,
         command: Callable[[bay_spec.BaySpec], list[str]],
     ) -> None:
-        inside = control.entering(*command(self._spec))
-        self._components.append(self._launcher.start(name, *inside))
+        self._components.append(
+            self._launcher.start(name, *command(self._spec), inside=control)
+        )
 
     def _submit(
         self,
@@ -144,59 +168,37 @@ class _Maker:
         control: launching.Namespace,
         api_is_up: Future,
     ) -> None:
-        spec, launcher = self._spec, self._launcher
-        with self._timeline.step("containerd"):
-            inside = bay_node.prepare(spec, node, launcher)
-            network.attach_node(spec, node, control, inside)
-            self._components.append(
-                bay_node.start_containerd(node, launcher, inside)
-            )
-        image = functools.partial(self._import_image, node, inside)
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            imported = pool.submit(image)
-            api_is_up.result(API_DEADLINE_S)
-            self._components += bay_node.start_kubelet(
-                spec, node, launcher, inside
-            )
-            imported.result()
-
-    def _import_image(
-        self, node: bay_spec.RealNode, inside: launching.Namespace
-    ) -> None:
-        with self._timeline.step("image_import"):
-            bay_node.import_image(node, self._spec.image_archive, inside)
+        self._components += joining.join(
+            self._spec,
+            node,
+            [other for other in self._spec.nodes if other != node],
+            self._launcher,
+            control,
+            self._timeline,
+            lambda: api_is_up.result(API_DEADLINE_S),
+        )
 
     def _post_hollow_nodes(
         self, pool: concurrent.futures.Executor, client: api.ApiClient
     ) -> None:
         names = self._spec.hollow_names
+        silent = frozenset(names[len(names) - self._spec.unready_nodes :])
         start = time.monotonic()
 
         def post(mine: list[str]) -> None:
-            for name in mine:
-                client.post("/api/v1/nodes", control_plane.hollow_node(name))
+            hollow.post(client, mine, silent)
             took = time.monotonic() - start
             self._timeline.seconds["hollow_nodes_posted"] = round(took, 3)
 
-        for number in range(POSTERS):
-            self._submit(pool, post, names[number::POSTERS])
+        for number in range(hollow.AT_ONCE):
+            self._submit(pool, post, names[number :: hollow.AT_ONCE])
 
     def _wait_for_api(self, client: api.ApiClient, path: str) -> None:
-        def answers() -> bool | None:
-            self._check()
-            return True if client.answers(path) else None
-
         log = self._spec.folder / "kube-apiserver.log"
-        waiting.wait_for(
-            answers,
-            what=f"the bay's API server to answer {path}",
-            deadline_s=API_DEADLINE_S,
-            interval_s=POLL_S,
-            progress=lambda: launching.last_line(log),
-        )
+        wait_for_api(client, path, log, self._check)
 
     def _wait_for_nodes(self, ready: api.ReadyNodes) -> None:
-        count = self._spec.node_count
+        count = self._spec.node_count - self._spec.unready_nodes
 
         def all_there() -> bool | None:
             self._check()

@@ -7,6 +7,7 @@ else of the host's network is touched.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 
 from rally_magnum_scale.sandbox.bay import launching
@@ -24,11 +25,17 @@ NODE_SETTINGS = (
 
 
 def control_commands(spec: BaySpec) -> list[str]:
-    """List what is done in the control plane's namespace, for ip -batch."""
+    """List what is done in the control plane's namespace, for ip -batch.
+
+    Without an address of its own the bridge takes that of one of its
+    links, and when that comes or goes the others send to nowhere until
+    they ask again, half a minute later.
+    """
+    hardware = f"02:00:c6:12:{spec.index:02x}:01"
     address = f"{spec.control_address}/{LINK_LENGTH}"
     return [
         "link set lo up",
-        f"link add {BRIDGE} type bridge",
+        f"link add {BRIDGE} address {hardware} type bridge",
         f"address add {address} dev {BRIDGE}",
         f"link set {BRIDGE} up",
         f"link set host master {BRIDGE} up",
@@ -81,28 +88,63 @@ def make_control_network(spec: BaySpec, control: launching.Namespace) -> None:
 def attach_node(
     spec: BaySpec,
     node: RealNode,
+    others: Sequence[RealNode],
     control: launching.Namespace,
     inside: launching.Namespace,
 ) -> None:
     """Join a real node to the bay's bridge.
 
+    :param others: the other real nodes, to which it gets routes
+    :param control: the control plane's namespace
+    :param inside: the node's
     :raises SandboxError: when the kernel refuses
     """
     what = f"attach {node.name} to the bay's bridge"
-    others = [other for other in spec.nodes if other != node]
     batch(attach_commands(node, inside.pid), what, control)
     batch(node_commands(spec, node, others), what, inside)
     command = inside.entering("/bin/sh", "-c", NODE_SETTINGS)
     launching.run(*command, what=f"set up the network of {node.name}")
 
 
+def introduce(node: RealNode, others: Iterable[launching.Namespace]) -> None:
+    """Give the other real nodes a route to a new one's pods.
+
+    :raises SandboxError: when the kernel refuses
+    """
+    for inside in others:
+        route = f"route replace {node.pods} via {node.address} dev eth0"
+        batch([route], f"give {inside.name} a route to {node.name}", inside)
+
+
+def detach_node(
+    node: RealNode,
+    control: launching.Namespace,
+    others: Iterable[launching.Namespace],
+) -> None:
+    """Take away a real node's link and the routes to its pods, if any."""
+    what = f"take {node.name} from the bay's bridge"
+    lost = [f"link delete {node.link}", f"route delete {node.pods}"]
+    batch(lost, what, control, missing_ok=True)
+    for inside in others:
+        batch([f"route delete {node.pods}"], what, inside, missing_ok=True)
+
+
 def batch(
     commands: Sequence[str],
     what: str,
     namespace: launching.Namespace | None = None,
+    *,
+    missing_ok: bool = False,
 ) -> None:
-    """Give commands to ``ip``, on the host or in a namespace."""
-    command: tuple[str, ...] = ("ip", "-batch", "-")
+    """Give commands to ``ip``, on the host or in a namespace.
+
+    :param missing_ok: go on when a command fails, and fail none
+    """
+    force = ("-force",) if missing_ok else ()
+    command: tuple[str, ...] = ("ip", *force, "-batch", "-")
     if namespace is not None:
         command = namespace.entering(*command)
+    if missing_ok:
+        # It exits with 1 when what was to be deleted is gone already.
+        command = ("/bin/sh", "-c", '"$@" || [ $? = 1 ]', "sh", *command)
     launching.run(*command, what=what, given="\n".join(commands))

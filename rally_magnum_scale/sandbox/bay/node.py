@@ -137,30 +137,33 @@ def kubelet_config(
         "podLogsDir": f"{node.folder}/pod-logs",
         "volumePluginDir": f"{node.folder}/volume-plugins",
         "healthzPort": 0,
+        # It would watch the certificate, and watches are scarce.
+        "featureGates": {"ReloadKubeletServerCertificateFile": False},
         "maxPods": 110,
     }
 
 
-def kube_proxy_config(spec: BaySpec, node: RealNode) -> dict[str, object]:
-    """Describe how kube-proxy is to run."""
-    kubeconfig = f"{spec.folder}/proxy.kubeconfig"
-    return {
-        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
-        "kind": "KubeProxyConfiguration",
-        "bindAddress": node.address,
-        "clientConnection": {"kubeconfig": kubeconfig},
-        "clusterCIDR": spec.pod_range,
-        "hostnameOverride": node.name,
-        "mode": "iptables",
+def kube_proxy_command(spec: BaySpec, node: RealNode) -> list[str]:
+    """Give kube-proxy's command line.
+
+    By flags, since a configuration file would be watched, and watches are
+    scarce.
+    """
+    options = {
+        "kubeconfig": f"{spec.folder}/proxy.kubeconfig",
+        "bind-address": node.address,
+        "cluster-cidr": spec.pod_range,
+        "hostname-override": node.name,
+        "proxy-mode": "iptables",
+        "iptables-min-sync-period": "200ms",
         # The whole machine's limits: not a bay's to set.
-        "conntrack": {
-            "maxPerCore": 0,
-            "min": 0,
-            "tcpEstablishedTimeout": "0s",
-            "tcpCloseWaitTimeout": "0s",
-        },
-        "iptables": {"minSyncPeriod": "200ms"},
+        "conntrack-max-per-core": "0",
+        "conntrack-min": "0",
+        "conntrack-tcp-timeout-established": "0s",
+        "conntrack-tcp-timeout-close-wait": "0s",
     }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    return [str(spec.kubernetes_binary), "kube-proxy", *flags]
 
 
 def prepare(
@@ -178,7 +181,6 @@ def prepare(
         "containerd.toml": containerd_config(node),
         "cni/10-bay.conflist": json.dumps(cni_config(node)),
         "kubelet.json": json.dumps(kubelet),
-        "kube-proxy.json": json.dumps(kube_proxy_config(spec, node)),
         "resolv.conf": "",
     }
     files |= {f"sysctl/{k}": f"{v}\n" for k, v in KERNEL_SETTINGS.items()}
@@ -187,9 +189,7 @@ def prepare(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     Path("/var/lib/cni").mkdir(parents=True, exist_ok=True)
-    return launcher.namespace(
-        f"node-{node.number}-namespaces", SETUP, str(node.folder)
-    )
+    return launcher.namespace(node.folder.name, SETUP, str(node.folder))
 
 
 def start_containerd(
@@ -203,10 +203,26 @@ def start_containerd(
     config = f"{node.folder}/containerd.toml"
     component = launcher.start(
         "containerd",
-        *inside.entering("containerd", "--config", config),
+        *("containerd", "--config", config),
+        inside=inside,
         log_folder=node.folder,
     )
-    socket = node.folder / "run/containerd/containerd.sock"
+    wait_for_containerd(component)
+    return component
+
+
+def containerd_socket(folder: Path) -> Path:
+    """Name the socket of a node's containerd, as the host sees it."""
+    return folder / SOCKET.lstrip("/")
+
+
+def wait_for_containerd(component: launching.Component) -> None:
+    """Wait until a containerd that was started answers.
+
+    :raises SandboxError: when it ends
+    :raises DeadlineExceeded: when it does not answer
+    """
+    socket = containerd_socket(component.log.parent)
 
     def answers() -> bool | None:
         component.check()
@@ -214,23 +230,22 @@ def start_containerd(
 
     waiting.wait_for(
         answers,
-        what=f"containerd of {node.name}",
+        what=component.title,
         deadline_s=CONTAINERD_DEADLINE_S,
         interval_s=0.02,
     )
-    _check_runtime(node, component)
-    return component
+    _check_runtime(component)
 
 
-def _check_runtime(node: RealNode, component: launching.Component) -> None:
+def _check_runtime(component: launching.Component) -> None:
     # containerd answers even when the part that kubelet needs did not load.
     for line in component.log.read_text(errors="replace").splitlines():
         if f"failed to load plugin {RUNTIME}" in line:
             raise exceptions.SandboxError(
-                f"containerd of {node.name} did not load its container "
+                f"{component.title} did not load its container "
                 f"runtime: {line.strip()[-300:]}; if files or watches ran "
                 "out, delete a bay or raise fs.inotify.max_user_instances "
-                "(a real node needs about 10)."
+                "(a real node needs about 6)."
             )
 
 
@@ -258,6 +273,7 @@ def start_kubelet(
     binary = str(spec.kubernetes_binary)
     folder = node.folder
     kubelet = (
+        *(binary, "kubelet"),
         f"--config={folder}/kubelet.json",
         f"--kubeconfig={spec.folder}/kubelet-{node.number}.kubeconfig",
         f"--hostname-override={node.name}",
@@ -266,10 +282,11 @@ def start_kubelet(
         f"--cert-dir={folder}/pki",
         "--node-labels=rally-magnum-scale/real=true",
     )
-    proxy = (f"--config={folder}/kube-proxy.json",)
+    commands = {
+        "kubelet": kubelet,
+        "kube-proxy": kube_proxy_command(spec, node),
+    }
     return [
-        launcher.start(
-            name, *inside.entering(binary, name, *flags), log_folder=folder
-        )
-        for name, flags in (("kubelet", kubelet), ("kube-proxy", proxy))
+        launcher.start(name, *command, inside=inside, log_folder=folder)
+        for name, command in commands.items()
     ]

@@ -21,7 +21,7 @@ class RealNode:
     """A node that runs containers.
 
     :param name: of the Node object
-    :param number: from 0
+    :param number: from 0; never used again in its bay
     :param address: on the bay's link
     :param pods: the range that its pods have their addresses from
     :param folder: all that it writes
@@ -56,6 +56,8 @@ class BaySpec:
     :param image_archive: a docker-archive, imported by each real node
     :param cgroup: the bay's control group, relative to each hierarchy's
         root
+    :param unready_nodes: how many of the hollow nodes that it is made with
+        never become Ready
     """
 
     folder: Path
@@ -67,6 +69,7 @@ class BaySpec:
     kubernetes_binary: Path
     image_archive: Path
     cgroup: str
+    unready_nodes: int = 0
 
     @property
     def host_link(self) -> str:
@@ -105,24 +108,33 @@ class BaySpec:
 
     @property
     def hollow_names(self) -> list[str]:
-        """Names of the hollow nodes, counted from 1."""
+        """Names of the hollow nodes that it is made with."""
         count = self.node_count - self.real_nodes
-        return [f"{self._prefix}-hollow-{i:04d}" for i in range(1, count + 1)]
+        return [self.hollow_name(i) for i in range(1, count + 1)]
 
     @property
     def nodes(self) -> list[RealNode]:
-        """The real nodes."""
-        return [
-            RealNode(
-                name=f"{self._prefix}-node-{number}",
-                number=number,
-                address=f"{self._network}.{10 + number}",
-                pods=f"{self._pods}.{number}.0/24",
-                folder=self.folder / f"node-{number}",
-                cgroup=f"{self.cgroup}/node-{number}",
-            )
-            for number in range(self.real_nodes)
-        ]
+        """The real nodes that it is made with."""
+        return [self.node(number, number) for number in range(self.real_nodes)]
+
+    def hollow_name(self, number: int) -> str:
+        """Name a hollow node; they are counted from 1."""
+        return f"{self._prefix}-hollow-{number:04d}"
+
+    def node(self, number: int, slot: int) -> RealNode:
+        """Describe a real node.
+
+        :param number: of the node, from 0
+        :param slot: which of its addresses the bay gives it, from 0
+        """
+        return RealNode(
+            name=f"{self._prefix}-node-{number}",
+            number=number,
+            address=f"{self._network}.{10 + slot}",
+            pods=f"{self._pods}.{slot}.0/24",
+            folder=self.folder / f"node-{number}",
+            cgroup=f"{self.cgroup}/node-{number}",
+        )
 
     @property
     def _network(self) -> str:
@@ -160,6 +172,7 @@ def read_spec(folder: Path) -> BaySpec:
             kubernetes_binary=Path(values["kubernetes_binary"]),
             image_archive=Path(values["image_archive"]),
             cgroup=str(values["cgroup"]).strip("/"),
+            unready_nodes=int(values.get("unready_nodes", 0)),
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise exceptions.SandboxError(
@@ -182,7 +195,7 @@ def _check(spec: BaySpec, path: Path) -> None:
         sentence
         for holds, sentence in (
             (0 <= spec.index <= MAX_INDEX, f"index is not 0 to {MAX_INDEX}"),
-            (spec.node_count >= 1, "node_count is below 1"),
+            (spec.node_count >= 0, "node_count is below 0"),
             (0 <= spec.real_nodes <= most, f"real_nodes is not 0 to {most}"),
             (
                 not hidden,

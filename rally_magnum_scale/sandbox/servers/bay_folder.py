@@ -9,25 +9,24 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
-import os
 import pathlib
-import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.sandbox import cgroups
+from rally_magnum_scale.sandbox.bay import files
+from rally_magnum_scale.sandbox.bay import process
 
 INDEXES = 251
-# States of proc(5) of a process that has ended: zombie, dead.
-GONE = ("Z", "X", "x")
 BAY_MODULE = "rally_magnum_scale.sandbox.bay"
+Process = process.Process
+read_json = files.read_json
+write_json = files.write_json
 
 
 @dataclass(frozen=True)
@@ -112,6 +111,55 @@ class Bay:
         """Read what the bay's maker reported, or nothing."""
         return read_json(self.folder / "status.json")
 
+    def update(self) -> dict[str, Any]:
+        """Read what the last resize came to, or nothing yet."""
+        found = read_json(self.folder / "update.json")
+        wish = read_json(self.folder / "wish.json")
+        return found if found.get("wish") == wish.get("number") else {}
+
+    def wish(
+        self, node_count: int, real_nodes: int, remove: list[str]
+    ) -> None:
+        """Write down what the bay is to become.
+
+        A resize that works is ended; of its wish, which nodes were to go
+        is kept.
+
+        :param node_count: how many nodes there are to be
+        :param real_nodes: how many of them should be real
+        :param remove: nodes that must go
+        """
+        earlier = read_json(self.folder / "wish.json")
+        resizer = Process.of(self.notes().get("resizer"))
+        unfinished: list[str] = []
+        if resizer is not None and resizer.alive():
+            resizer.kill_group()
+            if not self.update():
+                unfinished = earlier["remove"] + earlier["if_there"]
+        write_json(
+            self.folder / "wish.json",
+            {
+                "number": earlier.get("number", 0) + 1,
+                "node_count": node_count,
+                "real_nodes": real_nodes,
+                "remove": remove,
+                "if_there": unfinished,
+            },
+        )
+
+    def refuse_wish(self, status: str, reason: str) -> None:
+        """End the last wish without doing anything."""
+        wish = read_json(self.folder / "wish.json")
+        write_json(
+            self.folder / "update.json",
+            {
+                "wish": wish["number"],
+                "status": status,
+                "reason": reason,
+                "node_count": self.spec()["node_count"],
+            },
+        )
+
     def notes(self) -> dict[str, Any]:
         return read_json(self.folder / "magnum.json")
 
@@ -123,59 +171,8 @@ class Bay:
         return last_line(self.folder / "bay.log")
 
 
-@dataclass(frozen=True)
-class Process:
-    """A process that can't be mistaken for one that later got its pid.
-
-    :param pid: of the process
-    :param start_ticks: when it started, in the kernel's own count: the
-        time of day that tools make of it moves with the clock
-    """
-
-    pid: int
-    start_ticks: int
-
-    @classmethod
-    def of(cls, record: dict[str, Any] | None) -> Process | None:
-        """Read it from a record, if there is one."""
-        if not record:
-            return None
-        return cls(int(record["pid"]), int(record["start_ticks"]))
-
-    @classmethod
-    def running(cls, pid: int) -> Process:
-        """Look at a process now; one that is gone never was alive."""
-        return cls(pid, _stat(pid)[1])
-
-    def record(self) -> dict[str, int]:
-        return {"pid": self.pid, "start_ticks": self.start_ticks}
-
-    def alive(self) -> bool:
-        state, start_ticks = _stat(self.pid)
-        return state not in GONE and start_ticks == self.start_ticks
-
-    def kill_group(self, deadline_s: float = 5.0) -> None:
-        """Kill it and its process group, and wait until it is gone."""
-        end = time.monotonic() + deadline_s
-        while self.alive() and time.monotonic() < end:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
-            time.sleep(0.02)
-
-
-def _stat(pid: int) -> tuple[str, int]:
-    """Read a process's state and start; proc(5), fields 3 and 22."""
-    try:
-        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return "X", -1
-    # The second field, the name, may hold spaces and brackets.
-    fields = text.rpartition(")")[2].split()
-    return fields[0], int(fields[19])
-
-
 def start_bay_command(command: str, bay: Bay, output: pathlib.Path) -> Process:
-    """Start ``create`` or ``delete`` of a bay in a session of its own.
+    """Start ``create``, ``resize`` or ``delete`` in a session of its own.
 
     :param command: of :mod:`rally_magnum_scale.sandbox.bay`
     :param bay: the bay
@@ -193,28 +190,10 @@ def start_bay_command(command: str, bay: Bay, output: pathlib.Path) -> Process:
             start_new_session=True,
             cwd="/",
         )
-    process = Process.running(child.pid)
+    started = Process.running(child.pid)
     # Someone must collect it, or it stays as a zombie.
     threading.Thread(target=child.wait, daemon=True).start()
-    return process
-
-
-def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """Read an object, or an empty one if there is no such file."""
-    try:
-        return dict(json.loads(path.read_text()))
-    except FileNotFoundError:
-        return {}
-
-
-def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
-    """Write an object so that no reader sees half of it."""
-    draft = path.with_name(
-        f"{path.name}.{os.getpid()}.{threading.get_ident()}"
-    )
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps(content))
-    draft.replace(path)
+    return started
 
 
 def last_line(path: pathlib.Path) -> str:

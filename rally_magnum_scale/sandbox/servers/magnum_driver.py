@@ -2,10 +2,29 @@
 
 Labels that it knows, of the cluster or its template:
 
-- ``sandbox_real_nodes``: how many of the nodes are real (default 1);
+- ``sandbox_real_nodes``: how many of the nodes are real, 0 to 100
+  (default 1);
 - ``sandbox_fail_create``: a text; the create fails with it as reason;
+- ``sandbox_hang_create``: ``true``; the bay stays CREATE_IN_PROGRESS for
+  ever, and nothing is made;
+- ``sandbox_unready_nodes``: how many of the hollow nodes never become
+  Ready, though Magnum says CREATE_COMPLETE, as when kubelets fail;
+- ``sandbox_fail_resize``: a text; every resize fails with it as reason,
+  after it was UPDATE_IN_PROGRESS, and the bay keeps its size;
 - ``sandbox_fail_delete``: a text; the first delete fails with it as
-  reason, the next one works.
+  reason, the next one works;
+- ``sandbox_hang_delete``: ``true``; after the first delete the bay stays
+  DELETE_IN_PROGRESS; a second one, which Magnum accepts meanwhile, works.
+
+A wrong value, or a misspelt name that begins with ``sandbox_``, makes
+CREATE_FAILED with a sentence that names the label.
+
+A resize removes the nodes that ``nodes_to_remove`` names (each by its
+name, address or the uid of its Node object), then the hollow nodes with
+the highest numbers, then the real ones.  ``node_count`` is the size in the
+end: who is named and leaves room is replaced, a real node by a real one.
+New nodes have names that the bay never had.  A resize that comes while
+another one works takes its place.
 
 All state is in the bay's folder, so that Magnum may be restarted at any
 time.
@@ -18,12 +37,14 @@ from __future__ import annotations
 
 import os
 import pathlib
+import sys
 import time
 import uuid
 from typing import Any
 
 import psutil
 from cryptography.hazmat.primitives import serialization
+from magnum import objects
 from magnum.common import exception
 from magnum.conductor.handlers.common import cert_manager
 from magnum.drivers.common import driver
@@ -31,6 +52,7 @@ from magnum.objects import fields
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.sandbox import cgroups
+from rally_magnum_scale.sandbox.bay import labels as bay_labels
 from rally_magnum_scale.sandbox.servers import bay_folder
 
 OS_DISTRO = "rally-magnum-sandbox"
@@ -61,7 +83,7 @@ class KubernetesDriver(driver.Driver):
         cluster.stack_id = str(uuid.uuid4())
         cluster.coe_version = COE_VERSION
         node_count = cluster.default_ng_worker.node_count
-        real_nodes = _real_nodes(cluster.labels, node_count)
+        labels = bay_labels.read(cluster.labels, node_count)
         certificate, key = _ca_pair(context, cluster)
         with self._bays.locked():
             if self._bays.tombstone(cluster.uuid).exists():
@@ -74,25 +96,29 @@ class KubernetesDriver(driver.Driver):
             _write_secret(bay.folder / "ca.key", key)
             bay_folder.write_json(
                 bay.folder / "spec.json",
-                self._spec(cluster, node_count, real_nodes),
+                self._spec(cluster, node_count, labels),
             )
             bay.note(created_s=time.time())
-            self._start_maker(bay, cluster.labels.get("sandbox_fail_create"))
+            if labels.hang_create:
+                bay.note(hangs=STATUS.CREATE_IN_PROGRESS)
+            else:
+                self._start_maker(bay, labels.fail_create)
 
     def _spec(
-        self, cluster: Any, node_count: int, real_nodes: int
+        self, cluster: Any, node_count: int, labels: bay_labels.BayLabels
     ) -> dict[str, Any]:
         return {
             "name": cluster.name,
             "uuid": cluster.uuid,
             "index": self._bays.free_index(),
             "node_count": node_count,
-            "real_nodes": real_nodes,
+            "real_nodes": min(labels.real_nodes, node_count),
+            "unready_nodes": labels.unready_nodes,
             "cgroup": f"{cgroups.BAYS}/{cluster.uuid[:8]}",
         } | self._bays.artifacts()
 
-    def _start_maker(self, bay: bay_folder.Bay, fault: str | None) -> None:
-        if fault is not None:
+    def _start_maker(self, bay: bay_folder.Bay, fault: str) -> None:
+        if fault:
             bay_folder.write_json(
                 bay.folder / "status.json",
                 {"status": STATUS.CREATE_FAILED, "reason": fault},
@@ -111,17 +137,16 @@ class KubernetesDriver(driver.Driver):
             if not bay.folder.exists():
                 return
             notes = bay.notes()
-            maker = bay_folder.Process.of(notes.get("maker"))
-            if maker is not None:
-                maker.kill_group()
-            fault = cluster.labels.get("sandbox_fail_delete")
-            if fault is not None and not notes.get("fault_shown"):
-                bay.note(fault_shown=True, delete_reason=fault, deleter=None)
+            for name in ("maker", "resizer"):
+                worker = bay_folder.Process.of(notes.get(name))
+                if worker is not None:
+                    worker.kill_group()
+            if not notes.get("fault_shown") and _spoil_delete(bay, cluster):
                 return
             remover = bay_folder.Process.of(notes.get("deleter"))
             if remover is not None and remover.alive():
                 return
-            bay.note(delete_reason=None)
+            bay.note(delete_reason=None, hangs=None)
             log = self._bays.delete_log(cluster.uuid)
             log.unlink(missing_ok=True)
             remover = bay_folder.start_bay_command("delete", bay, log)
@@ -137,11 +162,15 @@ class KubernetesDriver(driver.Driver):
             with self._bays.locked():
                 if not self._bays.tombstone(cluster.uuid).exists():
                     self._sync_create(cluster, bay)
+        elif cluster.status == STATUS.UPDATE_IN_PROGRESS:
+            with self._bays.locked():
+                if not self._bays.tombstone(cluster.uuid).exists():
+                    self._sync_update(cluster, bay)
         elif cluster.status == STATUS.DELETE_IN_PROGRESS:
             self._sync_delete(cluster, bay)
 
     def _sync_create(self, cluster: Any, bay: bay_folder.Bay) -> None:
-        alive = _maker_alive(bay)
+        alive = _worker_alive(bay, "maker")
         # Read after looking at the process: it writes, then ends.
         status = bay.status()
         if status:
@@ -149,7 +178,7 @@ class KubernetesDriver(driver.Driver):
         elif bay.notes().get("maker") and not alive:
             reason = (
                 "The process that made the bay ended without a result; "
-                f"its last line was: {_last_words(bay)}"
+                f"its last line was: {_last_words(bay, 'maker.log')}"
             )
             _finish(
                 cluster, {"status": STATUS.CREATE_FAILED, "reason": reason}
@@ -158,6 +187,21 @@ class KubernetesDriver(driver.Driver):
             reason = "Magnum was restarted before the bay was begun."
             _finish(
                 cluster, {"status": STATUS.CREATE_FAILED, "reason": reason}
+            )
+
+    def _sync_update(self, cluster: Any, bay: bay_folder.Bay) -> None:
+        alive = _worker_alive(bay, "resizer")
+        # Read after looking at the process: it writes, then ends.
+        update = bay.update()
+        if update:
+            _finish(cluster, update)
+        elif not alive:
+            reason = (
+                "The process that resized the bay ended without a result; "
+                f"its last line was: {_last_words(bay, 'resize.log')}"
+            )
+            _finish(
+                cluster, {"status": STATUS.UPDATE_FAILED, "reason": reason}
             )
 
     def _sync_delete(self, cluster: Any, bay: bay_folder.Bay) -> None:
@@ -185,7 +229,8 @@ class KubernetesDriver(driver.Driver):
         scale_manager: Any = None,
         rollback: bool = False,
     ) -> None:
-        raise exception.NotSupported(operation="update of a sandbox bay")
+        """Resize the bay to what its node group says now."""
+        self._resize(cluster, cluster.default_ng_worker.node_count, [])
 
     def resize_cluster(
         self,
@@ -196,7 +241,36 @@ class KubernetesDriver(driver.Driver):
         nodes_to_remove: Any,
         nodegroup: Any = None,
     ) -> None:
-        raise exception.NotSupported(operation="resize of a sandbox bay")
+        """Write the wish down and start what fulfils it."""
+        self._resize(cluster, node_count, nodes_to_remove or [])
+        if cluster.status == STATUS.UPDATE_IN_PROGRESS:
+            # Magnum saves what it takes for a change, and an earlier
+            # resize may have ended meanwhile.
+            fresh = objects.Cluster.get_by_uuid(context, cluster.uuid)
+            fresh.status = STATUS.UPDATE_IN_PROGRESS
+            fresh.save()
+
+    def _resize(
+        self, cluster: Any, node_count: int, remove: list[str]
+    ) -> None:
+        labels = bay_labels.read(cluster.labels, sys.maxsize)
+        with self._bays.locked():
+            bay = self._bays.bay(cluster.uuid)
+            if self._bays.tombstone(cluster.uuid).exists():
+                raise exceptions.SandboxError("The cluster is being deleted.")
+            if not bay.status():
+                raise exceptions.SandboxError(
+                    f"The bay {cluster.name} can't be resized, since its "
+                    f"folder {bay.folder} is gone or broken; delete it."
+                )
+            bay.wish(node_count, labels.real_nodes, remove)
+            if labels.fail_resize:
+                bay.refuse_wish(STATUS.UPDATE_FAILED, labels.fail_resize)
+                return
+            resizer = bay_folder.start_bay_command(
+                "resize", bay, bay.folder / "resize.log"
+            )
+            bay.note(resizer=resizer.record())
 
     def upgrade_cluster(self, *args: Any, **kwargs: Any) -> None:
         raise exception.NotSupported(operation="upgrade of a sandbox bay")
@@ -219,16 +293,6 @@ class KubernetesDriver(driver.Driver):
 
     create_federation = update_federation = _no_federations
     delete_federation = _no_federations
-
-
-def _real_nodes(labels: dict[str, str], node_count: int) -> int:
-    text = labels.get("sandbox_real_nodes", "1")
-    if not str(text).isdecimal():
-        raise exceptions.SandboxError(
-            f"The label sandbox_real_nodes is {text!r}; it must be a whole "
-            "number, 0 or more."
-        )
-    return min(int(text), node_count)
 
 
 def _ca_pair(context: Any, cluster: Any) -> tuple[bytes, bytes]:
@@ -254,13 +318,24 @@ def _write_secret(path: pathlib.Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def _maker_alive(bay: bay_folder.Bay) -> bool:
-    maker = bay_folder.Process.of(bay.notes().get("maker"))
-    return maker is not None and maker.alive()
+def _worker_alive(bay: bay_folder.Bay, name: str) -> bool:
+    worker = bay_folder.Process.of(bay.notes().get(name))
+    return worker is not None and worker.alive()
 
 
-def _last_words(bay: bay_folder.Bay) -> str:
-    said = bay_folder.last_line(bay.folder / "maker.log") or bay.log_tail()
+def _spoil_delete(bay: bay_folder.Bay, cluster: Any) -> bool:
+    """Let a bay's first delete fail or hang, if its labels say so."""
+    fault = cluster.labels.get("sandbox_fail_delete")
+    hangs = cluster.labels.get("sandbox_hang_delete") == "true"
+    if fault:
+        bay.note(fault_shown=True, delete_reason=fault, deleter=None)
+    elif hangs:
+        bay.note(fault_shown=True, hangs=STATUS.DELETE_IN_PROGRESS)
+    return bool(fault) or hangs
+
+
+def _last_words(bay: bay_folder.Bay, log: str) -> str:
+    said = bay_folder.last_line(bay.folder / log) or bay.log_tail()
     return said or "(nothing)"
 
 
@@ -283,11 +358,17 @@ def _finish(cluster: Any, status: dict[str, Any]) -> None:
     cluster.status_reason = status.get("reason") or None
     if status.get("api_address"):
         cluster.api_address = status["api_address"]
+    resized = str(cluster.status).startswith("UPDATE_")
     for group in cluster.nodegroups:
+        if group.role == "master" and resized:
+            continue
         group.status = cluster.status
         group.status_reason = cluster.status_reason
         if group.role != "master":
-            group.node_addresses = status.get("node_addresses", [])
+            if "node_addresses" in status:
+                group.node_addresses = status["node_addresses"]
+            if "node_count" in status:
+                group.node_count = status["node_count"]
         group.save()
     cluster.save()
 

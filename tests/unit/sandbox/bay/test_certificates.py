@@ -1,42 +1,22 @@
 from __future__ import annotations
 
 import base64
-import datetime
 import json
 import stat
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.sandbox.bay import certificates
 from rally_magnum_scale.sandbox.bay import spec as bay_spec
+from tests import authority
 
 
 @pytest.fixture
 def spec(tmp_path: Path) -> bay_spec.BaySpec:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bay")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(hours=2))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(True, None), True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    (tmp_path / "ca.crt").write_bytes(pem)
-    certificates.write_key(tmp_path / "ca.key", key)
+    authority.write(tmp_path)
     return bay_spec.BaySpec(
         folder=tmp_path,
         name="bay",

@@ -77,7 +77,7 @@ def test_two_bays_share_no_address(tmp_path: Path) -> None:
     ("changes", "word"),
     [
         ({"index": 251}, "index"),
-        ({"node_count": 0, "real_nodes": 0}, "node_count"),
+        ({"node_count": -1, "real_nodes": 0}, "node_count"),
         ({"real_nodes": 6}, "real_nodes"),
         ({"node_count": 200, "real_nodes": 101}, "real_nodes"),
         ({"cgroup": ""}, "cgroup"),
