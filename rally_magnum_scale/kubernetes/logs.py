@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import kubernetes.client
 import urllib3
@@ -17,6 +18,12 @@ from rally_magnum_scale.kubernetes import watching
 # server takes to come back.
 MAX_ERRORS = 60
 
+_TROUBLE = (
+    *client.BROKEN,
+    exceptions.KubernetesError,
+    kubernetes.client.ApiException,
+)
+
 
 def follow(
     cluster: client.Cluster, namespace: str, pod: str, container: str
@@ -24,51 +31,99 @@ def follow(
     """Yield each line of a log once, until the container has ended.
 
     Yields None whenever nothing came for some seconds, so that the reader
-    can look at its deadline.  After a break the log is read again, and what
-    was there before is left out by its time stamp, which the kubelet writes
-    with a fixed number of digits: nothing is lost and nothing comes twice.
+    can look at its deadline.  After a break the log is read again from the
+    second of the last line on, and what was there before is left out by
+    its time stamp, which the kubelet writes with a fixed number of digits:
+    nothing is lost and nothing comes twice.
 
     :raises KubernetesError: when the log can't be read any more
     """
-    last = ""
+    place = _Place()
     errors = 0
     while True:
+        ended = False
         try:
             ended = pods.has_ended(cluster, namespace, pod)
-            for stamped in _read(cluster, namespace, pod, container):
-                stamp, _, line = stamped.partition(" ")
-                if stamp > last:
-                    last, errors = stamp, 0
-                    yield line
-            if ended:
-                return
+            answer = _open(cluster, namespace, pod, container, place)
+            errors = 0
+            yield from _new_lines(answer, place)
         except urllib3.exceptions.ReadTimeoutError:
-            pass
-        except (*client.BROKEN, kubernetes.client.ApiException) as error:
-            errors += 1
+            ended = False
+        except _TROUBLE as error:
+            if ended and getattr(error, "status", None) == 404:
+                return
+            ended, errors = False, errors + 1
             if errors > MAX_ERRORS:
                 raise exceptions.KubernetesError(
                     f"The log of {namespace}/{pod} could not be read "
                     f"{errors} times in a row: {error}"
                 ) from error
             interruption.sleep(client.PAUSE_S)
+        if ended:
+            return
         yield None
 
 
-def _read(
-    cluster: client.Cluster, namespace: str, pod: str, container: str
-) -> Iterator[str]:
-    answer = cluster.core.read_namespaced_pod_log(
-        pod,
-        namespace,
+class _Place:
+    """How far a log was read: the last time stamp, and how often it came."""
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._count = 0
+        self._skip = ("", 0)
+
+    @property
+    def since(self) -> dict[str, str]:
+        """What to ask for: all from the second of the last line on.
+
+        A line longer than 16 KiB is written in parts with a stamp of each.
+        The first of the last line's is not before that second, so it comes
+        whole, and what comes of lines before it is left out.
+        """
+        if not self._last:
+            return {}
+        head, _, tail = self._last.partition(".")
+        return {"sinceTime": head + tail.lstrip("0123456789")}
+
+    def reopen(self) -> None:
+        """Begin to leave out what was read before."""
+        self._skip = (self._last, self._count)
+
+    def is_new(self, stamp: str) -> bool:
+        """Take in a line's stamp, and tell whether it was not read yet."""
+        last, left = self._skip
+        if stamp < last:
+            return False
+        if stamp == last and left:
+            self._skip = (last, left - 1)
+            return False
+        self._count = self._count + 1 if stamp == self._last else 1
+        self._last = stamp
+        return True
+
+
+def _open(
+    cluster: client.Cluster,
+    namespace: str,
+    pod: str,
+    container: str,
+    place: _Place,
+) -> Any:
+    place.reopen()
+    return cluster.stream(
+        f"/api/v1/namespaces/{namespace}/pods/{pod}/log",
         container=container,
-        follow=True,
-        timestamps=True,
-        _preload_content=False,
-        _request_timeout=(client.TIMEOUT_S[0], client.SILENCE_S),
+        follow="true",
+        timestamps="true",
+        **place.since,
     )
+
+
+def _new_lines(answer: Any, place: _Place) -> Iterator[str]:
     try:
-        for line in watching.lines(answer):
-            yield line.decode(errors="replace")
+        for stamped in watching.lines(answer):
+            stamp, _, line = stamped.decode(errors="replace").partition(" ")
+            if place.is_new(stamp):
+                yield line
     finally:
         answer.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import time
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -28,12 +30,18 @@ class Node:
     """What the package knows of one node.
 
     :param cores: allocatable cores
+    :param ready_at: epoch seconds, by the bay's clock, since when it is
+        Ready; None while it is not
+    :param seen_ready_at: monotonic seconds at which it was first seen
+        Ready; None where nobody waited for that
     """
 
     name: str
     ready: bool
     hollow: bool
     cores: float
+    ready_at: float | None = None
+    seen_ready_at: float | None = None
 
 
 def wait_for_ready(
@@ -42,6 +50,7 @@ def wait_for_ready(
     *,
     deadline_s: float,
     report: Callable[[str], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> list[Node]:
     """Wait, by watch, until a number of nodes is Ready.
 
@@ -51,28 +60,66 @@ def wait_for_ready(
     :param count: how many nodes must be Ready
     :param deadline_s: seconds after which the wait is given up
     :param report: gets lines of progress
+    :param clock: monotonic seconds, of ``seen_ready_at``
     :returns: the nodes, without the control plane
     :raises DeadlineExceeded: with the number that was Ready
     :raises KubernetesError: when the API refuses
     """
-    ready = 0
+    tally = _Tally(clock)
 
     def judge(seen: Mapping[str, Mapping[str, Any]]) -> list[Node] | None:
-        # Runs at each event, over all nodes: parsing waits until the end.
-        nonlocal ready
-        ready = sum(
-            _counts(item) and _is_ready(item) for item in seen.values()
-        )
-        return read_nodes(seen) if ready >= count else None
+        tally.look(seen)
+        return tally.read(seen) if len(tally.ready) >= count else None
 
     return watching.wait_until(
         judge,
         cluster.core.list_node,
         what=f"{count} nodes to be Ready",
         deadline_s=deadline_s,
-        progress=lambda: f"{ready} of {count} Ready",
+        progress=lambda: f"{len(tally.ready)} of {count} Ready",
         report=report,
     )
+
+
+class _Tally:
+    """Which nodes are Ready, and when each was first seen so.
+
+    It is asked at each of the thousands of events of a large bay, so it
+    looks only at what has changed.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._judged: dict[str, Mapping[str, Any]] = {}
+        self._seen_ready_at: dict[str, float] = {}
+        self.ready: set[str] = set()
+
+    def look(self, seen: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take in the nodes as they are now."""
+        now = self._clock()
+        for name, item in seen.items():
+            if self._judged.get(name) is not item:
+                self._judge(name, item, now)
+        for name in self._judged.keys() - seen.keys():
+            del self._judged[name]
+            self.ready.discard(name)
+
+    def read(self, seen: Mapping[str, Mapping[str, Any]]) -> list[Node]:
+        """Return the nodes, with the times at which they were Ready."""
+        return [
+            dataclasses.replace(
+                node, seen_ready_at=self._seen_ready_at.get(node.name)
+            )
+            for node in read_nodes(seen)
+        ]
+
+    def _judge(self, name: str, item: Mapping[str, Any], now: float) -> None:
+        self._judged[name] = item
+        if _counts(item) and _is_ready(item):
+            self.ready.add(name)
+            self._seen_ready_at.setdefault(name, now)
+        else:
+            self.ready.discard(name)
 
 
 def read_nodes(items: Mapping[str, Mapping[str, Any]]) -> list[Node]:
@@ -86,20 +133,33 @@ def _counts(item: Mapping[str, Any]) -> bool:
 
 
 def _is_ready(item: Mapping[str, Any]) -> bool:
+    return _ready_condition(item).get("status") == "True"
+
+
+def _ready_condition(item: Mapping[str, Any]) -> Mapping[str, Any]:
     for condition in item.get("status", {}).get("conditions", ()):
         if condition["type"] == "Ready":
-            return bool(condition["status"] == "True")
-    return False
+            return condition  # type: ignore[no-any-return]
+    return {}
 
 
 def _read(item: Mapping[str, Any]) -> Node:
     status = item.get("status", {})
+    ready = _is_ready(item)
     return Node(
         name=item["metadata"]["name"],
-        ready=_is_ready(item),
+        ready=ready,
         hollow=HOLLOW_ANNOTATION in item["metadata"].get("annotations", {}),
         cores=quantity.cores(status.get("allocatable", {}).get("cpu", "0")),
+        ready_at=_changed_at(_ready_condition(item)) if ready else None,
     )
+
+
+def _changed_at(condition: Mapping[str, Any]) -> float | None:
+    stamp = condition.get("lastTransitionTime")
+    if not stamp:
+        return None
+    return datetime.datetime.fromisoformat(stamp).timestamp()
 
 
 def real(nodes: list[Node]) -> list[Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from collections.abc import Iterable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import kubernetes.client
 import kubernetes.utils
 
+from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
 from rally_magnum_scale.kubernetes import client
 
@@ -16,18 +18,35 @@ from rally_magnum_scale.kubernetes import client
 def create(cluster: client.Cluster, objects: Iterable[dict[str, Any]]) -> None:
     """Create objects, in the given order.
 
+    An API that breaks off is asked again; what is there by then was made
+    by the try that broke off.
+
     :param objects: each with ``apiVersion``, ``kind`` and ``metadata``
     :raises KubernetesError: at the first that the API refuses
     """
     for item in objects:
         name = f"{item['kind']} {item['metadata']['name']}"
         with client.said_clearly(f"create the {name}"):
-            try:
-                kubernetes.utils.create_from_dict(
-                    cluster.api, item, _request_timeout=client.TIMEOUT_S
-                )
-            except kubernetes.utils.FailToCreateError as error:
-                raise error.api_exceptions[0] from error
+            client.persist(
+                functools.partial(_create, cluster, item),
+                done_when_repeated=409,
+            )
+
+
+def _create(cluster: client.Cluster, item: dict[str, Any]) -> None:
+    try:
+        answers = kubernetes.utils.create_from_dict(
+            cluster.api,
+            item,
+            # The library's models would be made and thrown away.
+            _preload_content=False,
+            _request_timeout=client.TIMEOUT_S,
+        )
+    except kubernetes.utils.FailToCreateError as error:
+        raise error.api_exceptions[0] from error
+    for answer in answers:
+        answer.drain_conn()
+        answer.release_conn()
 
 
 def service_address(cluster: client.Cluster, namespace: str, name: str) -> str:
@@ -36,8 +55,10 @@ def service_address(cluster: client.Cluster, namespace: str, name: str) -> str:
     :raises KubernetesError: when there is no such Service
     """
     with client.said_clearly(f"read the Service {name}"):
-        service = cluster.core.read_namespaced_service(
-            name, namespace, _request_timeout=client.TIMEOUT_S
+        service = client.persist(
+            lambda: cluster.core.read_namespaced_service(
+                name, namespace, _request_timeout=client.TIMEOUT_S
+            )
         )
     return str(service.spec.cluster_ip)
 
@@ -57,19 +78,21 @@ def delete_namespace(
     seen = {"phase": "asked to go"}
 
     def poll() -> bool | None:
-        with client.said_clearly(f"read the namespace {name}"):
-            try:
-                namespace = cluster.core.read_namespace_status(
-                    name, _request_timeout=client.TIMEOUT_S
-                )
-            except kubernetes.client.ApiException as error:
-                if error.status != 404:
-                    raise
-                return True
-        seen["phase"] = namespace.status.phase
-        return None
+        try:
+            seen["phase"] = _phase(cluster, name)
+        except exceptions.KubernetesError as error:
+            if not client.may_pass(error.__cause__):
+                raise
+            seen["phase"] = str(error)
+        return True if seen["phase"] == _GONE else None
 
-    _delete_namespace(cluster, name)
+    with client.said_clearly(f"delete the namespace {name}"):
+        client.persist(
+            lambda: cluster.core.delete_namespace(
+                name, _request_timeout=client.TIMEOUT_S
+            ),
+            done_when=404,
+        )
     waiting.wait_for(
         poll,
         what=f"the namespace {name} to be gone",
@@ -79,12 +102,17 @@ def delete_namespace(
     )
 
 
-def _delete_namespace(cluster: client.Cluster, name: str) -> None:
-    with client.said_clearly(f"delete the namespace {name}"):
+_GONE = "gone"
+
+
+def _phase(cluster: client.Cluster, name: str) -> str:
+    with client.said_clearly(f"read the namespace {name}"):
         try:
-            cluster.core.delete_namespace(
+            namespace = cluster.core.read_namespace_status(
                 name, _request_timeout=client.TIMEOUT_S
             )
         except kubernetes.client.ApiException as error:
             if error.status != 404:
                 raise
+            return _GONE
+    return str(namespace.status.phase)

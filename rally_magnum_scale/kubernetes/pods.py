@@ -62,7 +62,7 @@ def wait_for_ready(
         found = list(seen.values())
         for pod in found:
             _refuse_hopeless(pod, what)
-            _refuse_failed(cluster, namespace, pod, what)
+        _refuse_failed(cluster, namespace, found, what, count)
         return found if sum(map(is_ready, found)) >= count else None
 
     return watching.wait_until(
@@ -99,10 +99,15 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
 
 
 def has_ended(cluster: client.Cluster, namespace: str, name: str) -> bool:
-    """Tell whether all containers of a pod have ended."""
-    pod = cluster.core.read_namespaced_pod_status(
-        name, namespace, _request_timeout=client.TIMEOUT_S
-    )
+    """Tell whether all containers of a pod have ended, or it is gone."""
+    try:
+        pod = cluster.core.read_namespaced_pod_status(
+            name, namespace, _request_timeout=client.TIMEOUT_S
+        )
+    except kubernetes.client.ApiException as error:
+        if error.status != 404:
+            raise
+        return True
     return pod.status.phase in ("Succeeded", "Failed")
 
 
@@ -144,6 +149,30 @@ def usable_cores(
         if name in allocatable:
             wanted[name] = wanted.get(name, 0.0) + _limit(pod)
     return sum(min(wanted[name], allocatable[name]) for name in wanted)
+
+
+def node_names(pods: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the nodes that pods run on."""
+    return {
+        pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")
+    }
+
+
+def addresses(pods: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the addresses of the pods that are Ready.
+
+    :raises WorkloadError: when one has none
+    """
+    found = []
+    for pod in filter(is_ready, pods):
+        if not pod["status"].get("podIP"):
+            raise exceptions.WorkloadError(
+                f"The pod {pod['metadata']['name']} is Ready but has no "
+                "address to be asked by; ask the targets by their Service "
+                "(target_address: service)."
+            )
+        found.append(pod["status"]["podIP"])
+    return found
 
 
 def _limit(pod: Mapping[str, Any]) -> float:
@@ -194,14 +223,30 @@ def _progress(found: Iterable[Mapping[str, Any]], count: int) -> str:
 def _refuse_failed(
     cluster: client.Cluster,
     namespace: str,
+    found: Iterable[Mapping[str, Any]],
+    what: str,
+    count: int,
+) -> None:
+    """Raise for failed pods that no controller will replace.
+
+    A Job replaces as many as it has: our ``backoffLimit``.
+    """
+    failed = [pod for pod in found if _phase(pod) == "Failed"]
+    for pod in failed:
+        if len(failed) > count or not pod["metadata"].get("ownerReferences"):
+            _raise_failed(cluster, namespace, pod, what)
+
+
+def _phase(pod: Mapping[str, Any]) -> str:
+    return str(pod.get("status", {}).get("phase", ""))
+
+
+def _raise_failed(
+    cluster: client.Cluster,
+    namespace: str,
     pod: Mapping[str, Any],
     what: str,
 ) -> None:
-    """Raise for a failed pod that no controller will replace."""
-    if pod.get("status", {}).get("phase") != "Failed":
-        return
-    if pod["metadata"].get("ownerReferences"):
-        return
     name = pod["metadata"]["name"]
     container, ended = _ending(pod)
     tail = _log_tail(cluster, namespace, name, container) if container else ""

@@ -48,14 +48,16 @@ def watch(
         try:
             objects, version = list_objects(method, *arguments, **selectors)
         except exceptions.KubernetesError as error:
-            if _is_refusal(error.__cause__):
+            if not client.may_pass(error.__cause__):
                 raise
             trouble(str(error))
             yield None
             interruption.sleep(client.PAUSE_S)
             continue
         yield objects
-        yield from _changes(objects, version, method, arguments, selectors)
+        yield from _changes(
+            objects, version, method, arguments, selectors, trouble
+        )
 
 
 def _changes(
@@ -64,6 +66,7 @@ def _changes(
     method: Callable[..., Any],
     arguments: tuple[str, ...],
     selectors: dict[str, str],
+    trouble: Callable[[str], None],
 ) -> Iterator[dict[str, dict[str, Any]] | None]:
     """Yield the objects at each event, until a new list is needed."""
     while version:
@@ -77,21 +80,14 @@ def _changes(
             pause_s = 0.0
         except client.BROKEN:
             pass
+        except exceptions.KubernetesError as error:
+            trouble(str(error))
         except kubernetes.client.ApiException:
             # Too old a version, or an API server that comes up again: a new
             # list tells which.
             version = ""
         yield None
         interruption.sleep(pause_s)
-
-
-def _is_refusal(cause: BaseException | None) -> bool:
-    """Tell whether asking again would bring the same answer."""
-    return (
-        isinstance(cause, kubernetes.client.ApiException)
-        and 400 <= (cause.status or 0) < 500
-        and cause.status != 429
-    )
 
 
 def wait_until(

@@ -10,6 +10,7 @@ from typing import Any
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import daemonsets
 from rally_magnum_scale.kubernetes import logs
 from rally_magnum_scale.kubernetes import nodes as node_list
 from rally_magnum_scale.kubernetes import objects
@@ -20,9 +21,6 @@ from rally_magnum_scale.measurement import windows
 from rally_magnum_scale.runs import progress
 from rally_magnum_scale.workload import manifests
 
-# What pods may take to be scheduled, pulled and started.
-_START_BASE_S = 300.0
-_START_S_PER_POD = 1.0
 _REMOVE_S = 300.0
 
 # What a run may take beyond its plan: to connect, to drain, to be merged.
@@ -57,8 +55,38 @@ class Load:
         self._clock = clock
         self._by_second: dict[int, dict[str, Any]] = {}
         self._others: list[dict[str, Any]] = []
+        self._has_namespace = False
         self._cores_pods: float | None = None
         self._counted: int | None = None
+        self._pull_s: float | None = None
+        self._deploy_s: float | None = None
+        self._nodes_with_pods: int | None = None
+
+    def pull(self) -> None:
+        """Pull the images on every node that the load may use.
+
+        :raises KubernetesError: when the bay refuses, or has no real node
+        :raises WorkloadError: with the registry's words when it refuses
+        :raises DeadlineExceeded: when a node does not get them in time
+        """
+        nodes = node_list.real(list(self._nodes))
+        names = self._spec.names
+        self._report("pulling the images on the nodes of the load")
+        start = self._clock()
+        self._create_namespace()
+        objects.create(self._cluster, [manifests.puller(self._spec)])
+        pulled = daemonsets.wait_for_ready(
+            self._cluster,
+            names.namespace,
+            names.pull,
+            self._spec.selector("pull"),
+            what="pods that pull the images",
+            deadline_s=self._spec.pull_s(len(nodes)),
+            report=self._report,
+        )
+        self._pull_s = self._clock() - start
+        daemonsets.delete(self._cluster, names.namespace, names.pull)
+        self._report(f"{pulled} nodes have both images")
 
     def deploy(self) -> None:
         """Create the targets and wait until all of them are Ready.
@@ -69,8 +97,11 @@ class Load:
         """
         node_list.real(list(self._nodes))
         self._report(f"deploying {self._spec.targets} nginx targets")
+        start = self._clock()
+        self._create_namespace()
         objects.create(self._cluster, manifests.foundation(self._spec))
         self._wait_ready("target", self._spec.targets, "nginx targets")
+        self._deploy_s = self._clock() - start
 
     def run(self) -> None:
         """Start the Locust master and workers and follow them to the end.
@@ -79,22 +110,17 @@ class Load:
         :raises DeadlineExceeded: when the load does not end in time
         :raises Interrupted: when the run is asked to stop
         """
-        names = self._spec.names
         self._report(f"starting {self._spec.workers} Locust workers")
-        objects.create(
-            self._cluster,
-            manifests.load(
-                self._spec,
-                target_ip=self._address(names.target),
-                master_ip=self._address(names.master),
-            ),
-        )
-        self._wait_ready("master", 1, "Locust master")
+        objects.create(self._cluster, self._load_objects())
+        master = self._wait_ready("master", 1, "Locust master")
         workers = self._wait_ready(
             "worker", self._spec.workers, "Locust workers"
         )
         targets = self._pods("target")
         self._cores_pods = pods.usable_cores([*workers, *targets], self._nodes)
+        self._nodes_with_pods = len(
+            pods.node_names([*master, *workers, *targets])
+        )
         self._follow()
         self._counted = self._count(targets)
 
@@ -124,6 +150,11 @@ class Load:
         return records.Throughput(
             targets=self._spec.targets,
             workers=self._spec.workers,
+            processes_per_worker=self._spec.processes_per_worker,
+            target_address=self._spec.target_address,
+            pull_s=self._pull_s,
+            deploy_s=self._deploy_s,
+            nodes_with_pods=self._nodes_with_pods,
             cores_pods=self._cores_pods,
             cores_real_nodes=cores_real,
             requests_counted_by_targets=self._counted,
@@ -139,9 +170,7 @@ class Load:
     def _follow(self) -> None:
         namespace, pod = self._spec.names.namespace, self._spec.names.master
         deadline_s = (
-            self._spec.plan.total_s
-            + self._spec.connect_deadline_s
-            + _RUN_MARGIN_S
+            self._spec.plan.total_s + self._spec.connect_s + _RUN_MARGIN_S
         )
         start = self._clock()
         lines = progress.Progress(self._spec.plan)
@@ -193,8 +222,25 @@ class Load:
             self._spec.selector(component),
             count,
             what=what,
-            deadline_s=_START_BASE_S + _START_S_PER_POD * count,
+            deadline_s=self._spec.start_s(count),
             report=self._report,
+        )
+
+    def _create_namespace(self) -> None:
+        if not self._has_namespace:
+            objects.create(self._cluster, manifests.namespace(self._spec))
+            self._has_namespace = True
+
+    def _load_objects(self) -> list[dict[str, Any]]:
+        """Return the master and the workers, told whom to ask."""
+        pod_ips: list[str] = []
+        if self._spec.target_address == manifests.POD_ADDRESS:
+            pod_ips = pods.addresses(self._pods("target"))
+        return manifests.load(
+            self._spec,
+            target_ip=self._address(self._spec.names.target),
+            master_ip=self._address(self._spec.names.master),
+            pod_ips=pod_ips,
         )
 
     def _pods(self, component: str) -> list[dict[str, Any]]:

@@ -228,6 +228,15 @@ class Collector:
                 "windows_missing",
                 f"only {self._windows} of {len(expected)} windows came",
             )
+        if self._failures and not self._requests:
+            kinds = ", ".join(
+                f"{count} {kind}" for kind, count in self._failures.items()
+            )
+            self.fail(
+                second,
+                "no_answer",
+                f"no request was answered as expected, only {kinds}",
+            )
         counted = self._requests + sum(self._failures.values())
         if self._done == set(self._connected) and counted != self._claimed:
             self.fail(

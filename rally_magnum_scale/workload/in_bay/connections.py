@@ -11,6 +11,7 @@ import errno
 import socket as socket_module
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from gevent import monkey
@@ -30,16 +31,17 @@ Send = Callable[[bytes], int]
 
 
 class Connections:
-    """Connections to one address, of which each has one request at most.
+    """Connections, of which each has one request at most.
 
-    :param address: host and port
+    :param addresses: host and port of each target; the connections take
+        them in turn and keep theirs when they are opened again
     :param count: how many are kept open
     :param clock_ns: the engine's clock
     """
 
     def __init__(
         self,
-        address: tuple[str, int],
+        addresses: Sequence[tuple[str, int]],
         count: int,
         clock_ns: Callable[[], int],
     ) -> None:
@@ -52,12 +54,17 @@ class Connections:
         # Those without a request, and since when: the longest first.
         self.idle: deque[tuple[int, int]] = deque()
         self._clock_ns = clock_ns
-        self._family, self._address = _resolve(address)
+        self._resolved = [_resolve(address) for address in addresses]
         self._sockets: dict[int, Any] = {}
         self._opening_ns: dict[int, int] = {}
         self._pieces: dict[int, bytes] = {}
         self._attempts: dict[int, int] = {}
-        self._closed: list[tuple[int, int]] = [(0, 0)] * count
+        # Which target each connection goes to.
+        self._target: dict[int, int] = {}
+        # When to open again, after how many attempts, to which target.
+        self._closed: list[tuple[int, int, int]] = [
+            (0, 0, number % len(addresses)) for number in range(count)
+        ]
 
     @property
     def outstanding(self) -> list[int]:
@@ -71,10 +78,10 @@ class Connections:
         """
         waiting, self._closed = self._closed, []
         failed = []
-        for due_ns, attempts in waiting:
+        for due_ns, attempts, target in waiting:
             if due_ns > now_ns:
-                self._closed.append((due_ns, attempts))
-            elif error := self._open(attempts, now_ns):
+                self._closed.append((due_ns, attempts, target))
+            elif error := self._open(target, attempts, now_ns):
                 failed.append(error)
         return failed
 
@@ -144,7 +151,7 @@ class Connections:
         self._sockets.pop(fd).close()
         if not had_request and not was_opening:
             self.idle.remove(next(one for one in self.idle if one[0] == fd))
-        self._closed.append((now_ns + _back_off_ns(attempts), attempts + 1))
+        self._open_later(self._target.pop(fd), attempts, now_ns)
         return had_request or was_opening
 
     def close_all(self) -> None:
@@ -154,26 +161,30 @@ class Connections:
         self._sockets.clear()
         self.epoll.close()
 
-    def _open(self, attempts: int, now_ns: int) -> OSError | None:
-        socket = Socket(self._family, socket_module.SOCK_STREAM)
+    def _open(self, target: int, attempts: int, now_ns: int) -> OSError | None:
+        family, address = self._resolved[target]
+        socket = Socket(family, socket_module.SOCK_STREAM)
         socket.setblocking(False)
         socket.setsockopt(
             socket_module.IPPROTO_TCP, socket_module.TCP_NODELAY, 1
         )
-        code = socket.connect_ex(self._address)
+        code = socket.connect_ex(address)
         if code not in (0, errno.EINPROGRESS):
             socket.close()
-            self._closed.append(
-                (now_ns + _back_off_ns(attempts), attempts + 1)
-            )
+            self._open_later(target, attempts, now_ns)
             return OSError(code, errno.errorcode.get(code, str(code)))
         fd = socket.fileno()
         self._sockets[fd] = socket
+        self._target[fd] = target
         self._attempts[fd] = attempts
         self._opening_ns[fd] = now_ns
         self.slots[fd] = socket.recv, socket.send
         self.epoll.register(fd, EPOLLIN | EPOLLOUT)
         return None
+
+    def _open_later(self, target: int, attempts: int, now_ns: int) -> None:
+        due_ns = now_ns + _back_off_ns(attempts)
+        self._closed.append((due_ns, attempts + 1, target))
 
 
 def _back_off_ns(attempts: int) -> int:

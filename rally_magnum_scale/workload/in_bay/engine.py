@@ -91,7 +91,7 @@ class Engine:
         self._start_ns = start_second * NS_PER_S - wall_ns() + clock_ns()
         self._late_ns = max(0, clock_ns() - self._start_ns)
         self._meter = Meter(job.plan, start_second, clock_ns=clock_ns)
-        self._connections = Connections(job.address, job.connections, clock_ns)
+        self._connections = Connections(job.targets, job.connections, clock_ns)
         self._dues = due_times_ns(job.plan, worker, workers, self._start_ns)
         self._due_ns = next(self._dues, NEVER_NS)
         self._want = -1

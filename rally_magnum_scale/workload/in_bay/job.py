@@ -23,8 +23,12 @@ class Job:
     :param bay: name of the bay
     :param plan: which rate when
     :param url: what is asked, ``http://host:port/path``
-    :param workers: how many must be connected before it starts
-    :param connections: keep-alive connections of each worker
+    :param workers: Locust workers, which are processes, that must be
+        connected before it starts
+    :param connections: keep-alive connections of each pod of workers
+    :param processes_per_worker: of each pod of workers
+    :param addresses: ``host:port`` of each target, when the connections
+        go to them and not to the address in the url
     :param timeout_s: after how long a request has failed
     :param connect_deadline_s: how long to wait for the workers
     :param clock_deadline_s: how long to wait until all workers have said
@@ -40,6 +44,8 @@ class Job:
     url: str
     workers: int
     connections: int = 64
+    processes_per_worker: int = 1
+    addresses: tuple[str, ...] = ()
     timeout_s: float = 10.0
     connect_deadline_s: float = 300.0
     clock_deadline_s: float = 5.0
@@ -53,7 +59,13 @@ class Job:
         :raises ValueError: when a key is unknown, missing or wrong
         """
         try:
-            return cls(**{**data, "plan": Plan.from_json(data["plan"])})
+            return cls(
+                **{
+                    **data,
+                    "plan": Plan.from_json(data["plan"]),
+                    "addresses": tuple(data.get("addresses", ())),
+                }
+            )
         except (KeyError, TypeError) as error:
             raise ValueError(f"This is no job: {error!r}.") from error
 
@@ -70,11 +82,35 @@ class Job:
             "bay": self.bay,
         }
 
+    def share(self, worker: int) -> dict[str, Any]:
+        """Return what differs in the job of one of the processes.
+
+        The connections of a pod are divided over its processes, and those
+        of all processes are laid on the targets in turn, so that each
+        target has as many as any other, or one more.
+
+        :param worker: index of the process, from 0
+        """
+        least, more = divmod(self.connections, self.processes_per_worker)
+        pod, place = divmod(worker, self.processes_per_worker)
+        first = pod * self.connections + place * least + min(place, more)
+        count = least + (place < more)
+        return {
+            "connections": count,
+            "processes_per_worker": 1,
+            "addresses": [
+                self.addresses[number % len(self.addresses)]
+                for number in range(first, first + count)
+                if self.addresses
+            ],
+        }
+
     @property
-    def address(self) -> tuple[str, int]:
-        """Host and port of the target."""
-        parts = urlsplit(self.url)
-        return parts.hostname or "", parts.port or 80
+    def targets(self) -> list[tuple[str, int]]:
+        """Host and port of each target, for connections to take in turn."""
+        urls = [f"//{one}" for one in self.addresses] or [self.url]
+        parts = map(urlsplit, urls)
+        return [(one.hostname or "", one.port or 80) for one in parts]
 
     @property
     def request(self) -> bytes:

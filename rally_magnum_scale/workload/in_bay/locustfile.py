@@ -39,7 +39,11 @@ class LoadUser(User):
 
 if ROLE == "worker":
     worker.wait_for_master(
-        os.environ["RMS_MASTER_HOST"], int(os.environ["RMS_MASTER_PORT"])
+        os.environ["RMS_MASTER_HOST"],
+        int(os.environ["RMS_MASTER_PORT"]),
+        deadline_s=float(
+            os.environ.get("RMS_CONNECT_DEADLINE_S", worker.MASTER_WAIT_S)
+        ),
     )
 
 

@@ -97,14 +97,14 @@ class Master:
         start_second = math.ceil(time.time() + self._job.lead_s)
         self._collector.begin(workers, start_second)
         self._judge_clocks(workers, start_second)
-        order = {
-            "job": self._job.to_json(),
-            "start_second": start_second,
-            "workers": len(workers),
-        }
+        job = self._job.to_json()
+        order = {"start_second": start_second, "workers": len(workers)}
         for index, worker in enumerate(workers):
+            own = {**job, **self._job.share(index)}
             self._runner.send_message(
-                messages.START, {**order, "worker": index}, client_id=worker
+                messages.START,
+                {**order, "worker": index, "job": own},
+                client_id=worker,
             )
         self._deadline_s = (
             start_second

@@ -31,6 +31,7 @@ def test_a_refused_object_is_named():
 
 def test_an_api_that_falls_silent_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(client, "TIMEOUT_S", (1.0, 0.1))
+    monkeypatch.setattr(client, "UP_WITHIN_S", 0.2)
     with (
         fake_api.serve({PATH: [5.0]}) as (_, cluster),
         pytest.raises(exceptions.KubernetesError, match="timed out"),

@@ -39,7 +39,7 @@ class Bay:
         pod, job = manifests.load(
             spec, target_ip="127.0.0.1", master_ip="127.0.0.1"
         )
-        self._mount(foundation[1]["data"], pod["spec"]["volumes"][0])
+        self._mount(foundation[0]["data"], pod["spec"]["volumes"][0])
         self._master = pod["spec"]["containers"][0]
         self._worker = job["spec"]["template"]["spec"]["containers"][0]
 

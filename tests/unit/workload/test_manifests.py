@@ -27,9 +27,12 @@ def spec(**changes):
 
 
 def every(one):
-    return manifests.foundation(one) + manifests.load(
-        one, target_ip="10.0.0.1", master_ip="10.0.0.2"
-    )
+    return [
+        *manifests.namespace(one),
+        manifests.puller(one),
+        *manifests.foundation(one),
+        *manifests.load(one, target_ip="10.0.0.1", master_ip="10.0.0.2"),
+    ]
 
 
 def of_kind(objects, kind):
@@ -42,7 +45,7 @@ def pod_specs(objects):
         if one["kind"] == "Pod"
         else one["spec"]["template"]["spec"]
         for one in objects
-        if one["kind"] in ("Pod", "Job", "Deployment")
+        if one["kind"] in ("Pod", "Job", "Deployment", "DaemonSet")
     ]
 
 
@@ -60,6 +63,7 @@ def test_names_are_dns_safe_and_labels_tell_the_run():
             assert one["metadata"]["namespace"] == "rms-3f2a9b7c-7-load"
     assert [one["kind"] for one in objects] == [
         "Namespace",
+        "DaemonSet",
         "ConfigMap",
         "ConfigMap",
         "Service",
@@ -75,49 +79,201 @@ def test_pods_are_modest():
         assert one["enableServiceLinks"] is False
         assert one["automountServiceAccountToken"] is False
         assert one["securityContext"]["runAsNonRoot"] is True
-        (container,) = one["containers"]
-        security = container["securityContext"]
-        assert security["allowPrivilegeEscalation"] is False
-        assert security["capabilities"] == {"drop": ["ALL"]}
+        for container in one["containers"]:
+            security = container["securityContext"]
+            assert security["allowPrivilegeEscalation"] is False
+            assert security["capabilities"] == {"drop": ["ALL"]}
 
 
 def test_arguments_reach_the_pods():
+    taint = {"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}
     objects = every(
         spec(
-            locust_image="mirror/locust:1",
-            nginx_image="mirror/nginx:1",
             image_pull_policy="Never",
-            image_pull_secrets=("pull",),
-            node_selector={"disk": "local"},
-            target_requests={"cpu": "500m"},
-            worker_limits={"memory": "1Gi"},
+            pods={
+                "target": {
+                    "requests": {"cpu": "500m"},
+                    "node_selector": {"disk": "local"},
+                },
+                "worker": {
+                    "limits": {"memory": "1Gi"},
+                    "tolerations": [taint],
+                },
+            },
         )
     )
-    for one in pod_specs(objects):
-        assert one["imagePullSecrets"] == [{"name": "pull"}]
-        assert one["nodeSelector"] == {"disk": "local"}
+    pull, target, master, worker = pod_specs(objects)
+    for one in (pull, target, master, worker):
         assert one["containers"][0]["imagePullPolicy"] == "Never"
-        assert one["containers"][0]["image"].startswith("mirror/")
-    target, master, worker = (
-        one["containers"][0]["resources"] for one in pod_specs(objects)
+        assert "imagePullSecrets" not in one
+    assert target["nodeSelector"] == {"disk": "local"}
+    assert "nodeSelector" not in worker
+    assert worker["tolerations"] == pull["tolerations"] == [taint]
+    assert "tolerations" not in target
+    assert [
+        one["containers"][0]["resources"] for one in (target, master, worker)
+    ] == [
+        {"requests": {"cpu": "500m"}, "limits": {}},
+        {"requests": {}, "limits": {}},
+        {"requests": {}, "limits": {"memory": "1Gi"}},
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["mirror.example/a", "mirror.example/a/"])
+def test_a_prefix_stands_before_both_images_with_one_slash(prefix):
+    images = {
+        container["image"]
+        for one in pod_specs(every(spec(image_prefix=prefix)))
+        for container in one["containers"]
+    }
+    assert images == {
+        f"mirror.example/a/{manifests.LOCUST_IMAGE}",
+        f"mirror.example/a/{manifests.NGINX_IMAGE}",
+    }
+
+
+def test_a_pull_secret_is_made_for_every_pod_and_said_nowhere():
+    secret = json.dumps({"auths": {"mirror.example": {"auth": "cGFzcw=="}}})
+    one = spec(image_pull_secret=secret)
+    objects = every(one)
+    (made,) = of_kind(objects, "Secret")
+    assert made["type"] == "kubernetes.io/dockerconfigjson"
+    assert made["stringData"] == {".dockerconfigjson": secret}
+    for each in pod_specs(objects):
+        assert each["imagePullSecrets"] == [{"name": made["metadata"]["name"]}]
+    assert "cGFzcw" not in repr(one)
+    others = [each for each in objects if each is not made]
+    assert "cGFzcw" not in json.dumps(others)
+
+
+@pytest.mark.parametrize("secret", ["hunter2", '["hunter2"]', '{"a": 1}', 7])
+def test_a_wrong_pull_secret_is_not_repeated(secret):
+    with pytest.raises(ValueError, match="image_pull_secret: must") as caught:
+        spec(image_pull_secret=secret)
+    assert "hunter2" not in str(caught.value)
+
+
+def pull_of(pods):
+    (pull,) = pod_specs([manifests.puller(spec(pods=pods))])
+    return pull
+
+
+def test_images_are_pulled_where_any_of_the_pods_may_run():
+    names = ("target", "worker", "master")
+    pods = {name: {"node_selector": {"role": name}} for name in names}
+    pull = pull_of(pods)
+    affinity = pull["affinity"]["nodeAffinity"]
+    ((_, required),) = affinity.items()
+    assert required["nodeSelectorTerms"] == [
+        {
+            "matchExpressions": [
+                {"key": "role", "operator": "In", "values": [name]}
+            ]
+        }
+        for name in names
+    ]
+    # One component that may run anywhere: everywhere.
+    assert "affinity" not in pull_of({"target": pods["target"]})
+    assert pull["terminationGracePeriodSeconds"] == 0
+    assert all(
+        one["command"] == ["sleep", "infinity"] for one in pull["containers"]
     )
-    assert target == {"requests": {"cpu": "500m"}, "limits": {}}
-    assert master == {"requests": {}, "limits": {}}
-    assert worker == {"requests": {}, "limits": {"memory": "1Gi"}}
 
 
-def test_the_master_gets_the_job_back_as_it_was():
-    (master,) = of_kind(every(spec(connections_per_worker=9)), "Pod")
+@pytest.mark.parametrize(
+    ("spread", "word"),
+    [("preferred", "ScheduleAnyway"), ("required", "DoNotSchedule")],
+)
+def test_pods_are_spread_over_the_nodes_that_take_them(spread, word):
+    for one in pod_specs(every(spec(spread=spread)))[1:]:
+        (constraint,) = one["topologySpreadConstraints"]
+        assert constraint["whenUnsatisfiable"] == word
+        assert constraint["nodeTaintsPolicy"] == "Honor"
+
+
+def test_pods_need_not_be_spread():
+    for one in pod_specs(every(spec(spread="none"))):
+        assert "topologySpreadConstraints" not in one
+
+
+def test_processes_are_what_the_master_expects():
+    objects = every(spec(workers=3, processes_per_worker=4))
+    _, _, master, worker = pod_specs(objects)
+    assert "--processes=4" in worker["containers"][0]["args"]
+    for argument in ("--expect-workers=12", "--users=12"):
+        assert argument in master["containers"][0]["args"]
+    assert job_of(objects).workers == 12
+    single = pod_specs(every(spec()))[-1]["containers"][0]["args"]
+    assert not any("--processes" in argument for argument in single)
+
+
+def job_of(objects):
+    (master,) = of_kind(objects, "Pod")
     environment = {
         one["name"]: one["value"]
         for one in master["spec"]["containers"][0]["env"]
     }
-    read = job.from_environ(environment)
+    return job.from_environ(environment)
+
+
+def connections_of(one, pod_ips, workers):
+    """Which targets the connections of each worker process go to."""
+    read = job_of(
+        manifests.load(
+            one, target_ip="10.0.0.1", master_ip="10.0.0.2", pod_ips=pod_ips
+        )
+    )
+    shares = [
+        job.Job.from_json({**read.to_json(), **read.share(worker)})
+        for worker in range(workers)
+    ]
+    return [share.targets * share.connections for share in shares], shares
+
+
+def test_connections_by_the_service_are_divided_over_processes():
+    one = spec(workers=2, processes_per_worker=3, connections_per_worker=8)
+    _, shares = connections_of(one, (), 6)
+    assert [share.connections for share in shares] == [3, 3, 2, 3, 3, 2]
+    assert all(share.targets == [("10.0.0.1", 8080)] for share in shares)
+
+
+def test_connections_by_pod_addresses_reach_all_targets_evenly():
+    ips = ["10.1.0.1", "10.1.0.2", "10.1.0.3", "fd00::4", "10.1.0.5"]
+    one = spec(
+        targets=5,
+        workers=3,
+        processes_per_worker=2,
+        connections_per_worker=5,
+        target_address="pod",
+    )
+    _, shares = connections_of(one, ips, 6)
+    assert all(len(share.targets) == share.connections for share in shares)
+    hosts = [host for share in shares for host, _ in share.targets]
+    assert hosts == ips * 3
+    assert {port for share in shares for _, port in share.targets} == {8080}
+    # What is asked is the same, whoever answers.
+    assert {share.request for share in shares} == {
+        b"GET / HTTP/1.1\r\nHost: 10.0.0.1:8080\r\n\r\n"
+    }
+
+
+def test_deadlines_grow_with_the_pods_unless_they_are_given():
+    small, large = spec(workers=1), spec(workers=2000)
+    assert large.connect_s > small.connect_s
+    assert large.start_s(2000) > small.start_s(1)
+    assert large.pull_s(1000) > small.pull_s(1)
+    given = spec(start_deadline_s=1, pull_deadline_s=2, connect_deadline_s=3)
+    assert (given.start_s(9), given.pull_s(9), given.connect_s) == (1, 2, 3)
+    assert job_of(every(given)).connect_deadline_s == 3
+
+
+def test_the_master_gets_the_job_back_as_it_was():
+    read = job_of(every(spec(connections_per_worker=9)))
     assert read.plan == spec().plan
     assert read.bay == 'bay "ü" <1>'
     assert read.iteration == 7
     assert read.connections == 9
-    assert read.address == ("10.0.0.1", manifests.TARGET_PORT)
+    assert read.targets == [("10.0.0.1", manifests.TARGET_PORT)]
     assert read.request.startswith(
         b"GET / HTTP/1.1\r\nHost: 10.0.0.1:8080\r\n"
     )
@@ -167,11 +323,32 @@ def test_addresses_of_ip_version_6():
         ("target_processes", 0),
         ("image_pull_policy", "Sometimes"),
         ("locust_image", ""),
+        ("processes_per_worker", 0),
+        ("start_deadline_s", 0),
+        ("pull_deadline_s", -1),
+        ("connect_deadline_s", 0),
+        ("spread", "maybe"),
+        ("target_address", "node"),
     ],
 )
 def test_a_wrong_argument_is_named(key, value):
     with pytest.raises(ValueError, match=key):
         spec(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"processes_per_worker": 65}, "64 are too few for 65 processes"),
+        (
+            {"connections_per_worker": 2, "targets": 5},
+            "4 connections of all workers can't reach 5 targets",
+        ),
+    ],
+)
+def test_too_few_connections_are_named(changes, words):
+    with pytest.raises(ValueError, match=f"connections_per_worker: {words}"):
+        spec(target_address="pod", **changes)
 
 
 def test_no_address():

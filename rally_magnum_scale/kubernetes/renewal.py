@@ -1,0 +1,184 @@
+"""Credentials that end before the run does are replaced by new ones."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import pathlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import kubernetes.client
+import urllib3
+from cryptography import x509
+from kubernetes.client import rest
+
+from rally_magnum_scale import exceptions
+
+# A certificate is renewed when less of its life than this is left.
+_LEFT_RATIO = 0.1
+# After a renewal that failed or changed nothing, seconds until the next.
+_RETRY_S = 10.0
+
+# A load balancer cuts connections that rest, and some do so in silence: one
+# that rested for so long is not used again.
+IDLE_S = 20.0
+
+# A server's words about our certificate, which come as a TLS alert.
+_ALERTS = ("CERTIFICATE_EXPIRED", "CERTIFICATE EXPIRED", "BAD_CERTIFICATE")
+
+
+class RenewingApiClient(kubernetes.client.ApiClient):  # type: ignore[misc]
+    """The library's client, on connections and credentials that are fresh.
+
+    :param configuration: of the library
+    :param renew: returns another, with new credentials; None where there
+        are no others
+    :param clock: monotonic seconds
+    :param wall_clock: epoch seconds
+    """
+
+    configuration: Any
+    rest_client: Any
+
+    def __init__(
+        self,
+        configuration: Any,
+        renew: Callable[[], Any] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(configuration)
+        self._renew = renew
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._lock = threading.Lock()
+        self._used_at = self._not_before = clock()
+        self._renew_at = _renew_at(configuration)
+
+    def call_api(
+        self,
+        method: str,
+        url: str,
+        header_params: Any = None,
+        *arguments: Any,
+        **options: Any,
+    ) -> Any:
+        """Send a request; once more when it was refused as expired.
+
+        :raises KubernetesError: when it was, and nothing new can be had
+        """
+
+        def send() -> Any:
+            return super(RenewingApiClient, self).call_api(
+                method, url, header_params, *arguments, **options
+            )
+
+        self._drop_rested()
+        self._renew_early(header_params)
+        used = self.configuration
+        answer, refusal = _refused(send)
+        if refusal and self._may_renew(used):
+            self._replace(used, refusal)
+            self._authorise(header_params)
+            answer, refusal = _refused(send)
+            if refusal:
+                self._wait_with_next()
+        self._used_at = self._clock()
+        if answer is None:
+            raise refusal
+        return answer
+
+    def _drop_rested(self) -> None:
+        now = self._clock()
+        if now - self._used_at > IDLE_S:
+            self.rest_client.pool_manager.clear()
+        self._used_at = now
+
+    def _renew_early(self, header_params: Any) -> None:
+        """Renew what ends soon; a failure leaves what there is."""
+        used = self.configuration
+        if self._wall_clock() < self._renew_at or not self._may_renew(used):
+            return
+        with contextlib.suppress(exceptions.KubernetesError):
+            self._replace(used, "its end is near")
+            self._authorise(header_params)
+        if self._wall_clock() >= self._renew_at:
+            self._wait_with_next()
+
+    def _may_renew(self, used: Any) -> bool:
+        """Tell whether there is, or may be had, what was not used yet."""
+        return self._renew is not None and (
+            self.configuration is not used or self._clock() >= self._not_before
+        )
+
+    def _wait_with_next(self) -> None:
+        self._not_before = self._clock() + _RETRY_S
+
+    def _replace(self, used: Any, why: object) -> None:
+        """Take new credentials, unless another thread has just done so."""
+        with self._lock:
+            if self.configuration is not used:
+                return
+            assert self._renew is not None
+            try:
+                configuration = self._renew()
+                client = rest.RESTClientObject(configuration)
+            except Exception as error:
+                self._wait_with_next()
+                raise exceptions.KubernetesError(
+                    "The bay's Kubernetes API does not take the credentials "
+                    f"any more ({why}), and new ones could not be had: "
+                    f"{error}"
+                ) from error
+            old, self.rest_client = self.rest_client, client
+            self.configuration = configuration
+            self._renew_at = _renew_at(configuration)
+            old.close()
+
+    def _authorise(self, header_params: Any) -> None:
+        """Put a new token where the old one was written already."""
+        if header_params is not None:
+            self.update_params_for_auth(
+                header_params, [], ["BearerToken"], "", "", None
+            )
+
+
+def _refused(send: Callable[[], Any]) -> tuple[Any, Any]:
+    """Send a request.
+
+    :returns: the answer if there is one, and why the credentials were not
+        taken if they were not
+    """
+    try:
+        answer = send()
+    except (
+        kubernetes.client.ApiException,
+        urllib3.exceptions.HTTPError,
+    ) as error:
+        if not any(word in str(error).upper() for word in _ALERTS):
+            raise
+        return None, error
+    if answer.status != 401:
+        return answer, None
+    # The connection is free for the next request.
+    answer.read()
+    return answer, f"{answer.status} {answer.reason}"
+
+
+def _renew_at(configuration: Any) -> float:
+    """Return from when on a client certificate should be renewed.
+
+    :returns: epoch seconds, infinite where there is none
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(
+            pathlib.Path(configuration.cert_file).read_bytes()
+        )
+    except (OSError, TypeError, ValueError):
+        return math.inf
+    begin_s = certificate.not_valid_before_utc.timestamp()
+    end_s = certificate.not_valid_after_utc.timestamp()
+    return end_s - (end_s - begin_s) * _LEFT_RATIO

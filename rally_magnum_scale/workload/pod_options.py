@@ -1,0 +1,197 @@
+"""Where the pods of a load may run, and what they may use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any
+
+COMPONENTS = ("target", "worker", "master")
+RESOURCES = ("cpu", "memory")
+
+_QUANTITY = re.compile(
+    r"(?P<number>\d+(\.\d*)?|\.\d+)"
+    r"(?P<suffix>m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d{1,2})?"
+)
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
+_LABEL_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_LABEL_KEY = re.compile(
+    rf"([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_LABEL_NAME}"
+)
+_LABEL_VALUE = re.compile(rf"({_LABEL_NAME})?")
+
+_TOLERATION_KEYS = ("key", "operator", "value", "effect", "tolerationSeconds")
+_OPERATORS = ("Exists", "Equal")
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+@dataclass(frozen=True)
+class PodOptions:
+    """What the pods of one component are given.
+
+    :param requests: resource to quantity, ``{"cpu": "500m"}``
+    :param limits: the same, not to be exceeded
+    :param node_selector: labels that a node must have
+    :param tolerations: taints that are put up with, as Kubernetes has them
+    """
+
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: Sequence[Mapping[str, Any]] = ()
+
+    @classmethod
+    def from_json(cls, data: Any, name: str = "pods") -> PodOptions:
+        """Read and check the options of one component.
+
+        :param data: an object with the fields of this class
+        :param name: of the argument, for the error
+        :raises ValueError: naming the key that can't be right
+        """
+        known = [one.name for one in fields(cls)]
+        checked = cls(**dict(_items(data, name, known)))
+        checked.check(name)
+        return checked
+
+    def check(self, name: str) -> None:
+        """Check what a schema can't say.
+
+        :param name: of the argument, for the error
+        :raises ValueError: naming the key that can't be right
+        """
+        for key in ("requests", "limits"):
+            _check_resources(getattr(self, key), f"{name}.{key}")
+        for resource, asked in self.requests.items():
+            limit = self.limits.get(resource, asked)
+            if amount(asked) > amount(limit):
+                raise wrong(
+                    f"{name}.requests.{resource}",
+                    f"{asked!r} is more than the limit of {limit!r}",
+                )
+        _check_selector(self.node_selector, f"{name}.node_selector")
+        if not isinstance(self.tolerations, list | tuple):
+            raise wrong(
+                f"{name}.tolerations", f"must be a list: {self.tolerations!r}"
+            )
+        for index, toleration in enumerate(self.tolerations):
+            _check_toleration(toleration, f"{name}.tolerations[{index}]")
+
+
+def read_all(data: Any) -> dict[str, PodOptions]:
+    """Read the options of all components; what is not given is empty.
+
+    :param data: component to its options, as JSON or as
+        :class:`PodOptions`
+    :raises ValueError: naming the key that can't be right
+    """
+    found = {name: PodOptions() for name in COMPONENTS}
+    for name, options in _items(data, "pods", COMPONENTS):
+        if isinstance(options, PodOptions):
+            options.check(f"pods.{name}")
+            found[name] = options
+        else:
+            found[name] = PodOptions.from_json(options, f"pods.{name}")
+    return found
+
+
+def amount(quantity: str) -> Decimal:
+    """Return a quantity such as ``500m`` or ``2Gi`` as a number.
+
+    :raises ValueError: when it is none, or not above 0
+    """
+    found = _QUANTITY.fullmatch(quantity)
+    value = _number(found) if found else Decimal(0)
+    if value <= 0:
+        raise ValueError(f"{quantity!r} is no quantity")
+    return value
+
+
+def wrong(name: str, why: object) -> ValueError:
+    """Return the error that says why an argument can't be right."""
+    return ValueError(f"{name}: {why}")
+
+
+def _number(found: re.Match[str]) -> Decimal:
+    number, suffix = Decimal(found["number"]), found["suffix"] or ""
+    if suffix == "m":
+        return number / 1000
+    if suffix.endswith("i"):
+        return number * _power(1024, "KMGTPE".index(suffix[0]) + 1)
+    if len(suffix) == 1:
+        return number * _power(1000, "kMGTPE".index(suffix) + 1)
+    return number.scaleb(int(suffix[1:])) if suffix else number
+
+
+def _power(base: int, exponent: int) -> Decimal:
+    return Decimal(base) ** exponent
+
+
+def _items(
+    data: Any, name: str, known: Sequence[str]
+) -> Iterator[tuple[str, Any]]:
+    if not isinstance(data, Mapping):
+        raise wrong(name, f"must be an object: {data!r}")
+    for key, value in data.items():
+        if key not in known:
+            raise wrong(
+                f"{name}.{key}",
+                f"there is no such key, only "
+                f"{', '.join(known[:-1])} and {known[-1]}",
+            )
+        yield key, value
+
+
+def _check_resources(given: Any, name: str) -> None:
+    for resource, quantity in _items(given, name, RESOURCES):
+        if not isinstance(quantity, str):
+            raise wrong(
+                f"{name}.{resource}",
+                f"must be a string such as '500m' or '2Gi': {quantity!r}",
+            )
+        try:
+            amount(quantity)
+        except ValueError as error:
+            raise wrong(f"{name}.{resource}", error) from None
+
+
+def _check_selector(given: Any, name: str) -> None:
+    if not isinstance(given, Mapping):
+        raise wrong(name, f"must be an object of labels: {given!r}")
+    for key, value in given.items():
+        if not (_fits(_LABEL_KEY, key) and _fits(_LABEL_VALUE, value)):
+            raise wrong(f"{name}.{key}", f"{value!r} makes no node's label")
+
+
+def _fits(pattern: re.Pattern[str], text: Any) -> bool:
+    return isinstance(text, str) and bool(pattern.fullmatch(text))
+
+
+def _check_toleration(given: Any, name: str) -> None:
+    values = dict(_items(given, name, _TOLERATION_KEYS))
+    for key, allowed in (("operator", _OPERATORS), ("effect", _EFFECTS)):
+        value = values.get(key, allowed[0])
+        if value not in allowed:
+            raise wrong(
+                f"{name}.{key}", f"{value!r} is none of {', '.join(allowed)}"
+            )
+    operator = values.get("operator", "Equal")
+    if operator == "Equal" and not values.get("key"):
+        raise wrong(
+            f"{name}.key", "missing, only the operator Exists needs none"
+        )
+    if operator == "Exists" and values.get("value"):
+        raise wrong(f"{name}.value", "the operator Exists takes none")
+    for key in ("key", "value"):
+        if not isinstance(values.get(key, ""), str):
+            raise wrong(f"{name}.{key}", "must be a string")
+    seconds = values.get("tolerationSeconds", 0)
+    if type(seconds) is not int:
+        raise wrong(
+            f"{name}.tolerationSeconds", f"must be a whole number: {seconds!r}"
+        )
