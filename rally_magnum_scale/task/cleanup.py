@@ -113,9 +113,8 @@ class BayManager(_MagnumManager):
         self._looks_left -= failed
         if failed and self._looks_left < 0:
             LOG.error(
-                "The bay %s could not be removed: %s. Delete it by hand.",
-                self.name(),
-                lifecycle.reason(seen),
+                f"The bay {self.name()} could not be removed: "
+                f"{lifecycle.reason(seen)}; delete it by hand."
             )
             self._timeout = 0.0
         if seen is not None:

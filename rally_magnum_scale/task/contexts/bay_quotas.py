@@ -41,7 +41,7 @@ class BayQuotasValidator(validation.Validator):
         del context, plugin_cls, plugin_cfg
         contexts = _by_name(config.get("contexts") or {})
         try:
-            quota = contexts["bay_quotas"]["bays"]
+            quota = int(contexts["bay_quotas"]["bays"])
             kept = bay_wishes.count(contexts.get("bays") or {})
             at_once = self._per_iteration * _at_once(config["runner"])
         except (LookupError, TypeError, ValueError, AttributeError):
@@ -72,12 +72,15 @@ class BayQuotas(openstack_context.OpenStackContext):
         "additionalProperties": False,
     }
 
+    def __init__(self, ctx: dict[str, Any]) -> None:
+        super().__init__(ctx)
+        self._before: dict[str, int | None] = {}
+
     def setup(self) -> None:
         """Set the quota of each tenant.
 
         :raises BayError: when Magnum refuses
         """
-        self._before: dict[str, int | None] = {}
         opened = self._quotas()
         for tenant_id in self.context["tenants"]:
             self._before[tenant_id] = opened.set(
@@ -86,15 +89,12 @@ class BayQuotas(openstack_context.OpenStackContext):
 
     def cleanup(self) -> None:
         """Give each tenant its quota back."""
-        before = getattr(self, "_before", {})
-        if not before:
-            return
         opened = self._quotas()
-        for tenant_id, had in before.items():
+        for tenant_id, had in self._before.items():
             try:
                 opened.restore(tenant_id, had)
             except exceptions.BayError as error:
-                LOG.error("%s", error)
+                LOG.error(str(error))
 
     def _quotas(self) -> quotas.BayQuotas:
         own = self.context["admin"]["credential"].clients()

@@ -142,10 +142,8 @@ class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
         made = templates.create(wanted, self.generate_random_name())
         cleanup.hold(made.uuid)
         LOG.info(
-            "Made the cluster template %r: %s (%s).",
-            wanted.name,
-            made.name,
-            made.uuid,
+            f"Made the cluster template {wanted.name!r}: {made.name} "
+            f"({made.uuid})."
         )
         return str(made.uuid)
 
@@ -186,4 +184,4 @@ def _remove(templates: template_requests.Templates, uuid: str) -> None:
     try:
         templates.delete(uuid)
     except exceptions.BayError as error:
-        LOG.error("%s", error)
+        LOG.error(str(error))

@@ -134,6 +134,12 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
         "additionalProperties": False,
     }
 
+    def __init__(self, ctx: dict[str, Any]) -> None:
+        super().__init__(ctx)
+        self._bays: list[_Bay] = []
+        self._concurrency = int(self.config.get("concurrency", _CONCURRENCY))
+        self._group = parallel.Group(self._concurrency)
+
     def setup(self) -> None:
         """Make all bays and wait until every node of them is Ready.
 
@@ -141,11 +147,9 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
             :meth:`cleanup` then
         :raises Interrupted: when the run is asked to stop
         """
-        self._group = parallel.Group(self._concurrency())
-        self._bays: list[_Bay] = []
         self._refuse_if_there_is_no_room()
         self._bays += self._planned()
-        LOG.info("Making %d bays for the iterations.", len(self._bays))
+        LOG.info(f"Making {len(self._bays)} bays for the iterations.")
         try:
             self._group.run(_Bay.make, self._bays)
         finally:
@@ -168,18 +172,14 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
             cleanup.sweep("clusters", self)
 
     def _remove_all(self) -> None:
-        bays = getattr(self, "_bays", [])
-        for bay in bays:
+        for bay in self._bays:
             bay.actions.reset_atomic_actions()
-        errors = parallel.run_all(_Bay.remove, bays, self._concurrency())
+        errors = parallel.run_all(_Bay.remove, self._bays, self._concurrency)
         self._note_actions()
         for error in errors:
-            LOG.error("%s", error)
+            LOG.error(str(error))
         if errors:
             raise errors[0]
-
-    def _concurrency(self) -> int:
-        return int(self.config.get("concurrency", _CONCURRENCY))
 
     def _refuse_if_there_is_no_room(self) -> None:
         """Ask for the quota before the first bay, where it may be seen."""
@@ -208,7 +208,7 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
         self, user: Mapping[str, Any], request: lifecycle.BayRequest
     ) -> bay_life.BayLife:
         def report(text: str) -> None:
-            LOG.info("%s: %s", request.name, text)
+            LOG.info(f"{request.name}: {text}")
 
         # A client each: they are used by several threads.
         magnum = clients.magnum_of(user["credential"].clients())

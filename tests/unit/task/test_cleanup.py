@@ -9,7 +9,7 @@ from rally_openstack.task.cleanup import manager
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.task import cleanup
 from rally_magnum_scale.task.scenarios import base
-from tests.unit.task import fake_cloud
+from tests.unit.task import cloud_of_bays
 
 OWNER = "0a1b2c3d-0000-0000-0000-000000000000"
 MINE = "rms-0a1b2c3d-abcdefgh"
@@ -17,7 +17,7 @@ KINDS = ("clusters", "clustertemplates")
 
 
 def clean(cloud):
-    with fake_cloud.serve(cloud) as clients:
+    with cloud_of_bays.serve(cloud) as clients:
         manager.cleanup(
             names=[cleanup.SERVICE],
             admin_required=False,
@@ -36,7 +36,7 @@ def test_what_the_task_made_is_removed_and_nothing_else():
     own.get_owner_id = lambda: OWNER
     mine = own.generate_random_name()
     assert mine.startswith("rms-0a1b2c3d-")
-    cloud = fake_cloud.Cloud()
+    cloud = cloud_of_bays.Cloud()
     for kind in KINDS:
         for name in (mine, "rms-ffffffff-abcdefgh", "production"):
             cloud.add(kind, name)
@@ -45,7 +45,7 @@ def test_what_the_task_made_is_removed_and_nothing_else():
 
 
 def test_what_a_context_holds_is_left_to_it():
-    cloud = fake_cloud.Cloud()
+    cloud = cloud_of_bays.Cloud()
     held = [cloud.add(kind, MINE) for kind in KINDS]
     for uuid in held:
         cleanup.hold(uuid)
@@ -59,7 +59,7 @@ def test_what_a_context_holds_is_left_to_it():
 
 def test_a_bay_that_can_not_be_deleted_is_named(caplog):
     caplog.set_level(logging.ERROR)
-    cloud = fake_cloud.Cloud(after_delete="DELETE_FAILED")
+    cloud = cloud_of_bays.Cloud(after_delete="DELETE_FAILED")
     cloud.add("clusters", MINE)
     clean(cloud)
     assert "could not be removed: port in use" in caplog.text

@@ -1,0 +1,85 @@
+import threading
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+from rally_magnum_scale.task.contexts import parallel
+
+
+def test_no_more_go_on_at_once_than_asked_for():
+    barrier = threading.Barrier(2, timeout=10)
+    going, most, lock = set(), [0], threading.Lock()
+
+    def work(number):
+        with lock:
+            going.add(number)
+            most[0] = max(most[0], len(going))
+        barrier.wait()
+        with lock:
+            going.discard(number)
+
+    parallel.Group(2).run(work, range(6))
+    assert most == [2]
+
+
+def test_the_first_failure_stops_what_is_not_begun():
+    begun = []
+
+    def work(number):
+        begun.append(number)
+        raise ValueError(number)
+
+    with pytest.raises(ValueError, match="0"):
+        parallel.Group(1).run(work, range(9))
+    assert begun == [0]
+
+
+def test_what_goes_on_is_given_up_and_the_cause_is_told():
+    group = parallel.Group(2)
+    waiting = threading.Event()
+    ended = []
+
+    def work(number):
+        if number == 0:
+            assert waiting.wait(10)
+            raise ValueError("the cause")
+        try:
+            for _ in range(1000):
+                waiting.set()
+                group.sleep(0.01)
+        except exceptions.GivenUp as error:
+            ended.append(error)
+            raise
+
+    with pytest.raises(ValueError, match="the cause"):
+        group.run(work, range(2))
+    assert len(ended) == 1
+
+
+def test_a_removal_is_not_given_up():
+    group = parallel.Group(1)
+
+    def fail(_):
+        raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        group.run(fail, [1])
+    with interruption.deferred():
+        group.sleep(0)
+    with pytest.raises(exceptions.GivenUp):
+        group.sleep(0)
+
+
+def test_a_removal_goes_on_after_a_failure():
+    done = []
+
+    def work(number):
+        assert interruption.is_deferred()
+        if number % 2:
+            raise ValueError(number)
+        done.append(number)
+
+    errors = parallel.run_all(work, range(4), 2)
+    assert sorted(str(error) for error in errors) == ["1", "3"]
+    assert sorted(done) == [0, 2]
