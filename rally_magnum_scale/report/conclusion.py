@@ -172,6 +172,20 @@ def differences(workload: model.Workload) -> list[str]:
     return notes
 
 
+def reasons(ours: Sequence[verdicts.Verdict]) -> list[str]:
+    """Say each reason once, with the bounds that it spoils."""
+    spoilt: dict[str, list[str]] = {}
+    for one in ours:
+        if one.reason:
+            name = f"{one.criterion} {one.bound_key}"
+            name += f" of the bay {one.bay}" if one.bay else ""
+            spoilt.setdefault(one.reason, []).append(name)
+    return [
+        f"{', '.join(names)}: {reason.rstrip('.')}."
+        for reason, names in spoilt.items()
+    ]
+
+
 def say_verdict(verdict: verdicts.Verdict) -> str:
     """Say what was measured, what was asked for and how far apart."""
     name = f"{verdict.criterion} {verdict.bound_key}"

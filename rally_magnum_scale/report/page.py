@@ -66,6 +66,7 @@ class _Section:
     conclusion: conclusion.Conclusion
     verdicts: list[verdicts.Verdict]
     others: list[model.SlaResult]
+    reasons: list[str]
     differences: list[str]
     cleanup_errors: list[str]
     spread: grids.Grid | None
@@ -145,6 +146,7 @@ def _section(number: int, workload: model.Workload, limit: int) -> _Section:
         conclusion=conclusion.conclude([workload]),
         verdicts=workload.verdicts(),
         others=workload.other_results(),
+        reasons=conclusion.reasons(workload.verdicts()),
         differences=conclusion.differences(workload),
         cleanup_errors=conclusion.cleanup_errors(workload),
         spread=grids.spread(workload),

@@ -195,16 +195,8 @@ def _verdict_row(verdict: verdicts.Verdict) -> tuple[str, ...]:
 
 
 def _reason_lines(ours: Sequence[verdicts.Verdict], width: int) -> list[str]:
-    """Say each reason once, with the bounds that it spoils."""
-    spoilt: dict[str, list[str]] = {}
-    for one in ours:
-        if one.reason:
-            name = f"{one.criterion} {one.bound_key}"
-            name += f" of the bay {one.bay}" if one.bay else ""
-            spoilt.setdefault(one.reason, []).append(name)
     return [
-        _wrap(f"- {', '.join(names)}: {reason.rstrip('.')}.", width, indent=2)
-        for reason, names in spoilt.items()
+        _wrap(f"- {one}", width, indent=2) for one in conclusion.reasons(ours)
     ]
 
 

@@ -13,6 +13,9 @@ RUNS = {
     "failures": factories.run(failures={"timeout": 1}),
     "invalid": factories.run(reasons=["a worker died"], without=(5,)),
     "no load": factories.failed_create().iterations[0].run,
+    "several bays": records.Run(
+        bays=(factories.bay(name="a"), factories.bay(name="b", failure="x"))
+    ),
     "nothing": records.Run(),
 }
 
@@ -82,3 +85,18 @@ def test_an_hour_is_thinned():
     hour = factories.plan(10_000, duration_s=3590, ramp_s=10)
     rate = charts.outputs(factories.run(hour, samples=20))[0]
     assert all(len(values) <= 1003 for _, values in rate["data"])
+
+
+def test_several_bays_are_a_table_with_their_reasons():
+    (drawn,) = charts.outputs(RUNS["several bays"])
+    assert drawn["title"] == "Bays"
+    assert [row[0] for row in drawn["data"]["rows"]] == ["a", "b"]
+    assert "b: CREATE_COMPLETE (x)" in drawn["description"]
+
+
+def test_the_life_of_a_bay_has_its_nodes_and_the_memory_of_the_plugin():
+    rows = dict(charts.outputs(RUNS["good"])[3]["data"]["rows"])
+    assert rows["Peak memory of the plugin, MB"] == "136.3"
+    assert rows["The same for each node"] == "0.0705 s"
+    assert rows["Nodes Ready after"].startswith("p50 9.1 s, p90 12.2 s")
+    assert "Origin" not in rows

@@ -4,6 +4,7 @@ from html import parser
 
 import pytest
 
+from rally_magnum_scale.report import model
 from rally_magnum_scale.report import page
 from tests.unit import factories
 
@@ -61,6 +62,16 @@ REPORTS = {
     "two workloads": factories.report(
         factories.workload(), factories.failed_create()
     ),
+    "broken context": factories.report(
+        factories.workload(
+            iterations=(),
+            contexts=(
+                model.ContextResult("users", 1.0, 2.0),
+                model.ContextResult("bays", 1.0, 2.0, (NASTY, NASTY, NASTY)),
+            ),
+        )
+    ),
+    "refused": factories.report(workloads=(), errors=(NASTY,)),
     "no iteration": factories.report(factories.workload(iterations=())),
     "no workload": factories.report(workloads=()),
 }
@@ -182,3 +193,24 @@ def test_an_hour_of_windows_stays_small():
     assert len(run.windows) > 3600
     one = factories.workload(factories.iteration(of_run=run))
     assert len(page.render(factories.report(one)).encode()) < 3e6
+
+
+def test_workloads_are_compared_before_each_is_told():
+    text = page.render(REPORTS["two workloads"])
+    ladder = text.index('<h2 id="ladder">Side by side</h2>')
+    assert ladder < text.index('<h2 id="w1">')
+    assert '<td class="word fail" data-name="Verdict">✘ FAILS</td>' in text
+    assert 'id="ladder"' not in page.render(REPORTS["good"])
+
+
+def test_iterations_are_summed_up_on_the_page():
+    text = page.render(REPORTS["three"])
+    assert "3 iterations, none of them failed." in text
+    assert "<h3>Iterations</h3>" in text
+    assert "<h3>Iterations</h3>" not in page.render(REPORTS["good"])
+
+
+def test_a_reason_is_told_once_below_the_verdicts():
+    text = page.render(REPORTS["broken context"])
+    assert text.count("no bay was created") == 1
+    assert "bay_create_time max_s, bay_delete_time max_s: no bay was" in text

@@ -148,3 +148,104 @@ def test_requests_stand_beside_what_the_targets_counted(counted, told):
     for text in (table.render(report, width=200), page.render(report)):
         assert expected in text
         assert told in text
+
+
+def several_bays():
+    run = factories.run()
+    bays = tuple(
+        factories.bay(name=f"rms-{name}", uuid=name, **changes)
+        for name, changes in (
+            ("a", {}),
+            ("b", {"create_s": 99.0, "template_name": "local"}),
+            ("c", {}),
+        )
+    )
+    return factories.workload(
+        factories.iteration(1, dataclasses.replace(run, bays=bays))
+    )
+
+
+def test_several_bays_are_a_table_and_the_worst_is_named():
+    text = table.render(factories.report(several_bays()), width=200)
+    assert (
+        line_with(text, "rms-a", "kubernetes-sandbox").split()[-1] == "136.3"
+    )
+    assert "99" in line_with(text, "rms-b", "local").split()
+    assert line_with(text, "FAILS", "bay_create_time").split()[3] == "rms-b"
+    assert "max_s of the bay rms-b: 99 s where at most 60 s" in text
+    assert "Bay of 200 nodes" not in text
+
+
+def test_a_wide_table_goes_on_below_and_loses_nothing():
+    report = factories.report(several_bays())
+    wide, slim = (table.render(report, width) for width in (300, 70))
+    head = line_with(wide, "Iteration", "Peak MB").split("  ")
+    for name in filter(None, map(str.strip, head)):
+        assert name in slim
+    assert slim.count("rms-c ") > wide.count("rms-c ")
+    assert all(len(line) <= 70 for line in slim.splitlines())
+
+
+def test_workloads_begin_with_a_ladder():
+    report = factories.report(several_bays(), factories.workload())
+    text = table.render(report, width=200)
+    assert text.startswith("Side by side. A row for each workload.")
+    alone = table.render(factories.report(), width=200)
+    assert "Side by side" not in alone
+
+
+def test_iterations_are_summed_up_before_each_is_told():
+    pair = [factories.iteration(n) for n in (1, 2)]
+    text = table.render(factories.report(factories.workload(*pair)), 200)
+    assert text.index("2 iterations, none of them failed.") < text.index(
+        "\nIteration 1\n"
+    )
+    assert line_with(text, "Rate of the last step").split()[-4] == "2"
+    assert "iterations, none" not in table.render(factories.report())
+
+
+def test_a_load_says_what_it_was_and_both_rates_for_a_core():
+    run = factories.run()
+    load = dataclasses.replace(
+        run.throughput,
+        pull_s=4.2,
+        deploy_s=6.1,
+        nodes_with_pods=2,
+        processes_per_worker=3,
+        target_address="pod",
+    )
+    run = dataclasses.replace(run, throughput=load)
+    one = factories.workload(factories.iteration(1, run))
+    said = (
+        "Load from 2 workers of 3 processes each to 1 target, asked by pod "
+        "address; pods on 2 nodes; images pulled ahead in 4.2 s; deployed in "
+        "6.1 s; cores of the real nodes: 2, that the pods could use: 1.8."
+    )
+    text = table.render(factories.report(one), 200)
+    assert said in text
+    assert said in page.render(factories.report(one))
+    assert line_with(text, "rps/core", "rps/pod core")
+    assert {"9,924", "11,027"} <= set(
+        line_with(text, "20,000 ", "19,849").split()
+    )
+
+
+@pytest.mark.parametrize(
+    ("maker", "said"),
+    [
+        ("named", "there before, by name"),
+        ("kubeconfig", "there before, by its kubeconfig"),
+        ("context", "made by the context"),
+    ],
+)
+def test_a_bay_that_the_scenario_did_not_make_says_where_it_is_from(
+    maker, said
+):
+    bay = factories.bay(made_by=maker, create_s=None, delete_s=None)
+    run = dataclasses.replace(factories.run(), bays=(bay,))
+    text = table.render(
+        factories.report(factories.workload(factories.iteration(1, run))), 300
+    )
+    assert f"hollow, {said}; all nodes Ready after" in text
+    assert "not created" not in text
+    assert "not deleted" not in text

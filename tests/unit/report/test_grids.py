@@ -1,0 +1,189 @@
+import dataclasses
+
+import pytest
+
+from rally_magnum_scale.report import grids
+from rally_magnum_scale.report import model
+from tests.unit import factories
+
+
+def rung(nodes, *create_s, **changes):
+    """A workload with one bay of ``nodes`` for each time to create one."""
+    bays = [
+        factories.bay(
+            uuid=f"{nodes}-{number}",
+            name=f"rms-{nodes}-{number}",
+            nodes=nodes,
+            create_s=value,
+            nodes_ready_s=value + 1,
+            **changes,
+        )
+        for number, value in enumerate(create_s, 1)
+    ]
+    return factories.workload(
+        *(
+            factories.iteration(
+                number,
+                dataclasses.replace(
+                    factories.run(iteration=number),
+                    bays=(bay,),
+                    throughput=None,
+                ),
+            )
+            for number, bay in enumerate(bays, 1)
+        ),
+        title=f"{nodes} nodes",
+        sla={"bay_create_time": {"max_s": 30}},
+        sla_results=(),
+    )
+
+
+def columns(grid):
+    return dict(zip(grid.head, zip(*grid.rows, strict=True), strict=True))
+
+
+def test_a_ladder_has_a_rung_for_each_workload():
+    found = grids.ladder([rung(200, 8.0, 10.0, 9.0), rung(1000, 32.0)])
+    assert found.title == "Ladder"
+    told = columns(found)
+    assert told["Workload"] == ("200 nodes", "1000 nodes")
+    assert told["Nodes"] == ("200", "1,000")
+    assert told["Create s"] == ("9", "32")
+    assert told["Ready s"] == ("10", "33")
+    assert told["s/node"] == ("0.05", "0.033")
+    assert told["Delete s"] == ("3.2", "3.2")
+    assert told["Peak MB"] == ("136.3", "136.3")
+    assert told["Verdict"] == ("holds", "FAILS")
+    assert "rps" not in told
+    assert "the median" in found.caption
+    assert found.notes == ("The same for all: Template kubernetes-sandbox.",)
+
+
+def test_two_templates_stand_side_by_side():
+    first, second = rung(200, 9.0), rung(200, 9.5, template_name="local")
+    found = grids.ladder([first, second])
+    assert found.title == "Side by side"
+    assert columns(found)["Template"] == ("kubernetes-sandbox", "local")
+    assert "median" not in found.caption
+
+
+def test_a_load_brings_its_rate_into_the_ladder():
+    found = grids.ladder([rung(200, 9.0), factories.workload()])
+    told = columns(found)
+    assert told["rps"] == ("-", "19,849")
+    assert told["rps/core"] == ("-", "9,924")
+    assert told["p99 ms"][1].startswith("2.9")
+
+
+def test_one_workload_is_no_ladder():
+    assert grids.ladder([factories.workload()]) is None
+    assert grids.ladder([]) is None
+
+
+def test_workloads_without_a_bay_keep_their_rung():
+    nothing = factories.workload(iterations=(), title="never ran")
+    found = grids.ladder([rung(200, 9.0), nothing])
+    assert columns(found)["Create s"] == ("9", "-")
+    assert columns(found)["Verdict"] == ("holds", "FAILS")
+
+
+def test_iterations_are_summed_up_by_least_median_and_most():
+    found = grids.spread(rung(200, 8.0, 10.0, 9.0))
+    assert found.caption == "3 iterations, none of them failed."
+    assert found.rows[0] == ("Bay created, s", "3", "8", "9", "10")
+    assert [row[0] for row in found.rows] == [
+        "Bay created, s",
+        "All nodes Ready, s",
+        "Bay deleted, s",
+    ]
+
+
+def test_failed_iterations_are_counted_and_leave_their_figures_out():
+    broken = factories.failed_create().iterations[0]
+    good = factories.iteration(2)
+    found = grids.spread(factories.workload(broken, good))
+    assert found.caption == "2 iterations, 1 of them failed."
+    told = {row[0]: row[1] for row in found.rows}
+    assert told["Rate of the last step, rps"] == "1"
+    assert "Bay created, s" in told
+
+
+def test_one_iteration_has_no_spread():
+    assert grids.spread(factories.workload()) is None
+
+
+def test_a_bay_of_a_context_is_told_once():
+    shared = factories.bay(made_by="context", delete_s=None)
+    runs = [
+        dataclasses.replace(factories.run(iteration=n), bays=(shared,))
+        for n in (1, 2, 3)
+    ]
+    workload = factories.workload(
+        *(factories.iteration(run.iteration, run) for run in runs)
+    )
+    (seen,) = workload.bays()
+    assert seen.iterations == (1, 2, 3)
+    told = columns(grids.bays([seen]))
+    assert told["Iteration"] == ("1 to 3",)
+    assert told["Made by"] == ("context",)
+    assert "Delete s" not in told
+
+
+def test_bays_of_one_name_in_two_tenants_are_two():
+    bays = (factories.bay(uuid="a"), factories.bay(uuid="b"))
+    run = dataclasses.replace(factories.run(), bays=bays)
+    assert len(factories.workload(factories.iteration(1, run)).bays()) == 2
+
+
+def test_several_bays_say_once_what_is_the_same():
+    seen = [
+        model.SeenBay(factories.bay(name="a", nodes_real=1), (1,)),
+        model.SeenBay(factories.bay(name="b", nodes_real=2), (1,)),
+    ]
+    found = grids.bays(seen)
+    assert found.title == "Bays"
+    told = columns(found)
+    assert told["Bay"] == ("a", "b")
+    assert told["Real"] == ("1", "2")
+    assert told["p99 s"] == ("13.8", "13.8")
+    assert "Made by" not in told
+    assert found.notes[0] == (
+        "The same for all: Made by scenario; Template kubernetes-sandbox; "
+        "Masters 1; Poll s 1; Kubernetes v1.33.2; Status CREATE_COMPLETE."
+    )
+
+
+def test_a_failed_bay_says_why():
+    bad = factories.bay(
+        name="b", status="CREATE_FAILED", failure="quota", reason="no cores"
+    )
+    found = grids.bays(
+        [model.SeenBay(factories.bay(name="a")), model.SeenBay(bad)]
+    )
+    assert columns(found)["Status"][1] == "CREATE_FAILED (quota)"
+    assert found.notes[-1] == "b: CREATE_FAILED (quota): no cores"
+
+
+def test_only_hollow_nodes_need_an_explanation():
+    real = factories.bay(nodes=2, nodes_real=2, nodes_hollow=0)
+    assert "Hollow" not in grids.bays([model.SeenBay(real)]).caption
+    assert "no machine" in grids.bays([model.SeenBay(factories.bay())]).caption
+
+
+def test_no_bay_no_table():
+    assert grids.bays([]) is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "figures"),
+    [
+        (["1.5", "-"], True),
+        (["<= 90", "no value"], True),
+        (["+3 s", ""], True),
+        (["5 nodes", "many"], False),
+        (["-", "-"], False),
+        (["", ""], False),
+    ],
+)
+def test_figures_are_told_from_words(cells, figures):
+    assert grids.is_figures(cells) is figures
