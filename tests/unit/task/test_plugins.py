@@ -8,8 +8,15 @@ EXPECTED = {
     "Scenario": [
         "MagnumScale.create_and_delete_bay",
         "MagnumScale.throughput",
+        "MagnumScale.throughput_in_bay",
     ],
-    "Context": ["interruption"],
+    "Context": [
+        "bay_quotas",
+        "bay_templates",
+        "bays",
+        "interruption",
+        "leftovers",
+    ],
     "SLA": [
         "bay_create_time",
         "bay_delete_time",
@@ -19,7 +26,16 @@ EXPECTED = {
         "request_rate",
     ],
     "TaskExporter": ["magnum-scale-html", "magnum-scale-table"],
-    "Validator": ["magnum_scale_load"],
+    "Validator": [
+        "magnum_scale_bay_quotas",
+        "magnum_scale_bay_templates",
+        "magnum_scale_bays",
+        "magnum_scale_keep_bay",
+        "magnum_scale_load",
+        "magnum_scale_nested_keys",
+        "magnum_scale_platform_of_bay",
+        "magnum_scale_which_bay",
+    ],
 }
 
 SCRIPT = """
