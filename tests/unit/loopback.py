@@ -31,6 +31,8 @@ def serve(answer: Answer) -> Iterator[str]:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(sent)))
+            # Keystone gives a token in a header.
+            self.send_header("X-Subject-Token", "token")
             self.end_headers()
             self.wfile.write(sent)
 

@@ -9,7 +9,8 @@ from rally_magnum_scale import interruption
 
 
 @scenario.configure(
-    name="WaitingTest.wait", context={"interruption@openstack": {}}
+    name="WaitingTest.wait",
+    context={"interruption@openstack": {}, "leftovers@openstack": {}},
 )
 class Wait(scenario.Scenario):
     """Write a file, wait, write another one on the way out."""
