@@ -9,7 +9,8 @@ import sys
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.sandbox.servers import bay_folder
 
-DEADLINE_S = 120.0
+# A repair waits for API server and nodes, two minutes each at most.
+DEADLINES_S = {"delete": 120.0, "repair": 300.0}
 
 
 def run(command: str, folder: pathlib.Path) -> list[str]:
@@ -20,8 +21,8 @@ def run(command: str, folder: pathlib.Path) -> list[str]:
     :param command: of :mod:`rally_magnum_scale.sandbox.bay`
     :param folder: of the bay
     :returns: the lines that it printed
-    :raises SandboxError: with the last line, when it fails or takes more
-        than two minutes
+    :raises SandboxError: with the last line, when it fails or takes longer
+        than it may
     """
     module = [sys.executable, "-m", bay_folder.BAY_MODULE]
     try:
@@ -29,7 +30,7 @@ def run(command: str, folder: pathlib.Path) -> list[str]:
             [*module, command, str(folder)],
             capture_output=True,
             text=True,
-            timeout=DEADLINE_S,
+            timeout=DEADLINES_S[command],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             check=False,
@@ -37,7 +38,7 @@ def run(command: str, folder: pathlib.Path) -> list[str]:
     except subprocess.TimeoutExpired as error:
         raise exceptions.SandboxError(
             f"the bay {folder.name}: no end of its {command} after "
-            f"{DEADLINE_S:.0f} s"
+            f"{DEADLINES_S[command]:.0f} s"
         ) from error
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()

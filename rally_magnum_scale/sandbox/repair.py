@@ -35,11 +35,9 @@ def repair_bays(
     ]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(_repair, [bay.folder for bay in bays]))
-    failures = []
-    for bay, (said, failure) in zip(bays, results, strict=True):
-        for line in said:
-            report(f"bay {bay.spec().get('name')} {bay.folder.name}: {line}")
-        failures += [failure] if failure else []
+    for line in (line for said, _ in results for line in said):
+        report(line)
+    failures = [failure for _, failure in results if failure]
     if failures:
         raise exceptions.SandboxError(
             "The sandbox's servers are up, but not every bay could be "

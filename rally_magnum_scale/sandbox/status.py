@@ -157,6 +157,12 @@ def bay_state(bay: bay_folder.Bay) -> str:
         process = bay_folder.Process.of(notes.get(key))
         if process is not None and process.alive():
             return f"{state}_IN_PROGRESS"
+    if notes.get("hangs"):
+        return str(notes["hangs"])
+    if notes.get("delete_reason") or notes.get("deleter"):
+        return "DELETE_FAILED"
+    if notes.get("resizer"):
+        return str(bay.update().get("status", "UPDATE_FAILED"))
     return str(bay.status().get("status", "CREATE_FAILED"))
 
 
@@ -204,7 +210,7 @@ def _first_pid(
     try:
         process = processes.find(settings.state_dir, name)
     except PermissionError:
-        return min(pids, key=_started_s, default=None)
+        return min(pids, key=_started_s) if pids else None
     return process.pid if process is not None else None
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 SYSCTLS = (
+    "fs/inotify/max_user_instances",
     "kernel/panic",
     "kernel/panic_on_oops",
     "net/bridge/bridge-nf-call-iptables",

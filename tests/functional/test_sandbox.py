@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import ssl
+import subprocess
+import sys
 import time
 import urllib.request
 import uuid
@@ -26,11 +29,15 @@ from keystoneauth1 import session as keystone_session
 from keystoneauth1.identity import v3
 
 from rally_magnum_scale import waiting
+from rally_magnum_scale.sandbox import artifacts
 from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.sandbox import openstack
 from rally_magnum_scale.sandbox import processes
 from rally_magnum_scale.sandbox import secrets_file
+from rally_magnum_scale.sandbox import settings as sandbox_settings
+from rally_magnum_scale.sandbox.artifacts import given_binaries
 from tests.functional import host_state
+from tests.functional.conftest import PROGRAM
 from tests.functional.conftest import Sandbox
 from tests.functional.conftest import magnum_api
 
@@ -171,20 +178,64 @@ def ready_nodes(api: Any, bay: Any, folder: Path) -> list[str]:
     ]
 
 
-def test_a_second_up_takes_seconds(sandbox: Sandbox) -> None:
-    started_s = time.monotonic()
+def test_a_second_up_starts_nothing(sandbox: Sandbox) -> None:
+    before = [each["pid"] for each in status(sandbox)["servers"]]
     done = sandbox.command("up")
     assert done.returncode == 0, done.stderr
     assert "up already" in done.stdout
-    assert time.monotonic() - started_s < 10
+    assert [each["pid"] for each in status(sandbox)["servers"]] == before
 
 
-def test_status_has_a_line_for_each_server(sandbox: Sandbox) -> None:
+def status(sandbox: Sandbox) -> dict[str, Any]:
+    """Read what ``status --json`` says."""
+    done = sandbox.command("status", "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def server(sandbox: Sandbox, name: str) -> dict[str, Any]:
+    """Read what ``status`` says of one server."""
+    return next(x for x in status(sandbox)["servers"] if x["name"] == name)
+
+
+def test_status_shows_each_server(sandbox: Sandbox) -> None:
+    found = status(sandbox)
+    assert found["up"]
+    assert found["hidden"] == []
+    assert found["cache_bytes"] > 10**8
+    assert found["state_bytes"] > 10**6
+    names = ["postgres", "keystone", "magnum", "stub"]
+    assert [x["name"] for x in found["servers"]] == names
+    for each in found["servers"]:
+        assert each["up"]
+        assert each["memory_bytes"] > 10**6
+        assert psutil.Process(each["pid"]).is_running()
+        port = each["address"].rpartition(":")[2]
+        assert processes.listening(int(port))
     lines = sandbox.command("status").stdout.splitlines()
-    for name in ("postgres", "keystone", "magnum", "stub"):
-        assert any(
-            line.startswith(name) and line.endswith(" up") for line in lines
-        )
+    for name in names:
+        (row,) = [line.split() for line in lines if line.startswith(name)]
+        assert row[1] == "up"
+
+
+def test_another_user_sees_what_there_is_and_what_is_hidden(
+    sandbox: Sandbox,
+) -> None:
+    # Imported first: another user may not reach the interpreter's files.
+    script = (
+        "import os, sys; from rally_magnum_scale.sandbox import cli, status, "
+        "status_text; os.setuid(65534); sys.exit(cli.main(['status']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "4 of 4 servers up" in done.stdout
+    assert "with sudo to see them" in done.stdout
 
 
 def test_run_gives_exit_status_and_signals(sandbox: Sandbox) -> None:
@@ -229,9 +280,14 @@ def test_two_bays_at_once_as_a_plain_user(
         assert len(ready_nodes(magnum, found, tmp_path)) == nodes
         assert found["coe_version"].startswith("v1.")
         assert found["node_addresses"]
-    lines = sandbox.command("status").stdout
-    for bay in bays:
-        assert f"{bay} CREATE_COMPLETE" in lines
+    shown = {each["uuid"]: each for each in status(sandbox)["bays"]}
+    for bay, nodes in zip(bays, (5, 3), strict=True):
+        seen = shown[bay]
+        assert seen["status"] == "CREATE_COMPLETE"
+        assert (seen["nodes"], seen["real_nodes"]) == (nodes, 1)
+        assert seen["memory_bytes"] > 10**8
+        assert seen["images_bytes"] > 10**8
+        assert seen["api_port"] == 6443
         assert delete(magnum, bay) is None
 
 
@@ -299,7 +355,7 @@ def test_a_maker_that_is_killed_fails_the_create(
     assert delete(magnum, bay) is None
 
 
-@pytest.mark.parametrize("name", ["magnum", "keystone", "postgres"])
+@pytest.mark.parametrize("name", ["magnum", "keystone", "postgres", "stub"])
 def test_up_heals_a_killed_server_and_keeps_its_data(
     sandbox: Sandbox, magnum: Any, name: str
 ) -> None:
@@ -314,13 +370,146 @@ def test_up_heals_a_killed_server_and_keeps_its_data(
         deadline_s=10,
         interval_s=0.05,
     )
-    line = next(
-        line
-        for line in sandbox.command("status").stdout.splitlines()
-        if line.startswith(name)
-    )
-    assert line.endswith("down")
+    assert not server(sandbox, name)["up"]
+    assert not status(sandbox)["up"]
     sandbox.up()
+    assert get(magnum, bay)["status_reason"] == "kept"
+    assert delete(magnum, bay) is None
+
+
+def component(sandbox: Sandbox, bay: str, name: str) -> psutil.Process:
+    """Find a component of a bay."""
+    for pid in cgroups.processes(f"{cgroups.BAYS}/{bay[:8]}"):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            if any(Path(x).name == name for x in process.cmdline()[:2]):
+                return process
+    raise AssertionError(f"no {name} in {bay}")
+
+
+def test_up_heals_each_part_of_a_bay(
+    sandbox: Sandbox, magnum: Any, tmp_path: Path
+) -> None:
+    bay = create(magnum, 3)
+    found = wait_while(magnum, bay, "CREATE_IN_PROGRESS")
+    assert found["status"] == "CREATE_COMPLETE", found["status_reason"]
+    for name in (
+        "etcd",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kwok",
+        "containerd",
+        "kubelet",
+        "kube-proxy",
+    ):
+        victim = component(sandbox, bay, name)
+        victim.kill()
+        psutil.wait_procs([victim], timeout=10)
+        done = sandbox.command("up")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"restarted {name}" in done.stdout
+        assert component(sandbox, bay, name).pid != victim.pid
+        assert len(ready_nodes(magnum, found, tmp_path)) == 3
+    done = sandbox.command("up")
+    assert "up already" in done.stdout
+    assert "restarted" not in done.stdout
+    assert delete(magnum, bay) is None
+
+
+@pytest.mark.parametrize("command", ["up", "prepare", "down", "purge"])
+@pytest.mark.parametrize(
+    "variable",
+    [sandbox_settings.STATE_VARIABLE, sandbox_settings.CACHE_VARIABLE],
+)
+def test_somebody_elses_folder_is_never_touched(
+    sandbox: Sandbox, tmp_path: Path, command: str, variable: str
+) -> None:
+    if (command, variable) == ("down", sandbox_settings.CACHE_VARIABLE):
+        pytest.skip("down has nothing to do with the cache")
+    (tmp_path / "thesis.txt").write_text("years")
+    done = elsewhere(command, variable, tmp_path)
+    assert done.returncode == 1
+    assert f"The folder {tmp_path} is not the sandbox's" in done.stderr
+    assert [x.name for x in tmp_path.iterdir()] == ["thesis.txt"]
+    assert status(sandbox)["up"]
+
+
+def elsewhere(
+    command: str, variable: str, folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run the command with one of its folders elsewhere."""
+    return subprocess.run(
+        [PROGRAM, command],
+        env=os.environ | {variable: str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def test_purge_removes_the_cache_and_says_what_came_free(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    # Links to the real one, which would take ten minutes to make again.
+    cache = tmp_path / "cache"
+    subprocess.run(
+        ["cp", "-al", sandbox.settings.cache_dir, cache], check=True
+    )
+    real = sorted(sandbox.settings.cache_dir.iterdir())
+    try:
+        done = elsewhere("purge", sandbox_settings.CACHE_VARIABLE, cache)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert not cache.exists()
+        assert not sandbox.settings.state_dir.exists()
+        assert re.search(r"\d (GB|MB) of disk came free", done.stdout)
+        assert "Debian packages stay" in done.stdout
+        assert sorted(sandbox.settings.cache_dir.iterdir()) == real
+        assert host_state.settle(sandbox.before) == []
+    finally:
+        sandbox.up()
+
+
+def test_bays_are_made_of_binaries_that_are_given(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    given = tmp_path / "official binaries"
+    given.mkdir()
+    binary = artifacts.ensure_kubernetes_binary(
+        sandbox.settings.cache_dir, print
+    )
+    for name in given_binaries.COMPONENTS:
+        (given / name).symlink_to(binary)
+    sandbox.down()
+    try:
+        done = sandbox.command("up", "--kubernetes-binaries", str(given))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"Kubernetes v1.33.13 in {given}" in done.stdout
+        # It holds until `down`.
+        sandbox.up()
+        api = sandbox.magnum()
+        bay = create(api, 3)
+        found = wait_while(api, bay, "CREATE_IN_PROGRESS")
+        assert found["status"] == "CREATE_COMPLETE", found["status_reason"]
+        program = component(sandbox, bay, "kube-apiserver").cmdline()[0]
+        assert program == str(given / "kube-apiserver")
+        assert delete(api, bay) is None
+    finally:
+        sandbox.down()
+        sandbox.up()
+
+
+def test_up_heals_a_sandbox_that_lost_everything(
+    sandbox: Sandbox, magnum: Any
+) -> None:
+    bay = create(magnum, 1, {"sandbox_fail_create": "kept"})
+    wait_while(magnum, bay, "CREATE_IN_PROGRESS")
+    for pid in cgroups.processes(cgroups.CLOUD):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    sandbox.up()
+    assert status(sandbox)["up"]
     assert get(magnum, bay)["status_reason"] == "kept"
     assert delete(magnum, bay) is None
 

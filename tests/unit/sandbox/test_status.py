@@ -95,8 +95,33 @@ def test_a_bay_whose_maker_died(bay):
 
 
 def test_a_bay_that_is_being_removed(bay):
-    bay.note(deleter=own_process())
+    bay.note(maker=ENDED, resizer=ENDED, deleter=own_process())
     assert status.bay_state(bay) == "DELETE_IN_PROGRESS"
+    bay.note(deleter=ENDED)
+    assert status.bay_state(bay) == "DELETE_FAILED"
+
+
+def test_a_bay_that_is_resized(bay):
+    bay.note(maker=ENDED, resizer=own_process())
+    assert status.bay_state(bay) == "UPDATE_IN_PROGRESS"
+    bay.note(resizer=ENDED)
+    bay_folder.write_json(bay.folder / "wish.json", {"number": 2})
+    assert status.bay_state(bay) == "UPDATE_FAILED"
+    bay_folder.write_json(
+        bay.folder / "update.json", {"wish": 2, "status": "UPDATE_COMPLETE"}
+    )
+    assert status.bay_state(bay) == "UPDATE_COMPLETE"
+
+
+@pytest.mark.parametrize("state", ["CREATE", "DELETE"])
+def test_a_bay_that_is_made_to_hang(bay, state):
+    bay.note(hangs=f"{state}_IN_PROGRESS", maker=ENDED)
+    assert status.bay_state(bay) == f"{state}_IN_PROGRESS"
+
+
+def test_a_bay_that_is_made_to_stay(bay):
+    bay.note(delete_reason="volume is in use", maker=ENDED)
+    assert status.bay_state(bay) == "DELETE_FAILED"
 
 
 def test_a_bay_that_is_not_described_yet_is_no_error(sandbox):
