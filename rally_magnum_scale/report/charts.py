@@ -50,6 +50,52 @@ def outputs(run: records.Run) -> list[dict[str, Any]]:
     return found
 
 
+def additive(run: records.Run) -> list[dict[str, Any]]:
+    """Return the ``additive`` outputs, which Rally sums up over iterations.
+
+    Rally merges them by their places: what is missing in an iteration that
+    failed must come last.
+
+    :param run: the records of one iteration
+    :returns: ready for ``add_output(additive=...)``, one after another
+    """
+    times = [row for bay in run.bays for row in _times(bay)]
+    load = run.throughput
+    return [
+        *([_bay_times(times)] if times else []),
+        *([_last_rate(load.steps[-1])] if load and load.steps else []),
+    ]
+
+
+def _bay_times(rows: list[list[Any]]) -> dict[str, Any]:
+    return {
+        "title": "Bays of all iterations",
+        "description": "From the request on, as the scenario saw it.",
+        "chart_plugin": "StatsTable",
+        "data": rows,
+    }
+
+
+def _times(bay: records.Bay) -> list[list[Any]]:
+    rows = (
+        ("bay created", bay.create_s),
+        ("all nodes Ready", bay.nodes_ready_s),
+        ("bay deleted", bay.delete_s),
+    )
+    return [[name, value_s] for name, value_s in rows if value_s is not None]
+
+
+def _last_rate(step: records.StepResult) -> dict[str, Any]:
+    return {
+        "title": "Rate of the last step",
+        "description": "Expected answers a second, in each iteration.",
+        "chart_plugin": "Lines",
+        "data": [["achieved", round(step.achieved_rps, 1)]],
+        "label": "requests a second",
+        "axis_label": "iteration",
+    }
+
+
 def _table(grid: grids.Grid) -> dict[str, Any]:
     return {
         "title": grid.title,

@@ -18,7 +18,15 @@ _NO_FIGURES = {"", NONE, "no value", "closed"}
 _EMPTY = {"", NONE}
 _FIGURES = frozenset("0123456789+-<>")
 # Columns that say the same of most bays: said once, they leave room.
-_FOLDED = ("Made by", "Template", "Masters", "Poll s", "Kubernetes", "Status")
+_FOLDED = (
+    "Made by",
+    "Template",
+    "Masters",
+    "Poll s",
+    "Stamps s",
+    "Kubernetes",
+    "Status",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,9 +193,9 @@ def bays(seen: Sequence[model.SeenBay]) -> Grid | None:
         title="Bays" if len(seen) > 1 else "Life of the bay",
         caption=(
             "Seconds by the monotonic clock, from the request on; create "
-            "and delete are as exact as the interval of the polls. s/node "
-            "is the time until all nodes were Ready, divided by them; p50 "
-            "and p99 are over the nodes, by the bay's own time stamps. "
+            "and delete are as exact as the polls. s/node is the time until "
+            "all nodes were Ready, divided by them; p50 and p99 are over the "
+            "nodes, by the bay's own time stamps and as exact as these. "
             "MB are those of the process that ran the iteration, at most."
             + (_HOLLOW if any(one.bay.nodes_hollow for one in seen) else "")
         ),
@@ -222,6 +230,7 @@ _BAY_HEAD = (
     "p99 s",
     "Delete s",
     "Poll s",
+    "Stamps s",
     "Peak MB",
     "Kubernetes",
     "Status",
@@ -248,6 +257,7 @@ def _bay_row(seen: model.SeenBay) -> tuple[str, ...]:
         words.number(ready_s.get("p99")),
         words.number(bay.delete_s),
         words.number(bay.poll_interval_s),
+        words.number(bay.node_ready_resolution_s),
         words.megabytes(bay.client_memory_peak_bytes),
         bay.kubernetes_version,
         f"{bay.status}{kind}",

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -100,3 +101,40 @@ def test_the_life_of_a_bay_has_its_nodes_and_the_memory_of_the_plugin():
     assert rows["The same for each node"] == "0.0705 s"
     assert rows["Nodes Ready after"].startswith("p50 9.1 s, p90 12.2 s")
     assert "Origin" not in rows
+
+
+def rendered(*runs):
+    """Merge additive outputs by their places, as Rally's report does."""
+    charts_of = []
+    workload = {"total_iteration_count": len(runs)}
+    for run in runs:
+        for place, found in enumerate(charts.additive(run)):
+            assert rally_charts.validate_output("additive", found) is None
+            if place == len(charts_of):
+                chart = rally_charts.OutputChart.get(found["chart_plugin"])
+                title = {"title": found["title"]}
+                charts_of.append(chart(workload, **title))
+            charts_of[place].add_iteration(found["data"])
+    return [one.render() for one in charts_of]
+
+
+def test_rally_sums_up_the_iterations():
+    broken = dataclasses.replace(RUNS["good"], throughput=None)
+    bays, rate = rendered(broken, RUNS["good"], RUNS["no load"])
+    told = {row[0]: row[1:] for row in bays["data"]["rows"]}
+    assert told["bay created"][0] == 12.4
+    assert {name: row[-1] for name, row in told.items()} == {
+        "bay created": 2,
+        "all nodes Ready": 2,
+        "bay deleted": 3,
+    }
+    assert rate["title"] == "Rate of the last step"
+
+
+def test_without_a_time_nothing_is_summed_up():
+    assert charts.additive(RUNS["nothing"]) == []
+    bare = factories.bay(create_s=None, nodes_ready_s=None, delete_s=None)
+    run = dataclasses.replace(RUNS["good"], bays=(bare,))
+    assert [one["title"] for one in charts.additive(run)] == [
+        "Rate of the last step"
+    ]

@@ -149,7 +149,8 @@ def test_several_bays_say_once_what_is_the_same():
     assert "Made by" not in told
     assert found.notes[0] == (
         "The same for all: Made by scenario; Template kubernetes-sandbox; "
-        "Masters 1; Poll s 1; Kubernetes v1.33.2; Status CREATE_COMPLETE."
+        "Masters 1; Poll s 1; Stamps s 1; Kubernetes v1.33.2; Status "
+        "CREATE_COMPLETE."
     )
 
 
