@@ -47,12 +47,14 @@ class TemplateRequest:
     :param name: how the task refers to it
     :param fields: by the keys of a task: ``image``, ``flavor``, …
     :param labels: merged over those of the template it is copied from
-    :param source: name or id of a template to copy the rest from
+    :param copied: whether the rest is copied from another template
+    :param source: name or id of that; None for the only one that there is
     """
 
     name: str
     fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    copied: bool = False
     source: str | None = None
 
     @classmethod
@@ -62,6 +64,7 @@ class TemplateRequest:
             name=given["name"],
             fields={k: v for k, v in given.items() if k in KEYS},
             labels=dict(given.get("labels") or {}),
+            copied="from" in given,
             source=given.get("from"),
         )
 
@@ -90,15 +93,32 @@ class Templates:
     def __init__(self, magnum: Any) -> None:
         self._magnum = magnum
 
-    def create(self, wanted: TemplateRequest, name: str) -> Any:
+    def source(self, wanted: TemplateRequest) -> Any | None:
+        """Return Magnum's template that one is copied from, if any.
+
+        To be asked for all of a task before the first is made: then there
+        is no longer only one.
+
+        :raises TemplateNotFound: when there is none to copy from
+        """
+        if not wanted.copied:
+            return None
+        with answers.said_clearly("list the cluster templates"):
+            shown = self._magnum.cluster_templates.list(
+                limit=lifecycle.PAGE, detail=True
+            )
+        return templates.choose(shown, wanted.source, key="from")
+
+    def create(
+        self, wanted: TemplateRequest, name: str, source: Any | None = None
+    ) -> Any:
         """Make a cluster template.
 
         :param name: that it gets in Magnum
+        :param source: from :meth:`source`
         :returns: the template as Magnum shows it
         :raises TemplateCreateFailed: with the key that Magnum objects to
-        :raises TemplateNotFound: when there is none to copy from
         """
-        source = self._source(wanted)
         arguments = wanted.arguments(name, source)
         try:
             return self._magnum.cluster_templates.create(**arguments)
@@ -120,15 +140,6 @@ class Templates:
         ):
             self._magnum.cluster_templates.delete(uuid)
 
-    def _source(self, wanted: TemplateRequest) -> Any | None:
-        if wanted.source is None:
-            return None
-        with answers.said_clearly("list the cluster templates"):
-            shown = self._magnum.cluster_templates.list(
-                limit=lifecycle.PAGE, detail=True
-            )
-        return templates.choose(shown, wanted.source, key="from")
-
 
 def _objection(
     wanted: TemplateRequest, arguments: Mapping[str, Any], words: str
@@ -144,10 +155,9 @@ def _objection(
     for key, attribute, named in _KEYS:
         value = arguments.get(attribute)
         if value is not None and _is_meant(attribute, named, value, words):
-            source = wanted.source
-            copied = f", copied from {source!r}" if source else ""
-            copied = "" if key in wanted.fields else copied
-            return f" because of its key {key!r} ({value!r}{copied})"
+            copied = wanted.copied and key not in wanted.fields
+            whence = ", copied" if copied else ""
+            return f" because of its key {key!r} ({value!r}{whence})"
     return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from rally import consts
@@ -39,7 +40,7 @@ _TEMPLATE = {
     "type": "object",
     "properties": {
         "name": _TEXT,
-        "from": _TEXT,
+        "from": {"type": ["string", "null"], "minLength": 1},
         "labels": {
             "type": "object",
             "additionalProperties": {"type": "string"},
@@ -89,8 +90,9 @@ class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
 
     A scenario's ``bay_template`` is the ``name`` of one of ``templates``;
     in Magnum they have random names.  ``from`` is the name or id of a
-    template that exists: what is not given is copied from it, and labels
-    are merged over its own, so that two can differ by one label.
+    template that exists, or null for the only one that the cloud shows:
+    what is not given is copied from it, and labels are merged over its own,
+    so that two can differ by one label.
     """
 
     CONFIG_SCHEMA = {
@@ -113,12 +115,15 @@ class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
         :raises TemplateCreateFailed: with the key that Magnum objects to
         :raises TemplateNotFound: when there is none to copy from
         """
+        given = self.config["templates"]
+        wanted = [*map(template_requests.TemplateRequest.from_json, given)]
         for user, tenant_id in self._iterate_per_tenants():
             made = self.context["tenants"][tenant_id]["bay_templates"] = {}
-            for given in self.config["templates"]:
+            opened = self._open(user, wanted)
+            sources = [opened.source(each) for each in wanted]
+            for each, source in zip(wanted, sources, strict=True):
                 interruption.check()
-                wanted = template_requests.TemplateRequest.from_json(given)
-                made[wanted.name] = self._make(user, wanted)
+                made[each.name] = self._make(opened, each, source)
 
     def cleanup(self) -> None:
         """Remove the templates; no bay is made from them any more."""
@@ -130,16 +135,25 @@ class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
                 _remove(template_requests.Templates(magnum), uuid)
         cleanup.sweep("cluster_templates", self)
 
-    def _make(
+    def _open(
         self,
         user: Mapping[str, Any],
-        wanted: template_requests.TemplateRequest,
-    ) -> str:
+        wanted: Sequence[template_requests.TemplateRequest],
+    ) -> template_requests.Templates:
+        """Open a tenant's templates, if its user has what they name."""
         own = user["credential"].clients()
-        if keypair := wanted.fields.get("keypair"):
-            keypairs.require(*clients.session_of(own), keypair)
-        templates = template_requests.Templates(clients.magnum_of(own))
-        made = templates.create(wanted, self.generate_random_name())
+        for each in wanted:
+            if keypair := each.fields.get("keypair"):
+                keypairs.require(*clients.session_of(own), keypair)
+        return template_requests.Templates(clients.magnum_of(own))
+
+    def _make(
+        self,
+        opened: template_requests.Templates,
+        wanted: template_requests.TemplateRequest,
+        source: Any,
+    ) -> str:
+        made = opened.create(wanted, self.generate_random_name(), source)
         cleanup.hold(made.uuid)
         LOG.info(
             f"Made the cluster template {wanted.name!r}: {made.name} "

@@ -33,10 +33,11 @@ def clients(cloud):
 def build(clients):
     """Return a context of two tenants, which share the fake cloud."""
 
-    def make(cls, config, **user):
+    def make(cls, config, tenants=("t1", "t2"), **user):
         users = [
             {"tenant_id": tenant, "credential": clients, **user}
-            for tenant in ("t1", "t1", "t2")
+            for tenant in tenants
+            for _ in range(2)
         ]
         return cls(
             {
@@ -45,7 +46,7 @@ def build(clients):
                 "owner_id": OWNER,
                 "admin": {"credential": clients},
                 "users": users,
-                "tenants": {"t1": {}, "t2": {}},
+                "tenants": {tenant: {} for tenant in tenants},
             }
         )
 
@@ -112,6 +113,14 @@ def test_a_template_is_copied_but_for_what_is_given(cloud, build):
     assert sent["flavor_id"] == "small"
     assert sent["labels"] == {"kept": "1", "changed": "2"}
     assert not {"public", "keypair_id", "uuid"} & set(sent)
+
+
+def test_variants_of_the_only_template_are_made_without_its_name(cloud, build):
+    cloud.add("clustertemplates", "only", image_id="fedora")
+    config = {"templates": [{"name": n, "from": None} for n in ("a", "b")]}
+    build(bay_templates.BayTemplates, config, tenants=("t1",)).setup()
+    sent = [body for _, body in cloud.asked("POST", "clustertemplates")]
+    assert [body["image_id"] for body in sent] == ["fedora", "fedora"]
 
 
 @pytest.mark.parametrize(
