@@ -27,17 +27,19 @@ from rally_magnum_scale.sandbox import settings as sandbox_settings
 from rally_magnum_scale.sandbox.bay import api
 from rally_magnum_scale.sandbox.bay import cgroups
 from rally_magnum_scale.sandbox.bay import deletion
+from rally_magnum_scale.sandbox.bay import files
 from rally_magnum_scale.sandbox.bay import spec as bay_spec
 from tests import authority
 from tests.functional import host_state
 
 PODS = "/api/v1/namespaces/default/pods"
+DAEMON_SETS = "/apis/apps/v1/namespaces/default/daemonsets"
 # A loop, since kube-proxy may not have written its rules yet.
 ASK = """
 import os, time, urllib.request
 for _ in range(300):
     try:
-        url = "http://" + os.environ["TARGET"] + ":80"
+        url = "http://" + os.environ["TARGET"]
         print(urllib.request.urlopen(url, timeout=1).read().decode())
         print("uid", os.getuid())
         break
@@ -74,6 +76,30 @@ class Bay:
     @property
     def status(self) -> dict[str, Any]:
         return json.loads((self.folder / "status.json").read_text())
+
+    def resize(self, node_count: int, **wish: Any) -> tuple[int, str]:
+        (self.folder / "wish.json").write_text(
+            json.dumps(self.wish(node_count, **wish))
+        )
+        return self.run("resize")
+
+    def wish(self, node_count: int, **wish: Any) -> dict[str, Any]:
+        number = files.read_json(self.folder / "wish.json").get("number", 0)
+        return {
+            "number": number + 1,
+            "node_count": node_count,
+            "real_nodes": 1,
+            "remove": [],
+        } | wish
+
+    @property
+    def update(self) -> dict[str, Any]:
+        return json.loads((self.folder / "update.json").read_text())
+
+    def nodes(self) -> dict[str, dict[str, Any]]:
+        with self.client() as client:
+            items = json.loads(client.get("/api/v1/nodes"))["items"]
+        return {item["metadata"]["name"]: item for item in items}
 
     @contextlib.contextmanager
     def client(self) -> Iterator[api.ApiClient]:
@@ -197,6 +223,7 @@ def run_pods(client: api.ApiClient) -> None:
     )
     service = client.get("/api/v1/namespaces/default/services/target")
     address = json.loads(service)["spec"]["clusterIP"]
+    address = f"{address}:80"
     target = {
         "nginx": {"image": artifacts.NGINX_IMAGE},
         "itself": asking(address),
@@ -300,3 +327,203 @@ def test_a_failed_create_names_the_component_and_its_last_line(
     assert found, bay.status["reason"]
     assert bay.run("delete") == (0, "")
     assert host_state.settle(before) == []
+
+
+def daemon_set(name: str, container: dict[str, Any]) -> dict[str, Any]:
+    labels = {"app": name}
+    template = pod(name, {name: container}, labels)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": name},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": template["metadata"],
+                "spec": template["spec"],
+            },
+        },
+    }
+
+
+def pods_of(client: api.ApiClient, app: str) -> list[dict[str, Any]]:
+    found = client.get(f"{PODS}?labelSelector=app%3D{app}")
+    return json.loads(found)["items"]
+
+
+def running_on(
+    client: api.ApiClient, app: str, count: int
+) -> list[dict[str, Any]]:
+    """Wait for that many pods of a DaemonSet, each on a node of its own."""
+
+    def poll() -> list[dict[str, Any]]:
+        pods = pods_of(client, app)
+        ready = [x for x in pods if x["status"].get("podIP")]
+        return ready if len(ready) == len(pods) == count else []
+
+    pods = eventually(poll, f"{count} pods of {app}", 90)
+    assert len({x["spec"]["nodeName"] for x in pods}) == count
+    return pods
+
+
+def test_pods_of_three_real_nodes_reach_each_other(
+    make_bay: Callable[..., Bay],
+) -> None:
+    bay = make_bay(248, node_count=6, real_nodes=3)
+    code, output = bay.run("create")
+    assert code == 0, output
+    with bay.client() as client:
+        account = "/api/v1/namespaces/default/serviceaccounts/default"
+        eventually(lambda: client.get(account), "the service account", 60)
+        nginx = {"image": artifacts.NGINX_IMAGE}
+        client.post(DAEMON_SETS, daemon_set("nginx", nginx))
+        addresses = [
+            x["status"]["podIP"] for x in running_on(client, "nginx", 3)
+        ]
+        assert len({address.rpartition(".")[0] for address in addresses}) == 3
+        # From a pod of each node to the pod of each node.
+        for number, address in enumerate(addresses):
+            target = asking(f"{address}:8080")
+            client.post(DAEMON_SETS, daemon_set(f"ask-{number}", target))
+        for number in range(3):
+            for asker in running_on(client, f"ask-{number}", 3):
+                path = f"{PODS}/{asker['metadata']['name']}/log"
+                log = eventually(lambda p=path: client.get(p), path, 60)
+                assert "nginx of the sandbox" in log
+
+
+def test_a_bay_comes_to_the_size_that_is_wished(
+    before: host_state.HostState, make_bay: Callable[..., Bay]
+) -> None:
+    bay = make_bay(248, node_count=4)
+    assert bay.run("create")[0] == 0
+    first = bay.nodes()
+    code, output = bay.resize(6)
+    assert code == 0, output
+    assert bay.update["node_count"] == 6
+    grown = bay.nodes()
+    assert {"bay-248-hollow-0004", "bay-248-hollow-0005"} == set(grown) - set(
+        first
+    )
+    # A real node comes back as a real one, with a name of its own.
+    uid = grown["bay-248-hollow-0002"]["metadata"]["uid"]
+    address = bay.status["node_addresses"][0]
+    assert bay.resize(6, remove=[address, uid])[0] == 0
+    replaced = bay.nodes()
+    assert set(grown) - set(replaced) == {
+        "bay-248-node-0",
+        "bay-248-hollow-0002",
+    }
+    assert set(replaced) - set(grown) == {
+        "bay-248-node-1",
+        "bay-248-hollow-0006",
+    }
+    assert all(map(api.is_ready, replaced.values()))
+    assert not (bay.folder / "node-0").exists()
+    code, output = bay.resize(5, remove=["bay-248-node-0"])
+    assert code == 1
+    assert "'bay-248-node-0' is no node of the bay" in output
+    assert set(bay.nodes()) == set(replaced)
+    assert bay.resize(0)[0] == 0
+    assert bay.nodes() == {}
+    assert bay.run("delete") == (0, "")
+    assert host_state.settle(before) == []
+
+
+def test_a_new_real_node_runs_pods_and_a_removed_one_loses_them(
+    make_bay: Callable[..., Bay],
+) -> None:
+    bay = make_bay(248, node_count=2, real_nodes=2)
+    assert bay.run("create")[0] == 0
+    with bay.client() as client:
+        account = "/api/v1/namespaces/default/serviceaccounts/default"
+        eventually(lambda: client.get(account), "the service account", 60)
+        nginx = {"image": artifacts.NGINX_IMAGE}
+        client.post(DAEMON_SETS, daemon_set("nginx", nginx))
+        old = running_on(client, "nginx", 2)
+        wish = {"real_nodes": 2, "remove": ["bay-248-node-0"]}
+        code, output = bay.resize(2, **wish)
+        assert code == 0, output
+        new = running_on(client, "nginx", 2)
+        nodes = {x["spec"]["nodeName"] for x in new}
+        assert nodes == {"bay-248-node-1", "bay-248-node-2"}
+        kept = {x["metadata"]["uid"] for x in old} & {
+            x["metadata"]["uid"] for x in new
+        }
+        assert len(kept) == 1
+        for number, x in enumerate(new):
+            target = asking(f"{x['status']['podIP']}:8080")
+            client.post(DAEMON_SETS, daemon_set(f"ask-{number}", target))
+        for number in range(2):
+            for asker in running_on(client, f"ask-{number}", 2):
+                path = f"{PODS}/{asker['metadata']['name']}/log"
+                log = eventually(lambda p=path: client.get(p), path, 60)
+                assert "nginx of the sandbox" in log
+
+
+@pytest.mark.parametrize("after_s", [0.8, 2.0])
+def test_a_resize_that_was_killed_is_taken_up(
+    before: host_state.HostState,
+    make_bay: Callable[..., Bay],
+    after_s: float,
+) -> None:
+    bay = make_bay(248, node_count=3)
+    assert bay.run("create")[0] == 0
+    wish = bay.wish(3, remove=["bay-248-node-0"])
+    (bay.folder / "wish.json").write_text(json.dumps(wish))
+    with bay.command("resize") as resizer:
+        time.sleep(after_s)
+        os.killpg(resizer.pid, signal.SIGKILL)
+    code, output = bay.resize(3)
+    assert code == 0, output
+    nodes = bay.nodes()
+    assert len(nodes) == 3
+    assert all(map(api.is_ready, nodes.values()))
+    assert len(list(bay.folder.glob("node-[0-9]"))) == 1
+    assert bay.run("delete") == (0, "")
+    assert host_state.settle(before) == []
+
+
+def test_what_died_is_started_again(
+    before: host_state.HostState, make_bay: Callable[..., Bay]
+) -> None:
+    bay = make_bay(248, node_count=3)
+    assert bay.run("create")[0] == 0
+    assert bay.run("repair") == (0, "")
+    components = (
+        "etcd",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kwok",
+        "containerd",
+        "kubelet",
+        "kube-proxy",
+    )
+    for name in components:
+        os.kill(bay.pid_of(name), signal.SIGKILL)
+        code, output = bay.run("repair")
+        assert code == 0, output
+        assert f"restarted {name}" in output
+        assert bay.pid_of(name)
+    assert bay.run("repair") == (0, "")
+    with bay.client() as client:
+        run_pods(client)
+        check_logs(client)
+    nodes = bay.nodes()
+    assert len(nodes) == 3
+    assert all(map(api.is_ready, nodes.values()))
+    assert bay.run("delete") == (0, "")
+    assert host_state.settle(before) == []
+
+
+def test_a_bay_without_a_process_must_be_deleted(
+    make_bay: Callable[..., Bay],
+) -> None:
+    bay = make_bay(248, node_count=1, real_nodes=0)
+    assert bay.run("create")[0] == 0
+    cgroups.CgroupTree(bay.spec.cgroup).kill(10)
+    code, output = bay.run("repair")
+    assert code == 1
+    assert "can't be repaired" in output
+    assert "delete the bay" in output

@@ -126,17 +126,18 @@ class _Maker:
             with self._timeline.step("api_server"):
                 self._wait_for_api(client, "/api/v1/nodes?limit=1")
             api_is_up.set_result(True)
-            # It waits by itself until the API server is ready.
-            self._start(
-                control,
-                "kube-controller-manager",
-                control_plane.controller_manager,
-            )
             ready = api.ReadyNodes(client)
             self._start(control, "kwok", control_plane.kwok)
             self._post_hollow_nodes(pool, client)
             with self._timeline.step("api_server_ready"):
                 self._wait_for_api(client, "/readyz")
+            # It gives up when that takes ten seconds more, as it may while
+            # other bays are made.
+            self._start(
+                control,
+                "kube-controller-manager",
+                control_plane.controller_manager,
+            )
             self._start(control, "kube-scheduler", control_plane.scheduler)
             with self._timeline.step("nodes_ready"):
                 self._wait_for_nodes(ready)

@@ -101,3 +101,56 @@ def test_an_unfinished_write_is_never_read(tmp_path):
     assert [found.name for found in tmp_path.iterdir()] == ["x.json"]
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.stat().st_mtime <= time.time() + 1
+
+
+def finished(bay, number):
+    bay_folder.write_json(bay.folder / "update.json", {"wish": number})
+
+
+def wish_of(bay):
+    return bay_folder.read_json(bay.folder / "wish.json")
+
+
+def test_a_wish_has_no_result_until_it_is_fulfilled(bays):
+    bay = make(bays, "a", 0)
+    bay.wish(5, 1, ["x"])
+    assert bay.update() == {}
+    finished(bay, 1)
+    assert bay.update() == {"wish": 1}
+    bay.wish(6, 1, [])
+    assert bay.update() == {}
+    assert wish_of(bay)["if_there"] == []
+
+
+def test_a_new_wish_ends_the_one_that_is_worked_on(bays):
+    bay = make(bays, "a", 0)
+    bay.wish(5, 1, ["x"])
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as child:
+        bay.note(resizer=bay_folder.Process.running(child.pid).record())
+        bay.wish(6, 1, ["y"])
+        assert child.wait(5) < 0
+    wish = wish_of(bay)
+    assert (wish["number"], wish["node_count"]) == (2, 6)
+    assert (wish["remove"], wish["if_there"]) == (["y"], ["x"])
+
+
+def test_a_wish_that_failed_is_not_taken_up(bays):
+    bay = make(bays, "a", 0)
+    bay.wish(5, 1, ["x"])
+    bay.note(resizer=bay_folder.Process.running(2**22 + 1).record())
+    bay.wish(6, 1, [])
+    assert wish_of(bay)["if_there"] == []
+
+
+def test_a_wish_that_is_refused_leaves_the_size(bays):
+    bay = bays.bay("a")
+    bay.folder.mkdir()
+    bay_folder.write_json(bay.folder / "spec.json", {"node_count": 3})
+    bay.wish(5, 1, [])
+    bay.refuse_wish("UPDATE_FAILED", "no host")
+    assert bay.update() == {
+        "wish": 1,
+        "status": "UPDATE_FAILED",
+        "reason": "no host",
+        "node_count": 3,
+    }

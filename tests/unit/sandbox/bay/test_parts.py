@@ -59,6 +59,31 @@ def test_load_can_not_land_on_a_hollow_node() -> None:
     assert node["status"]["allocatable"]["cpu"] == "4"
 
 
+def test_a_node_that_never_works_is_left_alone_by_kwok() -> None:
+    node: Any = control_plane.hollow_node("x", works=False)
+    assert node["metadata"]["annotations"] == {}
+    assert node["metadata"]["labels"]["rally-magnum-scale/hollow"] == "true"
+    assert not api.is_ready(node)
+
+
+def test_the_bridge_keeps_its_address_when_a_node_leaves(
+    spec: bay_spec.BaySpec,
+) -> None:
+    made = [x for x in network.control_commands(spec) if "type bridge" in x]
+    assert made == ["link add bay0 address 02:00:c6:12:09:01 type bridge"]
+
+
+def test_nothing_of_a_node_watches_a_file_without_need(
+    spec: bay_spec.BaySpec,
+) -> None:
+    command = bay_node.kube_proxy_command(spec, spec.nodes[0])
+    assert not any(x.startswith("--config=") for x in command)
+    assert "--proxy-mode=iptables" in command
+    config: Any = bay_node.kubelet_config(spec, spec.nodes[0], 1)
+    gates = config["featureGates"]
+    assert gates == {"ReloadKubeletServerCertificateFile": False}
+
+
 def test_containerd_is_configured_in_valid_toml(
     spec: bay_spec.BaySpec,
 ) -> None:

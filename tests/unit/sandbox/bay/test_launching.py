@@ -1,0 +1,78 @@
+"""Processes that a bay remembers; no namespaces, so no root is needed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import waiting
+from rally_magnum_scale.sandbox.bay import launching
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Iterator[launching.Launcher]:
+    procs = tmp_path / "cgroup.procs"
+    procs.touch()
+    made = launching.Launcher(tmp_path, procs)
+    yield made
+    for component in made.components():
+        if component.process.alive():
+            os.kill(component.process.pid, signal.SIGKILL)
+
+
+def test_what_was_started_is_remembered(
+    launcher: launching.Launcher, tmp_path: Path
+) -> None:
+    started = launcher.start("etcd", "sleep", "60")
+    (found,) = launching.Launcher(tmp_path, tmp_path / "x").components()
+    assert found == started
+    assert found.process.alive()
+    assert found.command == ("sleep", "60")
+    assert found.log == tmp_path / "etcd.log"
+
+
+def test_a_log_goes_on_when_a_component_comes_again(
+    launcher: launching.Launcher, tmp_path: Path
+) -> None:
+    for word in ("first", "second"):
+        component = launcher.start("etcd", "echo", word)
+        waiting.wait_for(
+            lambda c=component: None if c.process.alive() else True,
+            what="echo",
+            deadline_s=10,
+            interval_s=0.01,
+        )
+    assert (tmp_path / "etcd.log").read_text() == "first\nsecond\n"
+    with pytest.raises(exceptions.SandboxError, match="second"):
+        component.check()
+
+
+def test_a_process_is_found_in_its_namespaces() -> None:
+    pid = os.getpid()
+    own = launching.Namespace.of("node-0", pid, mounts=True)
+    with subprocess.Popen(["sleep", "60"]) as child:
+        assert own.holds(child.pid)
+        child.kill()
+    assert not own.holds(2**22 + 1)
+    other = launching.Namespace("node-1", own.process, own.net, "mnt:[1]")
+    assert not other.holds(pid)
+
+
+def test_only_what_belongs_to_a_node_is_forgotten(
+    launcher: launching.Launcher, tmp_path: Path
+) -> None:
+    records = tmp_path / launching.RECORDS
+    records.mkdir()
+    for name in ("node-1.kubelet.process", "node-10.kubelet.process"):
+        (records / f"{name}.json").write_text("{}")
+    launcher.forget("node-1")
+    assert [x.name for x in records.iterdir()] == [
+        "node-10.kubelet.process.json"
+    ]
+    assert launcher.components() == []
