@@ -69,7 +69,7 @@ class BayLife:
             made_by=made_by,
             name=request.name,
             masters=request.masters,
-            template_name=template_name or request.template or "",
+            template_name=template_name,
         )
 
     @property
@@ -89,6 +89,8 @@ class BayLife:
                 f"asking Magnum for the bay {self.name} of "
                 f"{self._request.nodes} nodes"
             )
+            found = self._bays.find_template(self._request.template)
+            self._note(template_name=self.record.template_name or found.name)
             self._requested_at = self._clock()
             self._requested_at_epoch = self._wall_clock()
             accepted = self._bays.request(self._request)

@@ -78,11 +78,23 @@ class Ran:
 
 
 def start(
-    sandbox: conftest.Sandbox, sample: str, arguments: dict[str, Any]
+    sandbox: conftest.Sandbox,
+    sample: str,
+    arguments: dict[str, Any],
+    *,
+    environment: str | None = None,
+    folder: Path = conftest.CHECKOUT,
 ) -> Ran:
-    """Run a sample to its end and read its results."""
+    """Run a sample to its end and read its results.
+
+    :param environment: of Rally, None for the sandbox's own
+    :param folder: where the task is started
+    """
     tag = f"t-{uuid.uuid4().hex[:8]}"
-    done = sandbox.run(*command(sample, arguments, tag))
+    own = ["--env", environment] if environment else []
+    done = sandbox.run(
+        "env", "-C", str(folder), *command(sample, arguments, tag), *own
+    )
     said = done.stdout + done.stderr
     task = task_of(said)
     report = sandbox.run("rally", "task", "report", "--json", task)
@@ -351,7 +363,7 @@ def test_a_dead_part_of_the_generator_is_never_a_result(
             "asking Magnum for the bay",
         ),
     ],
-    ids=["serial", "constant"],
+    ids=["one", "two at once"],
 )
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_task_removes_its_bays(

@@ -149,6 +149,8 @@ class Scenario(scenario.OpenStackScenario):
         run = records.collect(self._records)
         for drawn in charts.outputs(run):
             self.add_output(complete=drawn)
+        for drawn in charts.additive(run):
+            self.add_output(additive=drawn)
         self.add_output(complete=output.records_output(self._records))
 
 
@@ -192,7 +194,12 @@ class BayScenario(Scenario):
                 template,
             ),
             LOG.info,
-            template_name=wanted.bay_template or "",
+            # A template of the context has a random name in Magnum.
+            template_name=(
+                wanted.bay_template or ""
+                if template != wanted.bay_template
+                else ""
+            ),
         )
 
     def _end(self, life: bay_life.BayLife) -> None:

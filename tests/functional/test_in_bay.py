@@ -1,0 +1,349 @@
+"""Loads in bays that are there already, and bays that are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import stat
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from keystoneauth1 import adapter
+
+from rally_magnum_scale import waiting
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.sandbox import openstack
+from rally_magnum_scale.sandbox import secrets_file
+from tests.functional import conftest
+from tests.functional import test_tasks
+
+IN_BAY = json.loads(
+    (test_tasks.SAMPLES / "args/sandbox-in-bay.json").read_text()
+)
+SMALL = {
+    **IN_BAY,
+    "bays": {"nodes": 2, "count": 2, "concurrency": 2},
+    "steps": [{"rate_rps": 200, "duration_s": 4, "ramp_s": 1}],
+    "times": 1,
+    "min_rps": 190,
+    "min_rps_per_core": 1,
+    "p99_ms": 2000,
+    "max_create_s": 300,
+    "max_nodes_ready_s": 300,
+}
+# Without administrator: nothing that only one may do.
+AS_USER = {"users": {}, "quotas": False, "bay_quotas": False}
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """A bay that a task has left.
+
+    :param environment: of Rally, with the user whose bay it is
+    :param ran: the task
+    """
+
+    name: str
+    environment: str
+    kubeconfig: Path
+    ran: test_tasks.Ran
+
+    def namespaces(self) -> list[str]:
+        """Return the namespaces of loads in the bay."""
+        with client.connect_kubeconfig(str(self.kubeconfig)) as cluster:
+            found = cluster.core.list_namespace().items
+        names = [each.metadata.name for each in found]
+        return [name for name in names if name.startswith("rms-")]
+
+
+@contextlib.contextmanager
+def rally_environment(
+    sandbox: conftest.Sandbox, folder: Path, spec: object
+) -> Iterator[str]:
+    """Make an environment of Rally for the length of the tests."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    path = folder / "spec.json"
+    path.write_text(json.dumps(spec))
+    create = ["--name", name, "--spec", str(path), "--no-use"]
+    made = sandbox.run("rally", "env", "create", *create)
+    assert made.returncode == 0, made.stdout + made.stderr
+    try:
+        yield name
+    finally:
+        sandbox.run("rally", "env", "delete", name, "--force")
+
+
+@contextlib.contextmanager
+def existing_user(sandbox: conftest.Sandbox) -> Iterator[dict[str, str]]:
+    """Make a project with a user, as Rally's specification names them."""
+    secrets = secrets_file.ensure(sandbox.settings.state_dir)
+    session = openstack.admin_session(sandbox.settings, secrets)
+    url = sandbox.settings.keystone_url
+    keystone = openstack.Keystone(session, url)
+    name, password = f"test-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
+    project = keystone.ensure("project", name, domain_id="default")
+    user = keystone.ensure(
+        "user", name, domain_id="default", password=password
+    )
+    for role in openstack.ROLES:
+        keystone.grant(
+            f"projects/{project}", user, keystone.ensure("role", role)
+        )
+    try:
+        yield {
+            "username": name,
+            "password": password,
+            "project_name": name,
+            "user_domain_name": "Default",
+            "project_domain_name": "Default",
+        }
+    finally:
+        api = adapter.Adapter(session, endpoint_override=url)
+        api.delete(f"/users/{user}")
+        api.delete(f"/projects/{project}")
+
+
+@pytest.fixture(scope="module")
+def environment(
+    sandbox: conftest.Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """An environment with a user that exists, and no administrator."""
+    folder = tmp_path_factory.mktemp("environment")
+    with existing_user(sandbox) as user:
+        cloud = {
+            "auth_url": sandbox.settings.keystone_url,
+            "region_name": openstack.REGION,
+            "users": [user],
+        }
+        spec = {"existing@openstack": cloud}
+        with rally_environment(sandbox, folder, spec) as name:
+            yield name
+
+
+@pytest.fixture(scope="module")
+def no_openstack(
+    sandbox: conftest.Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """An environment that knows of no cloud."""
+    folder = tmp_path_factory.mktemp("no-openstack")
+    with rally_environment(sandbox, folder, {}) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def kept(
+    sandbox: conftest.Sandbox,
+    environment: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Kept]:
+    """A bay that a task made and kept; deleted at the end."""
+    folder = tmp_path_factory.mktemp("kept")
+    ran = test_tasks.start(
+        sandbox,
+        "create-and-delete.json",
+        {"nodes": 3, "keep_bay": True, "max_create_s": 300, **AS_USER},
+        environment=environment,
+        folder=folder,
+    )
+    assert ran.status == 0, ran.said
+    (run,) = ran.runs()
+    assert run.bay is not None
+    magnum = sandbox.magnum()
+    path = f"/clusters/{run.bay.uuid}"
+    try:
+        yield Kept(
+            run.bay.name,
+            environment,
+            folder / f"{run.bay.name}.kubeconfig",
+            ran,
+        )
+    finally:
+        magnum.delete(path)
+        waiting.wait_for(
+            lambda: (
+                magnum.get(path, raise_exc=False).status_code == 404 or None
+            ),
+            what="the kept bay to be gone",
+            deadline_s=120,
+            sleep=time.sleep,
+        )
+
+
+def test_bays_of_the_context_serve_iterations_at_once(
+    sandbox: conftest.Sandbox,
+) -> None:
+    ran = test_tasks.start(
+        sandbox,
+        "throughput-in-bay.json",
+        {**SMALL, "times": 2, "concurrency": 2},
+    )
+    assert ran.status == 0, ran.said
+    runs = ran.runs()
+    used = {run.bay.name for run in runs if run.bay}
+    assert len(used) == 2
+    for run in runs:
+        assert {bay.name for bay in run.bays} == used
+        assert {bay.made_by for bay in run.bays} == {"context"}
+        assert all(bay.create_s for bay in run.bays)
+    assert not any(name in line for name in used for line in _bays(sandbox))
+
+
+def _bays(sandbox: conftest.Sandbox) -> list[str]:
+    return sandbox.command("status").stdout.splitlines()
+
+
+def test_a_create_time_of_the_context_is_judged(
+    sandbox: conftest.Sandbox,
+) -> None:
+    ran = test_tasks.start(
+        sandbox, "throughput-in-bay.json", {**SMALL, "max_create_s": 0.1}
+    )
+    assert ran.status != 0
+    assert not ran.sla["bay_create_time"]["success"]
+    assert ran.sla["request_rate"]["success"], ran.sla
+
+
+def test_a_kept_bay_says_how_to_use_and_to_delete_it(kept: Kept) -> None:
+    assert f"kubectl --kubeconfig {kept.kubeconfig}" in kept.ran.said
+    assert f"openstack coe cluster delete {kept.name}" in kept.ran.said
+    mode = stat.S_IMODE(kept.kubeconfig.stat().st_mode)
+    assert mode == 0o600
+    (run,) = kept.ran.runs()
+    assert run.bay is not None
+    assert run.bay.status == "CREATE_COMPLETE"
+    assert run.bay.delete_s is None
+
+
+def test_a_load_runs_in_a_bay_by_its_name(
+    sandbox: conftest.Sandbox, kept: Kept
+) -> None:
+    ran = test_tasks.start(
+        sandbox,
+        "throughput-in-bay.json",
+        {**SMALL, "bay": kept.name, "times": 2, "concurrency": 2},
+        environment=kept.environment,
+    )
+    assert ran.status == 0, ran.said
+    for run in ran.runs():
+        assert run.bay is not None
+        assert (run.bay.made_by, run.bay.name) == ("named", kept.name)
+        assert (run.bay.nodes_real, run.bay.nodes_hollow) == (1, 2)
+    assert kept.namespaces() == []
+
+
+def test_a_load_needs_no_openstack_with_a_kubeconfig(
+    sandbox: conftest.Sandbox, kept: Kept, no_openstack: str
+) -> None:
+    ran = test_tasks.start(
+        sandbox,
+        "throughput-in-bay.json",
+        {**SMALL, "kubeconfig": str(kept.kubeconfig)},
+        environment=no_openstack,
+    )
+    assert ran.status == 0, ran.said
+    (run,) = ran.runs()
+    assert run.bay is not None
+    assert run.bay.made_by == "kubeconfig"
+    assert run.bay.name == kept.name
+    assert run.bay.nodes == 3
+    assert kept.namespaces() == []
+
+
+def test_a_load_that_fails_leaves_the_bay_as_it_was(
+    sandbox: conftest.Sandbox, kept: Kept, no_openstack: str
+) -> None:
+    ran = test_tasks.start(
+        sandbox,
+        "throughput-in-bay.json",
+        {
+            **SMALL,
+            "kubeconfig": str(kept.kubeconfig),
+            "nginx_image": "localhost/nowhere:1",
+        },
+        environment=no_openstack,
+    )
+    assert ran.status != 0
+    assert "localhost/nowhere:1" in ran.errors[0]
+    assert kept.namespaces() == []
+
+
+def test_ctrl_c_leaves_the_bay_as_it_was(
+    sandbox: conftest.Sandbox, kept: Kept, tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    steps = [{"rate_rps": 200, "duration_s": 300, "ramp_s": 1}]
+    arguments = {
+        **SMALL,
+        "kubeconfig": str(kept.kubeconfig),
+        "steps": steps,
+    }
+    with test_tasks.started(
+        sandbox, "throughput-in-bay.json", arguments, said
+    ) as process:
+        test_tasks.wait_for_words(said, "steady: 200 rps offered")
+        assert len(kept.namespaces()) == 1
+        os.kill(test_tasks.rally_pid(process), signal.SIGINT)
+        status = process.wait(180)
+    assert status != 0, said.read_text()
+    assert kept.namespaces() == []
+
+
+def test_a_bay_that_is_not_there_is_said(
+    sandbox: conftest.Sandbox, environment: str
+) -> None:
+    ran = test_tasks.start(
+        sandbox,
+        "throughput-in-bay.json",
+        {**SMALL, "bay": "nowhere"},
+        environment=environment,
+    )
+    assert ran.status != 0
+    assert "'nowhere'" in ran.errors[0]
+
+
+def test_a_bay_is_not_kept_for_a_tenant_that_goes(
+    sandbox: conftest.Sandbox,
+) -> None:
+    done = sandbox.run(
+        *test_tasks.command(
+            "create-and-delete.json", {"nodes": 1, "keep_bay": True}, "t"
+        )
+    )
+    assert done.returncode != 0
+    assert "keep_bay: the bay would go with the tenant" in done.stdout
+
+
+def test_a_load_over_several_real_nodes(sandbox: conftest.Sandbox) -> None:
+    ran = test_tasks.start(
+        sandbox,
+        "2m-rps.json",
+        {
+            **test_tasks.SMALL,
+            "labels": {"sandbox_real_nodes": "3"},
+            "targets": 3,
+            "workers": 3,
+            "spread": "required",
+            "pull_ahead": True,
+            "steps": SMALL["steps"],
+            "min_rps": 190,
+            "min_rps_per_core": 1,
+            "p99_ms": 2000,
+            "max_create_s": 300,
+        },
+    )
+    assert ran.status == 0, ran.said
+    (run,) = ran.runs()
+    assert run.bay is not None
+    assert run.bay.nodes_real == 3
+    assert run.throughput is not None
+    assert run.throughput.nodes_with_pods == 3
+    assert run.throughput.pull_s is not None
+    (iteration,) = ran.workload["data"]
+    names = [action["name"] for action in iteration["atomic_actions"]]
+    assert names[2:4] == ["workload.pull_images", "workload.deploy"]
