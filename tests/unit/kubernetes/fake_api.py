@@ -40,8 +40,13 @@ class FakeApi:
 
 
 @contextlib.contextmanager
-def serve(script: dict[str, list[Any]]) -> Iterator[tuple[FakeApi, Any]]:
-    """Serve a script and hand over a cluster that is connected to it."""
+def serve(
+    script: dict[str, list[Any]], *, dated: bool = True
+) -> Iterator[tuple[FakeApi, Any]]:
+    """Serve a script and hand over a cluster that is connected to it.
+
+    :param dated: answers have a header ``Date``
+    """
     fake = FakeApi(script)
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -51,6 +56,10 @@ def serve(script: dict[str, list[Any]]) -> Iterator[tuple[FakeApi, Any]]:
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
             fake.posted.append(json.loads(self.rfile.read(length)))
+            self.do_GET()
+
+        def do_DELETE(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.do_GET()
 
         def do_GET(self) -> None:
@@ -66,6 +75,9 @@ def serve(script: dict[str, list[Any]]) -> Iterator[tuple[FakeApi, Any]]:
                 self._send(answer, {"message": f"scripted {answer}"})
             else:
                 self._send(200, answer)
+
+        def date_time_string(self, timestamp: Any = None) -> str:
+            return super().date_time_string(timestamp) if dated else ""
 
         def _send(self, status: int, content: Any) -> None:
             self._send_text(status, json.dumps(content))

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from rally_magnum_scale import exceptions
@@ -36,3 +38,19 @@ def test_an_api_that_never_comes_up_is_one_sentence(monkeypatch):
     ):
         cluster.version()
     assert len(fake.queries) > 1
+
+
+def test_the_clock_of_the_bay_is_compared_with_ours():
+    # The fake answers with the date of this machine.
+    with fake_api.serve({VERSION: [ANSWER]}) as (_, cluster):
+        assert abs(cluster.clock_offset_s()) < 60
+        ahead = cluster.clock_offset_s(lambda: 0.0)
+    assert abs(ahead - time.time()) < 60
+
+
+def test_an_api_without_a_date_is_one_sentence():
+    with (
+        fake_api.serve({VERSION: [ANSWER]}, dated=False) as (_, cluster),
+        pytest.raises(exceptions.KubernetesError, match="header Date"),
+    ):
+        cluster.clock_offset_s()

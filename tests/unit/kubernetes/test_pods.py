@@ -8,6 +8,9 @@ PATH = "/api/v1/namespaces/ns/pods"
 LOG = f"{PATH}/master/log"
 
 
+READY = [{"type": "Ready", "status": "True"}]
+
+
 def pod(phase="Pending", *, conditions=(), state=None, owned=False):
     metadata = {"name": "master", "resourceVersion": "1"}
     if owned:
@@ -137,3 +140,40 @@ def test_pods_are_listed_by_their_selector():
     with fake_api.serve({PATH: [listed(ready())]}) as (fake, cluster):
         assert pods.get(cluster, "ns", "app=locust") == [ready()]
     assert fake.queries == [(PATH, {"labelSelector": "app=locust"})]
+
+
+def failed_worker(number):
+    one = pod("Failed", state=ended(), owned=True)
+    one["metadata"]["name"] = f"worker-{number}"
+    return one
+
+
+def test_a_job_that_has_no_tries_left_ends_the_wait():
+    with pytest.raises(
+        exceptions.WorkloadError, match="The pod worker-0 .* exit code 3"
+    ):
+        wait(listed(failed_worker(0)), then(failed_worker(1)))
+
+
+def placed(name, *, node="n1", ip="10.1.0.1", conditions=READY):
+    return {
+        "metadata": {"name": name},
+        "spec": {"nodeName": node} if node else {},
+        "status": {"podIP": ip, "conditions": conditions},
+    }
+
+
+def test_where_pods_are_and_how_they_are_asked():
+    found = [
+        placed("a"),
+        placed("b", node="n2", ip="10.1.0.2"),
+        placed("c", node="n1", ip="fd00::3"),
+        placed("d", node=None, ip="", conditions=[]),
+    ]
+    assert pods.node_names(found) == {"n1", "n2"}
+    assert pods.addresses(found) == ["10.1.0.1", "10.1.0.2", "fd00::3"]
+
+
+def test_a_pod_without_an_address_is_named():
+    with pytest.raises(exceptions.WorkloadError, match="The pod a is Ready"):
+        pods.addresses([placed("a", ip="")])

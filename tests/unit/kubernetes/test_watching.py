@@ -23,7 +23,11 @@ def node(name, ready, version, *, hollow=False, labels=None, cpu="4"):
         "status": {
             "allocatable": {"cpu": cpu},
             "conditions": [
-                {"type": "Ready", "status": "True" if ready else "False"}
+                {
+                    "type": "Ready",
+                    "status": "True" if ready else "False",
+                    "lastTransitionTime": f"2026-01-01T00:00:{version:02}Z",
+                }
             ],
         },
     }
@@ -157,3 +161,48 @@ def test_a_bay_of_hollow_nodes_can_carry_no_load():
     hollow = nodes.Node("a", ready=True, hollow=True, cores=4)
     with pytest.raises(exceptions.KubernetesError, match="hollow"):
         nodes.real([hollow])
+
+
+def test_it_is_told_since_when_each_node_is_ready():
+    seconds = itertools.count(100.0)
+    script = {
+        PATH: [
+            listed(1, node("a", True, 1), node("b", False, 2)),
+            [
+                event("MODIFIED", node("b", True, 3)),
+                event("MODIFIED", node("a", True, 4)),
+                event("ADDED", node("c", True, 5)),
+            ],
+        ]
+    }
+    with fake_api.serve(script) as (_, cluster):
+        found = nodes.wait_for_ready(
+            cluster, 3, deadline_s=30, clock=lambda: next(seconds)
+        )
+    new_year = 1767225600.0
+    assert {(n.name, n.seen_ready_at, n.ready_at) for n in found} == {
+        ("a", 100.0, new_year + 4),
+        ("b", 101.0, new_year + 3),
+        ("c", 103.0, new_year + 5),
+    }
+
+
+def test_a_node_that_is_ready_no_more_does_not_count():
+    script = {
+        PATH: [
+            listed(1, node("a", True, 1), node("b", True, 2)),
+            [
+                event("MODIFIED", node("a", False, 3)),
+                event("DELETED", node("b", True, 4)),
+                event("ADDED", node("c", True, 5)),
+            ],
+            [event("ADDED", node("d", True, 6)), "END"],
+            [event("ADDED", node("e", True, 7))],
+        ]
+    }
+    with fake_api.serve(script) as (_, cluster):
+        found = nodes.wait_for_ready(cluster, 3, deadline_s=30)
+    by_name = {one.name: one for one in found}
+    assert sorted(by_name) == ["a", "c", "d", "e"]
+    assert not by_name["a"].ready
+    assert by_name["a"].ready_at is None
