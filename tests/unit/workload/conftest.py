@@ -44,6 +44,11 @@ class Server:
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
+    @property
+    def connections(self):
+        """How many there have been."""
+        return len(self._connections)
+
     def _accept(self):
         while True:
             try:

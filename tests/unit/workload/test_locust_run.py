@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from rally_magnum_scale.measurement.steps import Plan
@@ -35,6 +36,7 @@ class Bay:
         self._folder = folder
         self._port = str(master_port)
         self._url = url
+        self.addresses = None
         foundation = manifests.foundation(spec)
         pod, job = manifests.load(
             spec, target_ip="127.0.0.1", master_ip="127.0.0.1"
@@ -67,9 +69,10 @@ class Bay:
             environment["RMS_MASTER_PORT"] = self._port
         if "RMS_JOB" in environment:
             job = json.loads(environment["RMS_JOB"])
-            environment["RMS_JOB"] = json.dumps(
-                {**job, "url": self._url, "lead_s": 1.0}
-            )
+            changes = {"url": self._url, "lead_s": 1.0}
+            if self.addresses:
+                changes["addresses"] = self.addresses
+            environment["RMS_JOB"] = json.dumps({**job, **changes})
         arguments = [
             one.replace(manifests.CODE_ROOT, str(self._folder)).replace(
                 str(manifests.MASTER_PORT), self._port
@@ -108,8 +111,7 @@ def make_bay(tmp_path, free_port):
             iteration=1,
             bay="b",
             plan=Plan(steps),
-            connections_per_worker=4,
-            **{"workers": 2, **changes},
+            **{"workers": 2, "connections_per_worker": 4, **changes},
         )
         bays.append(Bay(tmp_path, spec, url, free_port))
         return bays[-1]
@@ -149,6 +151,90 @@ def test_two_workers_two_steps(make_bay, serve):
     assert end["unsent"] == 0
     assert (master.returncode, end["failures"]) == (0, {})
     assert [worker.wait(10) for worker in workers] == [0, 0]
+
+
+def test_a_pod_of_two_processes_is_two_workers(make_bay, serve):
+    server = serve()
+    bay = make_bay(
+        server.url,
+        Step(100, 2),
+        workers=1,
+        processes_per_worker=2,
+        connections_per_worker=3,
+    )
+    pod = bay.start_worker()
+    records = bay.records(bay.start_master())
+    end = records[-1]
+    assert end["reasons"] == []
+    assert (end["workers_expected"], end["workers_connected"]) == (2, 2)
+    assert all(one["workers"] == 2 for one in of(records, "window")[:2])
+    assert server.requests == end["requests"] == pytest.approx(200, abs=2)
+    assert server.connections == 3
+    assert pod.wait(10) == 0
+
+
+def test_a_killed_process_of_a_pod_makes_the_run_invalid(make_bay, serve):
+    bay = make_bay(
+        serve().url, Step(200, 12), workers=1, processes_per_worker=2
+    )
+    pod = bay.start_worker()
+    master = bay.start_master()
+    line = master.stdout.readline()
+    assert json.loads(line)["workers"] == 2
+    (first, _) = psutil.Process(pod.pid).children()
+    first.kill()
+    records = bay.records(master)
+    (reason,) = records[-1]["reasons"]
+    assert reason.endswith("died")
+    assert of(records, "window")[-1]["workers"] == 1
+    pod.wait(10)
+
+
+def test_targets_asked_by_their_own_addresses_share_the_load(make_bay, serve):
+    servers = [serve(), serve(), serve()]
+    bay = make_bay(
+        "http://127.0.0.1:1/",
+        Step(300, 2),
+        workers=2,
+        connections_per_worker=3,
+        targets=3,
+        target_address="pod",
+    )
+    bay.addresses = [f"127.0.0.1:{one.port}" for one in servers]
+    workers = [bay.start_worker(), bay.start_worker()]
+    records = bay.records(bay.start_master())
+    end = records[-1]
+    assert (end["reasons"], end["failures"]) == ([], {})
+    asked = [one.requests for one in servers]
+    assert sum(asked) == end["requests"] == pytest.approx(600, abs=2)
+    assert [one.connections for one in servers] == [2, 2, 2]
+    assert min(asked) > 100
+    assert [worker.wait(10) for worker in workers] == [0, 0]
+
+
+def test_a_target_that_never_answers_makes_the_run_invalid(
+    make_bay, serve, behaviour
+):
+    server = serve(behaviour.silence)
+    bay = make_bay(server.url, Step(50, 1), workers=1, timeout_s=1.0)
+    bay.start_worker()
+    master = bay.start_master()
+    records = bay.records(master)
+    (reason,) = records[-1]["reasons"]
+    assert reason.startswith("no request was answered as expected, only ")
+    assert records[-1]["requests"] == 0
+    assert of(records, "event")[-1]["kind"] == "no_answer"
+    assert master.returncode == 0
+
+
+def test_a_master_that_is_killed_leaves_no_end(make_bay, serve):
+    bay = make_bay(serve().url, Step(100, 30), workers=1)
+    bay.start_worker()
+    master = bay.start_master()
+    assert json.loads(master.stdout.readline())["record"] == "window"
+    master.kill()
+    assert of(bay.records(master), "end") == []
+    assert master.returncode == -signal.SIGKILL
 
 
 def test_a_killed_worker_makes_the_run_invalid(make_bay, serve):
