@@ -75,6 +75,7 @@ def test_a_bound_for_each_node_can_fail(sandbox: conftest.Sandbox) -> None:
         max_delete_s_per_node=0.001,
     )
     assert ran.status != 0
+    assert ran.errors == []
     failed = {name for name, each in ran.sla.items() if not each["success"]}
     assert failed == {"bay_create_time", "node_ready_time", "bay_delete_time"}
 

@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 from rally import api
+from rally import exceptions
 from rally.task import scenario
 from rally.task import sla
 from rally.task import task_cfg
@@ -64,6 +65,99 @@ def test_the_sandbox_asks_for_99_percent_of_its_offer():
     assert workload["sla"]["request_rate"]["min_rps"] == 0.99 * offered
 
 
+def workloads_of(name, **arguments):
+    text = api._Task(None).render_template(
+        task_template=(ROOT / "samples/tasks" / name).read_text(),
+        template_dir=str(ROOT),
+        **arguments,
+    )
+    config = task_cfg.TaskConfig(json.loads(text))
+    return [w for s in config.subtasks for w in s["workloads"]]
+
+
+def test_the_published_ladder_is_the_default():
+    found = workloads_of("bay-ladder.json")
+    assert [w["args"]["nodes"] for w in found] == [200, 300, 500, 1000]
+    for workload in found:
+        assert {
+            name: set(wanted) for name, wanted in workload["sla"].items()
+        } == {
+            "bay_create_time": {"max_s", "max_s_per_node"},
+            "node_ready_time": {"max_s", "max_s_per_node"},
+            "bay_delete_time": {"max_s", "max_s_per_node"},
+            "failure_rate": {"max"},
+        }
+
+
+def test_a_ladder_has_the_rungs_that_are_asked_for():
+    found = workloads_of("bay-ladder.json", ladder=[7], concurrency=3, times=6)
+    (workload,) = found
+    assert workload["args"]["nodes"] == 7
+    assert workload["runner"] == {"times": 6, "concurrency": 3}
+
+
+def test_a_ladder_without_rungs_is_refused():
+    with pytest.raises(exceptions.InvalidTaskException, match="ladder: it"):
+        workloads_of("bay-ladder.json", ladder=[])
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda path: path.name)
+def test_quotas_can_be_left_to_who_is_no_administrator(task):
+    found = workloads_of(task.name, quotas=False, bay_quotas=False, users={})
+    for workload in found:
+        contexts = workload["contexts"]
+        assert not {"quotas@openstack", "bay_quotas@openstack"} & set(contexts)
+        assert contexts["users@openstack"] == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "2m-rps.json",
+        "bay-ladder.json",
+        "create-and-delete.json",
+        "throughput-in-bay.json",
+    ],
+)
+def test_a_sample_carries_every_argument_of_its_scenario(name):
+    for workload in workloads_of(name):
+        cls = scenario.Scenario.get(workload["name"])
+        known = set(cls.get_info()["schema"]["properties"])
+        # A bay that stays is none that was deleted.
+        assert known - set(workload["args"]) <= {"keep_bay"}
+
+
+@pytest.mark.parametrize("name", ["2m-rps.json", "create-and-delete.json"])
+def test_a_kept_bay_has_no_time_to_go(name):
+    (workload,) = workloads_of(name, keep_bay=True)
+    assert workload["args"]["keep_bay"] is True
+    assert "bay_delete_time" not in workload["sla"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "contexts"),
+    [
+        (
+            {},
+            {
+                "bays@openstack",
+                "users@openstack",
+                "quotas@openstack",
+                "bay_quotas@openstack",
+            },
+        ),
+        ({"bay": "b"}, {"users@openstack"}),
+        ({"kubeconfig": __file__}, set()),
+    ],
+)
+def test_a_bay_that_is_there_needs_no_context_of_bays(arguments, contexts):
+    (workload,) = workloads_of("throughput-in-bay.json", **arguments)
+    assert set(workload["contexts"]) == contexts
+    made = "bays@openstack" in contexts
+    assert ("bay_create_time" in workload["sla"]) == made
+    assert ("node_ready_time" in workload["sla"]) == made
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
@@ -78,8 +172,7 @@ def test_the_sandbox_asks_for_99_percent_of_its_offer():
     ids=str,
 )
 def test_a_wrong_argument_is_named_before_anything_is_created(changed, words):
-    config = task_cfg.TaskConfig(render(TASKS[0], None))
-    (workload,) = config.subtasks[0]["workloads"]
+    (workload,) = workloads_of("2m-rps.json")
     workload["args"].update(changed)
     errors = scenario.Scenario.validate(
         workload["name"], None, workload, None, vtype="syntax"
