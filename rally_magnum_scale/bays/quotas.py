@@ -65,12 +65,15 @@ class BayQuotas:
     def room(self, project: str) -> int:
         """Return how many more bays a project may have.
 
-        :param project: of the user whose client this is
         :raises BayError: when Magnum refuses
         """
         with answers.said_clearly("list the bays"):
-            bays = self._magnum.clusters.list(limit=lifecycle.PAGE)
-        return self.get(project) - len(bays)
+            shown = self._magnum.clusters.list(
+                limit=lifecycle.PAGE, detail=True
+            )
+        # An administrator is shown those of all projects.
+        projects = [bay.to_dict().get("project_id") for bay in shown]
+        return self.get(project) - sum(p in (project, None) for p in projects)
 
     def _get(self, project: str) -> Any:
         with answers.said_clearly(

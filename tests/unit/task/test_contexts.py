@@ -343,14 +343,15 @@ def test_wrong_bays_are_named_before_anything_is_made(config, words):
 def test_a_quota_that_leaves_no_room_is_told_before_the_first_bay(
     cloud, build
 ):
-    cloud.add("clusters", "another")
+    cloud.add("clusters", "another", project_id="t1")
+    cloud.add("clusters", "not counted", project_id="t9")
     cloud.quotas = {"t1": 3, "t2": 3}
     many = build(bays.Bays, {"nodes": 5, "count": 3})
     with pytest.raises(exceptions.InvalidInput, match="3 bays.*room for 2"):
         many.setup()
     many.cleanup()
     assert cloud.asked("POST", "clusters") == []
-    assert len(cloud.objects["clusters"]) == 1
+    assert len(cloud.objects["clusters"]) == 2
 
 
 def test_when_one_bay_fails_all_are_removed(cloud, failing):
