@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from rally_magnum_scale.sandbox.bay import spec as bay_spec
 # Those that others need come first.
 ORDER = ("etcd", "kube-apiserver", "containerd")
 NODES_DEADLINE_S = 120.0
+# Of one component; then it is not for lack of another one that it ends.
+MOST_STARTS = 3
 
 
 def repair(folder: Path, report: Callable[[str], None]) -> None:
@@ -62,18 +65,35 @@ class _Repair:
         self._report = report
         self._group = cgroups.CgroupTree(spec.cgroup)
         self._launcher = launching.Launcher(spec.folder, self._group.procs)
+        self._spaces: dict[str, launching.Namespace] = {}
+        self._starts: collections.Counter[str] = collections.Counter()
 
     def work(self) -> None:
+        self._spaces = self._held()
+        if not self._start_dead():
+            return
+        with self._client() as client:
+            # One that lost what it needs may end only now.
+            waiting.wait_for(
+                lambda: self._is_well(client),
+                what=f"the nodes of the bay {self._spec.name} to be Ready",
+                deadline_s=NODES_DEADLINE_S,
+                interval_s=0.5,
+            )
+
+    def _start_dead(self) -> int:
+        """Start what is dead; return how many that were."""
         dead = [
             component
             for component in self._launcher.components()
             if component.namespace and not component.process.alive()
         ]
-        spaces = self._held()
         for component in sorted(dead, key=_turn):
-            self._start(component, spaces[component.namespace])
-        if dead:
-            self._wait_for_nodes()
+            self._starts[component.title] += 1
+            if self._starts[component.title] > MOST_STARTS:
+                component.check()
+            self._start(component, self._spaces[component.namespace])
+        return len(dead)
 
     def _held(self) -> dict[str, launching.Namespace]:
         """Hold all namespaces of the bay, again if need be."""
@@ -116,24 +136,15 @@ class _Repair:
             log = self._spec.folder / "kube-apiserver.log"
             creation.wait_for_api(client, "/readyz", log, started.check)
 
-    def _wait_for_nodes(self) -> None:
-        """Wait until the nodes are Ready that are meant to be."""
-        with self._client() as client:
-            waiting.wait_for(
-                lambda: self._well(client),
-                what=f"the nodes of the bay {self._spec.name} to be Ready",
-                deadline_s=NODES_DEADLINE_S,
-                interval_s=0.5,
-            )
+    def _is_well(self, client: api.ApiClient) -> bool | None:
+        return True if not self._start_dead() and self._well(client) else None
 
-    def _well(self, client: api.ApiClient) -> bool | None:
-        for component in self._launcher.components():
-            if component.namespace:
-                component.check()
+    def _well(self, client: api.ApiClient) -> bool:
+        """Tell whether the nodes are Ready that are meant to be."""
         with contextlib.suppress(exceptions.SandboxError):
             nodes = json.loads(client.get("/api/v1/nodes"))["items"]
-            return all(map(_as_meant, nodes)) or None
-        return None
+            return all(map(_as_meant, nodes))
+        return False
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[api.ApiClient]:
