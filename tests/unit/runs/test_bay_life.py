@@ -1,9 +1,19 @@
+import base64
+import dataclasses
+import datetime
+import itertools
+import time
+
+import psutil
 import pytest
+import yaml
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.runs import bay_life
 from tests.unit.bays import fake_magnum
+from tests.unit.kubernetes import fake_api
 
 REQUEST = lifecycle.BayRequest(name="rms-1", nodes=2)
 
@@ -59,3 +69,180 @@ def test_a_refused_bay_needs_no_delete():
         life.delete()
     assert "DELETE" not in [request[0] for request in magnum.requests]
     assert life.record.failure == "capacity"
+
+
+# A watch is not needed: all nodes are Ready in the first list.
+def node(name, ready_at, hollow=False):
+    annotations = {"kwok.x-k8s.io/node": "fake"} if hollow else {}
+    stamp = datetime.datetime.fromtimestamp(ready_at, datetime.UTC)
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "lastTransitionTime": stamp.isoformat(timespec="seconds"),
+    }
+    return {
+        "metadata": {"name": name, "annotations": annotations},
+        "status": {"conditions": [ready], "allocatable": {"cpu": "4"}},
+    }
+
+
+VERSION = dict.fromkeys(
+    (
+        "major",
+        "minor",
+        "gitVersion",
+        "gitCommit",
+        "gitTreeState",
+        "buildDate",
+        "goVersion",
+        "compiler",
+        "platform",
+    ),
+    "1",
+)
+
+
+def script(*nodes):
+    listed = {"metadata": {"resourceVersion": "1"}, "items": list(nodes)}
+    return {"/api/v1/nodes": [listed], "/version/": [VERSION]}
+
+
+def ready_life(magnum, nodes, *, dated=True, seen_after_s=600.0):
+    """Return a life whose nodes were Ready; the request is a minute old."""
+    requested_at = time.time() - 60.0
+    clock = itertools.chain([0.0], itertools.repeat(seen_after_s))
+    said = []
+    with (
+        fake_magnum.bays(magnum) as bays,
+        fake_api.serve(script(*nodes(requested_at)), dated=dated) as (_, api),
+    ):
+        life = bay_life.BayLife(
+            bays,
+            REQUEST,
+            said.append,
+            clock=lambda: next(clock),
+            # The request, and then twice around the question for the date.
+            wall_clock=iter([requested_at, *[time.time()] * 2]).__next__,
+        )
+        life.create()
+        life.wait_for_nodes(api)
+    return life, said
+
+
+def test_when_each_node_was_ready_is_kept():
+    life, _ = ready_life(
+        fake_magnum.FakeMagnum("CREATE_COMPLETE"),
+        lambda start: [
+            node("real", start + 20),
+            node("hollow", start + 10, hollow=True),
+        ],
+    )
+    record = life.record
+    # The header Date and the stamps have whole seconds.
+    assert record.node_ready_s["p50"] == pytest.approx(10, abs=2.5)
+    assert record.node_ready_s["max"] == pytest.approx(20, abs=2.5)
+    assert record.node_ready_resolution_s == 1.0
+    assert record.nodes_ready_s == 600.0
+    assert (record.nodes_real, record.nodes_hollow) == (1, 1)
+    assert record.cores_real_nodes == 4.0
+
+
+def test_a_bay_without_a_clock_counts_from_when_nodes_were_seen():
+    life, said = ready_life(
+        fake_magnum.FakeMagnum("CREATE_COMPLETE"),
+        lambda start: [node("a", start + 10), node("b", start + 20)],
+        dated=False,
+    )
+    assert set(life.record.node_ready_s.values()) == {600.0}
+    assert any("counting from when nodes were seen" in line for line in said)
+
+
+def test_the_memory_of_this_process_is_kept():
+    life, _ = ready_life(
+        fake_magnum.FakeMagnum("CREATE_COMPLETE"),
+        lambda start: [node("a", start), node("b", start)],
+    )
+    held = psutil.Process().memory_info().rss
+    assert 0.5 * held < life.record.client_memory_peak_bytes < 20 * held
+
+
+def test_the_deadlines_of_the_request_are_held():
+    wanted = dataclasses.replace(
+        REQUEST, deadlines=deadlines.Deadlines(create_s=7, delete_s=9)
+    )
+    with fake_magnum.bays(fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")) as b:
+        life = bay_life.BayLife(b, wanted, print)
+        with pytest.raises(exceptions.DeadlineExceeded, match="after 7 s"):
+            life.create()
+    with fake_magnum.bays(fake_magnum.FakeMagnum("DELETE_IN_PROGRESS")) as b:
+        going = bay_life.BayLife(b, wanted, print)
+        going.record = life.record
+        with pytest.raises(exceptions.DeadlineExceeded, match="after 9 s"):
+            going.delete()
+    assert life.record.failure == "deadline"
+
+
+def test_a_template_has_the_name_that_magnum_or_the_task_gives_it():
+    magnum = fake_magnum.FakeMagnum("CREATE_COMPLETE")
+    with fake_magnum.bays(magnum) as bays:
+        found = bay_life.BayLife(bays, REQUEST, print)
+        named = bay_life.BayLife(bays, REQUEST, print, template_name="mine")
+        found.create()
+        named.create()
+    assert found.record.template_name == "k8s"
+    assert named.record.template_name == "mine"
+    assert named.record.template == "t-1"
+
+
+class SigningMagnum(fake_magnum.FakeMagnum):
+    """A Magnum that signs whatever it is asked to."""
+
+    def answer(self, method, path, body):
+        if path.startswith("/certificates"):
+            self.requests.append((method, path, body))
+            return 200, {"pem": f"{method} {path}"}
+        return super().answer(method, path, body)
+
+
+def test_a_kept_bay_has_a_kubeconfig_that_opens_it(tmp_path):
+    said = []
+    magnum = SigningMagnum("CREATE_COMPLETE")
+    with fake_magnum.bays(magnum) as bays:
+        life = bay_life.BayLife(bays, REQUEST, said.append)
+        life.create()
+        life.keep(tmp_path)
+        life.leave()
+    path = tmp_path / "rms-1.kubeconfig"
+    assert life.kubeconfig == path
+    assert path.stat().st_mode & 0o777 == 0o600
+    content = yaml.safe_load(path.read_text())
+    (cluster,), (user,) = content["clusters"], content["users"]
+    assert cluster["cluster"]["server"] == "https://127.0.0.1:1"
+    key = base64.b64decode(user["user"]["client-key-data"])
+    assert b"PRIVATE KEY" in key
+    assert str(path) in said[-1]
+    assert "openstack coe cluster delete rms-1" in said[-1]
+    assert "DELETE" not in [request[0] for request in magnum.requests]
+
+
+def test_a_bay_that_goes_takes_its_kubeconfig_along(tmp_path):
+    magnum = SigningMagnum("CREATE_IN_PROGRESS", "CREATE_COMPLETE", 404)
+    with fake_magnum.bays(magnum) as bays:
+        life = bay_life.BayLife(bays, REQUEST, print)
+        life.create()
+        life.keep(tmp_path)
+        life.delete()
+    assert list(tmp_path.iterdir()) == []
+    assert life.record.status == "GONE"
+
+
+def test_a_kubeconfig_never_replaces_a_file(tmp_path):
+    (tmp_path / "rms-1.kubeconfig").write_text("precious")
+    magnum = SigningMagnum("CREATE_COMPLETE")
+    with fake_magnum.bays(magnum) as bays:
+        life = bay_life.BayLife(bays, REQUEST, print)
+        life.create()
+        with pytest.raises(exceptions.InvalidInput, match="File exists"):
+            life.keep(tmp_path)
+    assert life.kubeconfig is None
+    assert (tmp_path / "rms-1.kubeconfig").read_text() == "precious"
