@@ -30,6 +30,9 @@ AT_ONCE = 4
 # Magnum may show the end of an earlier, failed delete for a moment.
 ATTEMPTS = 2
 
+# How often a list that Magnum refuses is asked for.
+LOOKS = 15
+
 # A bay that was just asked for shows up late.
 ROUNDS = 3
 
@@ -123,7 +126,7 @@ class Leftovers:
 
         :raises BayError: when Magnum refuses, with the rule that it lacks
         """
-        shown = _list(self._magnum.clusters, "cluster")
+        shown = self._list(self._magnum.clusters, "cluster")
         # Magnum may show a bay that is gone until it has looked once more.
         return [bay for bay in shown if bay.status != "DELETE_COMPLETE"]
 
@@ -133,7 +136,7 @@ class Leftovers:
         :raises BayError: when Magnum refuses, with the rule that it lacks
         """
         return self._made(
-            _list(self._magnum.cluster_templates, "clustertemplate")
+            self._list(self._magnum.cluster_templates, "clustertemplate")
         )
 
     def remove_of(self, uuids: Collection[str]) -> list[str]:
@@ -214,6 +217,38 @@ class Leftovers:
                 self._report(f"{each.name}: deleted this template")
         return failed
 
+    def _list(self, manager: Any, kind: str) -> list[Any]:
+        """List page by page, however many objects the cloud has."""
+        found: list[Any] = []
+        with answers.said_clearly(f"list the {kind}s"), _rules_named(kind):
+            while True:
+                page = self._page(manager, found[-1].uuid if found else None)
+                found += page
+                if len(page) < lifecycle.PAGE:
+                    return found
+
+    def _page(self, manager: Any, marker: str | None) -> list[Any]:
+        """Get one page, asked for a few times.
+
+        A single cluster that is just being created or deleted can make
+        Magnum answer 400 to a list of all.
+        """
+        looks = 0
+        while True:
+            looks += 1
+            try:
+                shown = manager.list(
+                    limit=lifecycle.PAGE, marker=marker, detail=True
+                )
+            except answers.CLIENT_ERRORS as error:
+                if looks == LOOKS or isinstance(
+                    error, magnum_errors.Forbidden
+                ):
+                    raise
+                self._sleep(lifecycle.POLL_INTERVAL_S)
+            else:
+                return list(shown)
+
     def _made(self, shown: Sequence[Any]) -> list[Leftover]:
         made = []
         for each in shown:
@@ -229,20 +264,6 @@ class Leftovers:
                     )
                 )
         return made
-
-
-def _list(manager: Any, kind: str) -> list[Any]:
-    """List page by page, however many objects the cloud has."""
-    found: list[Any] = []
-    with answers.said_clearly(f"list the {kind}s"), _rules_named(kind):
-        while True:
-            marker = found[-1].uuid if found else None
-            page = manager.list(
-                limit=lifecycle.PAGE, marker=marker, detail=True
-            )
-            found += page
-            if len(page) < lifecycle.PAGE:
-                return found
 
 
 @contextlib.contextmanager

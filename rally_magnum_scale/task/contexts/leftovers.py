@@ -13,6 +13,7 @@ from rally.common import logging
 from rally.task import context
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import leftovers
 from rally_magnum_scale.task import dead_runs
 from rally_magnum_scale.task import orphans
@@ -73,7 +74,8 @@ class Leftovers(context.Context):
         if self._kept is None:
             return
         try:
-            own = leftovers.of_owners(self._all_bays(), self._mark.owners)
+            with interruption.deferred():
+                own = leftovers.of_owners(self._all_bays(), self._mark.owners)
         except exceptions.NotAllowed:
             own = []
         except Exception as error:

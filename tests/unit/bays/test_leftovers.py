@@ -27,6 +27,7 @@ class Cloud:
         self.asked = []
         self.forbidden = False
         self.late = []
+        self.refusals = 0
         self.stuck = {}
         self.page = 1000
 
@@ -42,6 +43,10 @@ class Cloud:
         if self.forbidden:
             words = "Policy doesn't allow cluster:detail_all_projects"
             return 403, {"errors": [{"status": 403, "title": words}]}
+        if self.refusals:
+            self.refusals -= 1
+            words = "Invalid input for field/attribute master_count"
+            return 400, {"errors": [{"status": 400, "title": words}]}
         marker = dict(p.split("=") for p in query.split("&")).get("marker")
         known = self.clusters if kind == "clusters" else self.templates
         uuids = list(known)
@@ -175,6 +180,23 @@ def test_a_policy_that_forbids_it_is_told_with_its_rules():
             found.bays()
     for rule in ("detail_all_projects", "delete_all_projects"):
         assert f"cluster:{rule}" in sentence
+
+
+def test_a_list_that_another_create_spoils_is_asked_for_again():
+    cloud = Cloud(MINE)
+    cloud.refusals = leftovers.LOOKS - 1
+    with opened(cloud) as found:
+        assert found.remove_of([DEAD]) == []
+    assert cloud.clusters == {}
+
+
+def test_a_list_that_is_always_refused_is_given_up():
+    cloud = Cloud(MINE)
+    cloud.refusals = 1000
+    with opened(cloud) as found:
+        (sentence,) = found.remove_of([DEAD])
+    assert "refused to list the clusters" in sentence
+    assert len(cloud.asked) == leftovers.LOOKS
 
 
 def test_an_interruption_ends_the_removal():

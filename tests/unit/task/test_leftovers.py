@@ -278,7 +278,10 @@ def test_a_cloud_that_forbids_it_does_not_stop_a_task(cloud, caplog):
     assert list(run_marks.folder().glob("*.json")) == [path]
 
 
-def test_a_cloud_that_does_not_answer_does_not_stop_a_task(cloud, caplog):
+def test_a_cloud_that_does_not_answer_does_not_stop_a_task(
+    cloud, caplog, monkeypatch
+):
+    monkeypatch.setattr(in_magnum, "LOOKS", 1)
     path = die(cloud)
     cloud.down = True
     start(cloud).cleanup()

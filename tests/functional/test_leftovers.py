@@ -1,0 +1,207 @@
+"""Runs that are killed on the sandbox, and the start after them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from keystoneauth1 import adapter
+
+from rally_magnum_scale import waiting
+from rally_magnum_scale.sandbox import openstack
+from rally_magnum_scale.sandbox import secrets_file
+from rally_magnum_scale.task import run_marks
+from tests.functional import conftest
+from tests.functional import test_tasks
+
+SAMPLE = "create-and-delete.json"
+THREE = {"nodes": 60, "times": 3, "concurrency": 3}
+SMALL = {"nodes": 2}
+
+
+@dataclasses.dataclass(frozen=True)
+class Killed:
+    """A run that was killed.
+
+    :param owner: how the names of its users and projects begin
+    """
+
+    task: str
+    owner: str
+    bays: set[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cloud:
+    """The sandbox with marks of its own, apart from those of other runs."""
+
+    sandbox: conftest.Sandbox
+    folder: Path
+
+    def bays(self) -> set[str]:
+        """Return the names of all bays of all projects."""
+        found = self.sandbox.magnum().get("/clusters").json()["clusters"]
+        return {bay["name"] for bay in found}
+
+    def tenants(self, owner: str) -> list[str]:
+        """Return the names of Rally's users and projects of a run."""
+        settings = self.sandbox.settings
+        secrets = secrets_file.ensure(settings.state_dir)
+        keystone = adapter.Adapter(
+            openstack.admin_session(settings, secrets),
+            endpoint_override=settings.keystone_url,
+        )
+        return [
+            each["name"]
+            for kind in ("users", "projects")
+            for each in keystone.get(f"/{kind}").json()[kind]
+            if each["name"].startswith(f"c_rally_{owner}_")
+        ]
+
+    def status(self, task: str) -> str:
+        """Return what Rally says of a task."""
+        done = self.sandbox.run("rally", "task", "status", "--uuid", task)
+        return done.stdout
+
+    def start(self) -> test_tasks.Ran:
+        """Run a small task, which must succeed."""
+        ran = test_tasks.start(self.sandbox, SAMPLE, SMALL)
+        assert ran.status == 0, ran.said
+        return ran
+
+    def kill(self, said: Path, *, only_the_parent: bool = False) -> Killed:
+        """Start a task with three bays and kill it with SIGKILL."""
+        with test_tasks.started(self.sandbox, SAMPLE, THREE, said) as process:
+            self._wait_for_bays(said)
+            rally = psutil.Process(test_tasks.rally_pid(process))
+            workers = rally.children(recursive=True)
+            rally.kill()
+            for worker in [] if only_the_parent else workers:
+                worker.kill()
+            _, alive = psutil.wait_procs([rally, *workers], timeout=180)
+        text = said.read_text()
+        assert alive == [], text
+        names = asked_for(text)
+        owner = min(names).split("-")[1]
+        return Killed(test_tasks.task_of(text), owner, names)
+
+    def _wait_for_bays(self, said: Path) -> None:
+        waiting.wait_for(
+            lambda: self._shows(asked_for(said.read_text())),
+            what="three bays in Magnum",
+            deadline_s=180,
+            interval_s=0.3,
+            progress=lambda: said.read_text()[-2000:],
+            sleep=time.sleep,
+        )
+
+    def _shows(self, names: set[str]) -> bool | None:
+        return (len(names) == 3 and names <= self.bays()) or None
+
+
+def asked_for(said: str) -> set[str]:
+    """Return the names of the bays that a task asked for."""
+    return set(re.findall(r"asking Magnum for the bay (rms-\S+)", said))
+
+
+@pytest.fixture
+def cloud(
+    sandbox: conftest.Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Cloud:
+    """The sandbox, where no other run knows of ours."""
+    monkeypatch.setenv(run_marks.FOLDER_VARIABLE, str(tmp_path))
+    return Cloud(sandbox, tmp_path / "runs")
+
+
+def test_the_start_after_a_kill_removes_what_was_left(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    dead = cloud.kill(tmp_path / "said")
+    assert dead.bays <= cloud.bays()
+    assert len(cloud.tenants(dead.owner)) == 2
+    assert "running" in cloud.status(dead.task)
+    assert len(list(cloud.folder.glob("*.json"))) == 1
+
+    second = cloud.start()
+    assert f"The run of task {dead.task} was killed" in second.said
+    assert f"Nothing is left of task {dead.task}" in second.said
+    for name in dead.bays:
+        assert f"{name}: gone after" in second.said
+    assert not dead.bays & cloud.bays()
+    assert cloud.tenants(dead.owner) == []
+    assert "crashed" in cloud.status(dead.task)
+    assert list(cloud.folder.glob("*.json")) == []
+
+    third = cloud.start()
+    assert dead.task not in third.said
+    assert not any(name in third.said for name in dead.bays)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("database", "0" * 64, "it wrote to another Rally database"),
+        ("host", "elsewhere", "it was started on the host elsewhere"),
+    ],
+)
+def test_of_a_run_that_is_not_proven_dead_it_only_tells(
+    cloud: Cloud, tmp_path: Path, key: str, value: str, words: str
+) -> None:
+    dead = cloud.kill(tmp_path / "said")
+    (path,) = cloud.folder.glob("*.json")
+    written = path.read_text()
+    content = json.loads(written)
+    (content if key in content else content["process"])[key] = value
+    path.write_text(json.dumps(content))
+    try:
+        second = cloud.start()
+        assert f"The run of task {dead.task}, begun" in second.said
+        assert words in second.said
+        assert dead.bays <= cloud.bays()
+        assert len(cloud.tenants(dead.owner)) == 2
+        assert path.exists()
+    finally:
+        path.write_text(written)
+        cloud.start()
+    assert not dead.bays & cloud.bays()
+    assert cloud.tenants(dead.owner) == []
+
+
+def test_bays_of_a_run_without_a_mark_are_told_with_their_command(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    dead = cloud.kill(tmp_path / "said")
+    (path,) = cloud.folder.glob("*.json")
+    aside = path.rename(tmp_path / "mark")
+    try:
+        second = cloud.start()
+        for name in dead.bays:
+            assert re.search(
+                rf"The bay {name} \(project [0-9a-f]+, \d+ minutes old\) .*"
+                "'openstack coe cluster delete [0-9a-f-]+'",
+                second.said,
+            )
+        assert dead.bays <= cloud.bays()
+    finally:
+        aside.rename(path)
+        cloud.start()
+    assert not dead.bays & cloud.bays()
+
+
+def test_workers_whose_parent_was_killed_remove_their_bays(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    dead = cloud.kill(tmp_path / "said", only_the_parent=True)
+    said = (tmp_path / "said").read_text()
+    assert "removing what was made, then it ends" in said
+    assert not dead.bays & cloud.bays()
+    assert len(cloud.tenants(dead.owner)) == 2
+    cloud.start()
+    assert cloud.tenants(dead.owner) == []
