@@ -246,3 +246,18 @@ def test_a_kubeconfig_never_replaces_a_file(tmp_path):
             life.keep(tmp_path)
     assert life.kubeconfig is None
     assert (tmp_path / "rms-1.kubeconfig").read_text() == "precious"
+
+
+def test_a_certificate_that_is_refused_is_signed_again_by_magnum():
+    magnum = SigningMagnum("CREATE_COMPLETE")
+    answers = {"/version/": [401, VERSION]}
+    with (
+        fake_magnum.bays(magnum) as bays,
+        fake_api.serve(answers) as (_, api),
+    ):
+        bay = dataclasses.make_dataclass("Bay", ["uuid", "api_address"])
+        cluster = bay("c-1", api.api.configuration.host)
+        with bay_life.open_bay(bays, cluster) as opened:
+            assert opened.version() == "1"
+    signed = [path for method, path, _ in magnum.requests if method == "POST"]
+    assert signed == ["/certificates"] * 2
