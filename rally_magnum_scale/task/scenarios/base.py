@@ -94,7 +94,7 @@ class Scenario(scenario.OpenStackScenario):
         """Keep records for Rally's output, which is written at the end."""
         self._records += found
 
-    def keep_bay(self, record: records.Bay) -> None:
+    def keep_record(self, record: records.Bay) -> None:
         """Keep the record of a bay."""
         source = records.Source(
             self.context["task"]["uuid"],
@@ -171,7 +171,7 @@ class BayScenario(Scenario):
         """
         life = self._life(wanted)
         with (
-            removal.after(lambda: self.keep_bay(life.record), LOG.error),
+            removal.after(lambda: self.keep_record(life.record), LOG.error),
             removal.after(lambda: self._end(life), LOG.error),
         ):
             cluster = self._timed("magnum.create_bay", life.create)

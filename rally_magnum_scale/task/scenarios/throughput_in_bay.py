@@ -49,7 +49,7 @@ class ThroughputInBay(base.Scenario):
         """
         with self.recorded(), self._visit(which) as visit:
             if visit.record.made_by != "context":
-                self.keep_bay(visit.record)
+                self.keep_record(visit.record)
             self.run_load(
                 load,
                 visit.record.name,
@@ -77,7 +77,7 @@ class ThroughputInBay(base.Scenario):
         found = bays_context.bays_of(self.context, tenant)
         every = [records.Bay.from_json(each["record"]) for each in found]
         for record in every:
-            self.keep_bay(record)
+            self.keep_record(record)
         fitting = [
             record
             for each, record in zip(found, every, strict=True)
