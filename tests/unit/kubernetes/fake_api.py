@@ -22,7 +22,8 @@ class FakeApi:
         list is a stream of lines (dicts as JSON) that is then cut off
         without an end, an int is an HTTP error, a float is so many seconds
         of silence before the connection is closed, a str is a plain text;
-        the last one stays
+        the last one stays.  A path with ``?NAME`` is for requests with a
+        label selector that ends with ``=NAME``
     """
 
     def __init__(self, script: dict[str, list[Any]]) -> None:
@@ -34,8 +35,12 @@ class FakeApi:
     def next_answer(self, target: str) -> Any:
         url = urllib.parse.urlparse(target)
         query = dict(urllib.parse.parse_qsl(url.query))
+        url = url._replace(path=urllib.parse.unquote(url.path))
         self.queries.append((url.path, query))
-        answers = self.script[url.path]
+        component = query.get("labelSelector", "").rpartition("=")[2]
+        by_component = f"{url.path}?{component}"
+        path = by_component if by_component in self.script else url.path
+        answers = self.script[path]
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
 

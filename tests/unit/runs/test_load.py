@@ -1,0 +1,364 @@
+import json
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.runs import load
+from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload.in_bay.job import from_environ
+from tests.unit.kubernetes import fake_api
+
+NAMESPACE = "rms-12345678-1-load"
+BASE = f"/api/v1/namespaces/{NAMESPACE}"
+APPS = f"/apis/apps/v1/namespaces/{NAMESPACE}"
+PREFIX = "rms-12345678-1"
+READY = [{"type": "Ready", "status": "True"}]
+FIRST_SECOND = 1_000_000
+DONE = {"kind": "Status", "status": "Success"}
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(client, "PAUSE_S", 0.01)
+    monkeypatch.setattr(client, "UP_WITHIN_S", 1.0)
+
+
+def spec_of(**changes):
+    return manifests.WorkloadSpec(
+        **{
+            "task": "12345678-aaaa",
+            "iteration": 1,
+            "bay": "b",
+            "plan": Plan((Step(100, 2, 1),)),
+            "targets": 2,
+            **changes,
+        }
+    )
+
+
+def pod(component, number, *, node="n1", state=None, phase="Running"):
+    return {
+        "metadata": {
+            "name": f"{PREFIX}-{component}-{number}",
+            "resourceVersion": "1",
+            "ownerReferences": [{"kind": "Job"}],
+        },
+        "spec": {
+            "nodeName": node,
+            "containers": [
+                {"name": component, "resources": {"limits": {"cpu": "1"}}}
+            ],
+        },
+        "status": {
+            "phase": phase,
+            "podIP": f"10.1.0.{number}",
+            "conditions": [] if state else READY,
+            "containerStatuses": [
+                {"name": component, "image": "i", "state": state or {}}
+            ],
+        },
+    }
+
+
+def listed(*items):
+    return {"metadata": {"resourceVersion": "1"}, "items": [*items]}
+
+
+TARGETS = listed(pod("target", 1), pod("target", 2, node="n2"))
+MASTER = listed(pod("master", 3))
+WORKERS = listed(pod("worker", 4))
+
+
+def window(second, *, workers=1):
+    phase = "ramp" if second == 0 else "steady"
+    times = Histogram.from_values_us({900: 100})
+    return Window(
+        FIRST_SECOND + second,
+        phase,
+        1,
+        workers,
+        100,
+        {},
+        times,
+        times,
+        Histogram.from_values_us({10: 100}),
+    ).to_json()
+
+
+def record(kind, /, **values):
+    head = {"record": kind, "version": 1, "task": "12345678-aaaa"}
+    return {**head, "iteration": 1, "bay": "b", **values}
+
+
+def end(windows=3, **changes):
+    values = {
+        "windows": windows,
+        "requests": 300,
+        "failures": {},
+        "workers_expected": 1,
+        "workers_connected": 1,
+        "reasons": [],
+    }
+    return record("end", **{**values, **changes})
+
+
+WINDOWS = [record("window", **window(second)) for second in range(3)]
+
+
+def log_of(*found):
+    """Write a log as the kubelet does: a stamp before each line."""
+    texts = [one if isinstance(one, str) else json.dumps(one) for one in found]
+    return [
+        f"2026-01-01T00:00:{number:02}.000000000Z {text}"
+        for number, text in enumerate(texts)
+    ]
+
+
+def status(requests):
+    return (
+        "Active connections: 1 \nserver accepts handled requests\n"
+        f" 5 5 {requests} \nReading: 0 Writing: 1 Waiting: 0 \n"
+    )
+
+
+def running(phase):
+    return {"metadata": {"name": "m"}, "status": {"phase": phase}}
+
+
+def script_of(log, **changes):
+    """Everything goes well, but for what is changed."""
+    service = {"metadata": {"name": "s"}, "spec": {"clusterIP": "10.0.0.1"}}
+    script = {
+        "/api/v1/namespaces": [{}],
+        f"{BASE}/secrets": [{}],
+        f"{BASE}/configmaps": [{}],
+        f"{BASE}/services": [{}],
+        f"{APPS}/deployments": [{}],
+        f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs": [{}],
+        f"{BASE}/services/{PREFIX}-target": [service],
+        f"{BASE}/services/{PREFIX}-master": [service],
+        f"{BASE}/pods?target": [TARGETS],
+        f"{BASE}/pods?master": [MASTER],
+        f"{BASE}/pods?worker": [WORKERS],
+        f"{BASE}/pods": [{}],
+        f"{BASE}/pods/{PREFIX}-master/status": [running("Running")],
+        f"{BASE}/pods/{PREFIX}-master/log": log,
+        f"/api/v1/namespaces/{NAMESPACE}": [DONE],
+        f"/api/v1/namespaces/{NAMESPACE}/status": [404],
+    }
+    for number in (1, 2):
+        name = f"{PREFIX}-target-{number}"
+        script[f"{BASE}/pods/{name}:8080/proxy/stub_status"] = [status(151)]
+    return {**script, **changes}
+
+
+class Run:
+    """A load against a scripted API, run to its end or its error."""
+
+    def __init__(self, script, spec=None, nodes=None):
+        self.said = []
+        self.error = None
+        self.spec = spec or spec_of()
+        ticks = iter(range(100000))
+        with fake_api.serve(script) as (fake, cluster):
+            self.load = load.Load(
+                cluster,
+                self.spec,
+                nodes
+                or [
+                    node_list.Node("n1", True, False, 4.0),
+                    node_list.Node("n2", True, False, 4.0),
+                    node_list.Node("h1", True, True, 4.0),
+                ],
+                self.said.append,
+                clock=lambda: float(next(ticks)),
+            )
+            try:
+                if self.spec.pull_ahead:
+                    self.load.pull()
+                self.load.deploy()
+                self.load.run()
+            except exceptions.ScaleError as error:
+                self.error = error
+            self.load.remove()
+        self.paths = [path for path, _ in fake.queries]
+        self.posted = fake.posted
+        self.written = self.load.all_records()
+        self.found = records.collect(self.written)
+
+
+def whole_log():
+    return [[*log_of("Locust says something", *WINDOWS, end()), "END"]]
+
+
+def test_a_load_runs_and_is_summed_up():
+    run = Run(script_of(whole_log()))
+    assert run.error is None
+    assert [one["record"] for one in run.written] == [
+        *["window"] * 3,
+        "end",
+        "throughput",
+    ]
+    summary = run.found.throughput
+    assert (summary.targets, summary.workers) == (2, 1)
+    assert summary.requests_counted_by_targets == 300
+    # Two limits of a core on n1, one on n2; hollow nodes have none.
+    assert (summary.cores_pods, summary.cores_real_nodes) == (3.0, 8.0)
+    assert summary.nodes_with_pods == 2
+    assert summary.deploy_s > 0
+    assert (summary.pull_s, summary.processes_per_worker) == (None, 1)
+    (step,) = summary.steps
+    assert (step.achieved_rps, step.reasons) == (100.0, [])
+    kinds = [one["kind"] for one in run.posted]
+    assert kinds[0] == "Namespace"
+    assert kinds[-2:] == ["Pod", "Job"]
+
+
+def job_of(run):
+    (master,) = [one for one in run.posted if one["kind"] == "Pod"]
+    environment = master["spec"]["containers"][0]["env"]
+    return from_environ({one["name"]: one["value"] for one in environment})
+
+
+def test_targets_may_be_asked_by_their_own_addresses():
+    run = Run(script_of(whole_log()), spec_of(target_address="pod"))
+    assert job_of(run).addresses == ("10.1.0.1:8080", "10.1.0.2:8080")
+    assert run.found.throughput.target_address == "pod"
+    assert job_of(Run(script_of(whole_log()))).addresses == ()
+
+
+def daemonset(ready):
+    status = {
+        "observedGeneration": 1,
+        "desiredNumberScheduled": 1,
+        "numberReady": ready,
+    }
+    metadata = {"name": f"{PREFIX}-pull", "generation": 1}
+    return {
+        "metadata": {**metadata, "resourceVersion": "1"},
+        "status": status,
+    }
+
+
+def pull_script(found):
+    return script_of(
+        whole_log(),
+        **{
+            f"{APPS}/daemonsets": [
+                {},
+                listed(daemonset(0)),
+                listed(daemonset(1)),
+            ],
+            f"{APPS}/daemonsets/{PREFIX}-pull": [DONE],
+            f"{BASE}/pods?pull": [found],
+        },
+    )
+
+
+def test_images_are_pulled_first_and_timed_apart():
+    secret = '{"auths": {}}'
+    run = Run(
+        pull_script(listed(pod("pull", 5))),
+        spec_of(pull_ahead=True, image_pull_secret=secret),
+    )
+    assert run.error is None
+    kinds = [one["kind"] for one in run.posted]
+    assert kinds[:3] == ["Namespace", "Secret", "DaemonSet"]
+    assert kinds.count("Namespace") == kinds.count("Secret") == 1
+    assert f"{APPS}/daemonsets/{PREFIX}-pull" in run.paths
+    summary = run.found.throughput
+    assert summary.pull_s > 0
+    assert summary.deploy_s > 0
+    assert secret not in json.dumps(run.written)
+
+
+def test_an_image_that_can_not_be_pulled_ends_it_in_the_registrys_words():
+    waits = {"reason": "ImagePullBackOff", "message": "manifest unknown"}
+    run = Run(
+        pull_script(listed(pod("pull", 5, state={"waiting": waits}))),
+        spec_of(pull_ahead=True),
+    )
+    assert isinstance(run.error, exceptions.WorkloadError)
+    assert "manifest unknown" in str(run.error)
+    assert run.written == []
+    # What was made is removed all the same.
+    assert run.paths[-1] == f"/api/v1/namespaces/{NAMESPACE}/status"
+
+
+def test_a_master_that_dies_is_told_with_the_end_of_its_log():
+    log = [[*log_of(*WINDOWS[:2], "Killed"), "END"]]
+    ended = {f"{BASE}/pods/{PREFIX}-master/status": [running("Failed")]}
+    run = Run(script_of(log, **ended))
+    assert isinstance(run.error, exceptions.WorkloadError)
+    assert str(run.error).endswith("log ends with: Killed")
+    # What was measured until then is kept, and not valid.
+    assert len(run.found.windows) == 2
+    (step,) = run.found.throughput.steps
+    assert step.reasons
+
+
+def test_a_master_whose_pod_is_gone_is_told():
+    gone = {f"{BASE}/pods/{PREFIX}-master/status": [404]}
+    run = Run(script_of([404], **gone))
+    assert isinstance(run.error, exceptions.WorkloadError)
+
+
+def test_workers_that_never_connect_make_the_run_invalid():
+    reason = "1 of 1 workers did not connect within 300 s"
+    event = record("event", second=0, kind="workers_missing", detail=reason)
+    last = end(windows=0, requests=0, workers_connected=0, reasons=[reason])
+    run = Run(script_of([[*log_of(event, last), "END"]]))
+    assert run.error is None
+    assert f"workers_missing: {reason}" in run.said
+    (step,) = run.found.throughput.steps
+    assert reason in step.reasons
+
+
+def test_workers_that_can_not_live_are_told_at_once():
+    killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    dead = [
+        pod("worker", number, state=killed, phase="Failed")
+        for number in (4, 5)
+    ]
+    run = Run(
+        script_of(whole_log(), **{f"{BASE}/pods?worker": [listed(*dead)]})
+    )
+    assert isinstance(run.error, exceptions.WorkloadError)
+    assert "OOMKilled" in str(run.error)
+
+
+def test_a_follow_that_breaks_off_loses_no_window():
+    lines = log_of(*WINDOWS, end())
+    log = [lines[:1], [*lines[:2], lines[2][:30] + "~"], [*lines, "END"]]
+    run = Run(script_of(log))
+    assert run.error is None
+    assert run.found.end.windows == len(run.found.windows) == 3
+
+
+def test_a_load_that_does_not_end_is_given_up():
+    run = Run(script_of([log_of(*WINDOWS)]), spec_of(connect_deadline_s=1))
+    assert isinstance(run.error, exceptions.DeadlineExceeded)
+    assert len(run.found.windows) == 3
+
+
+def test_targets_that_can_not_be_asked_leave_their_count_unknown():
+    path = f"{BASE}/pods/{PREFIX}-target-1:8080/proxy/stub_status"
+    run = Run(script_of(whole_log(), **{path: [500]}))
+    assert run.error is None
+    assert run.found.throughput.requests_counted_by_targets is None
+    assert any("could not be read" in line for line in run.said)
+
+
+def test_a_bay_without_a_real_node_gets_nothing():
+    hollow = [node_list.Node("h", True, True, 4.0)]
+    run = Run(script_of(whole_log()), nodes=hollow)
+    assert isinstance(run.error, exceptions.KubernetesError)
+    assert run.posted == []
+    assert run.written == []
