@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _never_ask_a_proxy()
     handlers = interruption.install()
     try:
-        return _dispatch(options, sandbox_settings.from_environment())
+        code = _dispatch(options, sandbox_settings.from_environment())
+        sys.stdout.flush()
+        return code  # noqa: TRY300 - a flush may fail as a print does
     except exceptions.Interrupted as error:
         _complain(error)
         return EXIT_INTERRUPTED
@@ -53,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except exceptions.ScaleError as error:
         _complain(error)
         return EXIT_FAILED
+    except BrokenPipeError:
+        # The reader, such as head, has seen enough; nothing more is flushed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except PermissionError as error:
         _complain(
             exceptions.MissingRequirement(

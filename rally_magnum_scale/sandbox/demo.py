@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rally_magnum_scale import interruption
@@ -97,6 +100,28 @@ def run_task(
     """
     secrets = secrets_file.ensure(settings.state_dir)
     env = client_environment.variables(settings, secrets)
+    with _own_home(settings) as home:
+        return _run_task(what, env | {"HOME": str(home)}, report)
+
+
+@contextlib.contextmanager
+def _own_home(settings: sandbox_settings.Settings) -> Iterator[pathlib.Path]:
+    """Let Rally remember this task, whatever else is run meanwhile.
+
+    Rally keeps in its home which task was the last, and reports on that.
+    """
+    remembered = pathlib.Path(".rally") / "globals"
+    with tempfile.TemporaryDirectory() as folder:
+        home = pathlib.Path(folder)
+        yield home
+        if (home / remembered).exists():
+            (settings.home_dir / remembered).parent.mkdir(
+                mode=0o700, parents=True, exist_ok=True
+            )
+            shutil.copy(home / remembered, settings.home_dir / remembered)
+
+
+def _run_task(what: Demo, env: dict[str, str], report: commands.Report) -> int:
     start = ["task", "start", str(what.task)]
     if what.args is not None:
         start += ["--task-args-file", str(what.args)]

@@ -1,5 +1,6 @@
 """The command line of the sandbox."""
 
+import os
 import subprocess
 import sys
 
@@ -56,6 +57,20 @@ def test_without_root_everything_missing_is_said(elsewhere):
     assert done.returncode == cli.EXIT_MISSING
     assert "root" in done.stderr
     assert not (elsewhere / "state").exists()
+
+
+def test_a_reader_that_goes_away_is_no_error(elsewhere):
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(
+        [sys.executable, "-m", "rally_magnum_scale.sandbox.cli", "status"],
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_package_of_the_sandbox_imports_nothing_heavy():
