@@ -42,7 +42,7 @@ def outputs(run: records.Run) -> list[dict[str, Any]]:
     """
     found = [_lines(one) for one in plot.plots(run)]
     if run.throughput and run.throughput.steps:
-        found.append(_steps(run.throughput))
+        found.append(_steps(run, run.throughput))
     if len(run.bays) == 1:
         found.append(_life(run.bays[0]))
     elif drawn := grids.bays([model.SeenBay(bay) for bay in run.bays]):
@@ -138,12 +138,12 @@ def _rows(line: plot.Line, drawn: plot.Plot) -> list[list[Any]]:
     ]
 
 
-def _steps(load: records.Throughput) -> dict[str, Any]:
+def _steps(run: records.Run, load: records.Throughput) -> dict[str, Any]:
     return {
         "title": "Steps",
         "description": (
             "Over the steady seconds of each step; latency from the "
-            f"intended send time. {words.load(load)}"
+            f"intended send time. {words.load(run)}"
         ),
         "chart_plugin": "Table",
         "data": {

@@ -211,7 +211,7 @@ def _iteration_lines(
         lines.append(_wrap(text, width, indent=2))
     if iteration.run.throughput:
         load = iteration.run.throughput
-        lines.append(_wrap(words.load(load), width, indent=2))
+        lines.append(_wrap(words.load(iteration.run), width, indent=2))
         lines += _step_lines(load, width)
         lines += [_wrap(words.requests(iteration.run), width, indent=2)]
     return lines if lines[several + 1 :] else []

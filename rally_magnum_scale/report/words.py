@@ -172,15 +172,23 @@ def nodes_ready(bay: records.Bay) -> str:
     return told + ("" if exact is None else f" (exact to {seconds(exact)})")
 
 
-def load(found: records.Throughput) -> str:
-    """Say what a load consisted of, where it ran and what it took."""
+def load(run: records.Run) -> str:
+    """Say what a load consisted of, where it ran and what it took.
+
+    :returns: a sentence, or an empty string for a run without a load
+    """
+    found = run.throughput
+    if found is None:
+        return ""
+    several = len(run.bays) > 1
+    where = f" in the bay {run.bay.name}" if run.bay and several else ""
     each = found.processes_per_worker
     processes = f" of {each} processes each" if each > 1 else ""
     address = {"pod": "pod address", "service": "Service"}.get(
         found.target_address, found.target_address
     )
     parts = [
-        f"Load from {_count(found.workers, 'worker')}{processes} to "
+        f"Load{where} from {_count(found.workers, 'worker')}{processes} to "
         f"{_count(found.targets, 'target')}, asked by {address}"
     ]
     if found.nodes_with_pods is not None:

@@ -174,6 +174,7 @@ def test_several_bays_are_a_table_and_the_worst_is_named():
     assert line_with(text, "FAILS", "bay_create_time").split()[3] == "rms-b"
     assert "max_s of the bay rms-b: 99 s where at most 60 s" in text
     assert "Bay of 200 nodes" not in text
+    assert "Load in the bay rms-c from 2 workers" in text
 
 
 def test_a_wide_table_goes_on_below_and_loses_nothing():
