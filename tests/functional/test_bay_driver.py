@@ -99,6 +99,23 @@ class Cloud:
     def delete(self, bay: str) -> None:
         self.api.delete(f"/clusters/{bay}", raise_exc=False)
 
+    def remove(self, bay: str) -> None:
+        """Delete a bay, again and again: some fail or hang at first."""
+
+        def gone() -> bool | None:
+            if self.get(bay).get("status") == GONE:
+                return True
+            self.delete(bay)
+            return None
+
+        waiting.wait_for(
+            gone,
+            what=f"bay {bay} to be gone",
+            deadline_s=180,
+            interval_s=1,
+            sleep=time.sleep,
+        )
+
     def folder(self, bay: str) -> Path:
         return self.sandbox.settings.bays_dir / bay[:8]
 
@@ -118,10 +135,7 @@ def cloud(sandbox: Sandbox, tmp_path: Path) -> Iterator[Cloud]:
     made = Cloud(sandbox, tmp_path)
     yield made
     for bay in made.made:
-        # The first delete of some fails, or hangs, on purpose.
-        while made.get(bay)["status"] != GONE:
-            made.delete(bay)
-            time.sleep(1)
+        made.remove(bay)
 
 
 def hollow(*numbers: int) -> set[str]:
