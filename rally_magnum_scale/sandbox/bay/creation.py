@@ -25,7 +25,8 @@ from rally_magnum_scale.sandbox.bay import timeline as bay_timeline
 
 COMPLETE = "CREATE_COMPLETE"
 FAILED = "CREATE_FAILED"
-API_DEADLINE_S = 180.0
+# Sixteen bays at once on two processors take three minutes each.
+API_DEADLINE_S = 400.0
 NODES_DEADLINE_S = 180.0
 NODES_DEADLINE_S_PER_NODE = 0.5
 POLL_S = 0.02
@@ -59,7 +60,11 @@ def create(folder: Path) -> dict[str, Any]:
 
 
 def wait_for_api(
-    client: api.ApiClient, path: str, log: Path, check: Callable[[], None]
+    client: api.ApiClient,
+    path: str,
+    log: Path,
+    check: Callable[[], None],
+    deadline_s: float = API_DEADLINE_S,
 ) -> None:
     """Wait until a bay's API server answers a path.
 
@@ -67,6 +72,7 @@ def wait_for_api(
     :param path: such as ``/readyz``
     :param log: of the API server
     :param check: raises when there is no use in waiting
+    :param deadline_s: seconds to wait at most
     :raises DeadlineExceeded: when it does not answer, with its last line
     """
 
@@ -77,7 +83,7 @@ def wait_for_api(
     waiting.wait_for(
         answers,
         what=f"the bay's API server to answer {path}",
-        deadline_s=API_DEADLINE_S,
+        deadline_s=deadline_s,
         interval_s=POLL_S,
         progress=lambda: launching.last_line(log),
     )

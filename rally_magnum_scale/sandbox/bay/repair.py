@@ -22,6 +22,7 @@ from rally_magnum_scale.sandbox.bay import spec as bay_spec
 
 # Those that others need come first.
 ORDER = ("etcd", "kube-apiserver", "containerd")
+API_DEADLINE_S = 120.0
 NODES_DEADLINE_S = 120.0
 # Of one component; then it is not for lack of another one that it ends.
 MOST_STARTS = 3
@@ -134,7 +135,9 @@ class _Repair:
             return
         with self._client() as client:
             log = self._spec.folder / "kube-apiserver.log"
-            creation.wait_for_api(client, "/readyz", log, started.check)
+            creation.wait_for_api(
+                client, "/readyz", log, started.check, API_DEADLINE_S
+            )
 
     def _is_well(self, client: api.ApiClient) -> bool | None:
         return True if not self._start_dead() and self._well(client) else None

@@ -118,7 +118,9 @@ class _Resizer:
         :raises ScaleError: when that can't be, or when a part fails
         """
         log = self._spec.folder / "kube-apiserver.log"
-        creation.wait_for_api(self._client, "/readyz", log, lambda: None)
+        creation.wait_for_api(
+            self._client, "/readyz", log, lambda: None, OTHERS_DEADLINE_S
+        )
         for member in self._roster.members:
             if not member.whole:
                 self._take_away(member)
