@@ -11,6 +11,7 @@ from keystoneauth1 import exceptions as keystone_errors
 from magnumclient import exceptions as magnum_errors
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import failures
 
 CLIENT_ERRORS = (
     magnum_errors.ClientException,
@@ -30,7 +31,10 @@ def said_clearly(
     try:
         yield
     except CLIENT_ERRORS as error:
-        raise kind(f"Magnum refused to {what}: {words(error)}.") from error
+        said = words(error)
+        raise kind(
+            f"Magnum refused to {what}: {said}{failures.advice(said)}."
+        ) from error
 
 
 def words(error: Exception) -> str:

@@ -22,6 +22,19 @@ _CLASSES = (
     (r"[Tt]imed? ?out", "timeout"),
 )
 
+_ADVICE = {
+    "heat_limit": "raise max_resources_per_stack in Heat's configuration",
+    "database_pool": (
+        "raise max_pool_size or max_overflow of the service that says so"
+    ),
+    "open_files": "raise the limit of open files of Magnum's conductor",
+    "messaging": "look at the message queue between Magnum's services",
+    "capacity": (
+        "raise the quotas, with the contexts quotas and bay_quotas, or make "
+        "fewer or smaller bays"
+    ),
+}
+
 
 def classify(reason: str) -> str:
     """Return the class of a failure, ``other`` when its words are new.
@@ -32,6 +45,16 @@ def classify(reason: str) -> str:
         if re.search(pattern, reason):
             return name
     return "other"
+
+
+def advice(reason: str) -> str:
+    """Return what to do about a failure, to follow its words.
+
+    :param reason: as for :func:`classify`
+    :returns: a part of a sentence, or nothing
+    """
+    known = _ADVICE.get(classify(reason))
+    return f"; {known}" if known else ""
 
 
 def explain(status_reason: str | None, faults: object) -> str:

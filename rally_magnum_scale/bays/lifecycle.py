@@ -35,8 +35,6 @@ SHOWN_WITHIN_S = 60.0
 # Magnum lists up to this many objects in one answer by default.
 PAGE = 1000
 
-said_clearly = answers.said_clearly
-
 
 @dataclasses.dataclass(frozen=True)
 class _Unknown:
@@ -229,7 +227,8 @@ class Bays:
             if cluster.status not in (None, "CREATE_IN_PROGRESS"):
                 raise exceptions.BayCreateFailed(
                     f"The bay {cluster.name} of {nodes} nodes went to "
-                    f"{cluster.status}: {reason(cluster)}."
+                    f"{cluster.status}: {reason(cluster)}"
+                    f"{failures.advice(reason(cluster))}."
                 )
             return None
 

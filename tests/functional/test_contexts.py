@@ -44,7 +44,8 @@ class Runs:
 
     def left(self) -> list[str]:
         """Return the bays and templates of these tasks that exist still."""
-        own = set(re.findall(r"rms-[0-9a-f]{8}-", "".join(self._said)))
+        made = r"(?:the bay|the cluster template '\w+':) (rms-[0-9a-f]{8}-)"
+        own = set(re.findall(made, "".join(self._said)))
         shown = [
             each["name"]
             for kind in ("clusters", "clustertemplates")
@@ -177,7 +178,7 @@ def test_a_quota_that_is_used_up_on_the_way_is_one_sentence(
     runs: Runs, tmp_path: Path
 ) -> None:
     # Nobody can know how many of these iterations go on at once.
-    runner = {"rps": {"rps": 2, "times": 2}}
+    runner = {"rps": {"rps": 0.25, "times": 2}}
     contexts = {"bay_quotas@openstack": {"bays": 1}}
     ran = runs.start(task(tmp_path, contexts, runner))
     assert ran.status != 0

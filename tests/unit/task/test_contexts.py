@@ -74,13 +74,19 @@ def refusals(name, config):
 
 
 def test_templates_are_made_in_each_tenant_and_removed(cloud, build):
-    wanted = {**PLAIN, "labels": {"a": "b"}, "docker_volume_size": 5}
+    wanted = {
+        **PLAIN,
+        "keypair": "mine",
+        "labels": {"a": "b"},
+        "docker_volume_size": 5,
+    }
     made = build(bay_templates.BayTemplates, {"templates": [wanted]})
     made.setup()
     sent = [body for _, body in cloud.asked("POST", "clustertemplates")]
     assert len(sent) == 2
     assert sent[0]["image_id"] == "fedora"
     assert sent[0]["flavor_id"] == "m1.small"
+    assert sent[0]["keypair_id"] == "mine"
     assert sent[0]["labels"] == {"a": "b"}
     assert sent[0]["docker_volume_size"] == 5
     assert sent[0]["name"].startswith("rms-0a1b2c3d-")

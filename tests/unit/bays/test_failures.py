@@ -1,0 +1,30 @@
+import pytest
+
+from rally_magnum_scale.bays import failures
+
+SAID = {
+    "heat_limit": "Maximum resources per stack exceeded",
+    "database_pool": "QueuePool limit of size 5 overflow 10 reached",
+    "open_files": "[Errno 24] Too many open files",
+    "messaging": "MessagingTimeout: Timed out waiting for a reply",
+    "capacity": "You have reached the maximum clusters per project, 20",
+    "permission": "Forbidden: trustee",
+    "timeout": "Create timed out",
+    "other": "a new sentence",
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_to_do_about_it_does_not_change_its_class(name):
+    said = SAID[name]
+    assert failures.classify(said) == name
+    assert failures.classify(said + failures.advice(said)) == name
+
+
+def test_what_can_be_raised_is_told():
+    assert "bay_quotas" in failures.advice(SAID["capacity"])
+    assert "max_resources_per_stack" in failures.advice(SAID["heat_limit"])
+
+
+def test_nothing_is_told_of_what_nobody_knows():
+    assert failures.advice(SAID["other"]) == ""
