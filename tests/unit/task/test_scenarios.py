@@ -289,6 +289,37 @@ def test_no_bay_for_an_iteration_is_said():
         turn(1, bays_of_context(2), "big")
 
 
+def test_all_of_a_load_reaches_its_specification(tmp_path):
+    secret = tmp_path / "config.json"
+    secret.write_text('{"auths": {"registry.example.org": {"auth": "c2U="}}}')
+    wanted = arguments.LoadArguments(
+        steps=STEPS,
+        targets=4,
+        workers=3,
+        processes_per_worker=2,
+        image_prefix="registry.example.org/mirror",
+        image_pull_secret_file=str(secret),
+        pull_ahead=True,
+        pods={"worker": {"limits": {"cpu": "1"}}},
+        spread="required",
+        target_address="pod",
+        deadlines={"start_s": 5, "pull_s": 6, "connect_s": 7},
+    )
+    spec = wanted.spec(TASK, 2, "bay")
+    assert (spec.task, spec.iteration, spec.bay) == (TASK, 2, "bay")
+    assert spec.plan.to_json() == [{**STEPS[0], "ramp_s": 0}]
+    assert (spec.targets, spec.workers, spec.processes_per_worker) == (4, 3, 2)
+    assert spec.image_prefix == "registry.example.org/mirror"
+    assert spec.pull_ahead
+    assert spec.pods["worker"].limits == {"cpu": "1"}
+    assert (spec.spread, spec.target_address) == ("required", "pod")
+    assert spec.start_deadline_s == 5
+    assert spec.pull_deadline_s == 6
+    assert spec.connect_deadline_s == 7
+    assert spec.image_pull_secret == secret.read_text()
+    assert "c2U=" not in repr(spec) + repr(wanted)
+
+
 @signature.closed
 class Left(arguments.TypedDict, total=False):
     a: int
