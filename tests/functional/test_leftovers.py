@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ from tests.functional import conftest
 from tests.functional import test_tasks
 
 SAMPLE = "create-and-delete.json"
-THREE = {"nodes": 60, "times": 3, "concurrency": 3}
+THREE = {"nodes": 20, "times": 3, "concurrency": 3}
 SMALL = {"nodes": 2}
 
 
@@ -116,10 +117,14 @@ def cloud(
     sandbox: conftest.Sandbox,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Cloud:
+) -> Iterator[Cloud]:
     """The sandbox, where no other run knows of ours."""
     monkeypatch.setenv(run_marks.FOLDER_VARIABLE, str(tmp_path))
-    return Cloud(sandbox, tmp_path / "runs")
+    opened = Cloud(sandbox, tmp_path / "runs")
+    yield opened
+    # What a test that failed has left.
+    if list(opened.folder.glob("*.json")):
+        opened.start()
 
 
 def test_the_start_after_a_kill_removes_what_was_left(
