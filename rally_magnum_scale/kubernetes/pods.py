@@ -90,6 +90,23 @@ def get(
     return list(found.values())
 
 
+def refuse_failed(
+    cluster: client.Cluster,
+    namespace: str,
+    selector: str,
+    count: int,
+    what: str,
+) -> None:
+    """Raise when so many pods have failed that a Job has given up.
+
+    :param count: how many there are to be, and how many may fail
+    :raises WorkloadError: with the end of the log of one of them
+    :raises KubernetesError: when the API refuses
+    """
+    found = get(cluster, namespace, selector)
+    _refuse_failed(cluster, namespace, found, what, count)
+
+
 def is_ready(pod: Mapping[str, Any]) -> bool:
     """Tell whether a pod serves."""
     conditions = pod.get("status", {}).get("conditions", [])

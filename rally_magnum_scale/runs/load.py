@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -183,6 +184,8 @@ class Load:
                 raise exceptions.DeadlineExceeded(
                     "the load to end", deadline_s
                 )
+            if line is None and not self._by_second:
+                self._refuse_dead_workers()
             if line and self._take(line, lines):
                 return
             if line and not line.startswith("{"):
@@ -191,6 +194,20 @@ class Load:
             "The Locust master ended before the records of the load did; its "
             f"log ends with: {' / '.join(tail) or 'nothing'}"
         )
+
+    def _refuse_dead_workers(self) -> None:
+        """Do not wait for workers that were Ready for a moment, and died.
+
+        Once the run has begun, the master is the judge of that.
+        """
+        with contextlib.suppress(exceptions.KubernetesError):
+            pods.refuse_failed(
+                self._cluster,
+                self._spec.names.namespace,
+                self._spec.selector("worker"),
+                self._spec.workers,
+                "Locust workers",
+            )
 
     def _take(self, line: str, lines: progress.Progress) -> bool:
         """Keep a record; tell whether it was the last one."""

@@ -42,6 +42,7 @@ from rally_magnum_scale.sandbox import openstack
 from rally_magnum_scale.sandbox import secrets_file
 from rally_magnum_scale.sandbox.bay import cgroups
 from rally_magnum_scale.sandbox.bay import spec as bay_spec
+from rally_magnum_scale.sandbox.servers import bay_folder
 from rally_magnum_scale.workload.manifests import WorkloadSpec
 from tests.functional.conftest import Sandbox
 from tests.unit.kubernetes import tcp_proxy
@@ -103,7 +104,9 @@ def bay(sandbox: Sandbox) -> Iterator[Bay]:
         yield Bay(
             life.nodes,
             bays.credentials(made),
-            sandbox.settings.bays_dir / life.record.uuid,
+            bay_folder.Bays(sandbox.settings.bays_dir)
+            .bay(life.record.uuid)
+            .folder,
         )
     finally:
         life.delete()

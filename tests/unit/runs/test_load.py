@@ -334,6 +334,19 @@ def test_workers_that_can_not_live_are_told_at_once():
     assert "OOMKilled" in str(run.error)
 
 
+def test_workers_that_die_before_they_connect_are_told():
+    killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    dead = [
+        pod("worker", number, state=killed, phase="Failed")
+        for number in (4, 5)
+    ]
+    # Ready for a moment, and an API that is away for another.
+    workers = [WORKERS, 500, listed(*dead)]
+    run = Run(script_of([[]], **{f"{BASE}/pods?worker": workers}))
+    assert isinstance(run.error, exceptions.WorkloadError)
+    assert "OOMKilled" in str(run.error)
+
+
 def test_a_follow_that_breaks_off_loses_no_window():
     lines = log_of(*WINDOWS, end())
     log = [lines[:1], [*lines[:2], lines[2][:30] + "~"], [*lines, "END"]]
