@@ -24,14 +24,12 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import answers
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import listing
 
 AT_ONCE = 4
 
 # Magnum may show the end of an earlier, failed delete for a moment.
 ATTEMPTS = 2
-
-# How often a list that Magnum refuses is asked for.
-LOOKS = 15
 
 # A bay that was just asked for shows up late.
 ROUNDS = 3
@@ -218,36 +216,8 @@ class Leftovers:
         return failed
 
     def _list(self, manager: Any, kind: str) -> list[Any]:
-        """List page by page, however many objects the cloud has."""
-        found: list[Any] = []
         with answers.said_clearly(f"list the {kind}s"), _rules_named(kind):
-            while True:
-                page = self._page(manager, found[-1].uuid if found else None)
-                found += page
-                if len(page) < lifecycle.PAGE:
-                    return found
-
-    def _page(self, manager: Any, marker: str | None) -> list[Any]:
-        """Get one page, asked for a few times.
-
-        A single cluster that is just being created or deleted can make
-        Magnum answer 400 to a list of all.
-        """
-        looks = 0
-        while True:
-            looks += 1
-            try:
-                shown = manager.list(
-                    limit=lifecycle.PAGE, marker=marker, detail=True
-                )
-            except answers.CLIENT_ERRORS as error:
-                if looks == LOOKS or isinstance(
-                    error, magnum_errors.Forbidden
-                ):
-                    raise
-                self._sleep(lifecycle.POLL_INTERVAL_S)
-            else:
-                return list(shown)
+            return listing.everything(manager, self._sleep, detail=True)
 
     def _made(self, shown: Sequence[Any]) -> list[Leftover]:
         made = []

@@ -19,6 +19,7 @@ from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import failures
 from rally_magnum_scale.bays import forgotten_delete
+from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import selection
 from rally_magnum_scale.bays import templates
 
@@ -31,9 +32,6 @@ MAX_ERRORS_IN_A_ROW = 5
 # Magnum accepts a request before its conductor has written the bay down,
 # and answers 404 until then.
 SHOWN_WITHIN_S = 60.0
-
-# Magnum lists up to this many objects in one answer by default.
-PAGE = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +141,9 @@ class Bays:
         :raises TemplateNotFound: when none fits, or several do
         """
         with answers.said_clearly("list the cluster templates"):
-            shown = self._magnum.cluster_templates.list(limit=PAGE)
+            shown = listing.everything(
+                self._magnum.cluster_templates, self._sleep
+            )
         return templates.choose(shown, wanted)
 
     def find(self, wanted: str) -> Any:
@@ -154,7 +154,7 @@ class Bays:
         :raises BayError: when it is not complete
         """
         with answers.said_clearly("list the bays"):
-            shown = self._magnum.clusters.list(limit=PAGE)
+            shown = listing.everything(self._magnum.clusters, self._sleep)
         found = selection.choose_bay(shown, wanted)
         with answers.said_clearly(f"show the bay {wanted}"):
             return self._magnum.clusters.get(found.uuid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rally_magnum_scale.bays import answers
-from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import listing
 
 RESOURCE = "Cluster"
 
@@ -68,9 +68,7 @@ class BayQuotas:
         :raises BayError: when Magnum refuses
         """
         with answers.said_clearly("list the bays"):
-            shown = self._magnum.clusters.list(
-                limit=lifecycle.PAGE, detail=True
-            )
+            shown = listing.everything(self._magnum.clusters, detail=True)
         # An administrator is shown those of all projects.
         projects = [bay.to_dict().get("project_id") for bay in shown]
         return self.get(project) - sum(p in (project, None) for p in projects)

@@ -9,7 +9,7 @@ from typing import Any
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import answers
-from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import templates
 
 # A task's key, what Magnum calls it, and a word of Magnum's errors on it.
@@ -104,8 +104,8 @@ class Templates:
         if not wanted.copied:
             return None
         with answers.said_clearly("list the cluster templates"):
-            shown = self._magnum.cluster_templates.list(
-                limit=lifecycle.PAGE, detail=True
+            shown = listing.everything(
+                self._magnum.cluster_templates, detail=True
             )
         return templates.choose(shown, wanted.source, key="from")
 

@@ -18,6 +18,7 @@ from rally_magnum_scale.bays import answers
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import forgotten_delete
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import listing
 from rally_magnum_scale.task import clients
 
 LOG = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class _MagnumManager(base.ResourceManager):
 
     def list(self) -> Sequence[Any]:
         """Return what Magnum shows of the project and no context holds."""
-        found = self._manager().list(limit=lifecycle.PAGE)
+        found = listing.everything(self._manager())
         return [each for each in found if each.uuid not in _held]
 
 

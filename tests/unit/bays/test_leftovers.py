@@ -11,6 +11,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import leftovers
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import listing
 from tests.unit import loopback
 
 DEAD = "0a1b2c3d-1111-1111-1111-111111111111"
@@ -118,7 +119,7 @@ def test_what_this_package_names_is_found_whoever_owns_it():
 
 
 def test_a_list_of_many_pages_is_read_to_its_end(monkeypatch):
-    monkeypatch.setattr(lifecycle, "PAGE", 2)
+    monkeypatch.setattr(listing, "PAGE", 2)
     cloud = Cloud([f"rms-0a1b2c3d-{n:08}" for n in range(5)])
     cloud.page = 2
     with opened(cloud) as found:
@@ -184,7 +185,7 @@ def test_a_policy_that_forbids_it_is_told_with_its_rules():
 
 def test_a_list_that_another_create_spoils_is_asked_for_again():
     cloud = Cloud(MINE)
-    cloud.refusals = leftovers.LOOKS - 1
+    cloud.refusals = listing.LOOKS - 1
     with opened(cloud) as found:
         assert found.remove_of([DEAD]) == []
     assert cloud.clusters == {}
@@ -196,7 +197,7 @@ def test_a_list_that_is_always_refused_is_given_up():
     with opened(cloud) as found:
         (sentence,) = found.remove_of([DEAD])
     assert "refused to list the clusters" in sentence
-    assert len(cloud.asked) == leftovers.LOOKS
+    assert len(cloud.asked) == listing.LOOKS
 
 
 def test_an_interruption_ends_the_removal():

@@ -19,6 +19,7 @@ from rally_openstack.task.contexts.keystone import users
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import leftovers as in_magnum
+from rally_magnum_scale.bays import listing
 from rally_magnum_scale.task import run_marks
 from rally_magnum_scale.task.contexts import leftovers
 from rally_magnum_scale.task.scenarios import base
@@ -281,7 +282,7 @@ def test_a_cloud_that_forbids_it_does_not_stop_a_task(cloud, caplog):
 def test_a_cloud_that_does_not_answer_does_not_stop_a_task(
     cloud, caplog, monkeypatch
 ):
-    monkeypatch.setattr(in_magnum, "LOOKS", 1)
+    monkeypatch.setattr(listing, "LOOKS", 1)
     path = die(cloud)
     cloud.down = True
     start(cloud).cleanup()
