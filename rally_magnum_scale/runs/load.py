@@ -107,7 +107,8 @@ class Load:
     def run(self) -> None:
         """Start the Locust master and workers and follow them to the end.
 
-        :raises WorkloadError: when the master ends before its records do
+        :raises WorkloadError: when the master ends before its records do,
+            or not one request was answered as expected
         :raises DeadlineExceeded: when the load does not end in time
         :raises Interrupted: when the run is asked to stop
         """
@@ -124,6 +125,7 @@ class Load:
         )
         self._follow()
         self._counted = self._count(targets)
+        self._refuse_silence()
 
     def remove(self) -> None:
         """Remove all of the load; an interruption does not end the wait."""
@@ -207,6 +209,17 @@ class Load:
                 self._spec.selector("worker"),
                 self._spec.workers,
                 "Locust workers",
+            )
+
+    def _refuse_silence(self) -> None:
+        """Fail where there is no figure that could be judged at all."""
+        last = self._others[-1]
+        if not last["requests"]:
+            reasons = "; ".join(last["reasons"]) or "none was due"
+            raise exceptions.WorkloadError(
+                "The load in the bay "
+                f"{self._spec.bay} had no request that was answered as "
+                f"expected: {reasons}."
             )
 
     def _take(self, line: str, lines: progress.Progress) -> bool:

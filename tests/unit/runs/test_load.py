@@ -310,15 +310,25 @@ def test_a_master_whose_pod_is_gone_is_told():
     assert isinstance(run.error, exceptions.WorkloadError)
 
 
-def test_workers_that_never_connect_make_the_run_invalid():
+def test_workers_that_never_connect_are_told():
     reason = "1 of 1 workers did not connect within 300 s"
     event = record("event", second=0, kind="workers_missing", detail=reason)
     last = end(windows=0, requests=0, workers_connected=0, reasons=[reason])
     run = Run(script_of([[*log_of(event, last), "END"]]))
-    assert run.error is None
+    assert isinstance(run.error, exceptions.WorkloadError)
+    assert reason in str(run.error)
     assert f"workers_missing: {reason}" in run.said
     (step,) = run.found.throughput.steps
     assert reason in step.reasons
+
+
+def test_targets_that_never_answer_are_told():
+    reason = "no request was answered as expected, only 7 timeout"
+    last = end(requests=0, failures={"timeout": 7}, reasons=[reason])
+    run = Run(script_of([[*log_of(*WINDOWS, last), "END"]]))
+    assert isinstance(run.error, exceptions.WorkloadError)
+    assert reason in str(run.error)
+    assert len(run.found.windows) == 3
 
 
 def test_workers_that_can_not_live_are_told_at_once():
