@@ -27,6 +27,9 @@ _REMOVE_S = 300.0
 # What a run may take beyond its plan: to connect, to drain, to be merged.
 _RUN_MARGIN_S = 120.0
 
+# How often the workers are looked at until the first window comes.
+_LOOK_EVERY_S = 5.0
+
 # How much of the log explains a master that ended early.
 _LOG_TAIL = 5
 
@@ -175,7 +178,7 @@ class Load:
         deadline_s = (
             self._spec.plan.total_s + self._spec.connect_s + _RUN_MARGIN_S
         )
-        start = self._clock()
+        start = look_s = self._clock()
         lines = progress.Progress(self._spec.plan)
         tail: list[str] = []
         for line in logs.follow(
@@ -186,7 +189,8 @@ class Load:
                 raise exceptions.DeadlineExceeded(
                     "the load to end", deadline_s
                 )
-            if line is None and not self._by_second:
+            if not self._by_second and self._clock() > look_s:
+                look_s = self._clock() + _LOOK_EVERY_S
                 self._refuse_dead_workers()
             if line and self._take(line, lines):
                 return

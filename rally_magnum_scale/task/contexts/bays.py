@@ -77,7 +77,7 @@ class _Bay:
             "uuid": record.uuid,
             "nodes": record.nodes,
             "role": self.role,
-            "record": {**record.to_json(), "made_by": "context"},
+            "record": record.to_json(),
         }
 
 
@@ -201,11 +201,14 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
                     request = wish.request(
                         self.generate_random_name(), template, keypair
                     )
-                    life = self._life(user, request)
+                    life = self._life(user, request, wish.template or "")
                     yield _Bay(tenant_id, wish.role, life)
 
     def _life(
-        self, user: Mapping[str, Any], request: lifecycle.BayRequest
+        self,
+        user: Mapping[str, Any],
+        request: lifecycle.BayRequest,
+        template_name: str,
     ) -> bay_life.BayLife:
         def report(text: str) -> None:
             LOG.info(f"{request.name}: {text}")
@@ -213,7 +216,7 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
         # A client each: they are used by several threads.
         magnum = clients.magnum_of(user["credential"].clients())
         own = lifecycle.Bays(magnum, report, sleep=self._group.sleep)
-        return bay_life.BayLife(own, request, report)
+        return bay_life.BayLife(own, request, report, "context", template_name)
 
     def _note_actions(self) -> None:
         taken = [
