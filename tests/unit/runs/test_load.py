@@ -352,7 +352,9 @@ def test_workers_that_die_before_they_connect_are_told():
     ]
     # Ready for a moment, and an API that is away for another.
     workers = [WORKERS, 500, listed(*dead)]
-    run = Run(script_of([[]], **{f"{BASE}/pods?worker": workers}))
+    # Locust goes on to say that it waits for them.
+    log = [log_of(*["waiting for workers"] * 50)]
+    run = Run(script_of(log, **{f"{BASE}/pods?worker": workers}))
     assert isinstance(run.error, exceptions.WorkloadError)
     assert "OOMKilled" in str(run.error)
 
