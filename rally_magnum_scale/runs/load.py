@@ -127,8 +127,9 @@ class Load:
             pods.node_names([*master, *workers, *targets])
         )
         self._follow()
-        self._counted = self._count(targets)
+        # A target that is silent would not tell its count either.
         self._refuse_silence()
+        self._counted = self._count(targets)
 
     def remove(self) -> None:
         """Remove all of the load; an interruption does not end the wait."""
