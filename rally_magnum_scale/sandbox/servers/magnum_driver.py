@@ -56,7 +56,6 @@ from rally_magnum_scale.sandbox.bay import labels as bay_labels
 from rally_magnum_scale.sandbox.servers import bay_folder
 
 OS_DISTRO = "rally-magnum-sandbox"
-COE_VERSION = "v1.33.13"
 STATUS = fields.ClusterStatus
 
 
@@ -81,7 +80,7 @@ class KubernetesDriver(driver.Driver):
             as the reason of CREATE_FAILED
         """
         cluster.stack_id = str(uuid.uuid4())
-        cluster.coe_version = COE_VERSION
+        cluster.coe_version = self._bays.artifacts()["kubernetes_version"]
         node_count = cluster.default_ng_worker.node_count
         labels = bay_labels.read(cluster.labels, node_count)
         certificate, key = _ca_pair(context, cluster)

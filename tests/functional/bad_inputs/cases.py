@@ -255,7 +255,7 @@ CASES = (
         "a worker that never connects",
         r"0 of 1 workers connected|workers? .*connect",
         args={"deadlines": {"connect_s": 8}},
-        when="Locust workers to be Ready|1 of 1 Ready|Locust master",
+        when="starting 1 Locust workers",
         meanwhile=faults.stop_workers,
     ),
     load(

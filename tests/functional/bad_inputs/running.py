@@ -74,18 +74,26 @@ def _start(
             if case.meanwhile and not called and re.search(case.when, line):
                 called = True
                 case.meanwhile(sandbox)
-        return process.wait(30), "".join(lines)
+        status, said = process.wait(30), "".join(lines)
     finally:
         timer.cancel()
         process.stdout.close()
+    assert called or not case.meanwhile, (
+        f"no line said {case.when!r}, so the fault was not caused:\n{said}"
+    )
+    return status, said
 
 
 def _sentence(case: cases.Case, said: str) -> str:
     """Return the shortest line that says what the case must say."""
     lines = [one for one in said.splitlines() if re.search(case.says, one)]
     shortest = min(filter(_is_said, lines), key=len, default="")
-    # The log's own head: time, process, level, logger.
-    return re.sub(r"^.*? (?:INFO|WARNING|ERROR) \S+ \[-\] ", "", shortest)
+    # The log's own head (time, process, level, logger) and a class's name.
+    return re.sub(
+        r"^.*? (?:INFO|WARNING|ERROR) \S+ (?:\[-\] )?(?:[\w.]+\.\w+: )?",
+        "",
+        shortest,
+    )
 
 
 def _is_said(line: str) -> bool:
