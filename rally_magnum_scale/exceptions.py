@@ -49,7 +49,8 @@ class DeadlineExceeded(ScaleError):
         self.what = what
         self.deadline_s = deadline_s
         self.progress = progress
-        reached = f"; it had come to: {progress}" if progress else ""
+        come_to = progress.rstrip(".")
+        reached = f"; it had come to: {come_to}" if come_to else ""
         super().__init__(
             f"Gave up waiting for {what} after {deadline_s:.0f} s{reached}."
         )

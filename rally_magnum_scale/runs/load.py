@@ -220,11 +220,10 @@ class Load:
         """Fail where there is no figure that could be judged at all."""
         last = self._others[-1]
         if not last["requests"]:
-            reasons = "; ".join(last["reasons"]) or "none was due"
+            reasons = "; ".join(last["reasons"]) or "no request was due"
             raise exceptions.WorkloadError(
-                "The load in the bay "
-                f"{self._spec.bay} had no request that was answered as "
-                f"expected: {reasons}."
+                f"The load in the bay {self._spec.bay} has no figures: "
+                f"{reasons}."
             )
 
     def _take(self, line: str, lines: progress.Progress) -> bool:

@@ -28,6 +28,12 @@ def test_the_first_result_ends_the_wait():
     assert time.now == 2
 
 
+def test_a_progress_with_a_full_stop_of_its_own_gets_no_second_one():
+    error = exceptions.DeadlineExceeded("it", 3, "the node said: no.")
+    assert str(error).endswith("it had come to: the node said: no.")
+    assert not str(error).endswith("..")
+
+
 def test_the_deadline_says_what_and_how_far():
     time = Time()
     with pytest.raises(

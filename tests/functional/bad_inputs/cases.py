@@ -128,7 +128,7 @@ CASES = (
     ),
     Case(
         "no bay to use",
-        r"bay",
+        r"Nothing would say which bay",
         scenario="throughput_in_bay",
         args={"steps": STEPS, **IMAGES},
     ),
@@ -246,14 +246,14 @@ CASES = (
     ),
     load(
         "a target that never answers",
-        r"never answered|no request was",
+        r"has no figures: no request was answered",
         args={"timeout_s": 1},
         when="starting 1 Locust workers",
         meanwhile=faults.stop_targets,
     ),
     load(
         "a worker that never connects",
-        r"0 of 1 workers connected|workers? .*connect",
+        r"has no figures: 1 of 1 workers did not connect",
         args={"deadlines": {"connect_s": 8}},
         when="starting 1 Locust workers",
         meanwhile=faults.stop_workers,
