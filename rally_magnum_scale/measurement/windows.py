@@ -32,6 +32,10 @@ class Window:
     :param schedule_lag_us: how late the generator sent although it had an
         idle connection; empty in a closed loop
     :param cpu_ratio_max: CPU seconds a second of the busiest worker
+    :param loop_delay_max_us: how late a worker's event loop came back to
+        its connections, the worst of all workers
+    :param cpu_s: CPU seconds that the workers' processes used together;
+        None where they did not say
     """
 
     second: int
@@ -44,6 +48,8 @@ class Window:
     service_us: Histogram = field(default_factory=Histogram)
     schedule_lag_us: Histogram = field(default_factory=Histogram)
     cpu_ratio_max: float = 0.0
+    loop_delay_max_us: int = 0
+    cpu_s: float | None = None
 
     @property
     def failed(self) -> int:
@@ -63,6 +69,8 @@ class Window:
             "service_us": self.service_us.to_json(),
             "schedule_lag_us": self.schedule_lag_us.to_json(),
             "cpu_ratio_max": round(self.cpu_ratio_max, 4),
+            "loop_delay_max_us": self.loop_delay_max_us,
+            "cpu_s": None if self.cpu_s is None else round(self.cpu_s, 6),
         }
 
     @classmethod
@@ -83,6 +91,8 @@ class Window:
                 service_us=Histogram.from_json(data["service_us"]),
                 schedule_lag_us=Histogram.from_json(data["schedule_lag_us"]),
                 cpu_ratio_max=float(data["cpu_ratio_max"]),
+                loop_delay_max_us=int(data["loop_delay_max_us"]),
+                cpu_s=_number(data.get("cpu_s")),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"This is no window: {error!r}.") from error
@@ -113,7 +123,19 @@ def merge(windows: Iterable[Window]) -> Window:
         service_us=empty.merge(*(one.service_us for one in found)),
         schedule_lag_us=empty.merge(*(one.schedule_lag_us for one in found)),
         cpu_ratio_max=max(one.cpu_ratio_max for one in found),
+        loop_delay_max_us=max(one.loop_delay_max_us for one in found),
+        cpu_s=add_known(one.cpu_s for one in found),
     )
+
+
+def add_known(values: Iterable[float | None]) -> float | None:
+    """Add up figures; None as soon as one of them is not known."""
+    total = 0.0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
 
 
 def add_failures(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
@@ -123,6 +145,10 @@ def add_failures(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
         for kind, count in failures.items():
             total[kind] = total.get(kind, 0) + count
     return total
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _phase(value: str) -> str:

@@ -11,6 +11,7 @@ from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.windows import Window
 
 NS_PER_S = 1_000_000_000
+NS_PER_US = 1_000
 # Over less than this, a ratio of CPU to wall time says nothing: the last
 # window may have lasted microseconds.
 RATIO_OVER_NS = 100_000_000
@@ -49,8 +50,19 @@ class Meter:
         self.service_us: dict[int, int] = defaultdict(int)
         self.lag_us: dict[int, int] = defaultdict(int)
         self.failures: dict[str, int] = defaultdict(int)
+        self._loop_delay_max_us = 0
         self._since_ns = self._clock_ns()
         self._cpu_since_ns = self._cpu_ns()
+
+    def note_loop_delay(self, late_ns: int) -> None:
+        """Note how late the event loop came back to the connections.
+
+        Answers that lie there meanwhile look slow, and in a closed loop
+        nothing else tells that the target was not.
+        """
+        self._loop_delay_max_us = max(
+            self._loop_delay_max_us, late_ns // NS_PER_US
+        )
 
     def roll(self, *, closed: bool) -> Window:
         """End the second, and begin the next one.
@@ -76,6 +88,8 @@ class Meter:
             service_us=service_us,
             schedule_lag_us=Histogram.from_values_us(self.lag_us),
             cpu_ratio_max=self._cpu_ratio(),
+            loop_delay_max_us=self._loop_delay_max_us,
+            cpu_s=(self._cpu_ns() - self._cpu_since_ns) / NS_PER_S,
         )
         self.second += 1
         self.clear()

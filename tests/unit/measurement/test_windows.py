@@ -19,6 +19,7 @@ def make(**changes):
         "service_us": Histogram.from_values_us({9: 3}),
         "schedule_lag_us": Histogram.from_values_us({1: 4}),
         "cpu_ratio_max": 0.25,
+        "cpu_s": 0.2,
     }
     return Window(**{**values, **changes})
 
@@ -35,6 +36,14 @@ def test_merge_adds_counts_and_keeps_the_busiest_cpu():
     assert both.service_us.total == 6
     assert both.schedule_lag_us.total == 8
     assert both.cpu_ratio_max == 0.75
+    assert both.cpu_s == 0.4
+
+
+def test_cpu_seconds_that_one_worker_did_not_tell_are_no_sum():
+    assert windows.merge([make(), make(cpu_s=None)]).cpu_s is None
+    data = make().to_json()
+    del data["cpu_s"]
+    assert Window.from_json(data).cpu_s is None
 
 
 @pytest.mark.parametrize("change", [{"second": 101}, {"phase": "ramp"}])
