@@ -24,6 +24,12 @@ MAX_CPU_RATIO = 0.95
 # target's doing: one such request is enough.
 MAX_STANDSTILL_US = 500_000
 
+# How late the generator's event loop may come back to its connections: what
+# lies there meanwhile looks slow.  Once a second for a tenth of it delays a
+# tenth of the answers; the worst of hundreds of workers is past 10 ms in any
+# second, so the bound of the schedule lag would be wrong here.
+MAX_LOOP_DELAY_US = 100_000
+
 
 def summarise(
     plan: steps.Plan,
@@ -170,10 +176,31 @@ def _saturation_reasons(
             "the load generator stood still: it sent a request "
             f"{lag.max_us / 1000:.0f} ms late although a connection was free"
         )
+    reasons += _loop_reasons(steady)
     busy = statistics.median(w.cpu_ratio_max for w in steady) if steady else 0
     if busy > MAX_CPU_RATIO:
         reasons.append(
             "the load generator was the limit: its busiest process used "
             f"{busy:.0%} of a core in half of the windows"
+        )
+    return reasons
+
+
+def _loop_reasons(steady: Sequence[windows.Window]) -> list[str]:
+    """Judge delays that no schedule shows, as a closed loop has none."""
+    delays_us = [one.loop_delay_max_us for one in steady]
+    if not delays_us:
+        return []
+    reasons = []
+    if max(delays_us) > MAX_STANDSTILL_US:
+        reasons.append(
+            "the load generator stood still: its event loop came back to "
+            f"the connections {max(delays_us) / 1000:.0f} ms late"
+        )
+    usual_us = statistics.median(delays_us)
+    if usual_us > MAX_LOOP_DELAY_US:
+        reasons.append(
+            "the load generator was the limit: its event loop was "
+            f"{usual_us / 1000:.0f} ms late or more in half of the windows"
         )
     return reasons

@@ -179,8 +179,10 @@ class Engine:
         """Run the loop in pieces of 50 ms, so that heartbeats stay alive."""
         while (now_ns := self._clock_ns()) < until_ns and while_():
             self._tend(now_ns)
-            batch(min(until_ns, now_ns + BATCH_NS))
+            end_ns = min(until_ns, now_ns + BATCH_NS)
+            batch(end_ns)
             self._give_way()
+            self._meter.note_loop_delay(self._clock_ns() - end_ns)
 
     def _tend(self, now_ns: int) -> None:
         """Give up what took too long, open again what was closed."""

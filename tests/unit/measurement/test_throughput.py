@@ -154,6 +154,21 @@ def test_a_generator_out_of_processor_time_spoils_the_step():
     assert all(one.valid for one in summarise(changed(1, cpu_ratio_max=1.0)))
 
 
+def test_a_generator_that_looks_seldom_spoils_the_step():
+    late = [dataclasses.replace(one, loop_delay_max_us=150_000) for one in ALL]
+    for step in summarise(late):
+        assert step.reasons == [
+            "the load generator was the limit: its event loop was 150 ms "
+            "late or more in half of the windows"
+        ]
+    # One late second is no limit, unless it stood still.
+    for step in summarise(changed(1, loop_delay_max_us=150_000)):
+        assert step.valid
+    first, second = summarise(changed(1, loop_delay_max_us=700_000))
+    assert first.reasons[0].endswith("the connections 700 ms late")
+    assert second.valid
+
+
 def test_a_closed_loop_offers_nothing_and_is_never_late():
     plan = factories.plan(None, duration_s=2, ramp_s=1)
     seen = [

@@ -19,6 +19,7 @@ def make(**changes):
         "service_us": Histogram.from_values_us({9: 3}),
         "schedule_lag_us": Histogram.from_values_us({1: 4}),
         "cpu_ratio_max": 0.25,
+        "loop_delay_max_us": 40,
         "cpu_s": 0.2,
     }
     return Window(**{**values, **changes})
@@ -26,7 +27,10 @@ def make(**changes):
 
 def test_merge_adds_counts_and_keeps_the_busiest_cpu():
     both = windows.merge(
-        [make(), make(failures={"reset": 2}, cpu_ratio_max=0.75)]
+        [
+            make(loop_delay_max_us=7000),
+            make(failures={"reset": 2}, cpu_ratio_max=0.75),
+        ]
     )
     assert both.workers == 2
     assert both.requests == 6
@@ -36,6 +40,7 @@ def test_merge_adds_counts_and_keeps_the_busiest_cpu():
     assert both.service_us.total == 6
     assert both.schedule_lag_us.total == 8
     assert both.cpu_ratio_max == 0.75
+    assert both.loop_delay_max_us == 7000
     assert both.cpu_s == 0.4
 
 

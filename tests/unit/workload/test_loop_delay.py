@@ -1,0 +1,43 @@
+"""What an engine tells of a loop that does not come back in time."""
+
+import time
+
+import pytest
+
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.workload.in_bay.engine import Engine
+from rally_magnum_scale.workload.in_bay.job import Job
+
+AWAY_S = 0.4
+
+
+class Away:
+    """A greenlet that keeps the process for itself, once."""
+
+    def __init__(self, after_turns):
+        self._left = after_turns
+
+    def __call__(self):
+        self._left -= 1
+        if self._left == 0:
+            time.sleep(AWAY_S)
+
+
+@pytest.mark.parametrize("rate_rps", [200, None])
+def test_a_greenlet_that_gives_nothing_back_is_told(serve, rate_rps):
+    plan = Plan((Step(rate_rps, 3),))
+    reported = []
+    Engine(
+        Job("t", 1, "b", plan, serve().url, workers=1, connections=2),
+        start_second=1000,
+        report=reported.append,
+        # The second second has 20 turns: from the 21st to the 40th.
+        give_way=Away(after_turns=30),
+        wall_ns=lambda: 1_000_000_000_000,
+    ).run()
+    delays_us = [one.loop_delay_max_us for one in reported]
+    assert max(delays_us) >= AWAY_S * 1e6
+    # It is told of the second in which it happened, and of no other.
+    assert delays_us.index(max(delays_us)) == 1
+    assert sum(one >= AWAY_S * 1e6 for one in delays_us) == 1
