@@ -1,8 +1,8 @@
 """What a run leaves behind: one JSON object a line.
 
 Every record has ``record`` (its kind), ``version``, ``task``,
-``iteration`` and ``bay``; the kinds are ``window``, ``event`` and ``end``
-from the load in the bay, ``bay`` and ``throughput`` from the scenario.
+``iteration`` and ``bay``; the kinds are ``start``, ``window``, ``event`` and
+``end`` from the load in the bay, ``bay`` and ``throughput`` from the scenario.
 Units are in the names of the fields.  SLA criteria, tables, pages and
 history read these records and nothing else.
 """
@@ -18,7 +18,7 @@ from typing import Self
 from rally_magnum_scale.measurement import windows
 
 VERSION = 1
-KINDS = ("window", "event", "end", "bay", "throughput")
+KINDS = ("start", "window", "event", "end", "bay", "throughput")
 
 # Who made a bay: the scenario in its iteration, a context for all of them,
 # or neither, and it was named or its kubeconfig handed over.
@@ -215,6 +215,94 @@ class Throughput(_Body):
 
 
 @dataclasses.dataclass(frozen=True)
+class Trial(_Body):
+    """One step of a search for the highest rate.
+
+    :param step: number of the step, from 1
+    :param purpose: ``estimate``, ``search`` or ``confirm``
+    :param rate_rps: the offer, None for the closed loop of an estimate
+    :param ramp_s: seconds of its ramp
+    :param duration_s: its steady seconds
+    :param held: whether the rate holds; None before the step has ended,
+        and of an estimate
+    :param limit: why it does not: ``bound``, ``offer`` (not reached) or
+        ``invalid`` (the figures do not count)
+    :param why: the same in words, with the figures
+    :param achieved_rps: expected answers a second; None before its end
+    :param reached: what was measured for each bound
+    """
+
+    step: int
+    purpose: str
+    rate_rps: float | None
+    ramp_s: int
+    duration_s: int
+    held: bool | None = None
+    limit: str = ""
+    why: str = ""
+    achieved_rps: float | None = None
+    reached: dict[str, float | None] = dataclasses.field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the step came to its end."""
+        return self.achieved_rps is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class MaxRate(_Body):
+    """The highest rate at which all bounds hold, and how sure that is.
+
+    :param bounds: what had to hold, by the names of the search
+    :param precision: how narrow the bracket was to be
+    :param max_rate_rps: expected answers a second in the step that held,
+        None when none did
+    :param held_rps: the offer of that step: the highest that held
+    :param failed_rps: the lowest offer that failed, None when none did
+    :param failed_by: the ``limit`` of that step
+    :param failed_because: the same in words
+    :param confirmed: whether a longer step held at the same rate
+    :param step: number of the step that held, the confirming one if any
+    :param steps: how many were run
+    :param rps_per_core: of that step, over the cores of the pods
+    :param rps_per_core_real_nodes: over all cores of the real nodes
+    :param ended: what ended the search
+    :param trials: all its steps
+    :param reasons: why there is no figure, or none that may be judged
+    """
+
+    bounds: dict[str, float]
+    precision: float
+    max_rate_rps: float | None
+    held_rps: float | None
+    failed_rps: float | None
+    failed_by: str
+    failed_because: str
+    confirmed: bool
+    step: int | None
+    steps: int
+    rps_per_core: float | None
+    rps_per_core_real_nodes: float | None
+    ended: str
+    trials: list[Trial]
+    reasons: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def valid(self) -> bool:
+        """Tell whether the figure may be judged."""
+        return not self.reasons
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Self:
+        """Read a ``max_rate`` record with its trials.
+
+        :raises ValueError: when a field is missing
+        """
+        trials = [Trial.from_json(one) for one in record.get("trials", [])]
+        return super().from_json({**record, "trials": trials})
+
+
+@dataclasses.dataclass(frozen=True)
 class Run:
     """The records of one iteration, read.
 
@@ -229,6 +317,7 @@ class Run:
     windows: tuple[windows.Window, ...] = ()
     events: tuple[dict[str, Any], ...] = ()
     loaded_bay: str = ""
+    max_rate: MaxRate | None = None
 
     @property
     def bay(self) -> Bay | None:
@@ -278,7 +367,7 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
     def last(kind: str) -> dict[str, Any] | None:
         return found[kind][-1] if found[kind] else None
 
-    end, load = last("end"), last("throughput")
+    end, load, found_rate = last("end"), last("throughput"), last("max_rate")
     return Run(
         iteration=every[0]["iteration"] if every else 0,
         bays=_bays(found["bay"]),
@@ -287,6 +376,7 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
         end=End.from_json(end) if end else None,
         windows=tuple(map(windows.Window.from_json, found["window"])),
         events=tuple(found["event"]),
+        max_rate=MaxRate.from_json(found_rate) if found_rate else None,
     )
 
 

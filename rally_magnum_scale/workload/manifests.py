@@ -39,6 +39,7 @@ PACKAGE = Path(rally_magnum_scale.__file__).parent
 CODE_PATHS = (
     "__init__.py",
     "measurement/__init__.py",
+    "measurement/cpusets.py",
     "measurement/histogram.py",
     "measurement/steps.py",
     "measurement/windows.py",

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
+from rally_magnum_scale.measurement import cpusets
 from rally_magnum_scale.measurement import steps
 from rally_magnum_scale.measurement import windows
 from rally_magnum_scale.measurement.windows import Window
@@ -53,6 +54,29 @@ class Collector:
         self._alive = set(self._connected)
         self._start_second = self._next_second = start_second
         self._latest = dict.fromkeys(self._connected, start_second - 1)
+
+    def start(
+        self, written_s: float, cpus: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Return the record that says when the load begins.
+
+        Whoever reads it can look at the bay at the very second of a step.
+
+        :param written_s: epoch seconds now, by the same clock
+        :param cpus: worker to the processors that it may use
+        """
+        pods: dict[str, frozenset[int]] = {}
+        for worker, text in cpus.items():
+            # Locust's id of a worker is the name of its pod, and more.
+            pod = worker.rpartition("_")[0] or worker
+            if text:
+                pods[pod] = pods.get(pod, frozenset()) | cpusets.parse(text)
+        return self._record(
+            "start",
+            second=self._start_second,
+            written_s=round(written_s, 3),
+            cpus=cpusets.by_set(pods),
+        )
 
     @property
     def waiting_for(self) -> set[str]:

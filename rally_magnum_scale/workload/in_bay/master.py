@@ -44,6 +44,7 @@ class Master:
         self._ended = False
         # Of each worker: the round trip and the skew of its best probe.
         self._skews_s: dict[str, tuple[float, float]] = {}
+        self._cpus: dict[str, str] = {}
 
     def install(self) -> None:
         """Listen to the workers, and conduct from now on."""
@@ -97,6 +98,7 @@ class Master:
         start_second = math.ceil(time.time() + self._job.lead_s)
         self._collector.begin(workers, start_second)
         self._judge_clocks(workers, start_second)
+        self._print([self._collector.start(time.time(), self._cpus)])
         job = self._job.to_json()
         order = {"start_second": start_second, "workers": len(workers)}
         for index, worker in enumerate(workers):
@@ -197,6 +199,7 @@ class Master:
     def _take_clock(self, environment: Any, msg: Any, **_: Any) -> None:
         del environment
         now_s, sent_s = time.time(), msg.data["master_s"]
+        self._cpus[msg.node_id] = msg.data.get("cpus", "")
         # The probe with the shortest way is the truest, as in NTP.
         probe = (
             now_s - sent_s,

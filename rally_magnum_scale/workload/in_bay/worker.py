@@ -11,6 +11,7 @@ not: the Locust file hands in what it needs of it.
 from __future__ import annotations
 
 import gc
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from typing import Any
 import gevent
 from gevent.event import AsyncResult
 
+from rally_magnum_scale.measurement import cpusets
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import messages
 from rally_magnum_scale.workload.in_bay.engine import Engine
@@ -53,9 +55,14 @@ class Worker:
         environment.events.report_to_master.add_listener(self.add_windows)
 
     def answer_clock(self, environment: Any, msg: Any, **_: Any) -> None:
-        """Tell the master what the time is here."""
+        """Tell the master what the time is here, and which CPUs there are."""
         environment.runner.send_message(
-            messages.CLOCK_ANSWER, {**msg.data, "worker_s": time.time()}
+            messages.CLOCK_ANSWER,
+            {
+                **msg.data,
+                "worker_s": time.time(),
+                "cpus": cpusets.write(os.sched_getaffinity(0)),
+            },
         )
 
     def take_order(self, environment: Any, msg: Any, **_: Any) -> None:

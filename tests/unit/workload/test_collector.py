@@ -57,6 +57,20 @@ def test_a_good_run(collector):
     assert records[-1]["reasons"] == []
 
 
+def test_the_start_names_the_cpus_of_a_pod_with_all_its_processes(collector):
+    cpus = {
+        "rms-worker-a_1f": "0",
+        "rms-worker-a_2f": "3",
+        "rms-worker-b_3f": "0,3",
+        "rms-worker-c_4f": "",
+    }
+    start = collector.start(97.25, cpus)
+    assert start["record"] == "start"
+    assert (start["second"], start["written_s"]) == (100, 97.25)
+    # One that did not tell is not taken to have none.
+    assert start["cpus"] == {"0,3": ["rms-worker-a", "rms-worker-b"]}
+
+
 def test_a_window_is_given_out_when_all_have_sent_theirs(collector):
     collector.add("one", [window(100), window(101)])
     assert collector.records(102) == []

@@ -1,6 +1,7 @@
 """The master against workers that are functions: no Locust, no network."""
 
 import json
+import time
 import types
 
 import gevent.event
@@ -52,7 +53,11 @@ class Runner:
             self.probes += 1
             for name, first in self._first_answers.items():
                 if self.probes >= first:
-                    answer = {**data, "worker_s": data["master_s"]}
+                    answer = {
+                        **data,
+                        "worker_s": data["master_s"],
+                        "cpus": "0-1",
+                    }
                     self._answer(messages.CLOCK_ANSWER, name, answer)
         elif kind == messages.START:
             window = Window(data["start_second"], "steady", 1, 1, 10)
@@ -97,9 +102,18 @@ def conduct(first_answers, capfd):
 
 def test_clocks_that_answer_are_asked_three_times(capfd):
     runner, records = conduct({"one": 1, "two": 1}, capfd)
-    assert [one["record"] for one in records] == ["window", "end"]
+    assert [one["record"] for one in records] == ["start", "window", "end"]
     assert records[-1]["reasons"] == []
     assert runner.probes == master.CLOCK_PROBES
+
+
+def test_the_start_is_told_before_it_with_the_cpus_of_each_pod(capfd):
+    before_s = time.time()
+    _, records = conduct({"one": 1, "two": 1}, capfd)
+    start, window, _ = records
+    assert start["cpus"] == {"0-1": ["one", "two"]}
+    assert start["second"] == window["second"]
+    assert before_s - 1 < start["written_s"] < time.time() + 1
 
 
 def test_a_clock_that_answers_late_is_waited_for(capfd):
