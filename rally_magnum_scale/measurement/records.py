@@ -18,7 +18,15 @@ from typing import Self
 from rally_magnum_scale.measurement import windows
 
 VERSION = 1
-KINDS = ("start", "window", "event", "end", "bay", "throughput")
+KINDS = (
+    "start",
+    "window",
+    "event",
+    "end",
+    "bay",
+    "throughput",
+    "max_rate",
+)
 
 # Who made a bay: the scenario in its iteration, a context for all of them,
 # or neither, and it was named or its kubeconfig handed over.

@@ -1,0 +1,358 @@
+"""The search for the highest rate at which all bounds hold.
+
+A pure function of the steps that were run says which comes next, so that
+the Locust master can ask it in the bay and no order has to travel.
+
+Where the search looks next:
+
+* A step that answers less than its offer shows about how much the target
+  can answer at all, and so does a closed loop.  Nothing but an open loop
+  at a rate proves that the rate holds or fails, but it is near there that
+  it pays to look: just below, then just above, then further below, twice
+  as far each time.
+* Without such a hint the rate is doubled until one fails, or quartered
+  until one holds.
+* Then the bracket is halved, by ratio, until it is as narrow as wanted.
+* The highest rate that held is offered once more, for longer.  If it does
+  not hold then, the next one below is tried in the same way.
+
+A step whose figures do not count is run once more before it is believed,
+since a machine may stand still for once; when it comes out the same, the
+load generator is taken to be the limit, and the next one is believed at
+once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Sequence
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import trials
+
+GROWTH = 2.0
+# Beside a hint: below it, and above it.
+BELOW_HINT = 0.05
+ABOVE_HINT = 1.02
+SHRINK = 4.0
+LOWEST_SHARE = 0.01
+DIGITS = 4
+
+
+def next_trial(
+    wanted: trials.Search, done: Sequence[records.Trial]
+) -> records.Trial | None:
+    """Return the step that comes next, None when the search is over.
+
+    :param wanted: what is searched for
+    :param done: all steps so far, judged
+    """
+    if len(done) >= wanted.max_steps:
+        return None
+    found = _choose(wanted, Bracket.of(wanted, done), done)
+    if found is None:
+        return None
+    rate_rps, purpose = found
+    return trials.order(wanted, len(done) + 1, rate_rps, purpose)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bracket:
+    """What the steps so far say together.
+
+    :param held: the highest step that held below all that failed; the
+        confirming one where there is one
+    :param failed: the lowest step that failed
+    :param hint_rps: about what the target can answer
+    :param confirms_failed: how many confirming steps did not hold
+    """
+
+    held: records.Trial | None = None
+    failed: records.Trial | None = None
+    hint_rps: float | None = None
+    confirms_failed: int = 0
+
+    @classmethod
+    def of(
+        cls, wanted: trials.Search, done: Sequence[records.Trial]
+    ) -> Bracket:
+        """Read the steps that were run."""
+        del wanted
+        counting = [one for one in _believed(done) if one.rate_rps is not None]
+        bad = [one for one in counting if not one.held]
+        # Of two at the same rate the later one says more: it was longer.
+        failed = min(bad, key=_by_rate, default=None)
+        good = [
+            one
+            for one in counting
+            if one.held and (failed is None or _rps(one) < _rps(failed))
+        ]
+        held = max(
+            good,
+            key=lambda one: (_rps(one), one.purpose == trials.CONFIRM),
+            default=None,
+        )
+        return cls(
+            held=held,
+            failed=failed,
+            hint_rps=_hint_rps(done),
+            confirms_failed=sum(one.purpose == trials.CONFIRM for one in bad),
+        )
+
+    @property
+    def held_rps(self) -> float | None:
+        """The highest rate that held."""
+        return self.held.rate_rps if self.held else None
+
+    @property
+    def failed_rps(self) -> float | None:
+        """The lowest rate that failed."""
+        return self.failed.rate_rps if self.failed else None
+
+    @property
+    def confirmed(self) -> bool:
+        """Tell whether the highest rate that held was confirmed."""
+        return bool(self.held and self.held.purpose == trials.CONFIRM)
+
+    @property
+    def width(self) -> float | None:
+        """From what held to what failed, as a share of the former."""
+        if self.held_rps is None or self.failed_rps is None:
+            return None
+        return self.failed_rps / self.held_rps - 1
+
+    def is_closed(self, wanted: trials.Search) -> bool:
+        """Tell whether the search needs to look no closer."""
+        if self.width is not None:
+            return self.width <= wanted.precision * (1 + 1e-3)
+        if self.held_rps is None or wanted.max_rps is None:
+            return False
+        return self.held_rps >= wanted.max_rps
+
+
+def conclude(
+    wanted: trials.Search,
+    done: Sequence[records.Trial],
+    results: Sequence[records.StepResult],
+) -> records.MaxRate:
+    """Sum up a search.
+
+    :param done: all its steps, judged; the last one may have none, when
+        the run broke off
+    :param results: their figures; reasons that they have although the
+        trial held spoil the answer
+    """
+    judged = [one for one in done if one.ended]
+    bracket = Bracket.of(wanted, judged)
+    held, failed = bracket.held, bracket.failed
+    figures = {one.step: one for one in results}
+    best = figures.get(held.step) if held else None
+    return records.MaxRate(
+        bounds=dict(wanted.bounds),
+        precision=wanted.precision,
+        max_rate_rps=min(best.achieved_rps, _rps(held))
+        if best and held
+        else None,
+        held_rps=bracket.held_rps,
+        failed_rps=bracket.failed_rps,
+        failed_by=failed.limit if failed else "",
+        failed_because=failed.why if failed else "",
+        confirmed=bracket.confirmed,
+        step=held.step if held else None,
+        steps=len(done),
+        rps_per_core=best.rps_per_core if best else None,
+        rps_per_core_real_nodes=(
+            best.rps_per_core_real_nodes if best else None
+        ),
+        ended=_ended(wanted, bracket, done),
+        trials=list(done),
+        reasons=_reasons(bracket, best),
+    )
+
+
+def _reasons(bracket: Bracket, best: records.StepResult | None) -> list[str]:
+    """Say why the answer is none, or none that may be judged."""
+    if bracket.held is None:
+        if bracket.failed is None:
+            return ["no step of the search came to its end"]
+        return [
+            f"not even {bracket.failed_rps:,.0f} rps held: "
+            f"{bracket.failed.why}"
+        ]
+    if best is None:
+        return [f"the figures of step {bracket.held.step} are missing"]
+    found = list(best.reasons)
+    if not bracket.confirmed:
+        found.append(
+            f"{bracket.held_rps:,.0f} rps held once, but no longer step "
+            "confirmed it"
+        )
+    return found
+
+
+def _ended(
+    wanted: trials.Search,
+    bracket: Bracket,
+    done: Sequence[records.Trial],
+) -> str:
+    """Say what ended the search, for people."""
+    if any(not one.ended for one in done):
+        return "the run broke off"
+    if bracket.confirmed and bracket.is_closed(wanted):
+        if bracket.failed is None:
+            return "max_rps holds, so the true rate may be higher"
+        return "the bracket is as narrow as wanted"
+    if len(done) >= wanted.max_steps:
+        return f"max_steps, {wanted.max_steps}, were used up"
+    if bracket.held is None:
+        return "the lowest rate does not hold"
+    if bracket.confirmed:
+        return "a lower rate was confirmed after a higher one was not"
+    return "the run broke off"
+
+
+def _choose(
+    wanted: trials.Search,
+    bracket: Bracket,
+    done: Sequence[records.Trial],
+) -> tuple[float | None, str] | None:
+    if not done:
+        if wanted.start_rps is None:
+            return None, trials.ESTIMATE
+        return wanted.start_rps, trials.SEARCH
+    if _is_doubtful(done):
+        return done[-1].rate_rps, done[-1].purpose
+    if bracket.held is None:
+        return _descend(wanted, bracket, done)
+    if bracket.confirms_failed:
+        return _confirm_lower(wanted, bracket)
+    last_chance = len(done) == wanted.max_steps - 1
+    if bracket.is_closed(wanted) or last_chance:
+        if bracket.confirmed:
+            return None
+        return bracket.held_rps, trials.CONFIRM
+    return _clip(wanted, _between(wanted, bracket)), trials.SEARCH
+
+
+def _descend(
+    wanted: trials.Search,
+    bracket: Bracket,
+    done: Sequence[records.Trial],
+) -> tuple[float, str] | None:
+    """Look for a rate that holds at all, from the first one down."""
+    hint_rps, failed_rps = bracket.hint_rps, bracket.failed_rps
+    if failed_rps is None:
+        if not hint_rps:
+            return None
+        return _clip(wanted, hint_rps * (1 - BELOW_HINT)), trials.SEARCH
+    lowest_rps = wanted.min_rps or LOWEST_SHARE * max(
+        _rps(one) for one in done if one.rate_rps
+    )
+    if failed_rps <= lowest_rps * (1 + 1e-3):
+        return None
+    rate_rps = _below_hint(wanted, bracket, failed_rps / SHRINK)
+    return max(_round(rate_rps), lowest_rps), trials.SEARCH
+
+
+def _confirm_lower(
+    wanted: trials.Search, bracket: Bracket
+) -> tuple[float, str] | None:
+    """Confirm below what was not confirmed, further below each time."""
+    if bracket.confirmed:
+        return None
+    held_rps, failed_rps = bracket.held_rps or 0.0, bracket.failed_rps or 0.0
+    below = 1 + wanted.precision * 2 ** (bracket.confirms_failed - 1)
+    return max(_round(failed_rps / below), held_rps), trials.CONFIRM
+
+
+def _between(wanted: trials.Search, bracket: Bracket) -> float:
+    """Return a rate above what held, and below what failed if any did."""
+    held_rps, failed_rps = bracket.held_rps or 0.0, bracket.failed_rps
+    hint_rps = bracket.hint_rps
+    if failed_rps is None:
+        above_rps = (hint_rps or 0.0) * ABOVE_HINT
+        near = held_rps * (1 + wanted.precision / 2) < above_rps
+        return above_rps if near else held_rps * GROWTH
+    middle_rps = math.sqrt(held_rps * failed_rps)
+    if hint_rps is None:
+        return middle_rps
+    margin = 1 + wanted.precision / 4
+    above_rps = hint_rps * ABOVE_HINT
+    below_hint = held_rps < hint_rps * (1 - BELOW_HINT) * (1 - 1e-3)
+    if not below_hint and held_rps * margin < above_rps < failed_rps / margin:
+        return above_rps
+    if not below_hint:
+        return middle_rps
+    return max(middle_rps, _below_hint(wanted, bracket, middle_rps))
+
+
+def _below_hint(
+    wanted: trials.Search, bracket: Bracket, otherwise_rps: float
+) -> float:
+    """Return the first rate below the hint that is below what failed.
+
+    :param otherwise_rps: when the hint says nothing about lower rates
+    """
+    failed_rps, hint_rps = bracket.failed_rps, bracket.hint_rps
+    if failed_rps is None or hint_rps is None:
+        return otherwise_rps
+    share = BELOW_HINT
+    while share < 1 / 2:
+        rate_rps = hint_rps * (1 - share)
+        if rate_rps * (1 + wanted.precision / 2) < failed_rps:
+            return rate_rps
+        share *= 2
+    return otherwise_rps
+
+
+def _hint_rps(done: Sequence[records.Trial]) -> float | None:
+    """Return what the target answered when it was offered too much."""
+    overloaded = [
+        one
+        for one in done
+        if one.limit == trials.BY_OFFER and one.achieved_rps
+    ]
+    if overloaded:
+        return min(overloaded, key=_by_rate).achieved_rps
+    closed = [one for one in done if one.rate_rps is None]
+    return (closed[-1].achieved_rps or None) if closed else None
+
+
+def _believed(done: Sequence[records.Trial]) -> list[records.Trial]:
+    """Leave out the steps that did not count and were run once more."""
+    again = {
+        one.step
+        for one, after in itertools.pairwise(done)
+        if one.limit == trials.BY_INVALID and after.rate_rps == one.rate_rps
+    }
+    return [one for one in done if one.step not in again]
+
+
+def _is_doubtful(done: Sequence[records.Trial]) -> bool:
+    """Tell whether the last step is to be run once more."""
+    if done[-1].limit != trials.BY_INVALID:
+        return False
+    return not any(
+        one.limit == after.limit == trials.BY_INVALID
+        and one.rate_rps == after.rate_rps
+        for one, after in itertools.pairwise(done)
+    )
+
+
+def _clip(wanted: trials.Search, rate_rps: float) -> float:
+    low_rps, high_rps = wanted.min_rps or 0.0, wanted.max_rps or math.inf
+    return min(max(_round(rate_rps), low_rps), high_rps)
+
+
+def _round(rate_rps: float) -> float:
+    return float(f"{rate_rps:.{DIGITS}g}")
+
+
+def _by_rate(trial: records.Trial) -> tuple[float, int]:
+    return _rps(trial), -trial.step
+
+
+def _rps(trial: records.Trial) -> float:
+    return trial.rate_rps or 0.0

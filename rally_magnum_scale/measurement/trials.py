@@ -1,0 +1,253 @@
+"""A search for the highest rate: what is wanted, and what each step says.
+
+The Locust master decides by these in the bay, the scenario reads what it
+decided, and the tests run both against a target that they simulate.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any
+from typing import Self
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import steps
+
+LATENCY_BOUNDS = ("p50_ms", "p90_ms", "p99_ms", "p99_9_ms", "max_ms")
+ERROR_BOUND = "max_error_ratio"
+BOUNDS = (*LATENCY_BOUNDS, ERROR_BOUND)
+
+# An open loop that answers less than this of its offer lags behind it.
+REACHED_RATIO = 0.99
+
+ESTIMATE = "estimate"
+SEARCH = "search"
+CONFIRM = "confirm"
+
+# Why a step does not hold: a bound, the offer that was not reached, or
+# figures that do not count, as those of a generator at its own limit.
+BY_BOUND = "bound"
+BY_OFFER = "offer"
+BY_INVALID = "invalid"
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """What is searched for, and within which limits.
+
+    :param bounds: keys of :data:`BOUNDS` to the highest value that holds
+    :param start_rps: the first rate; None to begin with a closed loop,
+        which tells about how much the target answers
+    :param min_rps: the search goes no lower; None for a hundredth of the
+        first rate
+    :param max_rps: the search goes no higher; None for no such limit
+    :param precision: how close the highest rate that holds and the lowest
+        that fails must come, as a share of the former
+    :param step_s: steady seconds of a step
+    :param ramp_s: seconds of the ramp before each
+    :param confirm_s: steady seconds of a confirming step
+    :param max_steps: all steps together
+    :raises ValueError: naming the key that can't be right
+    """
+
+    bounds: Mapping[str, float]
+    start_rps: float | None = None
+    min_rps: float | None = None
+    max_rps: float | None = None
+    precision: float = 0.05
+    step_s: int = 10
+    ramp_s: int = 2
+    confirm_s: int = 30
+    max_steps: int = 20
+
+    def __post_init__(self) -> None:
+        self._check_bounds()
+        for key in ("start_rps", "min_rps", "max_rps"):
+            _check_positive(key, getattr(self, key))
+        for key, least in (
+            ("step_s", 1),
+            ("ramp_s", 0),
+            ("confirm_s", 1),
+            ("max_steps", 2),
+        ):
+            _check_whole(key, getattr(self, key), least)
+        if not 0.001 <= self.precision <= 1:
+            raise ValueError(
+                "precision: must be between 0.001 and 1, as 0.05 is 5 %: "
+                f"{self.precision!r}"
+            )
+        self._check_order()
+
+    def _check_bounds(self) -> None:
+        if not self.bounds:
+            raise ValueError(
+                f"bounds: give at least one of {', '.join(BOUNDS)}"
+            )
+        for key, value in self.bounds.items():
+            if key not in BOUNDS:
+                raise ValueError(
+                    f"bounds.{key}: there is no such bound, only "
+                    f"{', '.join(BOUNDS)}"
+                )
+            if key != ERROR_BOUND:
+                _check_positive(f"bounds.{key}", value)
+            elif not _is_number(value) or not 0 <= value <= 1:
+                raise ValueError(
+                    f"bounds.{key}: must be between 0 and 1: {value!r}"
+                )
+
+    def _check_order(self) -> None:
+        given = [
+            (key, value)
+            for key in ("min_rps", "start_rps", "max_rps")
+            if (value := getattr(self, key)) is not None
+        ]
+        for (low, least), (high, most) in itertools.pairwise(given):
+            if least > most:
+                raise ValueError(f"{low}: {least:g} is above {high}, {most:g}")
+
+    @property
+    def longest_s(self) -> int:
+        """Seconds of all steps together, should each be a confirming one."""
+        return self.max_steps * (
+            self.ramp_s + max(self.step_s, self.confirm_s)
+        )
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_json` wrote.
+
+        :raises ValueError: when a key is unknown, missing or wrong
+        """
+        try:
+            return cls(**data)
+        except TypeError as error:
+            raise ValueError(f"This is no search: {error}.") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the search as plain JSON."""
+        return {**dataclasses.asdict(self), "bounds": dict(self.bounds)}
+
+
+def order(
+    wanted: Search, number: int, rate_rps: float | None, purpose: str
+) -> records.Trial:
+    """Return a step that is still to be run.
+
+    :param number: of the step, from 1
+    :param rate_rps: its offer, None for the closed loop
+    """
+    return records.Trial(
+        step=number,
+        purpose=purpose,
+        rate_rps=rate_rps,
+        ramp_s=wanted.ramp_s,
+        duration_s=wanted.confirm_s if purpose == CONFIRM else wanted.step_s,
+    )
+
+
+def plan(trial: records.Trial) -> steps.Step:
+    """Return a trial as a step of a plan."""
+    return steps.Step(trial.rate_rps, trial.duration_s, trial.ramp_s)
+
+
+def judge(
+    wanted: Search, trial: records.Trial, result: records.StepResult
+) -> records.Trial:
+    """Say whether a step holds, and if it does not, why.
+
+    :param result: the figures of the step
+    :returns: the trial with its verdict; a closed loop, which offers no
+        rate, has none
+    """
+    said = dataclasses.replace(
+        trial,
+        achieved_rps=result.achieved_rps,
+        reached={key: _value(key, result) for key in wanted.bounds},
+    )
+    if trial.rate_rps is None:
+        return dataclasses.replace(said, why="; ".join(result.reasons))
+    limit, why = _fault(wanted, trial.rate_rps, result)
+    return dataclasses.replace(said, held=not limit, limit=limit, why=why)
+
+
+def describe(trial: records.Trial) -> str:
+    """Say in a line how a step ended."""
+    if trial.rate_rps is None:
+        answered = f"{trial.achieved_rps or 0:,.0f} rps answered"
+        said = f"closed loop, {answered}"
+        return f"step {trial.step}: {said}" + (
+            f" ({trial.why})" if trial.why else ""
+        )
+    verb = "holds" if trial.held else "does not hold"
+    again = ", to confirm" if trial.purpose == CONFIRM else ""
+    return (
+        f"step {trial.step}: {trial.rate_rps:,.0f} rps offered{again}, "
+        f"{verb} ({trial.why})"
+    )
+
+
+def _fault(
+    wanted: Search, rate_rps: float, result: records.StepResult
+) -> tuple[str, str]:
+    """Return what kept a step from holding, and the words for it."""
+    told = [
+        _say(key, _value(key, result), bound)
+        for key, bound in wanted.bounds.items()
+    ]
+    broken = [
+        said
+        for said, (key, bound) in zip(told, wanted.bounds.items(), strict=True)
+        if not _within(_value(key, result), bound)
+    ]
+    if result.reasons:
+        return BY_INVALID, "; ".join(result.reasons)
+    if result.achieved_rps < REACHED_RATIO * rate_rps:
+        broken.insert(
+            0,
+            f"{result.achieved_rps:,.0f} of {rate_rps:,.0f} rps were "
+            "answered as expected",
+        )
+        return BY_OFFER, "; ".join(broken)
+    if broken:
+        return BY_BOUND, "; ".join(broken)
+    return "", "; ".join(told)
+
+
+def _within(value: float | None, bound: float) -> bool:
+    return value is not None and value <= bound
+
+
+def _value(key: str, result: records.StepResult) -> float | None:
+    if key == ERROR_BOUND:
+        return result.error_ratio
+    value_us = result.latency_us.get(key.removesuffix("_ms"))
+    return None if value_us is None else value_us / 1000
+
+
+def _say(key: str, value: float | None, bound: float) -> str:
+    if key == ERROR_BOUND:
+        said = "unknown" if value is None else f"{value:.3%}"
+        return f"errors {said} of {bound:.3%}"
+    name = key.removesuffix("_ms").replace("_", ".")
+    said = "unknown" if value is None else f"{value:.3g} ms"
+    return f"{name} {said} of {bound:g} ms"
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _check_positive(key: str, value: float | None) -> None:
+    if value is not None and not (_is_number(value) and value > 0):
+        raise ValueError(f"{key}: must be a number above 0: {value!r}")
+
+
+def _check_whole(key: str, value: int, least: int) -> None:
+    if type(value) is not int or value < least:
+        raise ValueError(
+            f"{key}: must be a whole number, {least} or more: {value!r}"
+        )
