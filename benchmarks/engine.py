@@ -1,88 +1,158 @@
-"""Our engine beside wrk and Locust's FastHttpUser, on the same nginx.
+"""Our engine beside other load generators, on the same nginx.
 
-wrk (C, one thread, epoll) is what a core can do at best; FastHttpUser is
-what Locust offers by itself.
+wrk (C, one thread, epoll) is what a core can do at best; FastHttpUser and
+HttpUser are what Locust offers by itself.
 """
 
 from __future__ import annotations
 
 import os
+import statistics
+import sys
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import replace
 
 from benchmarks import generators
+from benchmarks import peers
 from benchmarks import target
+from benchmarks.measured import Measured
+from benchmarks.result import LeftOut
 from benchmarks.result import Result
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 
 CLOSED_LOOP = Plan((Step(None, generators.DURATION_S, 1),))
 OPEN_LOOP_RPS = 20_000
-ROUNDS = 2
+SAME_RATE_RPS = 5_000
+ROUNDS = 3
 PERCENTILES = (50, 99, 99.9)
+OURS = "engine"
 
 
-def compare() -> Iterator[Result]:
+def compare() -> Iterator[Result | LeftOut]:
     """Compare rate and CPU of one generator process in a closed loop.
 
     The generators take turns, so that none has the quiet minutes for
     itself; their best rounds are compared.
     """
-    ours, wrk, fast, agreed = [], [], [], True
+    there, left_out = peers.available(peers.CLOSED_LOOP)
+    yield from (LeftOut("engine", *one) for one in left_out)
     # What else the machine was doing: above 0.5 or so, only the CPU
     # figures can be compared with those of another day.
     load_before = os.getloadavg()[0]
+    rounds: dict[str, list[Measured]] = {}
+    agreed = True
     with target.nginx() as nginx:
         for _ in range(ROUNDS):
-            before = nginx.requests()
-            measured, _, end = generators.engine(nginx.url, CLOSED_LOOP)
-            counted = nginx.requests() - before - 1
-            agreed &= counted == end["requests"] and not end["reasons"]
-            ours.append(measured)
-            wrk.append(generators.wrk(nginx.url))
-            fast.append(generators.fast_http_user(nginx.url))
+            ours, equal = _counted(nginx, CLOSED_LOOP)
+            agreed &= equal
+            rounds.setdefault(OURS, []).append(ours)
+            for name, peer in there.items():
+                _say(f"engine: {name}")
+                rounds.setdefault(name, []).append(peer(peers.Ask(nginx.url)))
+    shared = {
+        "counts_equal_nginx": agreed,
+        "machine_load_before": round(load_before, 2),
+    }
+    for name in there:
+        yield from _against(name, rounds[OURS], rounds[name], shared)
+
+
+def open_loop() -> Iterator[Result | LeftOut]:
+    """Compare what is achieved, and told, at a given rate."""
+    yield _achieved()
+    there, left_out = peers.available(peers.OPEN_LOOP)
+    yield from (LeftOut("engine_open_loop", *one) for one in left_out)
+    plan = Plan((Step(SAME_RATE_RPS, generators.DURATION_S, 1),))
+    with target.nginx() as nginx:
+        ours, agreed = _counted(nginx, plan)
+        for name, peer in there.items():
+            _say(f"engine_open_loop: {name}")
+            theirs = peer(peers.Ask(nginx.url, SAME_RATE_RPS))
+            yield Result(
+                bench="engine_open_loop",
+                subject="engine, CPU seconds per million requests",
+                peer=name,
+                ratio=theirs.cpu_s_per_million / ours.cpu_s_per_million,
+                figures={
+                    "offered_rps": SAME_RATE_RPS,
+                    **ours.figures(OURS),
+                    **theirs.figures(name),
+                    "counts_equal_nginx": agreed,
+                },
+            )
+
+
+def _against(
+    name: str,
+    ours: list[Measured],
+    theirs: list[Measured],
+    shared: Mapping[str, object],
+) -> Iterator[Result]:
     best = max(ours, key=lambda one: one.rps)
-    for name, peers in (("wrk", wrk), ("FastHttpUser", fast)):
-        peer = max(peers, key=lambda one: one.rps)
-        rate = Result(
-            bench="engine",
-            subject="engine, requests a second of one process",
-            peer=name,
-            ratio=best.rps / peer.rps,
-            figures={
-                **best.figures("engine"),
-                **peer.figures(name),
-                "counts_equal_nginx": agreed,
-                "machine_load_before": round(load_before, 2),
-            },
-        )
-        yield rate
-        yield replace(
-            rate,
-            subject="engine, CPU seconds per million requests",
-            ratio=peer.cpu_s_per_million / best.cpu_s_per_million,
-        )
+    peer = max(theirs, key=lambda one: one.rps)
+    rate = Result(
+        bench="engine",
+        subject="engine, requests a second of one process",
+        peer=name,
+        ratio=best.rps / peer.rps,
+        figures={
+            **best.figures(OURS),
+            **peer.figures(name),
+            f"{OURS}_rounds_rps": [round(one.rps) for one in ours],
+            f"{name}_rounds_rps": [round(one.rps) for one in theirs],
+            **shared,
+        },
+    )
+    yield rate
+    # Of the CPU the middle round: how much a request costs depends on how
+    # many are answered at once, and so on what else runs.
+    yield replace(
+        rate,
+        subject="engine, CPU seconds per million requests",
+        ratio=_median_cpu(theirs) / _median_cpu(ours),
+        figures={
+            **rate.figures,
+            "engine_cpu_s_per_million": round(_median_cpu(ours), 2),
+            f"{name}_cpu_s_per_million": round(_median_cpu(theirs), 2),
+        },
+    )
 
 
-def open_loop() -> Iterator[Result]:
-    """Compare what the engine achieves with what it was to offer."""
+def _median_cpu(found: list[Measured]) -> float:
+    return statistics.median(one.cpu_s_per_million for one in found)
+
+
+def _counted(nginx: target.Target, plan: Plan) -> tuple[Measured, bool]:
+    """Run our engine; tell whether nginx has counted as many requests."""
+    before = nginx.requests()
+    run = generators.engine(nginx.url, plan)
+    counted = nginx.requests() - before - 1
+    equal = counted == run.end["requests"] and not run.end["reasons"]
+    return run.measured, equal
+
+
+def _achieved() -> Result:
     plan = Plan((Step(OPEN_LOOP_RPS, generators.DURATION_S, 1),))
     with target.nginx() as nginx:
-        measured, whole, end = generators.engine(nginx.url, plan)
-    yield Result(
+        run = generators.engine(nginx.url, plan)
+    lag_us = run.whole.schedule_lag_us.percentiles_us(PERCENTILES)
+    return Result(
         bench="engine_open_loop",
         subject="engine, achieved rate",
         peer="offered rate",
-        ratio=measured.rps / OPEN_LOOP_RPS,
+        ratio=run.measured.rps / OPEN_LOOP_RPS,
         figures={
             "offered_rps": OPEN_LOOP_RPS,
-            **measured.figures("achieved"),
+            **run.measured.figures("achieved"),
             "percentiles": list(PERCENTILES),
-            "latency_us": whole.latency_us.percentiles_us(PERCENTILES),
-            "schedule_lag_us": (
-                whole.schedule_lag_us.percentiles_us(PERCENTILES)
-            ),
-            "failures": end["failures"],
-            "reasons": end["reasons"],
+            "schedule_lag_us": lag_us,
+            "failures": run.end["failures"],
+            "reasons": run.end["reasons"],
         },
     )
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")

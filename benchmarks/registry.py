@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 from benchmarks import bay
 from benchmarks import engine
+from benchmarks.result import LeftOut
 from benchmarks.result import Result
 
-BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
+BENCHMARKS: dict[str, Callable[[], Iterator[Result | LeftOut]]] = {
     "bay": bay.compare,
     "engine": engine.compare,
     "engine_open_loop": engine.open_loop,

