@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from benchmarks import bay
 from benchmarks import engine
+from benchmarks import truth_bench
 from benchmarks.result import LeftOut
 from benchmarks.result import Result
 
@@ -18,4 +19,8 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result | LeftOut]]] = {
     "bay": bay.compare,
     "engine": engine.compare,
     "engine_open_loop": engine.open_loop,
+    "truth_stall": truth_bench.stall,
+    "truth_delays": truth_bench.delays,
+    "truth_counts": truth_bench.counts,
+    "truth_peers": truth_bench.against_peers,
 }
