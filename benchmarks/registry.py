@@ -11,14 +11,18 @@ from collections.abc import Iterator
 
 from benchmarks import bay
 from benchmarks import engine
+from benchmarks import master_scale
+from benchmarks import in_bay
 from benchmarks import truth_bench
 from benchmarks.result import LeftOut
 from benchmarks.result import Result
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Result | LeftOut]]] = {
     "bay": bay.compare,
+    "in_bay": in_bay.compare,
     "engine": engine.compare,
     "engine_open_loop": engine.open_loop,
+    "master_scale": master_scale.compare,
     "truth_stall": truth_bench.stall,
     "truth_delays": truth_bench.delays,
     "truth_counts": truth_bench.counts,

@@ -7,21 +7,32 @@ two is cut into 1,024 equal buckets.  A bucket is therefore never wider
 than 1/1,024 of its values, and its two ends differ by less than 0.1 %.
 
 Only buckets that hold something are kept, so a histogram is a dict
-``{lowest µs of the bucket: count}`` that merges by adding and travels as
-JSON.
+``{lowest µs of the bucket: count}`` that merges by adding.
+
+It is written in two forms, both by the buckets' numbers, from 0 at 0 µs:
+as JSON, in a list of counts in which a number below zero skips so many
+empty buckets (as HdrHistogram's own V2 encoding does), and packed, for a
+Locust master that must add up thousands of them each second in Python.
 """
 
 from __future__ import annotations
 
 import math
+import struct
+import zlib
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
-from typing import Any
 
 SUB_BUCKET_BITS = 11
 SUB_BUCKETS = 1 << SUB_BUCKET_BITS
+HALF_BITS = SUB_BUCKET_BITS - 1
+HALF = 1 << HALF_BITS
+
+# The fastest level: deflating is done between requests.
+ZLIB_LEVEL = 1
+COUNT_BYTES = 4
 
 
 def bucket_floor_us(value_us: int) -> int:
@@ -43,6 +54,18 @@ def bucket_top_us(floor_us: int) -> int:
     if floor_us < SUB_BUCKETS:
         return floor_us
     return floor_us + (1 << (floor_us.bit_length() - SUB_BUCKET_BITS)) - 1
+
+
+def bucket_number(floor_us: int) -> int:
+    """Return how many buckets lie below the one that begins there."""
+    shift = max(0, floor_us.bit_length() - SUB_BUCKET_BITS)
+    return (shift << HALF_BITS) + (floor_us >> shift)
+
+
+def numbered_floor_us(number: int) -> int:
+    """Return where a bucket begins; undo :func:`bucket_number`."""
+    shift = max(0, (number >> HALF_BITS) - 1)
+    return (number - (shift << HALF_BITS)) << shift
 
 
 @dataclass(frozen=True)
@@ -114,22 +137,96 @@ class Histogram:
             for percentile in asked
         ]
 
-    def to_json(self) -> dict[str, int]:
-        """Return ``{"lowest µs": count}``, lowest first."""
-        return {str(us): count for us, count in sorted(self.counts.items())}
+    def to_json(self) -> list[int]:
+        """Return the counts of all buckets; ``-n`` skips ``n`` empty ones."""
+        written: list[int] = []
+        following = 0
+        for number, count in self._numbered():
+            if number > following:
+                written.append(following - number)
+            written.append(count)
+            following = number + 1
+        return written
 
     @classmethod
-    def from_json(cls, data: Mapping[Any, int]) -> Histogram:
-        """Read what :meth:`to_json` wrote; keys may be integers as well.
+    def from_json(cls, data: Iterable[int]) -> Histogram:
+        """Read what :meth:`to_json` wrote.
 
-        The keys are taken as they are, lowest values of their buckets: a
-        master reads thousands of histograms a second.
-
-        :raises ValueError: for a key that is no time or a negative count
+        :raises ValueError: when it is something else
         """
-        counts = dict(zip(map(int, data), data.values(), strict=True))
-        _check(counts)
+        counts: dict[int, int] = {}
+        number = 0
+        try:
+            for count in data:
+                if count > 0:
+                    counts[numbered_floor_us(number)] = count
+                    number += 1
+                else:
+                    number -= count
+        except TypeError as error:
+            raise ValueError(f"This is no histogram: {error}.") from error
         return cls(counts)
+
+    def packed(self) -> bytes:
+        """Return the counts as a :class:`PackedSum` takes them.
+
+        All buckets up to the last one that holds something, empty ones
+        too, each in 4 bytes, lowest byte first; then deflated.
+        """
+        numbered = self._numbered()
+        buckets = [0] * (numbered[-1][0] + 1 if numbered else 0)
+        for number, count in numbered:
+            buckets[number] = count
+        return zlib.compress(
+            struct.pack(f"<{len(buckets)}I", *buckets), ZLIB_LEVEL
+        )
+
+    def _numbered(self) -> list[tuple[int, int]]:
+        return [
+            (bucket_number(floor_us), count)
+            for floor_us, count in sorted(self.counts.items())
+            if count
+        ]
+
+
+class PackedSum:
+    """Adds up packed histograms, a whole one at a time.
+
+    Laid one after another, the counts are the digits of one large number
+    with the base of 2 to the power of 32, and adding such numbers adds up
+    all buckets at once: no Python runs for each bucket.  No digit can
+    overflow before one bucket has 4 billion requests.
+    """
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def add(self, packed: bytes) -> None:
+        """Add what :meth:`Histogram.packed` returned.
+
+        :raises ValueError: when it is something else
+        """
+        try:
+            data = zlib.decompress(packed)
+        except (zlib.error, TypeError) as error:
+            raise ValueError(
+                f"This is no packed histogram: {error}."
+            ) from error
+        self._sum += int.from_bytes(data, "little")
+
+    def histogram(self) -> Histogram:
+        """Return the sum of all that was added."""
+        buckets = -(-self._sum.bit_length() // (8 * COUNT_BYTES))
+        data = self._sum.to_bytes(buckets * COUNT_BYTES, "little")
+        return Histogram(
+            {
+                numbered_floor_us(number): count
+                for number, count in enumerate(
+                    struct.unpack(f"<{buckets}I", data)
+                )
+                if count
+            }
+        )
 
 
 def _check(counts: Mapping[int, int]) -> None:

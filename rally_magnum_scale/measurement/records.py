@@ -1,8 +1,9 @@
 """What a run leaves behind: one JSON object a line.
 
 Every record has ``record`` (its kind), ``version``, ``task``,
-``iteration`` and ``bay``; the kinds are ``start``, ``window``, ``event`` and
-``end`` from the load in the bay, ``bay`` and ``throughput`` from the scenario.
+``iteration`` and ``bay``; the kinds are ``start``, ``window``, ``event``,
+``trial`` and ``end`` from the load in the bay, ``bay``, ``throughput`` and
+``max_rate`` from the scenario.
 Units are in the names of the fields.  SLA criteria, tables, pages and
 history read these records and nothing else.
 """
@@ -17,7 +18,7 @@ from typing import Self
 
 from rally_magnum_scale.measurement import windows
 
-VERSION = 1
+VERSION = 2
 KINDS = (
     "start",
     "window",
@@ -25,6 +26,7 @@ KINDS = (
     "end",
     "bay",
     "throughput",
+    "trial",
     "max_rate",
 )
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import Any
 
 from rally_magnum_scale.measurement import steps
 from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.measurement.histogram import PackedSum
+
+HISTOGRAMS = ("latency_us", "service_us", "schedule_lag_us")
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,23 @@ class Window:
 
     def to_json(self) -> dict[str, Any]:
         """Return the window as plain JSON, histograms sparse."""
+        return {**self._plain(), **self._histograms(Histogram.to_json)}
+
+    def packed(self) -> dict[str, Any]:
+        """Return the window as a :class:`Merger` takes it.
+
+        A worker sends one each second, and its master gets thousands.  In
+        a closed loop latency and service time are one, and sent once.
+        """
+        packed = {**self._plain(), **self._histograms(Histogram.packed)}
+        if self.latency_us is self.service_us:
+            packed["latency_us"] = None
+        return packed
+
+    def _histograms(self, write: Callable[[Histogram], Any]) -> dict[str, Any]:
+        return {name: write(getattr(self, name)) for name in HISTOGRAMS}
+
+    def _plain(self) -> dict[str, Any]:
         return {
             "second": self.second,
             "phase": self.phase,
@@ -65,9 +87,6 @@ class Window:
             "workers": self.workers,
             "requests": self.requests,
             "failures": dict(sorted(self.failures.items())),
-            "latency_us": self.latency_us.to_json(),
-            "service_us": self.service_us.to_json(),
-            "schedule_lag_us": self.schedule_lag_us.to_json(),
             "cpu_ratio_max": round(self.cpu_ratio_max, 4),
             "loop_delay_max_us": self.loop_delay_max_us,
             "cpu_s": None if self.cpu_s is None else round(self.cpu_s, 6),
@@ -79,6 +98,27 @@ class Window:
 
         :raises ValueError: when a key is missing or its value is wrong
         """
+        return cls._read(
+            data,
+            lambda: {
+                name: Histogram.from_json(data[name]) for name in HISTOGRAMS
+            },
+        )
+
+    @classmethod
+    def without_histograms(cls, data: Mapping[str, Any]) -> Window:
+        """Read a window, packed or as JSON, all but its histograms.
+
+        :raises ValueError: when a key is missing or its value is wrong
+        """
+        return cls._read(data, dict)
+
+    @classmethod
+    def _read(
+        cls,
+        data: Mapping[str, Any],
+        histograms: Callable[[], dict[str, Histogram]],
+    ) -> Window:
         try:
             return cls(
                 second=int(data["second"]),
@@ -87,15 +127,49 @@ class Window:
                 workers=int(data["workers"]),
                 requests=int(data["requests"]),
                 failures={k: int(n) for k, n in data["failures"].items()},
-                latency_us=Histogram.from_json(data["latency_us"]),
-                service_us=Histogram.from_json(data["service_us"]),
-                schedule_lag_us=Histogram.from_json(data["schedule_lag_us"]),
                 cpu_ratio_max=float(data["cpu_ratio_max"]),
                 loop_delay_max_us=int(data["loop_delay_max_us"]),
                 cpu_s=_number(data.get("cpu_s")),
+                **histograms(),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"This is no window: {error!r}.") from error
+
+
+class Merger:
+    """Adds up the packed windows of one second, one of each worker.
+
+    What is kept of each window is a few numbers; its histograms are added
+    to those of the others as they come, so that memory does not grow with
+    their buckets.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[Window] = []
+        self._sums = {name: PackedSum() for name in HISTOGRAMS}
+
+    def add(self, packed: Mapping[str, Any]) -> None:
+        """Add what :meth:`Window.packed` returned.
+
+        :raises ValueError: when it is something else
+        """
+        self._parts.append(Window.without_histograms(packed))
+        for name, total in self._sums.items():
+            own = packed[name]
+            total.add(packed["service_us"] if own is None else own)
+
+    def window(self) -> Window:
+        """Return the sum of all that was added.
+
+        :raises ValueError: when there is none, or they are not of one
+            second, phase and step
+        """
+        return replace(
+            merge(self._parts),
+            latency_us=self._sums["latency_us"].histogram(),
+            service_us=self._sums["service_us"].histogram(),
+            schedule_lag_us=self._sums["schedule_lag_us"].histogram(),
+        )
 
 
 def merge(windows: Iterable[Window]) -> Window:

@@ -13,10 +13,10 @@ from typing import Any
 from rally_magnum_scale.measurement import cpusets
 from rally_magnum_scale.measurement import steps
 from rally_magnum_scale.measurement import windows
-from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.measurement.windows import Merger
 from rally_magnum_scale.workload.in_bay.job import Job
 
-VERSION = 1
+VERSION = 2
 CLOCK_SKEW_MAX_S = 0.5
 LATE_START_MAX_S = 0.1
 
@@ -35,25 +35,43 @@ class Collector:
         self._alive: set[str] = set()
         self._done: set[str] = set()
         self._latest: dict[str, int] = {}
-        self._by_second: dict[int, list[Window]] = {}
+        self._by_second: dict[int, Merger] = {}
         self._events: list[dict[str, Any]] = []
         self._reasons: list[str] = []
+        self._noted: set[tuple[str, str]] = set()
         self._windows = 0
         self._requests = 0
         self._failures: dict[str, int] = {}
         self._claimed = 0
         self._unsent = 0
+        self._expected = 0
+        self._steps_before = 0
+        self._leg: list[windows.Window] = []
 
-    def begin(self, workers: Iterable[str], start_second: int) -> None:
+    def begin(
+        self,
+        workers: Iterable[str],
+        start_second: int,
+        plan: steps.Plan | None = None,
+        steps_before: int = 0,
+    ) -> None:
         """Note who takes part, and from which second on.
+
+        A search has a plan for each of its steps, and begins with each.
 
         :param workers: those that are connected
         :param start_second: epoch second, or 0 when it never starts
+        :param plan: what they carry out, by default the job's
+        :param steps_before: of the same run, in plans before this one
         """
         self._connected = list(workers)
         self._alive = set(self._connected)
+        self._done = set()
         self._start_second = self._next_second = start_second
         self._latest = dict.fromkeys(self._connected, start_second - 1)
+        self._expected += (plan or self._job.plan).total_s
+        self._steps_before = steps_before
+        self._leg = []
 
     def start(
         self, written_s: float, cpus: Mapping[str, str]
@@ -83,6 +101,20 @@ class Collector:
         """The workers that are alive and not done."""
         return self._alive - self._done
 
+    @property
+    def reasons(self) -> list[str]:
+        """Why the run is invalid, as far as that is known."""
+        return list(self._reasons)
+
+    @property
+    def leg(self) -> list[windows.Window]:
+        """The windows of the present step of a search, numbered from 1."""
+        return list(self._leg)
+
+    def trial(self, trial: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the record of a step of a search."""
+        return self._record("trial", **trial)
+
     def fail(self, second: int, kind: str, reason: str) -> None:
         """Note why the run is invalid, once, and when that was seen.
 
@@ -99,6 +131,12 @@ class Collector:
         self._events.append(
             self._record("event", second=second, kind=kind, detail=detail)
         )
+
+    def _note_once(self, second: int, kind: str, detail: str) -> None:
+        """Note what many workers may tell in the same words."""
+        if (kind, detail) not in self._noted:
+            self._noted.add((kind, detail))
+            self.note(second, kind, detail)
 
     def clock(self, worker: str, second: int, skew_s: float) -> None:
         """Judge how far a worker's clock is from the master's."""
@@ -128,20 +166,21 @@ class Collector:
         )
 
     def add(self, worker: str, reported: Iterable[Mapping[str, Any]]) -> None:
-        """Take windows that a worker sent."""
-        for window in map(Window.from_json, reported):
-            if worker not in self._latest:
-                continue
-            self._latest[worker] = max(self._latest[worker], window.second)
-            if window.second < self._next_second:
+        """Take packed windows that a worker sent."""
+        if worker not in self._latest:
+            return
+        for window in reported:
+            second = int(window["second"])
+            self._latest[worker] = max(self._latest[worker], second)
+            if second < self._next_second:
                 self.fail(
-                    window.second,
+                    second,
                     "late_window",
                     f"a window of worker {worker} came more than "
                     f"{self._job.lateness_s:.0f} s late",
                 )
                 continue
-            self._by_second.setdefault(window.second, []).append(window)
+            self._by_second.setdefault(second, Merger()).add(window)
 
     def done(
         self, worker: str, second: int, outcome: Mapping[str, Any]
@@ -151,6 +190,10 @@ class Collector:
         self._claimed += int(outcome["requests"])
         self._claimed += sum(outcome["failures"].values())
         self._unsent += int(outcome["unsent"])
+        for kind, reason in outcome.get("reasons", {}).items():
+            self.fail(second, kind, reason)
+        for kind, detail in outcome.get("notes", {}).items():
+            self._note_once(second, kind, detail)
         if outcome["late_s"] > LATE_START_MAX_S:
             self.fail(
                 second,
@@ -219,16 +262,21 @@ class Collector:
         return True
 
     def _give_out(self, second: int) -> list[dict[str, Any]]:
-        found = self._by_second.pop(second, [])
-        if not found:
+        merger = self._by_second.pop(second, None)
+        if merger is None:
             return []
-        window = windows.merge(found)
+        window = merger.window()
         self._windows += 1
         self._requests += window.requests
         self._failures = windows.add_failures(
             [self._failures, window.failures]
         )
-        return [self._record("window", **window.to_json())]
+        if self._job.search:
+            self._leg.append(window)
+        number = window.step + self._steps_before
+        return [
+            self._record("window", **{**window.to_json(), "step": number})
+        ]
 
     def _judge(self, second: int) -> None:
         missing = self._job.workers - len(self._connected)
@@ -239,18 +287,24 @@ class Collector:
                 f"{missing} of {self._job.workers} workers did not connect "
                 f"within {self._job.connect_deadline_s:.0f} s",
             )
+        elif not self._start_second:
+            self.fail(
+                second,
+                "users_missing",
+                "Locust did not start all of its users within "
+                f"{self._job.connect_deadline_s:.0f} s",
+            )
         if not self._start_second:
             return
         for worker in sorted(self.waiting_for):
             self.fail(
                 second, "worker_silent", f"worker {worker} never finished"
             )
-        expected = steps.expected_seconds(self._job.plan, self._start_second)
-        if self._windows < len(expected):
+        if self._windows < self._expected:
             self.fail(
                 second,
                 "windows_missing",
-                f"only {self._windows} of {len(expected)} windows came",
+                f"only {self._windows} of {self._expected} windows came",
             )
         if self._failures and not self._requests:
             kinds = ", ".join(

@@ -13,3 +13,5 @@ REFUSED = "rms_refused"
 BROKEN = "rms_broken"
 # The key of our windows in the report that Locust sends every 3 s.
 WINDOWS_KEY = "rms_windows"
+# The key of the moment, by the worker's clock, at which it was sent.
+SENT_KEY = "rms_sent_s"

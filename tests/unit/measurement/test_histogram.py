@@ -1,3 +1,4 @@
+import json
 import math
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from rally_magnum_scale.measurement import histogram
 from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.measurement.histogram import PackedSum
 
 TIMES_US = st.integers(min_value=0, max_value=10**10)
 VALUES = st.dictionaries(TIMES_US, st.integers(1, 1000), max_size=30)
@@ -43,9 +45,59 @@ def test_a_percentile_is_that_of_the_sorted_list(values, percentile):
     assert exact <= got <= exact * 1.001
 
 
+@given(TIMES_US)
+def test_buckets_are_numbered_without_a_gap(value_us):
+    floor_us = histogram.bucket_floor_us(value_us)
+    number = histogram.bucket_number(floor_us)
+    assert histogram.numbered_floor_us(number) == floor_us
+    next_us = histogram.bucket_top_us(floor_us) + 1
+    assert histogram.bucket_number(next_us) == number + 1
+
+
 @given(HISTOGRAMS)
 def test_json_brings_it_back(one):
-    assert Histogram.from_json(one.to_json()) == one
+    assert Histogram.from_json(json.loads(json.dumps(one.to_json()))) == one
+
+
+def test_json_lists_counts_and_skips_what_is_empty():
+    one = Histogram.from_values_us({2: 7, 3: 1, 2048: 5, 2049: 1})
+    assert one.to_json() == [-2, 7, 1, -2044, 6]
+    assert Histogram.from_values_us({0: 4}).to_json() == [4]
+    assert Histogram().to_json() == []
+
+
+@pytest.mark.parametrize("broken", [{"9": 1}, ["1"], [None], 5, None])
+def test_what_is_no_json_of_a_histogram_is_refused(broken):
+    with pytest.raises(ValueError, match="no histogram"):
+        Histogram.from_json(broken)
+
+
+@given(st.lists(HISTOGRAMS, max_size=5))
+def test_packed_ones_add_up_as_plain_ones_do(many):
+    total = PackedSum()
+    for one in many:
+        total.add(one.packed())
+    assert total.histogram() == Histogram().merge(*many)
+
+
+def test_a_bucket_of_the_sum_holds_millions_of_requests_a_second():
+    total = PackedSum()
+    fullest = Histogram.from_values_us({3: 2_000_000_000, 4: 1})
+    total.add(fullest.packed())
+    total.add(fullest.packed())
+    assert total.histogram().counts == {3: 4_000_000_000, 4: 2}
+
+
+@pytest.mark.parametrize("broken", [b"", b"no zlib", "text", None, [1]])
+def test_what_is_not_packed_is_refused(broken):
+    with pytest.raises(ValueError, match="no packed histogram"):
+        PackedSum().add(broken)
+
+
+def test_a_packed_one_is_small():
+    spread = Histogram.from_values_us(dict.fromkeys(range(500, 9000, 3), 1))
+    as_json = json.dumps(spread.to_json(), separators=(",", ":"))
+    assert len(spread.packed()) < len(as_json) / 3
 
 
 def test_the_rank_of_a_percentile_is_not_lifted_by_floating_point():

@@ -50,7 +50,7 @@ def test_nothing_is_collected_from_nothing():
         "[]",
         '{"record": "other", "version": 1}',
         '{"version": 1}',
-        '{"record": "end", "version": 2}',
+        '{"record": "end", "version": 1}',
         '{"record": "end"}',
     ],
 )

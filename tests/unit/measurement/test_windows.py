@@ -57,6 +57,41 @@ def test_only_one_second_is_merged(change):
         windows.merge([make(), make(**change)])
 
 
+def test_packed_windows_merge_as_plain_ones_do():
+    parts = [
+        make(),
+        make(failures={"reset": 2}, cpu_ratio_max=0.75),
+        make(latency_us=Histogram.from_values_us({70_000: 3}), requests=9),
+    ]
+    merger = windows.Merger()
+    for one in parts:
+        merger.add(one.packed())
+    assert merger.window() == windows.merge(parts)
+
+
+def test_a_closed_loop_sends_its_times_once():
+    times = Histogram.from_values_us({900: 5})
+    merger = windows.Merger()
+    for one in (make(latency_us=times, service_us=times), make()):
+        merger.add(one.packed())
+    merged = merger.window()
+    assert merged.latency_us.counts == {10: 2, 900: 5, 5000: 1}
+    assert merged.service_us.counts == {9: 3, 900: 5}
+
+
+def test_a_merger_takes_one_second_and_whole_windows_only():
+    merger = windows.Merger()
+    merger.add(make().packed())
+    merger.add(make(second=101).packed())
+    with pytest.raises(ValueError, match="one second"):
+        merger.window()
+    with pytest.raises(ValueError, match="one second"):
+        windows.Merger().window()
+    for broken in ({"phase": "lunch"}, {"service_us": b"no zlib"}):
+        with pytest.raises(ValueError):
+            windows.Merger().add({**make().packed(), **broken})
+
+
 def test_nothing_can_not_be_merged():
     with pytest.raises(ValueError, match="one second"):
         windows.merge([])

@@ -93,7 +93,11 @@ def window(second, *, workers=1):
 
 
 def record(kind, /, **values):
-    head = {"record": kind, "version": 1, "task": "12345678-aaaa"}
+    head = {
+        "record": kind,
+        "version": records.VERSION,
+        "task": "12345678-aaaa",
+    }
     return {**head, "iteration": 1, "bay": "b", **values}
 
 

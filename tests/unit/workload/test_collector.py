@@ -16,7 +16,7 @@ def window(second, requests=10, failures=None):
     where = JOB.plan.position(second - 100)
     return Window(
         second, where.phase, where.step + 1, 1, requests, failures or {}
-    ).to_json()
+    ).packed()
 
 
 @pytest.fixture
