@@ -32,6 +32,7 @@ STATUS_PATH = "/stub_status"
 MASTER_PORT = 5557
 MASTER_CONTAINER = "master"
 CODE_ROOT = "/opt/rally-magnum-scale"
+OWN_FILE_PATH = "own_file/own_locust_file.py"
 SPREAD_WORDS = {"preferred": "ScheduleAnyway", "required": "DoNotSchedule"}
 
 PACKAGE = Path(rally_magnum_scale.__file__).parent
@@ -41,7 +42,11 @@ CODE_PATHS = (
     "measurement/__init__.py",
     "measurement/cpusets.py",
     "measurement/histogram.py",
+    "measurement/rate_search.py",
+    "measurement/records.py",
     "measurement/steps.py",
+    "measurement/throughput.py",
+    "measurement/trials.py",
     "measurement/windows.py",
     "workload/__init__.py",
     "workload/in_bay/*.py",
@@ -83,7 +88,7 @@ def foundation(spec: WorkloadSpec) -> list[dict[str, Any]]:
             spec,
             "foundation.yaml.j2",
             nginx_conf=nginx_conf,
-            code={_key(path): text for path, text in _code().items()},
+            code={_key(path): text for path, text in _files(spec).items()},
         )
     )
 
@@ -108,18 +113,18 @@ def load(
             spec,
             "load.yaml.j2",
             code_items=[
-                {"key": _key(path), "path": f"{PACKAGE.name}/{path}"}
-                for path in _code()
+                {"key": _key(path), "path": path} for path in _files(spec)
             ],
             environment={
                 "master": _master_environment(spec, target_ip, pod_ips),
                 "worker": {
+                    **_own_file_environment(spec),
                     "RMS_MASTER_HOST": str(ipaddress.ip_address(master_ip)),
                     "RMS_MASTER_PORT": str(MASTER_PORT),
                     "RMS_CONNECT_DEADLINE_S": str(spec.connect_s),
                 },
             },
-            master_arguments=_master_arguments(spec),
+            master_arguments=_master_arguments(spec, target_ip),
             worker_arguments=_worker_arguments(spec, master_ip),
         )
     )
@@ -188,23 +193,42 @@ def _master_environment(
         timeout_s=spec.timeout_s,
         connect_deadline_s=spec.connect_s,
         lateness_s=spec.lateness_s,
+        search=spec.search,
     ).to_json()
     identity = {key: str(job.pop(key)) for key in ("task", "iteration", "bay")}
     return {
+        **_own_file_environment(spec),
         **{f"RMS_{key.upper()}": value for key, value in identity.items()},
         "RMS_JOB": json.dumps(job, separators=(",", ":")),
     }
 
 
-def _master_arguments(spec: WorkloadSpec) -> list[str]:
+def _own_file_environment(spec: WorkloadSpec) -> dict[str, str]:
+    return {} if spec.own_file is None else {"RMS_OWN_FILE": "1"}
+
+
+def _master_arguments(spec: WorkloadSpec, target_ip: str) -> list[str]:
     return [
         "--master",
         "--headless",
         "--only-summary",
         f"--master-bind-port={MASTER_PORT}",
         f"--expect-workers={spec.worker_processes}",
-        f"--users={spec.worker_processes}",
-        f"--spawn-rate={spec.worker_processes}",
+        *_users_arguments(spec, target_ip),
+    ]
+
+
+def _users_arguments(spec: WorkloadSpec, target_ip: str) -> list[str]:
+    if spec.own_file is None:
+        # One for each engine, all at once.
+        return [
+            f"--users={spec.worker_processes}",
+            f"--spawn-rate={spec.worker_processes}",
+        ]
+    return [
+        f"--users={spec.users}",
+        f"--spawn-rate={spec.spawn_rps:g}",
+        f"--host=http://{_host(target_ip)}:{TARGET_PORT}",
     ]
 
 
@@ -216,6 +240,10 @@ def _worker_arguments(spec: WorkloadSpec, master_ip: str) -> list[str]:
     ]
     if spec.processes_per_worker > 1:
         arguments.append(f"--processes={spec.processes_per_worker}")
+    if spec.own_file is not None:
+        # Requests that failed are in the records; a pod that fails is
+        # started again.
+        arguments.append("--exit-code-on-error=0")
     return arguments
 
 
@@ -239,9 +267,7 @@ def _render(spec: WorkloadSpec, template: str, **values: Any) -> str:
         status_path=STATUS_PATH,
         master_container=MASTER_CONTAINER,
         code_root=CODE_ROOT,
-        locustfile=(
-            f"{CODE_ROOT}/{PACKAGE.name}/workload/in_bay/locustfile.py"
-        ),
+        locustfile=_locustfiles(spec),
         container_security={
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -258,6 +284,21 @@ def _render(spec: WorkloadSpec, template: str, **values: Any) -> str:
 
 def _objects(text: str) -> list[dict[str, Any]]:
     return [one for one in yaml.safe_load_all(text) if one]
+
+
+def _locustfiles(spec: WorkloadSpec) -> str:
+    """Return what Locust reads: ours before one of the user's."""
+    ours = f"{PACKAGE.name}/workload/in_bay/locustfile.py"
+    both = [ours] if spec.own_file is None else [ours, OWN_FILE_PATH]
+    return ",".join(f"{CODE_ROOT}/{path}" for path in both)
+
+
+def _files(spec: WorkloadSpec) -> dict[str, str]:
+    """Return the text of all files below ``CODE_ROOT`` by their paths."""
+    found = {f"{PACKAGE.name}/{path}": one for path, one in _code().items()}
+    if spec.own_file is not None:
+        found[OWN_FILE_PATH] = spec.own_file
+    return found
 
 
 def _code() -> dict[str, str]:

@@ -7,9 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import fields
 from typing import Any
 
 from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.trials import Search
+from rally_magnum_scale.workload import locust_file
 from rally_magnum_scale.workload import pod_options
 from rally_magnum_scale.workload.pod_options import PodOptions
 
@@ -20,6 +23,8 @@ SPREADS = ("preferred", "required", "none")
 SERVICE_ADDRESS = "service"
 POD_ADDRESS = "pod"
 TARGET_ADDRESSES = (SERVICE_ADDRESS, POD_ADDRESS)
+# What says how our engine asks: a Locust file of the user's asks by itself.
+ENGINE_ONLY = ("connections_per_worker", "target_address")
 
 LABEL_TASK = "rally-magnum-scale/task"
 LABEL_ITERATION = "rally-magnum-scale/iteration"
@@ -36,6 +41,8 @@ _PULL_S_PER_NODE = 2.0
 # One Locust master takes up to 4,000 workers in 50 s.
 _CONNECT_BASE_S = 300.0
 _CONNECT_S_PER_WORKER = 0.05
+# Locust warns of problems when a worker starts more users in a second.
+_SPAWN_RPS = 100.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,8 @@ class WorkloadSpec:
     :param task: id of the Rally task
     :param iteration: number of its iteration
     :param bay: name of the bay, for the records
-    :param plan: which rate when
+    :param plan: which rate when; of a search, its first step
+    :param search: for the highest rate, which decides step by step
     :param targets: nginx pods
     :param workers: pods of Locust workers
     :param processes_per_worker: Locust processes in each, one engine in
@@ -66,6 +74,11 @@ class WorkloadSpec:
     :param pull_ahead: pull the images on all nodes before the deployment
     :param pods: options of ``target``, ``worker`` and ``master``
     :param spread: over the nodes: ``preferred``, ``required`` or ``none``
+    :param own_file: text of an ordinary Locust file that makes the load
+        instead of our engine; needs ``users``, and steps without a rate
+    :param users: Locust users of all workers together
+    :param spawn_rate: how many of them are started in a second; None for
+        up to 100 in each process
     :raises ValueError: naming the argument that can't be right
     """
 
@@ -92,9 +105,17 @@ class WorkloadSpec:
     pull_ahead: bool = False
     pods: Mapping[str, PodOptions] = field(default_factory=dict)
     spread: str = "preferred"
+    own_file: str | None = field(default=None, repr=False)
+    users: int | None = None
+    spawn_rate: float | None = None
+    search: Search | None = None
 
     def __post_init__(self) -> None:
         self._check_numbers()
+        self._check_users()
+        if self.own_file is not None:
+            locust_file.check(self.own_file)
+            self._check_own_load()
         for key in ("locust_image", "nginx_image", "task"):
             if not getattr(self, key):
                 raise ValueError(f"{key}: must not be empty")
@@ -127,6 +148,45 @@ class WorkloadSpec:
             _check_seconds(key, getattr(self, key))
         self._check_connections()
 
+    def _check_users(self) -> None:
+        if self.own_file is None:
+            for key in ("users", "spawn_rate"):
+                if getattr(self, key) is not None:
+                    raise ValueError(
+                        f"{key}: is for a locust_file, and none is given"
+                    )
+            return
+        if self.users is None:
+            raise ValueError(
+                "users: must be given with locust_file, the number of Locust "
+                "users of all workers together"
+            )
+        _check_count("users", self.users)
+        if self.users < self.worker_processes:
+            raise ValueError(
+                f"users: {self.users} are too few for {self.worker_processes} "
+                "worker processes, each needs one"
+            )
+        if self.spawn_rate is not None and not self.spawn_rate > 0:
+            raise ValueError(f"spawn_rate: must be above 0: {self.spawn_rate}")
+
+    def _check_own_load(self) -> None:
+        """Refuse what only our engine could do."""
+        for index, step in enumerate(self.plan.steps):
+            if step.rate_rps is not None:
+                raise ValueError(
+                    f"steps[{index}].rate_rps: must be null with locust_file, "
+                    "whose users ask as fast as they like"
+                )
+        for one in fields(self):
+            given = getattr(self, one.name)
+            if one.name in ENGINE_ONLY and given != one.default:
+                raise ValueError(
+                    f"{one.name}: {given!r} is for the package's own load "
+                    "engine; leave it out with locust_file, whose users get "
+                    "the targets' address as their host"
+                )
+
     def _check_connections(self) -> None:
         if self.connections_per_worker < self.processes_per_worker:
             raise ValueError(
@@ -153,11 +213,29 @@ class WorkloadSpec:
         return self.workers * self.processes_per_worker
 
     @property
+    def spawn_rps(self) -> float:
+        """How many Locust users are started in a second."""
+        return self.spawn_rate or _SPAWN_RPS * self.worker_processes
+
+    @property
+    def longest_s(self) -> float:
+        """How long the load may run from its first second to its last.
+
+        Between the steps of a search answers are waited for, and the
+        workers get their next order.
+        """
+        if self.search is None:
+            return self.plan.total_s
+        between_s = self.timeout_s + self.lateness_s
+        return self.search.longest_s + self.search.max_steps * between_s
+
+    @property
     def connect_s(self) -> float:
-        """How long the master waits for its workers."""
-        return self.connect_deadline_s or (
+        """How long the master waits for its workers and their users."""
+        connect_s = self.connect_deadline_s or (
             _CONNECT_BASE_S + _CONNECT_S_PER_WORKER * self.worker_processes
         )
+        return connect_s + (self.users or 0) / self.spawn_rps
 
     def start_s(self, pods: int) -> float:
         """Return how long a number of pods may take to become Ready."""

@@ -13,13 +13,18 @@ from typing_extensions import TypedDict
 
 from rally_magnum_scale.bays import deadlines as bay_deadlines
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.measurement import rate_search
 from rally_magnum_scale.measurement import steps as plans
+from rally_magnum_scale.measurement import trials
+from rally_magnum_scale.runs import locust_file
 from rally_magnum_scale.runs import pull_secret
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.workload import manifests
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
+Milliseconds = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -148,13 +153,22 @@ class WhichBay:
     kubeconfig_context: Name | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class LoadArguments:
-    """The load that a scenario runs in a bay.
+@signature.closed
+class BoundsArgument(TypedDict, total=False):
+    """What must hold for a rate to hold."""
 
-    :param steps: the load, one step after the other: ``rate_rps``, requests
-        a second of all workers together (null for a closed loop), held for
-        ``duration_s`` after a ramp of ``ramp_s``
+    p50_ms: Milliseconds
+    p90_ms: Milliseconds
+    p99_ms: Milliseconds
+    p99_9_ms: Milliseconds
+    max_ms: Milliseconds
+    max_error_ratio: Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkloadArguments:
+    """What asks and what is asked, whatever the rate.
+
     :param targets: number of nginx pods that are asked (default 1)
     :param workers: number of Locust worker pods that ask (default 1)
     :param processes_per_worker: Locust processes in each worker pod, among
@@ -187,7 +201,6 @@ class LoadArguments:
         grow with the pods
     """
 
-    steps: list[StepArgument]
     targets: Count = 1
     workers: Count = 1
     processes_per_worker: Count = 1
@@ -222,17 +235,99 @@ class LoadArguments:
         :raises ValueError: naming the argument that can't be right
         :raises InvalidInput: when the pull secret's file can't be right
         """
-        passed = dataclasses.asdict(self)
+        passed = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(WorkloadArguments)
+        }
         secret_file = passed.pop("image_pull_secret_file")
         deadlines = passed.pop("deadlines")
         return manifests.WorkloadSpec(
             task=task,
             iteration=iteration,
             bay=bay,
-            plan=plans.Plan.from_json(passed.pop("steps")),
             image_pull_secret=pull_secret.read(secret_file),
             start_deadline_s=deadlines.get("start_s"),
             pull_deadline_s=deadlines.get("pull_s"),
             connect_deadline_s=deadlines.get("connect_s"),
             **passed,
+            **self._rates(),
         )
+
+    def _rates(self) -> dict[str, Any]:
+        """Return what the load is to do, for its spec."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LoadArguments(WorkloadArguments):
+    """The load that a scenario runs in a bay.
+
+    :param steps: the load, one step after the other: ``rate_rps``, requests
+        a second of all workers together (null for a closed loop), held for
+        ``duration_s`` after a ramp of ``ramp_s``
+    :param locust_file: path, where Rally runs, of an ordinary Locust file
+        that makes the load instead of the package's engine. It is taken
+        alone, without files that it imports from beside it, and its users
+        get the targets' address as their host. They ask as they like, so
+        every step has a ``rate_rps`` of null: all users are started first,
+        and then ``ramp_s`` and ``duration_s`` count
+    :param users: with ``locust_file``, and only then: Locust users of all
+        workers together
+    :param spawn_rate: with ``locust_file``: users started in a second, by
+        default 100 in each worker process
+    """
+
+    steps: list[StepArgument]
+    locust_file: Name | None = None
+    users: Count | None = None
+    spawn_rate: Annotated[float, Field(gt=0)] | None = None
+
+    def _rates(self) -> dict[str, Any]:
+        return {
+            "plan": plans.Plan.from_json(self.steps),
+            "own_file": locust_file.read(self.locust_file),
+            "users": self.users,
+            "spawn_rate": self.spawn_rate,
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchArguments(WorkloadArguments):
+    """The search for the highest rate that a bay serves well.
+
+    :param bounds: what must hold: ``p50_ms``, ``p90_ms``, ``p99_ms``,
+        ``p99_9_ms`` and ``max_ms`` of the latency, ``max_error_ratio``; at
+        least one.  99 % of the offer must be answered as expected besides
+    :param start_rps: the first rate; by default a closed loop is run first,
+        and the search begins near the rate that it reaches
+    :param min_rps: the search goes no lower (default: a hundredth of the
+        highest rate that it has tried)
+    :param max_rps: the search goes no higher (default: no limit)
+    :param precision: how close the highest rate that holds and the lowest
+        that does not must come, as a share (default 0.05)
+    :param step_s: seconds for which a rate is held (default 10)
+    :param ramp_s: seconds of the ramp before that (default 2)
+    :param confirm_s: seconds of the step that confirms the rate found
+        (default 30)
+    :param max_steps: all steps together, after which the search ends with
+        what it knows (default 20)
+    """
+
+    bounds: BoundsArgument
+    start_rps: Rate | None = None
+    min_rps: Rate | None = None
+    max_rps: Rate | None = None
+    precision: Annotated[float, Field(ge=0.001, le=1)] = 0.05
+    step_s: Count = 10
+    ramp_s: Annotated[int, Field(ge=0)] = 2
+    confirm_s: Count = 30
+    max_steps: Annotated[int, Field(ge=2)] = 20
+
+    def _rates(self) -> dict[str, Any]:
+        wanted = trials.Search(
+            **{
+                field.name: getattr(self, field.name)
+                for field in dataclasses.fields(trials.Search)
+            }
+        )
+        return {"plan": rate_search.first_plan(wanted), "search": wanted}

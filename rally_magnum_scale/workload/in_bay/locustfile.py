@@ -1,7 +1,9 @@
 """The Locust file that runs in the bay, on the master and on each worker.
 
 It is mounted under its own package path, so that what runs here is what
-the unit tests import.  ``RMS_ROLE`` says which of the two it is.
+the unit tests import.  ``RMS_ROLE`` says which of the two it is, and
+``RMS_OWN_FILE`` that Locust reads an ordinary Locust file after this one,
+whose users make the load.
 """
 
 import os
@@ -13,6 +15,7 @@ from typing import Any
 # of this file.
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
+import gevent
 from gevent.event import Event
 from locust import User
 from locust import events
@@ -20,22 +23,33 @@ from locust import task
 
 from rally_magnum_scale.workload.in_bay import job
 from rally_magnum_scale.workload.in_bay import locust_stats
+from rally_magnum_scale.workload.in_bay import own_file
 from rally_magnum_scale.workload.in_bay import worker
 from rally_magnum_scale.workload.in_bay.master import Master
 
 ROLE = os.environ.get("RMS_ROLE", "")
-WORKER = worker.Worker(locust_stats.add)
+IS_OWN_FILE = bool(os.environ.get("RMS_OWN_FILE"))
+OWN_FILE = own_file.OwnFile()
+WORKER = worker.Worker(
+    OWN_FILE.run if IS_OWN_FILE else worker.run_engine(locust_stats.add)
+)
+
+# Locust starts users of every class that it finds here.
+if not IS_OWN_FILE:
+
+    class LoadUser(User):
+        """The one Locust user of a worker."""
+
+        @task
+        def drive(self) -> None:
+            """Hand over to this process's engine, then rest."""
+            WORKER.drive(self.environment)
+            Event().wait()
 
 
-class LoadUser(User):
-    """The one Locust user of a worker."""
-
-    @task
-    def drive(self) -> None:
-        """Hand over to this process's engine, then rest until the end."""
-        WORKER.drive(self.environment)
-        Event().wait()
-
+if ROLE == "master":
+    # Records are written past it: an own file may print what it likes.
+    sys.stdout = sys.stderr
 
 if ROLE == "worker":
     worker.wait_for_master(
@@ -54,3 +68,6 @@ def install(environment: Any, **_: Any) -> None:
         Master(environment, job.from_environ(os.environ)).install()
     elif ROLE == "worker":
         WORKER.install(environment)
+        if IS_OWN_FILE:
+            OWN_FILE.install(environment)
+            gevent.spawn(WORKER.drive, environment)

@@ -1,4 +1,7 @@
-"""A Locust worker: one user, which drives one engine.
+"""A Locust worker: its orders, one run, and the windows of that.
+
+The run is our engine's, driven by a single Locust user, or what the users
+of an ordinary Locust file ask (``own_file``).
 
 Locust hands a dead worker's users to the survivors after a minute.  A
 second engine in one process would share its core and spoil what both
@@ -25,6 +28,7 @@ from rally_magnum_scale.measurement import cpusets
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import messages
 from rally_magnum_scale.workload.in_bay.engine import Engine
+from rally_magnum_scale.workload.in_bay.engine import Outcome
 from rally_magnum_scale.workload.in_bay.job import Job
 
 MASTER_WAIT_S = 300.0
@@ -32,20 +36,22 @@ CONNECT_TIMEOUT_S = 2.0
 CONNECT_EVERY_S = 0.2
 
 
+Report = Callable[[Window], None]
+Generate = Callable[[Any, dict[str, Any], Report], Outcome]
+
+
 class Worker:
     """What this process knows: its orders, and windows not yet reported.
 
-    :param add_to_locust: gets Locust's statistics, what was asked, and
-        each window
+    :param generate: makes the load: gets Locust's environment, the
+        master's order, and whom to report each window to
     """
 
-    def __init__(
-        self, add_to_locust: Callable[[Any, str, Window], None]
-    ) -> None:
-        self._add_to_locust = add_to_locust
+    def __init__(self, generate: Generate) -> None:
+        self._generate = generate
         self.order: AsyncResult = AsyncResult()
         self._unreported: list[Window] = []
-        self._has_engine = False
+        self._is_taken = False
 
     def install(self, environment: Any) -> None:
         """Listen to the master, and add windows to Locust's reports."""
@@ -74,41 +80,33 @@ class Worker:
         """Put what was measured since the last report into this one."""
         del client_id
         data[messages.WINDOWS_KEY] = self.take_windows()
+        data[messages.SENT_KEY] = time.time()
 
     def take_windows(self) -> list[dict[str, Any]]:
         """Return the windows not yet reported, once."""
         found, self._unreported = self._unreported, []
-        return [window.to_json() for window in found]
+        return [window.packed() for window in found]
 
     def drive(self, environment: Any) -> None:
-        """Run the engine for the only user of this process."""
+        """Carry out the order, once in this process."""
         runner = environment.runner
-        if self._has_engine:
+        if self._is_taken:
             runner.send_message(messages.REFUSED, {})
         else:
-            self._has_engine = True
-            self._run(environment, self.order.get())
+            self._is_taken = True
+            more = True
+            while more:
+                order = self.order.get()
+                # The next step of a search is ordered when this one is done.
+                self.order = AsyncResult()
+                self._run(environment, order)
+                more = order.get("more", False)
 
     def _run(self, environment: Any, order: dict[str, Any]) -> None:
-        job = Job.from_json(order["job"])
-
-        def report(window: Window) -> None:
-            self._unreported.append(window)
-            self._add_to_locust(environment.stats, job.url, window)
-
-        # What exists now lives until the end: the collector need not look
-        # at it again in the middle of a second.
-        gc.collect()
-        gc.freeze()
         try:
-            outcome = Engine(
-                job,
-                start_second=order["start_second"],
-                worker=order["worker"],
-                workers=order["workers"],
-                report=report,
-                give_way=lambda: gevent.sleep(0),
-            ).run()
+            outcome = self._generate(
+                environment, order, lambda one: self._unreported.append(one)
+            )
         except Exception as error:
             environment.runner.send_message(
                 messages.BROKEN, {"error": repr(error)}
@@ -118,6 +116,40 @@ class Worker:
             messages.DONE,
             {"windows": self.take_windows(), "outcome": asdict(outcome)},
         )
+
+
+def run_engine(
+    add_to_locust: Callable[[Any, str, Window], None],
+) -> Generate:
+    """Return what runs our engine as a worker's load.
+
+    :param add_to_locust: gets Locust's statistics, what was asked, and
+        each window
+    """
+
+    def generate(
+        environment: Any, order: dict[str, Any], report: Report
+    ) -> Outcome:
+        job = Job.from_json(order["job"])
+
+        def report_twice(window: Window) -> None:
+            report(window)
+            add_to_locust(environment.stats, job.url, window)
+
+        # What exists now lives until the end: the collector need not look
+        # at it again in the middle of a second.
+        gc.collect()
+        gc.freeze()
+        return Engine(
+            job,
+            start_second=order["start_second"],
+            worker=order["worker"],
+            workers=order["workers"],
+            report=report_twice,
+            give_way=lambda: gevent.sleep(0),
+        ).run()
+
+    return generate
 
 
 def wait_for_master(

@@ -8,6 +8,10 @@ import time
 
 import pytest
 
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.workload.manifests import WorkloadSpec
+from tests.unit.workload import processes
+
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n"
     b"Connection: keep-alive\r\n\r\nok\n"
@@ -170,3 +174,24 @@ class Behaviour:
 @pytest.fixture
 def behaviour():
     return Behaviour
+
+
+@pytest.fixture
+def make_bay(tmp_path, free_port):
+    """Make the pods of loads, as processes that end with the test."""
+    bays = []
+
+    def make(url, *steps, **changes):
+        spec = WorkloadSpec(
+            task="3f2a9b7c-1111",
+            iteration=1,
+            bay="b",
+            plan=Plan(steps),
+            **{"workers": 2, "connections_per_worker": 4, **changes},
+        )
+        bays.append(processes.Bay(tmp_path, spec, url, free_port))
+        return bays[-1]
+
+    yield make
+    for bay in bays:
+        bay.close()

@@ -1,17 +1,9 @@
-"""A real Locust master and real workers, from the very manifests.
-
-The code runs from a folder that is laid out as the ConfigMap's volume is,
-with the arguments and variables of the pods.
-"""
+"""A real Locust master and real workers with our engine."""
 
 import dataclasses
-import json
-import os
 import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -19,110 +11,9 @@ import pytest
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload.in_bay import worker as worker_module
 from rally_magnum_scale.workload.in_bay.job import Job
-from rally_magnum_scale.workload.manifests import WorkloadSpec
-
-LOCUST = Path(sys.executable).with_name("locust")
-DEADLINE_S = 60
-
-
-class Bay:
-    """The pods of a load as processes of this machine."""
-
-    def __init__(self, folder, spec, url, master_port):
-        self.processes = []
-        self._folder = folder
-        self._port = str(master_port)
-        self._url = url
-        self.addresses = None
-        foundation = manifests.foundation(spec)
-        pod, job = manifests.load(
-            spec, target_ip="127.0.0.1", master_ip="127.0.0.1"
-        )
-        self._mount(foundation[0]["data"], pod["spec"]["volumes"][0])
-        self._master = pod["spec"]["containers"][0]
-        self._worker = job["spec"]["template"]["spec"]["containers"][0]
-
-    def start_master(self):
-        return self._start(self._master, "master")
-
-    def start_worker(self):
-        return self._start(self._worker, f"worker{len(self.processes)}")
-
-    def records(self, master):
-        out, _ = master.communicate(timeout=DEADLINE_S)
-        lines = out.decode().splitlines()
-        assert all(line.startswith('{"record":') for line in lines)
-        return [json.loads(line) for line in lines]
-
-    def _mount(self, data, volume):
-        for item in volume["configMap"]["items"]:
-            path = self._folder / item["path"]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(data[item["key"]], encoding="utf-8")
-
-    def _start(self, container, name):
-        environment = {e["name"]: e["value"] for e in container["env"]}
-        if "RMS_MASTER_PORT" in environment:
-            environment["RMS_MASTER_PORT"] = self._port
-        if "RMS_JOB" in environment:
-            job = json.loads(environment["RMS_JOB"])
-            changes = {"url": self._url, "lead_s": 1.0}
-            if self.addresses:
-                changes["addresses"] = self.addresses
-            environment["RMS_JOB"] = json.dumps({**job, **changes})
-        arguments = [
-            one.replace(manifests.CODE_ROOT, str(self._folder)).replace(
-                str(manifests.MASTER_PORT), self._port
-            )
-            for one in container["args"]
-        ]
-        with (self._folder / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [LOCUST, *arguments],
-                cwd=self._folder,
-                env={**os.environ, **environment},
-                stdout=subprocess.PIPE if name == "master" else log,
-                stderr=log,
-                # A line is read, then all the rest: keep nothing back.
-                bufsize=0,
-            )
-        self.processes.append(process)
-        return process
-
-    def close(self):
-        for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait(10)
-            if process.stdout:
-                process.stdout.close()
-
-
-@pytest.fixture
-def make_bay(tmp_path, free_port):
-    bays = []
-
-    def make(url, *steps, **changes):
-        spec = WorkloadSpec(
-            task="3f2a9b7c-1111",
-            iteration=1,
-            bay="b",
-            plan=Plan(steps),
-            **{"workers": 2, "connections_per_worker": 4, **changes},
-        )
-        bays.append(Bay(tmp_path, spec, url, free_port))
-        return bays[-1]
-
-    yield make
-    for bay in bays:
-        bay.close()
-
-
-def of(records, name):
-    return [one for one in records if one["record"] == name]
+from tests.unit.workload.processes import of
 
 
 def test_two_workers_two_steps(make_bay, serve):
@@ -179,8 +70,7 @@ def test_a_killed_process_of_a_pod_makes_the_run_invalid(make_bay, serve):
     )
     pod = bay.start_worker()
     master = bay.start_master()
-    line = master.stdout.readline()
-    assert json.loads(line)["workers"] == 2
+    assert bay.first_window(master)["workers"] == 2
     (first, _) = psutil.Process(pod.pid).children()
     first.kill()
     records = bay.records(master)
@@ -231,7 +121,7 @@ def test_a_master_that_is_killed_leaves_no_end(make_bay, serve):
     bay = make_bay(serve().url, Step(100, 30), workers=1)
     bay.start_worker()
     master = bay.start_master()
-    assert json.loads(master.stdout.readline())["record"] == "window"
+    bay.first_window(master)
     master.kill()
     assert of(bay.records(master), "end") == []
     assert master.returncode == -signal.SIGKILL
@@ -241,8 +131,7 @@ def test_a_killed_worker_makes_the_run_invalid(make_bay, serve):
     bay = make_bay(serve().url, Step(200, 12))
     first, _ = bay.start_worker(), bay.start_worker()
     master = bay.start_master()
-    line = master.stdout.readline()
-    assert json.loads(line)["workers"] == 2
+    assert bay.first_window(master)["workers"] == 2
     first.send_signal(signal.SIGKILL)
     records = bay.records(master)
     end = records[-1]
@@ -273,7 +162,7 @@ def test_a_stopped_master_still_says_how_it_ended(make_bay, serve):
     bay = make_bay(serve().url, Step(100, 30), workers=1)
     bay.start_worker()
     master = bay.start_master()
-    assert master.stdout.readline()
+    bay.first_window(master)
     master.terminate()
     end = bay.records(master)[-1]
     assert end["record"] == "end"
@@ -319,7 +208,9 @@ def order(url):
 def test_a_process_runs_one_engine_and_refuses_another(serve):
     server = serve()
     in_locust = []
-    worker = worker_module.Worker(lambda *given: in_locust.append(given))
+    worker = worker_module.Worker(
+        worker_module.run_engine(lambda *given: in_locust.append(given))
+    )
     environment = Environment(Runner())
     worker.order.set(order(server.url))
     worker.drive(environment)
@@ -336,7 +227,7 @@ def test_a_process_runs_one_engine_and_refuses_another(serve):
 
 
 def test_an_engine_that_breaks_says_so():
-    worker = worker_module.Worker(lambda *_: None)
+    worker = worker_module.Worker(worker_module.run_engine(lambda *_: None))
     environment = Environment(Runner())
     worker.order.set(order("http://no such host:1/"))
     with pytest.raises(OSError):

@@ -1,0 +1,111 @@
+"""A real Locust master and real workers, from the very manifests.
+
+The code runs from a folder that is laid out as the ConfigMap's volume is,
+with the arguments and variables of the pods.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+from rally_magnum_scale.workload import manifests
+
+DEADLINE_S = 60
+TARGET = f"http://127.0.0.1:{manifests.TARGET_PORT}"
+
+# Locust's own command, after whatever a test changes in that process.
+LOCUST = "import sys; from locust.main import main; sys.exit(main())"
+
+
+class Bay:
+    """The pods of a load as processes of this machine."""
+
+    def __init__(self, folder, spec, url, master_port):
+        self.processes = []
+        self._folder = folder
+        self._port = str(master_port)
+        self._url = url
+        self.addresses = None
+        foundation = manifests.foundation(spec)
+        pod, job = manifests.load(
+            spec, target_ip="127.0.0.1", master_ip="127.0.0.1"
+        )
+        self._mount(foundation[0]["data"], pod["spec"]["volumes"][0])
+        self._master = pod["spec"]["containers"][0]
+        self._worker = job["spec"]["template"]["spec"]["containers"][0]
+
+    def start_master(self, before=""):
+        return self._start(self._master, "master", before)
+
+    def start_worker(self, before=""):
+        """Start the processes of one worker pod.
+
+        :param before: Python that runs before Locust is imported
+        """
+        name = f"worker{len(self.processes)}"
+        return self._start(self._worker, name, before)
+
+    def log(self, name):
+        return (self._folder / f"{name}.log").read_text()
+
+    def records(self, master):
+        out, _ = master.communicate(timeout=DEADLINE_S)
+        lines = out.decode().splitlines()
+        assert all(line.startswith('{"record":') for line in lines)
+        return [json.loads(line) for line in lines]
+
+    def first_window(self, master):
+        """Wait until the run has begun; return its first window."""
+        for line in iter(master.stdout.readline, b""):
+            record = json.loads(line)
+            if record["record"] == "window":
+                return record
+        raise AssertionError("The master ended before its first window.")
+
+    def _mount(self, data, volume):
+        for item in volume["configMap"]["items"]:
+            path = self._folder / item["path"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(data[item["key"]], encoding="utf-8")
+
+    def _start(self, container, name, before):
+        environment = {e["name"]: e["value"] for e in container["env"]}
+        if "RMS_MASTER_PORT" in environment:
+            environment["RMS_MASTER_PORT"] = self._port
+        if "RMS_JOB" in environment:
+            job = json.loads(environment["RMS_JOB"])
+            changes = {"url": self._url, "lead_s": 1.0}
+            if self.addresses:
+                changes["addresses"] = self.addresses
+            environment["RMS_JOB"] = json.dumps({**job, **changes})
+        arguments = [
+            one.replace(manifests.CODE_ROOT, str(self._folder))
+            .replace(str(manifests.MASTER_PORT), self._port)
+            .replace(TARGET, self._url.rstrip("/"))
+            for one in container["args"]
+        ]
+        with (self._folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", f"{before}\n{LOCUST}", *arguments],
+                cwd=self._folder,
+                env={**os.environ, **environment},
+                stdout=subprocess.PIPE if name == "master" else log,
+                stderr=log,
+                # A line is read, then all the rest: keep nothing back.
+                bufsize=0,
+            )
+        self.processes.append(process)
+        return process
+
+    def close(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait(10)
+            if process.stdout:
+                process.stdout.close()
+
+
+def of(records, name):
+    return [one for one in records if one["record"] == name]
