@@ -6,12 +6,11 @@ developers promise for it.  Target and generator share the machine's cores.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 import uuid
 from collections.abc import Iterator
 
+from benchmarks import cloud
 from benchmarks.result import Result
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
@@ -19,11 +18,6 @@ from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import steps
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
-from rally_magnum_scale.sandbox import down
-from rally_magnum_scale.sandbox import openstack
-from rally_magnum_scale.sandbox import secrets_file
-from rally_magnum_scale.sandbox import settings as sandbox_settings
-from rally_magnum_scale.sandbox import up
 from rally_magnum_scale.workload import manifests
 
 NODES = 200
@@ -35,11 +29,10 @@ PLAN = steps.Plan((steps.Step(None, duration_s=10, ramp_s=3),))
 
 def compare() -> Iterator[Result]:
     """Make a bay, load it as fast as it answers, delete it."""
-    with _cloud() as settings:
+    with cloud.bays() as bays:
         name = f"bench-{uuid.uuid4().hex[:8]}"
-        life = bay_life.BayLife(
-            _bays(settings), lifecycle.BayRequest(name, NODES), _say
-        )
+        request = lifecycle.BayRequest(name, NODES)
+        life = bay_life.BayLife(bays, request, cloud.say)
         try:
             opened = life.connect(life.create())
             life.wait_for_nodes(opened)
@@ -73,10 +66,10 @@ def _load(
         iteration=1,
         bay=life.name,
         plan=PLAN,
-        locust_image="rally-magnum-sandbox/locust:2.47.0",
-        nginx_image="rally-magnum-sandbox/nginx:1.22",
+        locust_image=cloud.LOCUST_IMAGE,
+        nginx_image=cloud.NGINX_IMAGE,
     )
-    running = load.Load(opened, spec, life.nodes, _say)
+    running = load.Load(opened, spec, life.nodes, cloud.say)
     try:
         running.deploy()
         running.run()
@@ -103,26 +96,3 @@ def _result(
             "nodes_hollow": life.record.nodes_hollow,
         },
     )
-
-
-@contextlib.contextmanager
-def _cloud() -> Iterator[sandbox_settings.Settings]:
-    """Use the sandbox that is up, or bring one up for the benchmark."""
-    settings = sandbox_settings.from_environment()
-    was_up = up.is_up(settings)
-    up.up(settings, _say)
-    try:
-        yield settings
-    finally:
-        if not was_up:
-            down.down(settings, _say)
-
-
-def _bays(settings: sandbox_settings.Settings) -> lifecycle.Bays:
-    secrets = secrets_file.ensure(settings.state_dir)
-    session = openstack.admin_session(settings, secrets)
-    return lifecycle.Bays(lifecycle.connect(session, None, "public"), _say)
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")

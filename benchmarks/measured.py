@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from rally_magnum_scale.measurement import histogram
 DEADLINE_S = 90
 PERCENTILES = {"p50": 50.0, "p99": 99.0, "p99_9": 99.9}
 LAST_WORDS = 300
+
+# Makes a command run somewhere, such as on one core.
+Wrap = Callable[[Sequence[str]], list[str]]
 
 
 @dataclass(frozen=True)

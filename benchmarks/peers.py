@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,13 +111,21 @@ class Ask:
 Peer = Callable[[Ask], Measured]
 
 
-def wrk(ask: Ask) -> Measured:
-    """Run wrk (C, epoll) with one thread."""
+def on_second_core(command: Sequence[str]) -> list[str]:
+    """Leave the first core to the target."""
+    return target.pinned(1, list(command))
+
+
+def wrk(ask: Ask, wrap: measured.Wrap = on_second_core) -> Measured:
+    """Run wrk (C, epoll) with one thread.
+
+    :param wrap: says where it runs
+    """
     program = tools.program("wrk")
     with _file("report.lua", WRK_REPORT) as script:
         options = ("-t1", f"-c{ask.connections}", f"-d{ask.duration_s}s")
-        text, cpu_s = _run(
-            program, *options, "--latency", "-s", script, ask.url
+        text, cpu_s = measured.run(
+            wrap([program, *options, "--latency", "-s", script, ask.url])
         )
     return read_wrk(text, cpu_s)
 
@@ -309,7 +318,7 @@ def _locust(user: str, ask: Ask) -> Measured:
 
 
 def _run(*command: str, stdin: str | None = None) -> tuple[str, float]:
-    pinned = target.pinned(1, list(command))
+    pinned = on_second_core(command)
     return measured.run(pinned, env=ONE_CORE, stdin=stdin)
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from benchmarks import bay
 from benchmarks import engine
-from benchmarks import master_scale
 from benchmarks import in_bay
+from benchmarks import master_scale
 from benchmarks import truth_bench
 from benchmarks.result import LeftOut
 from benchmarks.result import Result

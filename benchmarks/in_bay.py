@@ -1,0 +1,203 @@
+"""Our engine beside wrk inside a bay: pod to pod through one path.
+
+wrk runs in the network namespace and in the control groups of a pod that
+lies where a worker does, so it asks the same Service over the same bridge
+with the same share of the processors.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks import cloud
+from benchmarks import measured
+from benchmarks import peers
+from benchmarks import tools
+from benchmarks.measured import Measured
+from benchmarks.result import LeftOut
+from benchmarks.result import Result
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import objects
+from rally_magnum_scale.kubernetes import pods
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.runs import bay_life
+from rally_magnum_scale.runs import load
+from rally_magnum_scale.sandbox.bay import cgroups
+from rally_magnum_scale.workload import manifests
+
+NODES = 1
+ROUNDS = 2
+STEADY_S = 10
+PLAN = Plan((Step(None, duration_s=STEADY_S, ramp_s=3),))
+PEER = "wrk-peer"
+# By which its process is known among those of its pod.
+SLEEP_S = "8643"
+READY_S = 60.0
+SHARED_GROUPS = ("cpu", "cpuacct", "cpuset")
+
+
+def compare() -> Iterator[Result | LeftOut]:
+    """Compare the rates of one process each; the two take turns."""
+    try:
+        tools.program("wrk")
+    except exceptions.SandboxError as error:
+        yield LeftOut("in_bay", "wrk", str(error))
+        return
+    ours, theirs = [], []
+    with cloud.bays() as bays:
+        request = lifecycle.BayRequest(f"bench-{uuid.uuid4().hex[:8]}", NODES)
+        life = bay_life.BayLife(bays, request, cloud.say)
+        try:
+            opened = life.connect(life.create())
+            life.wait_for_nodes(opened)
+            for _ in range(ROUNDS):
+                step, wrk = _round(life, opened)
+                ours.append(step)
+                theirs.append(wrk)
+        finally:
+            life.delete()
+    yield _result(ours, theirs)
+
+
+def _result(ours: list[records.StepResult], theirs: list[Measured]) -> Result:
+    best = max(ours, key=lambda one: one.achieved_rps)
+    peer = max(theirs, key=lambda one: one.rps)
+    return Result(
+        bench="in_bay",
+        subject="engine in a worker pod, requests a second of one process",
+        peer="wrk in a pod beside it",
+        ratio=best.achieved_rps / peer.rps,
+        figures={
+            "engine_rps": round(best.achieved_rps),
+            "engine_latency_us": best.latency_us,
+            "engine_rounds_rps": [round(one.achieved_rps) for one in ours],
+            "engine_failures": best.failures,
+            "engine_reasons": best.reasons,
+            **peer.figures("wrk"),
+            "wrk_rounds_rps": [round(one.rps) for one in theirs],
+            "connections": peers.CONNECTIONS,
+            "cores_of_the_machine": psutil.cpu_count(),
+        },
+    )
+
+
+def _round(
+    life: bay_life.BayLife, opened: client.Cluster
+) -> tuple[records.StepResult, Measured]:
+    spec = manifests.WorkloadSpec(
+        task=uuid.uuid4().hex,
+        iteration=1,
+        bay=life.name,
+        plan=PLAN,
+        connections_per_worker=peers.CONNECTIONS,
+        locust_image=cloud.LOCUST_IMAGE,
+        nginx_image=cloud.NGINX_IMAGE,
+    )
+    running = load.Load(opened, spec, life.nodes, cloud.say)
+    try:
+        running.deploy()
+        pid = _start_peer(opened, spec)
+        running.run()
+        address = objects.service_address(
+            opened, spec.names.namespace, spec.names.target
+        )
+        cloud.say("asking the same Service with wrk")
+        wrk = peers.wrk(
+            peers.Ask(
+                f"http://{address}:{manifests.TARGET_PORT}/",
+                duration_s=STEADY_S,
+            ),
+            _entering(pid),
+        )
+    finally:
+        running.remove()
+    found = records.Throughput.from_json(running.all_records()[-1])
+    return found.steps[0], wrk
+
+
+def _start_peer(opened: client.Cluster, spec: manifests.WorkloadSpec) -> int:
+    """Start a pod that only sleeps; return the process that does."""
+    objects.create(opened, [_peer(spec)])
+    (pod,) = pods.wait_for_ready(
+        opened,
+        spec.names.namespace,
+        f"app={PEER}",
+        1,
+        what="pod for wrk",
+        deadline_s=READY_S,
+        report=cloud.say,
+    )
+    for process in psutil.process_iter(["cmdline"]):
+        if process.info["cmdline"] == ["sleep", SLEEP_S] and _is_in(
+            pod["metadata"]["uid"], process.pid
+        ):
+            return int(process.pid)
+    raise exceptions.SandboxError(
+        "To run wrk in a pod, its process was looked for on this machine, "
+        "and there was none: is the bay in this machine's sandbox?"
+    )
+
+
+def _peer(spec: manifests.WorkloadSpec) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": PEER,
+            "namespace": spec.names.namespace,
+            "labels": {"app": PEER},
+        },
+        "spec": {
+            "enableServiceLinks": False,
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 1,
+            "containers": [
+                {
+                    "name": PEER,
+                    "image": cloud.LOCUST_IMAGE,
+                    "command": ["sleep", SLEEP_S],
+                }
+            ],
+        },
+    }
+
+
+def _is_in(uid: str, pid: int) -> bool:
+    try:
+        return f"pod{uid}" in Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return False
+
+
+def _entering(pid: int) -> measured.Wrap:
+    """Make commands run in the network and the groups of a process."""
+    script = (
+        'for file in $1; do echo $$ > "$file" || exit 1; done; shift; '
+        'exec "$@"'
+    )
+    files = " ".join(str(one) for one in _group_files(pid))
+    inside = ("nsenter", "--target", str(pid), "--net", "--")
+    return lambda command: ["sh", "-c", script, "sh", files, *inside, *command]
+
+
+def _group_files(pid: int) -> list[Path]:
+    mounted = cgroups.parse_hierarchies(
+        Path("/proc/self/mountinfo").read_text()
+    )
+    found = []
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        for one in cgroups.used_hierarchies(mounted):
+            ours = set(names.split(",")) & set(SHARED_GROUPS)
+            if ours & one.controllers or (not names and one.version == 2):
+                found.append(one.root / path.lstrip("/") / "cgroup.procs")
+    return found
