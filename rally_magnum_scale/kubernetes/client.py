@@ -35,6 +35,9 @@ PAUSE_S = 1.0
 # back after a restart within the same time.
 UP_WITHIN_S = 60.0
 
+# Connections that are kept: many nodes are asked at once.
+POOL = 20
+
 BROKEN = (urllib3.exceptions.HTTPError, OSError)
 
 # Python's words when we do not trust the server, which no retry changes.
@@ -165,6 +168,7 @@ def connect(
             configuration.host = api_address
             configuration.ssl_ca_cert = str(ca)
             configuration.retries = 3
+            _widen(configuration)
             for kind, pem in (("cert", certificate_pem), ("key", key_pem)):
                 path = pathlib.Path(folder, f"{kind}.pem")
                 path.write_text(pem)
@@ -196,11 +200,19 @@ def connect_kubeconfig(
     def configure() -> Any:
         configuration = kubernetes.client.Configuration()
         configuration.retries = 3
+        _widen(configuration)
         _load(path, context, configuration)
         return configuration
 
     with renewal.RenewingApiClient(configure(), configure) as api:
         yield Cluster(api)
+
+
+def _widen(configuration: Any) -> None:
+    """Keep as many connections as are used at once."""
+    configuration.connection_pool_maxsize = max(
+        configuration.connection_pool_maxsize or 0, POOL
+    )
 
 
 def _load(path: str, context: str | None, configuration: Any) -> None:

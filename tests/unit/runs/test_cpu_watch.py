@@ -1,0 +1,126 @@
+import contextlib
+import time
+
+from rally_magnum_scale.measurement.cpu_time import Reading
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.runs import cpu_watch
+from tests.unit.kubernetes import fake_api
+
+PAGE = "/api/v1/nodes/n1/proxy/metrics/resource"
+
+
+def page(at_s, used_s):
+    labels = '{namespace="ns",pod="t-1"}'
+    return (
+        f"node_cpu_usage_seconds_total {used_s * 2} {at_s * 1000:.0f}\n"
+        f"pod_cpu_usage_seconds_total{labels} {used_s} {at_s * 1000:.0f}\n"
+    )
+
+
+class Watched:
+    """A watch on one node, and the clocks of its two sides."""
+
+    def __init__(self, pages, *, deadline_s=5.0):
+        self._pages = pages
+        self._deadline_s = deadline_s
+        self.now_s = 50.0
+
+    def __enter__(self):
+        self._stack = contextlib.ExitStack()
+        self.fake, cluster = self._stack.enter_context(
+            fake_api.serve({PAGE: self._pages})
+        )
+        self.watch = cpu_watch.CpuWatch(
+            cluster,
+            "ns",
+            ["t-1"],
+            ["n1"],
+            deadline_s=self._deadline_s,
+            clock=lambda: self.now_s,
+        )
+        # A request that is still open would be waited for.
+        self._stack.callback(self.fake.closing.set)
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def began(self, *steps):
+        start = {"second": 1010, "written_s": 1005.25}
+        self.watch.began(start, Plan(steps))
+
+    def at(self, epoch_s):
+        """Let the clock go to a moment; return how many looks there were."""
+        self.now_s = epoch_s - 1005.25 + 50.0
+        self.watch.look_if_due()
+        return len(self.fake.queries)
+
+
+def test_a_step_is_looked_at_when_it_begins_within_and_at_its_end():
+    told = [(1014, 101.4), (1033, 103.3), (1074, 107.4)]
+    with Watched([page(*one) for one in told]) as seen:
+        seen.began(Step(10, 60, 5))
+        looks = [seen.at(when) for when in (1014, 1016, 1034, 1036, 1076)]
+        assert looks == [0, 1, 1, 2, 3]
+        counters = seen.watch.counters
+    assert counters.targets == {"t-1": [Reading(*one) for one in told]}
+    assert counters.nodes == {
+        "n1": [Reading(at_s, used_s * 2) for at_s, used_s in told]
+    }
+    assert counters.missing == ""
+
+
+def test_a_short_step_is_looked_at_in_its_middle():
+    with Watched([page(1, 1)]) as seen:
+        seen.began(Step(10, 10))
+        looks = [seen.at(when) for when in (1010, 1014.5, 1015.5, 1020)]
+    assert looks == [1, 1, 2, 3]
+
+
+def test_a_moment_of_two_steps_is_one_look_and_so_is_what_was_missed():
+    with Watched([page(1, 1)]) as seen:
+        seen.began(Step(10, 60), Step(20, 60))
+        assert [seen.at(when) for when in (1010, 1031, 1070)] == [1, 2, 3]
+        assert seen.at(1200) == 4
+        # A step that is known later.
+        seen.watch.expect(1300, 1310)
+        assert [seen.at(when) for when in (1299, 1300)] == [4, 5]
+
+
+def test_nodes_that_refuse_are_not_asked_for_ever():
+    with Watched([403]) as seen:
+        seen.began(*[Step(10, 20)] * 3)
+        looks = [seen.at(1010 + 10 * number) for number in range(7)]
+        assert looks == [1, 2, 2, 2, 2, 2, 2]
+        counters = seen.watch.counters
+    assert counters.targets == {"t-1": []}
+    assert "403" in counters.missing
+
+
+def test_a_node_that_is_silent_once_is_asked_again():
+    pages = [30.0, page(1033, 3), page(1074, 7)]
+    with Watched(pages, deadline_s=0.05) as seen:
+        seen.began(Step(10, 60))
+        assert [seen.at(when) for when in (1010, 1030, 1070)] == [1, 2, 3]
+        counters = seen.watch.counters
+    assert [one.used_s for one in counters.targets["t-1"]] == [3, 7]
+    assert "did not answer" in counters.missing
+
+
+def test_a_thread_looks_while_the_load_runs():
+    with Watched([page(1, 1)]) as seen:
+        with seen.watch.watching():
+            seen.began(Step(10, 60))
+            seen.now_s = 1e9
+            for _ in range(2000):
+                if seen.watch.counters.nodes["n1"]:
+                    break
+                time.sleep(0.01)
+        assert len(seen.fake.queries) == 1
+
+
+def test_a_watch_that_is_left_early_asks_nothing():
+    with Watched([page(1, 1)]) as seen, seen.watch.watching():
+        seen.began(Step(10, 60))
+    assert seen.fake.queries == []
