@@ -109,7 +109,8 @@ class Watch:
             pass
         if runner.user_count < wanted:
             self._reasons["users_ended"] = (
-                "users of the Locust file ended before the plan did"
+                "users of the Locust file never began, or ended before the "
+                "plan did"
             )
         self._drain(runner)
         self._end_window()

@@ -187,7 +187,12 @@ def make_bay(tmp_path, free_port):
             iteration=1,
             bay="b",
             plan=Plan(steps),
-            **{"workers": 2, "connections_per_worker": 4, **changes},
+            **{
+                "workers": 2,
+                # An own file opens its own.
+                "connections_per_worker": 64 if "own_file" in changes else 4,
+                **changes,
+            },
         )
         bays.append(processes.Bay(tmp_path, spec, url, free_port))
         return bays[-1]
