@@ -35,6 +35,12 @@ KINDS = (
 MAKERS = ("scenario", "context", "named", "kubeconfig")
 
 
+# Who shares the cores of a bay: the targets, and the Locust workers with
+# their master.
+SIDES = ("targets", "generators")
+Shares = dict[str, float | None]
+
+
 @dataclasses.dataclass(frozen=True)
 class Source:
     """Where a record comes from.
@@ -164,6 +170,15 @@ class StepResult(_Body):
     :param rps_per_core: over the cores that the pods could use
     :param rps_per_core_real_nodes: over all cores of the real nodes
     :param reasons: why the step is invalid; empty when it is valid
+    :param rps_per_core_of: the same over the cores that the pods of
+        :data:`SIDES` could use
+    :param cpu_s: CPU seconds used in the steady seconds by the
+        :data:`SIDES`, by both (``pods``), and by all that ran on the nodes
+        with pods (``nodes``); None where it was not measured
+    :param requests_per_cpu_s: expected answers over each of them
+    :param cpu_outside_ratio: how much of the time that the nodes' counters
+        stand for lay outside of the steady seconds, at most
+    :param cpu_missing: why a figure of ``cpu_s`` is missing
     """
 
     step: int
@@ -179,6 +194,11 @@ class StepResult(_Body):
     rps_per_core: float | None
     rps_per_core_real_nodes: float | None
     reasons: list[str] = dataclasses.field(default_factory=list)
+    rps_per_core_of: Shares = dataclasses.field(default_factory=dict)
+    cpu_s: Shares = dataclasses.field(default_factory=dict)
+    requests_per_cpu_s: Shares = dataclasses.field(default_factory=dict)
+    cpu_outside_ratio: float | None = None
+    cpu_missing: str = ""
 
     @property
     def valid(self) -> bool:
@@ -190,7 +210,12 @@ class StepResult(_Body):
 class Throughput(_Body):
     """All steps of one load, and what it ran on.
 
-    :param cores_pods: cores that target and load pods could use together
+    :param cores_pods: cores that the pods could use together: by their
+        limits, by the processors that they see, and by what their nodes
+        can allocate
+    :param cores_of: the same of each of :data:`SIDES`
+    :param cpus_seen: whether the targets and the workers told which
+        processors they see; else limits and nodes alone were counted
     :param requests_counted_by_targets: what the targets' own counters say
         of the whole run; None where they could not be asked
     :param pull_s: to pull the images ahead on all real nodes; None where
@@ -213,6 +238,8 @@ class Throughput(_Body):
     nodes_with_pods: int | None = None
     processes_per_worker: int = 1
     target_address: str = "service"
+    cores_of: Shares = dataclasses.field(default_factory=dict)
+    cpus_seen: bool = False
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
+from rally_magnum_scale.measurement import cpu_time
 from rally_magnum_scale.measurement import histogram
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import steps
@@ -38,6 +42,8 @@ def summarise(
     *,
     cores_pods: float | None,
     cores_real_nodes: float | None,
+    cores_of: Mapping[str, float | None] | None = None,
+    cpu: cpu_time.Counters | None = None,
 ) -> list[records.StepResult]:
     """Judge nothing, sum up everything: one result for each step.
 
@@ -49,15 +55,26 @@ def summarise(
     :param end: the closing record, or None when it was never read
     :param cores_pods: cores that target and load pods could use together
     :param cores_real_nodes: cores of all nodes that are not hollow
+    :param cores_of: cores that each of :data:`records.SIDES` could use
+    :param cpu: what the counters of the targets and the nodes said
     """
     shared = _run_reasons(seen, end)
     expected = end.workers_expected if end else None
+    ground = _Ground(cores_pods, cores_real_nodes, cores_of or {}, cpu)
     return [
-        _summarise_step(
-            number, step, seen, expected, shared, cores_pods, cores_real_nodes
-        )
+        _summarise_step(number, step, seen, expected, shared, ground)
         for number, step in enumerate(plan.steps, 1)
     ]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Ground:
+    """What a load ran on, and what that used."""
+
+    cores_pods: float | None
+    cores_real_nodes: float | None
+    cores_of: Mapping[str, float | None]
+    cpu: cpu_time.Counters | None
 
 
 def _summarise_step(
@@ -66,8 +83,7 @@ def _summarise_step(
     seen: Sequence[windows.Window],
     workers: int | None,
     shared: list[str],
-    cores_pods: float | None,
-    cores_real_nodes: float | None,
+    ground: _Ground,
 ) -> records.StepResult:
     steady = [w for w in seen if w.phase == "steady" and w.step == number]
     ended = _answer_windows(seen, number)
@@ -88,11 +104,77 @@ def _summarise_step(
         latency_us=percentiles(w.latency_us for w in ended),
         service_us=percentiles(w.service_us for w in ended),
         schedule_lag_p99_us=lag.percentile_us(99),
-        rps_per_core=rate / cores_pods if cores_pods else None,
-        rps_per_core_real_nodes=(
-            rate / cores_real_nodes if cores_real_nodes else None
-        ),
+        rps_per_core=_over(rate, ground.cores_pods),
+        rps_per_core_real_nodes=_over(rate, ground.cores_real_nodes),
+        rps_per_core_of={
+            side: _over(rate, cores) for side, cores in ground.cores_of.items()
+        },
+        **_cpu_fields(step, steady, requests, ground.cpu),
         reasons=[*shared, *_step_reasons(step, steady, workers, lag)],
+    )
+
+
+def _over(value: float, share: float | None) -> float | None:
+    return value / share if share else None
+
+
+def _cpu_fields(
+    step: steps.Step,
+    steady: Sequence[windows.Window],
+    requests: int,
+    cpu: cpu_time.Counters | None,
+) -> dict[str, Any]:
+    """Return what a step used of CPU, and how sure that is.
+
+    The generators count their own, second by second; what the targets and
+    the nodes used is told from the nodes' counters.
+    """
+    generators_s = windows.add_known(one.cpu_s for one in steady)
+    if len(steady) < step.duration_s:
+        generators_s = None
+    told = _told(step, steady, cpu)
+    targets, nodes = told
+    targets_s = targets.used_s if targets else None
+    cpu_s = {
+        "targets": targets_s,
+        "generators": generators_s,
+        "pods": windows.add_known((targets_s, generators_s)),
+        "nodes": nodes.used_s if nodes else None,
+    }
+    return {
+        "cpu_s": cpu_s,
+        "requests_per_cpu_s": {
+            name: _over(requests, used_s) for name, used_s in cpu_s.items()
+        },
+        "cpu_outside_ratio": max(
+            (one.outside_ratio for one in told if one), default=None
+        ),
+        "cpu_missing": "" if all(told) else _why_no_cpu(step, cpu),
+    }
+
+
+def _told(
+    step: steps.Step,
+    steady: Sequence[windows.Window],
+    cpu: cpu_time.Counters | None,
+) -> tuple[cpu_time.Use | None, cpu_time.Use | None]:
+    """Return what targets and nodes used in the steady seconds."""
+    if cpu is None or not steady:
+        return None, None
+    start_s = min(one.second for one in steady)
+    end_s = start_s + step.duration_s
+    return (
+        cpu_time.used_by_all(cpu.targets, start_s, end_s),
+        cpu_time.used_by_all(cpu.nodes, start_s, end_s),
+    )
+
+
+def _why_no_cpu(step: steps.Step, cpu: cpu_time.Counters | None) -> str:
+    if cpu is None:
+        return "the nodes' counters were not read"
+    return cpu.missing or (
+        f"the nodes read their counters too seldom for {step.duration_s} "
+        "steady seconds, or a pod was replaced in them"
     )
 
 

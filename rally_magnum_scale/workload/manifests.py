@@ -40,6 +40,7 @@ PACKAGE = Path(rally_magnum_scale.__file__).parent
 CODE_PATHS = (
     "__init__.py",
     "measurement/__init__.py",
+    "measurement/cpu_time.py",
     "measurement/cpusets.py",
     "measurement/histogram.py",
     "measurement/rate_search.py",

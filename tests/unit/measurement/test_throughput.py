@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from rally_magnum_scale.measurement import cpu_time
 from rally_magnum_scale.measurement import throughput
 from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.windows import Window
@@ -191,3 +192,95 @@ def test_a_generator_that_stood_still_spoils_the_step():
     late = Histogram.from_values_us({10: 10_000, 1_000_000: 1})
     _, second = summarise(changed(4, schedule_lag_us=late))
     assert any("stood still" in one for one in second.reasons)
+
+
+USED = [dataclasses.replace(one, cpu_s=0.25) for one in ALL]
+
+
+def counters(used_per_s, *, targets=2, missing=""):
+    """Counters that were read half a second into each second."""
+
+    def readings(per_s):
+        return [
+            cpu_time.Reading(half + 0.5, 7 + per_s * (half + 0.5))
+            for half in range(6)
+        ]
+
+    return cpu_time.Counters(
+        {f"t-{number}": readings(used_per_s) for number in range(targets)},
+        {"n1": readings(4 * used_per_s)},
+        missing,
+    )
+
+
+def with_cpu(seen, cpu, plan=PLAN):
+    return throughput.summarise(
+        plan,
+        seen,
+        factories.end(seen),
+        cores_pods=4.0,
+        cores_real_nodes=8.0,
+        cores_of={"targets": 1.0, "generators": 2.5},
+        cpu=cpu,
+    )
+
+
+def test_cpu_seconds_are_told_apart_and_divide_the_requests():
+    first, _ = with_cpu(USED, counters(0.5))
+    assert first.cpu_s == {
+        "targets": pytest.approx(2.0),
+        "generators": pytest.approx(0.5),
+        "pods": pytest.approx(2.5),
+        "nodes": pytest.approx(4.0),
+    }
+    assert first.requests_per_cpu_s == {
+        "targets": pytest.approx(10.0),
+        "generators": pytest.approx(40.0),
+        "pods": pytest.approx(8.0),
+        "nodes": pytest.approx(5.0),
+    }
+    assert first.rps_per_core_of == {"targets": 10.0, "generators": 4.0}
+    assert (first.cpu_missing, first.cpu_outside_ratio) == ("", 0.0)
+    # What is used is told, not judged.
+    assert first.valid
+
+
+def test_without_counters_only_the_generators_tell_what_they_used():
+    first, _ = summarise(USED)
+    assert first.cpu_s["generators"] == 0.5
+    assert first.requests_per_cpu_s["generators"] == 40.0
+    for name in ("targets", "pods", "nodes"):
+        assert first.cpu_s[name] is None
+        assert first.requests_per_cpu_s[name] is None
+    assert first.cpu_missing == "the nodes' counters were not read"
+    assert first.cpu_outside_ratio is None
+
+
+@pytest.mark.parametrize(
+    ("cpu", "why"),
+    [
+        (counters(0.5, missing="n1 refused"), "n1 refused"),
+        (counters(0.5), "too seldom for 2 steady seconds"),
+    ],
+)
+def test_one_target_without_readings_leaves_no_sum(cpu, why):
+    silent = dataclasses.replace(cpu, targets={**cpu.targets, "t-9": []})
+    first, _ = with_cpu(USED, silent)
+    assert first.cpu_s["targets"] is None
+    assert first.cpu_s["nodes"] == pytest.approx(4.0)
+    assert why in first.cpu_missing
+
+
+def test_a_worker_that_does_not_tell_or_a_lost_window_leaves_no_sum():
+    untold = [*USED[:1], dataclasses.replace(USED[1], cpu_s=None), *USED[2:]]
+    for seen in (untold, [USED[0], *USED[2:]]):
+        first, second = with_cpu(seen, counters(0.5))
+        assert first.cpu_s["generators"] is None
+        assert first.requests_per_cpu_s["pods"] is None
+        assert second.cpu_s["generators"] == 0.5
+
+
+def test_targets_that_used_nothing_give_no_figure():
+    first, _ = with_cpu(USED, counters(0.0))
+    assert first.cpu_s["targets"] == 0.0
+    assert first.requests_per_cpu_s["targets"] is None
