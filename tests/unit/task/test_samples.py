@@ -10,8 +10,11 @@ from rally.task import scenario
 from rally.task import sla
 from rally.task import task_cfg
 
+from rally_magnum_scale.workload import spec
+
 ROOT = pathlib.Path(__file__).parents[3]
 TASKS = sorted((ROOT / "samples/tasks").glob("*.json"))
+OWN_FILE = {"locust_file", "users", "spawn_rate"}
 ARGUMENTS = [None, *sorted((ROOT / "samples/args").glob("*.json"))]
 
 
@@ -123,8 +126,18 @@ def test_a_sample_carries_every_argument_of_its_scenario(name):
     for workload in workloads_of(name):
         cls = scenario.Scenario.get(workload["name"])
         known = set(cls.get_info()["schema"]["properties"])
-        # A bay that stays is none that was deleted.
-        assert known - set(workload["args"]) <= {"keep_bay"}
+        # A bay that stays is none that was deleted; a Locust file of the
+        # user's has a sample of its own.
+        assert known - set(workload["args"]) <= {"keep_bay", *OWN_FILE}
+
+
+def test_the_sample_of_a_locust_file_carries_what_goes_with_one():
+    (workload,) = workloads_of("own-locust-file.json")
+    cls = scenario.Scenario.get(workload["name"])
+    known = set(cls.get_info()["schema"]["properties"])
+    given = set(workload["args"])
+    assert known - given == set(spec.ENGINE_ONLY)
+    assert given >= OWN_FILE
 
 
 @pytest.mark.parametrize("name", ["2m-rps.json", "create-and-delete.json"])

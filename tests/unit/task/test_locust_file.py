@@ -1,0 +1,107 @@
+"""What a Locust file of the user's is answered before anything is made."""
+
+import pytest
+from rally.task import scenario
+
+from rally_magnum_scale.workload import locust_file
+
+STEPS = [{"rate_rps": None, "duration_s": 5, "ramp_s": 1}]
+GOOD = "from locust import HttpUser\nclass Mine(HttpUser):\n    pass\n"
+
+
+def errors(**arguments):
+    workload = {
+        "args": {"nodes": 1, "steps": STEPS, **arguments},
+        "contexts": {},
+        "runner": {},
+    }
+    return scenario.Scenario.validate(
+        "MagnumScale.throughput", None, workload, None, vtype="syntax"
+    )
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "mine.py"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD,
+        "import locust\nclass A(locust.FastHttpUser): pass",
+        "from locust import User as Base\nclass A(Base): pass",
+        # One that is abstract is what another derives from.
+        "from locust import User\n"
+        "class A(User):\n    abstract = True\n"
+        "class B(A): pass",
+        "from locust.contrib.fasthttp import FastHttpUser\n"
+        "if True:\n    class A(FastHttpUser): pass",
+        "# ü\n" + GOOD,
+    ],
+)
+def test_a_locust_file_passes(write, text):
+    assert errors(locust_file=write(text), users=10, spawn_rate=2.5) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("class A(:", "it is not Python (line 1"),
+        ("\0", "it is not Python"),
+        (b"\xff\xfe", "it is no text in UTF-8"),
+        ("", "no class in it is a Locust user"),
+        ("class A: pass", "no class in it is a Locust user"),
+        (
+            "from locust import User\nclass A(User):\n    abstract = True",
+            "no class in it is a Locust user",
+        ),
+        (
+            GOOD + "from locust import LoadTestShape\n"
+            "class Shape(LoadTestShape): pass",
+            "it has a LoadTestShape",
+        ),
+        (GOOD + "#" * locust_file.MAX_BYTES, "ConfigMap"),
+    ],
+)
+def test_a_file_that_can_not_run_is_refused(write, text, words):
+    (said,) = errors(locust_file=write(text), users=10)
+    assert "locust_file: " in said
+    assert words in said
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    path = str(tmp_path / "none.py")
+    (said,) = errors(locust_file=path, users=10)
+    assert f"locust_file: {path} can't be read (No such file" in said
+    (said,) = errors(locust_file=str(tmp_path), users=10)
+    assert "can't be read (Is a directory)" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"users": None}, "users: must be given with locust_file"),
+        ({"workers": 11}, "users: 10 are too few for 11 worker processes"),
+        (
+            {"steps": [*STEPS, {"rate_rps": 5, "duration_s": 5}]},
+            "steps[1].rate_rps: must be null with locust_file",
+        ),
+        ({"target_address": "pod"}, "target_address: 'pod' is for the"),
+        ({"connections_per_worker": 5}, "connections_per_worker: 5 is for"),
+        ({"locust_file": None}, "users: is for a locust_file, and none"),
+        (
+            {"locust_file": None, "users": None, "spawn_rate": 1},
+            "spawn_rate: is for a locust_file, and none",
+        ),
+    ],
+)
+def test_what_does_not_go_with_a_locust_file_is_named(write, changes, words):
+    arguments = {"locust_file": write(GOOD), "users": 10, **changes}
+    (said,) = errors(**arguments)
+    assert words in said
