@@ -30,12 +30,14 @@ import math
 from collections.abc import Sequence
 
 from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import steps
 from rally_magnum_scale.measurement import trials
 
 GROWTH = 2.0
-# Beside a hint: below it, and above it.
-BELOW_HINT = 0.05
-ABOVE_HINT = 1.02
+# Beside a hint: as a share below it, and at least so much above it.  Where
+# the one holds and the other fails, the bracket is narrow at once.
+BELOW_HINT = 0.04
+ABOVE_HINT = 1.005
 SHRINK = 4.0
 LOWEST_SHARE = 0.01
 DIGITS = 4
@@ -56,6 +58,14 @@ def next_trial(
         return None
     rate_rps, purpose = found
     return trials.order(wanted, len(done) + 1, rate_rps, purpose)
+
+
+def first_plan(wanted: trials.Search) -> steps.Plan:
+    """Return the step with which a search begins, as a plan."""
+    rate_rps, purpose = _first(wanted)
+    return steps.Plan(
+        (trials.plan(trials.order(wanted, 1, rate_rps, purpose)),)
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,21 +229,25 @@ def _choose(
     done: Sequence[records.Trial],
 ) -> tuple[float | None, str] | None:
     if not done:
-        if wanted.start_rps is None:
-            return None, trials.ESTIMATE
-        return wanted.start_rps, trials.SEARCH
+        return _first(wanted)
     if _is_doubtful(done):
         return done[-1].rate_rps, done[-1].purpose
+    if bracket.confirms_failed:
+        return _confirm_lower(wanted, bracket, done)
     if bracket.held is None:
         return _descend(wanted, bracket, done)
-    if bracket.confirms_failed:
-        return _confirm_lower(wanted, bracket)
     last_chance = len(done) == wanted.max_steps - 1
     if bracket.is_closed(wanted) or last_chance:
         if bracket.confirmed:
             return None
         return bracket.held_rps, trials.CONFIRM
     return _clip(wanted, _between(wanted, bracket)), trials.SEARCH
+
+
+def _first(wanted: trials.Search) -> tuple[float | None, str]:
+    if wanted.start_rps is None:
+        return None, trials.ESTIMATE
+    return wanted.start_rps, trials.SEARCH
 
 
 def _descend(
@@ -247,9 +261,7 @@ def _descend(
         if not hint_rps:
             return None
         return _clip(wanted, hint_rps * (1 - BELOW_HINT)), trials.SEARCH
-    lowest_rps = wanted.min_rps or LOWEST_SHARE * max(
-        _rps(one) for one in done if one.rate_rps
-    )
+    lowest_rps = _lowest_rps(wanted, done)
     if failed_rps <= lowest_rps * (1 + 1e-3):
         return None
     rate_rps = _below_hint(wanted, bracket, failed_rps / SHRINK)
@@ -257,35 +269,48 @@ def _descend(
 
 
 def _confirm_lower(
-    wanted: trials.Search, bracket: Bracket
+    wanted: trials.Search,
+    bracket: Bracket,
+    done: Sequence[records.Trial],
 ) -> tuple[float, str] | None:
     """Confirm below what was not confirmed, further below each time."""
-    if bracket.confirmed:
+    failed_rps, lowest_rps = bracket.failed_rps, _lowest_rps(wanted, done)
+    if bracket.confirmed or failed_rps is None:
         return None
-    held_rps, failed_rps = bracket.held_rps or 0.0, bracket.failed_rps or 0.0
+    if failed_rps <= lowest_rps * (1 + 1e-3):
+        return None
     below = 1 + wanted.precision * 2 ** (bracket.confirms_failed - 1)
-    return max(_round(failed_rps / below), held_rps), trials.CONFIRM
+    least_rps = bracket.held_rps or lowest_rps
+    return max(_round(failed_rps / below), least_rps), trials.CONFIRM
+
+
+def _lowest_rps(
+    wanted: trials.Search, done: Sequence[records.Trial]
+) -> float:
+    return wanted.min_rps or LOWEST_SHARE * max(map(_rps, done))
 
 
 def _between(wanted: trials.Search, bracket: Bracket) -> float:
     """Return a rate above what held, and below what failed if any did."""
     held_rps, failed_rps = bracket.held_rps or 0.0, bracket.failed_rps
     hint_rps = bracket.hint_rps
+    above_rps = (hint_rps or 0.0) * max(
+        ABOVE_HINT, (1 - BELOW_HINT) * (1 + wanted.precision)
+    )
     if failed_rps is None:
-        above_rps = (hint_rps or 0.0) * ABOVE_HINT
         near = held_rps * (1 + wanted.precision / 2) < above_rps
         return above_rps if near else held_rps * GROWTH
     middle_rps = math.sqrt(held_rps * failed_rps)
     if hint_rps is None:
         return middle_rps
     margin = 1 + wanted.precision / 4
-    above_rps = hint_rps * ABOVE_HINT
     below_hint = held_rps < hint_rps * (1 - BELOW_HINT) * (1 - 1e-3)
     if not below_hint and held_rps * margin < above_rps < failed_rps / margin:
         return above_rps
     if not below_hint:
         return middle_rps
-    return max(middle_rps, _below_hint(wanted, bracket, middle_rps))
+    lower_rps = _below_hint(wanted, bracket, middle_rps)
+    return lower_rps if hint_rps < failed_rps else max(middle_rps, lower_rps)
 
 
 def _below_hint(

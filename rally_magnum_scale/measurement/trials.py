@@ -175,7 +175,9 @@ def judge(
 
 
 def describe(trial: records.Trial) -> str:
-    """Say in a line how a step ended."""
+    """Say in a line what a step is to do, or how it ended."""
+    if not trial.ended:
+        return _announce(trial)
     if trial.rate_rps is None:
         answered = f"{trial.achieved_rps or 0:,.0f} rps answered"
         said = f"closed loop, {answered}"
@@ -187,6 +189,19 @@ def describe(trial: records.Trial) -> str:
     return (
         f"step {trial.step}: {trial.rate_rps:,.0f} rps offered{again}, "
         f"{verb} ({trial.why})"
+    )
+
+
+def _announce(trial: records.Trial) -> str:
+    offer = (
+        "a closed loop, to estimate"
+        if trial.rate_rps is None
+        else f"{trial.rate_rps:,.0f} rps"
+    )
+    again = ", to confirm" if trial.purpose == CONFIRM else ""
+    return (
+        f"step {trial.step}: {offer} for {trial.duration_s} s after a ramp "
+        f"of {trial.ramp_s} s{again}"
     )
 
 

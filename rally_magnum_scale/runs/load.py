@@ -20,6 +20,7 @@ from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import throughput
 from rally_magnum_scale.measurement import windows
 from rally_magnum_scale.runs import progress
+from rally_magnum_scale.runs import searching
 from rally_magnum_scale.workload import manifests
 
 _REMOVE_S = 300.0
@@ -57,6 +58,7 @@ class Load:
         self._nodes = nodes
         self._report = report
         self._clock = clock
+        self._search = spec.search and searching.Followed(spec.search)
         self._by_second: dict[int, dict[str, Any]] = {}
         self._others: list[dict[str, Any]] = []
         self._has_namespace = False
@@ -148,12 +150,19 @@ class Load:
         source = records.Source(
             self._spec.task, self._spec.iteration, self._spec.bay
         )
-        summary = source.envelope("throughput", self._summary().to_json())
-        return [*written, summary] if written else []
+        if not written:
+            return []
+        summary = self._summary()
+        summaries = [source.envelope("throughput", summary.to_json())]
+        if self._search:
+            found = self._search.conclude(summary.steps)
+            summaries.append(source.envelope("max_rate", found.to_json()))
+        return [*written, *summaries]
 
     def _summary(self) -> records.Throughput:
         run = records.collect([*self._by_second.values(), *self._others])
         cores_real = sum(n.cores for n in self._nodes if not n.hollow)
+        plan = self._search.plan if self._search else self._spec.plan
         return records.Throughput(
             targets=self._spec.targets,
             workers=self._spec.workers,
@@ -166,21 +175,23 @@ class Load:
             cores_real_nodes=cores_real,
             requests_counted_by_targets=self._counted,
             steps=throughput.summarise(
-                self._spec.plan,
+                plan,
                 run.windows,
                 run.end,
                 cores_pods=self._cores_pods,
                 cores_real_nodes=cores_real,
-            ),
+            )
+            if plan
+            else [],
         )
 
     def _follow(self) -> None:
         namespace, pod = self._spec.names.namespace, self._spec.names.master
         deadline_s = (
-            self._spec.plan.total_s + self._spec.connect_s + _RUN_MARGIN_S
+            self._spec.longest_s + self._spec.connect_s + _RUN_MARGIN_S
         )
         start = look_s = self._clock()
-        lines = progress.Progress(self._spec.plan)
+        lines = self._search or progress.Progress(self._spec.plan)
         tail: list[str] = []
         for line in logs.follow(
             self._cluster, namespace, pod, manifests.MASTER_CONTAINER
@@ -193,7 +204,7 @@ class Load:
             if not self._by_second and self._clock() > look_s:
                 look_s = self._clock() + _LOOK_EVERY_S
                 self._refuse_dead_workers()
-            if line and self._take(line, lines):
+            if line and self._take(line, lines.line):
                 return
             if line and not line.startswith("{"):
                 tail = [*tail, line][-_LOG_TAIL:]
@@ -226,11 +237,16 @@ class Load:
                 f"{reasons}."
             )
 
-    def _take(self, line: str, lines: progress.Progress) -> bool:
+    def _take(
+        self, line: str, say: Callable[[windows.Window], str | None]
+    ) -> bool:
         """Keep a record; tell whether it was the last one."""
         try:
             record = records.parse_line(line)
         except ValueError:
+            return False
+        if self._search and record["record"] == "trial":
+            self._tell(self._search.take(record))
             return False
         if record["record"] != "window":
             self._others.append(record)
@@ -238,10 +254,12 @@ class Load:
             return bool(record["record"] == "end")
         if record["second"] not in self._by_second:
             self._by_second[record["second"]] = record
-            said = lines.line(windows.Window.from_json(record))
-            if said:
-                self._report(said)
+            self._tell(say(windows.Window.from_json(record)))
         return False
+
+    def _tell(self, line: str | None) -> None:
+        if line:
+            self._report(line)
 
     def _tell_event(self, record: dict[str, Any]) -> None:
         if record["record"] == "event":

@@ -64,11 +64,31 @@ class LoadValidator(validation.Validator):
         del context, plugin_cls, plugin_cfg
         given = {"steps": [], **_arguments(config)}
         try:
-            wanted = signature.read(arguments.LoadArguments, given)
-            wanted.spec(task="task", iteration=1, bay="bay")
+            _check_load(signature.read(arguments.LoadArguments, given))
         except _CANT_BE_RIGHT as error:
             words = str(error).rstrip(".")
             self.fail(f"The arguments of the load can't be right: {words}.")
+
+
+@validation.configure(name="magnum_scale_search")
+class SearchValidator(validation.Validator):
+    """Check the bounds and limits of a search, and the sizes of its load."""
+
+    def validate(
+        self,
+        context: Any,
+        config: dict[str, Any],
+        plugin_cls: Any,
+        plugin_cfg: Any,
+    ) -> None:
+        """Fail with one sentence that names the key."""
+        del context, plugin_cls, plugin_cfg
+        given = {"bounds": {}, **_arguments(config)}
+        try:
+            _check_load(signature.read(arguments.SearchArguments, given))
+        except _CANT_BE_RIGHT as error:
+            words = str(error).rstrip(".")
+            self.fail(f"The arguments of the search can't be right: {words}.")
 
 
 @validation.configure(name="magnum_scale_keep_bay")
@@ -190,6 +210,10 @@ class BayPlatformValidator(validation.RequiredPlatformValidator):
                 '"users@openstack": {}, which takes the existing users of '
                 "the Rally environment if it has any."
             )
+
+
+def _check_load(wanted: arguments.WorkloadArguments) -> None:
+    wanted.spec(task="task", iteration=1, bay="bay")
 
 
 def _subscript(key: str | int) -> str:

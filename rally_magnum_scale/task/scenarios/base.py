@@ -105,7 +105,7 @@ class Scenario(scenario.OpenStackScenario):
 
     def run_load(
         self,
-        wanted: arguments.LoadArguments,
+        wanted: arguments.WorkloadArguments,
         bay: str,
         cluster: client.Cluster,
         nodes: Sequence[node_list.Node],

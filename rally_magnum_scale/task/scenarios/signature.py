@@ -127,7 +127,9 @@ def _signature(
 
 def _docstring(run: Callable[..., None], kinds: tuple[type[Any], ...]) -> str:
     said: dict[str, str] = {}
-    for kind in kinds:
+    # A base class says what it has before the class itself does.
+    bases = [base for kind in kinds for base in reversed(kind.__mro__)]
+    for kind in filter(dataclasses.is_dataclass, bases):
         for each in info.parse_docstring(kind.__doc__)["params"]:
             words = " ".join(each["doc"].split())
             before = said.get(each["name"])

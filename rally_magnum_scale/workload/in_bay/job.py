@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.trials import Search
 
 ENV_PREFIX = "RMS_"
 
@@ -35,6 +36,8 @@ class Job:
         what time it is
     :param lateness_s: how long after its second a window may come
     :param lead_s: time from the order to start to the first second
+    :param search: for the highest rate, step by step; its workers get the
+        plan of one step after the other
     """
 
     task: str
@@ -51,6 +54,7 @@ class Job:
     clock_deadline_s: float = 5.0
     lateness_s: float = 10.0
     lead_s: float = 3.0
+    search: Search | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Job:
@@ -64,6 +68,7 @@ class Job:
                     **data,
                     "plan": Plan.from_json(data["plan"]),
                     "addresses": tuple(data.get("addresses", ())),
+                    "search": _search(data.get("search")),
                 }
             )
         except (KeyError, TypeError) as error:
@@ -71,7 +76,11 @@ class Job:
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as plain JSON."""
-        return {**asdict(self), "plan": self.plan.to_json()}
+        return {
+            **asdict(self),
+            "plan": self.plan.to_json(),
+            "search": self.search and self.search.to_json(),
+        }
 
     @property
     def ids(self) -> dict[str, Any]:
@@ -121,6 +130,10 @@ class Job:
         return (
             f"GET {path}{query} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n"
         ).encode()
+
+
+def _search(data: Mapping[str, Any] | None) -> Search | None:
+    return None if data is None else Search.from_json(data)
 
 
 def from_environ(environ: Mapping[str, str]) -> Job:

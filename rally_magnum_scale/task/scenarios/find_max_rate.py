@@ -1,0 +1,49 @@
+"""The highest rate that a bay serves well."""
+
+from __future__ import annotations
+
+from rally_magnum_scale.task.scenarios import arguments
+from rally_magnum_scale.task.scenarios import base
+from rally_magnum_scale.task.scenarios import signature
+from rally_magnum_scale.task.scenarios import visit
+
+
+@base.on_openstack
+@base.configure(
+    "find_max_rate",
+    "magnum_scale_bay_quotas",
+    "magnum_scale_keep_bay",
+    "magnum_scale_search",
+)
+class FindMaxRate(base.BayScenario):
+    """Create a bay, search for its highest rate, and delete it."""
+
+    @signature.takes(arguments.BayArguments, arguments.SearchArguments)
+    def run(
+        self, bay: arguments.BayArguments, search: arguments.SearchArguments
+    ) -> None:
+        """Create a bay, search for its highest rate, and delete it.
+
+        The highest rate is the highest at which all bounds hold, the load
+        generator is not the limit, and the offer is reached.
+        """
+        with self.recorded(), self.bay(bay) as (life, cluster):
+            self.run_load(
+                search, life.name, cluster, life.nodes, bay_stays=bay.keep_bay
+            )
+
+
+@visit.configure("find_max_rate_in_bay", "magnum_scale_search")
+class FindMaxRateInBay(visit.VisitScenario):
+    """Search for the highest rate of a bay that is there already."""
+
+    @signature.takes(arguments.WhichBay, arguments.SearchArguments)
+    def run(
+        self, which: arguments.WhichBay, search: arguments.SearchArguments
+    ) -> None:
+        """Search for the highest rate of a bay that is there already.
+
+        The bay is one of the context ``bays``, one that Magnum shows, or
+        whatever Kubernetes cluster a kubeconfig opens.
+        """
+        self.run_load_in(which, search)

@@ -1,0 +1,113 @@
+"""What scenarios share that load a bay which is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+from typing import TypeVar
+
+from rally.common import logging
+from rally.common import validation
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.runs import bay_visit
+from rally_magnum_scale.task import clients
+from rally_magnum_scale.task.contexts import bays as bays_context
+from rally_magnum_scale.task.scenarios import arguments
+from rally_magnum_scale.task.scenarios import base
+
+LOG = logging.getLogger(__name__)
+
+S = TypeVar("S", bound="type[VisitScenario]")
+
+
+def configure(name: str, *validators: str) -> Callable[[S], S]:
+    """Register a scenario that visits a bay.
+
+    :param name: of the scenario, after ``MagnumScale.``
+    :param validators: names of those that its load needs
+    """
+    register = base.configure(
+        name,
+        "magnum_scale_platform_of_bay",
+        "magnum_scale_which_bay",
+        *validators,
+    )
+    quotas = validation.add("magnum_scale_bay_quotas", per_iteration=0)
+
+    def decorate(cls: S) -> S:
+        configured: S = quotas(register(cls))
+        return configured
+
+    return decorate
+
+
+class VisitScenario(base.Scenario):
+    """A scenario that loads a bay of someone else, and leaves it."""
+
+    @classmethod
+    def get_default_context(cls) -> dict[str, Any]:
+        """Return what every task needs; users only come with OpenStack."""
+        default: dict[str, Any] = super().get_default_context()
+        default.pop("users@openstack", None)
+        return default
+
+    def run_load_in(
+        self, which: arguments.WhichBay, load: arguments.WorkloadArguments
+    ) -> None:
+        """Run a load in the bay that is asked for, and remove the load.
+
+        :param which: the bay
+        :param load: the load
+        """
+        with self.recorded(), self._visit(which) as visit:
+            if visit.record.made_by != "context":
+                self.keep_record(visit.record)
+            self.run_load(
+                load,
+                visit.record.name,
+                visit.cluster,
+                visit.nodes,
+                bay_stays=True,
+            )
+
+    def _visit(
+        self, which: arguments.WhichBay
+    ) -> AbstractContextManager[bay_visit.Visit]:
+        if which.kubeconfig:
+            return bay_visit.by_kubeconfig(
+                which.kubeconfig, which.kubeconfig_context, LOG.info
+            )
+        bays = lifecycle.Bays(clients.magnum_of(self._clients), LOG.info)
+        if which.bay:
+            return bay_visit.by_name(bays, which.bay, LOG.info)
+        mine = self._bay_of_context(which.bay_role)
+        return bay_visit.of_context(bays, mine, LOG.info)
+
+    def _bay_of_context(self, role: str | None) -> records.Bay:
+        """Return the bay whose turn it is; keep the records of all."""
+        tenant = self.context["tenant"]["id"]
+        found = bays_context.bays_of(self.context, tenant)
+        every = [records.Bay.from_json(each["record"]) for each in found]
+        for record in every:
+            self.keep_record(record)
+        fitting = [
+            record
+            for each, record in zip(found, every, strict=True)
+            if role in (None, each["role"])
+        ]
+        if not fitting:
+            raise exceptions.InvalidInput(
+                f"bay_role: no bay of the context bays has the name {role!r}."
+            )
+        return fitting[self._turn() % len(fitting)]
+
+    def _turn(self) -> int:
+        """Return which turn this is for the tenant, from 0."""
+        before: int = self.context["iteration"] - 1
+        if self.context["user_choice_method"] == "round_robin":
+            return before // len(self.context["tenants"])
+        return before

@@ -1,0 +1,357 @@
+import random
+import statistics
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies
+
+from rally_magnum_scale.measurement import rate_search
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import steps
+from rally_magnum_scale.measurement import trials
+from tests.unit.measurement import simulated_target
+from tests.unit.measurement.simulated_target import Target
+from tests.unit.measurement.simulated_target import search
+
+BOUND_MS = 50
+
+
+def wanted(**changes):
+    return trials.Search(
+        **{"bounds": {"p99_ms": BOUND_MS}, "max_steps": 30, **changes}
+    )
+
+
+def rates(done):
+    return [one.rate_rps for one in done]
+
+
+@pytest.mark.parametrize("start_rps", [None, 100, 3_000, 9_000, 50_000])
+@pytest.mark.parametrize("precision", [0.01, 0.05, 0.2])
+def test_the_answer_is_as_close_as_asked(start_rps, precision):
+    target = Target(10_000)
+    done, found = search(
+        wanted(start_rps=start_rps, precision=precision), target
+    )
+    true_rps = target.highest_rps(BOUND_MS)
+    assert found.valid
+    assert found.confirmed
+    assert found.held_rps <= true_rps <= found.failed_rps
+    assert found.failed_rps / found.held_rps - 1 <= precision * 1.002
+    assert found.max_rate_rps == found.held_rps
+    assert (found.failed_by, found.steps) != ("", 0)
+    assert done[-1].purpose == trials.CONFIRM
+    assert done[-1].duration_s == 30
+    assert found.step == done[-1].step == len(done)
+    assert found.rps_per_core == found.held_rps / 2
+    assert found.rps_per_core_real_nodes == found.held_rps / 4
+
+
+def test_without_a_first_rate_a_closed_loop_comes_first():
+    done, _ = search(wanted(), Target(10_000))
+    assert (done[0].purpose, done[0].rate_rps) == (trials.ESTIMATE, None)
+    assert done[0].held is None
+    assert 9_000 < done[1].rate_rps < 10_000
+    assert len(done) <= 6
+
+
+def test_with_a_first_rate_it_is_doubled_until_it_fails():
+    done, _ = search(wanted(start_rps=1000), Target(10_000))
+    assert rates(done)[:5] == [1000, 2000, 4000, 8000, 16000]
+    assert [one.held for one in done[:5]] == [True] * 4 + [False]
+    assert done[4].limit == trials.BY_OFFER
+    # What it answered although it was offered too much tells where to look.
+    assert done[5].rate_rps == pytest.approx(9_600)
+
+
+def compare(share):
+    """Return steps and relative errors of each way to search.
+
+    :param share: of the first rate in what the target can do
+    """
+    ways = {
+        "plain": (share, simulated_target.plain),
+        "informed": (share, rate_search.next_trial),
+        "estimated": (None, rate_search.next_trial),
+    }
+    counts = {name: [] for name in ways}
+    errors = {name: [] for name in ways}
+    for seed in range(40):
+        rng = random.Random(seed)
+        values = {
+            "capacity_rps": 10 ** rng.uniform(2.5, 5.5),
+            "servers": rng.choice([1, 2, 4, 16, 64]),
+            "base_ms": rng.choice([0.2, 1, 5]),
+            "noise": rng.choice([0.002, 0.01]),
+            "connections": rng.choice([64, 256]),
+        }
+        for name, (first, way) in ways.items():
+            target = Target(**values, seed=seed)
+            start_rps = first and first * target.capacity_rps
+            done, found = search(wanted(start_rps=start_rps), target, way)
+            assert found.confirmed
+            true_rps = target.highest_rps(BOUND_MS)
+            counts[name].append(len(done))
+            errors[name].append(found.max_rate_rps / true_rps - 1)
+    return counts, errors
+
+
+@pytest.mark.parametrize("share", [1 / 25, 1 / 6, 1 / 3, 3, 20])
+def test_what_overload_tells_saves_steps(share):
+    counts, errors = compare(share)
+    mean = {name: statistics.mean(one) for name, one in counts.items()}
+    assert mean["informed"] < mean["plain"] - 0.5
+    assert mean["estimated"] < mean["plain"] - 1.5
+    assert mean["estimated"] < 6
+    for name in ("informed", "estimated"):
+        # With a bracket of 5 % the answer is within it below the truth.
+        assert abs(statistics.mean(errors[name])) < 0.03
+        within = [one for one in errors[name] if -0.06 < one < 0.02]
+        assert len(within) >= 0.9 * len(errors[name])
+
+
+def test_a_rate_that_holds_but_not_for_long_gives_way_to_a_lower_one():
+    class Leak(Target):
+        """Its latency grows the longer a rate is held."""
+
+        def p99_ms(self, rate_rps, step_s, capacity_rps=None):
+            grown = step_s / 10 if rate_rps > 4_000 else 1
+            return super().p99_ms(rate_rps, step_s, capacity_rps) * grown * 20
+
+    done, found = search(
+        wanted(start_rps=3_000, max_rps=5_000), Leak(10_000, base_ms=2)
+    )
+    confirms = [one for one in done if one.purpose == trials.CONFIRM]
+    assert [one.held for one in confirms][-2:] == [False, True]
+    assert rates(confirms) == sorted(rates(confirms), reverse=True)
+    assert found.confirmed
+    assert found.held_rps < 4_100
+    assert found.failed_rps == confirms[-2].rate_rps
+    assert "a lower rate was confirmed" in found.ended
+
+
+def test_a_limit_that_holds_is_an_answer_but_no_maximum():
+    done, found = search(
+        wanted(start_rps=1_000, max_rps=3_000), Target(10_000)
+    )
+    assert rates(done) == [1000, 2000, 3000, 3000]
+    assert (found.held_rps, found.failed_rps) == (3000, None)
+    assert found.valid
+    assert found.ended == "max_rps holds, so the true rate may be higher"
+
+
+def test_where_not_even_the_lowest_holds_there_is_no_figure():
+    target = Target(10_000, base_ms=80)
+    done, found = search(wanted(start_rps=1_000, min_rps=200), target)
+    assert rates(done) == [1000, 250, 200]
+    assert (found.max_rate_rps, found.held_rps) == (None, None)
+    assert found.failed_rps == 200
+    (reason,) = found.reasons
+    assert reason.startswith("not even 200 rps held: p99 80")
+    assert found.ended == "the lowest rate does not hold"
+
+
+def test_a_hundredth_is_the_lowest_when_none_is_given():
+    done, found = search(wanted(start_rps=1_000), Target(1, base_ms=80))
+    assert done[-1].rate_rps == found.failed_rps == 10
+    assert not found.valid
+
+
+def test_a_closed_loop_without_an_answer_ends_the_search():
+    trial = rate_search.next_trial(wanted(), [])
+    silent = simulated_target.result(trial, 0.0, 1.0, ["no answer"])
+    done = [trials.judge(wanted(), trial, silent)]
+    assert rate_search.next_trial(wanted(), done) is None
+    found = rate_search.conclude(wanted(), done, [silent])
+    assert found.max_rate_rps is None
+    assert not found.valid
+
+
+def test_a_generator_at_its_limit_is_told_as_what_failed():
+    target = Target(100_000, generator_rps=5_000)
+    done, found = search(wanted(start_rps=1_000), target)
+    assert 4_700 < found.held_rps <= 5_000
+    assert found.failed_by == trials.BY_INVALID
+    assert found.failed_because == "the load generator was the limit"
+    # It is believed once it has come out the same twice, and then at once.
+    invalid = [one for one in done if one.limit == trials.BY_INVALID]
+    assert rates(invalid)[:2] == [8_000, 8_000]
+    assert len(set(rates(invalid)[1:])) == len(invalid[1:])
+
+
+def test_a_generator_that_is_never_good_enough_gives_no_figure():
+    target = Target(100_000, generator_rps=0.001)
+    _, found = search(wanted(start_rps=1_000), target)
+    assert found.max_rate_rps is None
+    assert "the load generator was the limit" in found.reasons[0]
+
+
+def test_a_hiccup_of_the_generator_is_not_taken_for_the_limit():
+    calm, _ = search(wanted(start_rps=1_000), Target(10_000))
+    done, found = search(wanted(start_rps=1_000), Target(10_000, hiccups=[2]))
+    assert rates(done) == [1000, 2000, *rates(calm)[1:]]
+    assert found.confirmed
+    assert found.held_rps > 9_000
+
+
+def test_the_last_step_confirms_what_there_is():
+    done, found = search(wanted(start_rps=1_000, max_steps=3), Target(10_000))
+    assert rates(done) == [1000, 2000, 2000]
+    assert found.confirmed
+    assert found.valid
+    assert found.failed_rps is None
+    assert found.ended == "max_steps, 3, were used up"
+
+
+def test_what_was_not_confirmed_is_not_to_be_judged():
+    class Shaky(Target):
+        def run(self, trial):
+            bad = trial.purpose == trials.CONFIRM
+            p99_ms = 500 if bad else 1
+            return simulated_target.result(trial, trial.rate_rps, p99_ms)
+
+    done, found = search(
+        wanted(start_rps=1_000, max_rps=1_000, max_steps=3), Shaky(1)
+    )
+    assert [one.held for one in done] == [True, False, False]
+    assert not found.valid
+    assert found.max_rate_rps is None
+
+
+def test_a_search_that_broke_off_is_not_to_be_judged():
+    search_for = wanted(start_rps=1_000)
+    first = rate_search.next_trial(search_for, [])
+    figures = simulated_target.result(first, 1_000, 1)
+    done = [trials.judge(search_for, first, figures)]
+    ordered = rate_search.next_trial(search_for, done)
+    found = rate_search.conclude(search_for, [*done, ordered], [figures])
+    assert (found.held_rps, found.confirmed) == (1000, False)
+    assert found.ended == "the run broke off"
+    assert "no longer step confirmed it" in found.reasons[0]
+    nothing = rate_search.conclude(search_for, [first], [])
+    assert nothing.reasons == ["no step of the search came to its end"]
+
+
+def test_reasons_of_the_whole_run_spoil_the_answer():
+    search_for, target = wanted(start_rps=1_000), Target(10_000)
+    done, results = [], []
+    while trial := rate_search.next_trial(search_for, done):
+        results.append(target.run(trial))
+        done.append(trials.judge(search_for, trial, results[-1]))
+    results[-1].reasons.append("2 windows are missing")
+    found = rate_search.conclude(search_for, done, results)
+    assert found.reasons == ["2 windows are missing"]
+
+
+@given(
+    start=strategies.one_of(
+        strategies.none(), strategies.floats(1, 1e6, allow_nan=False)
+    ),
+    capacity=strategies.floats(10, 1e6),
+    noise=strategies.sampled_from([0, 0.05, 0.5]),
+    hiccups=strategies.sets(strategies.integers(1, 20)),
+    max_steps=strategies.integers(2, 20),
+)
+def test_a_search_ends_and_never_claims_what_did_not_hold(
+    start, capacity, noise, hiccups, max_steps
+):
+    target = Target(capacity, noise=noise, hiccups=hiccups)
+    done, found = search(wanted(start_rps=start, max_steps=max_steps), target)
+    assert 1 <= len(done) <= max_steps
+    if found.valid:
+        (best,) = [one for one in done if one.step == found.step]
+        assert best.held
+        assert best.purpose == trials.CONFIRM
+        assert found.max_rate_rps <= best.rate_rps
+    else:
+        assert found.reasons
+
+
+def judged(achieved_rps=1000, p99_ms=10.0, bounds=None, **changes):
+    search_for = wanted(bounds=bounds or {"p99_ms": BOUND_MS})
+    trial = trials.order(search_for, 4, 1000, trials.SEARCH)
+    return trials.judge(
+        search_for,
+        trial,
+        simulated_target.result(trial, achieved_rps, p99_ms, **changes),
+    )
+
+
+def test_a_step_says_how_it_ended():
+    assert trials.describe(judged()) == (
+        "step 4: 1,000 rps offered, holds (p99 10 ms of 50 ms)"
+    )
+    assert trials.describe(judged(p99_ms=81.24)) == (
+        "step 4: 1,000 rps offered, does not hold (p99 81.2 ms of 50 ms)"
+    )
+    late = judged(900, 400.0)
+    assert late.limit == trials.BY_OFFER
+    assert late.why == (
+        "900 of 1,000 rps were answered as expected; p99 400 ms of 50 ms"
+    )
+    assert judged(reasons=["clocks differ"]).limit == trials.BY_INVALID
+
+
+def test_errors_are_bound_apart():
+    both = {"p99_ms": 50, "max_error_ratio": 0.001}
+    good = judged(bounds=both, errors=0.0005)
+    assert good.held
+    assert good.why == "p99 10 ms of 50 ms; errors 0.050% of 0.100%"
+    assert good.reached == {"p99_ms": 10.0, "max_error_ratio": 0.0005}
+    bad = judged(bounds=both, errors=0.002)
+    assert (bad.limit, bad.why) == ("bound", "errors 0.200% of 0.100%")
+
+
+def test_a_bound_without_a_value_does_not_hold():
+    step = judged(bounds={"p99_9_ms": 10})
+    assert not step.held
+    assert step.why == "p99.9 unknown of 10 ms"
+
+
+def test_a_step_is_announced():
+    first = rate_search.next_trial(wanted(), [])
+    assert trials.describe(first) == (
+        "step 1: a closed loop, to estimate for 10 s after a ramp of 2 s"
+    )
+    again = trials.order(wanted(), 9, 5000, trials.CONFIRM)
+    assert trials.describe(again) == (
+        "step 9: 5,000 rps for 30 s after a ramp of 2 s, to confirm"
+    )
+    assert trials.plan(again) == steps.Step(5000, 30, 2)
+    assert rate_search.first_plan(wanted()) == steps.Plan(
+        (steps.Step(None, 10, 2),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"bounds": {}}, "bounds: "),
+        ({"bounds": {"p42_ms": 1}}, "bounds.p42_ms: "),
+        ({"bounds": {"p99_ms": 0}}, "bounds.p99_ms: "),
+        ({"bounds": {"p99_ms": "50"}}, "bounds.p99_ms: "),
+        ({"bounds": {"max_error_ratio": 2}}, "bounds.max_error_ratio: "),
+        ({"start_rps": 0}, "start_rps: "),
+        ({"start_rps": 10, "max_rps": 5}, "start_rps: "),
+        ({"min_rps": 10, "max_rps": 5}, "min_rps: "),
+        ({"precision": 0}, "precision: "),
+        ({"step_s": 0.5}, "step_s: "),
+        ({"confirm_s": 0}, "confirm_s: "),
+        ({"max_steps": 1}, "max_steps: "),
+    ],
+)
+def test_a_search_that_can_not_be_right_names_the_key(changes, key):
+    with pytest.raises(ValueError, match=f"^{key}"):
+        wanted(**changes)
+
+
+def test_a_search_and_its_records_survive_json():
+    search_for = wanted(start_rps=7)
+    assert trials.Search.from_json(search_for.to_json()) == search_for
+    with pytest.raises(ValueError, match="This is no search"):
+        trials.Search.from_json({"bounds": {"p99_ms": 1}, "speed": 3})
+    _, found = search(wanted(start_rps=1_000), Target(10_000))
+    source = records.Source("t", 1, "b")
+    line = records.dump([source.envelope("max_rate", found.to_json())])
+    (record,) = records.parse([line])
+    assert records.collect([record]).max_rate == found
