@@ -6,6 +6,7 @@ run can go wrong is tested without running one.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
@@ -39,6 +40,9 @@ class Collector:
         self._events: list[dict[str, Any]] = []
         self._reasons: list[str] = []
         self._noted: set[tuple[str, str]] = set()
+        self._is_behind = False
+        # The first figure of each second.
+        self._own_cpu: list[tuple[int, float]] = []
         self._windows = 0
         self._requests = 0
         self._failures: dict[str, int] = {}
@@ -69,14 +73,15 @@ class Collector:
         self._done = set()
         self._start_second = self._next_second = start_second
         self._latest = dict.fromkeys(self._connected, start_second - 1)
-        self._expected += (plan or self._job.plan).total_s
+        self._plan = plan or self._job.plan
+        self._expected += self._plan.total_s
         self._steps_before = steps_before
         self._leg = []
 
     def start(
         self, written_s: float, cpus: Mapping[str, str]
     ) -> dict[str, Any]:
-        """Return the record that says when the load begins.
+        """Return the record that says when the load begins, or its next leg.
 
         Whoever reads it can look at the bay at the very second of a step.
 
@@ -93,8 +98,18 @@ class Collector:
             "start",
             second=self._start_second,
             written_s=round(written_s, 3),
+            steps=self._plan.to_json(),
             cpus=cpusets.by_set(pods),
         )
+
+    def note_cpu(self, now_s: float, used_s: float) -> None:
+        """Note what this process has used of CPU, once a second.
+
+        :param now_s: epoch seconds
+        :param used_s: CPU seconds since it began
+        """
+        if not self._own_cpu or int(now_s) > self._own_cpu[-1][0]:
+            self._own_cpu.append((int(now_s), used_s))
 
     @property
     def waiting_for(self) -> set[str]:
@@ -164,6 +179,20 @@ class Collector:
             f"their time within {self._job.clock_deadline_s:g} s, so their "
             "clocks may differ from the master's",
         )
+
+    def behind(self, second: int, how: str) -> None:
+        """Note that the master can't keep up with its workers, once.
+
+        :param second: epoch second
+        :param how: a clause that says how that showed
+        """
+        if not self._is_behind:
+            self._is_behind = True
+            self.fail(
+                second,
+                "master_behind",
+                f"the Locust master fell behind its workers: {how}",
+            )
 
     def add(self, worker: str, reported: Iterable[Mapping[str, Any]]) -> None:
         """Take packed windows that a worker sent."""
@@ -265,7 +294,7 @@ class Collector:
         merger = self._by_second.pop(second, None)
         if merger is None:
             return []
-        window = merger.window()
+        window = self._with_own_cpu(merger.window())
         self._windows += 1
         self._requests += window.requests
         self._failures = windows.add_failures(
@@ -274,9 +303,20 @@ class Collector:
         if self._job.search:
             self._leg.append(window)
         number = window.step + self._steps_before
-        return [
-            self._record("window", **{**window.to_json(), "step": number})
-        ]
+        return [self._record("window", **{**window.to_json(), "step": number})]
+
+    def _with_own_cpu(self, window: windows.Window) -> windows.Window:
+        """Add what this process, the Locust master, used since the last.
+
+        :param window: the next in the order of the seconds
+        """
+        known = [one for one in self._own_cpu if one[0] <= window.second]
+        self._own_cpu = self._own_cpu[max(0, len(known) - 1) :]
+        over = [one for one in self._own_cpu if one[0] <= window.second + 1]
+        if not known or window.cpu_s is None:
+            return window
+        cpu_s = window.cpu_s + over[-1][1] - over[0][1]
+        return dataclasses.replace(window, cpu_s=cpu_s)
 
     def _judge(self, second: int) -> None:
         missing = self._job.workers - len(self._connected)

@@ -67,8 +67,41 @@ def test_the_start_names_the_cpus_of_a_pod_with_all_its_processes(collector):
     start = collector.start(97.25, cpus)
     assert start["record"] == "start"
     assert (start["second"], start["written_s"]) == (100, 97.25)
+    assert start["steps"] == JOB.plan.to_json()
     # One that did not tell is not taken to have none.
     assert start["cpus"] == {"0,3": ["rms-worker-a", "rms-worker-b"]}
+
+
+def cpu_of_windows(collector, cpu_s):
+    for worker in ("one", "two"):
+        for second in (100, 101, 102):
+            packed = {**window(second), "cpu_s": cpu_s}
+            collector.add(worker, [packed])
+        collector.done(worker, 103, OUTCOME)
+    return [one["cpu_s"] for one in only(collector.records(103), "window")]
+
+
+def test_what_the_master_used_is_added_to_its_workers(collector):
+    for now_s, used_s in (
+        (99.9, 4.0),
+        (100.1, 5.0),
+        (100.3, 5.9),
+        (101.0, 6.0),
+        # It stood still for a second: nothing of that is lost.
+        (103.2, 8.5),
+    ):
+        collector.note_cpu(now_s, used_s)
+    assert cpu_of_windows(collector, 0.25) == [1.5, 0.5, 3.0]
+
+
+def test_a_worker_that_does_not_tell_its_cpu_leaves_none(collector):
+    for second in range(100, 105):
+        collector.note_cpu(second, second / 10)
+    assert cpu_of_windows(collector, None) == [None] * 3
+
+
+def test_a_master_that_did_not_look_adds_nothing(collector):
+    assert cpu_of_windows(collector, 0.25) == [0.5] * 3
 
 
 def test_a_window_is_given_out_when_all_have_sent_theirs(collector):
