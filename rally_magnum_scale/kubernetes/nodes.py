@@ -34,6 +34,7 @@ class Node:
         Ready; None while it is not
     :param seen_ready_at: monotonic seconds at which it was first seen
         Ready; None where nobody waited for that
+    :param cores_set_apart: those that no pod may use
     """
 
     name: str
@@ -42,6 +43,12 @@ class Node:
     cores: float
     ready_at: float | None = None
     seen_ready_at: float | None = None
+    cores_set_apart: float = 0.0
+
+    @property
+    def all_cores(self) -> float:
+        """Cores of the machine, as published rates count them."""
+        return self.cores + self.cores_set_apart
 
 
 def wait_for_ready(
@@ -146,11 +153,14 @@ def _ready_condition(item: Mapping[str, Any]) -> Mapping[str, Any]:
 def _read(item: Mapping[str, Any]) -> Node:
     status = item.get("status", {})
     ready = _is_ready(item)
+    cores = quantity.cores(status.get("allocatable", {}).get("cpu", "0"))
+    every = status.get("capacity", {}).get("cpu")
     return Node(
         name=item["metadata"]["name"],
         ready=ready,
         hollow=HOLLOW_ANNOTATION in item["metadata"].get("annotations", {}),
-        cores=quantity.cores(status.get("allocatable", {}).get("cpu", "0")),
+        cores=cores,
+        cores_set_apart=quantity.cores(every) - cores if every else 0.0,
         ready_at=_changed_at(_ready_condition(item)) if ready else None,
     )
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import kubernetes.client
@@ -149,23 +150,46 @@ def proxy_get(
 
 
 def usable_cores(
-    pods: Iterable[Mapping[str, Any]], nodes: Iterable[node_list.Node]
+    pods: Iterable[Mapping[str, Any]],
+    nodes: Iterable[node_list.Node],
+    cpus: Mapping[str, frozenset[int]] | None = None,
 ) -> float:
     """Return the cores that pods can use together.
 
     On each node that is the sum of their CPU limits, or all of what the
-    node can allocate when that is less or one of them has no limit.
+    node can allocate, or the processors that they see, whatever is least.
 
     :param pods: as the API's objects, scheduled
     :param nodes: the nodes of the bay
+    :param cpus: name of a pod to the processors that it sees, of those
+        that have told
     """
     allocatable = {node.name: node.cores for node in nodes}
-    wanted: dict[str, float] = {}
+    by_node: dict[str, list[Mapping[str, Any]]] = {}
     for pod in pods:
         name = pod["spec"].get("nodeName")
         if name in allocatable:
-            wanted[name] = wanted.get(name, 0.0) + _limit(pod)
-    return sum(min(wanted[name], allocatable[name]) for name in wanted)
+            by_node.setdefault(name, []).append(pod)
+    return sum(
+        min(_wanted(found, cpus or {}), allocatable[name])
+        for name, found in by_node.items()
+    )
+
+
+def _wanted(
+    pods: Sequence[Mapping[str, Any]], cpus: Mapping[str, frozenset[int]]
+) -> float:
+    """Return the cores that pods of one node can use, were it endless."""
+    seen = [cpus.get(pod["metadata"]["name"]) for pod in pods]
+    total = sum(
+        _limit(pod) if own is None else min(_limit(pod), len(own))
+        for pod, own in zip(pods, seen, strict=True)
+    )
+    told = [own for own in seen if own is not None]
+    # One that did not tell may see any processor.
+    if len(told) < len(seen):
+        return total
+    return min(total, len(frozenset[int]().union(*told)))
 
 
 def node_names(pods: Iterable[Mapping[str, Any]]) -> set[str]:

@@ -110,7 +110,7 @@ class Bay(_Body):
     :param nodes_ready_s: from the create request to the last node Ready
     :param delete_s: from the delete request to gone from Magnum
     :param poll_interval_s: the resolution of ``create_s`` and ``delete_s``
-    :param cores_real_nodes: allocatable cores of the nodes not hollow
+    :param cores_real_nodes: all cores of the nodes that are not hollow
     :param failure: class of the failure, or an empty string
     :param made_by: one of :data:`MAKERS`
     :param node_ready_s: ``p50``, ``p90``, ``p99`` and ``max`` over the nodes

@@ -265,7 +265,7 @@ def node_facts(found: Sequence[nodes.Node]) -> dict[str, Any]:
     return {
         "nodes_real": len(real),
         "nodes_hollow": len(found) - len(real),
-        "cores_real_nodes": sum(node.cores for node in real),
+        "cores_real_nodes": sum(node.all_cores for node in real),
     }
 
 

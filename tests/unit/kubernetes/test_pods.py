@@ -1,6 +1,7 @@
 import pytest
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.kubernetes import nodes
 from rally_magnum_scale.kubernetes import pods
 from tests.unit.kubernetes import fake_api
 
@@ -177,3 +178,57 @@ def test_where_pods_are_and_how_they_are_asked():
 def test_a_pod_without_an_address_is_named():
     with pytest.raises(exceptions.WorkloadError, match="The pod a is Ready"):
         pods.addresses([placed("a", ip="")])
+
+
+def at(node, name, *limits):
+    containers = [
+        {"resources": {"limits": {"cpu": limit} if limit else {}}}
+        for limit in limits
+    ]
+    return {
+        "metadata": {"name": name},
+        "spec": {"nodeName": node, "containers": containers},
+    }
+
+
+NODES = [
+    nodes.Node("n1", True, False, 4.0),
+    nodes.Node("n2", True, False, 3.5, cores_set_apart=0.5),
+]
+
+
+@pytest.mark.parametrize(
+    ("found", "cpus", "cores"),
+    [
+        # Limits, and what a node can allocate.
+        ([at("n1", "a", "1"), at("n1", "b", "500m", "500m")], {}, 2.0),
+        ([at("n1", "a", "3"), at("n1", "b", "3")], {}, 4.0),
+        ([at("n2", "a", None)], {}, 3.5),
+        ([at("n1", "a", "1"), at("n2", "b", None)], {}, 4.5),
+        ([at("elsewhere", "a", "1")], {}, 0.0),
+        # A cpuset that is less than either.
+        ([at("n1", "a", None)], {"a": {0, 1}}, 2.0),
+        ([at("n1", "a", "1")], {"a": {0, 1}}, 1.0),
+        # Shared by both, or one for each.
+        ([at("n1", x, "2") for x in "ab"], {"a": {0, 1}, "b": {0, 1}}, 2.0),
+        ([at("n1", x, "2") for x in "ab"], {"a": {0, 1}, "b": {2, 3}}, 4.0),
+        # Whoever did not tell may use any processor.
+        ([at("n1", x, "2") for x in "ab"], {"a": {0}}, 3.0),
+        ([at("n1", x, "2") for x in "ab"], {"b": {0}}, 3.0),
+    ],
+)
+def test_cores_are_what_limits_nodes_and_cpusets_leave(found, cpus, cores):
+    seen = {name: frozenset(own) for name, own in cpus.items()}
+    assert pods.usable_cores(found, NODES, seen) == cores
+
+
+def test_cores_of_a_node_are_all_that_it_has():
+    assert [node.all_cores for node in NODES] == [4.0, 4.0]
+    status = {
+        "allocatable": {"cpu": "3920m"},
+        "capacity": {"cpu": "4"},
+    }
+    (read,) = nodes.read_nodes(
+        {"a": {"metadata": {"name": "a"}, "status": status}}
+    )
+    assert (read.cores, read.all_cores) == (3.92, 4.0)
