@@ -270,6 +270,78 @@ def test_a_load_needs_no_openstack_with_a_kubeconfig(
     assert kept.namespaces() == []
 
 
+HALF_OF_IT_IS_NOT_THERE = """
+from locust import HttpUser, constant_throughput, task
+
+class Asker(HttpUser):
+    wait_time = constant_throughput(10)
+
+    @task
+    def ask(self):
+        self.client.get("/")
+        self.client.get("/nowhere")
+"""
+OWN_FILE = {
+    **json.loads(
+        (test_tasks.SAMPLES / "args/sandbox-own-locust-file.json").read_text()
+    ),
+    "locust_users": 20,
+    "duration_s": 5,
+    "ramp_s": 1,
+    "min_rps": 150,
+    "p99_ms": 2000,
+}
+
+
+def test_a_locust_file_makes_the_load(
+    sandbox: conftest.Sandbox, kept: Kept, no_openstack: str
+) -> None:
+    ran = test_tasks.start(
+        sandbox,
+        "own-locust-file.json",
+        {**OWN_FILE, "kubeconfig": str(kept.kubeconfig), "workers": 2},
+        environment=no_openstack,
+    )
+    assert_ran(ran)
+    assert ran.status == 0, ran.said
+    (run,) = ran.runs()
+    assert run.end is not None
+    assert run.throughput is not None
+    (step,) = run.throughput.steps
+    assert (step.offered_rps, step.reasons) == (None, [])
+    assert all(one.workers == 2 for one in run.windows[:6])
+    # The targets also answered what came before the plan began.
+    counted = run.throughput.requests_counted_by_targets
+    assert counted is not None
+    assert counted >= run.end.requests
+    assert kept.namespaces() == []
+
+
+def test_what_a_locust_file_calls_a_failure_is_judged(
+    sandbox: conftest.Sandbox, kept: Kept, no_openstack: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "asker.py"
+    path.write_text(HALF_OF_IT_IS_NOT_THERE)
+    ran = test_tasks.start(
+        sandbox,
+        "own-locust-file.json",
+        {
+            **OWN_FILE,
+            "kubeconfig": str(kept.kubeconfig),
+            "locust_file": str(path),
+        },
+        environment=no_openstack,
+    )
+    assert ran.status != 0
+    assert not ran.sla["request_errors"]["success"]
+    (run,) = ran.runs()
+    assert run.end is not None
+    assert [*run.end.failures] == ["http_error"]
+    assert run.end.failures["http_error"] == pytest.approx(
+        run.end.requests, rel=0.1
+    )
+
+
 def test_a_load_that_fails_leaves_the_bay_as_it_was(
     sandbox: conftest.Sandbox, kept: Kept, no_openstack: str
 ) -> None:
