@@ -14,7 +14,8 @@ from rally_magnum_scale.measurement import records
 class Bound:
     """One bound that a criterion knows.
 
-    :param read: the value from a step or a bay, None where there is none
+    :param read: the value from what the criterion's subject is, None where
+        there is none
     :param description: what the bound is on, for the schema
     """
 
@@ -28,7 +29,8 @@ class Bound:
 class Criterion:
     """A criterion of the SLA section and its bounds.
 
-    :param subject: ``step`` or ``bay``: what its bounds are read from
+    :param subject: ``step``, ``bay`` or ``max_rate``: what its bounds are
+        read from
     """
 
     name: str
@@ -146,6 +148,27 @@ CRITERIA = {
                     _field("error_ratio"),
                     "Failed requests over all requests, at most",
                 )
+            },
+        ),
+        Criterion(
+            "max_rate",
+            "The highest rate that a search found and confirmed.",
+            "max_rate",
+            {
+                "min_rps": Bound(
+                    "rps",
+                    True,
+                    _field("max_rate_rps"),
+                    "Highest rate at which the bounds of the search hold, "
+                    "at least",
+                ),
+                "min_rps_per_core": Bound(
+                    "rps/core",
+                    True,
+                    _field("rps_per_core_real_nodes"),
+                    "The same over all cores of the nodes that are not "
+                    "hollow, at least",
+                ),
             },
         ),
         Criterion(

@@ -101,7 +101,7 @@ def judge(
 class _Subject:
     """What a criterion is judged on: a step, a bay, or nothing.
 
-    :param found: a StepResult, a Bay, or None
+    :param found: a StepResult, a Bay, a MaxRate, or None
     :param reason: why what it says does not count
     :param silent: why it says nothing, if it does
     """
@@ -212,6 +212,8 @@ def _find_subjects(
     """Return all that a criterion is judged on, the worst of which decides."""
     if criterion.subject == "step":
         return [_find_step(run, step)]
+    if criterion.subject == "max_rate":
+        return [_find_max_rate(run)]
     return _find_bays(criterion, run)
 
 
@@ -225,6 +227,13 @@ def _find_step(run: records.Run, number: int | None) -> _Subject:
         return _Subject(step=chosen, reason=reason)
     step = steps[chosen - 1]
     return _Subject(step, step=chosen, reason="; ".join(step.reasons))
+
+
+def _find_max_rate(run: records.Run) -> _Subject:
+    found = run.max_rate
+    if found is None:
+        return _Subject(reason="no search for the highest rate was run")
+    return _Subject(found, step=found.step, reason="; ".join(found.reasons))
 
 
 def _find_bays(

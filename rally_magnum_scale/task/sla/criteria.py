@@ -1,4 +1,4 @@
-"""Six SLA criteria: rate, latency and errors of a load, life of a bay.
+"""Seven SLA criteria: rate, latency, errors, highest rate, life of a bay.
 
 Each asks :mod:`rally_magnum_scale.measurement.verdicts` and only keeps, for
 each of its bounds, the verdict that decides.  An iteration that failed has
@@ -95,6 +95,18 @@ class RequestErrors(_Criterion):
     """
 
     criterion = "request_errors"
+    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+
+
+@sla.configure(name="max_rate")
+class MaxRate(_Criterion):
+    """Lowest rate that a search for the highest rate must find and confirm.
+
+    ``min_rps`` is the rate, ``min_rps_per_core`` the rate over all cores of
+    the nodes that are not hollow.
+    """
+
+    criterion = "max_rate"
     CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
 
 

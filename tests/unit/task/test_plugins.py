@@ -7,6 +7,8 @@ import sys
 EXPECTED = {
     "Scenario": [
         "MagnumScale.create_and_delete_bay",
+        "MagnumScale.find_max_rate",
+        "MagnumScale.find_max_rate_in_bay",
         "MagnumScale.throughput",
         "MagnumScale.throughput_in_bay",
     ],
@@ -20,6 +22,7 @@ EXPECTED = {
     "SLA": [
         "bay_create_time",
         "bay_delete_time",
+        "max_rate",
         "node_ready_time",
         "request_errors",
         "request_latency",
@@ -34,6 +37,7 @@ EXPECTED = {
         "magnum_scale_load",
         "magnum_scale_nested_keys",
         "magnum_scale_platform_of_bay",
+        "magnum_scale_search",
         "magnum_scale_which_bay",
     ],
 }
