@@ -8,15 +8,16 @@ greenlets for each answer, which is thirty times what the answer costs.
 from __future__ import annotations
 
 import errno
+import os
 import socket as socket_module
 from collections import deque
 from collections.abc import Callable
-from collections.abc import Sequence
 from typing import Any
 
 from gevent import monkey
 
-from rally_magnum_scale.workload.in_bay import answers
+from rally_magnum_scale.workload.in_bay.answers import Reader
+from rally_magnum_scale.workload.in_bay.job import Job
 
 Socket: Any = monkey.get_original("socket", "socket")
 Epoll: Any = monkey.get_original("select", "epoll")
@@ -25,6 +26,11 @@ EPOLLIN = 0x001
 EPOLLOUT = 0x004
 BACK_OFF_NS = (0, 50_000_000, 100_000_000, 200_000_000, 500_000_000)
 BACK_OFF_MAX_NS = 1_000_000_000
+# What the empty buffer of a socket takes at once, whatever the kernel's
+# settings are.
+SENT_WHOLE_BYTES = 2048
+# No answer is this one byte: the rest of one has come, and was read.
+READ = b"\0"
 
 Receive = Callable[[int], bytes]
 Send = Callable[[bytes], int]
@@ -33,18 +39,14 @@ Send = Callable[[bytes], int]
 class Connections:
     """Connections, of which each has one request at most.
 
-    :param addresses: host and port of each target; the connections take
-        them in turn and keep theirs when they are opened again
-    :param count: how many are kept open
+    They take the targets in turn, and keep theirs when they are opened
+    again.
+
+    :param job: says to which targets, and how many are kept open
     :param clock_ns: the engine's clock
     """
 
-    def __init__(
-        self,
-        addresses: Sequence[tuple[str, int]],
-        count: int,
-        clock_ns: Callable[[], int],
-    ) -> None:
+    def __init__(self, job: Job, clock_ns: Callable[[], int]) -> None:
         self.epoll = Epoll()
         # Of each connection: how to receive and send, when its request was
         # sent (0 without one), and when that was intended.
@@ -54,17 +56,19 @@ class Connections:
         # Those without a request, and since when: the longest first.
         self.idle: deque[tuple[int, int]] = deque()
         self._clock_ns = clock_ns
-        self._resolved = [_resolve(address) for address in addresses]
+        self._bodiless = job.asked.method == "HEAD"
+        self._sent_whole = len(job.request) <= SENT_WHOLE_BYTES
+        self._resolved = [_resolve(address) for address in job.targets]
         self._sockets: dict[int, Any] = {}
         self._opening_ns: dict[int, int] = {}
-        self._pieces: dict[int, bytes] = {}
-        self._attempts: dict[int, int] = {}
-        # Which target each connection goes to.
-        self._target: dict[int, int] = {}
-        # When to open again, after how many attempts, to which target.
-        self._closed: list[tuple[int, int, int]] = [
-            (0, 0, number % len(addresses)) for number in range(count)
-        ]
+        self._readers: dict[int, Reader] = {}
+        self._unsent: dict[int, bytes] = {}
+        # The number of each connection, which stays when it is opened
+        # again, and how often that was tried in vain.
+        self._number: dict[int, int] = {}
+        self._attempts = [0] * job.connections
+        # When to open again, and which.
+        self._closed = [(0, number) for number in range(job.connections)]
 
     @property
     def outstanding(self) -> list[int]:
@@ -76,57 +80,52 @@ class Connections:
 
         :returns: the errors of those that failed at once
         """
-        waiting, self._closed = self._closed, []
         failed = []
-        for due_ns, attempts, target in waiting:
-            if due_ns > now_ns:
-                self._closed.append((due_ns, attempts, target))
-            elif error := self._open(target, attempts, now_ns):
+        for number in self._take_due(now_ns):
+            try:
+                self._open(number, now_ns)
+            except OSError as error:
                 failed.append(error)
         return failed
 
-    def opened(self, fd: int) -> None:
-        """Note that a connection stands, if it was being opened.
+    def go_on(self, fd: int) -> None:
+        """Open or send further, where the socket was not ready before.
 
-        :raises OSError: the reason why it could not be opened
+        :raises OSError: the reason why that failed
         """
-        if fd not in self._opening_ns:
-            return
-        code = self._sockets[fd].getsockopt(
-            socket_module.SOL_SOCKET, socket_module.SO_ERROR
-        )
-        if code:
-            raise OSError(code, errno.errorcode.get(code, str(code)))
-        del self._opening_ns[fd]
-        self._attempts[fd] = 0
-        self.epoll.modify(fd, EPOLLIN)
-        self.rest(fd, self._clock_ns())
+        if fd in self._opening_ns:
+            self._finish_opening(fd)
+        elif fd in self._unsent:
+            self._send(fd, self._unsent.pop(fd))
 
     def rest(self, fd: int, now_ns: int) -> None:
         """Mark a connection as idle."""
         self.sent_ns[fd] = 0
         self.idle.append((fd, now_ns))
 
-    def keep_piece(self, fd: int, data: bytes) -> None:
-        """Keep the beginning of an answer until its rest has come."""
-        self._pieces[fd] = data
-        receive, send = self._sockets[fd].recv, self._sockets[fd].send
+    def read(self, fd: int, data: bytes) -> Reader | None:
+        """Read what was received.
+
+        :param data: nothing for the end of the connection
+        :returns: the answer, None as long as it is not whole
+        :raises OSError: when there is none, or no good one
+        """
+        if data == READ:
+            return self._readers.pop(fd)
+        reader = Reader(self._bodiless)
+        if reader.take(data):
+            return reader
+        self._readers[fd] = reader
+        receive, send = self.slots[fd]
 
         def receive_rest(size: int) -> bytes:
-            more: bytes = receive(size)
-            if not more:
-                return more
-            self._pieces[fd] += more
-            if not answers.read(self._pieces[fd]).whole:
+            if not reader.take(receive(size)):
                 raise BlockingIOError
             self.slots[fd] = receive, send
-            return self._pieces.pop(fd)
+            return READ
 
         self.slots[fd] = receive_rest, send
-
-    def has_piece(self, fd: int) -> bool:
-        """Tell whether the beginning of an answer has come."""
-        return fd in self._pieces
+        return None
 
     def overdue(self, before_ns: int) -> list[int]:
         """Return those opened or asked before a moment, without answer."""
@@ -142,16 +141,11 @@ class Connections:
 
         :returns: whether it had a request or was still being opened
         """
-        was_opening = self._opening_ns.pop(fd, None) is not None
-        had_request = bool(self.sent_ns.pop(fd, 0))
-        attempts = self._attempts.pop(fd)
-        self.intended_ns.pop(fd, None)
-        self._pieces.pop(fd, None)
-        del self.slots[fd]
-        self._sockets.pop(fd).close()
+        was_opening = fd in self._opening_ns
+        had_request = bool(self.sent_ns.get(fd))
         if not had_request and not was_opening:
             self.idle.remove(next(one for one in self.idle if one[0] == fd))
-        self._open_later(self._target.pop(fd), attempts, now_ns)
+        self._open_later(self._forget(fd), now_ns)
         return had_request or was_opening
 
     def close_all(self) -> None:
@@ -161,30 +155,97 @@ class Connections:
         self._sockets.clear()
         self.epoll.close()
 
-    def _open(self, target: int, attempts: int, now_ns: int) -> OSError | None:
-        family, address = self._resolved[target]
+    def _take_due(self, now_ns: int) -> list[int]:
+        """Return the numbers of those whose time to wait is over, once."""
+        waiting, self._closed = self._closed, []
+        due = []
+        for one in waiting:
+            if one[0] > now_ns:
+                self._closed.append(one)
+            else:
+                due.append(one[1])
+        return due
+
+    def _open(self, number: int, now_ns: int) -> int:
+        """Begin to open a connection; return it."""
+        family, address = self._resolved[number % len(self._resolved)]
         socket = Socket(family, socket_module.SOCK_STREAM)
         socket.setblocking(False)
-        socket.setsockopt(
-            socket_module.IPPROTO_TCP, socket_module.TCP_NODELAY, 1
-        )
+        self._set_options(socket)
         code = socket.connect_ex(address)
         if code not in (0, errno.EINPROGRESS):
             socket.close()
-            self._open_later(target, attempts, now_ns)
-            return OSError(code, errno.errorcode.get(code, str(code)))
-        fd = socket.fileno()
-        self._sockets[fd] = socket
-        self._target[fd] = target
-        self._attempts[fd] = attempts
+            self._open_later(number, now_ns)
+            raise _error(code)
+        fd: int = socket.fileno()
+        self._number[fd] = number
         self._opening_ns[fd] = now_ns
-        self.slots[fd] = socket.recv, socket.send
+        self._keep(fd, socket)
         self.epoll.register(fd, EPOLLIN | EPOLLOUT)
-        return None
+        return fd
 
-    def _open_later(self, target: int, attempts: int, now_ns: int) -> None:
-        due_ns = now_ns + _back_off_ns(attempts)
-        self._closed.append((due_ns, attempts + 1, target))
+    def _set_options(self, socket: Any) -> None:
+        socket.setsockopt(
+            socket_module.IPPROTO_TCP, socket_module.TCP_NODELAY, 1
+        )
+
+    def _keep(self, fd: int, socket: Any) -> None:
+        self._sockets[fd] = socket
+        if self._sent_whole:
+            self.slots[fd] = socket.recv, socket.send
+        else:
+            self.slots[fd] = socket.recv, lambda data: self._send(fd, data)
+
+    def _finish_opening(self, fd: int) -> None:
+        code = self._sockets[fd].getsockopt(
+            socket_module.SOL_SOCKET, socket_module.SO_ERROR
+        )
+        if code:
+            raise _error(code)
+        del self._opening_ns[fd]
+        self._attempts[self._number[fd]] = 0
+        self.epoll.modify(fd, EPOLLIN)
+        self._stand(fd)
+
+    def _stand(self, fd: int) -> None:
+        """Note that a connection stands."""
+        self.rest(fd, self._clock_ns())
+
+    def _send(self, fd: int, data: bytes) -> int:
+        """Send what the socket takes now, and the rest when it takes more."""
+        try:
+            sent: int = self._sockets[fd].send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            self._unsent[fd] = data[sent:]
+            self.epoll.modify(fd, EPOLLIN | EPOLLOUT)
+        else:
+            self.epoll.modify(fd, EPOLLIN)
+        return sent
+
+    def _forget(self, fd: int) -> int:
+        """Close a connection; return its number."""
+        for known in (
+            self._opening_ns,
+            self._readers,
+            self._unsent,
+            self.intended_ns,
+            self.sent_ns,
+            self.slots,
+        ):
+            known.pop(fd, None)  # type: ignore[attr-defined]
+        self._sockets.pop(fd).close()
+        return self._number.pop(fd)
+
+    def _open_later(self, number: int, now_ns: int) -> None:
+        due_ns = now_ns + _back_off_ns(self._attempts[number])
+        self._attempts[number] += 1
+        self._closed.append((due_ns, number))
+
+
+def _error(code: int) -> OSError:
+    return OSError(code, os.strerror(code))
 
 
 def _back_off_ns(attempts: int) -> int:

@@ -86,6 +86,7 @@ class Engine:
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._plan = job.plan
+        self._asked = job.asked
         self._request = job.request
         self._timeout_ns = int(job.timeout_s * NS_PER_S)
         self._report = report
@@ -96,10 +97,13 @@ class Engine:
         self._start_ns = start_second * NS_PER_S - wall_ns() + clock_ns()
         self._late_ns = max(0, clock_ns() - self._start_ns)
         self._meter = Meter(job.plan, start_second, clock_ns=clock_ns)
-        self._connections = Connections(job.targets, job.connections, clock_ns)
+        self._connections = Connections(job, clock_ns)
         self._dues = due_times_ns(job.plan, worker, workers, self._start_ns)
         self._due_ns = next(self._dues, NEVER_NS)
+        # The length of a usual answer, and the heads that it may have: two,
+        # since a date may change in one target's a little later.
         self._want = -1
+        self._usual: tuple[bytes, ...] = ()
         self._unsent = 0
         self._requests = 0
         self._failures: dict[str, int] = {}
@@ -255,13 +259,13 @@ class Engine:
         connections, clock_ns = self._connections, self._clock_ns
         slots, sent_ns = connections.slots, connections.sent_ns
         service_us, request = self._meter.service_us, self._request
-        want, expected = self._want, answers.EXPECTED
+        want, usual = self._want, self._usual
         for fd, _ in events:
             try:
                 receive, send = slots[fd]
                 data = receive(RECEIVE_BYTES)
                 now_ns = clock_ns()
-                if len(data) == want and data.startswith(expected):
+                if len(data) == want and data.startswith(usual):
                     service_us[(now_ns - sent_ns[fd]) // 1000] += 1
                     sent_ns[fd] = now_ns
                     # One request at a time: the socket's buffer is empty,
@@ -282,14 +286,14 @@ class Engine:
         intended_ns, idle = connections.intended_ns, connections.idle
         latency_us, service_us = meter.latency_us, meter.service_us
         lag_us, request, dues = meter.lag_us, self._request, self._dues
-        want, expected = self._want, answers.EXPECTED
+        want, usual = self._want, self._usual
         due_ns = self._due_ns
         for fd, _ in events:
             try:
                 receive, send = slots[fd]
                 data = receive(RECEIVE_BYTES)
                 now_ns = clock_ns()
-                if len(data) != want or not data.startswith(expected):
+                if len(data) != want or not data.startswith(usual):
                     self._take_unusual(fd, data, now_ns)
                     continue
                 latency_us[(now_ns - intended_ns[fd]) // 1000] += 1
@@ -309,28 +313,48 @@ class Engine:
         self._due_ns = due_ns
 
     def _take_unusual(self, fd: int, data: bytes, now_ns: int) -> None:
-        """Judge what is not an answer like the one before it."""
-        if not data:
-            whole = not self._connections.has_piece(fd)
-            self._fail(fd, "reset" if whole else "short")
+        """Judge what is not an answer like the one before it.
+
+        :raises OSError: when it is no answer
+        """
+        if not self._connections.sent_ns.get(fd):
+            # An idle connection, closed by its target.
+            self._fail(fd, "reset")
             return
-        answer = answers.read(data)
-        if not self._connections.sent_ns.get(fd) or answer.overrun:
-            self._fail(fd, "short")
-        elif not answer.whole:
-            self._connections.keep_piece(fd, data)
-        elif not answer.expected:
-            self._count_failure("bad_status")
-            self._go_on(fd, answer, now_ns)
+        answer = self._connections.read(fd, data)
+        if not answer or not answer.head:
+            return
+        if kind := self._what_is_wrong(answer.head.status, answer.body_bytes):
+            self._count_failure(kind)
         else:
             self._count_answer(fd, now_ns)
-            if answer.fixed and not answer.close:
-                self._want = len(data)
-            self._go_on(fd, answer, now_ns)
+            if answer.fixed and not answer.head.close and len(data) > 1:
+                self._learn(data)
+        self._end_answer(fd, answer.head, now_ns)
 
-    def _go_on(self, fd: int, answer: answers.Answer, now_ns: int) -> None:
+    def _what_is_wrong(self, status: int, body_bytes: int) -> str:
+        """Return the kind of failure that a whole answer is, or nothing."""
+        if status != self._asked.expected_status:
+            return "bad_status"
+        if self._asked.expected_body_bytes not in (None, body_bytes):
+            return "bad_length"
+        return ""
+
+    def _learn(self, data: bytes) -> None:
+        """Take an answer as an example of the next ones.
+
+        With the same head, and so the same length announced, and as many
+        bytes, another answer is whole and right as well.
+        """
+        head = answers.head_of(data)
+        if len(data) != self._want:
+            self._usual = ()
+        self._want = len(data)
+        self._usual = (head, *self._usual[:1])
+
+    def _end_answer(self, fd: int, head: answers.Head, now_ns: int) -> None:
         self._connections.rest(fd, now_ns)
-        if answer.close:
+        if head.close:
             self._connections.close(fd, now_ns)
 
     def _count_answer(self, fd: int, now_ns: int) -> None:
@@ -344,7 +368,7 @@ class Engine:
             self._fail(fd, kind_of(error))
             return
         try:
-            self._connections.opened(fd)
+            self._connections.go_on(fd)
         except OSError as reason:
             self._fail(fd, kind_of(reason))
 
@@ -382,6 +406,10 @@ def kind_of(error: OSError) -> str:
         return "refused"
     if isinstance(error, TimeoutError):
         return "timeout"
+    if isinstance(error, answers.Malformed):
+        return "malformed"
+    if isinstance(error, answers.Short):
+        return "short"
     if isinstance(error, ConnectionError):
         return "reset"
     return "unreachable"

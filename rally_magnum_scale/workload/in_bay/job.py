@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.trials import Search
+from rally_magnum_scale.workload.in_bay.asking import Request
 
 ENV_PREFIX = "RMS_"
 
@@ -23,7 +25,8 @@ class Job:
     :param iteration: number of its iteration
     :param bay: name of the bay
     :param plan: which rate when
-    :param url: what is asked, ``http://host:port/path``
+    :param url: who is asked, ``http://host:port``
+    :param asked: what is asked of them, and what they must answer
     :param workers: Locust workers, which are processes, that must be
         connected before it starts
     :param connections: keep-alive connections of each pod of workers
@@ -55,6 +58,7 @@ class Job:
     lateness_s: float = 10.0
     lead_s: float = 3.0
     search: Search | None = None
+    asked: Request = field(default_factory=Request)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Job:
@@ -69,6 +73,7 @@ class Job:
                     "plan": Plan.from_json(data["plan"]),
                     "addresses": tuple(data.get("addresses", ())),
                     "search": _search(data.get("search")),
+                    "asked": Request.from_json(data.get("asked", {})),
                 }
             )
         except (KeyError, TypeError) as error:
@@ -80,6 +85,7 @@ class Job:
             **asdict(self),
             "plan": self.plan.to_json(),
             "search": self.search and self.search.to_json(),
+            "asked": self.asked.to_json(),
         }
 
     @property
@@ -124,12 +130,7 @@ class Job:
     @property
     def request(self) -> bytes:
         """The request, to the byte."""
-        parts = urlsplit(self.url)
-        path = parts.path or "/"
-        query = f"?{parts.query}" if parts.query else ""
-        return (
-            f"GET {path}{query} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n"
-        ).encode()
+        return self.asked.to_bytes(urlsplit(self.url).netloc)
 
 
 def _search(data: Mapping[str, Any] | None) -> Search | None:
