@@ -74,14 +74,16 @@ class CpuWatch:
         finally:
             self._stopped.set()
             thread.join()
+        # A load that is over has its last moment behind it.
+        self.look_if_due()
 
-    def began(self, start: dict[str, Any], plan: steps.Plan) -> None:
-        """Take the record of a load's start: now the steps have times.
+    def began(self, start: dict[str, Any]) -> None:
+        """Take the record of a load's start: now its steps have times.
 
         :param start: the record ``start``
-        :param plan: the steps of the load
         """
         self._offset_s = start["written_s"] - self._clock()
+        plan = steps.Plan.from_json(start["steps"])
         for number, step in enumerate(plan.steps):
             steady_s = start["second"] + plan.start_s(number) + step.ramp_s
             self.expect(steady_s, steady_s + step.duration_s)

@@ -16,9 +16,11 @@ from rally_magnum_scale.kubernetes import logs
 from rally_magnum_scale.kubernetes import nodes as node_list
 from rally_magnum_scale.kubernetes import objects
 from rally_magnum_scale.kubernetes import pods
+from rally_magnum_scale.measurement import cpusets
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import throughput
 from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.runs import cpu_watch
 from rally_magnum_scale.runs import progress
 from rally_magnum_scale.runs import searching
 from rally_magnum_scale.workload import manifests
@@ -62,7 +64,9 @@ class Load:
         self._by_second: dict[int, dict[str, Any]] = {}
         self._others: list[dict[str, Any]] = []
         self._has_namespace = False
-        self._cores_pods: float | None = None
+        self._pods_of: dict[str, list[dict[str, Any]]] = {}
+        self._cpus: dict[str, frozenset[int]] = {}
+        self._watch: cpu_watch.CpuWatch | None = None
         self._counted: int | None = None
         self._pull_s: float | None = None
         self._deploy_s: float | None = None
@@ -124,11 +128,18 @@ class Load:
             "worker", self._spec.workers, "Locust workers"
         )
         targets = self._pods("target")
-        self._cores_pods = pods.usable_cores([*workers, *targets], self._nodes)
-        self._nodes_with_pods = len(
-            pods.node_names([*master, *workers, *targets])
+        generators = [*workers, *master]
+        self._pods_of = {"targets": targets, "generators": generators}
+        on_nodes = pods.node_names([*targets, *generators])
+        self._nodes_with_pods = len(on_nodes)
+        self._watch = cpu_watch.CpuWatch(
+            self._cluster,
+            self._spec.names.namespace,
+            _names(targets),
+            on_nodes,
         )
-        self._follow()
+        with self._watch.watching():
+            self._follow()
         # A target that is silent would not tell its count either.
         self._refuse_silence()
         self._counted = self._count(targets)
@@ -161,7 +172,12 @@ class Load:
 
     def _summary(self) -> records.Throughput:
         run = records.collect([*self._by_second.values(), *self._others])
-        cores_real = sum(n.cores for n in self._nodes if not n.hollow)
+        cores_real = sum(n.all_cores for n in self._nodes if not n.hollow)
+        every = [pod for found in self._pods_of.values() for pod in found]
+        cores_pods = self._cores(every)
+        cores_of = {
+            side: self._cores(found) for side, found in self._pods_of.items()
+        }
         plan = self._search.plan if self._search else self._spec.plan
         return records.Throughput(
             targets=self._spec.targets,
@@ -171,19 +187,28 @@ class Load:
             pull_s=self._pull_s,
             deploy_s=self._deploy_s,
             nodes_with_pods=self._nodes_with_pods,
-            cores_pods=self._cores_pods,
+            cores_pods=cores_pods,
             cores_real_nodes=cores_real,
+            cores_of=cores_of,
+            cpus_seen=bool(every) and set(self._cpus) >= _names(every),
             requests_counted_by_targets=self._counted,
             steps=throughput.summarise(
                 plan,
                 run.windows,
                 run.end,
-                cores_pods=self._cores_pods,
+                cores_pods=cores_pods,
                 cores_real_nodes=cores_real,
+                cores_of=cores_of,
+                cpu=self._watch.counters if self._watch else None,
             )
             if plan
             else [],
         )
+
+    def _cores(self, found: Sequence[dict[str, Any]]) -> float | None:
+        if not found:
+            return None
+        return pods.usable_cores(found, self._nodes, self._cpus)
 
     def _follow(self) -> None:
         namespace, pod = self._spec.names.namespace, self._spec.names.master
@@ -248,6 +273,8 @@ class Load:
         if self._search and record["record"] == "trial":
             self._tell(self._search.take(record))
             return False
+        if record["record"] == "start":
+            self._take_start(record)
         if record["record"] != "window":
             self._others.append(record)
             self._tell_event(record)
@@ -256,6 +283,11 @@ class Load:
             self._by_second[record["second"]] = record
             self._tell(say(windows.Window.from_json(record)))
         return False
+
+    def _take_start(self, record: dict[str, Any]) -> None:
+        self._cpus |= cpusets.by_name(record["cpus"])
+        if self._watch:
+            self._watch.began(record)
 
     def _tell(self, line: str | None) -> None:
         if line:
@@ -330,3 +362,7 @@ class Load:
             manifests.TARGET_PORT,
             manifests.STATUS_PATH,
         )
+
+
+def _names(found: Sequence[dict[str, Any]]) -> set[str]:
+    return {pod["metadata"]["name"] for pod in found}

@@ -47,8 +47,8 @@ class Watched:
         self._stack.close()
 
     def began(self, *steps):
-        start = {"second": 1010, "written_s": 1005.25}
-        self.watch.began(start, Plan(steps))
+        plan = Plan(steps).to_json()
+        self.watch.began({"second": 1010, "written_s": 1005.25, "steps": plan})
 
     def at(self, epoch_s):
         """Let the clock go to a moment; return how many looks there were."""

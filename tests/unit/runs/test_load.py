@@ -213,8 +213,10 @@ def test_a_load_runs_and_is_summed_up():
     summary = run.found.throughput
     assert (summary.targets, summary.workers) == (2, 1)
     assert summary.requests_counted_by_targets == 300
-    # Two limits of a core on n1, one on n2; hollow nodes have none.
-    assert (summary.cores_pods, summary.cores_real_nodes) == (3.0, 8.0)
+    # Three limits of a core on n1, one on n2; hollow nodes have none.
+    assert (summary.cores_pods, summary.cores_real_nodes) == (4.0, 8.0)
+    assert summary.cores_of == {"targets": 2.0, "generators": 2.0}
+    assert not summary.cpus_seen
     assert summary.nodes_with_pods == 2
     assert summary.deploy_s > 0
     assert (summary.pull_s, summary.processes_per_worker) == (None, 1)
@@ -223,6 +225,80 @@ def test_a_load_runs_and_is_summed_up():
     kinds = [one["kind"] for one in run.posted]
     assert kinds[0] == "Namespace"
     assert kinds[-2:] == ["Pod", "Job"]
+
+
+def page(pod, used_s, at_s):
+    labels = f'{{namespace="{NAMESPACE}",pod="{PREFIX}-{pod}"}}'
+    stamp = f"{at_s * 1000:.0f}"
+    return (
+        f"node_cpu_usage_seconds_total 9.5 {stamp}\n"
+        f"pod_cpu_usage_seconds_total{labels} {used_s} {stamp}\n"
+    )
+
+
+def start(**changes):
+    values = {
+        "second": FIRST_SECOND,
+        # Long ago: whatever is to be looked at is due.
+        "written_s": FIRST_SECOND + 1000.0,
+        "steps": [{"rate_rps": 100, "duration_s": 2, "ramp_s": 1}],
+        "cpus": {"0-1": [f"{PREFIX}-worker-4"]},
+    }
+    return record("start", **{**values, **changes})
+
+
+def node_pages(*pages):
+    return {
+        f"/api/v1/nodes/n{number}/proxy/metrics/resource": found
+        for number, found in enumerate(pages, 1)
+    }
+
+
+def test_the_nodes_are_asked_what_their_pods_used_when_the_load_began():
+    lines = [start(), *WINDOWS, end()]
+    used = [{**one, "cpu_s": 0.25} for one in WINDOWS]
+    pages = node_pages(
+        [page("target-1", 1, FIRST_SECOND + 2)],
+        [page("target-2", 2, FIRST_SECOND + 2)],
+    )
+    run = Run(
+        script_of([[*log_of(lines[0], *used, lines[-1]), "END"]], **pages)
+    )
+    assert run.error is None
+    assert set(pages) <= set(run.paths)
+    (step,) = run.found.throughput.steps
+    assert step.cpu_s["generators"] == 0.5
+    # One reading of each counter is not enough for a figure.
+    assert step.cpu_s["targets"] is None
+    assert "too seldom" in step.cpu_missing
+
+
+def test_nodes_that_may_not_be_asked_do_not_spoil_the_load():
+    log = [[*log_of(start(), *WINDOWS, end()), "END"]]
+    run = Run(script_of(log, **node_pages([403], [403])))
+    assert run.error is None
+    (step,) = run.found.throughput.steps
+    assert step.valid
+    assert "403" in step.cpu_missing
+    assert step.cpu_s["nodes"] is None
+
+
+def test_the_cores_that_workers_see_are_those_that_count():
+    unlimited = pod("worker", 4)
+    unlimited["spec"]["containers"][0]["resources"] = {}
+    sees = start(cpus={"0,2": [f"{PREFIX}-worker-4"]})
+    log = [[*log_of(sees, *WINDOWS, end()), "END"]]
+    run = Run(
+        script_of(
+            log,
+            **node_pages([403], [403]),
+            **{f"{BASE}/pods?worker": [listed(unlimited)]},
+        )
+    )
+    # Two that the worker sees, and the limit of the master.
+    assert run.found.throughput.cores_of["generators"] == 3.0
+    # The targets did not tell theirs.
+    assert not run.found.throughput.cpus_seen
 
 
 def job_of(run):
