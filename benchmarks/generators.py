@@ -19,6 +19,7 @@ from benchmarks import measured
 from benchmarks import target
 from benchmarks.measured import DEADLINE_S
 from benchmarks.measured import Measured
+from rally_magnum_scale import exceptions
 from rally_magnum_scale.measurement import records as record_module
 from rally_magnum_scale.measurement import throughput
 from rally_magnum_scale.measurement import windows
@@ -113,20 +114,17 @@ def engine(
         connections=connections,
     ).to_json()
     with _worker(port, on_core) as worker:
-        done = subprocess.run(
+        text, _ = measured.run(
             [
                 *(LOCUST, "-f", LOCUSTFILE, "--master", "--headless"),
                 *("--only-summary", "--expect-workers=1", "--users=1"),
                 f"--master-bind-port={port}",
             ],
-            env={**os.environ, **_environment(job)},
-            check=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=DEADLINE_S + plan.total_s,
+            env=_environment(job),
+            deadline_s=DEADLINE_S + plan.total_s,
         )
         worker.wait(10)
-    return _read(plan, done.stdout.decode())
+    return _read(plan, text)
 
 
 @contextlib.contextmanager
@@ -169,4 +167,9 @@ def _read(plan: Plan, text: str) -> Run:
     seen = [
         Window.from_json(one) for one in found if one["record"] == "window"
     ]
+    if not seen:
+        raise exceptions.WorkloadError(
+            "The engine was run to be measured, but not one window came: "
+            f"{'; '.join(found[-1]['reasons'])}; run it by hand."
+        )
     return Run(plan, seen, found[-1])

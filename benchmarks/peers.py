@@ -8,10 +8,7 @@ what the program itself reports.
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import json
-import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -20,20 +17,18 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks import measured
+from benchmarks import peer_reports
 from benchmarks import target
 from benchmarks import tools
 from benchmarks.measured import Measured
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.measurement import histogram
 
 CONNECTIONS = 64
 DURATION_S = 5
 ONE_CORE = {"GOMAXPROCS": "1", "TOKIO_WORKER_THREADS": "1"}
 LOCUST = str(Path(sys.executable).with_name("locust"))
-NS_PER_US = 1000
 
 WRK_REPORT = """
 done = function(summary, latency, requests)
@@ -127,7 +122,7 @@ def wrk(ask: Ask, wrap: measured.Wrap = on_second_core) -> Measured:
         text, cpu_s = measured.run(
             wrap([program, *options, "--latency", "-s", script, ask.url])
         )
-    return read_wrk(text, cpu_s)
+    return peer_reports.wrk(text, cpu_s)
 
 
 def wrk2(ask: Ask) -> Measured:
@@ -138,23 +133,7 @@ def wrk2(ask: Ask) -> Measured:
             *(program, "-t1", f"-c{ask.connections}", f"-R{ask.rate_rps}"),
             *(f"-d{ask.duration_s}s", "--latency", "-s", script, ask.url),
         )
-    return read_wrk(text, cpu_s)
-
-
-def read_wrk(text: str, cpu_s: float) -> Measured:
-    """Read what our script let wrk print.
-
-    :raises SandboxError: when it is not there
-    """
-    found = re.search(r"^\{.*\}$", text, re.MULTILINE)
-    if not found:
-        raise exceptions.SandboxError(
-            f"wrk was run and printed no sum but {text[-200:]!r}; run it by "
-            "hand."
-        )
-    data = json.loads(found[0])
-    requests, seconds = data.pop("requests"), data.pop("us") / 1e6
-    return Measured(requests, seconds, cpu_s, data)
+    return peer_reports.wrk(text, cpu_s)
 
 
 def oha(ask: Ask) -> Measured:
@@ -167,21 +146,7 @@ def oha(ask: Ask) -> Measured:
         *(pace if ask.rate_rps else ()),
         ask.url,
     )
-    return read_oha(json.loads(text), cpu_s)
-
-
-def read_oha(data: Mapping[str, Any], cpu_s: float) -> Measured:
-    """Read oha's JSON, in which times are in seconds."""
-    of = data["latencyPercentiles"]
-    return Measured(
-        sum(data["statusCodeDistribution"].values()),
-        data["summary"]["total"],
-        cpu_s,
-        {
-            name: of[name.replace("_", ".")] * 1e6
-            for name in measured.PERCENTILES
-        },
-    )
+    return peer_reports.oha(json.loads(text), cpu_s)
 
 
 def hey(ask: Ask) -> Measured:
@@ -191,24 +156,7 @@ def hey(ask: Ask) -> Measured:
         *(program, "-cpus", "1", "-c", str(ask.connections)),
         *("-z", f"{ask.duration_s}s", ask.url),
     )
-    return read_hey(text, cpu_s)
-
-
-def read_hey(text: str, cpu_s: float) -> Measured:
-    """Read hey's summary, in which times are in seconds.
-
-    It tells no p99.9, and digits no finer than 0.1 ms.
-    """
-    answered = re.findall(r"^\s*\[200\]\s+(\d+) responses", text, re.MULTILINE)
-    seconds = re.search(r"^\s*Total:\s+([\d.]+) secs", text, re.MULTILINE)
-    if not answered or not seconds:
-        raise exceptions.SandboxError(
-            f"hey was run and printed no sum but {text[-200:]!r}; run it by "
-            "hand."
-        )
-    found = dict(re.findall(r"(50|99)%+ in ([\d.]+) secs", text))
-    latency_us = {f"p{key}": float(of) * 1e6 for key, of in found.items()}
-    return Measured(int(answered[0]), float(seconds[1]), cpu_s, latency_us)
+    return peer_reports.hey(text, cpu_s)
 
 
 def vegeta(ask: Ask) -> Measured:
@@ -226,24 +174,7 @@ def vegeta(ask: Ask) -> Measured:
             stdin=f"GET {ask.url}\n",
         )
         text, _ = measured.run([program, "encode", "-to=csv", out])
-    return read_vegeta(text, cpu_s)
-
-
-def read_vegeta(text: str, cpu_s: float) -> Measured:
-    """Read vegeta's results as CSV: time, status and latency come first.
-
-    The percentiles are made here, from each request, since vegeta's own
-    are estimates.
-    """
-    rows = [row for row in csv.reader(io.StringIO(text)) if row[1] == "200"]
-    begun = [int(row[0]) for row in rows]
-    counts: dict[int, int] = {}
-    for row in rows:
-        us = int(row[2]) // NS_PER_US
-        counts[us] = counts.get(us, 0) + 1
-    whole = histogram.Histogram.from_values_us(counts)
-    seconds = (max(begun) - min(begun)) / 1e9
-    return Measured(len(rows), seconds, cpu_s, measured.percentiles_us(whole))
+    return peer_reports.vegeta(text, cpu_s)
 
 
 def k6(ask: Ask) -> Measured:
@@ -259,7 +190,7 @@ def k6(ask: Ask) -> Measured:
             *("--address=", f"--summary-export={summary}", script),
         )
         data = json.loads(summary.read_text())
-    return read_k6(data, cpu_s)
+    return peer_reports.k6(data, cpu_s)
 
 
 def k6_script(ask: Ask) -> str:
@@ -280,19 +211,6 @@ def k6_script(ask: Ask) -> str:
             "maxVUs": 4 * ask.connections,
         }
     return K6_SCRIPT % (json.dumps(scenario), ask.url)
-
-
-def read_k6(data: Mapping[str, Any], cpu_s: float) -> Measured:
-    """Read k6's exported summary, in which times are in milliseconds."""
-    asked = data["metrics"]["http_reqs"]
-    of = data["metrics"]["http_req_duration"]
-    names = {"p50": "p(50)", "p99": "p(99)", "p99_9": "p(99.9)"}
-    return Measured(
-        int(asked["count"]),
-        asked["count"] / asked["rate"],
-        cpu_s,
-        {name: of[key] * 1000 for name, key in names.items()},
-    )
 
 
 def fast_http_user(ask: Ask) -> Measured:
