@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
 import sys
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from benchmarks import target
 from benchmarks.measured import Measured
 from benchmarks.result import LeftOut
 from benchmarks.result import Result
+from rally_magnum_scale import exceptions
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 
@@ -41,22 +43,22 @@ def compare() -> Iterator[Result | LeftOut]:
     # What else the machine was doing: above 0.5 or so, only the CPU
     # figures can be compared with those of another day.
     load_before = os.getloadavg()[0]
-    rounds: dict[str, list[Measured]] = {}
+    ours: list[Measured] = []
+    theirs: dict[str, list[Measured]] = {name: [] for name in there}
     agreed = True
     with target.nginx() as nginx:
         for _ in range(ROUNDS):
-            ours, equal = _counted(nginx, CLOSED_LOOP)
+            measured, equal = _counted(nginx, CLOSED_LOOP)
             agreed &= equal
-            rounds.setdefault(OURS, []).append(ours)
-            for name, peer in there.items():
-                _say(f"engine: {name}")
-                rounds.setdefault(name, []).append(peer(peers.Ask(nginx.url)))
+            ours.append(measured)
+            failed = _take_turns(there, peers.Ask(nginx.url), theirs)
+            yield from (LeftOut("engine", *one) for one in failed)
     shared = {
         "counts_equal_nginx": agreed,
         "machine_load_before": round(load_before, 2),
     }
     for name in there:
-        yield from _against(name, rounds[OURS], rounds[name], shared)
+        yield from _against(name, ours, theirs[name], shared)
 
 
 def open_loop() -> Iterator[Result | LeftOut]:
@@ -67,21 +69,45 @@ def open_loop() -> Iterator[Result | LeftOut]:
     plan = Plan((Step(SAME_RATE_RPS, generators.DURATION_S, 1),))
     with target.nginx() as nginx:
         ours, agreed = _counted(nginx, plan)
-        for name, peer in there.items():
-            _say(f"engine_open_loop: {name}")
-            theirs = peer(peers.Ask(nginx.url, SAME_RATE_RPS))
-            yield Result(
-                bench="engine_open_loop",
-                subject="engine, CPU seconds per million requests",
-                peer=name,
-                ratio=theirs.cpu_s_per_million / ours.cpu_s_per_million,
-                figures={
-                    "offered_rps": SAME_RATE_RPS,
-                    **ours.figures(OURS),
-                    **theirs.figures(name),
-                    "counts_equal_nginx": agreed,
-                },
-            )
+        theirs: dict[str, list[Measured]] = {name: [] for name in there}
+        failed = _take_turns(
+            there, peers.Ask(nginx.url, SAME_RATE_RPS), theirs
+        )
+    yield from (LeftOut("engine_open_loop", *one) for one in failed)
+    for name in there:
+        peer = theirs[name][0]
+        yield Result(
+            bench="engine_open_loop",
+            subject="engine, CPU seconds per million requests",
+            peer=name,
+            ratio=peer.cpu_s_per_million / ours.cpu_s_per_million,
+            figures={
+                "offered_rps": SAME_RATE_RPS,
+                **ours.figures(OURS),
+                **peer.figures(name),
+                "counts_equal_nginx": agreed,
+            },
+        )
+
+
+def _take_turns(
+    there: dict[str, peers.Peer],
+    ask: peers.Ask,
+    found: dict[str, list[Measured]],
+) -> list[tuple[str, str]]:
+    """Run each peer once; take those out that fail.
+
+    :returns: their names, with the reasons
+    """
+    failed = []
+    for name, peer in list(there.items()):
+        sys.stderr.write(f"asking nginx with {name}\n")
+        try:
+            found[name].append(peer(ask))
+        except (exceptions.SandboxError, subprocess.TimeoutExpired) as error:
+            del there[name]
+            failed.append((name, str(error)))
+    return failed
 
 
 def _against(
@@ -152,7 +178,3 @@ def _achieved() -> Result:
             "reasons": run.end["reasons"],
         },
     )
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
