@@ -17,12 +17,14 @@ class Bound:
     :param read: the value from what the criterion's subject is, None where
         there is none
     :param description: what the bound is on, for the schema
+    :param missing: says why there is no value, as far as it is known
     """
 
     unit: str
     at_least: bool
     read: Callable[[Any], float | None]
     description: str
+    missing: Callable[[Any], str] = lambda _: ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +72,7 @@ def _percentile_ms(name: str) -> Callable[[records.StepResult], float | None]:
     return read
 
 
-def _field(name: str) -> Callable[[Any], float | None]:
+def _field(name: str) -> Callable[[Any], Any]:
     return lambda subject: getattr(subject, name)
 
 
@@ -120,6 +122,20 @@ CRITERIA = {
                     _field("rps_per_core_real_nodes"),
                     "Rate over all cores of the nodes that are not hollow, "
                     "at least",
+                ),
+                "min_rps_per_pod_core": Bound(
+                    "rps/core",
+                    True,
+                    _field("rps_per_core"),
+                    "Rate over the cores that the pods could use, at least",
+                ),
+                "min_requests_per_cpu_s": Bound(
+                    "req/CPU s",
+                    True,
+                    lambda step: step.requests_per_cpu_s.get("pods"),
+                    "Expected answers over the CPU seconds that targets and "
+                    "generators used, at least",
+                    _field("cpu_missing"),
                 ),
             },
         ),

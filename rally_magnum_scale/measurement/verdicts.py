@@ -122,7 +122,10 @@ def _judge_bound(
 ) -> Verdict:
     bound = criterion.bounds[key]
     value = None if subject.found is None else bound.read(subject.found)
-    missing = subject.silent if value is None else ""
+    missing = ""
+    if value is None:
+        why = bound.missing(subject.found) if subject.found else ""
+        missing = subject.silent + (f": {why}" if why else "")
     return Verdict(
         criterion=criterion.name,
         bound_key=key,

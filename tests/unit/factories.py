@@ -4,6 +4,7 @@ import dataclasses
 import math
 import random
 
+from rally_magnum_scale.measurement import cpu_time
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import steps
 from rally_magnum_scale.measurement import throughput
@@ -55,6 +56,7 @@ def windows(of=None, served=0.998, failures=None, workers=2, **latency):
                 service_us=latencies(rng, count, median_us=600.0),
                 schedule_lag_us=Histogram.from_values_us({40: count}),
                 cpu_ratio_max=0.6,
+                cpu_s=0.6 * workers,
             )
         )
     return tuple(found)
@@ -94,22 +96,55 @@ def bay(**changes):
     return records.Bay(**{**values, **changes})
 
 
-def load(of, seen, closing):
+def counters(missing=""):
+    """The target uses 0.4 cores, its node 1.8, all read every 2.5 s."""
+
+    def readings(rate):
+        return [
+            cpu_time.Reading(START + 2.5 * at, 2.5 * at * rate)
+            for at in range(20)
+        ]
+
+    return cpu_time.Counters(
+        {"rms-target-1": [] if missing else readings(0.4)},
+        {"rms-node-0": readings(1.8)},
+        missing,
+    )
+
+
+def load(of, seen, closing, cpu):
+    cores_of: dict[str, float | None] = {"targets": 0.8, "generators": 1.0}
     return records.Throughput(
         targets=1,
         workers=2,
         cores_pods=1.8,
         cores_real_nodes=2.0,
         steps=throughput.summarise(
-            of, seen, closing, cores_pods=1.8, cores_real_nodes=2.0
+            of,
+            seen,
+            closing,
+            cores_pods=1.8,
+            cores_real_nodes=2.0,
+            cores_of=cores_of,
+            cpu=cpu,
         ),
+        cores_of=cores_of,
     )
 
 
-def run(of=None, iteration=1, reasons=(), events=(), without=(), **options):
+def run(
+    of=None,
+    iteration=1,
+    reasons=(),
+    events=(),
+    without=(),
+    cpu_missing="",
+    **options,
+):
     """The records of one good iteration, or of one with ``reasons``.
 
     :param without: offsets of seconds whose windows were lost
+    :param cpu_missing: why the target's counter was not read
     """
     of = of or plan(10_000, 20_000)
     written = windows(of, **options)
@@ -120,7 +155,7 @@ def run(of=None, iteration=1, reasons=(), events=(), without=(), **options):
         iteration=iteration,
         bays=(bay(),),
         loaded_bay="rms-bay",
-        throughput=load(of, seen, closing),
+        throughput=load(of, seen, closing, counters(cpu_missing)),
         end=closing,
         windows=seen,
         events=tuple(events),

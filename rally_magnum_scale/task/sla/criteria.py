@@ -66,8 +66,10 @@ class RequestRate(_Criterion):
     """Lowest rate of expected answers in the steady seconds of a step.
 
     ``min_rps`` is the rate, ``min_rps_per_core`` the rate over all cores of
-    the nodes that are not hollow; ``step`` is the number of the step,
-    by default the last.
+    the nodes that are not hollow, ``min_rps_per_pod_core`` over those that
+    the pods could use; ``min_requests_per_cpu_s`` are requests over the CPU
+    seconds that targets and generators used together; ``step`` is the number
+    of the step, by default the last.
     """
 
     criterion = "request_rate"

@@ -26,6 +26,8 @@ FAILED_BAY = dataclasses.replace(
 STEP_BOUNDS = [
     ("request_rate", "min_rps", 19_000, 20_000),
     ("request_rate", "min_rps_per_core", 9_000, 10_001),
+    ("request_rate", "min_rps_per_pod_core", 10_500, 11_200),
+    ("request_rate", "min_requests_per_cpu_s", 12_000, 12_600),
     ("request_latency", "p50_ms", 5, 0.001),
     ("request_latency", "p90_ms", 5, 0.001),
     ("request_latency", "p99_ms", 50, 0.001),
@@ -91,7 +93,7 @@ def test_every_bound_fails_where_nothing_was_recorded(criterion, key):
 @pytest.mark.parametrize(
     ("criterion", "key"),
     [
-        *((one[0], one[1]) for one in STEP_BOUNDS[2:]),
+        *((one[0], one[1]) for one in STEP_BOUNDS if one[1].endswith("_ms")),
         ("request_errors", "max_ratio"),
     ],
 )
@@ -218,6 +220,18 @@ def test_a_bound_that_does_not_exist_fails(bound):
         "p99_ms": True,
     }
     assert "there is no bound p95_ms, only p50_ms" in found[0].reason
+
+
+def test_a_figure_that_nodes_did_not_tell_fails_with_their_reason():
+    run = factories.run(cpu_missing="the nodes may not be asked")
+    verdict = judge_one("request_rate", {"min_requests_per_cpu_s": 1}, run)
+    assert not verdict.passed
+    assert verdict.value is None
+    assert verdict.reason == (
+        "it was not measured: the nodes may not be asked"
+    )
+    # The reason is of that figure alone.
+    assert judge_one("request_rate", {"min_rps": 1}, run).passed
 
 
 def test_a_value_on_the_bound_holds():
