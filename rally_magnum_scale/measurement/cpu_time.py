@@ -17,6 +17,8 @@ from collections.abc import Sequence
 # Of the time between two readings, how much may lie outside of the steady
 # seconds, where the load was another one.
 MAX_OUTSIDE_RATIO = 0.1
+# What lies outside may be wrong, what is left out is only not seen.
+_OUTSIDE_COST = 20.0
 # Two readings that lie closer together say little about a step.
 MIN_COVERED_RATIO = 0.2
 
@@ -130,7 +132,8 @@ class _Pair:
         outside = 1 - max(0.0, inside_s) / length_s
         covered = max(0.0, inside_s) / (end_s - start_s)
         rate = (last.used_s - first.used_s) / length_s
-        return cls(outside - covered, outside, covered, rate)
+        cost = _OUTSIDE_COST * outside - covered
+        return cls(cost, outside, covered, rate)
 
     @property
     def fits(self) -> bool:

@@ -13,6 +13,7 @@ from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import plot
+from rally_magnum_scale.report import searches
 from rally_magnum_scale.report import words
 
 # Beyond so many stretches the legend would drown the chart.
@@ -40,9 +41,12 @@ def outputs(run: records.Run) -> list[dict[str, Any]]:
     :param run: its records; what is missing is left out
     :returns: ready for ``add_output(complete=...)``, one after another
     """
-    found = [_lines(one) for one in plot.plots(run)]
+    found = _search(run.max_rate) if run.max_rate else []
+    found += [_lines(one) for one in plot.plots(run)]
     if run.throughput and run.throughput.steps:
         found.append(_steps(run, run.throughput))
+        if told := grids.cores(run.throughput):
+            found.append(_table(told))
     if len(run.bays) == 1:
         found.append(_life(run.bays[0]))
     elif drawn := grids.bays([model.SeenBay(bay) for bay in run.bays]):
@@ -64,7 +68,44 @@ def additive(run: records.Run) -> list[dict[str, Any]]:
     return [
         *([_bay_times(times)] if times else []),
         *([_last_rate(load.steps[-1])] if load and load.steps else []),
+        *([_max_rate(rate)] if (rate := _found_rps(run)) else []),
     ]
+
+
+def _search(found: records.MaxRate) -> list[dict[str, Any]]:
+    table = _table(searches.grid(found))
+    table["description"] = f"{searches.sentence(found)} {table['description']}"
+    shown = searches.curve(found)
+    if shown is None:
+        return [table]
+    ends = (shown.spots[0][0], shown.spots[-1][0])
+    drawn = {
+        "title": f"{shown.name} of each step over its offer",
+        "description": "The offers in requests a second, and the bound.",
+        "chart_plugin": "Lines",
+        "data": [
+            [shown.name, [[rate, round(ms, 3)] for rate, ms in shown.spots]],
+            ["bound", [[rate, shown.bound_ms] for rate in ends]],
+        ],
+        "label": "latency in ms",
+        "axis_label": "requests a second offered",
+    }
+    return [table, drawn]
+
+
+def _found_rps(run: records.Run) -> float | None:
+    return run.max_rate.max_rate_rps if run.max_rate else None
+
+
+def _max_rate(rate_rps: float) -> dict[str, Any]:
+    return {
+        "title": "Highest rate",
+        "description": "Expected answers a second, in each iteration.",
+        "chart_plugin": "Lines",
+        "data": [["highest rate", round(rate_rps, 1)]],
+        "label": "requests a second",
+        "axis_label": "iteration",
+    }
 
 
 def _bay_times(rows: list[list[Any]]) -> dict[str, Any]:

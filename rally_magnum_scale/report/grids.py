@@ -17,6 +17,8 @@ NONE = "-"
 _NO_FIGURES = {"", NONE, "no value", "closed"}
 _EMPTY = {"", NONE}
 _FIGURES = frozenset("0123456789+-<>")
+# What is less than this can't be seen in four digits.
+_EXACT_RATIO = 0.001
 # Columns that say the same of most bays: said once, they leave room.
 _FOLDED = (
     "Made by",
@@ -113,6 +115,7 @@ def ladder(workloads: Sequence[model.Workload]) -> Grid | None:
             "Verdict",
             "rps",
             "rps/core",
+            "req/CPU s",
             "p99 ms",
             "Template",
         ),
@@ -145,6 +148,7 @@ def _rung(workload: model.Workload) -> tuple[str, ...]:
         told[state],
         _median(step.achieved_rps for step in steps),
         _median(step.rps_per_core_real_nodes for step in steps),
+        _median(step.requests_per_cpu_s.get("pods") for step in steps),
         _median(map(_p99_ms, steps)),
         _distinct(words.template(bay) for bay in bays),
     )
@@ -180,6 +184,78 @@ def _spread_row(name: str, values: Iterable[float | None]) -> tuple[str, ...]:
     known = _known(values)
     figures = (min(known), statistics.median(known), max(known))
     return (name, f"{len(known):,}", *map(words.number, figures))
+
+
+def cores(load: records.Throughput) -> Grid | None:
+    """Divide the requests of each step by cores and by CPU seconds.
+
+    :returns: a row for each step, or None when there is none, or none that
+        has more than the table of the steps
+    """
+    if not any(step.cpu_s or step.rps_per_core_of for step in load.steps):
+        return None
+    found = Grid(
+        title="Requests per core and per CPU second",
+        caption=(
+            "Expected answers in the steady seconds of each step. rps/core "
+            "is over all cores of the real nodes, the others over those "
+            "that the pods could use. Generators are the Locust workers and "
+            "their master, which count their CPU seconds themselves; those "
+            "of the targets, and of all that ran on the nodes with pods, are "
+            "told from the nodes' counters."
+        ),
+        head=_CORES_HEAD,
+        rows=tuple(map(_cores_row, load.steps)),
+        notes=tuple(_cores_notes(load.steps)),
+    )
+    return found.trimmed()
+
+
+_CORES_HEAD = (
+    "Step",
+    "rps/core",
+    "rps/pod core",
+    "rps/target core",
+    "rps/generator core",
+    "Target CPU s",
+    "Generator CPU s",
+    "Node CPU s",
+    "req/CPU s",
+    "req/target CPU s",
+    "req/generator CPU s",
+    "req/node CPU s",
+)
+
+
+def _cores_row(step: records.StepResult) -> tuple[str, ...]:
+    figures = (
+        step.rps_per_core_real_nodes,
+        step.rps_per_core,
+        *map(step.rps_per_core_of.get, records.SIDES),
+        *map(step.cpu_s.get, (*records.SIDES, "nodes")),
+        *map(step.requests_per_cpu_s.get, ("pods", *records.SIDES, "nodes")),
+    )
+    return (str(step.step), *map(words.number, figures))
+
+
+def _cores_notes(steps: Sequence[records.StepResult]) -> list[str]:
+    """Say what is missing and why, and what is less than exact."""
+    why: dict[str, list[int]] = {}
+    for step in steps:
+        if step.cpu_missing:
+            why.setdefault(step.cpu_missing, []).append(step.step)
+    notes = [
+        f"Not all CPU seconds of step {_ranges(found)} are known: "
+        f"{reason.rstrip('.')}."
+        for reason, found in why.items()
+    ]
+    outside = max((one.cpu_outside_ratio or 0.0 for one in steps), default=0)
+    if outside > _EXACT_RATIO:
+        notes.append(
+            f"Up to {words.percent(outside)} of the time that the nodes' "
+            "counters stand for lay outside of the steady seconds."
+        )
+    return notes
 
 
 def bays(seen: Sequence[model.SeenBay]) -> Grid | None:

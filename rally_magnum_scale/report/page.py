@@ -19,6 +19,7 @@ from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import plot
+from rally_magnum_scale.report import searches
 from rally_magnum_scale.report import series
 from rally_magnum_scale.report import words
 
@@ -43,13 +44,16 @@ class _Part:
     """One iteration, ready for the template.
 
     :param plots: each as a wide and a narrow drawing
+    :param search: the same of a search for the highest rate; None without
     :param csv: the plotted figures as a ``data:`` address, or empty
     """
 
     iteration: model.Iteration
     plots: list[tuple[plot.Drawing, plot.Drawing]]
+    search: tuple[plot.Drawing | None, plot.Drawing | None] | None
     events: list[series.Event]
     csv: str
+    cores: grids.Grid | None
 
     @property
     def origin(self) -> float:
@@ -127,6 +131,8 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update({one.__name__: one for one in shared})
     environment.filters["minus"] = _minus
+    environment.filters["search_sentence"] = searches.sentence
+    environment.filters["search_grid"] = searches.grid
     environment.filters["capfirst"] = _capfirst
     return environment
 
@@ -171,9 +177,24 @@ def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
             )
             for one in found
         ],
+        search=_search(identifier, iteration.run.max_rate),
         events=series.events(iteration.run),
         csv=_csv(found[0].points) if found else "",
+        cores=(
+            grids.cores(iteration.run.throughput)
+            if iteration.run.throughput
+            else None
+        ),
     )
+
+
+def _search(
+    identifier: str, found: records.MaxRate | None
+) -> tuple[plot.Drawing | None, plot.Drawing | None] | None:
+    if found is None or searches.curve(found) is None:
+        return None
+    wide = searches.draw(found, identifier, *WIDE)
+    return wide, searches.draw(found, identifier, *NARROW)
 
 
 def _kubernetes(report: model.Report) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import searches
 from rally_magnum_scale.report import words
 
 WIDTH = 100
@@ -209,10 +210,15 @@ def _iteration_lines(
     if iteration.error:
         text = f"Failed: {words.error_sentence(iteration)}"
         lines.append(_wrap(text, width, indent=2))
+    if found := iteration.run.max_rate:
+        lines += _search_lines(found, width)
     if iteration.run.throughput:
         load = iteration.run.throughput
         lines.append(_wrap(words.load(iteration.run), width, indent=2))
         lines += _step_lines(load, width)
+        if cores := grids.cores(load):
+            # What the columns are is told on the page.
+            lines += ["", cores.title, *_grid_lines(cores, width), ""]
         lines += [_wrap(words.requests(iteration.run), width, indent=2)]
     return lines if lines[several + 1 :] else []
 
@@ -239,6 +245,16 @@ def _life(bay: records.Bay) -> str:
     if bay.failure or bay.reason:
         parts.append(words.failure(bay))
     return "; ".join(part for part in parts if part).rstrip(".") + "."
+
+
+def _search_lines(found: records.MaxRate, width: int) -> list[str]:
+    told = searches.grid(found)
+    return [
+        _wrap(searches.sentence(found), width, indent=2),
+        _wrap(f"{told.title}. {told.caption}", width, indent=2),
+        *_fit(told.head, told.rows, (len(told.head) - 1, 2), width),
+        "",
+    ]
 
 
 def _step_lines(load: records.Throughput, width: int) -> list[str]:

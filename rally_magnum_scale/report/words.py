@@ -201,10 +201,17 @@ def load(run: records.Run) -> str:
 
 
 def _cores(found: records.Throughput) -> str:
-    return (
+    told = (
         f"cores of the real nodes: {number(found.cores_real_nodes)}, that "
         f"the pods could use: {number(found.cores_pods)}"
     )
+    if not found.cores_of:
+        return told
+    sides = ", ".join(
+        f"{side} {number(cores)}" for side, cores in found.cores_of.items()
+    )
+    by = "limits and cpusets" if found.cpus_seen else "limits alone"
+    return f"{told} ({sides}; by {by})"
 
 
 def _count(value: int, noun: str) -> str:

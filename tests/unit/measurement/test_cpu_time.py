@@ -42,7 +42,9 @@ def test_a_reading_just_outside_costs_what_it_says():
 def test_what_covers_most_is_taken():
     # 1001 to 1002 would have nothing outside either, but says little.
     found = used(1001, 1002, 1030, 1059.5, 1061)
-    assert found.used_s == pytest.approx(30.0, rel=0.001)
+    assert found == cpu_time.Use(pytest.approx(30.0), 0.0)
+    # More would be covered, but with 2.5 s of another load.
+    assert used(997.5, 1012, 1057.5).outside_ratio == 0.0
 
 
 @pytest.mark.parametrize(

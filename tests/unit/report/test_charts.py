@@ -33,8 +33,9 @@ def test_rally_takes_every_output_with_its_stock_charts(run):
         json.dumps(output, allow_nan=False)
 
 
-def test_a_good_run_has_two_plots_and_two_tables():
-    rate, latency, steps, life = charts.outputs(RUNS["good"])
+def test_a_good_run_has_two_plots_and_three_tables():
+    rate, latency, steps, cores, life = charts.outputs(RUNS["good"])
+    assert cores["title"] == "Requests per core and per CPU second"
     assert [name for name, _ in rate["data"]] == ["offered", "achieved"]
     assert [name for name, _ in latency["data"]] == ["p50", "p99", "p99.9"]
     assert latency["label"] == "latency in ms"
@@ -96,7 +97,7 @@ def test_several_bays_are_a_table_with_their_reasons():
 
 
 def test_the_life_of_a_bay_has_its_nodes_and_the_memory_of_the_plugin():
-    rows = dict(charts.outputs(RUNS["good"])[3]["data"]["rows"])
+    rows = dict(charts.outputs(RUNS["good"])[-1]["data"]["rows"])
     assert rows["Peak memory of the plugin, MB"] == "136.3"
     assert rows["The same for each node"] == "0.0705 s"
     assert rows["Nodes Ready after"].startswith("p50 9.1 s, p90 12.2 s")

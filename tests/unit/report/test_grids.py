@@ -4,6 +4,8 @@ import pytest
 
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import page
+from rally_magnum_scale.report import table
 from tests.unit import factories
 
 
@@ -72,6 +74,7 @@ def test_a_load_brings_its_rate_into_the_ladder():
     told = columns(found)
     assert told["rps"] == ("-", "19,849")
     assert told["rps/core"] == ("-", "9,924")
+    assert told["req/CPU s"] == ("-", "12,406")
     assert told["p99 ms"][1].startswith("2.9")
 
 
@@ -188,3 +191,63 @@ def test_no_bay_no_table():
 )
 def test_figures_are_told_from_words(cells, figures):
     assert grids.is_figures(cells) is figures
+
+
+def test_requests_are_divided_by_cores_and_by_cpu_seconds():
+    found = grids.cores(factories.run().throughput)
+    assert found.head[:3] == ("Step", "rps/core", "rps/pod core")
+    assert {name: column[1] for name, column in columns(found).items()} == {
+        "Step": "2",
+        "rps/core": "9,924",
+        "rps/pod core": "11,027",
+        "rps/target core": "24,811",
+        "rps/generator core": "19,849",
+        "Target CPU s": "4",
+        "Generator CPU s": "12",
+        "Node CPU s": "18",
+        "req/CPU s": "12,406",
+        "req/target CPU s": "49,622",
+        "req/generator CPU s": "16,541",
+        "req/node CPU s": "11,027",
+    }
+    assert found.notes == ()
+
+
+def test_cpu_seconds_that_are_not_known_say_why_once():
+    run = factories.run(cpu_missing="the nodes refused: 403")
+    found = grids.cores(run.throughput)
+    assert "Target CPU s" not in found.head
+    assert "req/CPU s" not in found.head
+    assert "req/generator CPU s" in found.head
+    assert found.notes == (
+        "Not all CPU seconds of step 1, 2 are known: the nodes refused: 403.",
+    )
+
+
+def test_what_lay_outside_of_the_steady_seconds_is_told():
+    load = factories.run().throughput
+    steps = [
+        dataclasses.replace(one, cpu_outside_ratio=0.031) for one in load.steps
+    ]
+    load = dataclasses.replace(load, steps=steps)
+    (note,) = grids.cores(load).notes
+    assert note.startswith("Up to 3.1 % of the time")
+
+
+def test_records_of_before_have_no_such_table():
+    load = factories.run().throughput
+    bare = [
+        dataclasses.replace(
+            one, cpu_s={}, requests_per_cpu_s={}, rps_per_core_of={}
+        )
+        for one in load.steps
+    ]
+    assert grids.cores(dataclasses.replace(load, steps=bare)) is None
+    assert grids.cores(dataclasses.replace(load, steps=[])) is None
+
+
+def test_cpu_seconds_are_in_the_terminal_and_on_the_page():
+    report = factories.report()
+    for text in (table.render(report), page.render(report)):
+        assert "Requests per core and per CPU second" in text
+        assert "49,622" in text

@@ -220,9 +220,10 @@ def test_a_load_says_what_it_was_and_both_rates_for_a_core():
     said = (
         "Load from 2 workers of 3 processes each to 1 target, asked by pod "
         "address; pods on 2 nodes; images pulled ahead in 4.2 s; deployed in "
-        "6.1 s; cores of the real nodes: 2, that the pods could use: 1.8."
+        "6.1 s; cores of the real nodes: 2, that the pods could use: 1.8 "
+        "(targets 0.8, generators 1; by limits alone)."
     )
-    text = table.render(factories.report(one), 200)
+    text = table.render(factories.report(one), 300)
     assert said in text
     assert said in page.render(factories.report(one))
     assert line_with(text, "rps/core", "rps/pod core")

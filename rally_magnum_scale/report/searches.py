@@ -1,0 +1,259 @@
+"""A search for the highest rate: in a sentence, a table and a drawing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Sequence
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import trials
+from rally_magnum_scale.report import axis
+from rally_magnum_scale.report import grids
+from rally_magnum_scale.report import plot
+from rally_magnum_scale.report import words
+
+_PURPOSES = {
+    trials.ESTIMATE: "to estimate",
+    trials.SEARCH: "",
+    trials.CONFIRM: "to confirm",
+}
+_LIMITS = {
+    trials.BY_BOUND: "a bound was broken",
+    trials.BY_OFFER: "the offer was not reached",
+    trials.BY_INVALID: "the figures did not count",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """The latency of each step over its offer.
+
+    :param key: the bound that is drawn, such as ``p99_ms``
+    :param spots: offer and latency in ms, by their offers
+    :param bound_ms: what must not be passed
+    """
+
+    key: str
+    spots: tuple[tuple[float, float], ...]
+    bound_ms: float
+
+    @property
+    def name(self) -> str:
+        """What is drawn, such as ``p99``."""
+        return bound_name(self.key)
+
+
+def bound_name(key: str) -> str:
+    """Return the name of a bound without its unit."""
+    if key == trials.ERROR_BOUND:
+        return "errors"
+    return key.removesuffix("_ms").replace("_", ".")
+
+
+def sentence(found: records.MaxRate) -> str:
+    """Say what came of a search, and how sure that is."""
+    parts = [_answer(found)]
+    if found.failed_rps is not None and found.held_rps is not None:
+        above = words.percent(found.failed_rps / found.held_rps - 1)
+        limit = _LIMITS.get(found.failed_by, "it failed")
+        parts.append(
+            f"{words.number(found.failed_rps)} rps, {above} above, did not "
+            f"hold: {limit} ({found.failed_because})"
+        )
+        if found.failed_by == trials.BY_INVALID:
+            parts.append("what the targets can do may be more")
+    count = "1 step" if found.steps == 1 else f"{found.steps} steps"
+    parts.append(f"{count}; {found.ended}")
+    if found.reasons and found.held_rps is not None:
+        parts.append(f"it does not count: {'; '.join(found.reasons)}")
+    return ". ".join(f"{one[0].upper()}{one[1:]}" for one in parts) + "."
+
+
+def grid(found: records.MaxRate) -> grids.Grid:
+    """Return a row for each step of a search."""
+    keys = list(found.bounds)
+    return grids.Grid(
+        title="Search for the highest rate",
+        caption=(
+            "A row for each step; rates in requests a second. Bounds: "
+            + ", ".join(map(_bound, found.bounds.items()))
+            + "."
+        ),
+        head=(
+            "Step",
+            "Offered",
+            "Steady s",
+            "Achieved",
+            *(_heading(key) for key in keys),
+            "Holds",
+            "Why",
+        ),
+        rows=tuple(_row(one, keys) for one in found.trials),
+    )
+
+
+def curve(found: records.MaxRate) -> Curve | None:
+    """Return what a plot of the search shows, None with nothing to show.
+
+    The highest percentile that is bound is drawn: it is what gives way.
+    """
+    bound = [key for key in trials.LATENCY_BOUNDS if key in found.bounds]
+    for key in reversed(bound):
+        spots = tuple(
+            sorted(
+                (one.rate_rps, value)
+                for one in found.trials
+                if one.rate_rps and (value := one.reached.get(key)) is not None
+            )
+        )
+        if spots:
+            return Curve(key, spots, found.bounds[key])
+    return None
+
+
+def draw(
+    found: records.MaxRate, identifier: str, width: float, height: float
+) -> plot.Drawing | None:
+    """Lay the curve of a search out at one width.
+
+    :param identifier: unique in the page; the width is added to it
+    :param width: of the whole drawing, in pixels
+    :param height: of the whole drawing, in pixels
+    """
+    shown = curve(found)
+    if shown is None:
+        return None
+    across = width - plot.LEFT - plot.RIGHT
+    down = height - plot.TOP - plot.BOTTOM
+    rates = axis.rate_axis(
+        [rate for rate, _ in shown.spots], ticks=max(2, int(across / 110))
+    )
+    times = axis.latency_axis([shown.bound_ms, *(ms for _, ms in shown.spots)])
+
+    def x(rate_rps: float) -> float:
+        return round(plot.LEFT + across * rates.share(rate_rps), 1)
+
+    def y(value_ms: float) -> float:
+        return round(plot.TOP + down * (1 - times.share(value_ms)), 1)
+
+    line = "L".join(f"{x(rate):g} {y(ms):g}" for rate, ms in shown.spots)
+    bound_y = y(shown.bound_ms)
+    return plot.Drawing(
+        identifier=f"{identifier}-search-{width:.0f}",
+        title=f"{shown.name} of each step over its offer",
+        description=sentence(found),
+        width=width,
+        height=height,
+        paths=(
+            plot.Path(shown.name, "p99", f"M{line}" + _point(shown)),
+            plot.Path(
+                f"bound, {shown.bound_ms:g} ms",
+                "offered",
+                f"M{plot.LEFT:g} {bound_y:g}H{plot.LEFT + across:g}",
+            ),
+        ),
+        bands=tuple(_bands(found, x, rates.high)),
+        events=(),
+        x_ticks=tuple(plot.Mark(x(t.value), t.text) for t in rates.ticks),
+        y_ticks=tuple(plot.Mark(y(t.value), t.text) for t in times.ticks),
+        x_title="offered, requests a second",
+        y_title=times.title,
+    )
+
+
+def _answer(found: records.MaxRate) -> str:
+    if found.held_rps is None or found.max_rate_rps is None:
+        why = "; ".join(found.reasons) or "no step held"
+        return f"no highest rate was found: {why}"
+    sure = (
+        "a longer step confirmed it"
+        if found.confirmed
+        else "no longer step confirmed it"
+    )
+    return (
+        f"highest rate {words.number(found.max_rate_rps)} rps, "
+        f"{words.number(found.rps_per_core_real_nodes)} for each core of the "
+        f"real nodes and {words.number(found.rps_per_core)} for each that "
+        f"the pods could use: {words.number(found.held_rps)} rps offered "
+        f"held in step {found.step}, {sure}"
+    )
+
+
+def _row(trial: records.Trial, keys: Sequence[str]) -> tuple[str, ...]:
+    offered = words.number(trial.rate_rps)
+    return (
+        str(trial.step),
+        "closed" if trial.rate_rps is None else offered,
+        str(trial.duration_s),
+        words.number(trial.achieved_rps),
+        *(_reached(key, trial.reached.get(key)) for key in keys),
+        _holds(trial),
+        "; ".join(filter(None, [_PURPOSES[trial.purpose], _why(trial)])),
+    )
+
+
+def _holds(trial: records.Trial) -> str:
+    if trial.held is None:
+        return "broke off" if not trial.ended else grids.NONE
+    return "yes" if trial.held else "no"
+
+
+def _why(trial: records.Trial) -> str:
+    """Say only what the row's figures don't."""
+    if trial.limit == trials.BY_INVALID or trial.rate_rps is None:
+        return trial.why
+    return _LIMITS.get(trial.limit, "")
+
+
+def _reached(key: str, value: float | None) -> str:
+    if value is None:
+        return grids.NONE
+    if key == trials.ERROR_BOUND:
+        return "0" if not value else words.percent(value)
+    return words.number(value)
+
+
+def _heading(key: str) -> str:
+    name = bound_name(key)
+    return "Errors" if key == trials.ERROR_BOUND else f"{name} ms"
+
+
+def _bound(item: tuple[str, float]) -> str:
+    key, value = item
+    said = (
+        words.percent(value)
+        if key == trials.ERROR_BOUND
+        else f"{words.number(value)} ms"
+    )
+    return f"{bound_name(key)} at most {said}"
+
+
+def _point(shown: Curve) -> str:
+    """A line to nowhere makes a point of its own visible."""
+    return "" if shown.spots[1:] else "h0"
+
+
+def _bands(
+    found: records.MaxRate, x: Callable[[float], float], high_rps: float
+) -> list[plot.Band]:
+    """Shade what held, and what did not."""
+    bands = []
+    if found.held_rps is not None:
+        title = f"up to {found.held_rps:,.0f} rps: holds"
+        bands.append(_band(x(0), x(found.held_rps), "steady", "holds", title))
+    if found.failed_rps is not None:
+        title = f"from {found.failed_rps:,.0f} rps: does not hold"
+        bands.append(
+            _band(x(found.failed_rps), x(high_rps), "invalid", "fails", title)
+        )
+    return bands
+
+
+def _band(
+    left: float, right: float, style: str, label: str, title: str
+) -> plot.Band:
+    fits = len(label) * plot.LETTER < right - left
+    return plot.Band(
+        left, round(right - left, 1), style, label if fits else "", title
+    )
