@@ -91,6 +91,7 @@ class Slice:
     :param first_due_s: when the first request is due, if there is one
     :param interval_s: time from one due request to the next
     :param count: how many are due
+    :param mean_count: how many would be, could there be parts of one
     """
 
     start_s: float
@@ -99,6 +100,7 @@ class Slice:
     first_due_s: float
     interval_s: float
     count: int
+    mean_count: float
 
 
 @dataclass(frozen=True)
@@ -216,10 +218,12 @@ def _slice(
 ) -> Slice:
     count = math.floor(due + passed) - math.floor(due)
     if not count:
-        return Slice(start_s, end_s, closed, end_s, end_s - start_s, 0)
+        return Slice(start_s, end_s, closed, end_s, end_s - start_s, 0, passed)
     interval_s = (end_s - start_s) / passed
     first_due_s = start_s + (math.floor(due) + 1 - due) * interval_s
-    return Slice(start_s, end_s, closed, first_due_s, interval_s, count)
+    return Slice(
+        start_s, end_s, closed, first_due_s, interval_s, count, passed
+    )
 
 
 def _check_rate(rate_rps: float | None) -> None:

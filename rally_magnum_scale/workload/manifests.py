@@ -41,6 +41,7 @@ CODE_PATHS = (
     "__init__.py",
     "measurement/__init__.py",
     "measurement/cpu_time.py",
+    "measurement/arrivals.py",
     "measurement/cpusets.py",
     "measurement/histogram.py",
     "measurement/rate_search.py",

@@ -57,7 +57,8 @@ class Connections:
         self.idle: deque[tuple[int, int]] = deque()
         self._clock_ns = clock_ns
         self._bodiless = job.asked.method == "HEAD"
-        self._sent_whole = len(job.request) <= SENT_WHOLE_BYTES
+        self._request = job.request
+        self._sent_whole = len(self._request) <= SENT_WHOLE_BYTES
         self._resolved = [_resolve(address) for address in job.targets]
         self._sockets: dict[int, Any] = {}
         self._opening_ns: dict[int, int] = {}
@@ -96,7 +97,7 @@ class Connections:
         if fd in self._opening_ns:
             self._finish_opening(fd)
         elif fd in self._unsent:
-            self._send(fd, self._unsent.pop(fd))
+            self._send(fd, self._unsent[fd])
 
     def rest(self, fd: int, now_ns: int) -> None:
         """Mark a connection as idle."""
@@ -129,12 +130,8 @@ class Connections:
 
     def overdue(self, before_ns: int) -> list[int]:
         """Return those opened or asked before a moment, without answer."""
-        return [
-            fd
-            for times_ns in (self.sent_ns, self._opening_ns)
-            for fd, at_ns in times_ns.items()
-            if 0 < at_ns < before_ns
-        ]
+        times_ns = {**self._opening_ns, **self.sent_ns}
+        return [fd for fd, at_ns in times_ns.items() if 0 < at_ns < before_ns]
 
     def close(self, fd: int, now_ns: int) -> bool:
         """Close a connection, to be opened again a little later.
@@ -169,7 +166,11 @@ class Connections:
     def _open(self, number: int, now_ns: int) -> int:
         """Begin to open a connection; return it."""
         family, address = self._resolved[number % len(self._resolved)]
-        socket = Socket(family, socket_module.SOCK_STREAM)
+        try:
+            socket = Socket(family, socket_module.SOCK_STREAM)
+        except OSError:
+            self._open_later(number, now_ns)
+            raise
         socket.setblocking(False)
         self._set_options(socket)
         code = socket.connect_ex(address)
@@ -213,6 +214,7 @@ class Connections:
 
     def _send(self, fd: int, data: bytes) -> int:
         """Send what the socket takes now, and the rest when it takes more."""
+        was_waiting = self._unsent.pop(fd, None) is not None
         try:
             sent: int = self._sockets[fd].send(data)
         except BlockingIOError:
@@ -220,7 +222,7 @@ class Connections:
         if sent < len(data):
             self._unsent[fd] = data[sent:]
             self.epoll.modify(fd, EPOLLIN | EPOLLOUT)
-        else:
+        elif was_waiting:
             self.epoll.modify(fd, EPOLLIN)
         return sent
 
@@ -234,7 +236,7 @@ class Connections:
             self.sent_ns,
             self.slots,
         ):
-            known.pop(fd, None)  # type: ignore[attr-defined]
+            known.pop(fd, None)
         self._sockets.pop(fd).close()
         return self._number.pop(fd)
 

@@ -14,17 +14,18 @@ calls but the system's own.
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
-from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 
 from gevent import monkey
 
-from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement import arrivals
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import answers
+from rally_magnum_scale.workload.in_bay.connections import READ
 from rally_magnum_scale.workload.in_bay.connections import Connections
 from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.meter import NS_PER_S
@@ -38,6 +39,17 @@ RECEIVE_BYTES = 65536
 NEVER_NS = 1 << 62
 
 Events = list[tuple[int, int]]
+
+BY_NUMBER = {
+    errno.EADDRNOTAVAIL: "no_port",
+    errno.EMFILE: "no_file",
+    errno.ENFILE: "no_file",
+}
+# Kinds of failure that are not the target's.
+OUR_FAULT = {
+    "no_port": "a worker had no local port left for a new connection",
+    "no_file": "a worker had as many files open as it may",
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,9 @@ class Engine:
     :param wall_ns: epoch nanoseconds
     """
 
+    # Whether a connection has one request after the other.
+    KEEPS_ALIVE = True
+
     def __init__(
         self,
         job: Job,
@@ -97,8 +112,15 @@ class Engine:
         self._start_ns = start_second * NS_PER_S - wall_ns() + clock_ns()
         self._late_ns = max(0, clock_ns() - self._start_ns)
         self._meter = Meter(job.plan, start_second, clock_ns=clock_ns)
-        self._connections = Connections(job, clock_ns)
-        self._dues = due_times_ns(job.plan, worker, workers, self._start_ns)
+        self._connections = self._connect(job, clock_ns)
+        self._dues = arrivals.due_ns(
+            job.arrivals,
+            job.plan,
+            worker,
+            workers,
+            f"{job.task}/{job.iteration}",
+            self._start_ns,
+        )
         self._due_ns = next(self._dues, NEVER_NS)
         # The length of a usual answer, and the heads that it may have: two,
         # since a date may change in one target's a little later.
@@ -107,6 +129,10 @@ class Engine:
         self._unsent = 0
         self._requests = 0
         self._failures: dict[str, int] = {}
+
+    @staticmethod
+    def _connect(job: Job, clock_ns: Callable[[], int]) -> Connections:
+        return Connections(job, clock_ns)
 
     def run(self) -> Outcome:
         """Wait for the first second, carry out the plan, and drain.
@@ -125,7 +151,16 @@ class Engine:
             self._failures,
             self._unsent,
             self._late_ns / NS_PER_S,
+            self._reasons(),
         )
+
+    def _reasons(self) -> dict[str, str]:
+        """Return why it was the generator that failed requests."""
+        return {
+            kind: clause
+            for kind, clause in OUR_FAULT.items()
+            if self._failures.get(kind)
+        }
 
     def _get_ready(self) -> None:
         """Open the connections before the first request is due."""
@@ -328,7 +363,8 @@ class Engine:
             self._count_failure(kind)
         else:
             self._count_answer(fd, now_ns)
-            if answer.fixed and not answer.head.close and len(data) > 1:
+            ends = self.KEEPS_ALIVE and answer.head.close
+            if answer.fixed and data != READ and not ends:
                 self._learn(data)
         self._end_answer(fd, answer.head, now_ns)
 
@@ -389,17 +425,6 @@ class Engine:
         return skipped
 
 
-def due_times_ns(
-    plan: Plan, worker: int, workers: int, start_ns: int
-) -> Iterator[int]:
-    """Yield when each request of one worker is due, by the engine's clock."""
-    for one in plan.slices(worker, workers):
-        first_ns = start_ns + int(one.first_due_s * NS_PER_S)
-        interval_ns = one.interval_s * NS_PER_S
-        for index in range(one.count):
-            yield first_ns + int(index * interval_ns)
-
-
 def kind_of(error: OSError) -> str:
     """Return the kind of failure that an error of a socket is."""
     if isinstance(error, ConnectionRefusedError):
@@ -412,4 +437,4 @@ def kind_of(error: OSError) -> str:
         return "short"
     if isinstance(error, ConnectionError):
         return "reset"
-    return "unreachable"
+    return BY_NUMBER.get(error.errno or 0, "unreachable")

@@ -10,6 +10,7 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
+from rally_magnum_scale.measurement.arrivals import CONSTANT
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.trials import Search
 from rally_magnum_scale.workload.in_bay.asking import Request
@@ -27,6 +28,9 @@ class Job:
     :param plan: which rate when
     :param url: who is asked, ``http://host:port``
     :param asked: what is asked of them, and what they must answer
+    :param keep_alive: False for a new connection for each request
+    :param arrivals: of the requests of an open loop: ``constant`` or
+        ``poisson``
     :param workers: Locust workers, which are processes, that must be
         connected before it starts
     :param connections: keep-alive connections of each pod of workers
@@ -59,6 +63,8 @@ class Job:
     lead_s: float = 3.0
     search: Search | None = None
     asked: Request = field(default_factory=Request)
+    keep_alive: bool = True
+    arrivals: str = CONSTANT
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Job:
@@ -130,7 +136,9 @@ class Job:
     @property
     def request(self) -> bytes:
         """The request, to the byte."""
-        return self.asked.to_bytes(urlsplit(self.url).netloc)
+        return self.asked.to_bytes(
+            urlsplit(self.url).netloc, keep_alive=self.keep_alive
+        )
 
 
 def _search(data: Mapping[str, Any] | None) -> Search | None:

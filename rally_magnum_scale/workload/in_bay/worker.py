@@ -27,8 +27,8 @@ from gevent.event import AsyncResult
 from rally_magnum_scale.measurement import cpusets
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import messages
-from rally_magnum_scale.workload.in_bay.engine import Engine
 from rally_magnum_scale.workload.in_bay.engine import Outcome
+from rally_magnum_scale.workload.in_bay.fresh import engine_of
 from rally_magnum_scale.workload.in_bay.job import Job
 
 MASTER_WAIT_S = 300.0
@@ -118,6 +118,15 @@ class Worker:
         )
 
 
+def _give_way() -> None:
+    """Let Locust's greenlets run that are due, and wait for nothing.
+
+    A sleep of 0 s would not do: gevent looks at its timers and sockets once
+    in fifty of them, and a heartbeat of one second came after 2.5 s.
+    """
+    gevent.idle()
+
+
 def run_engine(
     add_to_locust: Callable[[Any, str, Window], None],
 ) -> Generate:
@@ -140,13 +149,13 @@ def run_engine(
         # at it again in the middle of a second.
         gc.collect()
         gc.freeze()
-        return Engine(
+        return engine_of(job)(
             job,
             start_second=order["start_second"],
             worker=order["worker"],
             workers=order["workers"],
             report=report_twice,
-            give_way=lambda: gevent.sleep(0),
+            give_way=_give_way,
         ).run()
 
     return generate

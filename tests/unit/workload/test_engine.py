@@ -208,15 +208,6 @@ def test_others_get_their_turn_every_50_ms(serve):
     assert turns
 
 
-def test_workers_send_in_turn():
-    plan = Plan((Step(10, 1),))
-    dues = [list(engine.due_times_ns(plan, worker, 2, 0)) for worker in (0, 1)]
-    together = sorted(dues[0] + dues[1])
-    assert len(together) == 10
-    gaps = {round((b - a) / 1e6) for a, b in itertools.pairwise(together)}
-    assert gaps == {100}
-
-
 @pytest.mark.parametrize(
     ("number", "kind"),
     [(111, "refused"), (104, "reset"), (110, "timeout"), (113, "unreachable")],

@@ -1,0 +1,115 @@
+"""A new connection for each request, and the engine that asks so.
+
+A request begins with its connection: its service time and its latency
+take in the time to connect.  So many connections may be open at once as
+the job says; of these places, each is idle or has a request.
+
+Whoever closes a connection first must keep its port for a minute
+(TIME_WAIT), and there are about 28,000 of them towards one address: that
+would be 470 requests a second.  So our side ends each with a reset once
+its answer is whole (SO_LINGER of 0 s), which keeps no port on either side
+and leaves nothing behind in the nodes' tables of connections.
+"""
+
+from __future__ import annotations
+
+import socket as socket_module
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from rally_magnum_scale.workload.in_bay import answers
+from rally_magnum_scale.workload.in_bay.connections import Connections
+from rally_magnum_scale.workload.in_bay.engine import RECEIVE_BYTES
+from rally_magnum_scale.workload.in_bay.engine import Engine
+from rally_magnum_scale.workload.in_bay.engine import Events
+from rally_magnum_scale.workload.in_bay.engine import kind_of
+from rally_magnum_scale.workload.in_bay.job import Job
+
+LINGER_0_S = struct.pack("ii", 1, 0)
+
+
+class FreshConnections(Connections):
+    """Connections that are opened when they are needed.
+
+    What is idle is a place for one, by its number.
+
+    :param job: says to which targets, and how many at once
+    :param clock_ns: the engine's clock
+    """
+
+    def open_closed(self, now_ns: int) -> list[OSError]:
+        """Mark the places as idle whose time to wait is over."""
+        self.idle.extend((number, now_ns) for number in self._take_due(now_ns))
+        return []
+
+    def start(self, number: int, intended_ns: int, now_ns: int) -> None:
+        """Begin to open the connection of a request.
+
+        :raises OSError: when that can't even begin
+        """
+        fd = self._open(number, now_ns)
+        self.sent_ns[fd] = now_ns
+        self.intended_ns[fd] = intended_ns
+
+    def end(self, fd: int, now_ns: int) -> None:
+        """Close a connection whose answer is whole."""
+        self.idle.append((self._forget(fd), now_ns))
+
+    def _set_options(self, socket: Any) -> None:
+        socket.setsockopt(
+            socket_module.SOL_SOCKET, socket_module.SO_LINGER, LINGER_0_S
+        )
+
+    def _stand(self, fd: int) -> None:
+        self.slots[fd][1](self._request)
+
+
+class FreshEngine(Engine):
+    """One worker's share of a run, a connection for each request."""
+
+    KEEPS_ALIVE = False
+
+    _connections: FreshConnections
+
+    @staticmethod
+    def _connect(job: Job, clock_ns: Callable[[], int]) -> FreshConnections:
+        return FreshConnections(job, clock_ns)
+
+    def _send(self, fd: int, intended_ns: int, now_ns: int) -> None:
+        try:
+            self._connections.start(fd, intended_ns, now_ns)
+        except OSError as error:
+            self._count_failure(kind_of(error))
+
+    def _take_closed(self, events: Events) -> None:
+        connections, clock_ns = self._connections, self._clock_ns
+        slots, sent_ns = connections.slots, connections.sent_ns
+        intended_ns, end = connections.intended_ns, connections.end
+        latency_us, service_us = self._meter.latency_us, self._meter.service_us
+        want, usual = self._want, self._usual
+        for fd, _ in events:
+            try:
+                data = slots[fd][0](RECEIVE_BYTES)
+                now_ns = clock_ns()
+                if len(data) == want and data.startswith(usual):
+                    latency_us[(now_ns - intended_ns[fd]) // 1000] += 1
+                    service_us[(now_ns - sent_ns[fd]) // 1000] += 1
+                    end(fd, now_ns)
+                else:
+                    self._take_unusual(fd, data, now_ns)
+            except OSError as error:
+                self._take_error(fd, error)
+
+    def _take_open(self, events: Events, got_ns: int) -> None:
+        del got_ns
+        self._take_closed(events)
+
+    def _end_answer(self, fd: int, head: answers.Head, now_ns: int) -> None:
+        del head
+        self._connections.end(fd, now_ns)
+
+
+def engine_of(job: Job) -> type[Engine]:
+    """Return the engine that asks as a job says."""
+    return Engine if job.keep_alive else FreshEngine
