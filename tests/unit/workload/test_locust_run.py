@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 
+import gevent
 import psutil
 import pytest
 
@@ -224,6 +225,25 @@ def test_a_process_runs_one_engine_and_refuses_another(serve):
     counted = sum(one["requests"] for one in done["windows"])
     assert counted == server.requests
     assert len(in_locust) == len(done["windows"])
+
+
+def test_heartbeats_are_sent_while_the_engine_runs(serve):
+    beats = []
+
+    def beat():
+        while True:
+            beats.append(time.monotonic())
+            gevent.sleep(0.1)
+
+    worker = worker_module.Worker(worker_module.run_engine(lambda *_: None))
+    worker.order.set(order(serve().url))
+    heart = gevent.spawn(beat)
+    try:
+        worker.drive(Environment(Runner()))
+    finally:
+        heart.kill()
+    # The run lasts from one to two seconds, and a turn of the loop 50 ms.
+    assert len(beats) >= 5
 
 
 def test_an_engine_that_breaks_says_so():
