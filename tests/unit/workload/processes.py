@@ -23,6 +23,8 @@ class Bay:
 
     def __init__(self, folder, spec, url, master_port):
         self.processes = []
+        self.spec = spec
+        self._read = []
         self._folder = folder
         self._port = str(master_port)
         self._url = url
@@ -51,17 +53,26 @@ class Bay:
 
     def records(self, master):
         out, _ = master.communicate(timeout=DEADLINE_S)
-        lines = out.decode().splitlines()
+        lines = b"".join([*self._read, out]).decode().splitlines()
         assert all(line.startswith('{"record":') for line in lines)
         return [json.loads(line) for line in lines]
 
     def first_window(self, master):
         """Wait until the run has begun; return its first window."""
+        return self._wait_for("window", master)
+
+    def wait_for_start(self, master):
+        """Wait until the master has told when the run begins."""
+        return self._wait_for("start", master)
+
+    def _wait_for(self, kind, master):
+        """Keep what is read: it is part of the records."""
         for line in iter(master.stdout.readline, b""):
+            self._read.append(line)
             record = json.loads(line)
-            if record["record"] == "window":
+            if record["record"] == kind:
                 return record
-        raise AssertionError("The master ended before its first window.")
+        raise AssertionError(f"The master ended before its first {kind}.")
 
     def _mount(self, data, volume):
         for item in volume["configMap"]["items"]:

@@ -1,0 +1,204 @@
+"""Everything that makes a run invalid, done to real processes of Locust.
+
+That workers are missing, killed or without an answer is in
+``test_locust_run``, with the engine, and in ``test_own_file``.
+"""
+
+import contextlib
+import threading
+
+import psutil
+import pytest
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import throughput
+from rally_magnum_scale.measurement.steps import Step
+from tests.unit.workload.processes import of
+
+# A Locust file whose only task does this before it says that it asked.
+TASK = """
+import hashlib
+import gevent
+from gevent import monkey
+from locust import User, constant, task
+
+POOL = gevent.get_hub().threadpool
+
+class Busy(User):
+    wait_time = constant({wait_s})
+
+    @task
+    def ask(self):
+        {does}
+        self.environment.events.request.fire(
+            request_type="X", name="x", response_time=1.0,
+            response_length=0, exception=None,
+        )
+"""
+
+SHIFTED = """
+import time
+now, now_ns = time.time, time.time_ns
+time.time = lambda: now() + {by_s}
+time.time_ns = lambda: now_ns() + {by_s} * 1_000_000_000
+"""
+
+# Locust waits a minute until it hands a dead worker's users on.
+IMPATIENT = (
+    "import locust.runners; locust.runners.HEARTBEAT_DEAD_INTERNAL = -3"
+)
+
+
+def reasons(bay, found):
+    """Return why the only step of a run is invalid."""
+    run = records.collect(found)
+    (step,) = throughput.summarise(
+        bay.spec.plan,
+        run.windows,
+        run.end,
+        cores_pods=None,
+        cores_real_nodes=None,
+    )
+    return step.reasons
+
+
+def kinds(found):
+    return [one["kind"] for one in of(found, "event")]
+
+
+@contextlib.contextmanager
+def throttled(process, *, stopped_s, running_s):
+    """Let a process run now and then, as the kernel does at a CPU limit."""
+    over = threading.Event()
+
+    def throttle():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while not over.wait(running_s):
+                process.suspend()
+                over.wait(stopped_s)
+                process.resume()
+
+    thread = threading.Thread(target=throttle)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def stop_for(process, seconds):
+    process.suspend()
+    timer = threading.Timer(seconds, process.resume)
+    timer.start()
+    return timer
+
+
+def of_worker(popen):
+    return psutil.Process(popen.pid)
+
+
+def test_a_generator_that_sends_late_is_the_limit(make_bay, serve):
+    bay = make_bay(serve().url, Step(200, 3, 1), workers=1)
+    worker = bay.start_worker()
+    master = bay.start_master()
+    bay.wait_for_start(master)
+    with throttled(of_worker(worker), stopped_s=0.06, running_s=0.04):
+        found = bay.records(master)
+    assert found[-1]["reasons"] == []
+    assert any(
+        "1 % of its requests were due" in one for one in reasons(bay, found)
+    )
+
+
+def test_a_generator_out_of_processor_time_is_the_limit(make_bay):
+    # In threads of the system, which leave the event loop in peace, and
+    # in several: others may want the processors, too.
+    burn = 'POOL.apply(hashlib.pbkdf2_hmac, ("sha256", b"a", b"b", 20_000))'
+    bay = make_bay(
+        "http://127.0.0.1:1/",
+        Step(None, 3, 1),
+        workers=1,
+        own_file=TASK.format(wait_s=0, does=burn),
+        users=8,
+    )
+    bay.start_worker()
+    found = bay.records(bay.start_master())
+    assert found[-1]["reasons"] == []
+    assert any(
+        "of a core in half of the windows" in one
+        for one in reasons(bay, found)
+    )
+
+
+def test_a_generator_whose_loop_is_blocked_is_the_limit(make_bay):
+    block = 'monkey.get_original("time", "sleep")(0.15)'
+    bay = make_bay(
+        "http://127.0.0.1:1/",
+        Step(None, 3),
+        workers=1,
+        own_file=TASK.format(wait_s=0.2, does=block),
+        users=2,
+    )
+    bay.start_worker()
+    found = bay.records(bay.start_master())
+    assert found[-1]["reasons"] == []
+    assert any("its event loop was " in one for one in reasons(bay, found))
+
+
+@pytest.mark.parametrize("rate_rps", [None, 200])
+def test_a_generator_that_stood_still_is_told(make_bay, serve, rate_rps):
+    bay = make_bay(serve().url, Step(rate_rps, 6), workers=1)
+    worker = bay.start_worker()
+    master = bay.start_master()
+    bay.first_window(master)
+    timer = stop_for(of_worker(worker), 0.8)
+    found = bay.records(master)
+    timer.join()
+    assert found[-1]["reasons"] == []
+    told = "stood still: its event loop came back to the connections"
+    assert any(told in one for one in reasons(bay, found))
+
+
+@pytest.mark.parametrize("by_s", [2, -2])
+def test_a_clock_that_is_wrong_is_told(make_bay, serve, by_s):
+    bay = make_bay(serve().url, Step(100, 2))
+    bay.start_worker()
+    bay.start_worker(before=SHIFTED.format(by_s=by_s))
+    found = bay.records(bay.start_master())
+    assert "clock_skew" in kinds(found)
+    told = [one for one in found[-1]["reasons"] if "clock" in one]
+    assert len(told) == 1
+    assert f"differs by {by_s:+.1f} s" in told[0]
+
+
+def test_windows_that_come_too_late_are_told(make_bay, serve):
+    bay = make_bay(serve().url, Step(100, 14), lateness_s=4.0)
+    first, _ = bay.start_worker(), bay.start_worker()
+    master = bay.start_master()
+    bay.first_window(master)
+    timer = stop_for(of_worker(first), 6.0)
+    found = bay.records(master)
+    timer.join()
+    told = found[-1]["reasons"]
+    assert any("came more than 4 s late" in one for one in told)
+    step = reasons(bay, found)
+    assert any("not all workers reported" in one for one in step)
+
+
+def test_a_process_with_a_dead_workers_user_is_told(make_bay, serve):
+    server = serve()
+    bay = make_bay(server.url, Step(100, 18))
+    first, second = bay.start_worker(), bay.start_worker()
+    master = bay.start_master(before=IMPATIENT)
+    bay.first_window(master)
+    first.kill()
+    found = bay.records(master)
+    assert kinds(found) == ["worker_died", "second_engine_refused"]
+    assert found[-1]["reasons"][1].endswith("was handed a dead worker's user")
+    # It went on with one engine: its own.
+    whole = [one for one in of(found, "window") if one["phase"] == "steady"]
+    assert [one["requests"] for one in whole[-2:]] == pytest.approx(
+        [50, 50], abs=5
+    )
+    assert second.wait(10) == 0
