@@ -248,8 +248,10 @@ def _say(key: str, value: float | None, bound: float) -> str:
         said = "unknown" if value is None else f"{value:.3%}"
         return f"errors {said} of {bound:.3%}"
     name = key.removesuffix("_ms").replace("_", ".")
-    said = "unknown" if value is None else f"{value:.3g} ms"
-    return f"{name} {said} of {bound:g} ms"
+    if value is None:
+        return f"{name} unknown of {bound:g} ms"
+    said = f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+    return f"{name} {said} ms of {bound:g} ms"
 
 
 def _is_number(value: Any) -> bool:

@@ -134,15 +134,19 @@ def spans(run: records.Run) -> list[Span]:
 
 
 def gaps(run: records.Run) -> list[tuple[int, int]]:
-    """Return from where to where no window was read.
+    """Return from where to where a window should have been read.
+
+    Between the steps of a search there is no load, and so no window.
 
     :returns: seconds since the first window, the end exclusive
     """
-    seen = [one.second for one in _in_order(run)]
+    seen = _in_order(run)
+    searching = run.max_rate is not None
     return [
-        (before + 1 - seen[0], after - seen[0])
+        (before.second + 1 - seen[0].second, after.second - seen[0].second)
         for before, after in itertools.pairwise(seen)
-        if after > before + 1
+        if after.second > before.second + 1
+        and not (searching and after.step > before.step)
     ]
 
 
@@ -197,7 +201,8 @@ def _offers(
     """Return what was offered in each epoch second, as far as it is known.
 
     In a ramp the offer goes in a straight line from the rate of the step
-    before to that of its own (see :mod:`measurement.steps`).
+    before to that of its own (see :mod:`measurement.steps`).  Each step of
+    a search is a plan of its own, so its ramp begins at 0.
     """
     load = run.throughput
     rates = {one.step: one.offered_rps for one in load.steps} if load else {}
@@ -208,7 +213,8 @@ def _offers(
         if phase == steps.STOP or rate is None:
             offers.update(dict.fromkeys(part))
             continue
-        before = rate if phase == steps.STEADY else rates.get(step - 1) or 0.0
+        last = 0.0 if run.max_rate else rates.get(step - 1) or 0.0
+        before = rate if phase == steps.STEADY else last
         length = part[-1] + 1 - part[0]
         for second in part:
             share = (second + 0.5 - part[0]) / length

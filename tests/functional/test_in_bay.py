@@ -434,3 +434,59 @@ def test_a_load_over_several_real_nodes(sandbox: conftest.Sandbox) -> None:
     (iteration,) = ran.workload["data"]
     names = [action["name"] for action in iteration["atomic_actions"]]
     assert names[2:4] == ["workload.pull_images", "workload.deploy"]
+
+
+SEARCH = {
+    **json.loads(
+        (test_tasks.SAMPLES / "args/sandbox-max-rate.json").read_text()
+    ),
+    "pods": {},
+    "bounds": {"p99_ms": 2000},
+    "start_rps": 200,
+    "step_s": 2,
+    "confirm_s": 3,
+    "min_rps": 300,
+}
+
+
+def test_a_search_needs_no_openstack_with_a_kubeconfig(
+    sandbox: conftest.Sandbox, kept: Kept, no_openstack: str
+) -> None:
+    ran = test_tasks.start(
+        sandbox,
+        "max-rate.json",
+        {**SEARCH, "highest_rps": 400, "kubeconfig": str(kept.kubeconfig)},
+        environment=no_openstack,
+    )
+    assert_ran(ran)
+    assert ran.status == 0, ran.said
+    assert ran.workload["name"] == "MagnumScale.find_max_rate_in_bay"
+    (run,) = ran.runs()
+    assert run.max_rate is not None
+    assert (run.max_rate.held_rps, run.max_rate.failed_rps) == (400, None)
+    assert "may be higher" in run.max_rate.ended
+    assert kept.namespaces() == []
+
+
+def test_a_bound_that_no_rate_holds_has_no_highest_rate(
+    sandbox: conftest.Sandbox, kept: Kept
+) -> None:
+    ran = test_tasks.start(
+        sandbox,
+        "max-rate.json",
+        {
+            **SEARCH,
+            "bounds": {"p50_ms": 0.001},
+            "lowest_rps": 100,
+            "min_rps": 0,
+            "bay": kept.name,
+        },
+        environment=kept.environment,
+    )
+    assert ran.status != 0
+    (run,) = ran.runs()
+    assert run.max_rate is not None
+    assert run.max_rate.max_rate_rps is None
+    assert run.max_rate.reasons[0].startswith("not even 100 rps held: p50 ")
+    assert "not even 100 rps" in ran.sla["max_rate"]["detail"]
+    assert kept.namespaces() == []

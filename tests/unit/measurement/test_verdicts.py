@@ -339,3 +339,49 @@ def test_the_worst_of_runs_is_that_of_any_order():
 )
 def test_values_are_written_with_their_units(value, unit, text):
     assert verdicts.format_value(value, unit) == text
+
+
+def searched(**changes):
+    values = {
+        "bounds": {"p99_ms": 50},
+        "precision": 0.05,
+        "max_rate_rps": 9_800.0,
+        "held_rps": 9_800.0,
+        "failed_rps": 10_200.0,
+        "failed_by": "bound",
+        "failed_because": "p99 60 ms of 50 ms",
+        "confirmed": True,
+        "step": 7,
+        "steps": 7,
+        "rps_per_core": 4_900.0,
+        "rps_per_core_real_nodes": 2_450.0,
+        "ended": "the bracket is as narrow as wanted",
+        "trials": [],
+    }
+    found = records.MaxRate(**{**values, **changes})
+    return dataclasses.replace(GOOD, max_rate=found)
+
+
+@pytest.mark.parametrize(
+    ("key", "good", "bad"),
+    [("min_rps", 9_800, 9_801), ("min_rps_per_core", 2_450, 2_451)],
+)
+def test_the_highest_rate_is_judged(key, good, bad):
+    verdict = judge_one("max_rate", {key: good}, searched())
+    assert (verdict.passed, verdict.step) == (True, 7)
+    assert not judge_one("max_rate", {key: bad}, searched()).passed
+
+
+def test_a_highest_rate_that_was_not_confirmed_does_not_count():
+    run = searched(reasons=["no longer step confirmed it"])
+    verdict = judge_one("max_rate", {"min_rps": 1}, run)
+    assert not verdict.passed
+    assert verdict.reason == "no longer step confirmed it"
+
+
+def test_without_a_search_there_is_no_highest_rate():
+    verdict = judge_one("max_rate", {"min_rps": 1}, GOOD)
+    assert not verdict.passed
+    assert verdict.reason == "no search for the highest rate was run"
+    none = searched(max_rate_rps=None, reasons=["not even 10 rps held"])
+    assert not judge_one("max_rate", {"min_rps": 0}, none).passed

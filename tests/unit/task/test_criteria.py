@@ -66,6 +66,33 @@ def iteration(*steps, number=1, bays=None, error=(), **changes):
     }
 
 
+def search(rps):
+    found = records.MaxRate(
+        bounds={"p99_ms": 50},
+        precision=0.05,
+        max_rate_rps=rps,
+        held_rps=rps,
+        failed_rps=None,
+        failed_by="",
+        failed_because="",
+        confirmed=True,
+        step=1,
+        steps=1,
+        rps_per_core=rps,
+        rps_per_core_real_nodes=rps / 2,
+        ended="max_rps holds",
+        trials=[],
+    )
+    lines = [SOURCE.envelope("max_rate", found.to_json())]
+    return {
+        "error": [],
+        "output": {
+            "additive": [],
+            "complete": [output.records_output(lines)],
+        },
+    }
+
+
 NOTHING = {"error": ["E", "m"], "output": {"additive": [], "complete": []}}
 
 # criterion, configuration, an iteration that holds, one that does not
@@ -117,6 +144,12 @@ CASES = [
         {"max_s": 12, "p99_s": 8},
         iteration(bays=[bay("a"), bay("b")]),
         iteration(bays=[bay("a"), bay("b", node_ready_s=None), bay("c")]),
+    ),
+    (
+        "max_rate",
+        {"min_rps": 990, "min_rps_per_core": 495},
+        search(990),
+        search(989),
     ),
 ]
 IDS = [case[0] for case in CASES]

@@ -226,3 +226,38 @@ def test_a_bay_of_magnum_needs_openstack_and_a_user():
     assert said(on_platform(NO_OPENSTACK, users, bay="b"), "openstack")
     assert said(on_platform(EXISTING, bay="b"), "users@openstack")
     assert on_platform(EXISTING, users, bay="b") == []
+
+
+def in_search(**arguments):
+    given = {"nodes": 1, "bounds": {"p99_ms": 50}, **arguments}
+    return errors("find_max_rate", given)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"bounds": {}}, ("search", "bounds: give at least one of p50_ms")),
+        ({"bounds": {"p98_ms": 1}}, ("bounds", "p98_ms")),
+        ({"bounds": {"p99_ms": 0}}, ("bounds.p99_ms: 0",)),
+        ({"bounds": {"max_error_ratio": 2}}, ("bounds.max_error_ratio: 2",)),
+        ({"start_rps": 0}, ("start_rps", "0")),
+        ({"start_rps": 9, "max_rps": 5}, ("start_rps: 9 is above max_rps",)),
+        ({"precision": 0}, ("precision",)),
+        ({"step_s": 0}, ("step_s",)),
+        ({"max_steps": 1}, ("max_steps",)),
+        ({"steps": STEPS}, ("steps",)),
+        ({"locust_file": "own.py"}, ("locust_file",)),
+        ({"connections_per_worker": 0}, ("connections_per_worker",)),
+    ],
+    ids=str,
+)
+def test_a_search_that_can_not_be_right_names_the_key(arguments, words):
+    assert in_search() == []
+    assert said(in_search(**arguments), *words)
+
+
+def test_a_search_in_a_bay_needs_one_way_into_it():
+    given = {"bounds": {"p99_ms": 50}}
+    found = errors("find_max_rate_in_bay", given)
+    assert said(found, "exactly one", "kubeconfig")
+    assert errors("find_max_rate_in_bay", {**given, "bay": "b"}) == []
