@@ -7,6 +7,7 @@ error.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -16,8 +17,11 @@ from typing import Any
 
 import gevent
 
+from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.workload.in_bay import messages
+from rally_magnum_scale.workload.in_bay import open_files
 from rally_magnum_scale.workload.in_bay.collector import Collector
+from rally_magnum_scale.workload.in_bay.hunt import Hunt
 from rally_magnum_scale.workload.in_bay.job import Job
 
 LOOK_EVERY_S = 0.2
@@ -25,6 +29,7 @@ CLOCK_PROBES = 3
 CLOCK_PROBE_EVERY_S = 0.2
 # Locust gives a worker up after three missed heartbeats, one a second.
 LOST_STATE = "missing"
+BEHIND_MAX_S = 3.0
 STDOUT_FD = 1
 
 
@@ -45,6 +50,8 @@ class Master:
         # Of each worker: the round trip and the skew of its best probe.
         self._skews_s: dict[str, tuple[float, float]] = {}
         self._cpus: dict[str, str] = {}
+        self._read_late_s = math.inf
+        self._workers: list[str] = []
 
     def install(self) -> None:
         """Listen to the workers, and conduct from now on."""
@@ -60,9 +67,10 @@ class Master:
 
     def _conduct(self) -> None:
         try:
+            open_files.allow(self._job.workers)
             if self._wait_for_workers():
-                self._start()
-                self._follow()
+                self._meet()
+                self._carry_out()
                 self._end()
                 # An invalid run is said in the records; a status other
                 # than 0 would mean that there are none.
@@ -88,19 +96,45 @@ class Master:
             gevent.sleep(LOOK_EVERY_S)
         return True
 
-    def _start(self) -> None:
-        workers = sorted(
+    def _meet(self) -> None:
+        self._workers = sorted(
             client.id
             for client in self._runner.clients.values()
             if client.state != LOST_STATE
         )
-        self._probe_clocks(workers)
+        self._probe_clocks(self._workers)
+
+    def _carry_out(self) -> None:
+        """Run the plan, or the steps of a search until it has its answer."""
+        if self._job.search is None:
+            self._start(self._job.plan)
+            self._follow()
+            return
+        hunt = Hunt(self._job.search, len(self._workers))
+        while (trial := hunt.next_trial()) and not self._collector.reasons:
+            self._print([self._collector.trial(trial.to_json())])
+            self._start(hunt.plan, steps_before=trial.step - 1, more=True)
+            self._follow()
+            judged = hunt.take(self._collector.leg)
+            if not self._collector.waiting_for:
+                self._print([self._collector.trial(judged.to_json())])
+
+    def _start(
+        self, plan: Plan, *, steps_before: int = 0, more: bool = False
+    ) -> None:
+        workers = self._workers
         start_second = math.ceil(time.time() + self._job.lead_s)
-        self._collector.begin(workers, start_second)
-        self._judge_clocks(workers, start_second)
+        self._collector.begin(workers, start_second, plan, steps_before)
+        if not steps_before:
+            self._judge_clocks(workers, start_second)
         self._print([self._collector.start(time.time(), self._cpus)])
-        job = self._job.to_json()
-        order = {"start_second": start_second, "workers": len(workers)}
+        leg = dataclasses.replace(self._job, plan=plan, search=None)
+        job = leg.to_json()
+        order = {
+            "start_second": start_second,
+            "workers": len(workers),
+            "more": more,
+        }
         for index, worker in enumerate(workers):
             own = {**job, **self._job.share(index)}
             self._runner.send_message(
@@ -110,7 +144,7 @@ class Master:
             )
         self._deadline_s = (
             start_second
-            + self._job.plan.total_s
+            + plan.total_s
             + self._job.timeout_s
             + self._job.lateness_s
         )
@@ -143,10 +177,36 @@ class Master:
 
     def _follow(self) -> None:
         """Print records until all workers are done, dead or too late."""
+        self._read_late_s = math.inf
         while self._collector.waiting_for and time.time() < self._deadline_s:
-            gevent.sleep(LOOK_EVERY_S)
+            if self._is_behind(_rest(LOOK_EVERY_S)):
+                # What waits to be read must not be taken for missing.
+                continue
+            self._collector.note_cpu(time.time(), time.process_time())
             self._look_for_dead()
             self._print(self._collector.records(time.time()))
+
+    def _is_behind(self, late_s: float) -> bool:
+        """Judge how late this process comes to its work.
+
+        One that reads heartbeats later than Locust waits for them can't
+        tell the living workers from the dead.
+
+        :param late_s: how late it was woken
+        """
+        read_late_s, self._read_late_s = self._read_late_s, math.inf
+        second = int(time.time())
+        if late_s > BEHIND_MAX_S:
+            self._collector.behind(
+                second, f"it stood still for {late_s:.1f} s"
+            )
+            return True
+        if BEHIND_MAX_S < read_late_s < math.inf:
+            self._collector.behind(
+                second,
+                f"it read reports {read_late_s:.1f} s after they were sent",
+            )
+        return False
 
     def _look_for_dead(self) -> None:
         clients = self._runner.clients
@@ -173,6 +233,12 @@ class Master:
         self._spawned = True
 
     def _take_report(self, client_id: str, data: dict[str, Any]) -> None:
+        _, skew_s = self._skews_s.get(client_id, (0.0, 0.0))
+        if (sent_s := data.get(messages.SENT_KEY)) is not None:
+            # Of all that it reads between two looks the least late: one
+            # worker's slow way is not the master's fault.
+            late_s = time.time() - (sent_s - skew_s)
+            self._read_late_s = min(self._read_late_s, late_s)
         self._collector.add(client_id, data.get(messages.WINDOWS_KEY, []))
 
     def _take_done(self, environment: Any, msg: Any, **_: Any) -> None:
@@ -212,6 +278,13 @@ class Master:
         for record in records:
             text = json.dumps(record, separators=(",", ":")) + "\n"
             _write(text.encode())
+
+
+def _rest(seconds: float) -> float:
+    """Let the other greenlets work; return how many seconds too long."""
+    before_s = time.monotonic()
+    gevent.sleep(seconds)
+    return time.monotonic() - before_s - seconds
 
 
 def _write(data: bytes) -> None:
