@@ -5,7 +5,9 @@ import pytest
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.measurement import rate_search
 from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import trials
 from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
@@ -14,6 +16,7 @@ from rally_magnum_scale.runs import load
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload.in_bay.job import from_environ
 from tests.unit.kubernetes import fake_api
+from tests.unit.measurement import simulated_target
 
 NAMESPACE = "rms-12345678-1-load"
 BASE = f"/api/v1/namespaces/{NAMESPACE}"
@@ -467,3 +470,65 @@ def test_a_bay_without_a_real_node_gets_nothing():
     assert isinstance(run.error, exceptions.KubernetesError)
     assert run.posted == []
     assert run.written == []
+
+
+SEARCH = trials.Search(
+    bounds={"p99_ms": 50}, start_rps=100, max_rps=100, step_s=2, ramp_s=1
+)
+
+
+def a_search():
+    """The log of a search with one step that holds, and its confirmation."""
+    done, found = [], []
+    while trial := rate_search.next_trial(SEARCH, done):
+        result = simulated_target.result(trial, 100.0, 0.9)
+        done.append(trials.judge(SEARCH, trial, result))
+        first = sum(one.ramp_s + one.duration_s for one in done[:-1])
+        length = trial.ramp_s + trial.duration_s
+        seconds = [
+            record(
+                "window",
+                **{
+                    **window(second),
+                    "second": FIRST_SECOND + first + 3 * len(done) + second,
+                    "step": trial.step,
+                },
+            )
+            for second in range(length)
+        ]
+        found += [
+            record("trial", **trial.to_json()),
+            *seconds,
+            record("trial", **done[-1].to_json()),
+        ]
+    return found
+
+
+def test_a_search_is_followed_and_concluded():
+    log = a_search()
+    last = end(windows=sum(one["record"] == "window" for one in log))
+    run = Run(
+        script_of([[*log_of(*log, last), "END"]]), spec_of(search=SEARCH)
+    )
+    assert run.error is None
+    answer = run.found.max_rate
+    assert answer.valid
+    assert (answer.held_rps, answer.max_rate_rps) == (100, 100)
+    assert answer.rps_per_core_real_nodes == 100 / 8
+    assert [one.steady_s for one in run.found.throughput.steps] == [2, 30]
+    assert answer.trials[1].purpose == trials.CONFIRM
+    assert "step 1: 100 rps for 2 s after a ramp of 1 s" in run.said
+    assert job_of(run).search == SEARCH
+    # What the trials say is in the answer.
+    assert not any(one["record"] == "trial" for one in run.written)
+
+
+def test_a_search_whose_master_dies_has_no_answer():
+    log = a_search()[:4]
+    ended = {f"{BASE}/pods/{PREFIX}-master/status": [running("Failed")]}
+    script = script_of([[*log_of(*log, "Killed"), "END"]], **ended)
+    run = Run(script, spec_of(search=SEARCH))
+    assert isinstance(run.error, exceptions.WorkloadError)
+    assert not run.found.max_rate.valid
+    assert run.found.max_rate.max_rate_rps is None
+    assert len(run.found.throughput.steps) == 1
