@@ -20,6 +20,7 @@ from rally_magnum_scale.workload.in_bay.job import Job
 VERSION = 2
 CLOCK_SKEW_MAX_S = 0.5
 LATE_START_MAX_S = 0.1
+REASONS_OF_A_KIND = 10
 
 
 class Collector:
@@ -39,6 +40,8 @@ class Collector:
         self._by_second: dict[int, Merger] = {}
         self._events: list[dict[str, Any]] = []
         self._reasons: list[str] = []
+        self._seen: set[str] = set()
+        self._of_kind: dict[str, int] = {}
         self._noted: set[tuple[str, str]] = set()
         self._is_behind = False
         # The first figure of each second.
@@ -119,7 +122,12 @@ class Collector:
     @property
     def reasons(self) -> list[str]:
         """Why the run is invalid, as far as that is known."""
-        return list(self._reasons)
+        more = [
+            f"{count - REASONS_OF_A_KIND} more reasons are of the kind {kind}"
+            for kind, count in self._of_kind.items()
+            if count > REASONS_OF_A_KIND
+        ]
+        return [*self._reasons, *more]
 
     @property
     def leg(self) -> list[windows.Window]:
@@ -133,11 +141,18 @@ class Collector:
     def fail(self, second: int, kind: str, reason: str) -> None:
         """Note why the run is invalid, once, and when that was seen.
 
+        A thousand workers may die: after the first of them, the others
+        are only counted.
+
         :param second: epoch second
         :param kind: a word for the event
         :param reason: a clause without a full stop
         """
-        if reason not in self._reasons:
+        if reason in self._seen:
+            return
+        self._seen.add(reason)
+        self._of_kind[kind] = self._of_kind.get(kind, 0) + 1
+        if self._of_kind[kind] <= REASONS_OF_A_KIND:
             self._reasons.append(reason)
             self.note(second, kind, reason)
 
@@ -269,7 +284,7 @@ class Collector:
             unsent=self._unsent,
             workers_expected=self._job.workers,
             workers_connected=len(self._connected),
-            reasons=self._reasons,
+            reasons=self.reasons,
         )
         return [*found, *events, last]
 

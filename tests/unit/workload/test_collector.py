@@ -1,7 +1,9 @@
 import json
+import pickle
 
 import pytest
 
+from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.measurement.windows import Window
@@ -199,6 +201,23 @@ def test_a_reason_is_given_once(collector):
     assert len(only(collector.records(100), "event")) == 1
 
 
+def test_of_many_reasons_of_a_kind_the_first_are_told_and_all_are_counted():
+    collector = Collector(JOB)
+    names = [f"worker-{number:02}" for number in range(25)]
+    collector.begin(names, 100)
+    for name in [*names, *names]:
+        collector.died(name, 101)
+    collector.fail(102, "other", "something else")
+    events = only(collector.records(103), "event")
+    assert [one["kind"] for one in events] == [*["worker_died"] * 10, "other"]
+    died = [one for one in collector.reasons if one.endswith(" died")]
+    assert died == [f"worker {name} died" for name in names[:10]]
+    assert collector.reasons[10:] == [
+        "something else",
+        "15 more reasons are of the kind worker_died",
+    ]
+
+
 def test_strangers_are_passed_over(collector):
     collector.add("three", [window(100)])
     assert collector.records(1000) == []
@@ -210,3 +229,25 @@ def test_failures_and_what_was_not_sent_are_summed(collector):
     last = collector.end(103)[-1]
     assert last["failures"] == {"reset": 2}
     assert last["unsent"] == 5
+
+
+def test_an_hour_of_windows_takes_no_more_memory_than_five_minutes():
+    hour = Job("t", 1, "b", Plan((Step(100, 3600),)), "http://x/", workers=10)
+    collector = Collector(hour)
+    names = [f"worker-{number}" for number in range(hour.workers)]
+    collector.begin(names, 1000)
+    times = Histogram.from_values_us(dict.fromkeys(range(100, 300, 7), 1))
+    parts = Window(0, "steady", 1, 1, 29, {}, times, times).packed()
+    held_bytes = {}
+    given_out = 0
+    # Locust's workers report every 3 s, and never all at once.
+    for second in range(1000, 4600, 3):
+        for name in names:
+            collector.add(
+                name, [{**parts, "second": second + one} for one in range(3)]
+            )
+            given_out += len(only(collector.records(second + 3), "window"))
+            if name == names[-2]:
+                held_bytes[second] = len(pickle.dumps(vars(collector)))
+    assert given_out == 3600
+    assert held_bytes[4597] < held_bytes[1300] * 1.1
