@@ -23,8 +23,7 @@ from rally_magnum_scale.measurement.steps import Step
 RATE_RPS = 1_000
 DURATION_S = 10
 STALL_S = 0.5
-MEAN_DELAY_US = 10_000
-PEER_DELAY_US = 30_000
+MEAN_DELAY_US = 50_000
 ALLOWED_RATIO = 0.01
 ALLOWED_US = 20.0
 COUNTED = Plan((Step(50, 3, 3), Step(500, 3, 3), Step(20, 3)))
@@ -55,7 +54,7 @@ def delays() -> Iterator[Result]:
     )
     yield _result(
         "truth_delays",
-        "latencies of a target with exponential delays of 10 ms",
+        "latencies of a target with exponential delays, 50 ms in the mean",
         "the delays that the target measured",
         found,
         tuple(measured.PERCENTILES),
@@ -127,7 +126,7 @@ def _peer_errors_us(peer: peers.Peer) -> Errors:
 
 
 def _peer_delays_us() -> list[int]:
-    return truth.exponential_us(RATE_RPS * DURATION_S, PEER_DELAY_US)
+    return truth.exponential_us(RATE_RPS * DURATION_S, MEAN_DELAY_US)
 
 
 def _comparison(name: str, ours: list[Errors], theirs: list[Errors]) -> Result:

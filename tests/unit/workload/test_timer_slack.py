@@ -1,0 +1,28 @@
+import subprocess
+import sys
+
+from rally_magnum_scale.workload.in_bay import worker
+
+PROGRAM = """
+from rally_magnum_scale.workload.in_bay import worker
+before = worker.TIMER_SLACK.read_text()
+worker.sleep_exactly()
+print(before.strip(), worker.TIMER_SLACK.read_text().strip())
+"""
+
+
+def test_sleeps_end_on_time():
+    # In a process of its own: it stays so.
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before_ns, after_ns = map(int, done.stdout.split())
+    assert before_ns > after_ns == 1
+
+
+def test_where_that_cannot_be_had_nothing_breaks(tmp_path):
+    worker.sleep_exactly(tmp_path / "none" / "timerslack_ns")
+    assert not list(tmp_path.iterdir())
