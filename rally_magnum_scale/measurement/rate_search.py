@@ -16,10 +16,11 @@ Where the search looks next:
 * The highest rate that held is offered once more, for longer.  If it does
   not hold then, the next one below is tried in the same way.
 
-A step whose figures do not count is run once more before it is believed,
-since a machine may stand still for once; when it comes out the same, the
-load generator is taken to be the limit, and the next one is believed at
-once.
+A step whose figures do not count says nothing of the target.  It is run
+again before it is believed, since a machine may stand still for once, but
+only a few times in all: a generator that is at its limit stays there.  Where
+nothing has held yet and a far lower rate does not count either, the search
+ends, as there is nothing to be learnt from lower ones.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ BELOW_HINT = 0.04
 ABOVE_HINT = 1.005
 SHRINK = 4.0
 LOWEST_SHARE = 0.01
+# Of a step that does not count, and of all such steps together.
+REPEATS = 2
+MAX_REPEATS = 3
+# Answers of an offer: with fewer, it was too much in any case.
+HOPELESS_RATIO = 0.8
 DIGITS = 4
 
 
@@ -188,7 +194,7 @@ def _reasons(bracket: Bracket, best: records.StepResult | None) -> list[str]:
         if bracket.failed is None:
             return ["no step of the search came to its end"]
         return [
-            f"not even {bracket.failed_rps:,.0f} rps held: "
+            f"not even {trials.say_rate(bracket.failed)} held: "
             f"{bracket.failed.why}"
         ]
     if best is None:
@@ -196,7 +202,7 @@ def _reasons(bracket: Bracket, best: records.StepResult | None) -> list[str]:
     found = list(best.reasons)
     if not bracket.confirmed:
         found.append(
-            f"{bracket.held_rps:,.0f} rps held once, but no longer step "
+            f"{trials.say_rate(bracket.held)} held once, but no longer step "
             "confirmed it"
         )
     return found
@@ -216,6 +222,8 @@ def _ended(
         return "the bracket is as narrow as wanted"
     if len(done) >= wanted.max_steps:
         return f"max_steps, {wanted.max_steps}, were used up"
+    if bracket.held is None and _is_generator_unfit(done):
+        return "the load generator is not fit for this load"
     if bracket.held is None:
         return "the lowest rate does not hold"
     if bracket.confirmed:
@@ -264,8 +272,20 @@ def _descend(
     lowest_rps = _lowest_rps(wanted, done)
     if failed_rps <= lowest_rps * (1 + 1e-3):
         return None
+    if _is_generator_unfit(done):
+        return None
     rate_rps = _below_hint(wanted, bracket, failed_rps / SHRINK)
     return max(_round(rate_rps), lowest_rps), trials.SEARCH
+
+
+def _is_generator_unfit(done: Sequence[records.Trial]) -> bool:
+    """Tell whether two rates far apart did not count."""
+    unfit = {
+        one.rate_rps
+        for one in _believed(done)
+        if one.limit == trials.BY_INVALID
+    }
+    return len(unfit) > 1
 
 
 def _confirm_lower(
@@ -284,9 +304,7 @@ def _confirm_lower(
     return max(_round(failed_rps / below), least_rps), trials.CONFIRM
 
 
-def _lowest_rps(
-    wanted: trials.Search, done: Sequence[records.Trial]
-) -> float:
+def _lowest_rps(wanted: trials.Search, done: Sequence[records.Trial]) -> float:
     return wanted.min_rps or LOWEST_SHARE * max(map(_rps, done))
 
 
@@ -333,11 +351,12 @@ def _below_hint(
 
 
 def _hint_rps(done: Sequence[records.Trial]) -> float | None:
-    """Return what the target answered when it was offered too much."""
+    """Return what was answered when too much was offered."""
     overloaded = [
         one
         for one in done
-        if one.limit == trials.BY_OFFER and one.achieved_rps
+        if one.achieved_rps
+        and one.achieved_rps < trials.REACHED_RATIO * _rps(one)
     ]
     if overloaded:
         return min(overloaded, key=_by_rate).achieved_rps
@@ -347,23 +366,32 @@ def _hint_rps(done: Sequence[records.Trial]) -> float | None:
 
 def _believed(done: Sequence[records.Trial]) -> list[records.Trial]:
     """Leave out the steps that did not count and were run once more."""
-    again = {
+    again = _repeated(done)
+    return [one for one in done if one.step not in again]
+
+
+def _repeated(done: Sequence[records.Trial]) -> set[int]:
+    """Return the numbers of the steps that did not count and were repeated."""
+    return {
         one.step
         for one, after in itertools.pairwise(done)
         if one.limit == trials.BY_INVALID and after.rate_rps == one.rate_rps
     }
-    return [one for one in done if one.step not in again]
 
 
 def _is_doubtful(done: Sequence[records.Trial]) -> bool:
     """Tell whether the last step is to be run once more."""
-    if done[-1].limit != trials.BY_INVALID:
+    last, again = done[-1], _repeated(done)
+    if last.limit != trials.BY_INVALID or len(again) >= MAX_REPEATS:
         return False
-    return not any(
-        one.limit == after.limit == trials.BY_INVALID
-        and one.rate_rps == after.rate_rps
-        for one, after in itertools.pairwise(done)
-    )
+    if (last.achieved_rps or 0.0) < HOPELESS_RATIO * _rps(last):
+        return False
+    same = [
+        one
+        for one in done
+        if one.step in again and one.rate_rps == last.rate_rps
+    ]
+    return len(same) < REPEATS
 
 
 def _clip(wanted: trials.Search, rate_rps: float) -> float:

@@ -187,16 +187,21 @@ def describe(trial: records.Trial) -> str:
     verb = "holds" if trial.held else "does not hold"
     again = ", to confirm" if trial.purpose == CONFIRM else ""
     return (
-        f"step {trial.step}: {trial.rate_rps:,.0f} rps offered{again}, "
+        f"step {trial.step}: {say_rate(trial)} offered{again}, "
         f"{verb} ({trial.why})"
     )
+
+
+def say_rate(trial: records.Trial) -> str:
+    """Write the offer of a step with its unit; it must have one."""
+    return f"{_number(trial.rate_rps or 0.0)} rps"
 
 
 def _announce(trial: records.Trial) -> str:
     offer = (
         "a closed loop, to estimate"
         if trial.rate_rps is None
-        else f"{trial.rate_rps:,.0f} rps"
+        else say_rate(trial)
     )
     again = ", to confirm" if trial.purpose == CONFIRM else ""
     return (
@@ -220,10 +225,12 @@ def _fault(
     ]
     if result.reasons:
         return BY_INVALID, "; ".join(result.reasons)
-    if result.achieved_rps < REACHED_RATIO * rate_rps:
+    # One request more or less is a matter of when the seconds begin.
+    due = rate_rps * result.steady_s
+    if result.requests + 1 < REACHED_RATIO * due:
         broken.insert(
             0,
-            f"{result.achieved_rps:,.0f} of {rate_rps:,.0f} rps were "
+            f"{_number(result.achieved_rps)} of {_number(rate_rps)} rps were "
             "answered as expected",
         )
         return BY_OFFER, "; ".join(broken)
@@ -250,8 +257,11 @@ def _say(key: str, value: float | None, bound: float) -> str:
     name = key.removesuffix("_ms").replace("_", ".")
     if value is None:
         return f"{name} unknown of {bound:g} ms"
-    said = f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
-    return f"{name} {said} ms of {bound:g} ms"
+    return f"{name} {_number(value)} ms of {bound:g} ms"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
 def _is_number(value: Any) -> bool:

@@ -171,8 +171,10 @@ def _answer(found: records.MaxRate) -> str:
         if found.confirmed
         else "no longer step confirmed it"
     )
+    known = found.failed_by in (trials.BY_BOUND, trials.BY_OFFER)
     return (
-        f"highest rate {words.number(found.max_rate_rps)} rps, "
+        f"{'highest rate' if known else 'highest rate at least'} "
+        f"{words.number(found.max_rate_rps)} rps, "
         f"{words.number(found.rps_per_core_real_nodes)} for each core of the "
         f"real nodes and {words.number(found.rps_per_core)} for each that "
         f"the pods could use: {words.number(found.held_rps)} rps offered "

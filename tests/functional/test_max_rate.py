@@ -27,15 +27,25 @@ SLOW = {
 }
 
 
+# A busy machine spoils steps of the generator, and the search says so.
+ATTEMPTS = 3
+
+
 @pytest.fixture(scope="module")
 def found(sandbox: conftest.Sandbox) -> test_tasks.Ran:
-    return test_tasks.start(sandbox, "max-rate.json", SLOW)
+    for _ in range(ATTEMPTS):
+        ran = test_tasks.start(sandbox, "max-rate.json", SLOW)
+        assert ran.errors == [], ran.said
+        (run,) = ran.runs()
+        assert run.max_rate is not None
+        if run.max_rate.failed_by != trials.BY_INVALID:
+            break
+    return ran
 
 
 def test_a_search_confirms_a_rate_and_knows_one_that_fails(
     found: test_tasks.Ran,
 ) -> None:
-    assert found.errors == [], found.said
     (run,) = found.runs()
     answer = run.max_rate
     assert answer is not None
@@ -44,6 +54,7 @@ def test_a_search_confirms_a_rate_and_knows_one_that_fails(
     assert answer.held_rps is not None
     assert answer.failed_rps is not None
     assert answer.held_rps < answer.failed_rps
+    assert answer.failed_by in (trials.BY_BOUND, trials.BY_OFFER)
     assert answer.failed_because
     confirming = answer.trials[(answer.step or 0) - 1]
     assert (confirming.purpose, confirming.held) == (trials.CONFIRM, True)

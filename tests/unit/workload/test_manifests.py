@@ -5,6 +5,7 @@ import pytest
 
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.measurement.trials import Search
 from rally_magnum_scale.workload import locust_file
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload.in_bay import job
@@ -383,3 +384,20 @@ def test_a_missing_variable_is_named(environ, missing):
 def test_what_is_no_job_is_refused():
     with pytest.raises(ValueError, match="no job"):
         job.Job.from_json({"plan": [{"rate_rps": 1, "duration_s": 1}]})
+
+
+def test_a_search_goes_to_the_master_whole():
+    wanted = Search(bounds={"p99_ms": 50}, start_rps=100, max_steps=4)
+    one = spec(search=wanted, timeout_s=5, lateness_s=10)
+    assert job_of(every(one)).search == wanted
+    # Four steps of 30 s with their ramps, and what lies between them.
+    assert one.longest_s == 4 * (2 + 30) + 4 * (5 + 10)
+    assert spec().longest_s == spec().plan.total_s
+
+
+def test_all_that_a_search_needs_is_mounted():
+    (code, *_) = of_kind(every(spec()), "ConfigMap")
+    found = " ".join(code["data"])
+    for name in ("rate_search", "trials", "records", "throughput"):
+        assert f"measurement.{name}.py" in found
+    assert "workload.in_bay.hunt.py" in found
