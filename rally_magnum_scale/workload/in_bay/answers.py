@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 
 HEAD_END = b"\r\n\r\n"
 LINE_END = b"\r\n"
@@ -117,6 +118,7 @@ class Reader:
         elif head.chunked:
             self._go_on = self._take_size
         elif head.length is None:
+            self.head = replace(head, close=True)
             self._go_on = self._take_rest
         else:
             self._left = head.length

@@ -1,6 +1,7 @@
 """A small HTTP server on loopback that misbehaves when it is told to."""
 
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -30,19 +31,30 @@ def reset(connection):
     connection.close()
 
 
+def body_bytes(head):
+    found = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+    return int(found[1]) if found else 0
+
+
 class Server:
     """Answers one request after another, on a thread a connection.
 
     :param behave: gets the connection and the number of the request, from
         1, over all connections
+    :param port: where it listens, 0 for anywhere
+    :param accept_after_s: how long all but one have to wait at first
     """
 
-    def __init__(self, behave=answer):
+    def __init__(self, behave=answer, port=0, accept_after_s=0.0):
         self.behave = behave
         self.requests = 0
+        self.asked = set()
         self._lock = threading.Lock()
         self._connections = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listener = socket.create_server(
+            ("127.0.0.1", port), backlog=0 if accept_after_s else 64
+        )
+        self._accept_after_s = accept_after_s
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
         self._threads = [threading.Thread(target=self._accept)]
@@ -54,6 +66,7 @@ class Server:
         return len(self._connections)
 
     def _accept(self):
+        time.sleep(self._accept_after_s)
         while True:
             try:
                 connection, _ = self._listener.accept()
@@ -73,15 +86,22 @@ class Server:
                     return
                 pending += data
                 while b"\r\n\r\n" in pending:
-                    _, _, pending = pending.partition(b"\r\n\r\n")
+                    head, end, rest = pending.partition(b"\r\n\r\n")
+                    size = body_bytes(head)
+                    if len(rest) < size:
+                        break
                     with self._lock:
+                        self.asked.add(head + end + rest[:size])
                         self.requests += 1
                         number = self.requests
+                    pending = rest[size:]
                     self.behave(connection, number)
             except OSError:
                 return
 
     def close(self):
+        if self._listener.fileno() < 0:
+            return
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self._connections:
@@ -98,8 +118,8 @@ def serve():
     """Start servers that are closed when the test is over."""
     servers = []
 
-    def start(behave=answer):
-        servers.append(Server(behave))
+    def start(behave=answer, **options):
+        servers.append(Server(behave, **options))
         return servers[-1]
 
     yield start
@@ -156,6 +176,30 @@ class Behaviour:
     @staticmethod
     def status(connection, _number):
         connection.sendall(ANSWER.replace(b"200 OK", b"503 No"))
+
+    @staticmethod
+    def longer(connection, _number):
+        body = ANSWER.replace(b"Length: 3", b"Length: 4")
+        connection.sendall(body[:-1] + b"k\n")
+
+    @staticmethod
+    def overrun(connection, _number):
+        connection.sendall(ANSWER + b"x")
+
+    @staticmethod
+    def head_alone(connection, _number):
+        connection.sendall(ANSWER[:-3])
+
+    @staticmethod
+    def until_the_end(connection, _number):
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nall of it")
+        connection.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def numbered(connection, number):
+        head, _, body = ANSWER.partition(b"\r\n\r\n")
+        number = b"\r\nX-Number: %08d\r\n\r\n" % number
+        connection.sendall(head + number + body)
 
     @staticmethod
     def close(connection, _number):

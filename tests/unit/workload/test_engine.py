@@ -1,5 +1,7 @@
 import itertools
+import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +12,13 @@ from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.workload.in_bay import engine
+from rally_magnum_scale.workload.in_bay.asking import Request
 from rally_magnum_scale.workload.in_bay.engine import Engine
+from rally_magnum_scale.workload.in_bay.fresh import engine_of
 from rally_magnum_scale.workload.in_bay.job import Job
 
 
-def run(url, *steps, connections=4, timeout_s=5.0):
+def run(url, *steps, connections=4, timeout_s=5.0, asked=(), **details):
     """Run an engine that starts now, whatever the wall clock says."""
     job = Job(
         task="t",
@@ -25,9 +29,11 @@ def run(url, *steps, connections=4, timeout_s=5.0):
         workers=1,
         connections=connections,
         timeout_s=timeout_s,
+        asked=Request(**dict(asked)),
+        **details,
     )
     reported = []
-    outcome = Engine(
+    outcome = engine_of(job)(
         job,
         start_second=1000,
         report=reported.append,
@@ -145,15 +151,24 @@ def test_after_a_closed_loop_nothing_is_due(serve):
         ("reset", "reset"),
         ("cut", "short"),
         ("status", "bad_status"),
+        ("longer", "bad_length"),
+        ("overrun", "malformed"),
         ("silence", "timeout"),
     ],
 )
+@pytest.mark.parametrize("keep_alive", [True, False])
 def test_failures_are_counted_by_kind_and_the_rest_goes_on(
-    serve, behaviour, what, kind
+    serve, behaviour, what, kind, keep_alive
 ):
     numbers = {20, 40, 41}
     server = serve(behaviour.on(numbers, getattr(behaviour, what)))
-    outcome, reported = run(server.url, Step(100, 1), timeout_s=0.3)
+    outcome, reported = run(
+        server.url,
+        Step(100, 1),
+        timeout_s=0.3,
+        asked={"expected_body_bytes": 3},
+        keep_alive=keep_alive,
+    )
     assert outcome.failures == {kind: 3}
     assert (outcome.requests, outcome.unsent) == (97, 0)
     assert windows.add_failures(one.failures for one in reported) == {kind: 3}
@@ -208,9 +223,180 @@ def test_others_get_their_turn_every_50_ms(serve):
     assert turns
 
 
+def test_the_target_gets_what_was_asked(serve):
+    server = serve()
+    asked = {
+        "method": "POST",
+        "path": "/orders?dry=1",
+        "headers": {"Content-Type": "text/plain"},
+        "body": "zwölf",
+    }
+    outcome, _ = run(server.url, Step(50, 1), asked=asked)
+    host = server.url.split("/")[2]
+    assert server.asked == {
+        f"POST /orders?dry=1 HTTP/1.1\r\nHost: {host}\r\n"
+        "Content-Type: text/plain\r\nContent-Length: 6\r\n\r\n"
+        "zwölf".encode()
+    }
+    assert (outcome.requests, outcome.failures) == (50, {})
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+def test_a_body_that_no_buffer_takes_at_once_arrives_whole(serve, keep_alive):
+    server = serve()
+    body = "x" * 60_000
+    outcome, _ = run(
+        server.url,
+        Step(50, 1),
+        asked={"method": "PUT", "body": body},
+        keep_alive=keep_alive,
+    )
+    assert [one.partition(b"\r\n\r\n")[2] for one in server.asked] == [
+        body.encode()
+    ]
+    assert (outcome.requests, outcome.failures) == (50, {})
+
+
+def test_another_status_can_be_the_expected_one(serve, behaviour):
+    server = serve(behaviour.on({7, 8}, behaviour.status))
+    outcome, _ = run(server.url, Step(50, 1), asked={"expected_status": 503})
+    assert (outcome.requests, outcome.failures) == (2, {"bad_status": 48})
+
+
+def test_a_longer_answer_is_no_failure_where_any_length_will_do(
+    serve, behaviour
+):
+    server = serve(behaviour.on(range(0, 1000, 2), behaviour.longer))
+    outcome, _ = run(server.url, Step(100, 1))
+    assert (outcome.requests, outcome.failures) == (100, {})
+
+
+def test_the_answer_to_a_head_is_its_head(serve, behaviour):
+    server = serve(behaviour.head_alone)
+    asked = {"method": "HEAD", "expected_body_bytes": 0}
+    outcome, _ = run(server.url, Step(100, 1), asked=asked)
+    assert (outcome.requests, outcome.failures) == (100, {})
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+@pytest.mark.parametrize("what", ["chunked", "numbered", "until_the_end"])
+def test_answers_that_are_never_alike_are_all_counted(
+    serve, behaviour, what, keep_alive
+):
+    server = serve(getattr(behaviour, what))
+    outcome, _ = run(server.url, Step(100, 1), keep_alive=keep_alive)
+    assert (outcome.requests, outcome.failures) == (100, {})
+    assert server.requests == 100
+
+
+@pytest.mark.parametrize("rate_rps", [200, None])
+def test_each_request_may_have_a_connection_of_its_own(serve, rate_rps):
+    server = serve()
+    outcome, reported = run(server.url, Step(rate_rps, 1), keep_alive=False)
+    assert outcome.failures == {}
+    assert outcome.requests == server.requests >= 100
+    assert server.connections == outcome.requests
+    assert all(b"\r\nConnection: close\r\n" in one for one in server.asked)
+    latency_us, service_us, _ = whole(reported)
+    assert latency_us.total == service_us.total == outcome.requests
+
+
+def test_the_time_to_connect_is_part_of_a_request(serve):
+    server = serve(accept_after_s=0.5)
+    with socket.create_connection(("127.0.0.1", server.port)):
+        # Nobody else fits into the queue: the kernel tries again in 1 s.
+        outcome, reported = run(
+            server.url, Step(20, 1), keep_alive=False, connections=1
+        )
+    assert (outcome.requests, outcome.failures) == (20, {})
+    _, service_us, _ = whole(reported)
+    assert service_us.max_us >= 700_000
+
+
+def test_new_connections_to_nobody_are_tried_ever_more_rarely(free_port):
+    outcome, _ = run(
+        f"http://127.0.0.1:{free_port}/",
+        Step(None, 1),
+        connections=2,
+        keep_alive=False,
+    )
+    assert (outcome.requests, set(outcome.failures)) == (0, {"refused"})
+    assert 4 <= outcome.failures["refused"] <= 40
+
+
+def test_a_connection_of_its_own_keeps_no_port(serve):
+    server = serve()
+    outcome, _ = run(server.url, Step(300, 1), keep_alive=False)
+    assert outcome.requests == 300
+    assert waiting_to_close(server.port) < 10
+
+
+def waiting_to_close(port):
+    """Count the ends of connections that are kept for a minute."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    mine = [one.split() for one in lines if f":{port:04X} " in one]
+    return sum(one[3] == "06" for one in mine)
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+def test_a_target_that_is_gone_for_a_while_gets_its_requests_again(
+    serve, keep_alive
+):
+    first = serve()
+    seconds = []
+
+    def report(window):
+        seconds.append(window)
+        if len(seconds) == 1:
+            first.close()
+        if len(seconds) == 2:
+            serve(port=first.port)
+
+    job = Job(
+        "t",
+        1,
+        "b",
+        Plan((Step(100, 5),)),
+        first.url,
+        1,
+        connections=4,
+        keep_alive=keep_alive,
+    )
+    outcome = engine_of(job)(
+        job, start_second=1000, report=report, wall_ns=lambda: 999_900_000_000
+    ).run()
+    assert outcome.failures.pop("refused") >= 4
+    assert set(outcome.failures) <= {"reset"}
+    # The back-off is a second at most: the last two went well again, and
+    # nothing that was due was left out.
+    assert [one.failures for one in seconds[3:5]] == [{}, {}]
+    assert sum(one.requests for one in seconds) >= 450
+    assert sum(one.latency_us.total for one in seconds) == outcome.requests
+    assert whole(seconds)[0].max_us > 500_000
+
+
+def test_arrivals_by_chance_offer_the_rate_too(serve):
+    server = serve()
+    outcome, _ = run(server.url, Step(400, 1), arrivals="poisson")
+    assert outcome.failures == {}
+    assert outcome.requests == server.requests
+    assert 300 < outcome.requests < 500
+    assert (
+        outcome.requests
+        == run(serve().url, Step(400, 1), arrivals="poisson")[0].requests
+    )
+
+
 @pytest.mark.parametrize(
     ("number", "kind"),
-    [(111, "refused"), (104, "reset"), (110, "timeout"), (113, "unreachable")],
+    [
+        (111, "refused"),
+        (104, "reset"),
+        (110, "timeout"),
+        (113, "unreachable"),
+        (99, "no_port"),
+        (24, "no_file"),
+    ],
 )
 def test_kinds_of_socket_errors(number, kind):
     assert engine.kind_of(OSError(number, "x")) == kind
