@@ -11,6 +11,7 @@ from typing import Any
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import cpusets as pod_cpusets
 from rally_magnum_scale.kubernetes import daemonsets
 from rally_magnum_scale.kubernetes import logs
 from rally_magnum_scale.kubernetes import nodes as node_list
@@ -26,6 +27,9 @@ from rally_magnum_scale.runs import searching
 from rally_magnum_scale.workload import manifests
 
 _REMOVE_S = 300.0
+
+# Within which all targets are to say which processors they see.
+_CPUSETS_S = 20.0
 
 # What a run may take beyond its plan: to connect, to drain, to be merged.
 _RUN_MARGIN_S = 120.0
@@ -121,6 +125,7 @@ class Load:
         :raises DeadlineExceeded: when the load does not end in time
         :raises Interrupted: when the run is asked to stop
         """
+        self._ask_targets_for_cpus()
         self._report(f"starting {self._spec.workers} Locust workers")
         objects.create(self._cluster, self._load_objects())
         master = self._wait_ready("master", 1, "Locust master")
@@ -204,6 +209,24 @@ class Load:
             if plan
             else [],
         )
+
+    def _ask_targets_for_cpus(self) -> None:
+        """Look which processors the targets see, before any load.
+
+        Where no command may be run in them, limits and nodes are counted.
+        """
+        found, why = pod_cpusets.of_pods(
+            self._cluster,
+            self._spec.names.namespace,
+            _names(self._pods("target")),
+            manifests.TARGET_CONTAINER,
+            deadline_s=_CPUSETS_S,
+        )
+        self._cpus |= found
+        if why:
+            self._report(
+                f"the processors that the targets see are not known: {why}"
+            )
 
     def _cores(self, found: Sequence[dict[str, Any]]) -> float | None:
         if not found:

@@ -19,6 +19,7 @@ import jinja2
 import yaml
 
 import rally_magnum_scale
+from rally_magnum_scale.workload.in_bay.asking import Request as Request
 from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.pod_options import COMPONENTS
 from rally_magnum_scale.workload.spec import LOCUST_IMAGE as LOCUST_IMAGE
@@ -31,6 +32,7 @@ TARGET_PORT = 8080
 STATUS_PATH = "/stub_status"
 MASTER_PORT = 5557
 MASTER_CONTAINER = "master"
+TARGET_CONTAINER = "target"
 CODE_ROOT = "/opt/rally-magnum-scale"
 OWN_FILE_PATH = "own_file/own_locust_file.py"
 SPREAD_WORDS = {"preferred": "ScheduleAnyway", "required": "DoNotSchedule"}
@@ -187,7 +189,7 @@ def _master_environment(
         iteration=spec.iteration,
         bay=spec.bay,
         plan=spec.plan,
-        url=f"http://{_host(target_ip)}:{TARGET_PORT}/",
+        url=f"http://{_host(target_ip)}:{TARGET_PORT}",
         addresses=tuple(f"{_host(ip)}:{TARGET_PORT}" for ip in pod_ips),
         workers=spec.worker_processes,
         processes_per_worker=spec.processes_per_worker,
@@ -196,6 +198,9 @@ def _master_environment(
         connect_deadline_s=spec.connect_s,
         lateness_s=spec.lateness_s,
         search=spec.search,
+        asked=spec.request,
+        keep_alive=spec.keep_alive,
+        arrivals=spec.arrivals,
     ).to_json()
     identity = {key: str(job.pop(key)) for key in ("task", "iteration", "bay")}
     return {

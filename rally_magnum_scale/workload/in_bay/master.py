@@ -11,12 +11,14 @@ import dataclasses
 import json
 import math
 import os
+import socket
 import sys
 import time
 from typing import Any
 
 import gevent
 
+from rally_magnum_scale.measurement import cpusets
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.workload.in_bay import messages
 from rally_magnum_scale.workload.in_bay import open_files
@@ -49,7 +51,10 @@ class Master:
         self._ended = False
         # Of each worker: the round trip and the skew of its best probe.
         self._skews_s: dict[str, tuple[float, float]] = {}
-        self._cpus: dict[str, str] = {}
+        # Of this process and each worker, under names that Locust gives.
+        self._cpus = {
+            f"{socket.gethostname()}_": cpusets.write(os.sched_getaffinity(0))
+        }
         self._read_late_s = math.inf
         self._workers: list[str] = []
 

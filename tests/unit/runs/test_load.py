@@ -163,6 +163,7 @@ def script_of(log, **changes):
     for number in (1, 2):
         name = f"{PREFIX}-target-{number}"
         script[f"{BASE}/pods/{name}:8080/proxy/stub_status"] = [status(151)]
+        script[f"{BASE}/pods/{name}/exec"] = [403]
     return {**script, **changes}
 
 
@@ -300,8 +301,13 @@ def test_the_cores_that_workers_see_are_those_that_count():
     )
     # Two that the worker sees, and the limit of the master.
     assert run.found.throughput.cores_of["generators"] == 3.0
-    # The targets did not tell theirs.
+    # The targets did not tell theirs: no command may be run in them.
     assert not run.found.throughput.cpus_seen
+    assert any(
+        line.startswith("the processors that the targets see are not known")
+        and "403" in line
+        for line in run.said
+    )
 
 
 def job_of(run):

@@ -1,12 +1,15 @@
 """The master against workers that are functions: no Locust, no network."""
 
 import json
+import os
+import socket
 import time
 import types
 
 import gevent.event
 import pytest
 
+from rally_magnum_scale.measurement import cpusets
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.measurement.windows import Window
@@ -64,7 +67,7 @@ class Runner:
             self._answer(
                 messages.DONE,
                 client_id,
-                {"windows": [window.to_json()], "outcome": OUTCOME},
+                {"windows": [window.packed()], "outcome": OUTCOME},
             )
 
     def _answer(self, kind, name, data):
@@ -111,7 +114,12 @@ def test_the_start_is_told_before_it_with_the_cpus_of_each_pod(capfd):
     before_s = time.time()
     _, records = conduct({"one": 1, "two": 1}, capfd)
     start, window, _ = records
-    assert start["cpus"] == {"0-1": ["one", "two"]}
+    told = cpusets.by_name(start["cpus"])
+    assert told == {
+        socket.gethostname(): frozenset(os.sched_getaffinity(0)),
+        "one": frozenset({0, 1}),
+        "two": frozenset({0, 1}),
+    }
     assert start["second"] == window["second"]
     assert before_s - 1 < start["written_s"] < time.time() + 1
 
