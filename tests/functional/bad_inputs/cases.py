@@ -127,6 +127,24 @@ CASES = (
         args={"image_pull_secret_file": "nowhere/config.json"},
     ),
     Case(
+        "a search without a bound",
+        r"bounds: give at least one of p50_ms",
+        scenario="find_max_rate",
+        args={"nodes": 2, "bounds": {}, **IMAGES},
+    ),
+    Case(
+        "a search that begins above its end",
+        r"start_rps: 900 is above max_rps, 500",
+        scenario="find_max_rate",
+        args={
+            "nodes": 2,
+            "bounds": {"p99_ms": 50},
+            "start_rps": 900,
+            "max_rps": 500,
+            **IMAGES,
+        },
+    ),
+    Case(
         "no bay to use",
         r"Nothing would say which bay",
         scenario="throughput_in_bay",
