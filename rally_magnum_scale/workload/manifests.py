@@ -189,7 +189,7 @@ def _master_environment(
         iteration=spec.iteration,
         bay=spec.bay,
         plan=spec.plan,
-        url=f"http://{_host(target_ip)}:{TARGET_PORT}",
+        url=f"http://{_host(target_ip)}:{TARGET_PORT}/",
         addresses=tuple(f"{_host(ip)}:{TARGET_PORT}" for ip in pod_ips),
         workers=spec.worker_processes,
         processes_per_worker=spec.processes_per_worker,

@@ -100,6 +100,16 @@ def read_all(data: Any) -> dict[str, PodOptions]:
     return found
 
 
+def whole_cores(options: PodOptions) -> int:
+    """Return how many processes can have a core each.
+
+    :returns: the whole cores of the limit of CPU; 1 where it is less, or
+        where there is none: then others may need the node's cores
+    """
+    limit = options.limits.get("cpu")
+    return max(1, int(amount(limit))) if limit else 1
+
+
 def amount(quantity: str) -> Decimal:
     """Return a quantity such as ``500m`` or ``2Gi`` as a number.
 

@@ -10,10 +10,13 @@ from dataclasses import field
 from dataclasses import fields
 from typing import Any
 
+from rally_magnum_scale.measurement.arrivals import ARRIVALS
+from rally_magnum_scale.measurement.arrivals import CONSTANT
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.trials import Search
 from rally_magnum_scale.workload import locust_file
 from rally_magnum_scale.workload import pod_options
+from rally_magnum_scale.workload.in_bay.asking import Request
 from rally_magnum_scale.workload.pod_options import PodOptions
 
 LOCUST_IMAGE = "locustio/locust:2.47.0"
@@ -24,7 +27,13 @@ SERVICE_ADDRESS = "service"
 POD_ADDRESS = "pod"
 TARGET_ADDRESSES = (SERVICE_ADDRESS, POD_ADDRESS)
 # What says how our engine asks: a Locust file of the user's asks by itself.
-ENGINE_ONLY = ("connections_per_worker", "target_address")
+ENGINE_ONLY = (
+    "connections_per_worker",
+    "target_address",
+    "request",
+    "keep_alive",
+    "arrivals",
+)
 
 LABEL_TASK = "rally-magnum-scale/task"
 LABEL_ITERATION = "rally-magnum-scale/iteration"
@@ -41,8 +50,13 @@ _PULL_S_PER_NODE = 2.0
 # One Locust master takes up to 4,000 workers in 50 s.
 _CONNECT_BASE_S = 300.0
 _CONNECT_S_PER_WORKER = 0.05
+# Measured with the benchmark master_scale on a core of 2.1 GHz or so: 2,000
+# workers take 0.45 of the only core that a Locust master can use, and half
+# a minute of memory is 160 MB; with 4,000 it stood still for 12 s.
+MAX_WORKER_PROCESSES = 2_000
 # Locust warns of problems when a worker starts more users in a second.
 _SPAWN_RPS = 100.0
+_PLAIN = Request()
 
 
 @dataclass(frozen=True)
@@ -73,6 +87,10 @@ class WorkloadSpec:
     :param image_pull_secret: content of a docker ``config.json``
     :param pull_ahead: pull the images on all nodes before the deployment
     :param pods: options of ``target``, ``worker`` and ``master``
+    :param request: what is asked, and what must be answered
+    :param keep_alive: False for a new connection for each request
+    :param arrivals: of the requests of an open loop: ``constant`` or
+        ``poisson``
     :param spread: over the nodes: ``preferred``, ``required`` or ``none``
     :param own_file: text of an ordinary Locust file that makes the load
         instead of our engine; needs ``users``, and steps without a rate
@@ -109,6 +127,9 @@ class WorkloadSpec:
     users: int | None = None
     spawn_rate: float | None = None
     search: Search | None = None
+    request: Request = _PLAIN
+    keep_alive: bool = True
+    arrivals: str = CONSTANT
 
     def __post_init__(self) -> None:
         self._check_numbers()
@@ -122,6 +143,7 @@ class WorkloadSpec:
         _check_one_of(
             "image_pull_policy", self.image_pull_policy, PULL_POLICIES
         )
+        _check_one_of("arrivals", self.arrivals, ARRIVALS)
         _check_one_of("spread", self.spread, SPREADS)
         _check_one_of("target_address", self.target_address, TARGET_ADDRESSES)
         if self.image_pull_secret is not None:
@@ -147,6 +169,7 @@ class WorkloadSpec:
         ):
             _check_seconds(key, getattr(self, key))
         self._check_connections()
+        self._check_master()
 
     def _check_users(self) -> None:
         if self.own_file is None:
@@ -201,6 +224,22 @@ class WorkloadSpec:
                 f"workers can't reach {self.targets} targets by their pod "
                 "addresses, each needs one"
             )
+
+    def _check_master(self) -> None:
+        """Refuse more Locust workers than one Locust master carries."""
+        if self.worker_processes <= MAX_WORKER_PROCESSES:
+            return
+        key, would_do = "workers", MAX_WORKER_PROCESSES
+        if self.processes_per_worker > MAX_WORKER_PROCESSES:
+            key = "processes_per_worker"
+        else:
+            would_do //= self.processes_per_worker
+        raise ValueError(
+            f"{key}: {self.workers} pods of {self.processes_per_worker} "
+            f"processes are {self.worker_processes} Locust workers, and one "
+            f"Locust master carries {MAX_WORKER_PROCESSES}; {would_do} would "
+            "do, each with a larger share of the rate"
+        )
 
     @property
     def names(self) -> Names:

@@ -20,6 +20,7 @@ from rally_magnum_scale.runs import locust_file
 from rally_magnum_scale.runs import pull_secret
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import pod_options
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -53,6 +54,18 @@ class StepArgument(TypedDict):
     rate_rps: Annotated[float, Field(gt=0)] | None
     duration_s: Annotated[int, Field(ge=1)]
     ramp_s: NotRequired[Annotated[int, Field(ge=0)]]
+
+
+@signature.closed
+class RequestArgument(TypedDict, total=False):
+    """What is asked of the targets, and what they must answer."""
+
+    method: Name
+    path: Name
+    headers: dict[str, str]
+    body: str
+    expected_status: Annotated[int, Field(ge=200, le=599)]
+    expected_body_bytes: Annotated[int, Field(ge=0)]
 
 
 @signature.closed
@@ -172,7 +185,8 @@ class WorkloadArguments:
     :param targets: number of nginx pods that are asked (default 1)
     :param workers: number of Locust worker pods that ask (default 1)
     :param processes_per_worker: Locust processes in each worker pod, among
-        which its connections are divided (default 1)
+        which its connections are divided; by default the whole cores of
+        the worker's CPU limit in ``pods``, 1 without a limit
     :param target_processes: nginx processes in each target, by default one
         for each core of its node
     :param connections_per_worker: keep-alive connections of each worker pod
@@ -196,6 +210,15 @@ class WorkloadArguments:
         (default), required or none
     :param target_address: whether workers ask the targets by their Service
         or directly by the addresses of their pods: service (default) or pod
+    :param request: what is asked and must be answered: ``method`` (default
+        GET), ``path`` (default /), ``headers``, ``body``,
+        ``expected_status`` (default 200) and ``expected_body_bytes``
+        (default any)
+    :param keep_alive: false opens a new connection for each request, and
+        counts the time to connect into its latency; the connections of
+        a worker are then those open at once (default true)
+    :param arrivals: of the requests of a step with a rate: constant, at
+        even intervals (default), or poisson, at random ones of that mean
     :param deadlines: ``pull_s``, ``start_s``, until all pods are Ready, and
         ``connect_s``, until all workers have connected; by default they
         grow with the pods
@@ -203,7 +226,7 @@ class WorkloadArguments:
 
     targets: Count = 1
     workers: Count = 1
-    processes_per_worker: Count = 1
+    processes_per_worker: Count | None = None
     target_processes: Count | None = None
     connections_per_worker: Count = 64
     timeout_s: Seconds = 10.0
@@ -220,6 +243,11 @@ class WorkloadArguments:
     )
     spread: Literal["preferred", "required", "none"] = "preferred"
     target_address: Literal["service", "pod"] = "service"
+    request: RequestArgument = dataclasses.field(
+        default_factory=lambda: RequestArgument()
+    )
+    keep_alive: bool = True
+    arrivals: Literal["constant", "poisson"] = "constant"
     deadlines: LoadDeadlines = dataclasses.field(
         default_factory=lambda: LoadDeadlines()
     )
@@ -240,6 +268,12 @@ class WorkloadArguments:
             for field in dataclasses.fields(WorkloadArguments)
         }
         secret_file = passed.pop("image_pull_secret_file")
+        passed["request"] = manifests.Request.from_json(self.request)
+        passed["pods"] = pod_options.read_all(self.pods)
+        if self.processes_per_worker is None:
+            passed["processes_per_worker"] = pod_options.whole_cores(
+                passed["pods"]["worker"]
+            )
         deadlines = passed.pop("deadlines")
         return manifests.WorkloadSpec(
             task=task,

@@ -18,6 +18,7 @@ from rally_magnum_scale.task.scenarios import arguments
 from rally_magnum_scale.task.scenarios import create_and_delete_bay
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import throughput_in_bay
+from rally_magnum_scale.workload import manifests
 from tests.unit import loopback
 from tests.unit.bays import fake_magnum
 
@@ -289,6 +290,33 @@ def test_no_bay_for_an_iteration_is_said():
         turn(1, bays_of_context(2), "big")
 
 
+@pytest.mark.parametrize(
+    ("given", "processes"),
+    [
+        ({}, 1),
+        ({"pods": {"worker": {"limits": {"memory": "8Gi"}}}}, 1),
+        ({"pods": {"worker": {"limits": {"cpu": "900m"}}}}, 1),
+        ({"pods": {"worker": {"limits": {"cpu": "3500m"}}}}, 3),
+        ({"pods": {"target": {"limits": {"cpu": "4"}}}}, 1),
+        (
+            {
+                "pods": {"worker": {"limits": {"cpu": "4"}}},
+                "processes_per_worker": 2,
+            },
+            2,
+        ),
+    ],
+    ids=str,
+)
+def test_a_worker_has_a_process_for_each_core_that_it_may_use(
+    given, processes
+):
+    wanted = arguments.LoadArguments(steps=STEPS, workers=5, **given)
+    spec = wanted.spec(TASK, 1, "bay")
+    assert spec.processes_per_worker == processes
+    assert spec.worker_processes == 5 * processes
+
+
 def test_all_of_a_load_reaches_its_specification(tmp_path):
     secret = tmp_path / "config.json"
     secret.write_text('{"auths": {"registry.example.org": {"auth": "c2U="}}}')
@@ -303,6 +331,9 @@ def test_all_of_a_load_reaches_its_specification(tmp_path):
         pods={"worker": {"limits": {"cpu": "1"}}},
         spread="required",
         target_address="pod",
+        request={"method": "POST", "body": "x"},
+        keep_alive=False,
+        arrivals="poisson",
         deadlines={"start_s": 5, "pull_s": 6, "connect_s": 7},
     )
     spec = wanted.spec(TASK, 2, "bay")
@@ -313,6 +344,12 @@ def test_all_of_a_load_reaches_its_specification(tmp_path):
     assert spec.pull_ahead
     assert spec.pods["worker"].limits == {"cpu": "1"}
     assert (spec.spread, spec.target_address) == ("required", "pod")
+    assert spec.request.to_json() == {
+        **manifests.Request().to_json(),
+        "method": "POST",
+        "body": "x",
+    }
+    assert (spec.keep_alive, spec.arrivals) == (False, "poisson")
     assert spec.start_deadline_s == 5
     assert spec.pull_deadline_s == 6
     assert spec.connect_deadline_s == 7

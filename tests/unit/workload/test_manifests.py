@@ -9,6 +9,7 @@ from rally_magnum_scale.measurement.trials import Search
 from rally_magnum_scale.workload import locust_file
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload.in_bay import job
+from rally_magnum_scale.workload.in_bay.asking import Request
 from rally_magnum_scale.workload.manifests import WorkloadSpec
 
 TASK = "3F2A9B7C-1111-2222-3333-444455556666"
@@ -281,6 +282,32 @@ def test_the_master_gets_the_job_back_as_it_was():
     )
 
 
+def test_the_workers_are_told_what_to_ask_and_how():
+    asked = Request("POST", "/a", {"A": "b"}, "zwölf", 201, 7)
+    read = job_of(
+        every(spec(request=asked, keep_alive=False, arrivals="poisson"))
+    )
+    assert (read.asked, read.keep_alive, read.arrivals) == (
+        asked,
+        False,
+        "poisson",
+    )
+    assert read.request.startswith(b"POST /a HTTP/1.1\r\n")
+    assert b"\r\nConnection: close\r\n" in read.request
+
+
+def test_the_largest_request_fits_into_the_environment():
+    asked = Request(
+        headers={"A": "\\" * 8000, "B": "b" * 8000}, body="ü" * 10_000
+    )
+    objects = every(spec(request=asked))
+    (pod,) = of_kind(objects, "Pod")
+    environment = pod["spec"]["containers"][0]["env"]
+    # https://man7.org/linux/man-pages/man2/execve.2.html: MAX_ARG_STRLEN
+    assert max(len(str(each["value"])) for each in environment) < 131_072
+    assert job_of(objects).asked == asked
+
+
 def test_services_select_their_pods():
     objects = every(spec())
     target, master = of_kind(objects, "Service")
@@ -324,6 +351,7 @@ def test_addresses_of_ip_version_6():
         ("connections_per_worker", True),
         ("timeout_s", 0),
         ("target_processes", 0),
+        ("arrivals", "bursts"),
         ("image_pull_policy", "Sometimes"),
         ("locust_image", ""),
         ("processes_per_worker", 0),
