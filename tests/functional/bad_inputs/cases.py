@@ -126,6 +126,21 @@ CASES = (
         r"image_pull_secret_file.*nowhere",
         args={"image_pull_secret_file": "nowhere/config.json"},
     ),
+    load(
+        "a Locust file that is not there",
+        r"locust_file: nowhere/load\.py can't be read",
+        args={"locust_file": "nowhere/load.py", "users": 5},
+    ),
+    load(
+        "a Locust file that is none",
+        r"locust_file: it is not Python",
+        args={"locust_file": "README.md", "users": 5},
+    ),
+    load(
+        "a Locust file in a load with a rate",
+        r"steps\[0\]\.rate_rps: must be null with locust_file",
+        args={"locust_file": "samples/locust/visitors.py", "users": 5},
+    ),
     Case(
         "a search without a bound",
         r"bounds: give at least one of p50_ms",
