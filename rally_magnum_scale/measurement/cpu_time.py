@@ -20,7 +20,7 @@ MAX_OUTSIDE_RATIO = 0.1
 # What lies outside may be wrong, what is left out is only not seen.
 _OUTSIDE_COST = 20.0
 # Two readings that lie closer together say little about a step.
-MIN_COVERED_RATIO = 0.2
+MIN_COVERED_RATIO = 0.3
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -55,11 +55,14 @@ class Use:
 
     :param used_s: all together
     :param outside_ratio: of the time between the readings, how much lay
-        outside of the stretch; the figure is exact to about that share
+        outside of the stretch
+    :param covered_ratio: how much of the stretch lay between the readings;
+        what is used in the rest is taken to be the same
     """
 
     used_s: float
     outside_ratio: float
+    covered_ratio: float
 
 
 def used_by_all(
@@ -78,7 +81,11 @@ def used_by_all(
         return None
     total_s = sum(one.used_s for one in known)
     doubt_s = sum(one.used_s * one.outside_ratio for one in known)
-    return Use(total_s, doubt_s / total_s if total_s else 0.0)
+    return Use(
+        total_s,
+        doubt_s / total_s if total_s else 0.0,
+        min(one.covered_ratio for one in known),
+    )
 
 
 def used(
@@ -106,7 +113,9 @@ def used(
     best = min((one for one in pairs if one.fits), default=None)
     if best is None:
         return None
-    return Use(best.rate * (end_s - start_s), best.outside_ratio)
+    return Use(
+        best.rate * (end_s - start_s), best.outside_ratio, best.covered_ratio
+    )
 
 
 @dataclasses.dataclass(frozen=True, order=True)

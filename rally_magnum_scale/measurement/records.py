@@ -178,6 +178,8 @@ class StepResult(_Body):
     :param requests_per_cpu_s: expected answers over each of them
     :param cpu_outside_ratio: how much of the time that the nodes' counters
         stand for lay outside of the steady seconds, at most
+    :param cpu_covered_ratio: how much of the steady seconds lay between
+        readings of those counters, at least
     :param cpu_missing: why a figure of ``cpu_s`` is missing
     """
 
@@ -198,6 +200,7 @@ class StepResult(_Body):
     cpu_s: Shares = dataclasses.field(default_factory=dict)
     requests_per_cpu_s: Shares = dataclasses.field(default_factory=dict)
     cpu_outside_ratio: float | None = None
+    cpu_covered_ratio: float | None = None
     cpu_missing: str = ""
 
     @property

@@ -149,6 +149,9 @@ def _cpu_fields(
         "cpu_outside_ratio": max(
             (one.outside_ratio for one in told if one), default=None
         ),
+        "cpu_covered_ratio": min(
+            (one.covered_ratio for one in told if one), default=None
+        ),
         "cpu_missing": "" if all(told) else _why_no_cpu(step, cpu),
     }
 

@@ -255,6 +255,13 @@ def _cores_notes(steps: Sequence[records.StepResult]) -> list[str]:
             f"Up to {words.percent(outside)} of the time that the nodes' "
             "counters stand for lay outside of the steady seconds."
         )
+    covered = [one.cpu_covered_ratio for one in steps]
+    least = min((one for one in covered if one is not None), default=1.0)
+    if least < 1 - _EXACT_RATIO:
+        notes.append(
+            f"The nodes' counters stand for at least {words.percent(least)} "
+            "of the steady seconds and are scaled to all of them."
+        )
     return notes
 
 

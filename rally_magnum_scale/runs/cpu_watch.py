@@ -94,9 +94,12 @@ class CpuWatch:
         :param start_s: epoch seconds, by the workers' clock
         :param end_s: epoch seconds
         """
-        fresh_s = start_s + min(_FRESH_S, (end_s - start_s) / 2)
+        length_s = end_s - start_s
+        soon_s, later_s = (
+            start_s + min(_FRESH_S, length_s * share) for share in (0.25, 0.5)
+        )
         with self._lock:
-            for moment in (start_s, fresh_s, end_s):
+            for moment in (start_s, soon_s, later_s, end_s):
                 if moment not in self._moments:
                     heapq.heappush(self._moments, moment)
 

@@ -23,12 +23,12 @@ def used(*times):
 
 
 def test_readings_at_both_ends_give_it_exactly():
-    assert used(1000, 1060) == cpu_time.Use(pytest.approx(30.0), 0.0)
+    assert used(1000, 1060) == cpu_time.Use(pytest.approx(30.0), 0.0, 1.0)
 
 
 def test_readings_inside_are_scaled_to_the_whole():
     found = used(990, 1013.5, 1051, 1069)
-    assert found == cpu_time.Use(pytest.approx(30.0), 0.0)
+    assert found == cpu_time.Use(pytest.approx(30.0), 0.0, 37.5 / 60)
 
 
 def test_a_reading_just_outside_costs_what_it_says():
@@ -42,7 +42,7 @@ def test_a_reading_just_outside_costs_what_it_says():
 def test_what_covers_most_is_taken():
     # 1001 to 1002 would have nothing outside either, but says little.
     found = used(1001, 1002, 1030, 1059.5, 1061)
-    assert found == cpu_time.Use(pytest.approx(30.0), 0.0)
+    assert found == cpu_time.Use(pytest.approx(30.0), 0.0, 58.5 / 60)
     # More would be covered, but with 2.5 s of another load.
     assert used(997.5, 1012, 1057.5).outside_ratio == 0.0
 
@@ -76,8 +76,9 @@ def test_a_counter_that_begins_anew_gives_no_figure():
 
 def test_all_must_be_known_for_a_sum():
     good, bad = readings(1000, 1060), readings(1000)
-    both = {"a": good, "b": readings(994, 1060)}
+    both = {"a": good, "b": readings(994, 1057)}
     found = cpu_time.used_by_all(both, START_S, END_S)
+    assert found.covered_ratio == pytest.approx(0.95)
     assert found.used_s == pytest.approx(60, rel=0.05)
     assert 0 < found.outside_ratio < 0.06
     for counters in ({"a": good, "b": bad}, {}):
@@ -87,4 +88,4 @@ def test_all_must_be_known_for_a_sum():
 def test_who_does_nothing_uses_nothing():
     idle = {"a": [Reading(1000, 5.0), Reading(1060, 5.0)]}
     found = cpu_time.used_by_all(idle, START_S, END_S)
-    assert found == cpu_time.Use(0.0, 0.0)
+    assert found == cpu_time.Use(0.0, 0.0, 1.0)

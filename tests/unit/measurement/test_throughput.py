@@ -241,6 +241,8 @@ def test_cpu_seconds_are_told_apart_and_divide_the_requests():
     }
     assert first.rps_per_core_of == {"targets": 10.0, "generators": 4.0}
     assert (first.cpu_missing, first.cpu_outside_ratio) == ("", 0.0)
+    # From half a second into the first to half a second into the last.
+    assert first.cpu_covered_ratio == 0.5
     # What is used is told, not judged.
     assert first.valid
 

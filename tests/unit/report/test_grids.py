@@ -210,7 +210,10 @@ def test_requests_are_divided_by_cores_and_by_cpu_seconds():
         "req/generator CPU s": "16,541",
         "req/node CPU s": "11,027",
     }
-    assert found.notes == ()
+    assert found.notes == (
+        "The nodes' counters stand for at least 75 % of the steady seconds "
+        "and are scaled to all of them.",
+    )
 
 
 def test_cpu_seconds_that_are_not_known_say_why_once():
@@ -219,15 +222,18 @@ def test_cpu_seconds_that_are_not_known_say_why_once():
     assert "Target CPU s" not in found.head
     assert "req/CPU s" not in found.head
     assert "req/generator CPU s" in found.head
-    assert found.notes == (
-        "Not all CPU seconds of step 1, 2 are known: the nodes refused: 403.",
+    assert found.notes[0] == (
+        "Not all CPU seconds of step 1, 2 are known: the nodes refused: 403."
     )
 
 
 def test_what_lay_outside_of_the_steady_seconds_is_told():
     load = factories.run().throughput
     steps = [
-        dataclasses.replace(one, cpu_outside_ratio=0.031) for one in load.steps
+        dataclasses.replace(
+            one, cpu_outside_ratio=0.031, cpu_covered_ratio=1.0
+        )
+        for one in load.steps
     ]
     load = dataclasses.replace(load, steps=steps)
     (note,) = grids.cores(load).notes

@@ -58,11 +58,11 @@ class Watched:
 
 
 def test_a_step_is_looked_at_when_it_begins_within_and_at_its_end():
-    told = [(1014, 101.4), (1033, 103.3), (1074, 107.4)]
+    told = [(1014, 101.4), (1026, 102.6), (1033, 103.3), (1074, 107.4)]
     with Watched([page(*one) for one in told]) as seen:
         seen.began(Step(10, 60, 5))
-        looks = [seen.at(when) for when in (1014, 1016, 1034, 1036, 1076)]
-        assert looks == [0, 1, 1, 2, 3]
+        moments = (1014, 1016, 1029, 1031, 1034, 1036, 1076)
+        assert [seen.at(when) for when in moments] == [0, 1, 1, 2, 2, 3, 4]
         counters = seen.watch.counters
     assert counters.targets == {"t-1": [Reading(*one) for one in told]}
     assert counters.nodes == {
@@ -74,18 +74,26 @@ def test_a_step_is_looked_at_when_it_begins_within_and_at_its_end():
 def test_a_short_step_is_looked_at_in_its_middle():
     with Watched([page(1, 1)]) as seen:
         seen.began(Step(10, 10))
-        looks = [seen.at(when) for when in (1010, 1014.5, 1015.5, 1020)]
-    assert looks == [1, 1, 2, 3]
+        moments = (1010, 1012, 1013, 1014.5, 1015.5, 1020)
+        assert [seen.at(when) for when in moments] == [1, 1, 2, 2, 3, 4]
+
+
+def test_a_step_of_an_hour_is_not_looked_at_more_often():
+    with Watched([page(1, 1)]) as seen:
+        seen.began(Step(10, 3600))
+        moments = range(1010, 4611, 5)
+        assert [seen.at(when) for when in moments][-1] == 3
 
 
 def test_a_moment_of_two_steps_is_one_look_and_so_is_what_was_missed():
     with Watched([page(1, 1)]) as seen:
         seen.began(Step(10, 60), Step(20, 60))
-        assert [seen.at(when) for when in (1010, 1031, 1070)] == [1, 2, 3]
-        assert seen.at(1200) == 4
+        moments = (1010, 1026, 1031, 1070)
+        assert [seen.at(when) for when in moments] == [1, 2, 3, 4]
+        assert seen.at(1200) == 5
         # A step that is known later.
         seen.watch.expect(1300, 1310)
-        assert [seen.at(when) for when in (1299, 1300)] == [4, 5]
+        assert [seen.at(when) for when in (1299, 1300)] == [5, 6]
 
 
 def test_nodes_that_refuse_are_not_asked_for_ever():
