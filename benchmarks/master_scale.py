@@ -34,7 +34,7 @@ SIZES = (100, 500, 1_000, 2_000)
 WORKER_RPS = 10_000
 PLAN_S = 10
 LOOK_EVERY_S = 0.1
-DEADLINE_S = 180.0
+DEADLINE_S = 120.0
 
 
 @dataclass
@@ -208,6 +208,10 @@ def _watch(master: subprocess.Popen[bytes]) -> Seen:
                 break
             *whole, pending = (pending + data).split(b"\n")
             seen.lines += [(time.time(), line) for line in whole]
+        else:
+            raise RuntimeError(
+                f"The Locust master did not end within {DEADLINE_S:.0f} s."
+            )
     _, status, usage = os.wait4(master.pid, 0)
     master.returncode = os.waitstatus_to_exitcode(status)
     seen.memory_bytes = usage.ru_maxrss * 1024

@@ -50,9 +50,8 @@ _PULL_S_PER_NODE = 2.0
 # One Locust master takes up to 4,000 workers in 50 s.
 _CONNECT_BASE_S = 300.0
 _CONNECT_S_PER_WORKER = 0.05
-# Measured with the benchmark master_scale on a core of 2.1 GHz or so: 2,000
-# workers take 0.45 of the only core that a Locust master can use, and half
-# a minute of memory is 160 MB; with 4,000 it stood still for 12 s.
+# Measured by the benchmark master_scale: of the one core that a Locust master
+# can use, 2,000 workers take 0.45; with 3,000 and 4,000 it fell behind.
 MAX_WORKER_PROCESSES = 2_000
 # Locust warns of problems when a worker starts more users in a second.
 _SPAWN_RPS = 100.0

@@ -53,6 +53,7 @@ def said(found, *words):
         ({"spread": "wide"}, ("spread", "wide")),
         ({"target_address": "dns"}, ("target_address", "dns")),
         ({"processes_per_worker": 0}, ("processes_per_worker",)),
+        ({"workers": 2001}, ("workers: 2001 pods", "2000 would do")),
         ({"target_processes": 0}, ("target_processes",)),
         ({"request": {"methd": "GET"}}, ("request", "methd")),
         ({"request": {"path": "a b"}}, ("request.path", "'a b'")),

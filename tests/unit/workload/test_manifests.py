@@ -368,6 +368,22 @@ def test_a_wrong_argument_is_named(key, value):
 
 
 @pytest.mark.parametrize(
+    ("workers", "each", "words"),
+    [
+        (2001, 1, "workers: 2001 .* carries 2000; 2000 would do"),
+        (700, 3, "workers: 700 pods of 3 .* 2100 .* 2000; 666 would do"),
+        (1, 2001, "processes_per_worker: 1 pods .* 2000; 2000 would do"),
+    ],
+)
+def test_more_workers_than_a_master_carries_are_refused(workers, each, words):
+    limits = {"processes_per_worker": each, "connections_per_worker": 4000}
+    with pytest.raises(ValueError, match=words):
+        spec(workers=workers, **limits)
+    assert spec(workers=2000).worker_processes == 2000
+    assert spec(workers=666, processes_per_worker=3).workers == 666
+
+
+@pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"processes_per_worker": 65}, "64 are too few for 65 processes"),
