@@ -23,6 +23,8 @@ PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99_9": 99.9}
 MAX_SCHEDULE_LAG_US = 10_000
 MAX_CPU_RATIO = 0.95
 
+_UNTOLD = "the workers did not tell what they used in each second"
+
 # A generator that stands still is late with the few requests for which it
 # has a free connection, and what queues up behind them looks like the
 # target's doing: one such request is enough.
@@ -152,7 +154,12 @@ def _cpu_fields(
         "cpu_covered_ratio": min(
             (one.covered_ratio for one in told if one), default=None
         ),
-        "cpu_missing": "" if all(told) else _why_no_cpu(step, cpu),
+        "cpu_missing": "; ".join(
+            [
+                *([] if all(told) else [_why_no_cpu(step, cpu)]),
+                *([] if generators_s is not None else [_UNTOLD]),
+            ]
+        ),
     }
 
 

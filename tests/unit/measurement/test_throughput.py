@@ -279,6 +279,7 @@ def test_a_worker_that_does_not_tell_or_a_lost_window_leaves_no_sum():
         first, second = with_cpu(seen, counters(0.5))
         assert first.cpu_s["generators"] is None
         assert first.requests_per_cpu_s["pods"] is None
+        assert first.cpu_missing.startswith("the workers did not tell")
         assert second.cpu_s["generators"] == 0.5
 
 
