@@ -16,6 +16,7 @@ from typing import Any
 
 from gevent import monkey
 
+from rally_magnum_scale.workload.in_bay import tls
 from rally_magnum_scale.workload.in_bay.answers import Reader
 from rally_magnum_scale.workload.in_bay.job import Job
 
@@ -57,6 +58,7 @@ class Connections:
         self.idle: deque[tuple[int, int]] = deque()
         self._clock_ns = clock_ns
         self._bodiless = job.asked.method == "HEAD"
+        self._tls = tls.Client(job.tls) if job.tls else None
         self._request = job.request
         self._sent_whole = len(self._request) <= SENT_WHOLE_BYTES
         self._resolved = [_resolve(address) for address in job.targets]
@@ -181,7 +183,8 @@ class Connections:
         fd: int = socket.fileno()
         self._number[fd] = number
         self._opening_ns[fd] = now_ns
-        self._keep(fd, socket)
+        self._sockets[fd] = socket
+        self.slots[fd] = _not_yet, _not_yet
         self.epoll.register(fd, EPOLLIN | EPOLLOUT)
         return fd
 
@@ -190,22 +193,31 @@ class Connections:
             socket_module.IPPROTO_TCP, socket_module.TCP_NODELAY, 1
         )
 
-    def _keep(self, fd: int, socket: Any) -> None:
-        self._sockets[fd] = socket
+    def _use(self, fd: int) -> None:
+        """Let the engine receive from a socket and send to it."""
+        socket = self._sockets[fd]
         if self._sent_whole:
             self.slots[fd] = socket.recv, socket.send
         else:
             self.slots[fd] = socket.recv, lambda data: self._send(fd, data)
 
     def _finish_opening(self, fd: int) -> None:
-        code = self._sockets[fd].getsockopt(
-            socket_module.SOL_SOCKET, socket_module.SO_ERROR
-        )
-        if code:
-            raise _error(code)
+        socket = self._sockets[fd]
+        if not isinstance(socket, tls.TlsSocket):
+            code = socket.getsockopt(
+                socket_module.SOL_SOCKET, socket_module.SO_ERROR
+            )
+            if code:
+                raise _error(code)
+            if self._tls:
+                socket = self._sockets[fd] = self._tls.wrap(socket)
+        if self._tls and (events := socket.shake_hands()):
+            self.epoll.modify(fd, events)
+            return
         del self._opening_ns[fd]
         self._attempts[self._number[fd]] = 0
         self.epoll.modify(fd, EPOLLIN)
+        self._use(fd)
         self._stand(fd)
 
     def _stand(self, fd: int) -> None:
@@ -244,6 +256,10 @@ class Connections:
         due_ns = now_ns + _back_off_ns(self._attempts[number])
         self._attempts[number] += 1
         self._closed.append((due_ns, number))
+
+
+def _not_yet(_: object) -> Any:
+    raise BlockingIOError
 
 
 def _error(code: int) -> OSError:

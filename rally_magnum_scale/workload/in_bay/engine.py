@@ -15,6 +15,7 @@ calls but the system's own.
 from __future__ import annotations
 
 import errno
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from gevent import monkey
 from rally_magnum_scale.measurement import arrivals
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import answers
+from rally_magnum_scale.workload.in_bay import tls
 from rally_magnum_scale.workload.in_bay.connections import READ
 from rally_magnum_scale.workload.in_bay.connections import Connections
 from rally_magnum_scale.workload.in_bay.job import Job
@@ -431,6 +433,8 @@ def kind_of(error: OSError) -> str:
         return "refused"
     if isinstance(error, TimeoutError):
         return "timeout"
+    if isinstance(error, ssl.SSLError):
+        return "reset" if isinstance(error, tls.ENDED) else "tls"
     if isinstance(error, answers.Malformed):
         return "malformed"
     if isinstance(error, answers.Short):

@@ -14,6 +14,7 @@ from rally_magnum_scale.measurement.arrivals import CONSTANT
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.trials import Search
 from rally_magnum_scale.workload.in_bay.asking import Request
+from rally_magnum_scale.workload.in_bay.tls import Trust
 
 ENV_PREFIX = "RMS_"
 
@@ -31,6 +32,7 @@ class Job:
     :param keep_alive: False for a new connection for each request
     :param arrivals: of the requests of an open loop: ``constant`` or
         ``poisson``
+    :param tls: what the targets' certificate must be; None without TLS
     :param workers: Locust workers, which are processes, that must be
         connected before it starts
     :param connections: keep-alive connections of each pod of workers
@@ -65,6 +67,7 @@ class Job:
     asked: Request = field(default_factory=Request)
     keep_alive: bool = True
     arrivals: str = CONSTANT
+    tls: Trust | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Job:
@@ -79,6 +82,7 @@ class Job:
                     "plan": Plan.from_json(data["plan"]),
                     "addresses": tuple(data.get("addresses", ())),
                     "search": _search(data.get("search")),
+                    "tls": _trust(data.get("tls")),
                     "asked": Request.from_json(data.get("asked", {})),
                 }
             )
@@ -143,6 +147,10 @@ class Job:
 
 def _search(data: Mapping[str, Any] | None) -> Search | None:
     return None if data is None else Search.from_json(data)
+
+
+def _trust(data: Mapping[str, str] | None) -> Trust | None:
+    return None if data is None else Trust(**data)
 
 
 def from_environ(environ: Mapping[str, str]) -> Job:

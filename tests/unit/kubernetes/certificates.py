@@ -32,16 +32,21 @@ class Authority:
         self,
         name: str = "client",
         life: tuple[datetime.timedelta, datetime.timedelta] = LIFE,
+        dns_name: str = "localhost",
     ) -> tuple[str, str]:
         """Return a certificate and its key.
 
+        :param dns_name: that it is for, beside 127.0.0.1
         :param life: its beginning and its end, counted from now
         """
         key = ec.generate_private_key(ec.SECP256R1())
         address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
         certificate = (
             self._builder(name, key, life)
-            .add_extension(x509.SubjectAlternativeName([address]), False)
+            .add_extension(
+                x509.SubjectAlternativeName([address, x509.DNSName(dns_name)]),
+                False,
+            )
             .sign(self._key, hashes.SHA256())
         )
         pem = key.private_bytes(

@@ -43,9 +43,13 @@ class Server:
         1, over all connections
     :param port: where it listens, 0 for anywhere
     :param accept_after_s: how long all but one have to wait at first
+    :param context: of TLS
     """
 
-    def __init__(self, behave=answer, port=0, accept_after_s=0.0):
+    def __init__(
+        self, behave=answer, port=0, accept_after_s=0.0, context=None
+    ):
+        self._context = context
         self.behave = behave
         self.requests = 0
         self.asked = set()
@@ -78,6 +82,17 @@ class Server:
             thread.start()
 
     def _serve(self, connection):
+        if self._context:
+            with contextlib.suppress(OSError):
+                secured = self._context.wrap_socket(
+                    connection, server_side=True
+                )
+                self._connections.append(secured)
+                self._answer(secured)
+        else:
+            self._answer(connection)
+
+    def _answer(self, connection):
         pending = b""
         while True:
             try:
