@@ -18,7 +18,7 @@ from tests.functional import conftest
 from tests.functional import test_tasks
 
 LOOK_EVERY_S = 0.1
-STEP_S = 20
+STEP_S = 30
 ARGUMENTS = {
     **test_tasks.SMALL,
     "steps": [{"rate_rps": 3000, "duration_s": STEP_S, "ramp_s": 2}],
@@ -153,9 +153,15 @@ def test_cpu_seconds_equal_those_of_the_control_groups(
     found = groups.of_bay(run.bay.uuid, side)
     assert len(found) == pods
     used_s = sum(one.used_s(steady[0], steady[0] + STEP_S) for one in found)
-    assert step.cpu_s[side] == pytest.approx(used_s, rel=0.05)
+    exact = 0.03
+    if side == "targets":
+        # A second that no reading covers may cost a third more or less, on
+        # a machine that has other things to do.
+        assert step.cpu_covered_ratio is not None
+        exact += 0.3 * (1 - step.cpu_covered_ratio)
+    assert step.cpu_s[side] == pytest.approx(used_s, rel=exact)
     wanted = step.requests / used_s
-    assert step.requests_per_cpu_s[side] == pytest.approx(wanted, rel=0.05)
+    assert step.requests_per_cpu_s[side] == pytest.approx(wanted, rel=exact)
 
 
 def test_cores_and_cpu_seconds_are_in_every_report(
@@ -164,6 +170,7 @@ def test_cores_and_cpu_seconds_are_in_every_report(
 ) -> None:
     _, run, ran = load
     assert run.throughput is not None
+    assert run.throughput.cpus_seen
     (step,) = run.throughput.steps
     nodes_s, pods_s = step.cpu_s["nodes"], step.cpu_s["pods"]
     assert nodes_s is not None
