@@ -228,6 +228,8 @@ class Throughput(_Body):
     :param nodes_with_pods: nodes on which a target or a worker ran
     :param processes_per_worker: load-generating processes in a worker's pod
     :param target_address: ``service`` or ``pod``: what the workers asked
+    :param users: Locust users of all workers, where a Locust file of the
+        user's made the load
     """
 
     targets: int
@@ -241,6 +243,7 @@ class Throughput(_Body):
     nodes_with_pods: int | None = None
     processes_per_worker: int = 1
     target_address: str = "service"
+    users: int | None = None
     cores_of: Shares = dataclasses.field(default_factory=dict)
     cpus_seen: bool = False
 

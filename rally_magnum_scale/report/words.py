@@ -187,8 +187,10 @@ def load(run: records.Run) -> str:
     address = {"pod": "pod address", "service": "Service"}.get(
         found.target_address, found.target_address
     )
+    users = f" with {found.users} users of a Locust file" * bool(found.users)
     parts = [
-        f"Load{where} from {_count(found.workers, 'worker')}{processes} to "
+        f"Load{where} from {_count(found.workers, 'worker')}{processes}"
+        f"{users} to "
         f"{_count(found.targets, 'target')}, asked by {address}"
     ]
     if found.nodes_with_pods is not None:

@@ -189,6 +189,7 @@ class Load:
             workers=self._spec.workers,
             processes_per_worker=self._spec.processes_per_worker,
             target_address=self._spec.target_address,
+            users=self._spec.users,
             pull_s=self._pull_s,
             deploy_s=self._deploy_s,
             nodes_with_pods=self._nodes_with_pods,

@@ -205,6 +205,16 @@ def test_iterations_are_summed_up_before_each_is_told():
     assert "iterations, none" not in table.render(factories.report())
 
 
+def test_a_load_of_a_locust_file_says_how_many_users_it_had():
+    run = factories.run()
+    load = dataclasses.replace(run.throughput, users=30)
+    run = dataclasses.replace(run, throughput=load)
+    text = table.render(
+        factories.report(factories.workload(factories.iteration(1, run))), 300
+    )
+    assert "from 2 workers with 30 users of a Locust file to 1 " in text
+
+
 def test_a_load_says_what_it_was_and_both_rates_for_a_core():
     run = factories.run()
     load = dataclasses.replace(

@@ -316,6 +316,23 @@ def job_of(run):
     return from_environ({one["name"]: one["value"] for one in environment})
 
 
+def test_a_locust_file_of_the_users_goes_along():
+    text = "from locust import User\nclass Mine(User): pass\n"
+    one = spec_of(plan=Plan((Step(None, 2, 1),)), own_file=text, users=7)
+    run = Run(script_of(whole_log()), one)
+    (code,) = [
+        each["data"]
+        for each in run.posted
+        if each["metadata"]["name"].endswith("-code")
+    ]
+    assert text in code.values()
+    (master,) = [each for each in run.posted if each["kind"] == "Pod"]
+    arguments = master["spec"]["containers"][0]["args"]
+    assert "--users=7" in arguments
+    assert run.found.throughput.users == 7
+    assert run.found.windows
+
+
 def test_targets_may_be_asked_by_their_own_addresses():
     run = Run(script_of(whole_log()), spec_of(target_address="pod"))
     assert job_of(run).addresses == ("10.1.0.1:8080", "10.1.0.2:8080")
