@@ -1,0 +1,74 @@
+"""A search in the bay decides by the windows of its steps alone."""
+
+import pytest
+
+from rally_magnum_scale.measurement import trials
+from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.workload.in_bay.hunt import Hunt
+
+WANTED = trials.Search(
+    bounds={"p99_ms": 50}, start_rps=100, step_s=2, ramp_s=1, max_steps=5
+)
+
+
+def windows_of(plan, latency_us=1_000, workers=2, phase="steady"):
+    (step,) = plan.steps
+    rate = int(step.rate_rps or 500)
+    times = Histogram.from_values_us({latency_us: rate})
+    phases = ["ramp"] * step.ramp_s + [phase] * step.duration_s
+    return [
+        Window(1_000 + second, each, 1, workers, rate, {}, times, times)
+        for second, each in enumerate(phases)
+    ]
+
+
+def test_a_step_follows_from_the_windows_of_those_before():
+    hunt = Hunt(WANTED, workers=2)
+    first = hunt.next_trial()
+    assert (first.step, first.rate_rps, first.ended) == (1, 100, False)
+    assert hunt.plan == Plan((Step(100, 2, 1),))
+    judged = hunt.take(windows_of(hunt.plan))
+    assert (judged.step, judged.held, judged.achieved_rps) == (1, True, 100)
+    assert hunt.next_trial().rate_rps == 200
+    slow = hunt.take(windows_of(hunt.plan, latency_us=80_000))
+    assert (slow.held, slow.limit) == (False, trials.BY_BOUND)
+    assert 100 < hunt.next_trial().rate_rps < 200
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda seen: seen[:-1],
+        lambda seen: [],
+        lambda seen: [*seen[:-1], windows_of(Plan((Step(100, 1),)))[0]],
+    ],
+)
+def test_a_step_with_missing_windows_does_not_count(spoil):
+    hunt = Hunt(WANTED, workers=2)
+    hunt.next_trial()
+    judged = hunt.take(spoil(windows_of(hunt.plan, workers=1)))
+    assert (judged.held, judged.limit) == (False, trials.BY_INVALID)
+
+
+def test_answers_after_the_last_second_are_judged_too():
+    hunt = Hunt(WANTED, workers=2)
+    hunt.next_trial()
+    late = Histogram.from_values_us({900_000: 20})
+    stop = Window(1_009, "stop", 1, 2, 20, {}, late, late)
+    judged = hunt.take([*windows_of(hunt.plan), stop])
+    assert (judged.held, judged.limit) == (False, trials.BY_BOUND)
+    assert judged.reached["p99_ms"] >= 900
+
+
+def test_a_search_ends_with_its_confirmation():
+    hunt = Hunt(
+        trials.Search(bounds={"p99_ms": 50}, start_rps=100, max_rps=100), 2
+    )
+    while hunt.next_trial():
+        last = hunt.take(windows_of(hunt.plan))
+    assert (last.step, last.purpose, last.held) == (2, "confirm", True)
+    with pytest.raises(RuntimeError, match="no step to run"):
+        hunt.take([])
