@@ -28,6 +28,20 @@ class BayCredentials:
     key_pem: str = dataclasses.field(repr=False)
 
 
+@dataclasses.dataclass(frozen=True)
+class ServerCertificate:
+    """What a server in a bay needs so that clients trust it.
+
+    :param ca_pem: certificate of the bay's CA
+    :param certificate_pem: of the server, signed by that CA
+    :param key_pem: its private key, never written to a log
+    """
+
+    ca_pem: str
+    certificate_pem: str
+    key_pem: str = dataclasses.field(repr=False)
+
+
 def obtain(magnum: Any, cluster: Any) -> BayCredentials:
     """Make a key, have it signed, and fetch the CA.
 
@@ -37,31 +51,61 @@ def obtain(magnum: Any, cluster: Any) -> BayCredentials:
     :param magnum: a python-magnumclient client
     :param cluster: with ``uuid`` and ``api_address``
     """
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    request = _request(key)
-    signed = magnum.certificates.create(cluster_uuid=cluster.uuid, csr=request)
-    ca = magnum.certificates.get(cluster_uuid=cluster.uuid)
+    request = x509.CertificateSigningRequestBuilder().subject_name(
+        x509.Name(
+            [
+                x509.NameAttribute(oid.NameOID.COMMON_NAME, "admin"),
+                x509.NameAttribute(
+                    oid.NameOID.ORGANIZATION_NAME, "system:masters"
+                ),
+            ]
+        )
+    )
     return BayCredentials(
-        api_address=cluster.api_address,
-        ca_pem=ca.pem,
-        certificate_pem=signed.pem,
-        key_pem=key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        ).decode(),
+        cluster.api_address, *_signed(magnum, cluster, request)
     )
 
 
-def _request(key: rsa.RSAPrivateKey) -> str:
-    subject = x509.Name(
-        [
-            x509.NameAttribute(oid.NameOID.COMMON_NAME, "admin"),
-            x509.NameAttribute(
-                oid.NameOID.ORGANIZATION_NAME, "system:masters"
-            ),
-        ]
+def obtain_for_server(
+    magnum: Any, cluster: Any, name: str
+) -> ServerCertificate:
+    """Make a key for a server, have it signed, and fetch the CA.
+
+    :param magnum: a python-magnumclient client
+    :param cluster: with ``uuid``
+    :param name: that clients know the server by
+    """
+    # Magnum keeps these extensions (its option x509.allowed_extensions).
+    request = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(
+            x509.Name([x509.NameAttribute(oid.NameOID.COMMON_NAME, name)])
+        )
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False
+        )
+        .add_extension(
+            x509.ExtendedKeyUsage([oid.ExtendedKeyUsageOID.SERVER_AUTH]),
+            critical=False,
+        )
     )
-    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
-    signed = builder.sign(key, hashes.SHA256())
-    return signed.public_bytes(serialization.Encoding.PEM).decode()
+    return ServerCertificate(*_signed(magnum, cluster, request))
+
+
+def _signed(
+    magnum: Any, cluster: Any, request: x509.CertificateSigningRequestBuilder
+) -> tuple[str, str, str]:
+    """Return the CA, a certificate and its key."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    csr = request.sign(key, hashes.SHA256())
+    signed = magnum.certificates.create(
+        cluster_uuid=cluster.uuid,
+        csr=csr.public_bytes(serialization.Encoding.PEM).decode(),
+    )
+    ca = magnum.certificates.get(cluster_uuid=cluster.uuid)
+    key_pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    return ca.pem, signed.pem, key_pem.decode()

@@ -312,6 +312,13 @@ class Bays:
             progress=lambda: seen["status"],
         )
 
+    def server_certificate(
+        self, cluster: Any, name: str
+    ) -> credentials.ServerCertificate:
+        """Return a signed certificate for a server in a bay."""
+        with answers.said_clearly("sign a certificate for the targets"):
+            return credentials.obtain_for_server(self._magnum, cluster, name)
+
     def credentials(self, cluster: Any) -> credentials.BayCredentials:
         """Return a signed client certificate for a bay."""
         with answers.said_clearly("sign a certificate for the bay"):

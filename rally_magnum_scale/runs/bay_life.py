@@ -14,6 +14,7 @@ from typing import Any
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
+from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes
@@ -150,6 +151,13 @@ class BayLife:
             self.kubeconfig = kubeconfig.write(
                 folder, self.name, self._bays.credentials(self._cluster)
             )
+
+    def sign(self, name: str) -> credentials.ServerCertificate:
+        """Have a certificate signed for a server in the bay.
+
+        :param name: that clients know it by
+        """
+        return self._bays.server_certificate(self._cluster, name)
 
     def leave(self) -> None:
         """Let the bay be, and say how to use and to delete it."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
 
+from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes
@@ -26,11 +28,14 @@ class Visit:
     :param cluster: its Kubernetes API
     :param nodes: as they were when it was opened, Ready or not
     :param record: what is known of it
+    :param sign: has a certificate signed for a server of some name; None
+        where nobody does that
     """
 
     cluster: client.Cluster
     nodes: Sequence[nodes.Node]
     record: records.Bay
+    sign: Callable[[str], credentials.ServerCertificate] | None = None
 
 
 @contextlib.contextmanager
@@ -56,7 +61,10 @@ def by_name(
         masters=found.master_count,
     )
     with bay_life.open_bay(bays, found) as cluster:
-        yield _look(cluster, record, report)
+        yield dataclasses.replace(
+            _look(cluster, record, report),
+            sign=functools.partial(bays.server_certificate, found),
+        )
 
 
 @contextlib.contextmanager
@@ -71,9 +79,13 @@ def of_context(
     :raises BayNotFound: when it is gone meanwhile
     :raises BayError: when it is not complete
     """
-    with bay_life.open_bay(bays, bays.find(record.uuid)) as cluster:
-        visit = _look(cluster, record, report)
-        yield dataclasses.replace(visit, record=record)
+    found = bays.find(record.uuid)
+    with bay_life.open_bay(bays, found) as cluster:
+        yield dataclasses.replace(
+            _look(cluster, record, report),
+            record=record,
+            sign=functools.partial(bays.server_certificate, found),
+        )
 
 
 @contextlib.contextmanager

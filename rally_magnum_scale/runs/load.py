@@ -383,7 +383,7 @@ class Load:
             self._cluster,
             self._spec.names.namespace,
             pod["metadata"]["name"],
-            manifests.TARGET_PORT,
+            manifests.status_port(self._spec),
             manifests.STATUS_PATH,
         )
 

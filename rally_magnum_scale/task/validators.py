@@ -159,9 +159,13 @@ class WhichBayValidator(validation.Validator):
                 "the load; give exactly one of the arguments bay and "
                 "kubeconfig or the context bays@openstack."
             )
-        self._check_details(which, made)
+        self._check_details(
+            which, made, _arguments(config).get("tls", arguments.NO_TLS)
+        )
 
-    def _check_details(self, which: arguments.WhichBay, made: Any) -> None:
+    def _check_details(
+        self, which: arguments.WhichBay, made: Any, tls: str
+    ) -> None:
         if which.bay_role is not None:
             roles = _roles(made)
             if which.bay_role not in roles:
@@ -174,6 +178,12 @@ class WhichBayValidator(validation.Validator):
             self.fail(
                 "kubeconfig_context: it names a context of a kubeconfig, and "
                 "the argument kubeconfig is not given."
+            )
+        if which.kubeconfig and tls != arguments.NO_TLS:
+            self.fail(
+                "tls: nobody signs a certificate for a bay that is opened by "
+                "a kubeconfig; give the bay by its name with bay, so that "
+                "Magnum does, or leave tls out."
             )
         if which.kubeconfig:
             self._check_kubeconfig(which.kubeconfig, which.kubeconfig_context)

@@ -21,14 +21,18 @@ import yaml
 import rally_magnum_scale
 from rally_magnum_scale.workload.in_bay.asking import Request as Request
 from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.workload.in_bay.job import Trust
 from rally_magnum_scale.workload.pod_options import COMPONENTS
 from rally_magnum_scale.workload.spec import LOCUST_IMAGE as LOCUST_IMAGE
 from rally_magnum_scale.workload.spec import NGINX_IMAGE as NGINX_IMAGE
 from rally_magnum_scale.workload.spec import POD_ADDRESS as POD_ADDRESS
 from rally_magnum_scale.workload.spec import Names as Names
+from rally_magnum_scale.workload.spec import TargetTls as TargetTls
 from rally_magnum_scale.workload.spec import WorkloadSpec as WorkloadSpec
 
 TARGET_PORT = 8080
+# Of the counts, where the other port speaks TLS only.
+STATUS_PORT = 8081
 STATUS_PATH = "/stub_status"
 MASTER_PORT = 5557
 MASTER_CONTAINER = "master"
@@ -134,6 +138,11 @@ def load(
     )
 
 
+def status_port(spec: WorkloadSpec) -> int:
+    """Return the port on which a target tells its counts, in plain HTTP."""
+    return TARGET_PORT if spec.tls is None else STATUS_PORT
+
+
 def requests_counted(stub_status: str) -> int:
     """Read how many requests an nginx has counted, this one included.
 
@@ -189,7 +198,7 @@ def _master_environment(
         iteration=spec.iteration,
         bay=spec.bay,
         plan=spec.plan,
-        url=f"http://{_host(target_ip)}:{TARGET_PORT}/",
+        url=f"{_scheme(spec)}://{_host(target_ip)}:{TARGET_PORT}/",
         addresses=tuple(f"{_host(ip)}:{TARGET_PORT}" for ip in pod_ips),
         workers=spec.worker_processes,
         processes_per_worker=spec.processes_per_worker,
@@ -201,6 +210,7 @@ def _master_environment(
         asked=spec.request,
         keep_alive=spec.keep_alive,
         arrivals=spec.arrivals,
+        tls=_trust(spec),
     ).to_json()
     identity = {key: str(job.pop(key)) for key in ("task", "iteration", "bay")}
     return {
@@ -272,6 +282,7 @@ def _render(spec: WorkloadSpec, template: str, **values: Any) -> str:
         target_port=TARGET_PORT,
         master_port=MASTER_PORT,
         status_path=STATUS_PATH,
+        status_port=STATUS_PORT,
         master_container=MASTER_CONTAINER,
         code_root=CODE_ROOT,
         locustfile=_locustfiles(spec),
@@ -318,6 +329,16 @@ def _code() -> dict[str, str]:
         path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8")
         for path in paths
     }
+
+
+def _trust(spec: WorkloadSpec) -> Trust | None:
+    if spec.tls is None:
+        return None
+    return Trust(spec.names.server, spec.tls.ca_pem)
+
+
+def _scheme(spec: WorkloadSpec) -> str:
+    return "http" if spec.tls is None else "https"
 
 
 def _key(path: str) -> str:

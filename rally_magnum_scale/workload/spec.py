@@ -59,6 +59,20 @@ _PLAIN = Request()
 
 
 @dataclass(frozen=True)
+class TargetTls:
+    """With what the targets serve HTTPS.
+
+    :param ca_pem: certificate of the authority that signed the next
+    :param certificate_pem: for the name ``names.server``
+    :param key_pem: its private key
+    """
+
+    ca_pem: str
+    certificate_pem: str
+    key_pem: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class WorkloadSpec:
     """A load and where it runs.
 
@@ -90,6 +104,7 @@ class WorkloadSpec:
     :param keep_alive: False for a new connection for each request
     :param arrivals: of the requests of an open loop: ``constant`` or
         ``poisson``
+    :param tls: with what the targets serve HTTPS; None for HTTP
     :param spread: over the nodes: ``preferred``, ``required`` or ``none``
     :param own_file: text of an ordinary Locust file that makes the load
         instead of our engine; needs ``users``, and steps without a rate
@@ -129,6 +144,7 @@ class WorkloadSpec:
     request: Request = _PLAIN
     keep_alive: bool = True
     arrivals: str = CONSTANT
+    tls: TargetTls | None = None
 
     def __post_init__(self) -> None:
         self._check_numbers()
@@ -350,6 +366,16 @@ class Names:
     def target(self) -> str:
         """The targets' Deployment and Service."""
         return f"{self.prefix}-target"
+
+    @property
+    def server(self) -> str:
+        """The name that a certificate of the targets is for."""
+        return f"{self.target}.{self.namespace}.svc"
+
+    @property
+    def certificate(self) -> str:
+        """The Secret with the certificate of the targets."""
+        return f"{self.prefix}-tls"
 
     @property
     def master(self) -> str:

@@ -22,6 +22,8 @@ from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload import pod_options
 
+NO_TLS = "none"
+
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 Milliseconds = Annotated[float, Field(gt=0)]
@@ -219,6 +221,9 @@ class WorkloadArguments:
         a worker are then those open at once (default true)
     :param arrivals: of the requests of a step with a rate: constant, at
         even intervals (default), or poisson, at random ones of that mean
+    :param tls: none (default), or bay_ca: the targets serve HTTPS with a
+        certificate that Magnum signs by the bay's CA, against which the
+        workers verify it
     :param deadlines: ``pull_s``, ``start_s``, until all pods are Ready, and
         ``connect_s``, until all workers have connected; by default they
         grow with the pods
@@ -248,6 +253,7 @@ class WorkloadArguments:
     )
     keep_alive: bool = True
     arrivals: Literal["constant", "poisson"] = "constant"
+    tls: Literal["none", "bay_ca"] = "none"
     deadlines: LoadDeadlines = dataclasses.field(
         default_factory=lambda: LoadDeadlines()
     )
@@ -275,6 +281,8 @@ class WorkloadArguments:
                 passed["pods"]["worker"]
             )
         deadlines = passed.pop("deadlines")
+        # Its certificate is signed when there is a bay.
+        del passed["tls"]
         return manifests.WorkloadSpec(
             task=task,
             iteration=iteration,
@@ -317,6 +325,11 @@ class LoadArguments(WorkloadArguments):
     spawn_rate: Annotated[float, Field(gt=0)] | None = None
 
     def _rates(self) -> dict[str, Any]:
+        if self.locust_file is not None and self.tls != NO_TLS:
+            raise ValueError(
+                "tls: is for the package's own load engine; leave it out "
+                "with locust_file, whose users would trust no bay's CA"
+            )
         return {
             "plan": plans.Plan.from_json(self.steps),
             "own_file": locust_file.read(self.locust_file),

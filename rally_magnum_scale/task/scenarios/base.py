@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -17,7 +18,9 @@ from rally.task import atomic
 from rally_openstack.common import consts
 from rally_openstack.task import scenario
 
+from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
+from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes as node_list
@@ -32,6 +35,7 @@ from rally_magnum_scale.task import names
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.contexts import bay_templates
 from rally_magnum_scale.task.scenarios import arguments
+from rally_magnum_scale.workload import manifests
 
 LOG = logging.getLogger(__name__)
 
@@ -111,6 +115,7 @@ class Scenario(scenario.OpenStackScenario):
         nodes: Sequence[node_list.Node],
         *,
         bay_stays: bool,
+        sign: Callable[[str], credentials.ServerCertificate] | None,
     ) -> None:
         """Run a load in an open bay.
 
@@ -120,14 +125,16 @@ class Scenario(scenario.OpenStackScenario):
         :param nodes: its nodes
         :param bay_stays: remove the load after a failure too, since the
             bay won't take it along
+        :param sign: has a certificate signed for a server in the bay
         """
         task, iteration = (
             self.context["task"]["uuid"],
             self.context["iteration"],
         )
-        run = loads.Load(
-            cluster, wanted.spec(task, iteration, bay), nodes, LOG.info
-        )
+        spec = wanted.spec(task, iteration, bay)
+        if wanted.tls != arguments.NO_TLS:
+            spec = dataclasses.replace(spec, tls=_tls(spec, sign))
+        run = loads.Load(cluster, spec, nodes, LOG.info)
         with (
             removal.after(lambda: self.keep(run.all_records()), LOG.error),
             removal.after(
@@ -207,3 +214,19 @@ class BayScenario(Scenario):
             life.leave()
         elif life.record.uuid:
             self._timed("magnum.delete_bay", life.delete)
+
+
+def _tls(
+    spec: manifests.WorkloadSpec,
+    sign: Callable[[str], credentials.ServerCertificate] | None,
+) -> manifests.TargetTls:
+    if sign is None:
+        raise exceptions.InvalidInput(
+            "tls: nobody signs a certificate in a bay that is opened by a "
+            "kubeconfig alone; give the bay's name to Magnum with bay, or "
+            "leave tls out."
+        )
+    signed = sign(spec.names.server)
+    return manifests.TargetTls(
+        signed.ca_pem, signed.certificate_pem, signed.key_pem
+    )

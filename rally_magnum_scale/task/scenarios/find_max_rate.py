@@ -29,7 +29,12 @@ class FindMaxRate(base.BayScenario):
         """
         with self.recorded(), self.bay(bay) as (life, cluster):
             self.run_load(
-                search, life.name, cluster, life.nodes, bay_stays=bay.keep_bay
+                search,
+                life.name,
+                cluster,
+                life.nodes,
+                bay_stays=bay.keep_bay,
+                sign=life.sign,
             )
 
 

@@ -24,5 +24,10 @@ class Throughput(base.BayScenario):
         """Create a bay, run a load inside it, and delete it."""
         with self.recorded(), self.bay(bay) as (life, cluster):
             self.run_load(
-                load, life.name, cluster, life.nodes, bay_stays=bay.keep_bay
+                load,
+                life.name,
+                cluster,
+                life.nodes,
+                bay_stays=bay.keep_bay,
+                sign=life.sign,
             )

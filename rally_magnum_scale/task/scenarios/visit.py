@@ -72,6 +72,7 @@ class VisitScenario(base.Scenario):
                 visit.cluster,
                 visit.nodes,
                 bay_stays=True,
+                sign=visit.sign,
             )
 
     def _visit(

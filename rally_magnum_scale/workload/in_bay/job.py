@@ -14,9 +14,20 @@ from rally_magnum_scale.measurement.arrivals import CONSTANT
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.trials import Search
 from rally_magnum_scale.workload.in_bay.asking import Request
-from rally_magnum_scale.workload.in_bay.tls import Trust
 
 ENV_PREFIX = "RMS_"
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whose word a target's certificate must be.
+
+    :param server_name: the name that it must be for
+    :param ca_pem: certificate of the authority
+    """
+
+    server_name: str
+    ca_pem: str
 
 
 @dataclass(frozen=True)

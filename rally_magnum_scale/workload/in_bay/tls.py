@@ -9,10 +9,11 @@ socket.
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from typing import Any
 
 from gevent import monkey
+
+from rally_magnum_scale.workload.in_bay.job import Trust
 
 EPOLLIN = 0x001
 EPOLLOUT = 0x004
@@ -20,18 +21,6 @@ EPOLLOUT = 0x004
 _Context: Any = monkey.get_original("ssl", "SSLContext")
 _NOT_NOW = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 ENDED = (ssl.SSLZeroReturnError, ssl.SSLEOFError, ssl.SSLSyscallError)
-
-
-@dataclass(frozen=True)
-class Trust:
-    """Whose word a target's certificate must be.
-
-    :param server_name: the name that it must be for
-    :param ca_pem: certificate of the authority
-    """
-
-    server_name: str
-    ca_pem: str
 
 
 class Client:

@@ -61,6 +61,11 @@ def said(found, *words):
         ({"request": {"expected_status": 100}}, ("expected_status",)),
         ({"keep_alive": "no"}, ("keep_alive",)),
         ({"arrivals": "bursts"}, ("arrivals", "bursts")),
+        ({"tls": "always"}, ("tls", "always")),
+        (
+            {"tls": "bay_ca", "locust_file": __file__, "users": 1},
+            ("tls", "locust_file"),
+        ),
         ({"image_pull_policy": "Sometimes"}, ("image_pull_policy",)),
     ],
     ids=str,
@@ -210,6 +215,12 @@ def test_a_kubeconfig_is_read_before_anything_is_created(tmp_path):
     assert said(other, "kubeconfig", "'y'")
     missing = in_bay(kubeconfig=str(tmp_path / "none"))
     assert said(missing, "kubeconfig", "none")
+
+
+def test_a_kubeconfig_has_nobody_who_signs_certificates(tmp_path):
+    path = kubeconfig(tmp_path)
+    assert said(in_bay(kubeconfig=path, tls="bay_ca"), "tls", "signs")
+    assert in_bay(kubeconfig=path, tls="none") == []
 
 
 def on_platform(environment, contexts=None, **arguments):

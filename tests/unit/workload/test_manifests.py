@@ -10,6 +10,7 @@ from rally_magnum_scale.workload import locust_file
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload.in_bay import job
 from rally_magnum_scale.workload.in_bay.asking import Request
+from rally_magnum_scale.workload.in_bay.job import Trust
 from rally_magnum_scale.workload.manifests import WorkloadSpec
 
 TASK = "3F2A9B7C-1111-2222-3333-444455556666"
@@ -294,6 +295,41 @@ def test_the_workers_are_told_what_to_ask_and_how():
     )
     assert read.request.startswith(b"POST /a HTTP/1.1\r\n")
     assert b"\r\nConnection: close\r\n" in read.request
+
+
+def test_targets_with_tls_show_what_was_signed_for_their_name():
+    tls = manifests.TargetTls("the CA", "the certificate", "the key")
+    one = spec(tls=tls, workers=1)
+    assert "the key" not in repr(one)
+    objects = every(one)
+    (secret,) = of_kind(objects, "Secret")
+    assert secret["stringData"] == {
+        "tls.crt": "the certificate",
+        "tls.key": "the key",
+    }
+    (deployment,) = of_kind(objects, "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    assert {"secretName": secret["metadata"]["name"]} in [
+        volume.get("secret") for volume in pod["volumes"]
+    ]
+    conf = of_kind(objects, "ConfigMap")[1]["data"]["nginx.conf"]
+    assert f"listen {manifests.TARGET_PORT} ssl " in conf
+    assert f"listen {manifests.status_port(one)};" in conf
+    read = job_of(objects)
+    assert read.url == "https://10.0.0.1:8080/"
+    assert read.tls == Trust(one.names.server, "the CA")
+    assert "the key" not in str(of_kind(objects, "Pod"))
+
+
+def test_targets_without_tls_tell_their_counts_on_their_only_port():
+    one = spec()
+    objects = every(one)
+    assert manifests.status_port(one) == manifests.TARGET_PORT
+    assert of_kind(objects, "Secret") == []
+    conf = of_kind(objects, "ConfigMap")[1]["data"]["nginx.conf"]
+    assert "ssl" not in conf
+    assert conf.count("listen") == 1
+    assert job_of(objects).tls is None
 
 
 def test_the_largest_request_fits_into_the_environment():

@@ -10,7 +10,7 @@ from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.workload.in_bay.asking import Request
 from rally_magnum_scale.workload.in_bay.fresh import engine_of
 from rally_magnum_scale.workload.in_bay.job import Job
-from rally_magnum_scale.workload.in_bay.tls import Trust
+from rally_magnum_scale.workload.in_bay.job import Trust
 from tests.unit.kubernetes import certificates
 
 NAME = "target.load.svc"

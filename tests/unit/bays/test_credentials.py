@@ -1,0 +1,44 @@
+import dataclasses
+
+from cryptography import x509
+from cryptography.x509 import oid
+
+from tests.unit.bays import fake_magnum
+
+NAME = "rms-1-target.rms-1-load.svc"
+
+
+@dataclasses.dataclass
+class Cluster:
+    uuid: str
+
+
+class SigningMagnum(fake_magnum.FakeMagnum):
+    """A Magnum that keeps what it is asked to sign."""
+
+    def answer(self, method, path, body):
+        if not path.startswith("/certificates"):
+            return super().answer(method, path, body)
+        self.requests.append((method, path, body))
+        pem = "signed" if method == "POST" else "the CA"
+        return 200, {"pem": pem}
+
+
+def test_a_certificate_for_a_server_names_it_and_only_serves():
+    magnum = SigningMagnum("CREATE_COMPLETE")
+    with fake_magnum.bays(magnum) as bays:
+        signed = bays.server_certificate(Cluster("c-1"), NAME)
+    assert (signed.ca_pem, signed.certificate_pem) == ("the CA", "signed")
+    assert "PRIVATE KEY" in signed.key_pem
+    assert "PRIVATE KEY" not in repr(signed)
+    (body,) = (body for verb, _, body in magnum.requests if verb == "POST")
+    asked = x509.load_pem_x509_csr(body["csr"].encode())
+    names = asked.extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    ).value
+    assert names.get_values_for_type(x509.DNSName) == [NAME]
+    usages = asked.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    assert list(usages.value) == [oid.ExtendedKeyUsageOID.SERVER_AUTH]
+    # It opens no API: only the groups of a subject give rights there.
+    assert [one.value for one in asked.subject] == [NAME]
+    assert body["cluster_uuid"] == "c-1"
