@@ -16,11 +16,13 @@ import kubernetes.client
 import kubernetes.stream
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.measurement import cpusets
 
 AT_ONCE = 16
 TIMEOUT_S = 10.0
+_LOOK_EVERY_S = 0.02
 
 _COMMAND = ["cat", "/proc/self/status"]
 _ALLOWED = re.compile(r"^Cpus_allowed_list:\s*(\S+)$", re.MULTILINE)
@@ -36,13 +38,14 @@ def of_pods(
 ) -> tuple[dict[str, frozenset[int]], str]:
     """Ask pods, many at once, for the processors that they see.
 
-    Nothing is raised, and the first that can't tell is the last: where one
-    may not be asked, none may.
+    The first that can't tell is the last: where one may not be asked, none
+    may.
 
     :param names: of the pods
     :param container: the one in which a command is run
     :param deadline_s: seconds after which no answer is waited for any more
     :returns: those that told, and why others did not
+    :raises Interrupted: when the run is asked to stop
     """
     asking = _Asking(cluster, namespace, names, container)
     threads = [
@@ -52,13 +55,23 @@ def of_pods(
     ]
     for thread in threads:
         thread.start()
-    end_s = time.monotonic() + deadline_s
-    for thread in threads:
-        thread.join(max(0.0, end_s - time.monotonic()))
-    if not asking.failure and any(one.is_alive() for one in threads):
+    try:
+        _wait_for(threads, deadline_s)
+    finally:
+        asking.left.clear()
+    if not asking.failure and _are_busy(threads):
         asking.failure = f"they did not all tell within {deadline_s:g} s"
-    asking.left.clear()
     return dict(asking.found), asking.failure
+
+
+def _wait_for(threads: list[threading.Thread], deadline_s: float) -> None:
+    end_s = time.monotonic() + deadline_s
+    while _are_busy(threads) and time.monotonic() < end_s:
+        interruption.sleep(_LOOK_EVERY_S)
+
+
+def _are_busy(threads: list[threading.Thread]) -> bool:
+    return any(thread.is_alive() for thread in threads)
 
 
 class _Asking:
