@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 import kubernetes.client
 import kubernetes.stream
+import websocket
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
@@ -23,6 +24,13 @@ from rally_magnum_scale.measurement import cpusets
 AT_ONCE = 16
 TIMEOUT_S = 10.0
 _LOOK_EVERY_S = 0.02
+
+_TROUBLE = (
+    exceptions.KubernetesError,
+    ValueError,
+    # Of the library that the official one uses for WebSockets.
+    websocket.WebSocketException,
+)
 
 _COMMAND = ["cat", "/proc/self/status"]
 _ALLOWED = re.compile(r"^Cpus_allowed_list:\s*(\S+)$", re.MULTILINE)
@@ -104,7 +112,7 @@ class _Asking:
                     return
                 try:
                     self.found[name] = self._ask(core, name)
-                except (exceptions.KubernetesError, ValueError) as error:
+                except _TROUBLE as error:
                     self.failure = str(error)
 
     def _ask(
