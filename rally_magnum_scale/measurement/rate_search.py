@@ -44,6 +44,8 @@ LOWEST_SHARE = 0.01
 # Of a step that does not count, and of all such steps together.
 REPEATS = 2
 MAX_REPEATS = 3
+# From so many on, the last but one confirms.
+MANY_STEPS = 6
 # Answers of an offer: with fewer, it was too much in any case.
 HOPELESS_RATIO = 0.8
 DIGITS = 4
@@ -220,7 +222,11 @@ def _ended(
         if bracket.failed is None:
             return "max_rps holds, so the true rate may be higher"
         return "the bracket is as narrow as wanted"
-    if len(done) >= wanted.max_steps:
+    if len(done) >= wanted.max_steps or (
+        bracket.confirmed
+        and not bracket.confirms_failed
+        and _must_confirm(wanted, done[:-1])
+    ):
         return f"max_steps, {wanted.max_steps}, were used up"
     if bracket.held is None and _is_generator_unfit(done):
         return "the load generator is not fit for this load"
@@ -244,12 +250,22 @@ def _choose(
         return _confirm_lower(wanted, bracket, done)
     if bracket.held is None:
         return _descend(wanted, bracket, done)
-    last_chance = len(done) == wanted.max_steps - 1
-    if bracket.is_closed(wanted) or last_chance:
+    if bracket.is_closed(wanted) or _must_confirm(wanted, done):
         if bracket.confirmed:
             return None
         return bracket.held_rps, trials.CONFIRM
     return _clip(wanted, _between(wanted, bracket)), trials.SEARCH
+
+
+def _must_confirm(
+    wanted: trials.Search, done: Sequence[records.Trial]
+) -> bool:
+    """Tell whether the steps that are left are needed to confirm.
+
+    Of many steps two are, as the first of them may not hold.
+    """
+    kept = 2 if wanted.max_steps >= MANY_STEPS else 1
+    return len(done) >= wanted.max_steps - kept
 
 
 def _first(wanted: trials.Search) -> tuple[float | None, str]:

@@ -216,6 +216,18 @@ def test_the_last_step_confirms_what_there_is():
     assert found.ended == "max_steps, 3, were used up"
 
 
+def test_of_many_steps_the_last_but_one_confirms():
+    done, found = search(wanted(start_rps=1, max_steps=8), Target(10_000))
+    assert rates(done) == [1, 2, 4, 8, 16, 32, 32]
+    assert found.confirmed
+    assert found.ended == "max_steps, 8, were used up"
+    # The last one is for a confirmation that did not count.
+    calm = Target(10_000, hiccups=[7])
+    again, found = search(wanted(start_rps=1, max_steps=8), calm)
+    assert rates(again) == [*rates(done), 32]
+    assert found.valid
+
+
 def test_what_was_not_confirmed_is_not_to_be_judged():
     class Shaky(Target):
         def run(self, trial):
