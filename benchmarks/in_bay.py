@@ -35,7 +35,7 @@ from rally_magnum_scale.sandbox.bay import cgroups
 from rally_magnum_scale.workload import manifests
 
 NODES = 1
-ROUNDS = 2
+ROUNDS = 3
 STEADY_S = 10
 PLAN = Plan((Step(None, duration_s=STEADY_S, ramp_s=3),))
 PEER = "wrk-peer"
