@@ -20,7 +20,9 @@ from gevent.event import Event
 from locust import User
 from locust import events
 from locust import task
+from locust.rpc import zmqrpc
 
+from rally_magnum_scale.workload.in_bay import backlog
 from rally_magnum_scale.workload.in_bay import job
 from rally_magnum_scale.workload.in_bay import locust_stats
 from rally_magnum_scale.workload.in_bay import own_file
@@ -48,6 +50,7 @@ if not IS_OWN_FILE:
 
 
 if ROLE == "master":
+    backlog.widen(zmqrpc.BaseSocket, zmqrpc.zmq.BACKLOG)
     # Records are written past it: an own file may print what it likes.
     sys.stdout = sys.stderr
 

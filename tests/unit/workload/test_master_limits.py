@@ -1,6 +1,8 @@
 """What a Locust master can't carry: too late, or too many workers."""
 
+import contextlib
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ import pytest
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.workload.in_bay import master
 from rally_magnum_scale.workload.in_bay import messages
+from rally_magnum_scale.workload.in_bay import worker
 from tests.unit.workload import test_master
 from tests.unit.workload.processes import DEADLINE_S
 from tests.unit.workload.processes import of
@@ -88,6 +91,19 @@ def test_one_worker_with_a_slow_way_is_not_the_master_s_fault(
     monkeypatch, capfd
 ):
     assert reasons_with(monkeypatch, capfd, {"one": 60.0, "two": 0.0}) == []
+
+
+def test_hundreds_of_workers_may_knock_at_once(make_bay, serve, free_port):
+    bay = make_bay(serve().url, Step(100, 1), workers=500)
+    process = bay.start_master()
+    worker.wait_for_master("127.0.0.1", free_port, deadline_s=DEADLINE_S)
+    process.send_signal(signal.SIGSTOP)
+    with contextlib.ExitStack() as knocking:
+        for _ in range(300):
+            knocking.enter_context(
+                socket.create_connection(("127.0.0.1", free_port), timeout=5)
+            )
+    assert process.poll() is None
 
 
 def limit(soft, hard):
