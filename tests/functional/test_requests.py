@@ -1,0 +1,62 @@
+"""Other requests than a plain GET, on real targets in a real bay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.functional import conftest
+from tests.functional import test_tasks
+
+ANSWER_BYTES = len("rally-magnum-scale\n")
+SHORT = {
+    **test_tasks.ARGUMENTS,
+    "nodes": 2,
+    "connections_per_worker": 8,
+    "steps": [{"rate_rps": 100, "duration_s": 4, "ramp_s": 1}],
+    "min_rps": 1,
+    "min_rps_per_core": 0.1,
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {
+            "tls": "bay_ca",
+            "request": {
+                "method": "POST",
+                "path": "/orders?dry=1",
+                "headers": {"Content-Type": "text/plain"},
+                "body": "twelve",
+                "expected_body_bytes": ANSWER_BYTES,
+            },
+        },
+        {"keep_alive": False, "arrivals": "poisson"},
+        {"keep_alive": False, "tls": "bay_ca", "target_address": "pod"},
+    ],
+    ids=["post-by-tls", "fresh-and-poisson", "fresh-by-tls-to-pods"],
+)
+def test_the_targets_count_what_is_answered_as_expected(
+    sandbox: conftest.Sandbox, changes: dict[str, Any]
+) -> None:
+    ran = test_tasks.start(sandbox, "2m-rps.json", {**SHORT, **changes})
+    assert ran.errors == [], ran.said
+    (run,) = ran.runs()
+    assert run.end is not None
+    assert run.throughput is not None
+    assert run.end.failures == {}
+    assert run.end.requests > 100
+    # In the sandbox the API server reaches the pods, so there is a count.
+    assert run.throughput.requests_counted_by_targets == run.end.requests
+
+
+def test_other_answers_than_the_expected_are_no_requests(
+    sandbox: conftest.Sandbox,
+) -> None:
+    asked = {"expected_body_bytes": ANSWER_BYTES + 1}
+    ran = test_tasks.start(sandbox, "2m-rps.json", {**SHORT, "request": asked})
+    assert ran.status != 0
+    (error,) = ran.errors
+    assert "has no figures" in error
