@@ -197,45 +197,45 @@ def cores(load: records.Throughput) -> Grid | None:
     found = Grid(
         title="Requests per core and per CPU second",
         caption=(
-            "Expected answers in the steady seconds of each step. rps/core "
-            "is over all cores of the real nodes, the others over those "
-            "that the pods could use. Generators are the Locust workers and "
-            "their master, which count their CPU seconds themselves; those "
-            "of the targets, and of all that ran on the nodes with pods, are "
-            "told from the nodes' counters."
+            "Expected answers in the steady seconds of each step, over all "
+            "cores of the real nodes and those that the pods could use, and "
+            "over the CPU seconds used. Generators are the Locust workers "
+            "and their master, which count theirs themselves; those of the "
+            "targets, and of all that ran on the nodes with pods, are told "
+            "from the nodes' counters."
         ),
-        head=_CORES_HEAD,
-        rows=tuple(map(_cores_row, load.steps)),
+        head=("Step", "Of", "Cores", "rps/core", "CPU s", "req/CPU s"),
+        rows=tuple(
+            row for step in load.steps for row in _cores_rows(load, step)
+        ),
         notes=tuple(_cores_notes(load.steps)),
     )
     return found.trimmed()
 
 
-_CORES_HEAD = (
-    "Step",
-    "rps/core",
-    "rps/pod core",
-    "rps/target core",
-    "rps/generator core",
-    "Target CPU s",
-    "Generator CPU s",
-    "Node CPU s",
-    "req/CPU s",
-    "req/target CPU s",
-    "req/generator CPU s",
-    "req/node CPU s",
-)
-
-
-def _cores_row(step: records.StepResult) -> tuple[str, ...]:
-    figures = (
-        step.rps_per_core_real_nodes,
-        step.rps_per_core,
-        *map(step.rps_per_core_of.get, records.SIDES),
-        *map(step.cpu_s.get, (*records.SIDES, "nodes")),
-        *map(step.requests_per_cpu_s.get, ("pods", *records.SIDES, "nodes")),
+def _cores_rows(
+    load: records.Throughput, step: records.StepResult
+) -> list[tuple[str, ...]]:
+    """Return a row for all nodes, for all pods, and for each side."""
+    parts = (
+        ("nodes", load.cores_real_nodes, step.rps_per_core_real_nodes),
+        ("pods", load.cores_pods, step.rps_per_core),
+        *(
+            (side, load.cores_of.get(side), step.rps_per_core_of.get(side))
+            for side in records.SIDES
+        ),
     )
-    return (str(step.step), *map(words.number, figures))
+    return [
+        (
+            str(step.step),
+            name,
+            words.number(cores),
+            words.number(rate),
+            words.number(step.cpu_s.get(name)),
+            words.number(step.requests_per_cpu_s.get(name)),
+        )
+        for name, cores, rate in parts
+    ]
 
 
 def _cores_notes(steps: Sequence[records.StepResult]) -> list[str]:
