@@ -485,7 +485,9 @@ def test_bays_are_made_of_binaries_that_are_given(
     try:
         done = sandbox.command("up", "--kubernetes-binaries", str(given))
         assert done.returncode == 0, done.stdout + done.stderr
-        assert f"Kubernetes v1.33.13 in {given}" in done.stdout
+        assert (
+            f"Kubernetes {artifacts.built_version()} in {given}" in done.stdout
+        )
         # It holds until `down`.
         sandbox.up()
         api = sandbox.magnum()
