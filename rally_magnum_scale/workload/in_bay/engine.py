@@ -14,8 +14,6 @@ calls but the system's own.
 
 from __future__ import annotations
 
-import errno
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,9 +24,10 @@ from gevent import monkey
 from rally_magnum_scale.measurement import arrivals
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import answers
-from rally_magnum_scale.workload.in_bay import tls
 from rally_magnum_scale.workload.in_bay.connections import READ
 from rally_magnum_scale.workload.in_bay.connections import Connections
+from rally_magnum_scale.workload.in_bay.failures import OUR_FAULT
+from rally_magnum_scale.workload.in_bay.failures import kind_of
 from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.meter import NS_PER_S
 from rally_magnum_scale.workload.in_bay.meter import Meter
@@ -41,17 +40,6 @@ RECEIVE_BYTES = 65536
 NEVER_NS = 1 << 62
 
 Events = list[tuple[int, int]]
-
-BY_NUMBER = {
-    errno.EADDRNOTAVAIL: "no_port",
-    errno.EMFILE: "no_file",
-    errno.ENFILE: "no_file",
-}
-# Kinds of failure that are not the target's.
-OUR_FAULT = {
-    "no_port": "a worker had no local port left for a new connection",
-    "no_file": "a worker had as many files open as it may",
-}
 
 
 @dataclass(frozen=True)
@@ -425,20 +413,3 @@ class Engine:
             skipped += 1
             self._due_ns = next(self._dues, NEVER_NS)
         return skipped
-
-
-def kind_of(error: OSError) -> str:
-    """Return the kind of failure that an error of a socket is."""
-    if isinstance(error, ConnectionRefusedError):
-        return "refused"
-    if isinstance(error, TimeoutError):
-        return "timeout"
-    if isinstance(error, ssl.SSLError):
-        return "reset" if isinstance(error, tls.ENDED) else "tls"
-    if isinstance(error, answers.Malformed):
-        return "malformed"
-    if isinstance(error, answers.Short):
-        return "short"
-    if isinstance(error, ConnectionError):
-        return "reset"
-    return BY_NUMBER.get(error.errno or 0, "unreachable")

@@ -23,7 +23,7 @@ from rally_magnum_scale.workload.in_bay.connections import Connections
 from rally_magnum_scale.workload.in_bay.engine import RECEIVE_BYTES
 from rally_magnum_scale.workload.in_bay.engine import Engine
 from rally_magnum_scale.workload.in_bay.engine import Events
-from rally_magnum_scale.workload.in_bay.engine import kind_of
+from rally_magnum_scale.workload.in_bay.failures import kind_of
 from rally_magnum_scale.workload.in_bay.job import Job
 
 LINGER_0_S = struct.pack("ii", 1, 0)

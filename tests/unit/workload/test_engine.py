@@ -11,7 +11,7 @@ from rally_magnum_scale.measurement import windows
 from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.workload.in_bay import engine
+from rally_magnum_scale.workload.in_bay import failures
 from rally_magnum_scale.workload.in_bay.asking import Request
 from rally_magnum_scale.workload.in_bay.engine import Engine
 from rally_magnum_scale.workload.in_bay.fresh import engine_of
@@ -399,4 +399,4 @@ def test_arrivals_by_chance_offer_the_rate_too(serve):
     ],
 )
 def test_kinds_of_socket_errors(number, kind):
-    assert engine.kind_of(OSError(number, "x")) == kind
+    assert failures.kind_of(OSError(number, "x")) == kind

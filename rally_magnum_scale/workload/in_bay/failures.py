@@ -1,0 +1,37 @@
+"""What kinds of failure there are on the way to an answer."""
+
+from __future__ import annotations
+
+import errno
+import ssl
+
+from rally_magnum_scale.workload.in_bay import answers
+from rally_magnum_scale.workload.in_bay import tls
+
+BY_NUMBER = {
+    errno.EADDRNOTAVAIL: "no_port",
+    errno.EMFILE: "no_file",
+    errno.ENFILE: "no_file",
+}
+# Kinds of failure that are not the target's.
+OUR_FAULT = {
+    "no_port": "a worker had no local port left for a new connection",
+    "no_file": "a worker had as many files open as it may",
+}
+
+
+def kind_of(error: OSError) -> str:
+    """Return the kind of failure that an error of a socket is."""
+    if isinstance(error, ConnectionRefusedError):
+        return "refused"
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, ssl.SSLError):
+        return "reset" if isinstance(error, tls.ENDED) else "tls"
+    if isinstance(error, answers.Malformed):
+        return "malformed"
+    if isinstance(error, answers.Short):
+        return "short"
+    if isinstance(error, ConnectionError):
+        return "reset"
+    return BY_NUMBER.get(error.errno or 0, "unreachable")
