@@ -184,7 +184,11 @@ class Master:
         """Print records until all workers are done, dead or too late."""
         self._read_late_s = math.inf
         while self._collector.waiting_for and time.time() < self._deadline_s:
-            if self._is_behind(_rest(LOOK_EVERY_S)):
+            late_s = _rest(LOOK_EVERY_S)
+            if self._ended:
+                # It was stopped meanwhile: nothing may follow the end.
+                return
+            if self._is_behind(late_s):
                 # What waits to be read must not be taken for missing.
                 continue
             self._collector.note_cpu(time.time(), time.process_time())
