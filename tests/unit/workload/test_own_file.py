@@ -225,8 +225,8 @@ class Told(User):
     def ask(self):
         print("once more", end="")
         self.fire(1.2345)
-        self.fire(77.0, ValueError("no"))
-        self.fire(78.0, "no")
+        self.fire(1.2345, ValueError("no"))
+        self.fire(1.2345, "no")
         raise KeyError("of the file")
 """
 
@@ -260,7 +260,11 @@ def test_a_locust_file_of_its_own_gives_the_same_records(make_bay):
     # Four users that wait 0.1 s: 40 a second, and less on a busy machine.
     assert 60 < end["requests"] < 125
     asked = end["requests"]
-    assert end["failures"] == {"failed": asked, "value_error": asked}
+    # What a user fires in one go may lie on both sides of an end of the plan.
+    assert end["failures"] == {
+        "failed": pytest.approx(asked, abs=8),
+        "value_error": pytest.approx(asked, abs=8),
+    }
     seen = [Window.from_json(one) for one in windows]
     assert {us for one in seen for us in one.latency_us.counts} == {1234}
     assert [
