@@ -228,6 +228,10 @@ class Throughput(_Body):
     :param nodes_with_pods: nodes on which a target or a worker ran
     :param processes_per_worker: load-generating processes in a worker's pod
     :param target_address: ``service`` or ``pod``: what the workers asked
+    :param asked: method and path of the requests, without the query
+    :param keep_alive: False where each request had a connection of its own
+    :param arrivals: ``constant`` or ``poisson``
+    :param tls: whether the targets served HTTPS
     :param users: Locust users of all workers, where a Locust file of the
         user's made the load
     """
@@ -243,6 +247,10 @@ class Throughput(_Body):
     nodes_with_pods: int | None = None
     processes_per_worker: int = 1
     target_address: str = "service"
+    asked: str = "GET /"
+    keep_alive: bool = True
+    arrivals: str = "constant"
+    tls: bool = False
     users: int | None = None
     cores_of: Shares = dataclasses.field(default_factory=dict)
     cpus_seen: bool = False

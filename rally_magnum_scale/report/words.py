@@ -192,6 +192,7 @@ def load(run: records.Run) -> str:
         f"Load{where} from {_count(found.workers, 'worker')}{processes}"
         f"{users} to "
         f"{_count(found.targets, 'target')}, asked by {address}"
+        f"{_request(found)}"
     ]
     if found.nodes_with_pods is not None:
         parts.append(f"pods on {_count(found.nodes_with_pods, 'node')}")
@@ -200,6 +201,19 @@ def load(run: records.Run) -> str:
     if found.deploy_s is not None:
         parts.append(f"deployed in {seconds(found.deploy_s)}")
     return "; ".join([*parts, _cores(found)]) + "."
+
+
+def _request(found: records.Throughput) -> str:
+    """Say what of the requests is not as it is by default."""
+    plain = records.Throughput.asked
+    return "".join(
+        [
+            f" for {found.asked}" * (found.asked != plain),
+            " over TLS" * found.tls,
+            ", each on a connection of its own" * (not found.keep_alive),
+            ", at random moments (Poisson)" * (found.arrivals == "poisson"),
+        ]
+    )
 
 
 def _cores(found: records.Throughput) -> str:

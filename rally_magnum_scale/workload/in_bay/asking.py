@@ -82,6 +82,11 @@ class Request:
         """Return what :meth:`from_json` reads."""
         return {**asdict(self), "headers": dict(self.headers)}
 
+    @property
+    def what(self) -> str:
+        """Method and path; a query may hold what reports must not."""
+        return f"{self.method} {self.path.partition('?')[0]}"
+
     def to_bytes(self, host: str, *, keep_alive: bool = True) -> bytes:
         """Return the request as it is sent.
 

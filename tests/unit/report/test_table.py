@@ -215,6 +215,25 @@ def test_a_load_of_a_locust_file_says_how_many_users_it_had():
     assert "from 2 workers with 30 users of a Locust file to 1 " in text
 
 
+def test_a_load_says_what_is_special_of_its_requests():
+    run = factories.run()
+    load = dataclasses.replace(
+        run.throughput,
+        asked="POST /echo",
+        keep_alive=False,
+        arrivals="poisson",
+        tls=True,
+    )
+    run = dataclasses.replace(run, throughput=load)
+    one = factories.workload(factories.iteration(1, run))
+    said = (
+        "asked by Service for POST /echo over TLS, each on a connection of "
+        "its own, at random moments (Poisson);"
+    )
+    assert said in table.render(factories.report(one), 300)
+    assert said in page.render(factories.report(one))
+
+
 def test_a_load_says_what_it_was_and_both_rates_for_a_core():
     run = factories.run()
     load = dataclasses.replace(

@@ -14,6 +14,7 @@ from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.runs import load
 from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload.in_bay import asking
 from rally_magnum_scale.workload.in_bay.job import from_environ
 from tests.unit.kubernetes import fake_api
 from tests.unit.measurement import simulated_target
@@ -338,6 +339,18 @@ def test_targets_may_be_asked_by_their_own_addresses():
     assert job_of(run).addresses == ("10.1.0.1:8080", "10.1.0.2:8080")
     assert run.found.throughput.target_address == "pod"
     assert job_of(Run(script_of(whole_log()))).addresses == ()
+
+
+def test_what_was_asked_is_recorded_without_its_query():
+    spec = spec_of(
+        request=asking.Request(method="POST", path="/echo?token=secret"),
+        keep_alive=False,
+        arrivals="poisson",
+    )
+    found = Run(script_of(whole_log()), spec).found.throughput
+    assert found.asked == "POST /echo"
+    assert (found.keep_alive, found.arrivals) == (False, "poisson")
+    assert not found.tls
 
 
 def daemonset(ready):
