@@ -270,7 +270,7 @@ def test_a_load_needs_no_openstack_with_a_kubeconfig(
     assert kept.namespaces() == []
 
 
-HALF_OF_IT_IS_NOT_THERE = """
+HALF_OF_IT_IS_REFUSED = """
 from locust import HttpUser, constant_throughput, task
 
 class Asker(HttpUser):
@@ -279,7 +279,8 @@ class Asker(HttpUser):
     @task
     def ask(self):
         self.client.get("/")
-        self.client.get("/nowhere")
+        # nginx answers any path but one with this in it.
+        self.client.get("/%00")
 """
 OWN_FILE = {
     **json.loads(
@@ -321,7 +322,7 @@ def test_what_a_locust_file_calls_a_failure_is_judged(
     sandbox: conftest.Sandbox, kept: Kept, no_openstack: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "asker.py"
-    path.write_text(HALF_OF_IT_IS_NOT_THERE)
+    path.write_text(HALF_OF_IT_IS_REFUSED)
     ran = test_tasks.start(
         sandbox,
         "own-locust-file.json",
