@@ -202,7 +202,9 @@ def test_our_verdicts_are_those_that_rally_stored(small: Ran) -> None:
 def assert_same_verdicts(ran: Ran) -> None:
     """Compare what the report judges with what Rally stored."""
     judged = verdicts.judge_all(ran.workload["sla"], ran.runs())
-    for name in verdicts.CRITERIA:
+    asked = verdicts.CRITERIA.keys() & ran.sla.keys()
+    assert asked
+    for name in asked:
         ours = all(v.passed for v in judged if v.criterion == name)
         assert ours == ran.sla[name]["success"], name
 
