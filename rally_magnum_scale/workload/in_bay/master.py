@@ -183,12 +183,15 @@ class Master:
     def _follow(self) -> None:
         """Print records until all workers are done, dead or too late."""
         self._read_late_s = math.inf
+        looked_s = time.monotonic()
         while self._collector.waiting_for and time.time() < self._deadline_s:
-            late_s = _rest(LOOK_EVERY_S)
+            gevent.sleep(LOOK_EVERY_S)
             if self._ended:
                 # It was stopped meanwhile: nothing may follow the end.
                 return
-            if self._is_behind(late_s):
+            # From look to look: it may stand still at its work as well.
+            before_s, looked_s = looked_s, time.monotonic()
+            if self._is_behind(looked_s - before_s - LOOK_EVERY_S):
                 # What waits to be read must not be taken for missing.
                 continue
             self._collector.note_cpu(time.time(), time.process_time())
@@ -201,7 +204,7 @@ class Master:
         One that reads heartbeats later than Locust waits for them can't
         tell the living workers from the dead.
 
-        :param late_s: how late it was woken
+        :param late_s: how late it looks
         """
         read_late_s, self._read_late_s = self._read_late_s, math.inf
         second = int(time.time())
@@ -287,13 +290,6 @@ class Master:
         for record in records:
             text = json.dumps(record, separators=(",", ":")) + "\n"
             _write(text.encode())
-
-
-def _rest(seconds: float) -> float:
-    """Let the other greenlets work; return how many seconds too long."""
-    before_s = time.monotonic()
-    gevent.sleep(seconds)
-    return time.monotonic() - before_s - seconds
 
 
 def _write(data: bytes) -> None:
