@@ -27,6 +27,7 @@ from benchmarks import target
 from benchmarks.result import Result
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.runs import memory
 from rally_magnum_scale.workload.in_bay.job import Job
 
 SIZES = (100, 500, 1_000, 2_000)
@@ -201,6 +202,9 @@ def _watch(master: subprocess.Popen[bytes]) -> Seen:
             ready = selector.select(LOOK_EVERY_S)
             used = process.cpu_times()
             seen.cpu.append((time.time(), used.user + used.system))
+            seen.memory_bytes = (
+                memory.peak_bytes(master.pid) or seen.memory_bytes
+            )
             if not ready:
                 continue
             data = os.read(master.stdout.fileno(), 1 << 20)  # type: ignore[union-attr]
@@ -212,7 +216,5 @@ def _watch(master: subprocess.Popen[bytes]) -> Seen:
             raise RuntimeError(
                 f"The Locust master did not end within {DEADLINE_S:.0f} s."
             )
-    _, status, usage = os.wait4(master.pid, 0)
-    master.returncode = os.waitstatus_to_exitcode(status)
-    seen.memory_bytes = usage.ru_maxrss * 1024
+    master.wait(DEADLINE_S)
     return seen

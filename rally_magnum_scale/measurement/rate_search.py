@@ -61,7 +61,7 @@ def next_trial(
     """
     if len(done) >= wanted.max_steps:
         return None
-    found = _choose(wanted, Bracket.of(wanted, done), done)
+    found = _choose(wanted, Bracket.of(done), done)
     if found is None:
         return None
     rate_rps, purpose = found
@@ -93,11 +93,8 @@ class Bracket:
     confirms_failed: int = 0
 
     @classmethod
-    def of(
-        cls, wanted: trials.Search, done: Sequence[records.Trial]
-    ) -> Bracket:
+    def of(cls, done: Sequence[records.Trial]) -> Bracket:
         """Read the steps that were run."""
-        del wanted
         counting = [one for one in _believed(done) if one.rate_rps is not None]
         bad = [one for one in counting if not one.held]
         # Of two at the same rate the later one says more: it was longer.
@@ -163,7 +160,7 @@ def conclude(
         trial held spoil the answer
     """
     judged = [one for one in done if one.ended]
-    bracket = Bracket.of(wanted, judged)
+    bracket = Bracket.of(judged)
     held, failed = bracket.held, bracket.failed
     figures = {one.step: one for one in results}
     best = figures.get(held.step) if held else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import resource
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from rally_magnum_scale.kubernetes import nodes
 from rally_magnum_scale.measurement import node_times
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.runs import kubeconfig
+from rally_magnum_scale.runs import memory
 
 _STATUS: dict[type[Exception], str] = {
     exceptions.BayCreateFailed: "CREATE_FAILED",
@@ -202,7 +202,7 @@ class BayLife:
 
     def _note(self, **fields: Any) -> None:
         self.record = dataclasses.replace(
-            self.record, client_memory_peak_bytes=memory_peak(), **fields
+            self.record, client_memory_peak_bytes=memory.peak_bytes(), **fields
         )
 
     def _note_node_times(self, opened: client.Cluster) -> None:
@@ -275,9 +275,3 @@ def node_facts(found: Sequence[nodes.Node]) -> dict[str, Any]:
         "nodes_hollow": len(found) - len(real),
         "cores_real_nodes": sum(node.all_cores for node in real),
     }
-
-
-def memory_peak() -> int:
-    """Return the most memory that this process has had, in bytes."""
-    # Linux counts in KiB.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

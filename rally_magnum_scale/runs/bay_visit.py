@@ -16,6 +16,7 @@ from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.runs import bay_life
+from rally_magnum_scale.runs import memory
 
 # A bay that is to be loaded has Ready nodes already.
 READY_WITHIN_S = 60.0
@@ -131,7 +132,7 @@ def _look(
             record,
             nodes=record.nodes or len(found),
             kubernetes_version=version,
-            client_memory_peak_bytes=bay_life.memory_peak(),
+            client_memory_peak_bytes=memory.peak_bytes(),
             **bay_life.node_facts(found),
         ),
     )

@@ -140,19 +140,29 @@ def test_a_demo_leaves_pages_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    ("task", "arguments", "when"),
+    ("task", "arguments", "when", "number"),
     [
-        ("2m-rps.json", LOAD, "steady: 500 rps offered"),
+        (
+            "2m-rps.json",
+            LOAD,
+            "steady: 500 rps offered",
+            signal.SIGTERM,
+        ),
         (
             "create-and-delete.json",
             {**SMALL, "nodes": 100, "times": 4, "concurrency": 2},
             "asking Magnum for the bay",
+            signal.SIGINT,
         ),
-        ("create-and-delete.json", SMALL, "PostgreSQL is up"),
+        (
+            "create-and-delete.json",
+            SMALL,
+            "PostgreSQL is up",
+            signal.SIGINT,
+        ),
     ],
     ids=["load", "create", "up"],
 )
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_takes_everything_away(
     away: conftest.Sandbox,
     tmp_path: Path,

@@ -59,9 +59,9 @@ def test_a_small_ladder_is_climbed(sandbox: conftest.Sandbox) -> None:
         "max_nodes_ready_s_per_node": 100,
         "max_delete_s_per_node": 50,
     }
-    ran, bays = climb(sandbox, [2, 4, 6], **loose)
+    ran, bays = climb(sandbox, [2, 4], **loose)
     assert ran.status == 0, ran.said
-    assert [bay.nodes for bay in bays] == [2, 4, 6]
+    assert [bay.nodes for bay in bays] == [2, 4]
     for bay in bays:
         assert_came_and_went(bay)
 

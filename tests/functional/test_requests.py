@@ -7,17 +7,35 @@ from typing import Any
 import pytest
 
 from tests.functional import conftest
+from tests.functional import test_in_bay
 from tests.functional import test_tasks
+
+# One bay for all of them.
+environment = test_in_bay.environment
+kept = test_in_bay.kept
 
 ANSWER_BYTES = len("rally-magnum-scale\n")
 SHORT = {
-    **test_tasks.ARGUMENTS,
-    "nodes": 2,
+    **test_in_bay.IN_BAY,
     "connections_per_worker": 8,
     "steps": [{"rate_rps": 100, "duration_s": 4, "ramp_s": 1}],
     "min_rps": 1,
     "min_rps_per_core": 0.1,
 }
+
+
+def ask(
+    sandbox: conftest.Sandbox,
+    kept: test_in_bay.Kept,
+    changes: dict[str, Any],
+) -> test_tasks.Ran:
+    """Run a short load with some arguments in the bay."""
+    return test_tasks.start(
+        sandbox,
+        "throughput-in-bay.json",
+        {**SHORT, "bay": kept.name, **changes},
+        environment=kept.environment,
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,9 +57,11 @@ SHORT = {
     ids=["post-by-tls", "fresh-and-poisson", "fresh-by-tls-to-pods"],
 )
 def test_the_targets_count_what_is_answered_as_expected(
-    sandbox: conftest.Sandbox, changes: dict[str, Any]
+    sandbox: conftest.Sandbox,
+    kept: test_in_bay.Kept,
+    changes: dict[str, Any],
 ) -> None:
-    ran = test_tasks.start(sandbox, "2m-rps.json", {**SHORT, **changes})
+    ran = ask(sandbox, kept, changes)
     assert ran.errors == [], ran.said
     (run,) = ran.runs()
     assert run.end is not None
@@ -53,10 +73,10 @@ def test_the_targets_count_what_is_answered_as_expected(
 
 
 def test_other_answers_than_the_expected_are_no_requests(
-    sandbox: conftest.Sandbox,
+    sandbox: conftest.Sandbox, kept: test_in_bay.Kept
 ) -> None:
     asked = {"expected_body_bytes": ANSWER_BYTES + 1}
-    ran = test_tasks.start(sandbox, "2m-rps.json", {**SHORT, "request": asked})
+    ran = ask(sandbox, kept, {"request": asked})
     assert ran.status != 0
     (error,) = ran.errors
     assert "has no figures" in error

@@ -290,19 +290,6 @@ def test_a_failed_delete_is_an_error_and_is_tried_again(
     assert "Removing the bay" in ran.said
 
 
-def test_an_image_that_does_not_exist_ends_early(
-    clean: conftest.Sandbox,
-) -> None:
-    ran = start(
-        clean,
-        "2m-rps.json",
-        {**SMALL, "nginx_image": "localhost/nowhere:1"},
-    )
-    assert ran.status != 0
-    assert "localhost/nowhere:1" in ran.errors[0]
-    assert not ran.sla["request_rate"]["success"]
-
-
 def test_a_generator_that_is_late_makes_the_run_invalid(
     clean: conftest.Sandbox, tmp_path: Path
 ) -> None:
@@ -357,18 +344,23 @@ def test_a_dead_part_of_the_generator_is_never_a_result(
 
 
 @pytest.mark.parametrize(
-    ("sample", "arguments", "when"),
+    ("sample", "arguments", "when", "number"),
     [
-        ("2m-rps.json", {**LONG, "times": 3}, "steady: 500 rps offered"),
+        (
+            "2m-rps.json",
+            {**LONG, "times": 3},
+            "steady: 500 rps offered",
+            signal.SIGINT,
+        ),
         (
             "create-and-delete.json",
             {"nodes": 100, "times": 6, "concurrency": 2},
             "asking Magnum for the bay",
+            signal.SIGTERM,
         ),
     ],
     ids=["one", "two at once"],
 )
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_task_removes_its_bays(
     clean: conftest.Sandbox,
     tmp_path: Path,
