@@ -25,7 +25,7 @@ from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 
 CLOSED_LOOP = Plan((Step(None, generators.DURATION_S, 1),))
-OPEN_LOOP_RPS = 20_000
+OPEN_LOOP_RPS = (20_000, 40_000, 60_000)
 SAME_RATE_RPS = 5_000
 ROUNDS = 3
 PERCENTILES = (50, 99, 99.9)
@@ -63,7 +63,8 @@ def compare() -> Iterator[Result | LeftOut]:
 
 def open_loop() -> Iterator[Result | LeftOut]:
     """Compare what is achieved, and told, at a given rate."""
-    yield _achieved()
+    for rate_rps in OPEN_LOOP_RPS:
+        yield _achieved(rate_rps)
     there, left_out = peers.available(peers.OPEN_LOOP)
     yield from (LeftOut("engine_open_loop", *one) for one in left_out)
     plan = Plan((Step(SAME_RATE_RPS, generators.DURATION_S, 1),))
@@ -159,8 +160,8 @@ def _counted(nginx: target.Target, plan: Plan) -> tuple[Measured, bool]:
     return run.measured, equal
 
 
-def _achieved() -> Result:
-    plan = Plan((Step(OPEN_LOOP_RPS, generators.DURATION_S, 1),))
+def _achieved(rate_rps: int) -> Result:
+    plan = Plan((Step(rate_rps, generators.DURATION_S, 1),))
     with target.nginx() as nginx:
         run = generators.engine(nginx.url, plan)
     lag_us = run.whole.schedule_lag_us.percentiles_us(PERCENTILES)
@@ -168,9 +169,10 @@ def _achieved() -> Result:
         bench="engine_open_loop",
         subject="engine, achieved rate",
         peer="offered rate",
-        ratio=run.measured.rps / OPEN_LOOP_RPS,
+        ratio=run.measured.rps / rate_rps,
         figures={
-            "offered_rps": OPEN_LOOP_RPS,
+            "offered_rps": rate_rps,
+            "busy_ratio_max": max(one.busy_ratio_max for one in run.steady),
             **run.measured.figures("achieved"),
             "percentiles": list(PERCENTILES),
             "schedule_lag_us": lag_us,

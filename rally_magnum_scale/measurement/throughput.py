@@ -17,11 +17,11 @@ from rally_magnum_scale.measurement import windows
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99_9": 99.9}
 
-# A generator that sends its requests this late, or leaves no processor time
-# unused, measures itself.  10 ms is a tenth of the finest delay that people
-# notice and far above what an idle event loop shows.
+# A generator that sends its requests this late, or never waits for anything,
+# measures itself.  10 ms is a tenth of the finest delay that people notice
+# and far above what an idle event loop shows.
 MAX_SCHEDULE_LAG_US = 10_000
-MAX_CPU_RATIO = 0.95
+MAX_BUSY_RATIO = 0.95
 
 _UNTOLD = "the workers did not tell what they used in each second"
 
@@ -269,11 +269,11 @@ def _saturation_reasons(
             f"{lag.max_us / 1000:.0f} ms late although a connection was free"
         )
     reasons += _loop_reasons(steady)
-    busy = statistics.median(w.cpu_ratio_max for w in steady) if steady else 0
-    if busy > MAX_CPU_RATIO:
+    busy = statistics.median(w.busy_ratio_max for w in steady) if steady else 0
+    if busy > MAX_BUSY_RATIO:
         reasons.append(
-            "the load generator was the limit: its busiest process used "
-            f"{busy:.0%} of a core in half of the windows"
+            "the load generator was the limit: its busiest process was busy "
+            f"{busy:.0%} of the time or more in half of the windows"
         )
     return reasons
 

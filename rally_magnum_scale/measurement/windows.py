@@ -36,7 +36,10 @@ class Window:
     :param service_us: from the actual send time to the answer
     :param schedule_lag_us: how late the generator sent although it had an
         idle connection; empty in a closed loop
-    :param cpu_ratio_max: CPU seconds a second of the busiest worker
+    :param cpu_ratio_max: CPU seconds a second of the worker that used most
+    :param busy_ratio_max: share of the second in which the busiest worker
+        did not wait for an answer or for the next request to be due; where
+        that is not known, its CPU seconds a second
     :param loop_delay_max_us: how late a worker's event loop came back to
         its connections, the worst of all workers
     :param cpu_s: CPU seconds that the workers' processes used together;
@@ -53,6 +56,7 @@ class Window:
     service_us: Histogram = field(default_factory=Histogram)
     schedule_lag_us: Histogram = field(default_factory=Histogram)
     cpu_ratio_max: float = 0.0
+    busy_ratio_max: float = 0.0
     loop_delay_max_us: int = 0
     cpu_s: float | None = None
 
@@ -88,6 +92,7 @@ class Window:
             "requests": self.requests,
             "failures": dict(sorted(self.failures.items())),
             "cpu_ratio_max": round(self.cpu_ratio_max, 4),
+            "busy_ratio_max": round(self.busy_ratio_max, 4),
             "loop_delay_max_us": self.loop_delay_max_us,
             "cpu_s": None if self.cpu_s is None else round(self.cpu_s, 6),
         }
@@ -128,6 +133,9 @@ class Window:
                 requests=int(data["requests"]),
                 failures={k: int(n) for k, n in data["failures"].items()},
                 cpu_ratio_max=float(data["cpu_ratio_max"]),
+                busy_ratio_max=float(
+                    data.get("busy_ratio_max", data["cpu_ratio_max"])
+                ),
                 loop_delay_max_us=int(data["loop_delay_max_us"]),
                 cpu_s=_number(data.get("cpu_s")),
                 **histograms(),
@@ -197,6 +205,7 @@ def merge(windows: Iterable[Window]) -> Window:
         service_us=empty.merge(*(one.service_us for one in found)),
         schedule_lag_us=empty.merge(*(one.schedule_lag_us for one in found)),
         cpu_ratio_max=max(one.cpu_ratio_max for one in found),
+        busy_ratio_max=max(one.busy_ratio_max for one in found),
         loop_delay_max_us=max(one.loop_delay_max_us for one in found),
         cpu_s=add_known(one.cpu_s for one in found),
     )

@@ -12,8 +12,8 @@ from rally_magnum_scale.measurement.windows import Window
 
 NS_PER_S = 1_000_000_000
 NS_PER_US = 1_000
-# Over less than this, a ratio of CPU to wall time says nothing: the last
-# window may have lasted microseconds.
+# Over less than this, a share of the time says nothing: the last window may
+# have lasted microseconds.
 RATIO_OVER_NS = 100_000_000
 
 
@@ -64,13 +64,16 @@ class Meter:
             self._loop_delay_max_us, late_ns // NS_PER_US
         )
 
-    def roll(self, *, closed: bool) -> Window:
+    def roll(self, *, closed: bool, idle_ns: int | None = None) -> Window:
         """End the second, and begin the next one.
 
         :param closed: it was a closed loop, in which latency and service
             time are one, and only the second was counted
+        :param idle_ns: how long there was nothing to do, None if unknown
         :returns: what was counted since the last call
         """
+        cpu_ns = self._cpu_ns() - self._cpu_since_ns
+        wall_ns = self._clock_ns() - self._since_ns
         where = self._plan.position(self.second - self._start_second)
         service_us = Histogram.from_values_us(self.service_us)
         window = Window(
@@ -87,16 +90,17 @@ class Meter:
             ),
             service_us=service_us,
             schedule_lag_us=Histogram.from_values_us(self.lag_us),
-            cpu_ratio_max=self._cpu_ratio(),
+            cpu_ratio_max=_ratio(cpu_ns, wall_ns),
+            busy_ratio_max=_ratio(
+                cpu_ns if idle_ns is None else wall_ns - idle_ns, wall_ns
+            ),
             loop_delay_max_us=self._loop_delay_max_us,
-            cpu_s=(self._cpu_ns() - self._cpu_since_ns) / NS_PER_S,
+            cpu_s=cpu_ns / NS_PER_S,
         )
         self.second += 1
         self.clear()
         return window
 
-    def _cpu_ratio(self) -> float:
-        wall_ns = self._clock_ns() - self._since_ns
-        if wall_ns < RATIO_OVER_NS:
-            return 0.0
-        return (self._cpu_ns() - self._cpu_since_ns) / wall_ns
+
+def _ratio(part_ns: int, wall_ns: int) -> float:
+    return 0.0 if wall_ns < RATIO_OVER_NS else part_ns / wall_ns

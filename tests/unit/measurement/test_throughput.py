@@ -24,7 +24,7 @@ def window(second, **changes):
         "latency_us": Histogram.from_values_us({1000: 10}),
         "service_us": Histogram.from_values_us({500: 10}),
         "schedule_lag_us": Histogram.from_values_us({10: 11}),
-        "cpu_ratio_max": 0.5,
+        "busy_ratio_max": 0.5,
     }
     return Window(**{**values, **changes})
 
@@ -83,7 +83,7 @@ def test_what_ends_after_the_plan_counts_for_the_last_step_but_its_rate():
         latency_us=slow,
         service_us=slow,
         schedule_lag_us=Histogram.from_values_us({900_000: 5}),
-        cpu_ratio_max=1.0,
+        busy_ratio_max=1.0,
     )
     first, last = summarise([*ALL, stop])
     assert first == summarise(ALL)[0]
@@ -148,11 +148,16 @@ def test_a_flaw_of_a_step_spoils_that_step_alone(changes, reason):
 
 
 def test_a_generator_out_of_processor_time_spoils_the_step():
-    busy = [dataclasses.replace(one, cpu_ratio_max=0.99) for one in ALL]
+    busy = [dataclasses.replace(one, busy_ratio_max=0.99) for one in ALL]
     first, _ = summarise(busy)
-    assert "99% of a core" in first.reasons[0]
+    assert "busy 99% of the time" in first.reasons[0]
     # One busy second is no limit.
-    assert all(one.valid for one in summarise(changed(1, cpu_ratio_max=1.0)))
+    assert all(one.valid for one in summarise(changed(1, busy_ratio_max=1.0)))
+
+
+def test_processor_time_spent_on_waiting_spoils_nothing():
+    waiting = [dataclasses.replace(one, cpu_ratio_max=0.99) for one in ALL]
+    assert all(one.valid for one in summarise(waiting))
 
 
 def test_a_generator_that_looks_seldom_spoils_the_step():

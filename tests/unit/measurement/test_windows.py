@@ -19,6 +19,7 @@ def make(**changes):
         "service_us": Histogram.from_values_us({9: 3}),
         "schedule_lag_us": Histogram.from_values_us({1: 4}),
         "cpu_ratio_max": 0.25,
+        "busy_ratio_max": 0.125,
         "loop_delay_max_us": 40,
         "cpu_s": 0.2,
     }
@@ -30,18 +31,26 @@ def test_merge_adds_counts_and_keeps_the_busiest_cpu():
         [
             make(loop_delay_max_us=7000),
             make(failures={"reset": 2}, cpu_ratio_max=0.75),
+            make(busy_ratio_max=0.5, requests=0, cpu_s=0.0),
         ]
     )
-    assert both.workers == 2
+    assert both.workers == 3
     assert both.requests == 6
-    assert both.failures == {"timeout": 1, "reset": 2}
-    assert both.failed == 3
-    assert both.latency_us.counts == {10: 4, 5000: 2}
-    assert both.service_us.total == 6
-    assert both.schedule_lag_us.total == 8
+    assert both.failures == {"timeout": 2, "reset": 2}
+    assert both.failed == 4
+    assert both.latency_us.counts == {10: 6, 5000: 3}
+    assert both.service_us.total == 9
+    assert both.schedule_lag_us.total == 12
     assert both.cpu_ratio_max == 0.75
+    assert both.busy_ratio_max == 0.5
     assert both.loop_delay_max_us == 7000
     assert both.cpu_s == 0.4
+
+
+def test_a_window_of_before_counts_its_cpu_time_as_busy():
+    data = make().to_json()
+    del data["busy_ratio_max"]
+    assert Window.from_json(data).busy_ratio_max == 0.25
 
 
 def test_cpu_seconds_that_one_worker_did_not_tell_are_no_sum():

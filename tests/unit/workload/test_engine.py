@@ -18,7 +18,15 @@ from rally_magnum_scale.workload.in_bay.fresh import engine_of
 from rally_magnum_scale.workload.in_bay.job import Job
 
 
-def run(url, *steps, connections=4, timeout_s=5.0, asked=(), **details):
+def run(
+    url,
+    *steps,
+    connections=4,
+    timeout_s=5.0,
+    asked=(),
+    give_way=lambda: None,
+    **details,
+):
     """Run an engine that starts now, whatever the wall clock says."""
     job = Job(
         task="t",
@@ -37,6 +45,7 @@ def run(url, *steps, connections=4, timeout_s=5.0, asked=(), **details):
         job,
         start_second=1000,
         report=reported.append,
+        give_way=give_way,
         # The start is 100 ms away: time to open the connections.
         wall_ns=lambda: 999_900_000_000,
     ).run()
@@ -76,6 +85,16 @@ def test_an_open_loop_offers_its_rate(serve):
     assert server.requests == 500
     _, _, lag_us = whole(reported)
     assert lag_us.total == outcome.requests
+
+
+@pytest.mark.parametrize("rate_rps", [None, 100])
+def test_to_wait_is_not_to_be_busy(serve, behaviour, rate_rps):
+    slow = serve(behaviour.stall_on(0, 0.8))
+    step = Step(rate_rps, 1)
+    _, (waiting, *_) = run(slow.url, step, connections=1)
+    assert waiting.busy_ratio_max < 0.5
+    _, (working, *_) = run(serve().url, step, give_way=lambda: time.sleep(0.2))
+    assert working.busy_ratio_max > 0.5
 
 
 def test_a_stall_counts_for_all_that_were_due_in_it(serve, behaviour):

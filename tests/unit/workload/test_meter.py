@@ -44,3 +44,17 @@ def test_a_window_too_short_for_a_ratio_has_its_cpu_time():
     clocks.pass_s(0.001, 0.001)
     one = made.roll(closed=True)
     assert (one.cpu_ratio_max, one.cpu_s) == (0.0, 0.001)
+    assert one.busy_ratio_max == 0.0
+
+
+def test_the_processor_time_of_waiting_is_not_taken_for_work():
+    clocks, made = make()
+    clocks.pass_s(1, 0.9)
+    one = made.roll(closed=False, idle_ns=int(0.75 * meter.NS_PER_S))
+    assert (one.cpu_ratio_max, one.busy_ratio_max) == (0.9, 0.25)
+
+
+def test_where_idle_time_is_unknown_processor_time_stands_for_work():
+    clocks, made = make()
+    clocks.pass_s(1, 0.9)
+    assert made.roll(closed=True).busy_ratio_max == 0.9
