@@ -25,9 +25,8 @@ MAX_BUSY_RATIO = 0.95
 
 _UNTOLD = "the workers did not tell what they used in each second"
 
-# A generator that stands still is late with the few requests for which it
-# has a free connection, and what queues up behind them looks like the
-# target's doing: one such request is enough.
+# A generator that stands still for long spoils a step even if that is less
+# than 1 % of it: the percentiles above 99 and the maximum are its own.
 MAX_STANDSTILL_US = 500_000
 
 # How late the generator's event loop may come back to its connections: what

@@ -35,7 +35,8 @@ class Window:
         closed loop, which intends nothing, from the actual one
     :param service_us: from the actual send time to the answer
     :param schedule_lag_us: how late the generator sent although it had an
-        idle connection; empty in a closed loop
+        idle connection, and all that queued up behind such a request while
+        it stood still; empty in a closed loop
     :param cpu_ratio_max: CPU seconds a second of the worker that used most
     :param busy_ratio_max: share of the second in which the busiest worker
         did not wait for an answer or for the next request to be due; where
