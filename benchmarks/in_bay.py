@@ -1,12 +1,13 @@
-"""Our engine beside wrk inside a bay: pod to pod through one path.
+"""Our engine beside other load generators inside a bay.
 
-wrk runs in the network namespace and in the control groups of a pod that
-lies where a worker does, so it asks the same Service over the same bridge
+They run in the network namespace and in the control groups of a pod that
+lies where a worker does, so they ask the same Service over the same bridge
 with the same share of the processors.
 """
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +18,10 @@ import psutil
 from benchmarks import cloud
 from benchmarks import measured
 from benchmarks import peers
-from benchmarks import tools
 from benchmarks.measured import Measured
 from benchmarks.result import LeftOut
 from benchmarks.result import Result
+from benchmarks.turns import Turns
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
@@ -36,7 +37,7 @@ from rally_magnum_scale.workload import manifests
 
 NODES = 1
 ROUNDS = 3
-STEADY_S = 10
+STEADY_S = 8
 PLAN = Plan((Step(None, duration_s=STEADY_S, ramp_s=3),))
 PEER = "wrk-peer"
 # By which its process is known among those of its pod.
@@ -46,53 +47,46 @@ SHARED_GROUPS = ("cpu", "cpuacct", "cpuset")
 
 
 def compare() -> Iterator[Result | LeftOut]:
-    """Compare the rates of one process each; the two take turns."""
-    try:
-        tools.program("wrk")
-    except exceptions.SandboxError as error:
-        yield LeftOut("in_bay", "wrk", str(error))
-        return
-    ours, theirs = [], []
+    """Compare the rates of one process each; all take turns."""
+    turns = Turns("in_bay", peers.CLOSED_LOOP)
+    ours = []
     with cloud.bays() as bays:
         request = lifecycle.BayRequest(f"bench-{uuid.uuid4().hex[:8]}", NODES)
         life = bay_life.BayLife(bays, request, cloud.say)
         try:
             opened = life.connect(life.create())
             life.wait_for_nodes(opened)
-            for _ in range(ROUNDS):
-                step, wrk = _round(life, opened)
-                ours.append(step)
-                theirs.append(wrk)
+            ours = [_round(life, opened, turns) for _ in range(ROUNDS)]
         finally:
             life.delete()
-    yield _result(ours, theirs)
-
-
-def _result(ours: list[records.StepResult], theirs: list[Measured]) -> Result:
-    best = max(ours, key=lambda one: one.achieved_rps)
-    peer = max(theirs, key=lambda one: one.rps)
-    return Result(
-        bench="in_bay",
-        subject="engine in a worker pod, requests a second of one process",
-        peer="wrk in a pod beside it",
-        ratio=best.achieved_rps / peer.rps,
-        figures={
-            "engine_rps": round(best.achieved_rps),
-            "engine_latency_us": best.latency_us,
-            "engine_rounds_rps": [round(one.achieved_rps) for one in ours],
-            "engine_failures": best.failures,
-            "engine_reasons": best.reasons,
-            **peer.figures("wrk"),
-            "wrk_rounds_rps": [round(one.rps) for one in theirs],
+    yield from turns.left_out()
+    yield from turns.rates_and_cpu(
+        [_measured(step) for step in ours],
+        {
+            "failures": [step.failures for step in ours],
+            "reasons": [step.reasons for step in ours],
             "connections": peers.CONNECTIONS,
             "cores_of_the_machine": psutil.cpu_count(),
         },
     )
 
 
+def _measured(step: records.StepResult) -> Measured:
+    return Measured(
+        requests=step.requests,
+        seconds=step.steady_s,
+        cpu_s=step.cpu_s["generators"] or math.nan,
+        latency_us={
+            name: us
+            for name in measured.PERCENTILES
+            if (us := step.latency_us[name]) is not None
+        },
+    )
+
+
 def _round(
-    life: bay_life.BayLife, opened: client.Cluster
-) -> tuple[records.StepResult, Measured]:
+    life: bay_life.BayLife, opened: client.Cluster, turns: Turns
+) -> records.StepResult:
     spec = manifests.WorkloadSpec(
         task=uuid.uuid4().hex,
         iteration=1,
@@ -110,18 +104,12 @@ def _round(
         address = objects.service_address(
             opened, spec.names.namespace, spec.names.target
         )
-        cloud.say("asking the same Service with wrk")
-        wrk = peers.wrk(
-            peers.Ask(
-                f"http://{address}:{manifests.TARGET_PORT}/",
-                duration_s=STEADY_S,
-            ),
-            _entering(pid),
-        )
+        url = f"http://{address}:{manifests.TARGET_PORT}/"
+        turns.take(peers.Ask(url, duration_s=STEADY_S, wrap=_entering(pid)))
     finally:
         running.remove()
     found = records.Throughput.from_json(running.all_records()[-1])
-    return found.steps[0], wrk
+    return found.steps[0]
 
 
 def _start_peer(opened: client.Cluster, spec: manifests.WorkloadSpec) -> int:
@@ -132,7 +120,7 @@ def _start_peer(opened: client.Cluster, spec: manifests.WorkloadSpec) -> int:
         spec.names.namespace,
         f"app={PEER}",
         1,
-        what="pod for wrk",
+        what="pod for other load generators",
         deadline_s=READY_S,
         report=cloud.say,
     )
@@ -142,8 +130,8 @@ def _start_peer(opened: client.Cluster, spec: manifests.WorkloadSpec) -> int:
         ):
             return int(process.pid)
     raise exceptions.SandboxError(
-        "To run wrk in a pod, its process was looked for on this machine, "
-        "and there was none: is the bay in this machine's sandbox?"
+        "To run wrk and others in a pod, its process was looked for on this "
+        "machine, and there was none: is the bay in this machine's sandbox?"
     )
 
 

@@ -87,6 +87,11 @@ def end(**_):
 """
 
 
+def on_second_core(command: Sequence[str]) -> list[str]:
+    """Leave the first core to the target."""
+    return target.pinned(1, list(command))
+
+
 @dataclass(frozen=True)
 class Ask:
     """What a peer is to do.
@@ -95,32 +100,27 @@ class Ask:
     :param rate_rps: requests a second, or None for as many as it can
     :param duration_s: for how long
     :param connections: how many at most
+    :param wrap: says where the generator runs
     """
 
     url: str
     rate_rps: int | None = None
     duration_s: int = DURATION_S
     connections: int = CONNECTIONS
+    wrap: measured.Wrap = on_second_core
 
 
 Peer = Callable[[Ask], Measured]
 
 
-def on_second_core(command: Sequence[str]) -> list[str]:
-    """Leave the first core to the target."""
-    return target.pinned(1, list(command))
-
-
-def wrk(ask: Ask, wrap: measured.Wrap = on_second_core) -> Measured:
-    """Run wrk (C, epoll) with one thread.
-
-    :param wrap: says where it runs
-    """
+def wrk(ask: Ask) -> Measured:
+    """Run wrk (C, epoll) with one thread."""
     program = tools.program("wrk")
     with _file("report.lua", WRK_REPORT) as script:
-        options = ("-t1", f"-c{ask.connections}", f"-d{ask.duration_s}s")
-        text, cpu_s = measured.run(
-            wrap([program, *options, "--latency", "-s", script, ask.url])
+        text, cpu_s = _run(
+            ask,
+            *(program, "-t1", f"-c{ask.connections}"),
+            *(f"-d{ask.duration_s}s", "--latency", "-s", script, ask.url),
         )
     return peer_reports.wrk(text, cpu_s)
 
@@ -130,6 +130,7 @@ def wrk2(ask: Ask) -> Measured:
     program = tools.program("wrk2")
     with _file("report.lua", WRK_REPORT) as script:
         text, cpu_s = _run(
+            ask,
             *(program, "-t1", f"-c{ask.connections}", f"-R{ask.rate_rps}"),
             *(f"-d{ask.duration_s}s", "--latency", "-s", script, ask.url),
         )
@@ -141,6 +142,7 @@ def oha(ask: Ask) -> Measured:
     program = tools.program("oha")
     pace = ("-q", str(ask.rate_rps), "--latency-correction")
     text, cpu_s = _run(
+        ask,
         *(program, "--no-tui", "--output-format", "json"),
         *("-c", str(ask.connections), "-z", f"{ask.duration_s}s"),
         *(pace if ask.rate_rps else ()),
@@ -153,6 +155,7 @@ def hey(ask: Ask) -> Measured:
     """Run hey (Go)."""
     program = tools.program("hey")
     text, cpu_s = _run(
+        ask,
         *(program, "-cpus", "1", "-c", str(ask.connections)),
         *("-z", f"{ask.duration_s}s", ask.url),
     )
@@ -167,6 +170,7 @@ def vegeta(ask: Ask) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         out = f"{folder}/results.bin"
         _, cpu_s = _run(
+            ask,
             *(program, "attack", f"-rate={ask.rate_rps or 0}", workers),
             *(*most, f"-duration={ask.duration_s}s", "-max-body=0"),
             *("-keepalive", f"-connections={ask.connections}"),
@@ -186,6 +190,7 @@ def k6(ask: Ask) -> Measured:
     ):
         summary = Path(folder) / "summary.json"
         _, cpu_s = _run(
+            ask,
             *(program, "run", "--quiet", "--no-usage-report"),
             *("--address=", f"--summary-export={summary}", script),
         )
@@ -227,6 +232,7 @@ def _locust(user: str, ask: Ask) -> Measured:
     users = str(ask.connections)
     with _file("locustfile.py", LOCUST_USER % {"user": user}) as file:
         text, _ = _run(
+            ask,
             *(LOCUST, "-f", file, "--headless", "--only-summary"),
             *("--host", ask.url.rstrip("/"), "-u", users, "-r", users),
             *("-t", f"{ask.duration_s + 1}s"),
@@ -235,9 +241,10 @@ def _locust(user: str, ask: Ask) -> Measured:
     return Measured(**json.loads(text))
 
 
-def _run(*command: str, stdin: str | None = None) -> tuple[str, float]:
-    pinned = on_second_core(command)
-    return measured.run(pinned, env=ONE_CORE, stdin=stdin)
+def _run(
+    ask: Ask, *command: str, stdin: str | None = None
+) -> tuple[str, float]:
+    return measured.run(ask.wrap(command), env=ONE_CORE, stdin=stdin)
 
 
 @contextlib.contextmanager
