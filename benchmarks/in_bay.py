@@ -39,7 +39,7 @@ NODES = 1
 ROUNDS = 3
 STEADY_S = 8
 PLAN = Plan((Step(None, duration_s=STEADY_S, ramp_s=3),))
-PEER = "wrk-peer"
+PEER = "other-generators"
 # By which its process is known among those of its pod.
 SLEEP_S = "8643"
 READY_S = 60.0
@@ -49,7 +49,6 @@ SHARED_GROUPS = ("cpu", "cpuacct", "cpuset")
 def compare() -> Iterator[Result | LeftOut]:
     """Compare the rates of one process each; all take turns."""
     turns = Turns("in_bay", peers.CLOSED_LOOP)
-    ours = []
     with cloud.bays() as bays:
         request = lifecycle.BayRequest(f"bench-{uuid.uuid4().hex[:8]}", NODES)
         life = bay_life.BayLife(bays, request, cloud.say)

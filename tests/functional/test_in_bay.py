@@ -349,6 +349,7 @@ def test_a_load_that_fails_leaves_the_bay_as_it_was(
     )
     assert ran.status != 0
     assert "localhost/nowhere:1" in ran.errors[0]
+    assert not ran.sla["request_rate"]["success"]
     assert kept.namespaces() == []
 
 

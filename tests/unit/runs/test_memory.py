@@ -1,10 +1,9 @@
 import os
-import subprocess
-import sys
 
 import psutil
 
 from rally_magnum_scale.runs import memory
+from tests.unit import fresh_python
 
 MUCH = 400 << 20
 PROGRAM = f"""
@@ -28,14 +27,8 @@ def test_the_peak_stays_when_memory_is_given_back():
 
 
 def test_it_is_not_that_of_the_program_before():
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    ours, getrusage_s = map(int, done.stdout.split())
+    printed = fresh_python.run(PROGRAM)
+    ours, getrusage_s = map(int, printed.split())
     assert 0 < ours < MUCH < getrusage_s
 
 

@@ -1,8 +1,8 @@
 """Rally only warns when a plugin module fails to import: compare names."""
 
 import json
-import subprocess
-import sys
+
+from tests.unit import fresh_python
 
 EXPECTED = {
     "Scenario": [
@@ -58,13 +58,7 @@ print(json.dumps(found))
 
 
 def test_a_fresh_rally_finds_exactly_our_plugins():
-    ran = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(ran.stdout.splitlines()[-1])
+    found = json.loads(fresh_python.run(SCRIPT).splitlines()[-1])
     assert {base: sorted(names) for base, names in found.items()} == EXPECTED
     for names in found.values():
         for name, title in names.items():

@@ -3,8 +3,6 @@
 import contextlib
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import gevent
@@ -14,6 +12,7 @@ from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.workload.in_bay import master
 from rally_magnum_scale.workload.in_bay import messages
 from rally_magnum_scale.workload.in_bay import worker
+from tests.unit import fresh_python
 from tests.unit.workload import test_master
 from tests.unit.workload.processes import DEADLINE_S
 from tests.unit.workload.processes import of
@@ -136,11 +135,4 @@ def test_a_limit_is_raised_as_far_as_the_workers_need(before, after):
         "open_files.allow(100)\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-    )
-    assert done.stdout.split() == [after]
+    assert fresh_python.run(program).split() == [after]

@@ -1,7 +1,5 @@
-import subprocess
-import sys
-
 from rally_magnum_scale.workload.in_bay import worker
+from tests.unit import fresh_python
 
 PROGRAM = """
 from rally_magnum_scale.workload.in_bay import worker
@@ -15,13 +13,7 @@ print(before.strip(), worker.TIMER_SLACK.read_text().strip())
 
 def test_sleeps_end_on_time():
     # In a process of its own: it stays so.
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    before_ns, after_ns = map(int, done.stdout.split())
+    before_ns, after_ns = map(int, fresh_python.run(PROGRAM).split())
     assert (before_ns, after_ns) == (50_000, 1)
 
 

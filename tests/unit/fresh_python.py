@@ -1,0 +1,18 @@
+"""Programs in a Python of their own, which nothing has been imported into."""
+
+import subprocess
+import sys
+
+DEADLINE_S = 60
+
+
+def run(program):
+    """Run a program that must succeed; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    return done.stdout
