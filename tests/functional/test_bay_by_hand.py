@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from rally_magnum_scale import exceptions
@@ -31,6 +30,7 @@ from rally_magnum_scale.sandbox.bay import files
 from rally_magnum_scale.sandbox.bay import spec as bay_spec
 from tests import authority
 from tests.functional import host_state
+from tests.functional import processes
 
 PODS = "/api/v1/namespaces/default/pods"
 DAEMON_SETS = "/apis/apps/v1/namespaces/default/daemonsets"
@@ -112,11 +112,9 @@ class Bay:
             client.close()
 
     def pid_of(self, program: str) -> int:
-        for pid in cgroups.CgroupTree(self.spec.cgroup).pids():
-            words = psutil.Process(pid).cmdline()[:2]
-            if any(Path(word).name == program for word in words):
-                return pid
-        raise AssertionError(f"no {program} in {self.folder}")
+        found = processes.find(self.spec.cgroup, program)
+        assert found, f"no {program} in {self.folder}"
+        return found[0].pid
 
 
 @pytest.fixture

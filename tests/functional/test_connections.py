@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psutil
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -40,10 +39,10 @@ from rally_magnum_scale.runs import load
 from rally_magnum_scale.sandbox import artifacts
 from rally_magnum_scale.sandbox import openstack
 from rally_magnum_scale.sandbox import secrets_file
-from rally_magnum_scale.sandbox.bay import cgroups
 from rally_magnum_scale.sandbox.bay import spec as bay_spec
 from rally_magnum_scale.sandbox.servers import bay_folder
 from rally_magnum_scale.workload.manifests import WorkloadSpec
+from tests.functional import processes
 from tests.functional.conftest import Sandbox
 from tests.unit.kubernetes import tcp_proxy
 
@@ -72,13 +71,11 @@ class Bay:
         return parts.hostname, parts.port
 
     def pid_of(self, *words: str) -> int:
-        """Return the process of the bay whose command line has all words."""
-        group = cgroups.CgroupTree(bay_spec.read_spec(self.folder).cgroup)
-        for pid in group.pids():
-            line = " ".join(psutil.Process(pid).cmdline())
-            if all(word in line for word in words):
-                return pid
-        raise AssertionError(f"no {words} in {self.folder}")
+        """Return the process of the bay whose arguments are these."""
+        group = bay_spec.read_spec(self.folder).cgroup
+        found = processes.find(group, *words)
+        assert found, f"no {words} in {self.folder}"
+        return found[0].pid
 
     def repair(self) -> None:
         """Start again what of it has died."""
@@ -270,7 +267,7 @@ def test_a_worker_that_never_connects_is_told(bay: Bay) -> None:
 def test_a_master_that_dies_is_told(bay: Bay) -> None:
     def kill_master(line: str) -> None:
         if "steady" in line:
-            os.kill(bay.pid_of("locust", "--master "), signal.SIGKILL)
+            os.kill(bay.pid_of("locust", "--master"), signal.SIGKILL)
 
     with (
         connect(bay) as cluster,

@@ -37,6 +37,7 @@ from rally_magnum_scale.sandbox import secrets_file
 from rally_magnum_scale.sandbox import settings as sandbox_settings
 from rally_magnum_scale.sandbox.artifacts import given_binaries
 from tests.functional import host_state
+from tests.functional import processes as in_groups
 from tests.functional.conftest import PROGRAM
 from tests.functional.conftest import Sandbox
 from tests.functional.conftest import magnum_api
@@ -379,12 +380,9 @@ def test_up_heals_a_killed_server_and_keeps_its_data(
 
 def component(sandbox: Sandbox, bay: str, name: str) -> psutil.Process:
     """Find a component of a bay."""
-    for pid in cgroups.processes(f"{cgroups.BAYS}/{bay[:8]}"):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            if any(Path(x).name == name for x in process.cmdline()[:2]):
-                return process
-    raise AssertionError(f"no {name} in {bay}")
+    found = in_groups.find(f"{cgroups.BAYS}/{bay[:8]}", name)
+    assert found, f"no {name} in {bay}"
+    return found[0]
 
 
 def test_up_heals_each_part_of_a_bay(
@@ -521,17 +519,15 @@ def test_down_leaves_nothing_whatever_was_killed(sandbox: Sandbox) -> None:
     bays = [create(api, 4), create(api, 200)]
     found = wait_while(api, bays[0], "CREATE_IN_PROGRESS")
     assert found["status"] == "CREATE_COMPLETE", found["status_reason"]
-    victims = [
-        process
-        for group in (cgroups.CLOUD, cgroups.BAYS)
-        for pid in cgroups.processes(group)
-        if (process := psutil.Process(pid)).name().split("-")[0]
-        in ("containerd", "postgres", "python", "python3", "kubernetes")
-    ]
-    assert victims
-    for process in victims:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
+    named = ("containerd", "postgres", "python", "python3", "kubernetes")
+    killed = 0
+    for group in (cgroups.CLOUD, cgroups.BAYS):
+        for process in in_groups.find(group):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.name().split("-")[0] in named:
+                    process.kill()
+                    killed += 1
+    assert killed
     sandbox.down()
     try:
         assert not sandbox.settings.state_dir.exists()

@@ -24,6 +24,7 @@ from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.task import output
 from tests.functional import conftest
+from tests.functional import processes
 
 SAMPLES = conftest.CHECKOUT / "samples"
 ARGUMENTS = json.loads((SAMPLES / "args/sandbox.json").read_text())
@@ -426,12 +427,7 @@ def in_pods(role: str) -> list[psutil.Process]:
 
     :param role: ``--master`` or ``--worker``, as Locust is told
     """
-    found = []
-    for pid in cgroups.processes(cgroups.BAYS):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            if role in process.cmdline():
-                found.append(process)
+    found = processes.find(cgroups.BAYS, role)
     assert found, role
     return found
 

@@ -19,6 +19,7 @@ from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.sandbox import openstack
 from rally_magnum_scale.sandbox import secrets_file
 from tests.functional import conftest
+from tests.functional import processes
 
 STARTED_WITHIN_S = 60
 SECOND = "second"
@@ -130,20 +131,6 @@ def projects_and_users(sandbox: conftest.Sandbox) -> list[str]:
     return [one for one in found if " c_rally_" in one]
 
 
-def in_bays(*words: str) -> list[psutil.Process]:
-    """Return the processes in the bays' control groups with these words.
-
-    :param words: each must be one of the process's arguments
-    """
-    found = []
-    for pid in cgroups.processes(cgroups.BAYS):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            if set(words) <= set(process.cmdline()):
-                found.append(process)
-    return found
-
-
 def stop_targets(_: conftest.Sandbox) -> None:
     """Stop every nginx: it accepts connections and never answers."""
     for process in _soon("/etc/rms/nginx.conf"):
@@ -167,7 +154,7 @@ def kill_master(_: conftest.Sandbox) -> None:
 
 def _soon(*words: str) -> list[psutil.Process]:
     return waiting.wait_for(
-        lambda: in_bays(*words) or None,
+        lambda: processes.find(cgroups.BAYS, *words) or None,
         what=f"a process with {' '.join(words)}",
         deadline_s=STARTED_WITHIN_S,
         interval_s=0.02,
