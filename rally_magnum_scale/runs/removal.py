@@ -11,8 +11,6 @@ from collections.abc import Iterator
 def after(
     step: Callable[[], object],
     report: Callable[[str], None],
-    *,
-    failure_too: bool = True,
 ) -> Iterator[None]:
     """Run a block of work, and then, whatever ended it, a step.
 
@@ -22,13 +20,11 @@ def after(
 
     :param step: what must be done on the way out
     :param report: gets an error that would cover one of the work
-    :param failure_too: take the step after a failure as well
     """
     try:
         yield
     except BaseException:
-        if failure_too:
-            _try(step, report)
+        _try(step, report)
         raise
     step()
 

@@ -158,7 +158,6 @@ def test_every_step_of_the_way_is_an_atomic_action(small: Ran) -> None:
         "kubernetes.wait_for_nodes",
         "workload.deploy",
         "workload.run",
-        "workload.remove",
         "magnum.delete_bay",
     ]
 

@@ -123,8 +123,8 @@ class Scenario(scenario.OpenStackScenario):
         :param bay: name of the bay
         :param cluster: its Kubernetes API
         :param nodes: its nodes
-        :param bay_stays: remove the load after a failure too, since the
-            bay won't take it along
+        :param bay_stays: whether the load must be removed; else the bay
+            takes it along
         :param sign: has a certificate signed for a server in the bay
         """
         task, iteration = (
@@ -135,14 +135,17 @@ class Scenario(scenario.OpenStackScenario):
         if wanted.tls != arguments.NO_TLS:
             spec = dataclasses.replace(spec, tls=_tls(spec, sign))
         run = loads.Load(cluster, spec, nodes, LOG.info)
-        with (
-            removal.after(lambda: self.keep(run.all_records()), LOG.error),
-            removal.after(
-                lambda: self._timed("workload.remove", run.remove),
-                LOG.error,
-                failure_too=bay_stays,
-            ),
-        ):
+        with contextlib.ExitStack() as ways_out:
+            ways_out.enter_context(
+                removal.after(lambda: self.keep(run.all_records()), LOG.error)
+            )
+            if bay_stays:
+                ways_out.enter_context(
+                    removal.after(
+                        lambda: self._timed("workload.remove", run.remove),
+                        LOG.error,
+                    )
+                )
             if wanted.pull_ahead:
                 self._timed("workload.pull_images", run.pull)
             self._timed("workload.deploy", run.deploy)

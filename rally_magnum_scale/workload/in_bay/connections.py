@@ -25,6 +25,12 @@ Epoll: Any = monkey.get_original("select", "epoll")
 
 EPOLLIN = 0x001
 EPOLLOUT = 0x004
+EPOLLRDHUP = 0x2000
+EPOLLET = 1 << 31
+# epoll tells once of what has come, and does not look at each connection
+# again before it waits.  So whoever leaves something unread must say so
+# (``look_again``); the end of a connection is told with what came last.
+TOLD_ONCE = EPOLLIN | EPOLLRDHUP | EPOLLET
 BACK_OFF_NS = (0, 50_000_000, 100_000_000, 200_000_000, 500_000_000)
 BACK_OFF_MAX_NS = 1_000_000_000
 # What the empty buffer of a socket takes at once, whatever the kernel's
@@ -59,6 +65,8 @@ class Connections:
         self._clock_ns = clock_ns
         self._bodiless = job.asked.method == "HEAD"
         self._tls = tls.Client(job.tls) if job.tls else None
+        # OpenSSL reads a record at a time, and leaves the next one.
+        self._watched = EPOLLIN if self._tls else TOLD_ONCE
         self._request = job.request
         self._sent_whole = len(self._request) <= SENT_WHOLE_BYTES
         self._resolved = [_resolve(address) for address in job.targets]
@@ -92,7 +100,7 @@ class Connections:
         return failed
 
     def go_on(self, fd: int) -> None:
-        """Open or send further, where the socket was not ready before.
+        """Open, send or receive further, where there was nothing whole.
 
         :raises OSError: the reason why that failed
         """
@@ -100,6 +108,13 @@ class Connections:
             self._finish_opening(fd)
         elif fd in self._unsent:
             self._send(fd, self._unsent[fd])
+        else:
+            self.look_again(fd)
+
+    def look_again(self, fd: int) -> None:
+        """Have epoll tell once more of a connection that is not read empty."""
+        if fd not in self._opening_ns and fd not in self._unsent:
+            self.epoll.modify(fd, self._watched)
 
     def rest(self, fd: int, now_ns: int) -> None:
         """Mark a connection as idle."""
@@ -216,7 +231,7 @@ class Connections:
             return
         del self._opening_ns[fd]
         self._attempts[self._number[fd]] = 0
-        self.epoll.modify(fd, EPOLLIN)
+        self.epoll.modify(fd, self._watched)
         self._use(fd)
         self._stand(fd)
 
@@ -235,7 +250,7 @@ class Connections:
             self._unsent[fd] = data[sent:]
             self.epoll.modify(fd, EPOLLIN | EPOLLOUT)
         elif was_waiting:
-            self.epoll.modify(fd, EPOLLIN)
+            self.epoll.modify(fd, self._watched)
         return sent
 
     def _forget(self, fd: int) -> int:

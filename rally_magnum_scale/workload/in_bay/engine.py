@@ -16,14 +16,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from dataclasses import field
 
 from gevent import monkey
 
 from rally_magnum_scale.measurement import arrivals
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import answers
+from rally_magnum_scale.workload.in_bay.connections import EPOLLIN
 from rally_magnum_scale.workload.in_bay.connections import READ
 from rally_magnum_scale.workload.in_bay.connections import Connections
 from rally_magnum_scale.workload.in_bay.failures import OUR_FAULT
@@ -31,6 +30,7 @@ from rally_magnum_scale.workload.in_bay.failures import kind_of
 from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.meter import NS_PER_S
 from rally_magnum_scale.workload.in_bay.meter import Meter
+from rally_magnum_scale.workload.in_bay.outcome import Outcome
 
 select = monkey.get_original("select", "select")
 
@@ -43,26 +43,6 @@ RECEIVE_BYTES = 65536
 NEVER_NS = 1 << 62
 
 Events = list[tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an engine's run ended.
-
-    :param requests: answered as expected, in all windows
-    :param failures: kind to count, in all windows
-    :param unsent: due but never sent, for want of an idle connection
-    :param late_s: how long after its first second the run began
-    :param reasons: why it is invalid: a word for the event to a clause
-    :param notes: what else happened, in the same way
-    """
-
-    requests: int
-    failures: dict[str, int]
-    unsent: int
-    late_s: float
-    reasons: dict[str, str] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)
 
 
 class Engine:
@@ -237,31 +217,36 @@ class Engine:
             self._count_failure(kind_of(error))
 
     def _batch_closed(self, until_ns: int) -> None:
-        poll, clock_ns = self._connections.epoll.poll, self._clock_ns
-        while (now_ns := clock_ns()) < until_ns:
+        while (now_ns := self._clock_ns()) < until_ns:
             if self._connections.idle:
                 self._send_idle(now_ns)
-            events, got_ns = poll(0, EVENTS), clock_ns()
-            if not events:
-                asked_ns, left_s = got_ns, max(0, until_ns - got_ns) / NS_PER_S
-                events, got_ns = poll(left_s, EVENTS), clock_ns()
-                self._idle_ns += got_ns - asked_ns
-            # What came after the end is polled again in the next second.
-            if got_ns < until_ns:
-                self._take_closed(events)
+            events, _ = self._wait(until_ns)
+            self._take_closed(events)
 
     def _batch_open(self, until_ns: int) -> None:
-        poll, clock_ns = self._connections.epoll.poll, self._clock_ns
-        while (now_ns := clock_ns()) < until_ns:
+        while (now_ns := self._clock_ns()) < until_ns:
             if self._due_ns <= now_ns and self._connections.idle:
                 self._send_due(now_ns)
-            events, got_ns = poll(0, EVENTS), clock_ns()
-            if not events:
-                asked_ns = got_ns
-                events, got_ns = self._sleep(got_ns, until_ns), clock_ns()
-                self._idle_ns += got_ns - asked_ns
-            if events and got_ns < until_ns:
+            events, got_ns = self._wait(until_ns)
+            if events:
                 self._take_open(events, got_ns)
+
+    def _wait(self, until_ns: int) -> tuple[Events, int]:
+        """Return what has come and when, after a wait where there is none.
+
+        What comes after the end is left to the next second.
+        """
+        poll, clock_ns = self._connections.epoll.poll, self._clock_ns
+        events, got_ns = poll(0, EVENTS), clock_ns()
+        if not events:
+            asked_ns = got_ns
+            events, got_ns = self._sleep(got_ns, until_ns), clock_ns()
+            self._idle_ns += got_ns - asked_ns
+        if got_ns < until_ns:
+            return events, got_ns
+        for fd, _ in events:
+            self._connections.look_again(fd)
+        return [], got_ns
 
     def _sleep(self, now_ns: int, until_ns: int) -> Events:
         """Wait for an answer, or for the next request to be due."""
@@ -309,12 +294,16 @@ class Engine:
         slots, sent_ns = connections.slots, connections.sent_ns
         service_us, request = self._meter.service_us, self._request
         want, usual = self._want, self._usual
-        for fd, _ in events:
+        for fd, seen in events:
             try:
                 receive, send = slots[fd]
                 data = receive(RECEIVE_BYTES)
                 now_ns = clock_ns()
-                if len(data) == want and data.startswith(usual):
+                if (
+                    len(data) == want
+                    and data.startswith(usual)
+                    and seen == EPOLLIN
+                ):
                     service_us[(now_ns - sent_ns[fd]) // 1000] += 1
                     sent_ns[fd] = now_ns
                     # One request at a time: the socket's buffer is empty,
@@ -337,12 +326,16 @@ class Engine:
         lag_us, request, dues = meter.lag_us, self._request, self._dues
         want, usual = self._want, self._usual
         due_ns, stood_until_ns = self._due_ns, self._stood_until_ns
-        for fd, _ in events:
+        for fd, seen in events:
             try:
                 receive, send = slots[fd]
                 data = receive(RECEIVE_BYTES)
                 now_ns = clock_ns()
-                if len(data) != want or not data.startswith(usual):
+                if (
+                    len(data) != want
+                    or not data.startswith(usual)
+                    or seen != EPOLLIN
+                ):
                     self._take_unusual(fd, data, now_ns)
                     continue
                 latency_us[(now_ns - intended_ns[fd]) // 1000] += 1
@@ -368,6 +361,7 @@ class Engine:
 
         :raises OSError: when it is no answer
         """
+        self._connections.look_again(fd)
         if not self._connections.sent_ns.get(fd):
             # An idle connection, closed by its target.
             self._fail(fd, "reset")

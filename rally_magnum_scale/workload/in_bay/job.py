@@ -55,7 +55,8 @@ class Job:
     :param clock_deadline_s: how long to wait until all workers have said
         what time it is
     :param lateness_s: how long after its second a window may come
-    :param lead_s: time from the order to start to the first second
+    :param lead_s: time from the order to start to the first second, beside
+        what it takes to order that of many workers
     :param search: for the highest rate, step by step; its workers get the
         plan of one step after the other
     """
@@ -73,7 +74,7 @@ class Job:
     connect_deadline_s: float = 300.0
     clock_deadline_s: float = 5.0
     lateness_s: float = 10.0
-    lead_s: float = 3.0
+    lead_s: float = 1.5
     search: Search | None = None
     asked: Request = field(default_factory=Request)
     keep_alive: bool = True

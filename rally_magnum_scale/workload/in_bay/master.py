@@ -29,6 +29,8 @@ from rally_magnum_scale.workload.in_bay.job import Job
 LOOK_EVERY_S = 0.2
 CLOCK_PROBES = 3
 CLOCK_PROBE_EVERY_S = 0.2
+# The orders go out one after the other, while reports come in.
+ORDER_EACH_S = 0.002
 # Locust gives a worker up after three missed heartbeats, one a second.
 LOST_STATE = "missing"
 BEHIND_MAX_S = 3.0
@@ -128,7 +130,8 @@ class Master:
         self, plan: Plan, *, steps_before: int = 0, more: bool = False
     ) -> None:
         workers = self._workers
-        start_second = math.ceil(time.time() + self._job.lead_s)
+        lead_s = self._job.lead_s + ORDER_EACH_S * len(workers)
+        start_second = math.ceil(time.time() + lead_s)
         self._collector.begin(workers, start_second, plan, steps_before)
         if not steps_before:
             self._judge_clocks(workers, start_second)

@@ -21,10 +21,10 @@ from typing import Any
 import gevent
 
 from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.workload.in_bay.engine import Outcome
 from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.meter import NS_PER_S
 from rally_magnum_scale.workload.in_bay.meter import Meter
+from rally_magnum_scale.workload.in_bay.outcome import Outcome
 
 TICK_S = 0.01
 US_PER_MS = 1000.0

@@ -29,9 +29,9 @@ from gevent.event import AsyncResult
 from rally_magnum_scale.measurement import cpusets
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import messages
-from rally_magnum_scale.workload.in_bay.engine import Outcome
 from rally_magnum_scale.workload.in_bay.fresh import engine_of
 from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.workload.in_bay.outcome import Outcome
 
 MASTER_WAIT_S = 300.0
 TIMER_SLACK = Path("/proc/self/timerslack_ns")

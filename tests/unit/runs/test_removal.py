@@ -50,15 +50,3 @@ def test_every_step_is_taken_though_one_before_it_failed():
         pass
     assert done == ["output"]
     assert said == ["On the way out of a failure: a later one"]
-
-
-def test_a_step_for_success_alone_is_left_out_after_a_failure():
-    done = []
-    with (
-        pytest.raises(ValueError),
-        removal.after(
-            lambda: done.append("step"), done.append, failure_too=False
-        ),
-    ):
-        raise ValueError
-    assert done == []

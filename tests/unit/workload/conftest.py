@@ -222,6 +222,20 @@ class Behaviour:
         connection.shutdown(socket.SHUT_RDWR)
 
     @staticmethod
+    def leave(connection, _number):
+        # The end comes in the same packet, and nothing announces it.
+        connection.send(ANSWER, socket.MSG_MORE)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def of_bytes(size):
+        """Answer with so many bytes, head and body."""
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+        body = size - len(head % size)
+        whole = head % body + b"x" * body
+        return lambda connection, _: connection.sendall(whole)
+
+    @staticmethod
     def chunked(connection, _number):
         connection.sendall(
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

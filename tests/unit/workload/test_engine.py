@@ -13,6 +13,7 @@ from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.workload.in_bay import failures
 from rally_magnum_scale.workload.in_bay.asking import Request
+from rally_magnum_scale.workload.in_bay.engine import RECEIVE_BYTES
 from rally_magnum_scale.workload.in_bay.engine import Engine
 from rally_magnum_scale.workload.in_bay.fresh import engine_of
 from rally_magnum_scale.workload.in_bay.job import Job
@@ -225,8 +226,21 @@ def test_whole_answers_and_pieces_mix(serve, behaviour):
     assert outcome.requests == server.requests > 100
 
 
-def test_a_connection_that_the_server_ends_is_no_failure(serve, behaviour):
-    server = serve(behaviour.on({5, 6, 90}, behaviour.close))
+@pytest.mark.parametrize("size", [RECEIVE_BYTES, 5 * RECEIVE_BYTES + 7])
+def test_more_than_is_received_at_once_is_read_to_its_end(
+    serve, behaviour, size
+):
+    server = serve(behaviour.of_bytes(size))
+    outcome, _ = run(server.url, Step(100, 1), timeout_s=0.5)
+    assert outcome.failures == {}
+    assert outcome.requests == server.requests == 100
+
+
+@pytest.mark.parametrize("what", ["close", "leave"])
+def test_a_connection_that_the_server_ends_is_no_failure(
+    serve, behaviour, what
+):
+    server = serve(behaviour.on({5, 6, 90}, getattr(behaviour, what)))
     outcome, _ = run(server.url, Step(100, 1))
     assert outcome.failures == {}
     assert outcome.requests == server.requests > 90
