@@ -22,14 +22,14 @@ from rally_magnum_scale.measurement.steps import Step
 CLOSED_LOOP = Plan((Step(None, generators.DURATION_S, 1),))
 OPEN_LOOP_RPS = (20_000, 40_000, 60_000)
 SAME_RATE_RPS = 5_000
-ROUNDS = 3
+ROUNDS = 5
 PERCENTILES = (50, 99, 99.9)
 
 
 def compare() -> Iterator[Result | LeftOut]:
     """Compare rate and CPU of one generator process in a closed loop.
 
-    The generators take turns; their best rounds are compared.
+    The generators take turns; their middle rounds are compared.
     """
     turns = Turns("engine", peers.CLOSED_LOOP)
     # What else the machine was doing: above 0.5 or so, only the CPU

@@ -36,8 +36,8 @@ from rally_magnum_scale.sandbox.bay import cgroups
 from rally_magnum_scale.workload import manifests
 
 NODES = 1
-ROUNDS = 3
-STEADY_S = 8
+ROUNDS = 5
+STEADY_S = 5
 PLAN = Plan((Step(None, duration_s=STEADY_S, ramp_s=3),))
 PEER = "other-generators"
 # By which its process is known among those of its pod.

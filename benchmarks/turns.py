@@ -5,9 +5,9 @@ So none has the quiet minutes of the machine for itself.
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -54,28 +54,32 @@ class Turns:
     def cpu(
         self, ours: Sequence[Measured], shared: Mapping[str, object]
     ) -> Iterator[Result]:
-        """Compare the CPU seconds for a request.
-
-        Those of the middle round: how much a request costs depends on how
-        many are answered at once, and so on what else runs.
-        """
+        """Compare the CPU seconds for a request, each one's middle round."""
         for name in self._there:
             yield self._compare_cpu(name, ours, shared)
 
     def rates_and_cpu(
         self, ours: Sequence[Measured], shared: Mapping[str, object]
     ) -> Iterator[Result]:
-        """Compare the rates of the best rounds, and the CPU seconds."""
+        """Compare the rates, and the CPU seconds for a request.
+
+        Of each generator its middle round by either: a round is faster or
+        slower by a tenth with what else runs, and with how many answers
+        happen to come at once.
+        """
         for name in self._there:
             theirs = self._did[name]
-            best, peer = _fastest(ours), _fastest(theirs)
+            middle, peer = (
+                _middle(rounds, lambda one: one.rps)
+                for rounds in (ours, theirs)
+            )
             yield Result(
                 bench=self._bench,
                 subject="engine, requests a second of one process",
                 peer=name,
-                ratio=best.rps / peer.rps,
+                ratio=middle.rps / peer.rps,
                 figures={
-                    **best.figures(OURS),
+                    **middle.figures(OURS),
                     **peer.figures(name),
                     f"{OURS}_rounds_rps": [round(one.rps) for one in ours],
                     f"{name}_rounds_rps": [round(one.rps) for one in theirs],
@@ -90,7 +94,10 @@ class Turns:
         ours: Sequence[Measured],
         shared: Mapping[str, object],
     ) -> Result:
-        middle, peer = _middle(ours), _middle(self._did[name])
+        middle, peer = (
+            _middle(rounds, lambda one: one.cpu_s_per_million)
+            for rounds in (ours, self._did[name])
+        )
         return Result(
             bench=self._bench,
             subject="engine, CPU seconds per million requests",
@@ -100,10 +107,7 @@ class Turns:
         )
 
 
-def _fastest(rounds: Sequence[Measured]) -> Measured:
-    return max(rounds, key=lambda one: one.rps)
-
-
-def _middle(rounds: Sequence[Measured]) -> Measured:
-    costs = [one.cpu_s_per_million for one in rounds]
-    return rounds[costs.index(statistics.median_low(costs))]
+def _middle(
+    rounds: Sequence[Measured], by: Callable[[Measured], float]
+) -> Measured:
+    return sorted(rounds, key=by)[(len(rounds) - 1) // 2]
