@@ -55,6 +55,11 @@ class Case:
     meanwhile: Meanwhile | None = None
     env: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+    @property
+    def changes_the_cloud(self) -> bool:
+        """Whether others that use the cloud meanwhile would notice."""
+        return self.around is not nothing or self.meanwhile is not None
+
     def task(self) -> dict[str, Any]:
         """Return the task as Rally reads it."""
         subtask = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -24,13 +26,11 @@ class Outcome:
     :param status: exit status of ``rally task start``
     :param said: all that it printed
     :param sentence: the line of it that says what was wrong
-    :param task: uuid of the task
     """
 
     status: int
     said: str
     sentence: str
-    task: str
 
 
 def run(sandbox: conftest.Sandbox, case: cases.Case) -> Outcome:
@@ -42,11 +42,23 @@ def run(sandbox: conftest.Sandbox, case: cases.Case) -> Outcome:
     ):
         path = Path(folder, "task.json")
         path.write_text(json.dumps(case.task()))
-        status, said = _start(sandbox, case, path, env)
-    found = re.search(r"Task .*?([0-9a-f-]{36}): started", said)
-    return Outcome(
-        status, said, _sentence(case, said), found[1] if found else ""
-    )
+        database = _copy_database(sandbox, Path(folder, "rally.db"))
+        status, said = _start(sandbox, case, path, env | database)
+    return Outcome(status, said, _sentence(case, said))
+
+
+def _copy_database(sandbox: conftest.Sandbox, path: Path) -> dict[str, str]:
+    """Copy Rally's database: in one of SQLite two tasks lock each other out.
+
+    :returns: the variable that selects the copy
+    """
+    _, _, original = sandbox.settings.rally_database.partition(":///")
+    with (
+        contextlib.closing(sqlite3.connect(original)) as source,
+        contextlib.closing(sqlite3.connect(path)) as copy,
+    ):
+        source.backup(copy)
+    return {"OS_DATABASE__CONNECTION": f"sqlite:///{path}"}
 
 
 def _start(
