@@ -9,6 +9,7 @@
     ├── BayError            Magnum refused, failed or lost a bay
     │   ├── BayCreateFailed
     │   ├── BayDeleteFailed
+    │   ├── BayResizeFailed
     │   ├── BayNotFound
     │   ├── GivenUp         another bay of the same context failed
     │   ├── TemplateCreateFailed
@@ -66,6 +67,10 @@ class BayCreateFailed(BayError):
 
 class BayDeleteFailed(BayError):
     """A bay ended in DELETE_FAILED; the message has Magnum's reason."""
+
+
+class BayResizeFailed(BayError):
+    """A bay did not come to the size, or to the nodes, asked for."""
 
 
 class BayNotFound(BayError):

@@ -7,6 +7,7 @@ an operator does about them.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 _CLASSES = (
     (r"Maximum resources per stack|max_resources_per_stack", "heat_limit"),
@@ -68,3 +69,10 @@ def explain(status_reason: str | None, faults: object) -> str:
     if isinstance(faults, dict):
         parts += [f"{name}: {why}" for name, why in faults.items()]
     return "; ".join(parts) or "Magnum gave no reason"
+
+
+def reason(cluster: Any) -> str:
+    """Return Magnum's words on a failed cluster, in one line."""
+    return explain(
+        cluster.status_reason, getattr(cluster, "faults", None)
+    ).rstrip(".")

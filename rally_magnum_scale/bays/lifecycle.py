@@ -20,6 +20,8 @@ from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import failures
 from rally_magnum_scale.bays import forgotten_delete
 from rally_magnum_scale.bays import listing
+from rally_magnum_scale.bays import looks
+from rally_magnum_scale.bays import resizing
 from rally_magnum_scale.bays import selection
 from rally_magnum_scale.bays import templates
 
@@ -27,21 +29,9 @@ from rally_magnum_scale.bays import templates
 # Magnum itself looks at its stacks every 10 s by default.
 POLL_INTERVAL_S = 1.0
 
-MAX_ERRORS_IN_A_ROW = 5
-
 # Magnum accepts a request before its conductor has written the bay down,
 # and answers 404 until then.
 SHOWN_WITHIN_S = 60.0
-
-
-@dataclasses.dataclass(frozen=True)
-class _Unknown:
-    """A cluster before Magnum has shown it for the first time."""
-
-    status: str | None = None
-
-
-_UNKNOWN = _Unknown()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,8 +146,15 @@ class Bays:
         with answers.said_clearly("list the bays"):
             shown = listing.everything(self._magnum.clusters, self._sleep)
         found = selection.choose_bay(shown, wanted)
-        with answers.said_clearly(f"show the bay {wanted}"):
-            return self._magnum.clusters.get(found.uuid)
+        return self.show(found.uuid)
+
+    def show(self, uuid: str) -> Any:
+        """Return a bay as it is now.
+
+        :raises BayError: when Magnum does not show it
+        """
+        with answers.said_clearly(f"show the bay {uuid}"):
+            return self._magnum.clusters.get(uuid)
 
     def request(self, wanted: BayRequest) -> Any:
         """Ask Magnum for a bay; return at once with what it accepted.
@@ -186,11 +183,11 @@ class Bays:
 
         :raises DeadlineExceeded: when Magnum does not show it
         """
-        get = self._getter(uuid)
+        look = looks.Looks(self._magnum, uuid)
 
         def poll() -> bool | None:
-            seen = get()
-            return None if seen in (None, _UNKNOWN) else True
+            found = look()
+            return None if found in (None, looks.UNKNOWN) else True
 
         with interruption.deferred():
             self._wait(
@@ -212,10 +209,10 @@ class Bays:
         :raises DeadlineExceeded: when it never completes
         """
         seen = {"status": "requested"}
-        get = self._getter(uuid)
+        look = looks.Looks(self._magnum, uuid)
 
         def poll() -> Any | None:
-            cluster = get()
+            cluster = look()
             if cluster is None:
                 raise exceptions.BayCreateFailed(
                     f"Magnum lost the bay {uuid} of {nodes} nodes while it "
@@ -225,10 +222,10 @@ class Bays:
             if cluster.status == "CREATE_COMPLETE":
                 return cluster
             if cluster.status not in (None, "CREATE_IN_PROGRESS"):
+                why = failures.reason(cluster)
                 raise exceptions.BayCreateFailed(
                     f"The bay {cluster.name} of {nodes} nodes went to "
-                    f"{cluster.status}: {reason(cluster)}"
-                    f"{failures.advice(reason(cluster))}."
+                    f"{cluster.status}: {why}{failures.advice(why)}."
                 )
             return None
 
@@ -237,6 +234,31 @@ class Bays:
             what=f"Magnum to complete the bay of {nodes} nodes",
             deadline_s=deadlines.for_create(nodes),
             progress=lambda: seen["status"],
+        )
+
+    def resize(
+        self,
+        cluster: Any,
+        wanted: resizing.ResizeRequest,
+        deadline_s: float,
+    ) -> Any:
+        """Bring a bay to another size and wait for UPDATE_COMPLETE.
+
+        :param cluster: as Magnum shows it before
+        :param wanted: what it is to become
+        :param deadline_s: seconds from the request on
+        :returns: the cluster as Magnum shows it then
+        :raises BayResizeFailed: when Magnum refuses, and at UPDATE_FAILED,
+            with its reason
+        :raises DeadlineExceeded: when it never completes
+        """
+        asked = resizing.Resize(self._magnum, cluster, wanted)
+        asked.request()
+        return self._wait(
+            asked.poll,
+            what=f"Magnum to bring the bay to {wanted.nodes} nodes",
+            deadline_s=deadline_s,
+            progress=lambda: asked.status,
         )
 
     def delete(
@@ -258,7 +280,7 @@ class Bays:
 
     def _request_delete(self, uuid: str) -> bool:
         """Ask for the delete; an API under load is asked a few times."""
-        for left in reversed(range(MAX_ERRORS_IN_A_ROW)):
+        for left in reversed(range(looks.MAX_ERRORS_IN_A_ROW)):
             try:
                 self._magnum.clusters.delete(uuid)
             except magnum_errors.NotFound:
@@ -286,13 +308,13 @@ class Bays:
         A delete that Magnum forgets is asked for again.
         """
         seen = {"status": "requested"}
-        get = self._getter(uuid)
+        look = looks.Looks(self._magnum, uuid)
         forgotten = forgotten_delete.ForgottenDelete(
             lambda: self._request_delete(uuid)
         )
 
         def poll() -> bool | None:
-            cluster = get()
+            cluster = look()
             if cluster is None or cluster.status == "DELETE_COMPLETE":
                 return True
             seen["status"] = cluster.status
@@ -300,8 +322,8 @@ class Bays:
             if cluster.status == "DELETE_FAILED":
                 raise exceptions.BayDeleteFailed(
                     f"The bay {cluster.name} went to DELETE_FAILED: "
-                    f"{reason(cluster)}; delete it by hand with 'openstack "
-                    f"coe cluster delete {uuid}'."
+                    f"{failures.reason(cluster)}; delete it by hand with "
+                    f"'openstack coe cluster delete {uuid}'."
                 )
             return None
 
@@ -324,32 +346,6 @@ class Bays:
         with answers.said_clearly("sign a certificate for the bay"):
             return credentials.obtain(self._magnum, cluster)
 
-    def _getter(self, uuid: str) -> Callable[[], Any | None]:
-        """Return a function that gets a cluster, None when it is gone.
-
-        An answer that is an error is passed over a few times in a row: an
-        API under load drops requests, and a cluster that was just created
-        may answer 400 once.
-        """
-        last: Any | None = _UNKNOWN
-        failed = 0
-
-        def poll() -> Any | None:
-            nonlocal last, failed
-            try:
-                last = answers.look(self._magnum.clusters, uuid)
-                failed = 0
-            except answers.CLIENT_ERRORS as error:
-                failed += 1
-                if failed > MAX_ERRORS_IN_A_ROW:
-                    raise exceptions.BayError(
-                        f"Magnum answered {failed} requests for the bay "
-                        f"{uuid} in a row with an error: {error}."
-                    ) from error
-            return last
-
-        return poll
-
     def _wait(self, poll: Callable[[], Any], **options: Any) -> Any:
         return waiting.wait_for(
             poll,
@@ -368,10 +364,3 @@ def failure_class(error: Exception) -> str:
     if isinstance(error, exceptions.Interrupted):
         return "interrupted"
     return failures.classify(str(error))
-
-
-def reason(cluster: Any) -> str:
-    """Return Magnum's words on a failed cluster, in one line."""
-    return failures.explain(
-        cluster.status_reason, getattr(cluster, "faults", None)
-    ).rstrip(".")

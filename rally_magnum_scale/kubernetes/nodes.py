@@ -35,6 +35,10 @@ class Node:
     :param seen_ready_at: monotonic seconds at which it was first seen
         Ready; None where nobody waited for that
     :param cores_set_apart: those that no pod may use
+    :param uid: of the Node object
+    :param machine: the provider's id of what stands behind it, or an empty
+        string
+    :param address: that the bay reaches it by, or an empty string
     """
 
     name: str
@@ -44,6 +48,9 @@ class Node:
     ready_at: float | None = None
     seen_ready_at: float | None = None
     cores_set_apart: float = 0.0
+    uid: str = ""
+    machine: str = ""
+    address: str = ""
 
     @property
     def all_cores(self) -> float:
@@ -122,7 +129,7 @@ class _Tally:
 
     def _judge(self, name: str, item: Mapping[str, Any], now: float) -> None:
         self._judged[name] = item
-        if _counts(item) and _is_ready(item):
+        if counts(item) and is_ready(item):
             self.ready.add(name)
             self._seen_ready_at.setdefault(name, now)
         else:
@@ -131,15 +138,16 @@ class _Tally:
 
 def read_nodes(items: Mapping[str, Mapping[str, Any]]) -> list[Node]:
     """Return the nodes outside the control plane, from the API's objects."""
-    return [_read(item) for item in items.values() if _counts(item)]
+    return [_read(item) for item in items.values() if counts(item)]
 
 
-def _counts(item: Mapping[str, Any]) -> bool:
-    """Tell whether a node is outside the control plane."""
+def counts(item: Mapping[str, Any]) -> bool:
+    """Tell whether one of the API's objects is outside the control plane."""
     return _CONTROL_PLANE_LABELS.isdisjoint(item["metadata"].get("labels", ()))
 
 
-def _is_ready(item: Mapping[str, Any]) -> bool:
+def is_ready(item: Mapping[str, Any]) -> bool:
+    """Tell whether one of the API's objects is a node that is Ready."""
     return _ready_condition(item).get("status") == "True"
 
 
@@ -152,7 +160,7 @@ def _ready_condition(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _read(item: Mapping[str, Any]) -> Node:
     status = item.get("status", {})
-    ready = _is_ready(item)
+    ready = is_ready(item)
     cores = quantity.cores(status.get("allocatable", {}).get("cpu", "0"))
     every = status.get("capacity", {}).get("cpu")
     return Node(
@@ -162,7 +170,17 @@ def _read(item: Mapping[str, Any]) -> Node:
         cores=cores,
         cores_set_apart=quantity.cores(every) - cores if every else 0.0,
         ready_at=_changed_at(_ready_condition(item)) if ready else None,
+        uid=item["metadata"].get("uid", ""),
+        machine=item.get("spec", {}).get("providerID", ""),
+        address=_address(status),
     )
+
+
+def _address(status: Mapping[str, Any]) -> str:
+    for one in status.get("addresses", ()):
+        if one["type"] == "InternalIP":
+            return str(one["address"])
+    return ""
 
 
 def _changed_at(condition: Mapping[str, Any]) -> float | None:

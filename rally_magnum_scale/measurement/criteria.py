@@ -31,8 +31,8 @@ class Bound:
 class Criterion:
     """A criterion of the SLA section and its bounds.
 
-    :param subject: ``step``, ``bay`` or ``max_rate``: what its bounds are
-        read from
+    :param subject: ``step``, ``bay``, ``max_rate`` or a purpose of a change
+        of nodes: what its bounds are read from
     """
 
     name: str
@@ -99,6 +99,30 @@ def _times(name: str) -> dict[str, Bound]:
             False,
             _per_node(name),
             "Time divided by the number of nodes, at most",
+        ),
+    }
+
+
+def _per_changed(
+    name: str,
+) -> Callable[[records.NodeChange], float | None]:
+    def read(change: records.NodeChange) -> float | None:
+        value_s = getattr(change, name)
+        known = value_s is not None and change.changed
+        return value_s / change.changed if known else None
+
+    return read
+
+
+def _change_times(prefix: str, name: str, what: str) -> dict[str, Bound]:
+    """Bound a time of a change of nodes, and the same for each of them."""
+    return {
+        f"{prefix}max_s": Bound("s", False, _field(name), f"{what}, at most"),
+        f"{prefix}max_s_per_node": Bound(
+            "s/node",
+            False,
+            _per_changed(name),
+            f"{what}, divided by the nodes that came or went, at most",
         ),
     }
 
@@ -198,6 +222,36 @@ CRITERIA = {
             "The time from the delete request until Magnum has lost the bay.",
             "bay",
             _times("delete_s"),
+        ),
+        Criterion(
+            "bay_resize_time",
+            "The time from the request for another size until it is there.",
+            records.RESIZE,
+            {
+                **_change_times("", "magnum_s", "Time to UPDATE_COMPLETE"),
+                **_change_times(
+                    "nodes_",
+                    "nodes_s",
+                    "Time to the last new node Ready and the last old one "
+                    "gone",
+                ),
+            },
+        ),
+        Criterion(
+            "node_replace_time",
+            "The time from the request for other nodes until they are there.",
+            records.REPLACE,
+            {
+                **_change_times(
+                    "",
+                    "nodes_s",
+                    "Time to the last new node Ready and the last old one "
+                    "gone",
+                ),
+                **_change_times(
+                    "drain_", "drain_s", "Time to empty the nodes that go"
+                ),
+            },
         ),
         Criterion(
             "node_ready_time",

@@ -2,8 +2,8 @@
 
 Every record has ``record`` (its kind), ``version``, ``task``,
 ``iteration`` and ``bay``; the kinds are ``start``, ``window``, ``event``,
-``trial`` and ``end`` from the load in the bay, ``bay``, ``throughput`` and
-``max_rate`` from the scenario.
+``trial`` and ``end`` from the load in the bay, ``bay``, ``node_change``,
+``throughput`` and ``max_rate`` from the scenario.
 Units are in the names of the fields.  SLA criteria, tables, pages and
 history read these records and nothing else.
 """
@@ -25,6 +25,7 @@ KINDS = (
     "event",
     "end",
     "bay",
+    "node_change",
     "throughput",
     "trial",
     "max_rate",
@@ -34,6 +35,10 @@ KINDS = (
 # or neither, and it was named or its kubeconfig handed over.
 MAKERS = ("scenario", "context", "named", "kubeconfig")
 
+
+# Why nodes come and go.
+RESIZE = "resize"
+REPLACE = "replace"
 
 # Who shares the cores of a bay: the targets, and the Locust workers with
 # their master.
@@ -150,6 +155,57 @@ class Bay(_Body):
         """
         name = record.get("name") or record.get("bay", "")
         return super().from_json({**record, "name": name})
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeChange(_Body):
+    """Nodes of a bay that came and went; None where it did not come so far.
+
+    :param number: which one it is in its iteration, from 1
+    :param purpose: :data:`RESIZE` or :data:`REPLACE`
+    :param nodes_before: nodes that the bay had
+    :param nodes_wanted: nodes that it was to have in the end
+    :param to_go: how many nodes were named that had to go
+    :param nodes_after: nodes that it has in the end
+    :param added: how many of these were not there before
+    :param removed: how many of those before are not there any more
+    :param stayed: how many were there all the time
+    :param drain_s: to empty the nodes that had to go, before the request
+    :param evicted: how many pods had to leave them
+    :param magnum_s: from the request to UPDATE_COMPLETE seen
+    :param nodes_s: from the request to the last node Ready or gone
+    :param node_ready_s: ``p50``, ``p90``, ``p99`` and ``max`` over the new
+        nodes of the seconds from the request to each one's Ready
+    :param poll_interval_s: the resolution of ``magnum_s``; the other times
+        are those of a watch
+    :param failure: class of the failure, or an empty string
+    :param client_memory_peak_bytes: peak resident memory of the process
+        that ran the scenario, until the record was written
+    """
+
+    number: int
+    purpose: str
+    nodes_before: int
+    nodes_wanted: int
+    to_go: int = 0
+    nodes_after: int | None = None
+    added: int | None = None
+    removed: int | None = None
+    stayed: int | None = None
+    drain_s: float | None = None
+    evicted: int | None = None
+    magnum_s: float | None = None
+    nodes_s: float | None = None
+    node_ready_s: dict[str, float] | None = None
+    poll_interval_s: float = 1.0
+    failure: str = ""
+    reason: str = ""
+    client_memory_peak_bytes: int | None = None
+
+    @property
+    def changed(self) -> int:
+        """How many nodes were to come or go."""
+        return max(self.to_go, abs(self.nodes_wanted - self.nodes_before))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -369,6 +425,7 @@ class Run:
     events: tuple[dict[str, Any], ...] = ()
     loaded_bay: str = ""
     max_rate: MaxRate | None = None
+    node_changes: tuple[NodeChange, ...] = ()
 
     @property
     def bay(self) -> Bay | None:
@@ -428,6 +485,7 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
         windows=tuple(map(windows.Window.from_json, found["window"])),
         events=tuple(found["event"]),
         max_rate=MaxRate.from_json(found_rate) if found_rate else None,
+        node_changes=tuple(map(NodeChange.from_json, found["node_change"])),
     )
 
 

@@ -28,7 +28,7 @@ class Verdict:
     :param bound_key: the key of the bound, such as ``min_rps``
     :param at_least: True when the value must reach the bound, False when
         it must not pass it
-    :param step: number of the judged step, from 1, or None
+    :param step: number of the judged step or change, from 1, or None
     :param value: what was measured, in ``unit``, or None
     :param reason: why there is no value, or why it does not count
     :param bay: name of the bay, where the iteration had several
@@ -101,7 +101,8 @@ def judge(
 class _Subject:
     """What a criterion is judged on: a step, a bay, or nothing.
 
-    :param found: a StepResult, a Bay, a MaxRate, or None
+    :param found: a StepResult, a Bay, a MaxRate, a NodeChange, or None
+    :param step: number of the step or the change
     :param reason: why what it says does not count
     :param silent: why it says nothing, if it does
     """
@@ -217,6 +218,8 @@ def _find_subjects(
         return [_find_step(run, step)]
     if criterion.subject == "max_rate":
         return [_find_max_rate(run)]
+    if criterion.subject in (records.RESIZE, records.REPLACE):
+        return _find_changes(run, criterion.subject)
     return _find_bays(criterion, run)
 
 
@@ -237,6 +240,24 @@ def _find_max_rate(run: records.Run) -> _Subject:
     if found is None:
         return _Subject(reason="no search for the highest rate was run")
     return _Subject(found, step=found.step, reason="; ".join(found.reasons))
+
+
+_NO_CHANGE = {
+    records.RESIZE: "no bay was resized",
+    records.REPLACE: "no nodes were replaced",
+}
+
+
+def _find_changes(run: records.Run, purpose: str) -> list[_Subject]:
+    return [
+        _Subject(
+            change,
+            step=change.number,
+            reason=f"it failed: {change.reason}" if change.failure else "",
+        )
+        for change in run.node_changes
+        if change.purpose == purpose
+    ] or [_Subject(reason=_NO_CHANGE[purpose])]
 
 
 def _find_bays(

@@ -51,6 +51,8 @@ def outputs(run: records.Run) -> list[dict[str, Any]]:
         found.append(_life(run.bays[0]))
     elif drawn := grids.bays([model.SeenBay(bay) for bay in run.bays]):
         found.append(_table(drawn))
+    if changes := grids.node_changes([run]):
+        found.append(_table(changes))
     return found
 
 
@@ -64,6 +66,7 @@ def additive(run: records.Run) -> list[dict[str, Any]]:
     :returns: ready for ``add_output(additive=...)``, one after another
     """
     times = [row for bay in run.bays for row in _times(bay)]
+    times += [row for one in run.node_changes for row in _change_times(one)]
     load = run.throughput
     return [
         *([_bay_times(times)] if times else []),
@@ -124,6 +127,20 @@ def _times(bay: records.Bay) -> list[list[Any]]:
         ("bay deleted", bay.delete_s),
     )
     return [[name, value_s] for name, value_s in rows if value_s is not None]
+
+
+def _change_times(change: records.NodeChange) -> list[list[Any]]:
+    """Name a change by its sizes, so that iterations are comparable."""
+    name = (
+        f"{change.purpose} {change.number}, {change.nodes_before} to "
+        f"{change.nodes_wanted} nodes"
+    )
+    rows = (("Magnum", change.magnum_s), ("nodes", change.nodes_s))
+    return [
+        [f"{name}: {what}", value_s]
+        for what, value_s in rows
+        if value_s is not None
+    ]
 
 
 def _last_rate(step: records.StepResult) -> dict[str, Any]:

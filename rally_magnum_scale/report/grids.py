@@ -293,6 +293,94 @@ def bays(seen: Sequence[model.SeenBay]) -> Grid | None:
     return found.trimmed().folded(_FOLDED)
 
 
+def node_changes(runs: Sequence[records.Run]) -> Grid | None:
+    """List the changes of the nodes of bays.
+
+    :param runs: one for each iteration
+    :returns: a row for each change, or None when there is none
+    """
+    rows = [(run, one) for run in runs for one in run.node_changes]
+    if not rows:
+        return None
+    found = Grid(
+        title="Changes of nodes",
+        caption=(
+            "Seconds by the monotonic clock, from each request on: Magnum s "
+            "to UPDATE_COMPLETE, as exact as the polls; nodes s to the last "
+            "new node Ready and the last old one gone, by a watch; s/node is "
+            "that divided by the nodes that came or went; p50 and p99 are "
+            "over the new nodes. Drain s is before the request. MB are "
+            "those of the process that ran the iteration, at most."
+        ),
+        head=_CHANGE_HEAD,
+        rows=tuple(
+            _change_row(run.iteration if len(runs) > 1 else None, one)
+            for run, one in rows
+        ),
+        notes=tuple(
+            f"Change {one.number}: {one.reason}"
+            for _, one in rows
+            if one.failure
+        ),
+    )
+    return found.trimmed().folded(("What", "Poll s", "Ended"))
+
+
+_CHANGE_HEAD = (
+    "Change",
+    "Iteration",
+    "What",
+    "From",
+    "To",
+    "To go",
+    "Evicted",
+    "Drain s",
+    "Magnum s",
+    "Nodes s",
+    "s/node",
+    "p50 s",
+    "p99 s",
+    "New",
+    "Gone",
+    "Stayed",
+    "Poll s",
+    "Peak MB",
+    "Ended",
+)
+
+
+def _change_row(
+    iteration: int | None, change: records.NodeChange
+) -> tuple[str, ...]:
+    ready_s = change.node_ready_s or {}
+    each_s = (
+        change.nodes_s / change.changed
+        if change.nodes_s is not None and change.changed
+        else None
+    )
+    return (
+        str(change.number),
+        str(iteration or ""),
+        change.purpose,
+        f"{change.nodes_before:,}",
+        f"{change.nodes_wanted:,}",
+        words.number(change.to_go or None),
+        words.number(change.evicted),
+        words.number(change.drain_s),
+        words.number(change.magnum_s),
+        words.number(change.nodes_s),
+        _brief(each_s),
+        words.number(ready_s.get("p50")),
+        words.number(ready_s.get("p99")),
+        words.number(change.added),
+        words.number(change.removed),
+        words.number(change.stayed),
+        words.number(change.poll_interval_s),
+        words.megabytes(change.client_memory_peak_bytes),
+        f"failed ({change.failure})" if change.failure else "well",
+    )
+
+
 _HOLLOW = (
     " Hollow nodes are objects that Kubernetes takes for nodes, with no "
     "machine behind them: all load ran on the real ones."

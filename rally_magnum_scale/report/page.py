@@ -75,6 +75,7 @@ class _Section:
     cleanup_errors: list[str]
     spread: grids.Grid | None
     bays: grids.Grid | None
+    changes: grids.Grid | None
     iterations: list[_Part]
     args: str
     sla: str
@@ -157,6 +158,9 @@ def _section(number: int, workload: model.Workload, limit: int) -> _Section:
         cleanup_errors=conclusion.cleanup_errors(workload),
         spread=grids.spread(workload),
         bays=grids.bays(workload.bays()),
+        changes=grids.node_changes(
+            [one.numbered_run for one in workload.iterations]
+        ),
         iterations=[
             _part(f"w{number}i{index}", iteration, limit)
             for index, iteration in enumerate(workload.iterations, 1)

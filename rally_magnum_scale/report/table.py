@@ -73,6 +73,10 @@ def _workload(workload: model.Workload, width: int) -> str:
         lines += ["", f"{spread.title}. {spread.caption}"]
         lines += _grid_lines(spread, width)
     lines += _bay_lines(workload, width)
+    runs = [one.numbered_run for one in workload.iterations]
+    if changes := grids.node_changes(runs):
+        lines += ["", f"{changes.title}. Seconds from each request on."]
+        lines += _grid_lines(changes, width)
     for iteration in workload.iterations:
         several = len(workload.iterations) > 1
         lines += _iteration_lines(iteration, several, width)

@@ -14,13 +14,16 @@ from typing import Any
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import credentials
+from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import node_changes
 from rally_magnum_scale.kubernetes import nodes
 from rally_magnum_scale.measurement import node_times
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.runs import kubeconfig
 from rally_magnum_scale.runs import memory
+from rally_magnum_scale.runs import node_change
 
 _STATUS: dict[type[Exception], str] = {
     exceptions.BayCreateFailed: "CREATE_FAILED",
@@ -61,6 +64,9 @@ class BayLife:
         self.kubeconfig: Path | None = None
         self._open = contextlib.ExitStack()
         self.nodes: list[nodes.Node] = []
+        self._follower: node_changes.Follower | None = None
+        # It grows and shrinks: what it was at most takes longest to go.
+        self._most_nodes = request.nodes
         self.record = records.Bay(
             uuid="",
             template=request.template or "",
@@ -141,6 +147,43 @@ class BayLife:
             f"them hollow) after {self.record.nodes_ready_s:.1f} s"
         )
 
+    def change_nodes(
+        self,
+        opened: client.Cluster,
+        wish: node_change.Wish,
+        number: int,
+        deadlines: limits.ResizeDeadlines,
+    ) -> node_change.NodeChange:
+        """Prepare a change of the bay's nodes.
+
+        :param opened: its Kubernetes API
+        :param wish: what is to become of its nodes
+        :param number: which change of its nodes this is, from 1
+        :param deadlines: how long it may take
+        :returns: what carries it out
+        :raises KubernetesError: when the nodes can't be listed
+        """
+        self._most_nodes = max(self._most_nodes, wish.nodes)
+        return node_change.NodeChange(
+            self._bays,
+            opened,
+            self._follow(opened),
+            self.record.uuid,
+            wish,
+            number,
+            self._report,
+            deadlines,
+            clock=self._clock,
+        )
+
+    def _follow(self, opened: client.Cluster) -> node_changes.Follower:
+        """Return what sees the nodes, begun at the first need of it."""
+        if self._follower is None:
+            new = node_changes.Follower(opened, self._clock)
+            self._follower = self._open.enter_context(new.following())
+            new.wait_listed()
+        return self._follower
+
     def keep(self, folder: Path) -> None:
         """Write a kubeconfig with which the bay can be used afterwards.
 
@@ -181,6 +224,8 @@ class BayLife:
             return
         if self.kubeconfig:
             self.kubeconfig.unlink(missing_ok=True)
+        if self._follower:
+            self._follower.stop()
         with (
             self._open,
             interruption.deferred(),
@@ -190,7 +235,7 @@ class BayLife:
             start = self._clock()
             deleted = self._bays.delete(
                 self.record.uuid,
-                self._request.nodes,
+                self._most_nodes,
                 self._request.deadlines,
             )
             took_s = self._clock() - start

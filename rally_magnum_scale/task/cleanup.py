@@ -16,8 +16,8 @@ from rally_openstack.task.cleanup import manager
 
 from rally_magnum_scale.bays import answers
 from rally_magnum_scale.bays import deadlines
+from rally_magnum_scale.bays import failures
 from rally_magnum_scale.bays import forgotten_delete
-from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.task import clients
 
@@ -115,7 +115,7 @@ class BayManager(_MagnumManager):
         if failed and self._looks_left < 0:
             LOG.error(
                 f"The bay {self.name()} could not be removed: "
-                f"{lifecycle.reason(seen)}; delete it by hand."
+                f"{failures.reason(seen)}; delete it by hand."
             )
             self._timeout = 0.0
         if seen is not None:

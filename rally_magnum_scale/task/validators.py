@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,50 @@ class SearchValidator(validation.Validator):
         except _CANT_BE_RIGHT as error:
             words = str(error).rstrip(".")
             self.fail(f"The arguments of the search can't be right: {words}.")
+
+
+@validation.configure(name="magnum_scale_sizes")
+class SizesValidator(validation.Validator):
+    """Check that each size that a bay is brought to is another one."""
+
+    def validate(
+        self,
+        context: Any,
+        config: dict[str, Any],
+        plugin_cls: Any,
+        plugin_cfg: Any,
+    ) -> None:
+        """Fail with one sentence that names the key."""
+        del context, plugin_cls, plugin_cfg
+        given = {"sizes": [], "nodes": 0, **_arguments(config)}
+        try:
+            signature.read(arguments.ResizeArguments, given).check(
+                given["nodes"]
+            )
+        except _CANT_BE_RIGHT as error:
+            self.fail(f"The sizes can't be right: {error}.")
+
+
+@validation.configure(name="magnum_scale_replacement")
+class ReplacementValidator(validation.Validator):
+    """Check how many nodes are to be replaced."""
+
+    def validate(
+        self,
+        context: Any,
+        config: dict[str, Any],
+        plugin_cls: Any,
+        plugin_cfg: Any,
+    ) -> None:
+        """Fail with one sentence that names the key."""
+        del context, plugin_cls, plugin_cfg
+        given = _arguments(config)
+        try:
+            signature.read(arguments.ReplaceArguments, given).number(
+                given.get("nodes", sys.maxsize)
+            )
+        except _CANT_BE_RIGHT as error:
+            self.fail(f"The nodes to replace can't be right: {error}.")
 
 
 @validation.configure(name="magnum_scale_keep_bay")

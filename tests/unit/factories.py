@@ -96,6 +96,25 @@ def bay(**changes):
     return records.Bay(**{**values, **changes})
 
 
+def node_change(**changes):
+    """A bay of 200 nodes that came to 300."""
+    values = {
+        "number": 1,
+        "purpose": records.RESIZE,
+        "nodes_before": 200,
+        "nodes_wanted": 300,
+        "nodes_after": 300,
+        "added": 100,
+        "removed": 0,
+        "stayed": 200,
+        "magnum_s": 6.0,
+        "nodes_s": 5.0,
+        "node_ready_s": {"p50": 3.0, "p90": 4.0, "p99": 4.5, "max": 5.0},
+        "client_memory_peak_bytes": 150 * 2**20,
+    }
+    return records.NodeChange(**{**values, **changes})
+
+
 def counters(missing=""):
     """The target uses 0.4 cores, its node 1.8, all read every 2.5 s."""
 

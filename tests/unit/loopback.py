@@ -15,8 +15,13 @@ Answer = Callable[[str, str, Any], tuple[int, Any]]
 
 
 @contextlib.contextmanager
-def serve(answer: Answer) -> Iterator[str]:
-    """Serve JSON on loopback for as long as the context is open."""
+def serve(
+    answer: Answer, headers: Callable[[], dict[str, str]] = dict
+) -> Iterator[str]:
+    """Serve JSON on loopback for as long as the context is open.
+
+    :param headers: that every answer has besides
+    """
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -33,6 +38,8 @@ def serve(answer: Answer) -> Iterator[str]:
             self.send_header("Content-Length", str(len(sent)))
             # Keystone gives a token in a header.
             self.send_header("X-Subject-Token", "token")
+            for name, value in headers().items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(sent)
 

@@ -25,6 +25,7 @@ class BayLabels:
     fail_delete: str = ""
     hang_create: bool = False
     hang_delete: bool = False
+    ignore_nodes_to_remove: bool = False
     unready_nodes: int = 0
 
 
@@ -54,6 +55,7 @@ def read(labels: Mapping[str, str], node_count: int) -> BayLabels:
         fail_delete=_text(labels, "fail_delete"),
         hang_create=_truth(labels, "hang_create"),
         hang_delete=_truth(labels, "hang_delete"),
+        ignore_nodes_to_remove=_truth(labels, "ignore_nodes_to_remove"),
         unready_nodes=_number(labels, "unready_nodes", 0, hollow_nodes),
     )
 

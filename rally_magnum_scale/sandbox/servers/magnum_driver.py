@@ -11,6 +11,8 @@ Labels that it knows, of the cluster or its template:
   Ready, though Magnum says CREATE_COMPLETE, as when kubelets fail;
 - ``sandbox_fail_resize``: a text; every resize fails with it as reason,
   after it was UPDATE_IN_PROGRESS, and the bay keeps its size;
+- ``sandbox_ignore_nodes_to_remove``: ``true``; a resize looks at the
+  number of nodes alone, as some drivers do;
 - ``sandbox_fail_delete``: a text; the first delete fails with it as
   reason, the next one works;
 - ``sandbox_hang_delete``: ``true``; after the first delete the bay stays
@@ -262,7 +264,8 @@ class KubernetesDriver(driver.Driver):
                     f"The bay {cluster.name} can't be resized, since its "
                     f"folder {bay.folder} is gone or broken; delete it."
                 )
-            bay.wish(node_count, labels.real_nodes, remove)
+            named = [] if labels.ignore_nodes_to_remove else remove
+            bay.wish(node_count, labels.real_nodes, named)
             if labels.fail_resize:
                 bay.refuse_wish(STATUS.UPDATE_FAILED, labels.fail_resize)
                 return

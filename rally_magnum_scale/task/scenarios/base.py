@@ -21,6 +21,7 @@ from rally_openstack.task import scenario
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import credentials
+from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes as node_list
@@ -28,6 +29,7 @@ from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import charts
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load as loads
+from rally_magnum_scale.runs import node_change
 from rally_magnum_scale.runs import removal
 from rally_magnum_scale.task import cleanup
 from rally_magnum_scale.task import clients
@@ -100,12 +102,12 @@ class Scenario(scenario.OpenStackScenario):
 
     def keep_record(self, record: records.Bay) -> None:
         """Keep the record of a bay."""
-        source = records.Source(
-            self.context["task"]["uuid"],
-            self.context["iteration"],
-            record.name,
-        )
+        source = self._source(record.name)
         self.keep([source.envelope("bay", record.to_json())])
+
+    def _source(self, bay: str) -> records.Source:
+        task, iteration = self.context["task"], self.context["iteration"]
+        return records.Source(task["uuid"], iteration, bay)
 
     def run_load(
         self,
@@ -127,11 +129,8 @@ class Scenario(scenario.OpenStackScenario):
             takes it along
         :param sign: has a certificate signed for a server in the bay
         """
-        task, iteration = (
-            self.context["task"]["uuid"],
-            self.context["iteration"],
-        )
-        spec = wanted.spec(task, iteration, bay)
+        source = self._source(bay)
+        spec = wanted.spec(source.task, source.iteration, bay)
         if wanted.tls != arguments.NO_TLS:
             spec = dataclasses.replace(spec, tls=_tls(spec, sign))
         run = loads.Load(cluster, spec, nodes, LOG.info)
@@ -193,6 +192,67 @@ class BayScenario(Scenario):
             if wanted.keep_bay:
                 life.keep(Path.cwd())
             yield life, opened
+
+    def resize(
+        self,
+        life: bay_life.BayLife,
+        cluster: client.Cluster,
+        wanted: arguments.ResizeArguments,
+    ) -> None:
+        """Bring a bay to one size after the other.
+
+        :param life: the bay
+        :param cluster: its Kubernetes API
+        :param wanted: the sizes
+        """
+        wishes = map(node_change.Wish, wanted.sizes)
+        limits = deadlines.ResizeDeadlines(**wanted.deadlines)
+        self._change_nodes("resize_bay", life, cluster, wishes, limits)
+
+    def replace(
+        self,
+        life: bay_life.BayLife,
+        cluster: client.Cluster,
+        wanted: arguments.ReplaceArguments,
+    ) -> None:
+        """Replace nodes of a bay, one batch after the other.
+
+        :param life: the bay
+        :param cluster: its Kubernetes API
+        :param wanted: how many nodes, and how
+        """
+        wishes = node_change.replacements(
+            life.nodes,
+            wanted.number(len(life.nodes)),
+            batch=wanted.batch,
+            drain=wanted.drain,
+        )
+        limits = deadlines.ResizeDeadlines(**wanted.deadlines)
+        self._change_nodes("replace_nodes", life, cluster, wishes, limits)
+
+    def _change_nodes(
+        self,
+        action: str,
+        life: bay_life.BayLife,
+        cluster: client.Cluster,
+        wishes: Iterable[node_change.Wish],
+        limits: deadlines.ResizeDeadlines,
+    ) -> None:
+        for number, wish in enumerate(wishes, 1):
+            change = life.change_nodes(cluster, wish, number, limits)
+            with self._change_kept(life.name, change):
+                self._timed(f"magnum.{action}", change.run)
+
+    @contextlib.contextmanager
+    def _change_kept(
+        self, bay: str, change: node_change.NodeChange
+    ) -> Iterator[None]:
+        """Keep the record of a change, whatever comes of it."""
+        try:
+            yield
+        finally:
+            body = change.record.to_json()
+            self.keep([self._source(bay).envelope("node_change", body)])
 
     def _life(self, wanted: arguments.BayArguments) -> bay_life.BayLife:
         name = self.generate_random_name()

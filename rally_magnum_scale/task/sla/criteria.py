@@ -1,4 +1,4 @@
-"""Seven SLA criteria: rate, latency, errors, highest rate, life of a bay.
+"""Nine SLA criteria: rate, latency, errors, highest rate, life of a bay.
 
 Each asks :mod:`rally_magnum_scale.measurement.verdicts` and only keeps, for
 each of its bounds, the verdict that decides.  An iteration that failed has
@@ -131,6 +131,32 @@ class BayDeleteTime(_Criterion):
     """
 
     criterion = "bay_delete_time"
+    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+
+
+@sla.configure(name="bay_resize_time")
+class BayResizeTime(_Criterion):
+    """Longest time from a resize request of a bay until its size is there.
+
+    ``max_s`` is in seconds to UPDATE_COMPLETE, ``nodes_max_s`` to the last
+    new node Ready and the last old one gone; ``max_s_per_node`` and
+    ``nodes_max_s_per_node`` are divided by the nodes that came or went.
+    """
+
+    criterion = "bay_resize_time"
+    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+
+
+@sla.configure(name="node_replace_time")
+class NodeReplaceTime(_Criterion):
+    """Longest time from a request for other nodes until they are there.
+
+    ``max_s`` is in seconds to the last new node Ready and the last old one
+    gone, ``drain_max_s`` to empty the old ones before; ``max_s_per_node``
+    and ``drain_max_s_per_node`` are divided by the nodes of the batch.
+    """
+
+    criterion = "node_replace_time"
     CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
 
 

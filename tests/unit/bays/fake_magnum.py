@@ -26,6 +26,7 @@ class FakeMagnum:
         self.requests: list[tuple[str, str, Any]] = []
         self.refuse: tuple[int, str] | None = None
         self.listed: list[dict[str, str]] = []
+        self.newest = "1.11"
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         self.requests.append((method, path, body))
@@ -36,11 +37,23 @@ class FakeMagnum:
                 code, words = self.refuse
                 return code, {"errors": [{"status": code, "title": words}]}
             return 202, {"uuid": "c-1"}
+        if path.endswith("/actions/resize") or method == "PATCH":
+            return self._resize()
         if method == "DELETE":
             return 204, None
         if path.split("?")[0].rstrip("/") == "/clusters":
             return 200, {"clusters": self.listed}
         return self._look()
+
+    def headers(self) -> dict[str, str]:
+        text = f"container-infra {self.newest}"
+        return {"OpenStack-API-Maximum-Version": text} if self.newest else {}
+
+    def _resize(self) -> tuple[int, Any]:
+        if self.refuse:
+            code, words = self.refuse
+            return code, {"errors": [{"status": code, "title": words}]}
+        return 202, {"uuid": "c-1"}
 
     def _look(self) -> tuple[int, Any]:
         many = len(self.statuses) > 1
@@ -55,6 +68,8 @@ class FakeMagnum:
             "status_reason": None,
             "api_address": "https://127.0.0.1:1",
             "cluster_template_id": "t-1",
+            "updated_at": None,
+            "node_count": 2,
         }
         return 200, {**known, **fields}
 
@@ -71,7 +86,7 @@ def bays(magnum: FakeMagnum, **options: Any) -> Iterator[lifecycle.Bays]:
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    with loopback.serve(magnum.answer) as url:
+    with loopback.serve(magnum.answer, magnum.headers) as url:
         opened = session.Session(auth=noauth.NoAuth(endpoint=url))
         with opened.session:
             yield lifecycle.Bays(

@@ -4,6 +4,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import forgotten_delete
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import looks
 from tests.unit.bays import fake_magnum
 
 REQUEST = lifecycle.BayRequest(name="rms-1", nodes=200)
@@ -82,7 +83,7 @@ def test_failed_create_gives_magnums_reason_and_faults():
 
 @pytest.mark.parametrize("error", [400, 500, 503])
 def test_errors_are_passed_over_a_few_times(error):
-    many = [error] * lifecycle.MAX_ERRORS_IN_A_ROW
+    many = [error] * looks.MAX_ERRORS_IN_A_ROW
     magnum = fake_magnum.FakeMagnum(*many, "CREATE_COMPLETE")
     with fake_magnum.bays(magnum) as bays:
         assert bays.wait_created("c-1", 2).status == "CREATE_COMPLETE"

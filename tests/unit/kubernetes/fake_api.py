@@ -63,6 +63,8 @@ def serve(
             fake.posted.append(json.loads(self.rfile.read(length)))
             self.do_GET()
 
+        do_PATCH = do_POST
+
         def do_DELETE(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.do_GET()

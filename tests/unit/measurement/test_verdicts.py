@@ -385,3 +385,47 @@ def test_without_a_search_there_is_no_highest_rate():
     assert verdict.reason == "no search for the highest rate was run"
     none = searched(max_rate_rps=None, reasons=["not even 10 rps held"])
     assert not judge_one("max_rate", {"min_rps": 0}, none).passed
+
+
+@pytest.mark.parametrize(
+    ("key", "good", "bad"),
+    [
+        ("max_s", 6, 5.9),
+        ("max_s_per_node", 0.06, 0.059),
+        ("nodes_max_s", 5, 4.9),
+        ("nodes_max_s_per_node", 0.05, 0.049),
+    ],
+)
+def test_a_resize_is_bounded_by_time_and_by_node(key, good, bad):
+    run = records.Run(node_changes=(factories.node_change(),))
+    assert judge_one("bay_resize_time", {key: good}, run).passed
+    assert not judge_one("bay_resize_time", {key: bad}, run).passed
+    nothing = judge_one("bay_resize_time", {key: good}, GOOD)
+    assert nothing.reason == "no bay was resized"
+
+
+def test_the_worst_of_several_resizes_decides_and_is_named():
+    times = (4.0, 9.0, 5.0)
+    run = records.Run(
+        node_changes=tuple(
+            factories.node_change(number=number, magnum_s=value)
+            for number, value in enumerate(times, 1)
+        )
+    )
+    verdict = judge_one("bay_resize_time", {"max_s": 8}, run)
+    assert (verdict.step, verdict.value) == (2, 9.0)
+    assert not verdict.passed
+
+
+def test_a_resize_that_failed_does_not_count_though_it_was_fast():
+    failed = factories.node_change(failure="other", reason="wrong nodes")
+    run = records.Run(node_changes=(failed,))
+    verdict = judge_one("bay_resize_time", {"max_s": 8}, run)
+    assert not verdict.passed
+    assert verdict.reason == "it failed: wrong nodes"
+
+
+def test_a_replacement_is_no_resize():
+    change = factories.node_change(purpose=records.REPLACE)
+    run = records.Run(node_changes=(change,))
+    assert judge_one("bay_resize_time", {"max_s": 8}, run).value is None

@@ -259,3 +259,48 @@ def test_cpu_seconds_are_in_the_terminal_and_on_the_page():
     for text in (table.render(report), page.render(report)):
         assert "Requests per core and per CPU second" in text
         assert "49,622" in text
+
+
+def changes(*found, number=1):
+    run = dataclasses.replace(
+        factories.run(iteration=number), node_changes=found
+    )
+    return factories.workload(factories.iteration(number, run))
+
+
+def test_each_change_of_nodes_has_a_row():
+    one = factories.node_change()
+    other = factories.node_change(
+        number=2,
+        nodes_before=300,
+        nodes_wanted=200,
+        added=0,
+        removed=100,
+        node_ready_s=None,
+        failure="capacity",
+        reason="No valid host",
+    )
+    found = grids.node_changes(
+        [i.numbered_run for i in changes(one, other).iterations]
+    )
+    told = columns(found)
+    assert told["From"] == ("200", "300")
+    assert told["To"] == ("300", "200")
+    assert told["Magnum s"] == ("6", "6")
+    assert told["s/node"] == ("0.05", "0.05")
+    assert told["p50 s"] == ("3", "-")
+    assert told["Ended"] == ("well", "failed (capacity)")
+    assert "To go" not in told
+    assert "Change 2: No valid host" in found.notes
+    assert any("What resize" in note for note in found.notes)
+
+
+def test_without_changes_of_nodes_there_is_no_table():
+    assert grids.node_changes([factories.run()]) is None
+
+
+def test_changes_of_nodes_are_on_the_page_and_in_the_terminal():
+    report = factories.report(changes(factories.node_change()))
+    for text in (page.render(report), table.render(report)):
+        assert "Changes of nodes" in text
+        assert "0.05" in text

@@ -66,6 +66,37 @@ def iteration(*steps, number=1, bays=None, error=(), **changes):
     }
 
 
+def left(kind, *bodies):
+    """An iteration that left records of one kind."""
+    lines = [SOURCE.envelope(kind, one.to_json()) for one in bodies]
+    return {
+        "error": [],
+        "output": {
+            "additive": [],
+            "complete": [output.records_output(lines)],
+        },
+    }
+
+
+def changed(purpose, *nodes_s):
+    """An iteration that changed its nodes once for each time given."""
+    return left(
+        "node_change",
+        *(
+            records.NodeChange(
+                number=number,
+                purpose=purpose,
+                nodes_before=2,
+                nodes_wanted=4,
+                magnum_s=10.0,
+                nodes_s=value,
+                drain_s=3.0,
+            )
+            for number, value in enumerate(nodes_s, 1)
+        ),
+    )
+
+
 def search(rps):
     found = records.MaxRate(
         bounds={"p99_ms": 50},
@@ -83,14 +114,7 @@ def search(rps):
         ended="max_rps holds",
         trials=[],
     )
-    lines = [SOURCE.envelope("max_rate", found.to_json())]
-    return {
-        "error": [],
-        "output": {
-            "additive": [],
-            "complete": [output.records_output(lines)],
-        },
-    }
+    return left("max_rate", found)
 
 
 NOTHING = {"error": ["E", "m"], "output": {"additive": [], "complete": []}}
@@ -144,6 +168,18 @@ CASES = [
         {"max_s": 12, "p99_s": 8},
         iteration(bays=[bay("a"), bay("b")]),
         iteration(bays=[bay("a"), bay("b", node_ready_s=None), bay("c")]),
+    ),
+    (
+        "bay_resize_time",
+        {"nodes_max_s": 8, "nodes_max_s_per_node": 4},
+        changed(records.RESIZE, 8.0, 6.0),
+        changed(records.RESIZE, 6.0, 8.1),
+    ),
+    (
+        "node_replace_time",
+        {"max_s": 8, "max_s_per_node": 4, "drain_max_s": 3},
+        changed(records.REPLACE, 8.0, 6.0),
+        changed(records.REPLACE, 6.0, 8.1),
     ),
     (
         "max_rate",

@@ -279,3 +279,55 @@ def test_a_search_in_a_bay_needs_one_way_into_it():
     found = errors("find_max_rate_in_bay", given)
     assert said(found, "exactly one", "kubeconfig")
     assert errors("find_max_rate_in_bay", {**given, "bay": "b"}) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, ("sizes",)),
+        ({"sizes": []}, ("sizes: there must be at least one",)),
+        ({"sizes": 300}, ("sizes",)),
+        ({"sizes": [0]}, ("sizes[0]: 0",)),
+        ({"sizes": [2]}, ("sizes[0]: the bay has 2 nodes already",)),
+        ({"sizes": [3, 4, 4]}, ("sizes[2]: the bay has 4 nodes",)),
+        ({"sizes": [3], "deadlines": {"resize": 3}}, ("deadlines", "resize")),
+        (
+            {"sizes": [3], "deadlines": {"settle_s": 0}},
+            ("deadlines.settle_s: 0",),
+        ),
+    ],
+    ids=str,
+)
+def test_a_wrong_ladder_of_sizes_is_named(arguments, words):
+    assert said(errors("resize_bay", {"nodes": 2, **arguments}), *words)
+
+
+def test_a_ladder_up_and_down_passes():
+    arguments = {
+        "nodes": 2,
+        "sizes": [3, 5, 2],
+        "deadlines": {"create_s": 9, "resize_s": 5, "settle_s": 6.5},
+    }
+    assert errors("resize_bay", arguments) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, ("exactly one of count and share",)),
+        ({"count": 1, "share": 0.5}, ("exactly one of count and share",)),
+        ({"count": 3}, ("count: 3 nodes", "bay of 2")),
+        ({"count": 0}, ("count", "0")),
+        ({"share": 1.5}, ("share", "1.5")),
+        ({"count": 1, "batch": 0}, ("batch", "0")),
+        ({"count": 1, "deadlines": {"drain": 3}}, ("deadlines", "drain")),
+    ],
+    ids=str,
+)
+def test_a_wrong_replacement_is_named(arguments, words):
+    assert said(errors("replace_nodes", {"nodes": 2, **arguments}), *words)
+
+
+def test_a_share_in_batches_passes():
+    arguments = {"nodes": 9, "share": 0.5, "batch": 2, "drain": False}
+    assert errors("replace_nodes", arguments) == []

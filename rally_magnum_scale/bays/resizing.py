@@ -1,0 +1,161 @@
+"""Ask Magnum for another number of nodes, and see it begin and end.
+
+Since microversion 1.7 Magnum has an action for it, which may name the nodes
+that must go; before, a change of ``node_count``.  No nodes at all are
+allowed since 1.10 (Magnum's REST API version history).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import answers
+from rally_magnum_scale.bays import failures
+from rally_magnum_scale.bays import looks
+
+Version = tuple[int, int]
+
+RESIZE_SINCE: Version = (1, 7)
+NO_NODES_SINCE: Version = (1, 10)
+
+COMPLETE = "UPDATE_COMPLETE"
+WORKING = "UPDATE_IN_PROGRESS"
+FAILED = "UPDATE_FAILED"
+
+_MAX_VERSION = "OpenStack-API-Maximum-Version"
+# Before it had microversions Magnum did not name any.
+_OLDEST: Version = (1, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ResizeRequest:
+    """What a bay is to become.
+
+    :param nodes: how many nodes its node group is to have in the end
+    :param remove: nodes that must go, by what the driver knows them by:
+        the ids or addresses of their servers, most often
+    :param nodegroup: name or id; None for the default workers
+    """
+
+    nodes: int
+    remove: tuple[str, ...] = ()
+    nodegroup: str | None = None
+
+
+class Resize:
+    """One resize of a bay, from the request on.
+
+    :param magnum: a Magnum client
+    :param cluster: the bay, as Magnum shows it before
+    :param wanted: what it is to become
+    """
+
+    def __init__(
+        self, magnum: Any, cluster: Any, wanted: ResizeRequest
+    ) -> None:
+        self._magnum = magnum
+        self._before = cluster
+        self._wanted = wanted
+        self._look = looks.Looks(magnum, cluster.uuid)
+        self._begun = False
+        self.status = "requested"
+
+    def request(self) -> None:
+        """Ask for it; return when Magnum has accepted.
+
+        :raises BayResizeFailed: when Magnum is too old for what is asked,
+            or refuses
+        """
+        what = f"resize the bay {self._before.name} to {self._wanted.nodes}"
+        with answers.said_clearly(f"{what} nodes", exceptions.BayResizeFailed):
+            version = self._newest_version()
+            self._refuse_too_old(version)
+            if version < RESIZE_SINCE:
+                self._magnum.clusters.update(
+                    self._before.uuid,
+                    [
+                        {
+                            "op": "replace",
+                            "path": "/node_count",
+                            "value": self._wanted.nodes,
+                        }
+                    ],
+                )
+            else:
+                self._magnum.clusters.resize(
+                    self._before.uuid,
+                    self._wanted.nodes,
+                    nodes_to_remove=list(self._wanted.remove),
+                    nodegroup=self._wanted.nodegroup,
+                )
+
+    def poll(self) -> Any | None:
+        """Look once.
+
+        :returns: the cluster when it is complete, else None
+        :raises BayResizeFailed: at UPDATE_FAILED, with Magnum's reason, or
+            when the bay is gone
+        """
+        cluster = self._look()
+        if cluster is None:
+            raise exceptions.BayResizeFailed(
+                f"Magnum lost the bay {self._before.name} while it was "
+                "resized; someone else may have deleted it."
+            )
+        if cluster is looks.UNKNOWN or not self._has_begun(cluster):
+            return None
+        self.status = cluster.status
+        if cluster.status == WORKING:
+            return None
+        if cluster.status != COMPLETE:
+            said = failures.reason(cluster)
+            raise exceptions.BayResizeFailed(
+                f"The bay {cluster.name} went to {cluster.status} on its "
+                f"way to {self._wanted.nodes} nodes: {said}"
+                f"{failures.advice(said)}."
+            )
+        return cluster
+
+    def _has_begun(self, cluster: Any) -> bool:
+        """Tell an end of this resize from that of one before.
+
+        Magnum answers first and begins later; until then it shows the bay
+        as it was.
+        """
+        self._begun = (
+            self._begun
+            or cluster.status not in (self._before.status, COMPLETE)
+            or cluster.updated_at != self._before.updated_at
+        )
+        return self._begun
+
+    def _newest_version(self) -> Version:
+        response, _ = self._magnum.clusters.api.json_request(
+            "GET", f"/v1/clusters/{self._before.uuid}"
+        )
+        said = response.headers.get(_MAX_VERSION, "")
+        major, _, minor = said.rpartition(" ")[2].partition(".")
+        if not (major.isdecimal() and minor.isdecimal()):
+            return _OLDEST
+        return int(major), int(minor)
+
+    def _refuse_too_old(self, version: Version) -> None:
+        asked = {
+            "no nodes at all": (self._wanted.nodes == 0, NO_NODES_SINCE),
+            "nodes that must go": (self._wanted.remove, RESIZE_SINCE),
+            "a node group": (self._wanted.nodegroup, RESIZE_SINCE),
+        }
+        for what, (wanted, since) in asked.items():
+            if wanted and version < since:
+                raise exceptions.BayResizeFailed(
+                    f"The bay {self._before.name} can't be resized: to ask "
+                    f"for {what}, Magnum's API must have microversion "
+                    f"{_text(since)}, and this cloud's newest is "
+                    f"{_text(version)}."
+                )
+
+
+def _text(version: Version) -> str:
+    return ".".join(map(str, version))

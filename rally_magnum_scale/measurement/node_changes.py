@@ -1,0 +1,108 @@
+"""Whether the right nodes came and went, by who they are, not by counts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from collections.abc import Iterable
+
+# So many names are told; more would drown the sentence.
+MOST_NAMED = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """Which node a node is.
+
+    :param name: of the Node object
+    :param uid: of the Node object: one that is made anew has another
+    :param machine: the provider's id of what stands behind it, or an
+        empty string
+    """
+
+    name: str
+    uid: str
+    machine: str = ""
+
+    @property
+    def place(self) -> str:
+        """What stays when only the Node object is made anew."""
+        return self.machine or self.name
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What has become of the nodes of a bay.
+
+    :param added: nodes that were not there before
+    :param removed: nodes that are not there any more
+    :param stayed: nodes that were there all the time
+    :param faults: what is not as it was asked for, a sentence each without
+        its full stop; empty when all is
+    """
+
+    added: tuple[Identity, ...]
+    removed: tuple[Identity, ...]
+    stayed: tuple[Identity, ...]
+    faults: tuple[str, ...]
+
+
+def compare(
+    before: Iterable[Identity],
+    after: Iterable[Identity],
+    *,
+    wanted: int,
+    to_go: Collection[Identity] = (),
+) -> Change:
+    """Compare the nodes of a bay before and after a change of them.
+
+    :param wanted: how many nodes were asked for
+    :param to_go: the nodes that were to go; others may go only as far as
+        the bay shrinks by more than these
+    """
+    earlier = {node.uid: node for node in before}
+    later = {node.uid: node for node in after}
+    gone = {node.uid for node in to_go}
+    added = [node for uid, node in later.items() if uid not in earlier]
+    removed = [node for uid, node in earlier.items() if uid not in later]
+    stayed = [node for uid, node in earlier.items() if uid in later]
+    others = [node for node in removed if node.uid not in gone]
+    places = {node.place for node in removed}
+    may_go = max(0, len(earlier) - len(gone) - wanted)
+    faults = (
+        _count_fault(len(later), wanted),
+        _fault([node for node in stayed if node.uid in gone], IGNORED),
+        _fault(others if len(others) > may_go else [], STRAYED, may_go),
+        _fault([node for node in added if node.place in places], REUSED),
+    )
+    return Change(
+        tuple(added),
+        tuple(removed),
+        tuple(stayed),
+        tuple(filter(None, faults)),
+    )
+
+
+IGNORED = (
+    "still there, though to go: {names} (the driver ignores which nodes are "
+    "named)"
+)
+STRAYED = "gone, though not named: {names} (of these {may_go} might have gone)"
+REUSED = "not new, but old and joined again: {names}"
+
+
+def _count_fault(count: int, wanted: int) -> str:
+    if count == wanted:
+        return ""
+    return f"the bay has {count} nodes, not {wanted}"
+
+
+def _fault(nodes: list[Identity], words: str, may_go: int = 0) -> str:
+    if not nodes:
+        return ""
+    names = sorted(node.name for node in nodes)
+    more = len(names) - MOST_NAMED
+    told = ", ".join(names[:MOST_NAMED]) + (
+        f" and {more} more" if more > 0 else ""
+    )
+    return words.format(count=len(nodes), names=told, may_go=may_go or "none")

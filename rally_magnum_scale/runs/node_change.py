@@ -1,0 +1,283 @@
+"""One change of a bay's nodes, and the record of it."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import waiting
+from rally_magnum_scale.bays import deadlines as limits
+from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import resizing
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import draining
+from rally_magnum_scale.kubernetes import node_changes
+from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.measurement import node_changes as identities
+from rally_magnum_scale.measurement import node_times
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.runs import memory
+
+# A node whose machine is gone is Ready for 50 s yet, by the default of
+# Kubernetes' node controller (node-monitor-grace-period): who is Ready for
+# longer after Magnum's UPDATE_COMPLETE was never to go.
+IGNORED_AFTER_S = 90.0
+
+# A look at what the follower has seen costs nothing.
+_LOOK_S = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What is to become of the nodes of a bay.
+
+    :param nodes: how many the bay is to have in the end
+    :param purpose: ``resize`` or ``replace``, for the record
+    :param to_go: nodes that must go
+    :param drain: empty these first
+    :param nodegroup: that gets or loses nodes; None for the default one
+    :param elsewhere: nodes of the bay that are of other groups
+    """
+
+    nodes: int
+    purpose: str = records.RESIZE
+    to_go: Sequence[node_list.Node] = ()
+    drain: bool = False
+    nodegroup: str | None = None
+    elsewhere: int = 0
+
+
+def replacements(
+    nodes: Sequence[node_list.Node],
+    number: int,
+    *,
+    batch: int | None = None,
+    drain: bool = True,
+) -> list[Wish]:
+    """Share out the nodes that are to be replaced.
+
+    :param nodes: of the bay
+    :param number: how many, spread evenly over the list by name
+    :param batch: how many at once; None for all
+    :param drain: empty them first
+    :returns: a wish for each batch
+    """
+    listed = sorted(nodes, key=lambda node: node.name)
+    chosen = [
+        listed[(2 * place + 1) * len(listed) // (2 * number)]
+        for place in range(number)
+    ]
+    size = batch or number
+    return [
+        Wish(
+            len(nodes),
+            records.REPLACE,
+            chosen[start : start + size],
+            drain=drain,
+        )
+        for start in range(0, number, size)
+    ]
+
+
+class NodeChange:
+    """Brings a bay to another size, or replaces nodes of it.
+
+    :param bays: the bays of the project
+    :param opened: the Kubernetes API of the bay
+    :param follower: sees the nodes of the bay
+    :param uuid: of the bay
+    :param wish: what is to become of its nodes
+    :param number: which change it is in its iteration, from 1
+    :param report: gets lines of progress
+    :param deadlines: how long each part may take
+    :param clock: monotonic seconds, the same as the follower's
+    """
+
+    def __init__(
+        self,
+        bays: lifecycle.Bays,
+        opened: client.Cluster,
+        follower: node_changes.Follower,
+        uuid: str,
+        wish: Wish,
+        number: int,
+        report: Callable[[str], None],
+        deadlines: limits.ResizeDeadlines = limits.OURS_TO_RESIZE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._bays = bays
+        self._opened = opened
+        self._follower = follower
+        self._uuid = uuid
+        self._wish = wish
+        self._report = report
+        self._deadlines = deadlines
+        self._clock = clock
+        self._requested_at = 0.0
+        self._before = follower.now()
+        self.record = records.NodeChange(
+            number=number,
+            purpose=wish.purpose,
+            nodes_before=len(self._before),
+            nodes_wanted=wish.nodes,
+            to_go=len(wish.to_go),
+            poll_interval_s=lifecycle.POLL_INTERVAL_S,
+        )
+
+    def run(self) -> None:
+        """Ask Magnum for it, and wait until the nodes are as they should be.
+
+        :raises BayResizeFailed: when Magnum refuses or fails, or the wrong
+            nodes came or went
+        :raises DeadlineExceeded: when Magnum never completes it, or nodes
+            are never Ready or gone
+        """
+        try:
+            self._run()
+        except Exception as error:
+            self._note(
+                failure=lifecycle.failure_class(error), reason=str(error)
+            )
+            raise
+
+    def _run(self) -> None:
+        wish, changed = self._wish, self.record.changed
+        if wish.drain:
+            self._drain()
+        cluster = self._bays.show(self._uuid)
+        self._report(
+            f"asking Magnum to bring the bay {cluster.name} from "
+            f"{len(self._before)} to {wish.nodes} nodes"
+            + (f", without {len(wish.to_go)} of these" if wish.to_go else "")
+        )
+        self._follower.expect(wish.nodes, {node.uid for node in wish.to_go})
+        self._requested_at = self._clock()
+        self._bays.resize(
+            cluster, self._request(), self._deadlines.for_resize(changed)
+        )
+        magnum_s = self._clock() - self._requested_at
+        self._note(magnum_s=magnum_s)
+        self._report(f"bay complete again after {magnum_s:.1f} s")
+        try:
+            settled = self._wait_settled(self._deadlines.for_settle(changed))
+        except exceptions.DeadlineExceeded as late:
+            self._prove(cluster.name, self._follower.now(), late)
+            raise
+        self._note_times(settled)
+        self._prove(cluster.name, settled.nodes)
+        self._report(
+            f"{self.record.nodes_after} nodes, {self.record.added} of them "
+            f"new and all of these Ready, {self.record.removed} gone, after "
+            f"{self.record.nodes_s:.1f} s"
+        )
+
+    def _drain(self) -> None:
+        names = [node.name for node in self._wish.to_go]
+        self._report(f"draining {len(names)} nodes")
+        start = self._clock()
+        evicted = draining.drain(
+            self._opened,
+            names,
+            deadline_s=self._deadlines.for_drain(len(names)),
+            report=self._report,
+        )
+        drain_s = self._clock() - start
+        self._note(drain_s=drain_s, evicted=evicted)
+        self._report(f"{evicted} pods evicted after {drain_s:.1f} s")
+
+    def _request(self) -> resizing.ResizeRequest:
+        used = collections.Counter(node.address for node in self._before)
+        return resizing.ResizeRequest(
+            self._wish.nodes - self._wish.elsewhere,
+            tuple(_server(node, used) for node in self._wish.to_go),
+            self._wish.nodegroup,
+        )
+
+    def _wait_settled(self, deadline_s: float) -> node_changes.Settled:
+        ignored_at = self._clock() + IGNORED_AFTER_S
+
+        def poll() -> node_changes.Settled | None:
+            if self._follower.ignores() and self._clock() > ignored_at:
+                raise exceptions.DeadlineExceeded(
+                    "the nodes that were to go to be Ready no more",
+                    IGNORED_AFTER_S,
+                    self._follower.progress(),
+                )
+            return self._follower.settled()
+
+        return waiting.wait_for(
+            poll,
+            what="the nodes of the bay to be Ready or gone",
+            deadline_s=deadline_s,
+            interval_s=_LOOK_S,
+            progress=self._follower.progress,
+            report=self._report,
+            clock=self._clock,
+        )
+
+    def _prove(
+        self,
+        name: str,
+        after: Sequence[node_list.Node],
+        late: exceptions.DeadlineExceeded | None = None,
+    ) -> None:
+        """Note who came and went.
+
+        :raises BayResizeFailed: when these are the wrong ones
+        """
+        change = identities.compare(
+            map(_identity, self._before),
+            map(_identity, after),
+            wanted=self._wish.nodes,
+            to_go=[_identity(node) for node in self._wish.to_go],
+        )
+        self._note(
+            nodes_after=len(after),
+            added=len(change.added),
+            removed=len(change.removed),
+            stayed=len(change.stayed),
+        )
+        if change.faults:
+            raise exceptions.BayResizeFailed(
+                f"The nodes of the bay {name} are not those "
+                f"asked for: {'; '.join(change.faults)}."
+            ) from late
+
+    def _note_times(self, settled: node_changes.Settled) -> None:
+        ready = [
+            node_times.ReadyNode(None, at - self._requested_at)
+            for at in settled.ready_at.values()
+        ]
+        self._note(
+            nodes_s=settled.at - self._requested_at,
+            node_ready_s=node_times.percentiles(ready, 0.0, None),
+        )
+
+    def _note(self, **fields: Any) -> None:
+        self.record = dataclasses.replace(
+            self.record, client_memory_peak_bytes=memory.peak_bytes(), **fields
+        )
+
+
+def _identity(node: node_list.Node) -> identities.Identity:
+    return identities.Identity(node.name, node.uid, node.machine)
+
+
+def _server(node: node_list.Node, used: Mapping[str, int]) -> str:
+    """Return what Magnum's drivers know a node by.
+
+    Heat's takes ids and addresses of servers; OpenStack's cloud controller
+    writes ``openstack:///<id>`` into the node, with or without a region.
+
+    :param used: how many nodes have each address
+    """
+    if node.machine.startswith("openstack://"):
+        return node.machine.rpartition("/")[2]
+    alone = node.address and used[node.address] == 1
+    return node.address if alone else node.name

@@ -1,0 +1,118 @@
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import resizing
+from tests.unit.bays import fake_magnum
+
+COMPLETE = {"status": "CREATE_COMPLETE", "updated_at": "2026-01-01T00:00:00"}
+WORKING = {"status": "UPDATE_IN_PROGRESS", "updated_at": "2026-01-01T00:01:00"}
+DONE = {"status": "UPDATE_COMPLETE", "updated_at": "2026-01-01T00:02:00"}
+
+
+def resize(magnum, deadline_s=60.0, **wanted):
+    """Resize a bay of a fake Magnum, whose first look shows it before."""
+    with fake_magnum.bays(magnum) as bays:
+        return bays.resize(
+            bays.show("c-1"), resizing.ResizeRequest(**wanted), deadline_s
+        )
+
+
+def asked(magnum):
+    """Return what changed something."""
+    return [request for request in magnum.requests if request[0] != "GET"]
+
+
+# The second look is that at Magnum's newest version.
+BEFORE = (COMPLETE, COMPLETE)
+
+
+def test_a_resize_is_asked_for_and_waited_for():
+    magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, DONE)
+    assert resize(magnum, nodes=5).status == "UPDATE_COMPLETE"
+    body = {"node_count": 5}
+    assert asked(magnum) == [("POST", "/clusters/c-1/actions/resize", body)]
+
+
+def test_nodes_and_a_group_can_be_named():
+    magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, DONE)
+    resize(magnum, nodes=2, remove=("a", "b"), nodegroup="gpu")
+    assert asked(magnum)[0][2] == {
+        "node_count": 2,
+        "nodes_to_remove": ["a", "b"],
+        "nodegroup": "gpu",
+    }
+
+
+def test_the_end_of_the_resize_before_is_not_taken_for_that_of_this_one():
+    magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, DONE, WORKING, 500)
+    with pytest.raises(exceptions.BayError, match="in a row"):
+        resize(magnum, nodes=3)
+
+
+def test_a_resize_that_ended_between_two_looks_is_seen():
+    again = {**DONE, "updated_at": "2026-01-01T00:09:00"}
+    magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, again)
+    assert resize(magnum, nodes=3).updated_at == again["updated_at"]
+
+
+def test_one_that_magnum_never_begins_is_given_up():
+    magnum = fake_magnum.FakeMagnum(DONE)
+    with pytest.raises(
+        exceptions.DeadlineExceeded,
+        match="bring the bay to 3 nodes.*requested",
+    ):
+        resize(magnum, nodes=3)
+
+
+def test_a_failed_resize_has_magnums_reason_and_what_to_do():
+    failed = {
+        "status": "UPDATE_FAILED",
+        "status_reason": "Quota exceeded for instances",
+        "updated_at": "2026-01-01T00:02:00",
+    }
+    magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, failed)
+    with pytest.raises(
+        exceptions.BayResizeFailed,
+        match="UPDATE_FAILED on its way to 3 nodes: Quota exceeded.*quotas",
+    ):
+        resize(magnum, nodes=3)
+
+
+def test_a_refused_resize_says_why():
+    magnum = fake_magnum.FakeMagnum(*BEFORE)
+    magnum.refuse = (400, "Resizing is out of bounds")
+    with pytest.raises(
+        exceptions.BayResizeFailed, match="resize the bay bay to 3.*bounds"
+    ):
+        resize(magnum, nodes=3)
+
+
+def test_a_bay_that_goes_meanwhile_is_no_success():
+    magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, 404)
+    with pytest.raises(exceptions.BayResizeFailed, match="lost the bay"):
+        resize(magnum, nodes=3)
+
+
+@pytest.mark.parametrize("newest", ["1.6", ""])
+def test_an_old_magnum_gets_a_changed_count(newest):
+    magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, DONE)
+    magnum.newest = newest
+    resize(magnum, nodes=5)
+    patch = [{"op": "replace", "path": "/node_count", "value": 5}]
+    assert asked(magnum) == [("PATCH", "/clusters/c-1", patch)]
+
+
+@pytest.mark.parametrize(
+    ("newest", "wanted", "said"),
+    [
+        ("1.6", {"nodes": 2, "remove": ("a",)}, "must go.*1.7.*is 1.6"),
+        ("", {"nodes": 2, "nodegroup": "gpu"}, "node group.*1.7.*is 1.1"),
+        ("1.9", {"nodes": 0}, "no nodes at all.*1.10.*is 1.9"),
+    ],
+)
+def test_what_magnum_is_too_old_for_is_not_asked(newest, wanted, said):
+    magnum = fake_magnum.FakeMagnum(*BEFORE)
+    magnum.newest = newest
+    with pytest.raises(exceptions.BayResizeFailed, match=said):
+        resize(magnum, **wanted)
+    assert asked(magnum) == []

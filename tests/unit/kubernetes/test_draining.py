@@ -1,0 +1,119 @@
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import waiting
+from rally_magnum_scale.kubernetes import draining
+from tests.unit.kubernetes import fake_api
+
+EVICT = "/api/v1/namespaces/default/pods/{}/eviction"
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch):
+    real = waiting.wait_for
+    monkeypatch.setattr(
+        waiting,
+        "wait_for",
+        lambda poll, **options: real(poll, **options, interval_s=0.01),
+    )
+
+
+def pod(name, node="n-1", **metadata):
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": "default",
+            "uid": name,
+            **metadata,
+        },
+        "spec": {"nodeName": node},
+        "status": {"phase": "Running"},
+    }
+
+
+def pods(*found):
+    return {"items": list(found)}
+
+
+def script(*lists, **evictions):
+    """Script the lists of pods, and what each pod's eviction gets."""
+    return {
+        "/api/v1/nodes/n-1": [{}],
+        "/api/v1/pods": list(lists),
+        **{EVICT.format(name): found for name, found in evictions.items()},
+    }
+
+
+def drain(scripted, names=("n-1",), deadline_s=30.0):
+    with fake_api.serve(scripted) as (fake, cluster):
+        try:
+            count = draining.drain(cluster, names, deadline_s=deadline_s)
+        except exceptions.ScaleError as error:
+            count = error
+    return count, fake
+
+
+def asked(fake, text):
+    return [path for path, _ in fake.queries if text in path]
+
+
+def test_no_new_pods_come_and_those_there_are_evicted():
+    count, fake = drain(
+        script(
+            pods(pod("a"), pod("b"), pod("c", node="n-2")),
+            pods(pod("c", node="n-2")),
+            a=[{}],
+            b=[{}],
+        )
+    )
+    assert count == 2
+    assert fake.posted[0] == {"spec": {"unschedulable": True}}
+    assert asked(fake, "eviction") == [EVICT.format("a"), EVICT.format("b")]
+
+
+def test_what_belongs_to_the_node_or_is_over_stays():
+    daemon = pod("d", ownerReferences=[{"kind": "DaemonSet"}])
+    static = pod("s", annotations={"kubernetes.io/config.mirror": "x"})
+    over = {**pod("o"), "status": {"phase": "Succeeded"}}
+    count, fake = drain(script(pods(daemon, static, over)))
+    assert count == 0
+    assert not asked(fake, "eviction")
+
+
+def test_a_budget_is_respected_and_asked_again():
+    count, fake = drain(
+        script(pods(pod("a")), pods(pod("a")), pods(), a=[429, {}])
+    )
+    assert count == 1
+    assert len(asked(fake, "eviction")) == 2
+
+
+def test_a_pod_that_is_ending_is_waited_for_and_not_asked_again():
+    ending = pod("a", deletionTimestamp="2026-01-01T00:00:00Z")
+    count, fake = drain(script(pods(pod("a")), pods(ending), pods(), a=[{}]))
+    assert count == 1
+    assert len(asked(fake, "eviction")) == 1
+
+
+@pytest.mark.parametrize("answer", [404, 500])
+def test_a_pod_that_went_meanwhile_is_no_failure(answer):
+    count, _ = drain(script(pods(pod("a")), pods(), a=[answer]))
+    assert count == 1
+
+
+def test_a_budget_that_never_gives_way_is_told_and_the_node_is_freed():
+    error, fake = drain(
+        script(pods(pod("a"), pod("b")), a=[429], b=[429]), deadline_s=0.1
+    )
+    assert isinstance(error, exceptions.DeadlineExceeded)
+    assert "2 left: default/a is held back by a PodDisruptionBudget" in str(
+        error
+    )
+    patched = [one for one in fake.posted if "spec" in one]
+    assert patched[-1] == {"spec": {"unschedulable": False}}
+
+
+def test_a_refusal_is_one_sentence():
+    error, _ = drain(script(pods(pod("a")), a=[403]))
+    assert isinstance(error, exceptions.KubernetesError)
+    assert "evict the pod a: 403" in str(error)

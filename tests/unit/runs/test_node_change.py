@@ -1,0 +1,214 @@
+import contextlib
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import deadlines
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import node_changes
+from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.runs import node_change
+from tests.unit.bays import fake_magnum
+from tests.unit.kubernetes import living_nodes
+
+SOON = deadlines.ResizeDeadlines(resize_s=30, settle_s=0.3)
+BEFORE = {"status": "CREATE_COMPLETE", "updated_at": "2026-01-01T00:00:00"}
+DONE = {"status": "UPDATE_COMPLETE", "updated_at": "2026-01-01T00:02:00"}
+
+
+@pytest.fixture(autouse=True)
+def short_pause(monkeypatch):
+    monkeypatch.setattr(client, "PAUSE_S", 0.01)
+
+
+class Magnum(fake_magnum.FakeMagnum):
+    """A Magnum whose resize does something to the nodes.
+
+    :param does: is called with the body of the request
+    """
+
+    def __init__(self, does, *statuses):
+        super().__init__(BEFORE, BEFORE, *statuses or [DONE])
+        self._does = does
+
+    def _resize(self):
+        self._does(self.requests[-1][2])
+        return super()._resize()
+
+
+@contextlib.contextmanager
+def change_of(magnum, nodes, wish, limits=SOON, said=None):
+    with (
+        fake_magnum.bays(magnum) as bays,
+        living_nodes.serve(nodes) as cluster,
+        node_changes.Follower(cluster).following() as follower,
+    ):
+        follower.wait_listed()
+        report = (said if said is not None else []).append
+        wanted = wish(follower.now()) if callable(wish) else wish
+        yield node_change.NodeChange(
+            bays, cluster, follower, "c-1", wanted, 1, report, limits
+        )
+
+
+def bay_of(*names, **options):
+    nodes = living_nodes.LivingNodes()
+    nodes.put(*names, **options)
+    return nodes
+
+
+def test_a_bay_that_grows_is_timed_and_proven():
+    nodes, said = bay_of("a", "b"), []
+    magnum = Magnum(lambda _: nodes.put("c", "d"))
+    with change_of(magnum, nodes, node_change.Wish(4), said=said) as change:
+        change.run()
+    record = change.record
+    assert (record.nodes_before, record.nodes_wanted) == (2, 4)
+    assert (record.added, record.removed, record.stayed) == (2, 0, 2)
+    assert record.nodes_after == 4
+    assert record.failure == ""
+    assert 0 <= record.node_ready_s["max"] <= record.nodes_s
+    assert record.magnum_s >= 0
+    assert record.client_memory_peak_bytes
+    assert "from 2 to 4 nodes" in said[0]
+
+
+def test_nodes_that_are_late_are_waited_for():
+    nodes = bay_of("a")
+    magnum = Magnum(lambda _: nodes.put("b", ready=False))
+    with (
+        change_of(magnum, nodes, node_change.Wish(2)) as change,
+        pytest.raises(
+            exceptions.DeadlineExceeded, match="1 Ready of 2 nodes, 2 wanted"
+        ),
+    ):
+        change.run()
+    assert change.record.magnum_s is not None
+    assert change.record.nodes_s is None
+    assert change.record.failure == "deadline"
+    assert change.record.added == 1
+
+
+def test_a_failure_of_magnum_is_kept_with_its_class():
+    failed = {
+        **DONE,
+        "status": "UPDATE_FAILED",
+        "status_reason": "QueuePool limit",
+    }
+    magnum = Magnum(lambda _: None, failed)
+    with (
+        change_of(magnum, bay_of("a"), node_change.Wish(2)) as change,
+        pytest.raises(exceptions.BayResizeFailed, match="QueuePool"),
+    ):
+        change.run()
+    assert change.record.failure == "database_pool"
+    assert change.record.magnum_s is None
+
+
+def test_the_right_count_of_the_wrong_nodes_is_a_failure():
+    nodes = bay_of("a", "b")
+
+    def rebuild(_body):
+        nodes.remove("a", "b")
+        nodes.put("c", "d", "e")
+
+    with (
+        change_of(Magnum(rebuild), nodes, node_change.Wish(3)) as change,
+        pytest.raises(
+            exceptions.BayResizeFailed, match="not named: a, b .*none might"
+        ),
+    ):
+        change.run()
+    assert change.record.reason
+
+
+def test_a_driver_that_ignores_who_is_to_go_is_named(monkeypatch):
+    monkeypatch.setattr(node_change, "IGNORED_AFTER_S", 0.05)
+    patient = deadlines.ResizeDeadlines(settle_s=600)
+    with (
+        change_of(
+            Magnum(lambda _: None),
+            bay_of("a", "b"),
+            lambda now: node_change.Wish(2, "replace", now[:1]),
+            patient,
+        ) as change,
+        pytest.raises(
+            exceptions.BayResizeFailed, match="though to go: a .*ignores"
+        ),
+    ):
+        change.run()
+    assert change.record.to_go == 1
+    assert change.record.stayed == 2
+
+
+@pytest.mark.parametrize(
+    ("machine", "named"),
+    [("openstack:///7-8", "7-8"), ("openstack://one/7-8", "7-8"), ("", "a")],
+)
+def test_a_node_is_named_as_drivers_know_it(machine, named):
+    nodes = bay_of("a", machine=machine)
+    asked = []
+
+    def replace(body):
+        asked.append(body)
+        nodes.remove("a")
+        nodes.put("b", machine="openstack:///9")
+
+    with change_of(
+        Magnum(replace),
+        nodes,
+        lambda now: node_change.Wish(1, "replace", now),
+    ) as change:
+        change.run()
+    assert asked == [{"node_count": 1, "nodes_to_remove": [named]}]
+    assert change.record.added == change.record.removed == 1
+
+
+def numbers(wishes):
+    return [[int(node.name) for node in wish.to_go] for wish in wishes]
+
+
+@pytest.mark.parametrize(
+    ("count", "batch", "expected"),
+    [
+        (1, None, [[5]]),
+        (2, None, [[2, 7]]),
+        (5, 2, [[1, 3], [5, 7], [9]]),
+        (10, None, [list(range(10))]),
+    ],
+)
+def test_replacements_are_spread_and_come_in_batches(count, batch, expected):
+    nodes = [
+        node_list.Node(str(number), ready=True, hollow=False, cores=4)
+        for number in reversed(range(10))
+    ]
+    wishes = node_change.replacements(nodes, count, batch=batch)
+    assert numbers(wishes) == expected
+    assert {wish.nodes for wish in wishes} == {10}
+    assert all(wish.drain for wish in wishes)
+
+
+def test_nodes_are_emptied_before_they_are_replaced(monkeypatch):
+    nodes, happened = bay_of("a", "b"), []
+
+    def replace(body):
+        happened.append(("asked", body["nodes_to_remove"]))
+        nodes.remove("a")
+        nodes.put("c")
+
+    def drain(_cluster, names, **options):
+        happened.append(("drained", names, options["deadline_s"]))
+        return 3
+
+    monkeypatch.setattr(node_change.draining, "drain", drain)
+    limits = deadlines.ResizeDeadlines(drain_s=7)
+    with change_of(
+        Magnum(replace),
+        nodes,
+        lambda now: node_change.Wish(2, "replace", now[:1], drain=True),
+        limits,
+    ) as change:
+        change.run()
+    assert happened == [("drained", ["a"], 7.0), ("asked", ["a"])]
+    assert change.record.evicted == 3
+    assert change.record.drain_s >= 0
