@@ -41,16 +41,12 @@ class Wish:
     :param purpose: ``resize`` or ``replace``, for the record
     :param to_go: nodes that must go
     :param drain: empty these first
-    :param nodegroup: that gets or loses nodes; None for the default one
-    :param elsewhere: nodes of the bay that are of other groups
     """
 
     nodes: int
     purpose: str = records.RESIZE
     to_go: Sequence[node_list.Node] = ()
     drain: bool = False
-    nodegroup: str | None = None
-    elsewhere: int = 0
 
 
 def replacements(
@@ -194,9 +190,8 @@ class NodeChange:
     def _request(self) -> resizing.ResizeRequest:
         used = collections.Counter(node.address for node in self._before)
         return resizing.ResizeRequest(
-            self._wish.nodes - self._wish.elsewhere,
+            self._wish.nodes,
             tuple(_server(node, used) for node in self._wish.to_go),
-            self._wish.nodegroup,
         )
 
     def _wait_settled(self, deadline_s: float) -> node_changes.Settled:
