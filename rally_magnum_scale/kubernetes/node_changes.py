@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import threading
 import time
 from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
-from rally_magnum_scale import exceptions
-from rally_magnum_scale import interruption
-from rally_magnum_scale import waiting
 from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import following
 from rally_magnum_scale.kubernetes import nodes
-from rally_magnum_scale.kubernetes import watching
-
-LISTED_WITHIN_S = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +29,8 @@ class Settled:
     ready_at: Mapping[str, float]
 
 
-class Follower:
-    """Sees every change of the nodes in a thread, with its time.
+class Follower(following.Follower):
+    """Sees every change of the nodes, with its time.
 
     It asks the API for one list and one watch, however many nodes there
     are and however long it takes.
@@ -52,14 +44,8 @@ class Follower:
         cluster: client.Cluster,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._cluster = cluster
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._listed = threading.Event()
-        self._error: Exception | None = None
-        # By name, as the API gave them; by uid what follows from them.
-        self._items: dict[str, Mapping[str, Any]] = {}
+        super().__init__("nodes", cluster.core.list_node, clock=clock)
+        # What follows from the nodes, by uid.
         self._counted: set[str] = set()
         self._ready: set[str] = set()
         self._first_ready_at: dict[str, float] = {}
@@ -67,40 +53,6 @@ class Follower:
         self._earlier: frozenset[str] = frozenset()
         self._to_go: frozenset[str] = frozenset()
         self._settled_at: float | None = None
-
-    @contextlib.contextmanager
-    def following(self) -> Iterator[Follower]:
-        """Follow in a thread, until :meth:`stop` or the end of the block."""
-        thread = threading.Thread(target=self._run, name="nodes", daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.stop()
-            thread.join()
-
-    def stop(self) -> None:
-        """Let the thread end; it does so within some seconds."""
-        self._stopped.set()
-
-    def wait_listed(self, deadline_s: float = LISTED_WITHIN_S) -> None:
-        """Wait until the nodes that are there are known.
-
-        :raises DeadlineExceeded: when the API does not list them in time
-        :raises KubernetesError: when it refuses
-        """
-
-        def poll() -> bool | None:
-            self._refuse_error()
-            return True if self._listed.is_set() else None
-
-        waiting.wait_for(
-            poll,
-            what="the list of the nodes",
-            deadline_s=deadline_s,
-            interval_s=0.05,
-            clock=self._clock,
-        )
 
     def expect(self, wanted: int, to_go: Collection[str] = ()) -> None:
         """Say what is to become of the nodes, before it is asked for.
@@ -120,7 +72,7 @@ class Follower:
 
         :raises KubernetesError: when they can't be followed any more
         """
-        self._refuse_error()
+        self.refuse_error()
         with self._lock:
             if self._settled_at is None:
                 return None
@@ -153,46 +105,12 @@ class Follower:
         with self._lock:
             return self._read()
 
-    def _run(self) -> None:
-        try:
-            changes = watching.watch(self._cluster.core.list_node)
-            with contextlib.closing(changes), interruption.deferred():
-                for seen in changes:
-                    if self._stopped.is_set():
-                        return
-                    if seen is not None:
-                        self._take(seen)
-        except Exception as error:
-            self._error = error
+    def _forget(self, item: Mapping[str, Any]) -> None:
+        uid = item["metadata"]["uid"]
+        self._counted.discard(uid)
+        self._ready.discard(uid)
 
-    def _refuse_error(self) -> None:
-        if self._error is not None:
-            raise exceptions.KubernetesError(
-                f"The nodes of the bay can't be followed: {self._error}"
-            ) from self._error
-
-    def _take(self, seen: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take in the nodes as they are; look only at what has changed."""
-        now = self._clock()
-        with self._lock:
-            for name in self._items.keys() - seen.keys():
-                self._forget(name)
-            for name, item in seen.items():
-                if self._items.get(name) is not item:
-                    self._forget(name)
-                    self._keep(name, item, now)
-            self._judge(now)
-        self._listed.set()
-
-    def _forget(self, name: str) -> None:
-        item = self._items.pop(name, None)
-        if item is not None:
-            uid = item["metadata"]["uid"]
-            self._counted.discard(uid)
-            self._ready.discard(uid)
-
-    def _keep(self, name: str, item: Mapping[str, Any], now: float) -> None:
-        self._items[name] = item
+    def _keep(self, item: Mapping[str, Any], now: float) -> None:
         uid = item["metadata"]["uid"]
         if nodes.counts(item):
             self._counted.add(uid)

@@ -31,8 +31,8 @@ class Bound:
 class Criterion:
     """A criterion of the SLA section and its bounds.
 
-    :param subject: ``step``, ``bay``, ``max_rate`` or a purpose of a change
-        of nodes: what its bounds are read from
+    :param subject: ``step``, ``load``, ``bay``, ``api``, ``max_rate`` or a
+        purpose of a change of nodes: what its bounds are read from
     """
 
     name: str
@@ -101,6 +101,16 @@ def _times(name: str) -> dict[str, Bound]:
             "Time divided by the number of nodes, at most",
         ),
     }
+
+
+def _pod_percentile_s(
+    name: str,
+) -> Callable[[records.Throughput], float | None]:
+    return lambda load: (load.pod_start_s or {}).get(name)
+
+
+def _api_p99_s(kind: str) -> Callable[[records.ApiLatency], float | None]:
+    return lambda api: api.kinds.get(kind, {}).get("p99_s")
 
 
 def _per_changed(
@@ -187,6 +197,39 @@ CRITERIA = {
                     False,
                     _field("error_ratio"),
                     "Failed requests over all requests, at most",
+                )
+            },
+        ),
+        Criterion(
+            "pod_startup_time",
+            "The time from the creation of a load's pods until each is Ready.",
+            "load",
+            {
+                f"{name}_s": Bound(
+                    "s",
+                    False,
+                    _pod_percentile_s(name),
+                    f"{name} of the time over the pods, at most",
+                )
+                for name in ("p50", "p90", "p99", "max")
+            },
+        ),
+        Criterion(
+            "api_latency",
+            "How fast the API server of a bay answered, by its own metrics.",
+            "api",
+            {
+                f"{kind}_p99_s": Bound(
+                    "s",
+                    False,
+                    _api_p99_s(kind),
+                    f"p99 of requests that {what}, at most",
+                    _field("missing"),
+                )
+                for kind, what in (
+                    ("mutating", "change an object"),
+                    ("get", "read one object"),
+                    ("list", "list objects"),
                 )
             },
         ),

@@ -51,20 +51,28 @@ def percentiles(
 ) -> dict[str, float] | None:
     """Return ``p50``, ``p90``, ``p99`` and ``max`` over the nodes.
 
-    A percentile is the smallest time by which that share of the nodes was
-    Ready (nearest rank): it is always a time that was measured.
-
     :param requested_at: as for :func:`after_request_s`, as ``offset_s`` is
     :returns: None when nothing is known of any node
     """
-    times = sorted(
+    return nearest_ranks(
         after
         for node in nodes
         if (after := after_request_s(node, requested_at, offset_s)) is not None
     )
-    if not times:
+
+
+def nearest_ranks(times: Iterable[float]) -> dict[str, float] | None:
+    """Return ``p50``, ``p90``, ``p99`` and ``max`` of some times.
+
+    A percentile is the smallest time by which that share of them was over
+    (nearest rank): it is always a time that was measured.
+
+    :returns: None without any time
+    """
+    ordered = sorted(times)
+    if not ordered:
         return None
     return {
-        name: times[math.ceil(share * len(times)) - 1]
+        name: ordered[math.ceil(share * len(ordered)) - 1]
         for name, share in PERCENTILES.items()
     }

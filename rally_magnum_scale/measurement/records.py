@@ -3,7 +3,7 @@
 Every record has ``record`` (its kind), ``version``, ``task``,
 ``iteration`` and ``bay``; the kinds are ``start``, ``window``, ``event``,
 ``trial`` and ``end`` from the load in the bay, ``bay``, ``node_change``,
-``throughput`` and ``max_rate`` from the scenario.
+``api_latency``, ``throughput`` and ``max_rate`` from the scenario.
 Units are in the names of the fields.  SLA criteria, tables, pages and
 history read these records and nothing else.
 """
@@ -26,6 +26,7 @@ KINDS = (
     "end",
     "bay",
     "node_change",
+    "api_latency",
     "throughput",
     "trial",
     "max_rate",
@@ -209,6 +210,22 @@ class NodeChange(_Body):
 
 
 @dataclasses.dataclass(frozen=True)
+class ApiLatency(_Body):
+    """How fast the API server of a bay answered, by its own histograms.
+
+    :param kinds: ``mutating``, ``get`` and ``list`` to their ``requests``,
+        ``p50_s`` and ``p99_s``, from the opening of the bay to the end of
+        the work in it; None where there was no request
+    :param verbs: the same by verb
+    :param missing: why there are no figures; empty when there are
+    """
+
+    kinds: dict[str, dict[str, float | None]]
+    verbs: dict[str, dict[str, float | None]]
+    missing: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class StepResult(_Body):
     """What one step of the load came to, over its steady seconds.
 
@@ -281,6 +298,9 @@ class Throughput(_Body):
         they were not pulled ahead
     :param deploy_s: from the first object of the load until its targets
         were Ready
+    :param pod_start_s: ``p50``, ``p90``, ``p99`` and ``max`` over the pods of
+        the load of the seconds from each one's creation to Ready
+    :param pods_unready: how many of them were never Ready
     :param nodes_with_pods: nodes on which a target or a worker ran
     :param processes_per_worker: load-generating processes in a worker's pod
     :param target_address: ``service`` or ``pod``: what the workers asked
@@ -300,6 +320,8 @@ class Throughput(_Body):
     requests_counted_by_targets: int | None = None
     pull_s: float | None = None
     deploy_s: float | None = None
+    pod_start_s: dict[str, float] | None = None
+    pods_unready: int = 0
     nodes_with_pods: int | None = None
     processes_per_worker: int = 1
     target_address: str = "service"
@@ -426,6 +448,7 @@ class Run:
     loaded_bay: str = ""
     max_rate: MaxRate | None = None
     node_changes: tuple[NodeChange, ...] = ()
+    api_latency: ApiLatency | None = None
 
     @property
     def bay(self) -> Bay | None:
@@ -476,6 +499,7 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
         return found[kind][-1] if found[kind] else None
 
     end, load, found_rate = last("end"), last("throughput"), last("max_rate")
+    api = last("api_latency")
     return Run(
         iteration=every[0]["iteration"] if every else 0,
         bays=_bays(found["bay"]),
@@ -485,6 +509,7 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
         windows=tuple(map(windows.Window.from_json, found["window"])),
         events=tuple(found["event"]),
         max_rate=MaxRate.from_json(found_rate) if found_rate else None,
+        api_latency=ApiLatency.from_json(api) if api else None,
         node_changes=tuple(map(NodeChange.from_json, found["node_change"])),
     )
 

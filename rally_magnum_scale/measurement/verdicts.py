@@ -101,7 +101,8 @@ def judge(
 class _Subject:
     """What a criterion is judged on: a step, a bay, or nothing.
 
-    :param found: a StepResult, a Bay, a MaxRate, a NodeChange, or None
+    :param found: a StepResult, a Throughput, a Bay, an ApiLatency, a
+        MaxRate, a NodeChange, or None
     :param step: number of the step or the change
     :param reason: why what it says does not count
     :param silent: why it says nothing, if it does
@@ -216,6 +217,10 @@ def _find_subjects(
     """Return all that a criterion is judged on, the worst of which decides."""
     if criterion.subject == "step":
         return [_find_step(run, step)]
+    if criterion.subject == "load":
+        return [_find_load(run)]
+    if criterion.subject == "api":
+        return [_find_api(run)]
     if criterion.subject == "max_rate":
         return [_find_max_rate(run)]
     if criterion.subject in (records.RESIZE, records.REPLACE):
@@ -233,6 +238,18 @@ def _find_step(run: records.Run, number: int | None) -> _Subject:
         return _Subject(step=chosen, reason=reason)
     step = steps[chosen - 1]
     return _Subject(step, step=chosen, reason="; ".join(step.reasons))
+
+
+def _find_load(run: records.Run) -> _Subject:
+    if run.throughput is None:
+        return _Subject(reason="no load was run")
+    return _Subject(run.throughput)
+
+
+def _find_api(run: records.Run) -> _Subject:
+    if run.api_latency is None:
+        return _Subject(reason="no API server was asked for its metrics")
+    return _Subject(run.api_latency)
 
 
 def _find_max_rate(run: records.Run) -> _Subject:

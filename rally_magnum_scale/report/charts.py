@@ -51,8 +51,9 @@ def outputs(run: records.Run) -> list[dict[str, Any]]:
         found.append(_life(run.bays[0]))
     elif drawn := grids.bays([model.SeenBay(bay) for bay in run.bays]):
         found.append(_table(drawn))
-    if changes := grids.node_changes([run]):
-        found.append(_table(changes))
+    for told in (grids.node_changes([run]), grids.api(run)):
+        if told:
+            found.append(_table(told))
     return found
 
 

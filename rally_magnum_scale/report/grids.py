@@ -293,6 +293,44 @@ def bays(seen: Sequence[model.SeenBay]) -> Grid | None:
     return found.trimmed().folded(_FOLDED)
 
 
+def api(run: records.Run) -> Grid | None:
+    """Tell how fast the API server of a bay answered.
+
+    :returns: a row for each verb, or None when no server was asked
+    """
+    found = run.api_latency
+    if found is None:
+        return None
+    rows = [*found.kinds.items(), *found.verbs.items()]
+    return Grid(
+        title="API server of the bay",
+        caption=(
+            "Its own histograms, from the opening of the bay to the end of "
+            "the work in it, without watches and streams; interpolated "
+            "within their buckets. Kubernetes' SLO is a p99 of 1 s for "
+            "mutating and get, 30 s for list."
+        ),
+        head=("Requests", "Count", "p50 ms", "p99 ms"),
+        rows=tuple(
+            (
+                name,
+                words.number(one["requests"]),
+                _milliseconds(one["p50_s"]),
+                _milliseconds(one["p99_s"]),
+            )
+            for name, one in rows
+        )
+        or (("none", "0", NONE, NONE),),
+        notes=(f"There are no figures: {found.missing}.",)
+        if found.missing
+        else (),
+    )
+
+
+def _milliseconds(value_s: float | None) -> str:
+    return words.number(None if value_s is None else value_s * 1000)
+
+
 def node_changes(runs: Sequence[records.Run]) -> Grid | None:
     """List the changes of the nodes of bays.
 

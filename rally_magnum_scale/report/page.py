@@ -54,6 +54,7 @@ class _Part:
     events: list[series.Event]
     csv: str
     cores: grids.Grid | None
+    api: grids.Grid | None
 
     @property
     def origin(self) -> float:
@@ -189,6 +190,7 @@ def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
             if iteration.run.throughput
             else None
         ),
+        api=grids.api(iteration.run),
     )
 
 

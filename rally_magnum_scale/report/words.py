@@ -200,6 +200,11 @@ def load(run: records.Run) -> str:
         parts.append(f"images pulled ahead in {seconds(found.pull_s)}")
     if found.deploy_s is not None:
         parts.append(f"deployed in {seconds(found.deploy_s)}")
+    if start_s := found.pod_start_s:
+        parts.append(
+            f"pods Ready {seconds(start_s['p50'])} after their creation (p99 "
+            f"{seconds(start_s['p99'])})"
+        )
     return "; ".join([*parts, _cores(found)]) + "."
 
 

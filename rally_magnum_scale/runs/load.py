@@ -16,8 +16,10 @@ from rally_magnum_scale.kubernetes import daemonsets
 from rally_magnum_scale.kubernetes import logs
 from rally_magnum_scale.kubernetes import nodes as node_list
 from rally_magnum_scale.kubernetes import objects
+from rally_magnum_scale.kubernetes import pod_starts
 from rally_magnum_scale.kubernetes import pods
 from rally_magnum_scale.measurement import cpusets
+from rally_magnum_scale.measurement import node_times
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import throughput
 from rally_magnum_scale.measurement import windows
@@ -30,6 +32,9 @@ _REMOVE_S = 300.0
 
 # Within which all targets are to say which processors they see.
 _CPUSETS_S = 20.0
+
+# Within which the pods of a new namespace are to be listed.
+_LISTED_S = 10.0
 
 # What a run may take beyond its plan: to connect, to drain, to be merged.
 _RUN_MARGIN_S = 120.0
@@ -75,6 +80,9 @@ class Load:
         self._pull_s: float | None = None
         self._deploy_s: float | None = None
         self._nodes_with_pods: int | None = None
+        self._starts = pod_starts.PodStarts(
+            cluster, spec.names.namespace, spec.selector(), clock
+        )
 
     def pull(self) -> None:
         """Pull the images on every node that the load may use.
@@ -113,8 +121,10 @@ class Load:
         self._report(f"deploying {self._spec.targets} nginx targets")
         start = self._clock()
         self._create_namespace()
-        objects.create(self._cluster, manifests.foundation(self._spec))
-        self._wait_ready("target", self._spec.targets, "nginx targets")
+        self._time_starts()
+        with self._starts.stopped_by_failure():
+            objects.create(self._cluster, manifests.foundation(self._spec))
+            self._wait_ready("target", self._spec.targets, "nginx targets")
         self._deploy_s = self._clock() - start
 
     def run(self) -> None:
@@ -125,13 +135,15 @@ class Load:
         :raises DeadlineExceeded: when the load does not end in time
         :raises Interrupted: when the run is asked to stop
         """
-        self._ask_targets_for_cpus()
-        self._report(f"starting {self._spec.workers} Locust workers")
-        objects.create(self._cluster, self._load_objects())
-        master = self._wait_ready("master", 1, "Locust master")
-        workers = self._wait_ready(
-            "worker", self._spec.workers, "Locust workers"
-        )
+        with self._starts.stopped_by_failure():
+            self._ask_targets_for_cpus()
+            self._report(f"starting {self._spec.workers} Locust workers")
+            objects.create(self._cluster, self._load_objects())
+            master = self._wait_ready("master", 1, "Locust master")
+            workers = self._wait_ready(
+                "worker", self._spec.workers, "Locust workers"
+            )
+        self._starts.stop()
         targets = self._pods("target")
         generators = [*workers, *master]
         self._pods_of = {"targets": targets, "generators": generators}
@@ -175,6 +187,18 @@ class Load:
             summaries.append(source.envelope("max_rate", found.to_json()))
         return [*written, *summaries]
 
+    def _time_starts(self) -> None:
+        """Time the pods that are created from now on, if that can be."""
+        self._starts.start()
+        try:
+            self._starts.wait_listed(_LISTED_S)
+        except (
+            exceptions.DeadlineExceeded,
+            exceptions.KubernetesError,
+        ) as error:
+            self._starts.stop()
+            self._report(f"the start of pods is not timed: {error}")
+
     def _summary(self) -> records.Throughput:
         run = records.collect([*self._by_second.values(), *self._others])
         cores_real = sum(n.all_cores for n in self._nodes if not n.hollow)
@@ -196,6 +220,8 @@ class Load:
             users=self._spec.users,
             pull_s=self._pull_s,
             deploy_s=self._deploy_s,
+            pod_start_s=node_times.nearest_ranks(self._starts.seconds),
+            pods_unready=self._starts.unready,
             nodes_with_pods=self._nodes_with_pods,
             cores_pods=cores_pods,
             cores_real_nodes=cores_real,

@@ -245,13 +245,11 @@ class NodeChange:
             ) from late
 
     def _note_times(self, settled: node_changes.Settled) -> None:
-        ready = [
-            node_times.ReadyNode(None, at - self._requested_at)
-            for at in settled.ready_at.values()
-        ]
         self._note(
             nodes_s=settled.at - self._requested_at,
-            node_ready_s=node_times.percentiles(ready, 0.0, None),
+            node_ready_s=node_times.nearest_ranks(
+                at - self._requested_at for at in settled.ready_at.values()
+            ),
         )
 
     def _note(self, **fields: Any) -> None:

@@ -27,6 +27,7 @@ from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes as node_list
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import charts
+from rally_magnum_scale.runs import api_watch
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load as loads
 from rally_magnum_scale.runs import node_change
@@ -109,6 +110,18 @@ class Scenario(scenario.OpenStackScenario):
         task, iteration = self.context["task"], self.context["iteration"]
         return records.Source(task["uuid"], iteration, bay)
 
+    @contextlib.contextmanager
+    def api_timed(self, bay: str, cluster: client.Cluster) -> Iterator[None]:
+        """Keep a record of how fast a bay's API server answers meanwhile."""
+        watch = api_watch.ApiWatch(cluster, LOG.info)
+
+        def keep() -> None:
+            body = watch.conclude().to_json()
+            self.keep([self._source(bay).envelope("api_latency", body)])
+
+        with removal.after(keep, LOG.error):
+            yield
+
     def run_load(
         self,
         wanted: arguments.WorkloadArguments,
@@ -185,13 +198,14 @@ class BayScenario(Scenario):
         ):
             cluster = self._timed("magnum.create_bay", life.create)
             opened = life.connect(cluster)
-            self._timed(
-                "kubernetes.wait_for_nodes",
-                lambda: life.wait_for_nodes(opened),
-            )
-            if wanted.keep_bay:
-                life.keep(Path.cwd())
-            yield life, opened
+            with self.api_timed(life.name, opened):
+                self._timed(
+                    "kubernetes.wait_for_nodes",
+                    lambda: life.wait_for_nodes(opened),
+                )
+                if wanted.keep_bay:
+                    life.keep(Path.cwd())
+                yield life, opened
 
     def resize(
         self,

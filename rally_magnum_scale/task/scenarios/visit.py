@@ -66,14 +66,15 @@ class VisitScenario(base.Scenario):
         with self.recorded(), self._visit(which) as visit:
             if visit.record.made_by != "context":
                 self.keep_record(visit.record)
-            self.run_load(
-                load,
-                visit.record.name,
-                visit.cluster,
-                visit.nodes,
-                bay_stays=True,
-                sign=visit.sign,
-            )
+            with self.api_timed(visit.record.name, visit.cluster):
+                self.run_load(
+                    load,
+                    visit.record.name,
+                    visit.cluster,
+                    visit.nodes,
+                    bay_stays=True,
+                    sign=visit.sign,
+                )
 
     def _visit(
         self, which: arguments.WhichBay

@@ -1,4 +1,4 @@
-"""Nine SLA criteria: rate, latency, errors, highest rate, life of a bay.
+"""Eleven SLA criteria: a load, the highest rate, the life of a bay.
 
 Each asks :mod:`rally_magnum_scale.measurement.verdicts` and only keeps, for
 each of its bounds, the verdict that decides.  An iteration that failed has
@@ -97,6 +97,32 @@ class RequestErrors(_Criterion):
     """
 
     criterion = "request_errors"
+    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+
+
+@sla.configure(name="pod_startup_time")
+class PodStartupTime(_Criterion):
+    """Longest time from the creation of a load's pods until they are Ready.
+
+    ``p50_s``, ``p90_s``, ``p99_s`` and ``max_s`` are over all its pods, in
+    seconds. Kubernetes' own SLO is a p99 of 5 s without pulling images: pull
+    them ahead to compare with it.
+    """
+
+    criterion = "pod_startup_time"
+    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+
+
+@sla.configure(name="api_latency")
+class ApiLatency(_Criterion):
+    """Highest latency of a bay's API server, by its own metrics.
+
+    ``mutating_p99_s``, ``get_p99_s`` and ``list_p99_s`` are in seconds, from
+    the opening of the bay to the end of the work in it. Kubernetes' own SLO
+    is 1 s for the first two and 30 s for the third.
+    """
+
+    criterion = "api_latency"
     CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
 
 

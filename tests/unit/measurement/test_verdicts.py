@@ -429,3 +429,18 @@ def test_a_replacement_is_no_resize():
     change = factories.node_change(purpose=records.REPLACE)
     run = records.Run(node_changes=(change,))
     assert judge_one("bay_resize_time", {"max_s": 8}, run).value is None
+
+
+def test_pods_that_were_not_timed_have_no_start():
+    verdict = judge_one("pod_startup_time", {"p99_s": 5}, GOOD)
+    assert verdict.reason == "it was not measured"
+    verdict = judge_one("pod_startup_time", {"p99_s": 5}, BARE)
+    assert verdict.reason == "no load was run"
+
+
+def test_an_api_server_that_told_nothing_fails_and_says_why():
+    bound = {"get_p99_s": 1}
+    api = records.ApiLatency({}, {}, "the API refused")
+    verdict = judge_one("api_latency", bound, records.Run(api_latency=api))
+    assert verdict.reason == "it was not measured: the API refused"
+    assert "no API server" in judge_one("api_latency", bound, GOOD).reason

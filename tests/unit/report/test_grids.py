@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import page
@@ -304,3 +305,31 @@ def test_changes_of_nodes_are_on_the_page_and_in_the_terminal():
     for text in (page.render(report), table.render(report)):
         assert "Changes of nodes" in text
         assert "0.05" in text
+
+
+def api(**changes):
+    one = {"requests": 40.0, "p50_s": 0.005, "p99_s": 0.25}
+    values = {"kinds": {"get": one}, "verbs": {"GET": one}, **changes}
+    return dataclasses.replace(
+        factories.run(), api_latency=records.ApiLatency(**values)
+    )
+
+
+def test_the_api_server_is_told_by_verb():
+    told = columns(grids.api(api()))
+    assert told["Requests"] == ("get", "GET")
+    assert told["p50 ms"] == ("5", "5")
+    assert told["p99 ms"] == ("250", "250")
+
+
+def test_an_api_server_without_figures_says_why():
+    found = grids.api(api(kinds={}, verbs={}, missing="it refused"))
+    assert found.notes == ("There are no figures: it refused.",)
+    assert grids.api(factories.run()) is None
+
+
+def test_the_api_server_is_on_the_page():
+    found = page.render(
+        factories.report(factories.workload(factories.iteration(1, api())))
+    )
+    assert "API server of the bay" in found

@@ -80,6 +80,19 @@ MASTER = listed(pod("master", 3))
 WORKERS = listed(pod("worker", 4))
 
 
+def starting(uid, ready, version):
+    conditions = READY if ready else []
+    metadata = {"name": uid, "uid": uid, "resourceVersion": str(version)}
+    return {"metadata": metadata, "status": {"conditions": conditions}}
+
+
+STARTED = [
+    {"type": "ADDED", "object": starting("a", False, 2)},
+    {"type": "ADDED", "object": starting("b", False, 3)},
+    {"type": "MODIFIED", "object": starting("a", True, 4)},
+]
+
+
 def window(second, *, workers=1):
     phase = "ramp" if second == 0 else "steady"
     times = Histogram.from_values_us({900: 100})
@@ -156,6 +169,8 @@ def script_of(log, **changes):
         f"{BASE}/pods?master": [MASTER],
         f"{BASE}/pods?worker": [WORKERS],
         f"{BASE}/pods": [{}],
+        # The watch that times all pods.
+        f"{BASE}/pods?1": [listed(), STARTED, []],
         f"{BASE}/pods/{PREFIX}-master/status": [running("Running")],
         f"{BASE}/pods/{PREFIX}-master/log": log,
         f"/api/v1/namespaces/{NAMESPACE}": [DONE],

@@ -48,14 +48,16 @@ def bay(name="bay", **changes):
     return records.Bay(**{**values, **changes})
 
 
-def iteration(*steps, number=1, bays=None, error=(), **changes):
+def iteration(*steps, number=1, bays=None, error=(), pods=None, **changes):
     source = records.Source("task", number, "bay")
     found = [
         records.Source("task", number, one.name).envelope("bay", one.to_json())
         for one in bays or [bay(**changes)]
     ]
     if steps:
-        load = records.Throughput(1, 1, 2.0, 2.0, list(steps))
+        load = records.Throughput(
+            1, 1, 2.0, 2.0, list(steps), pod_start_s=pods
+        )
         found.append(source.envelope("throughput", load.to_json()))
     return {
         "error": list(error),
@@ -95,6 +97,15 @@ def changed(purpose, *nodes_s):
             for number, value in enumerate(nodes_s, 1)
         ),
     )
+
+
+def asked_api(mutating_s):
+    """An iteration whose API server answered changes so fast."""
+    kinds = {
+        name: {"requests": 7, "p50_s": 0.1, "p99_s": value}
+        for name, value in (("mutating", mutating_s), ("list", 2.0))
+    }
+    return left("api_latency", records.ApiLatency(kinds, {}))
 
 
 def search(rps):
@@ -138,6 +149,18 @@ CASES = [
         {"max_ratio": 0},
         iteration(step()),
         iteration(step(errors=0.0001)),
+    ),
+    (
+        "pod_startup_time",
+        {"p50_s": 4, "p99_s": 8, "max_s": 8},
+        iteration(step(), pods=PERCENTILES),
+        iteration(step(), pods={**PERCENTILES, "p99": 8.1}),
+    ),
+    (
+        "api_latency",
+        {"mutating_p99_s": 1, "list_p99_s": 30},
+        asked_api(1.0),
+        asked_api(1.01),
     ),
     (
         "bay_create_time",

@@ -1,0 +1,68 @@
+"""How long pods take from their creation to Ready, seen by one watch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import following
+from rally_magnum_scale.kubernetes import pods
+
+
+class PodStarts(following.Follower):
+    """Times pods that are created after it has begun to follow.
+
+    Both ends are those at which the watch told of them, by one clock:
+    Kubernetes' own stamps have whole seconds.
+
+    :param cluster: the open Kubernetes API of the bay
+    :param namespace: of the pods
+    :param selector: a label selector of the pods
+    :param clock: monotonic seconds
+    """
+
+    def __init__(
+        self,
+        cluster: client.Cluster,
+        namespace: str,
+        selector: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(
+            "pods",
+            cluster.core.list_namespaced_pod,
+            namespace,
+            clock=clock,
+            label_selector=selector,
+        )
+        self._known: set[str] = set()
+        self._created_at: dict[str, float] = {}
+        self._ready_at: dict[str, float] = {}
+
+    @property
+    def seconds(self) -> list[float]:
+        """What each pod took that became Ready, in any order."""
+        with self._lock:
+            return [
+                ready_at - self._created_at[uid]
+                for uid, ready_at in self._ready_at.items()
+                if uid in self._created_at
+            ]
+
+    @property
+    def unready(self) -> int:
+        """How many pods were created and never seen Ready."""
+        with self._lock:
+            return len(self._created_at.keys() - self._ready_at.keys())
+
+    def _keep(self, item: Mapping[str, Any], now: float) -> None:
+        uid = item["metadata"]["uid"]
+        # One that is there at first was created who knows when.
+        if self.listed and uid not in self._known:
+            self._created_at[uid] = now
+        self._known.add(uid)
+        if pods.is_ready(item):
+            self._ready_at.setdefault(uid, now)

@@ -1,0 +1,64 @@
+"""What an API server counted of its requests during a piece of work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.kubernetes import api_metrics
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.measurement import api_latency
+from rally_magnum_scale.measurement import records
+
+Summary = dict[str, dict[str, float | None]]
+
+
+class ApiWatch:
+    """Reads the server's counters twice, and never disturbs the work.
+
+    :param cluster: the open Kubernetes API of the bay
+    :param report: gets a line when the counters can't be read
+    """
+
+    def __init__(
+        self, cluster: client.Cluster, report: Callable[[str], None]
+    ) -> None:
+        self._cluster = cluster
+        self._report = report
+        self._missing = ""
+        self._before = self._read()
+
+    def conclude(self) -> records.ApiLatency:
+        """Return what came since the watch was made."""
+        after = self._read()
+        if self._before is None or after is None:
+            return records.ApiLatency({}, {}, self._missing)
+        try:
+            verbs = api_latency.between(self._before, after)
+        except ValueError as error:
+            return records.ApiLatency({}, {}, str(error))
+        kinds = {
+            kind: api_latency.merged(verbs, names)
+            for kind, names in api_latency.KINDS.items()
+        }
+        return records.ApiLatency(_summary(kinds), _summary(verbs))
+
+    def _read(self) -> api_latency.Counters | None:
+        try:
+            return api_metrics.read(self._cluster)
+        except (exceptions.KubernetesError, ValueError) as error:
+            self._missing = str(error).rstrip(".")
+            self._report(f"the API server's latency is not known: {error}")
+            return None
+
+
+def _summary(found: dict[str, api_latency.Buckets]) -> Summary:
+    return {
+        name: {
+            "requests": api_latency.count(buckets),
+            "p50_s": api_latency.quantile_s(buckets, 0.5),
+            "p99_s": api_latency.quantile_s(buckets, 0.99),
+        }
+        for name, buckets in sorted(found.items())
+        if api_latency.count(buckets)
+    }

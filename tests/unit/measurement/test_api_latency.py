@@ -1,0 +1,52 @@
+import math
+
+import pytest
+
+from rally_magnum_scale.measurement import api_latency
+
+INF = math.inf
+BUCKETS = {0.1: 50.0, 0.2: 90.0, 1.0: 100.0, INF: 100.0}
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(0.5, 0.1), (0.25, 0.05), (0.7, 0.15), (0.9, 0.2), (0.99, 0.92)],
+)
+def test_a_quantile_is_interpolated_in_its_bucket(share, expected):
+    found = api_latency.quantile_s(BUCKETS, share)
+    assert found == pytest.approx(expected)
+
+
+def test_beyond_the_last_bound_it_is_that_bound():
+    buckets = {0.1: 1.0, 1.0: 2.0, INF: 10.0}
+    assert api_latency.quantile_s(buckets, 0.99) == 1.0
+
+
+def test_without_requests_there_is_none():
+    assert api_latency.quantile_s({0.1: 0.0, INF: 0.0}, 0.5) is None
+    assert api_latency.quantile_s({}, 0.5) is None
+    assert api_latency.count({}) == 0
+
+
+def test_what_was_counted_before_does_not_count():
+    before = api_latency.Counters(7.0, {"GET": {0.1: 5.0, INF: 6.0}})
+    after = api_latency.Counters(
+        7.0, {"GET": {0.1: 9.0, INF: 12.0}, "POST": {0.1: 1.0, INF: 1.0}}
+    )
+    assert api_latency.between(before, after) == {
+        "GET": {0.1: 4.0, INF: 6.0},
+        "POST": {0.1: 1.0, INF: 1.0},
+    }
+
+
+def test_two_servers_are_not_compared():
+    one, other = (api_latency.Counters(at, {}) for at in (1.0, 2.0))
+    with pytest.raises(ValueError, match="two API servers, or from one that"):
+        api_latency.between(one, other)
+
+
+def test_verbs_are_merged():
+    verbs = {"POST": {1.0: 1.0, INF: 2.0}, "PUT": {1.0: 3.0, INF: 3.0}}
+    found = api_latency.merged(verbs, api_latency.KINDS["mutating"])
+    assert found == {1.0: 4.0, INF: 5.0}
+    assert api_latency.count(found) == 5
