@@ -24,6 +24,7 @@ from rally_magnum_scale.bays import looks
 from rally_magnum_scale.bays import resizing
 from rally_magnum_scale.bays import selection
 from rally_magnum_scale.bays import templates
+from rally_magnum_scale.bays import timing
 
 # A finer poll would load Magnum; a coarser one would blur the figures.
 # Magnum itself looks at its stacks every 10 s by default.
@@ -95,7 +96,7 @@ def connect(session: Any, region: str | None, interface: str | None) -> Any:
     :param interface: ``public``, ``internal`` or ``admin``
     """
     return magnum_client.Client(
-        session=session,
+        session=timing.TimedSession(session),
         region_name=region,
         interface=interface or "public",
         service_type="container-infra",
@@ -124,6 +125,11 @@ class Bays:
         self._report = report
         self._clock = clock
         self._sleep = sleep
+
+    @property
+    def request_times_s(self) -> list[float]:
+        """What each request to Magnum's API took so far."""
+        return timing.times_of(self._magnum)
 
     def find_template(self, wanted: str | None) -> Any:
         """Return the cluster template to use.

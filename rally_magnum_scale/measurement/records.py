@@ -124,6 +124,9 @@ class Bay(_Body):
     :param node_ready_resolution_s: how exact ``node_ready_s`` is
     :param client_memory_peak_bytes: peak resident memory of the process
         that ran the scenario, until the record was written
+    :param magnum_requests: requests to Magnum's API in the life of the bay
+    :param magnum_request_s: ``p50``, ``p90``, ``p99`` and ``max`` of the
+        seconds that they took
     """
 
     uuid: str
@@ -147,6 +150,8 @@ class Bay(_Body):
     client_memory_peak_bytes: int | None = None
     masters: int = 1
     template_name: str = ""
+    magnum_requests: int | None = None
+    magnum_request_s: dict[str, float] | None = None
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import statistics
 from collections.abc import Iterable
@@ -100,18 +101,22 @@ def ladder(workloads: Sequence[model.Workload]) -> Grid | None:
         title="Ladder" if len(sizes) > 1 else "Side by side",
         caption=(
             "A row for each workload. Seconds run from the request on, "
-            "s/node until all nodes are Ready; MB are the plugin's own."
+            "s/node until all nodes are Ready; MB are the plugin's own; "
+            "Magnum ms is the p99 of its API's answers, the slowest bay's."
             + (_LAST if any(map(_last_steps, workloads)) else "")
             + (_MIDDLE if several else "")
         ),
         head=(
             "Workload",
             "Nodes",
+            "Bays",
+            "Failed",
             "Create s",
             "Ready s",
             "s/node",
             "Delete s",
             "Peak MB",
+            "Magnum ms",
             "Verdict",
             "rps",
             "rps/core",
@@ -140,11 +145,14 @@ def _rung(workload: model.Workload) -> tuple[str, ...]:
     return (
         workload.name,
         _distinct(f"{bay.nodes:,}" for bay in bays),
+        f"{len(bays):,}" if len(bays) > 1 else "",
+        _failures(bays),
         _median(bay.create_s for bay in bays),
         _median(bay.nodes_ready_s for bay in bays),
         _brief(_middle(map(words.s_per_node, bays))),
         _median(bay.delete_s for bay in bays),
         words.megabytes(_peak_bytes(bays)),
+        _milliseconds(_slowest(bays)),
         told[state],
         _median(step.achieved_rps for step in steps),
         _median(step.rps_per_core_real_nodes for step in steps),
@@ -152,6 +160,17 @@ def _rung(workload: model.Workload) -> tuple[str, ...]:
         _median(map(_p99_ms, steps)),
         _distinct(words.template(bay) for bay in bays),
     )
+
+
+def _failures(bays: Sequence[records.Bay]) -> str:
+    """Count the bays that failed, by class."""
+    counts = collections.Counter(b.failure for b in bays if b.failure)
+    return ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))
+
+
+def _slowest(bays: Sequence[records.Bay]) -> float | None:
+    known = [(bay.magnum_request_s or {}).get("p99") for bay in bays]
+    return max((one for one in known if one is not None), default=None)
 
 
 def spread(workload: model.Workload) -> Grid | None:

@@ -246,8 +246,13 @@ class BayLife:
         return self._clock() - self._requested_at
 
     def _note(self, **fields: Any) -> None:
+        times_s = self._bays.request_times_s
         self.record = dataclasses.replace(
-            self.record, client_memory_peak_bytes=memory.peak_bytes(), **fields
+            self.record,
+            client_memory_peak_bytes=memory.peak_bytes(),
+            magnum_requests=len(times_s),
+            magnum_request_s=node_times.nearest_ranks(times_s),
+            **fields,
         )
 
     def _note_node_times(self, opened: client.Cluster) -> None:

@@ -333,3 +333,25 @@ def test_the_api_server_is_on_the_page():
         factories.report(factories.workload(factories.iteration(1, api())))
     )
     assert "API server of the bay" in found
+
+
+def test_many_bays_tell_how_many_failed_and_how_magnum_answered():
+    many = rung(2, 8.0, 9.0, 7.0, magnum_request_s={"p99": 0.25})
+    broken = factories.bay(
+        uuid="x",
+        name="x",
+        nodes=2,
+        create_s=None,
+        failure="capacity",
+        magnum_request_s={"p99": 0.5},
+    )
+    run = dataclasses.replace(
+        factories.run(iteration=4), bays=(broken,), throughput=None
+    )
+    failing = dataclasses.replace(
+        many, iterations=(*many.iterations, factories.iteration(4, run))
+    )
+    told = columns(grids.ladder([failing, rung(16, 9.0)]))
+    assert told["Bays"] == ("4", "")
+    assert told["Failed"] == ("1 capacity", "")
+    assert told["Magnum ms"] == ("500", "-")

@@ -99,6 +99,16 @@ def test_a_ladder_has_the_rungs_that_are_asked_for():
     assert workload["runner"] == {"times": 6, "concurrency": 3}
 
 
+def test_the_published_table_of_many_bays_is_the_default():
+    found = workloads_of("many-bays.json")
+    assert [
+        (w["args"]["nodes"], w["runner"]["concurrency"]) for w in found
+    ] == [(2, 50), (16, 10), (32, 10), (128, 5), (512, 1), (1000, 1)]
+    assert all(
+        w["runner"]["times"] == w["runner"]["concurrency"] for w in found
+    )
+
+
 def test_a_ladder_without_rungs_is_refused():
     with pytest.raises(exceptions.InvalidTaskException, match="ladder: it"):
         workloads_of("bay-ladder.json", ladder=[])

@@ -1,0 +1,31 @@
+import pytest
+from magnumclient import exceptions as magnum_errors
+
+from rally_magnum_scale.bays import timing
+from tests.unit.bays import fake_magnum
+
+
+def test_each_request_is_timed_also_one_that_fails():
+    magnum = fake_magnum.FakeMagnum("CREATE_COMPLETE", 404)
+    with fake_magnum.bays(magnum) as bays:
+        bays.show("c-1")
+        with pytest.raises(Exception, match="show the bay c-1"):
+            bays.show("c-1")
+        times_s = bays.request_times_s
+    assert len(times_s) == 2
+    assert all(0 < one < 60 for one in times_s)
+
+
+def test_all_else_is_the_session_s_own():
+    class Session:
+        auth = "token"
+
+        def request(self, url, method, raise_exc):
+            raise magnum_errors.NotFound(f"{method} {url} {raise_exc}")
+
+    ticks = iter([1.0, 3.5])
+    session = timing.TimedSession(Session(), clock=lambda: next(ticks))
+    assert session.auth == "token"
+    with pytest.raises(magnum_errors.NotFound, match="GET /x False"):
+        session.request("/x", "GET", raise_exc=False)
+    assert session.times_s == [2.5]
