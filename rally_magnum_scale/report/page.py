@@ -21,6 +21,7 @@ from rally_magnum_scale.report import model
 from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import searches
 from rally_magnum_scale.report import series
+from rally_magnum_scale.report import turnover
 from rally_magnum_scale.report import words
 
 PERCENTILES = (
@@ -101,6 +102,7 @@ def render(report: model.Report) -> str:
                 for number, workload in enumerate(report.workloads, 1)
             ],
             ladder=grids.ladder(report.workloads),
+            turnover=_turnover(report.workloads),
             percentiles=PERCENTILES,
             kubernetes=_kubernetes(report),
         )
@@ -192,6 +194,16 @@ def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
         ),
         api=grids.api(iteration.run),
     )
+
+
+def _turnover(
+    workloads: Sequence[model.Workload],
+) -> tuple[turnover.Turnover, tuple[plot.Drawing, plot.Drawing]] | None:
+    found = turnover.find(workloads)
+    if found is None:
+        return None
+    wide, narrow = (turnover.draw(found, "task", *o) for o in (WIDE, NARROW))
+    return found, (wide, narrow)
 
 
 def _search(

@@ -16,6 +16,7 @@ from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import searches
+from rally_magnum_scale.report import turnover
 from rally_magnum_scale.report import words
 
 WIDTH = 100
@@ -58,6 +59,8 @@ def render(report: model.Report, width: int = WIDTH) -> str:
     if ladder := grids.ladder(report.workloads):
         told = _wrap(f"{ladder.title}. {ladder.caption}", width)
         blocks.insert(0, "\n".join([told, *_grid_lines(ladder, width)]))
+    if turned := turnover.find(report.workloads):
+        blocks.append(_wrap(turned.sentence, width))
     closing = conclusion.conclude(report.workloads, report.errors).sentence
     return "\n\n".join([*blocks, _wrap(closing, width)]) + "\n"
 

@@ -1,0 +1,189 @@
+"""How many nodes a task created and deleted per hour."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.report import axis
+from rally_magnum_scale.report import model
+from rally_magnum_scale.report import plot
+from rally_magnum_scale.report import words
+
+HOUR_S = 3600.0
+# Stretches of time over which is counted: so long that there are not many.
+_STRETCHES_S = (60, 120, 300, 600, 900, 1800, 3600)
+MOST_STRETCHES = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Happened:
+    """Nodes that came or went.
+
+    :param at: epoch seconds at which they were all there, or all gone
+    :param nodes: how many; below 0 when they went
+    """
+
+    at: float
+    nodes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Turnover:
+    """What a task created and deleted.
+
+    :param begun: when its first iteration began, in epoch seconds
+    :param length_s: until the last node came or went
+    :param happened: all of it, in order of time
+    """
+
+    begun: float
+    length_s: float
+    happened: tuple[Happened, ...]
+
+    @property
+    def created(self) -> int:
+        """How many nodes were created."""
+        return sum(one.nodes for one in self.happened if one.nodes > 0)
+
+    @property
+    def deleted(self) -> int:
+        """How many nodes were deleted."""
+        return -sum(one.nodes for one in self.happened if one.nodes < 0)
+
+    @property
+    def sentence(self) -> str:
+        """All of it in a sentence."""
+        hours = self.length_s / HOUR_S
+        return (
+            f"{self.created:,} nodes created and {self.deleted:,} deleted in "
+            f"{words.seconds(self.length_s)}: "
+            f"{words.number(self.created / hours)} and "
+            f"{words.number(self.deleted / hours)} per hour, bays of contexts "
+            "not counted."
+        )
+
+
+def find(workloads: Sequence[model.Workload]) -> Turnover | None:
+    """Collect what the iterations of a task created and deleted.
+
+    :returns: None when nothing came or went more than once
+    """
+    iterations = [one for work in workloads for one in work.iterations]
+    happened = sorted(
+        (found for one in iterations for found in _of(one)),
+        key=lambda found: found.at,
+    )
+    starts = [one.started_at for one in iterations if one.started_at]
+    if sum(one.nodes > 0 for one in happened) < 2 or not starts:
+        return None
+    begun = min(starts)
+    return Turnover(begun, max(1.0, happened[-1].at - begun), tuple(happened))
+
+
+def _of(iteration: model.Iteration) -> Iterator[Happened]:
+    made = [b for b in iteration.run.bays if b.made_by == "scenario"]
+    changes = list(iteration.run.node_changes)
+    # A bay whose create failed has nobody knows how many.
+    size = 0
+    for action in iteration.actions:
+        if action.failed:
+            continue
+        if action.name == "magnum.create_bay" and made:
+            size = made[0].nodes
+            yield Happened(action.finished_at, size)
+        elif action.name == "magnum.delete_bay" and size:
+            yield Happened(action.finished_at, -size)
+        elif action.name in _CHANGES and changes:
+            change = changes.pop(0)
+            size = change.nodes_after or size
+            yield from _changed(action.finished_at, change)
+
+
+_CHANGES = ("magnum.resize_bay", "magnum.replace_nodes")
+
+
+def _changed(at: float, change: records.NodeChange) -> Iterator[Happened]:
+    if change.added:
+        yield Happened(at, change.added)
+    if change.removed:
+        yield Happened(at, -change.removed)
+
+
+def draw(
+    found: Turnover, identifier: str, width: float, height: float
+) -> plot.Drawing:
+    """Draw the nodes created and deleted per hour over the task.
+
+    :param identifier: unique in the page; the width is added to it
+    :param width: of the whole drawing, in pixels
+    :param height: of the whole drawing, in pixels
+    """
+    stretch_s = _stretch_s(found.length_s)
+    count = math.ceil(found.length_s / stretch_s)
+    created = _per_hour(found, stretch_s, count, lambda nodes: nodes > 0)
+    deleted = _per_hour(found, stretch_s, count, lambda nodes: nodes < 0)
+    times = dataclasses.replace(
+        axis.rate_axis([count * stretch_s / 60], max(3, int(width / 130))),
+        title="minutes since the task began",
+    )
+    rates = axis.rate_axis([*created, *deleted])
+    across = width - plot.LEFT - plot.RIGHT
+    down = height - plot.TOP - plot.BOTTOM
+
+    def x(minutes: float) -> float:
+        return round(plot.LEFT + across * times.share(minutes), 1)
+
+    def y(rate: float) -> float:
+        return round(plot.TOP + down * (1 - rates.share(rate)), 1)
+
+    def steps(values: Iterable[float]) -> str:
+        return "".join(
+            f"{'L' if number else 'M'}{x(number * stretch_s / 60):g} "
+            f"{y(value):g}H{x((number + 1) * stretch_s / 60):g}"
+            for number, value in enumerate(values)
+        )
+
+    return plot.Drawing(
+        identifier=f"{identifier}-turnover-{width:.0f}",
+        title="Nodes created and deleted per hour",
+        description=found.sentence,
+        width=width,
+        height=height,
+        paths=(
+            plot.Path("created", "achieved", steps(created)),
+            plot.Path("deleted", "offered", steps(deleted)),
+        ),
+        bands=(),
+        events=(),
+        x_ticks=tuple(plot.Mark(x(t.value), t.text) for t in times.ticks),
+        y_ticks=tuple(plot.Mark(y(t.value), t.text) for t in rates.ticks),
+        x_title=times.title,
+        y_title=f"nodes per hour, over {stretch_s // 60} min each",
+    )
+
+
+def _stretch_s(length_s: float) -> int:
+    for stretch_s in _STRETCHES_S:
+        if length_s <= stretch_s * MOST_STRETCHES:
+            return stretch_s
+    return int(HOUR_S * math.ceil(length_s / HOUR_S / MOST_STRETCHES))
+
+
+def _per_hour(
+    found: Turnover,
+    stretch_s: int,
+    count: int,
+    counts: Callable[[int], bool],
+) -> list[float]:
+    totals = [0] * count
+    for one in found.happened:
+        if counts(one.nodes):
+            place = int((one.at - found.begun) / stretch_s)
+            totals[min(place, count - 1)] += abs(one.nodes)
+    return [total * HOUR_S / stretch_s for total in totals]

@@ -1,0 +1,102 @@
+import dataclasses
+
+import pytest
+
+from rally_magnum_scale.report import model
+from rally_magnum_scale.report import page
+from rally_magnum_scale.report import table
+from rally_magnum_scale.report import turnover
+from tests.unit import factories
+
+BEGUN = 1_000_000.0
+
+
+def iteration(number, nodes, *actions, changes=()):
+    """An iteration whose actions ended at these seconds of the task."""
+    run = dataclasses.replace(
+        factories.run(iteration=number),
+        bays=(factories.bay(uuid=str(number), nodes=nodes),),
+        node_changes=changes,
+    )
+    return factories.iteration(
+        number,
+        run,
+        started_at=BEGUN,
+        actions=tuple(
+            model.AtomicAction(name, BEGUN, BEGUN + at_s, failed=bool(failed))
+            for name, at_s, *failed in actions
+        ),
+    )
+
+
+CREATE, DELETE = "magnum.create_bay", "magnum.delete_bay"
+RESIZE = "magnum.resize_bay"
+
+
+def found(*iterations):
+    return turnover.find([factories.workload(*iterations)])
+
+
+def test_nodes_are_counted_when_they_are_there_and_when_they_are_gone():
+    told = found(
+        iteration(1, 200, (CREATE, 10), (DELETE, 1800)),
+        iteration(2, 100, (CREATE, 20), (DELETE, 3600)),
+    )
+    assert [(one.at - BEGUN, one.nodes) for one in told.happened] == [
+        (10, 200),
+        (20, 100),
+        (1800, -200),
+        (3600, -100),
+    ]
+    assert (told.created, told.deleted) == (300, 300)
+    assert told.sentence.startswith(
+        "300 nodes created and 300 deleted in 3,600 s: 300 and 300 per hour"
+    )
+
+
+def test_a_resized_bay_goes_with_the_nodes_that_it_has_then():
+    grown = factories.node_change(added=100, removed=0, nodes_after=300)
+    told = found(
+        iteration(
+            1, 200, (CREATE, 1), (RESIZE, 2), (DELETE, 3), changes=(grown,)
+        )
+    )
+    assert [one.nodes for one in told.happened] == [200, 100, -300]
+
+
+def test_what_failed_created_nothing():
+    told = found(
+        iteration(1, 200, (CREATE, 10, "failed"), (DELETE, 20)),
+        iteration(2, 5, (CREATE, 10)),
+        iteration(3, 6, (CREATE, 11)),
+    )
+    assert (told.created, told.deleted) == (11, 0)
+
+
+def test_a_single_bay_has_no_rate():
+    assert found(iteration(1, 200, (CREATE, 10), (DELETE, 20))) is None
+
+
+@pytest.mark.parametrize(
+    ("length_s", "stretch_s"),
+    [(10, 60), (3600, 60), (3601, 120), (36 * 3600, 3600), (90 * 3600, 7200)],
+)
+def test_there_are_never_many_stretches(length_s, stretch_s):
+    assert turnover._stretch_s(length_s) == stretch_s
+
+
+def test_it_is_drawn_and_told():
+    workload = factories.workload(
+        iteration(1, 200, (CREATE, 30), (DELETE, 90)),
+        iteration(2, 100, (CREATE, 100), (DELETE, 150)),
+    )
+    report = factories.report(workload)
+    drawn = turnover.draw(turnover.find([workload]), "t", 600, 300)
+    created, deleted = drawn.paths
+    # Three stretches of a minute: 200, 100 and none were created.
+    assert created.data.count("H") == deleted.data.count("H") == 3
+    assert drawn.y_title == "nodes per hour, over 1 min each"
+    html = page.render(report)
+    assert "Nodes created and deleted per hour" in html
+    assert "300 nodes created and 300 deleted in 150 s" in html
+    assert "300 nodes created" in table.render(report)
