@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
 
 
@@ -76,12 +77,12 @@ def _field(name: str) -> Callable[[Any], Any]:
     return lambda subject: getattr(subject, name)
 
 
-def _node_percentile_s(name: str) -> Callable[[records.Bay], float | None]:
+def _node_percentile_s(name: str) -> Callable[[bay_records.Bay], float | None]:
     return lambda bay: (bay.node_ready_s or {}).get(name)
 
 
-def _per_node(name: str) -> Callable[[records.Bay], float | None]:
-    def read(bay: records.Bay) -> float | None:
+def _per_node(name: str) -> Callable[[bay_records.Bay], float | None]:
+    def read(bay: bay_records.Bay) -> float | None:
         value_s = getattr(bay, name)
         return (
             None if value_s is None or not bay.nodes else value_s / bay.nodes
@@ -109,14 +110,14 @@ def _pod_percentile_s(
     return lambda load: (load.pod_start_s or {}).get(name)
 
 
-def _api_p99_s(kind: str) -> Callable[[records.ApiLatency], float | None]:
+def _api_p99_s(kind: str) -> Callable[[bay_records.ApiLatency], float | None]:
     return lambda api: api.kinds.get(kind, {}).get("p99_s")
 
 
 def _per_changed(
     name: str,
-) -> Callable[[records.NodeChange], float | None]:
-    def read(change: records.NodeChange) -> float | None:
+) -> Callable[[bay_records.NodeChange], float | None]:
+    def read(change: bay_records.NodeChange) -> float | None:
         value_s = getattr(change, name)
         known = value_s is not None and change.changed
         return value_s / change.changed if known else None
@@ -269,7 +270,7 @@ CRITERIA = {
         Criterion(
             "bay_resize_time",
             "The time from the request for another size until it is there.",
-            records.RESIZE,
+            bay_records.RESIZE,
             {
                 **_change_times("", "magnum_s", "Time to UPDATE_COMPLETE"),
                 **_change_times(
@@ -283,7 +284,7 @@ CRITERIA = {
         Criterion(
             "node_replace_time",
             "The time from the request for other nodes until they are there.",
-            records.REPLACE,
+            bay_records.REPLACE,
             {
                 **_change_times(
                     "",

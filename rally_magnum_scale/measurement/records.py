@@ -16,6 +16,8 @@ from collections.abc import Iterable
 from typing import Any
 from typing import Self
 
+from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.measurement import record_body
 from rally_magnum_scale.measurement import windows
 
 VERSION = 2
@@ -31,15 +33,6 @@ KINDS = (
     "trial",
     "max_rate",
 )
-
-# Who made a bay: the scenario in its iteration, a context for all of them,
-# or neither, and it was named or its kubeconfig handed over.
-MAKERS = ("scenario", "context", "named", "kubeconfig")
-
-
-# Why nodes come and go.
-RESIZE = "resize"
-REPLACE = "replace"
 
 # Who shares the cores of a bay: the targets, and the Locust workers with
 # their master.
@@ -66,31 +59,8 @@ class Source:
         return {**head, **dataclasses.asdict(self), **body}
 
 
-class _Body:
-    """Conversion between a dataclass and the body of its record."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Self:
-        """Read a record; fields that this version does not know are left.
-
-        :raises ValueError: when a field is missing
-        """
-        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
-        known = {f.name: record[f.name] for f in fields if f.name in record}
-        try:
-            return cls(**known)
-        except TypeError as error:
-            raise ValueError(
-                f"The record {record.get('record')!r} can't be read: {error}."
-            ) from error
-
-
 @dataclasses.dataclass(frozen=True)
-class End(_Body):
+class End(record_body.Body):
     """The last record of the load: a reader that has it has them all.
 
     :param windows: how many windows were written before it
@@ -109,129 +79,7 @@ class End(_Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class Bay(_Body):
-    """The life of one bay; None where it did not come so far.
-
-    :param create_s: from the create request to CREATE_COMPLETE seen
-    :param nodes_ready_s: from the create request to the last node Ready
-    :param delete_s: from the delete request to gone from Magnum
-    :param poll_interval_s: the resolution of ``create_s`` and ``delete_s``
-    :param cores_real_nodes: all cores of the nodes that are not hollow
-    :param failure: class of the failure, or an empty string
-    :param made_by: one of :data:`MAKERS`
-    :param node_ready_s: ``p50``, ``p90``, ``p99`` and ``max`` over the nodes
-        of the seconds from the create request to each one's Ready
-    :param node_ready_resolution_s: how exact ``node_ready_s`` is
-    :param client_memory_peak_bytes: peak resident memory of the process
-        that ran the scenario, until the record was written
-    :param magnum_requests: requests to Magnum's API in the life of the bay
-    :param magnum_request_s: ``p50``, ``p90``, ``p99`` and ``max`` of the
-        seconds that they took
-    """
-
-    uuid: str
-    template: str
-    nodes: int
-    nodes_real: int | None = None
-    nodes_hollow: int | None = None
-    cores_real_nodes: float | None = None
-    kubernetes_version: str = ""
-    create_s: float | None = None
-    nodes_ready_s: float | None = None
-    delete_s: float | None = None
-    poll_interval_s: float = 1.0
-    status: str = ""
-    failure: str = ""
-    reason: str = ""
-    made_by: str = "scenario"
-    name: str = ""
-    node_ready_s: dict[str, float] | None = None
-    node_ready_resolution_s: float | None = None
-    client_memory_peak_bytes: int | None = None
-    masters: int = 1
-    template_name: str = ""
-    magnum_requests: int | None = None
-    magnum_request_s: dict[str, float] | None = None
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Self:
-        """Read a ``bay`` record; a bay without a name has its envelope's.
-
-        :raises ValueError: when a field is missing
-        """
-        name = record.get("name") or record.get("bay", "")
-        return super().from_json({**record, "name": name})
-
-
-@dataclasses.dataclass(frozen=True)
-class NodeChange(_Body):
-    """Nodes of a bay that came and went; None where it did not come so far.
-
-    :param number: which one it is in its iteration, from 1
-    :param purpose: :data:`RESIZE` or :data:`REPLACE`
-    :param nodes_before: nodes that the bay had
-    :param nodes_wanted: nodes that it was to have in the end
-    :param to_go: how many nodes were named that had to go
-    :param nodes_after: nodes that it has in the end
-    :param added: how many of these were not there before
-    :param removed: how many of those before are not there any more
-    :param stayed: how many were there all the time
-    :param drain_s: to empty the nodes that had to go, before the request
-    :param evicted: how many pods had to leave them
-    :param magnum_s: from the request to UPDATE_COMPLETE seen
-    :param nodes_s: from the request to the last node Ready or gone
-    :param node_ready_s: ``p50``, ``p90``, ``p99`` and ``max`` over the new
-        nodes of the seconds from the request to each one's Ready
-    :param poll_interval_s: the resolution of ``magnum_s``; the other times
-        are those of a watch
-    :param failure: class of the failure, or an empty string
-    :param client_memory_peak_bytes: peak resident memory of the process
-        that ran the scenario, until the record was written
-    """
-
-    number: int
-    purpose: str
-    nodes_before: int
-    nodes_wanted: int
-    to_go: int = 0
-    nodes_after: int | None = None
-    added: int | None = None
-    removed: int | None = None
-    stayed: int | None = None
-    drain_s: float | None = None
-    evicted: int | None = None
-    magnum_s: float | None = None
-    nodes_s: float | None = None
-    node_ready_s: dict[str, float] | None = None
-    poll_interval_s: float = 1.0
-    failure: str = ""
-    reason: str = ""
-    client_memory_peak_bytes: int | None = None
-
-    @property
-    def changed(self) -> int:
-        """How many nodes were to come or go."""
-        return max(self.to_go, abs(self.nodes_wanted - self.nodes_before))
-
-
-@dataclasses.dataclass(frozen=True)
-class ApiLatency(_Body):
-    """How fast the API server of a bay answered, by its own histograms.
-
-    :param kinds: ``mutating``, ``get`` and ``list`` to their ``requests``,
-        ``p50_s`` and ``p99_s``, from the opening of the bay to the end of
-        the work in it; None where there was no request
-    :param verbs: the same by verb
-    :param missing: why there are no figures; empty when there are
-    """
-
-    kinds: dict[str, dict[str, float | None]]
-    verbs: dict[str, dict[str, float | None]]
-    missing: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class StepResult(_Body):
+class StepResult(record_body.Body):
     """What one step of the load came to, over its steady seconds.
 
     Latency, service time and errors of the last step take in the answers
@@ -288,7 +136,7 @@ class StepResult(_Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class Throughput(_Body):
+class Throughput(record_body.Body):
     """All steps of one load, and what it ran on.
 
     :param cores_pods: cores that the pods could use together: by their
@@ -349,7 +197,7 @@ class Throughput(_Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial(_Body):
+class Trial(record_body.Body):
     """One step of a search for the highest rate.
 
     :param step: number of the step, from 1
@@ -384,7 +232,7 @@ class Trial(_Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class MaxRate(_Body):
+class MaxRate(record_body.Body):
     """The highest rate at which all bounds hold, and how sure that is.
 
     :param bounds: what had to hold, by the names of the search
@@ -445,18 +293,18 @@ class Run:
     """
 
     iteration: int = 0
-    bays: tuple[Bay, ...] = ()
+    bays: tuple[bay_records.Bay, ...] = ()
     throughput: Throughput | None = None
     end: End | None = None
     windows: tuple[windows.Window, ...] = ()
     events: tuple[dict[str, Any], ...] = ()
     loaded_bay: str = ""
     max_rate: MaxRate | None = None
-    node_changes: tuple[NodeChange, ...] = ()
-    api_latency: ApiLatency | None = None
+    node_changes: tuple[bay_records.NodeChange, ...] = ()
+    api_latency: bay_records.ApiLatency | None = None
 
     @property
-    def bay(self) -> Bay | None:
+    def bay(self) -> bay_records.Bay | None:
         """The bay that the load ran on, else the last; None without any."""
         loaded = [one for one in self.bays if one.name == self.loaded_bay]
         return next(reversed(loaded or self.bays), None)
@@ -514,15 +362,17 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
         windows=tuple(map(windows.Window.from_json, found["window"])),
         events=tuple(found["event"]),
         max_rate=MaxRate.from_json(found_rate) if found_rate else None,
-        api_latency=ApiLatency.from_json(api) if api else None,
-        node_changes=tuple(map(NodeChange.from_json, found["node_change"])),
+        api_latency=bay_records.ApiLatency.from_json(api) if api else None,
+        node_changes=tuple(
+            map(bay_records.NodeChange.from_json, found["node_change"])
+        ),
     )
 
 
-def _bays(found: Iterable[dict[str, Any]]) -> tuple[Bay, ...]:
+def _bays(found: Iterable[dict[str, Any]]) -> tuple[bay_records.Bay, ...]:
     """Read each bay once; the last record about one counts.
 
     Tenants may give the same name to a bay of theirs.
     """
-    read = map(Bay.from_json, found)
+    read = map(bay_records.Bay.from_json, found)
     return tuple({(one.uuid, one.name): one for one in read}.values())

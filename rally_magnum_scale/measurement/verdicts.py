@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import criteria
 from rally_magnum_scale.measurement import records
 
@@ -223,7 +224,7 @@ def _find_subjects(
         return [_find_api(run)]
     if criterion.subject == "max_rate":
         return [_find_max_rate(run)]
-    if criterion.subject in (records.RESIZE, records.REPLACE):
+    if criterion.subject in (bay_records.RESIZE, bay_records.REPLACE):
         return _find_changes(run, criterion.subject)
     return _find_bays(criterion, run)
 
@@ -260,8 +261,8 @@ def _find_max_rate(run: records.Run) -> _Subject:
 
 
 _NO_CHANGE = {
-    records.RESIZE: "no bay was resized",
-    records.REPLACE: "no nodes were replaced",
+    bay_records.RESIZE: "no bay was resized",
+    bay_records.REPLACE: "no nodes were replaced",
 }
 
 
@@ -292,7 +293,7 @@ def _find_bays(
     ] or [_Subject(reason="no bay was created")]
 
 
-def _why_silent(criterion: criteria.Criterion, bay: records.Bay) -> str:
+def _why_silent(criterion: criteria.Criterion, bay: bay_records.Bay) -> str:
     """Say why a bay lacks a time: no data fails, but there is a reason."""
     if bay.made_by in ("named", "kubeconfig"):
         return f"{_NOT_MEASURED}, as this task did not make the bay"

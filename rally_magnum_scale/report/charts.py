@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
+from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import plot
@@ -49,9 +51,9 @@ def outputs(run: records.Run) -> list[dict[str, Any]]:
             found.append(_table(told))
     if len(run.bays) == 1:
         found.append(_life(run.bays[0]))
-    elif drawn := grids.bays([model.SeenBay(bay) for bay in run.bays]):
+    elif drawn := bay_grids.bays([model.SeenBay(bay) for bay in run.bays]):
         found.append(_table(drawn))
-    for told in (grids.node_changes([run]), grids.api(run)):
+    for told in (bay_grids.node_changes([run]), bay_grids.api(run)):
         if told:
             found.append(_table(told))
     return found
@@ -121,7 +123,7 @@ def _bay_times(rows: list[list[Any]]) -> dict[str, Any]:
     }
 
 
-def _times(bay: records.Bay) -> list[list[Any]]:
+def _times(bay: bay_records.Bay) -> list[list[Any]]:
     rows = (
         ("bay created", bay.create_s),
         ("all nodes Ready", bay.nodes_ready_s),
@@ -130,7 +132,7 @@ def _times(bay: records.Bay) -> list[list[Any]]:
     return [[name, value_s] for name, value_s in rows if value_s is not None]
 
 
-def _change_times(change: records.NodeChange) -> list[list[Any]]:
+def _change_times(change: bay_records.NodeChange) -> list[list[Any]]:
     """Name a change by its sizes, so that iterations are comparable."""
     name = (
         f"{change.purpose} {change.number}, {change.nodes_before} to "
@@ -231,7 +233,7 @@ def _step_row(step: records.StepResult) -> list[Any]:
     ]
 
 
-def _life(bay: records.Bay) -> dict[str, Any]:
+def _life(bay: bay_records.Bay) -> dict[str, Any]:
     rows = [
         ["Nodes", words.nodes(bay)],
         ["Created in", words.seconds(bay.create_s)],
@@ -260,6 +262,6 @@ def _life(bay: records.Bay) -> dict[str, Any]:
     }
 
 
-def _peak(bay: records.Bay) -> str:
+def _peak(bay: bay_records.Bay) -> str:
     peak_bytes = bay.client_memory_peak_bytes
     return "" if peak_bytes is None else words.megabytes(peak_bytes)

@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Iterable
 from collections.abc import Sequence
 
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import model
@@ -20,16 +21,6 @@ _EMPTY = {"", NONE}
 _FIGURES = frozenset("0123456789+-<>")
 # What is less than this can't be seen in four digits.
 _EXACT_RATIO = 0.001
-# Columns that say the same of most bays: said once, they leave room.
-_FOLDED = (
-    "Made by",
-    "Template",
-    "Masters",
-    "Poll s",
-    "Stamps s",
-    "Kubernetes",
-    "Status",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,10 +140,10 @@ def _rung(workload: model.Workload) -> tuple[str, ...]:
         _failures(bays),
         _median(bay.create_s for bay in bays),
         _median(bay.nodes_ready_s for bay in bays),
-        _brief(_middle(map(words.s_per_node, bays))),
+        brief(_middle(map(words.s_per_node, bays))),
         _median(bay.delete_s for bay in bays),
         words.megabytes(_peak_bytes(bays)),
-        _milliseconds(_slowest(bays)),
+        milliseconds(_slowest(bays)),
         told[state],
         _median(step.achieved_rps for step in steps),
         _median(step.rps_per_core_real_nodes for step in steps),
@@ -162,13 +153,13 @@ def _rung(workload: model.Workload) -> tuple[str, ...]:
     )
 
 
-def _failures(bays: Sequence[records.Bay]) -> str:
+def _failures(bays: Sequence[bay_records.Bay]) -> str:
     """Count the bays that failed, by class."""
     counts = collections.Counter(b.failure for b in bays if b.failure)
     return ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))
 
 
-def _slowest(bays: Sequence[records.Bay]) -> float | None:
+def _slowest(bays: Sequence[bay_records.Bay]) -> float | None:
     known = [(bay.magnum_request_s or {}).get("p99") for bay in bays]
     return max((one for one in known if one is not None), default=None)
 
@@ -264,7 +255,7 @@ def _cores_notes(steps: Sequence[records.StepResult]) -> list[str]:
         if step.cpu_missing:
             why.setdefault(step.cpu_missing, []).append(step.step)
     notes = [
-        f"Not all CPU seconds of step {_ranges(found)} are known: "
+        f"Not all CPU seconds of step {ranges(found)} are known: "
         f"{reason.rstrip('.')}."
         for reason, found in why.items()
     ]
@@ -284,215 +275,7 @@ def _cores_notes(steps: Sequence[records.StepResult]) -> list[str]:
     return notes
 
 
-def bays(seen: Sequence[model.SeenBay]) -> Grid | None:
-    """List bays, each once.
-
-    :returns: a row for each, or None when there is none
-    """
-    if not seen:
-        return None
-    found = Grid(
-        title="Bays" if len(seen) > 1 else "Life of the bay",
-        caption=(
-            "Seconds by the monotonic clock, from the request on; create "
-            "and delete are as exact as the polls. s/node is the time until "
-            "all nodes were Ready, divided by them; p50 and p99 are over the "
-            "nodes, by the bay's own time stamps and as exact as these. "
-            "MB are those of the process that ran the iteration, at most."
-            + (_HOLLOW if any(one.bay.nodes_hollow for one in seen) else "")
-        ),
-        head=_BAY_HEAD,
-        rows=tuple(map(_bay_row, seen)),
-        notes=tuple(
-            f"{one.bay.name or one.bay.uuid}: {words.failure(one.bay)}"
-            for one in seen
-            if one.bay.failure or one.bay.reason
-        ),
-    )
-    return found.trimmed().folded(_FOLDED)
-
-
-def api(run: records.Run) -> Grid | None:
-    """Tell how fast the API server of a bay answered.
-
-    :returns: a row for each verb, or None when no server was asked
-    """
-    found = run.api_latency
-    if found is None:
-        return None
-    rows = [*found.kinds.items(), *found.verbs.items()]
-    return Grid(
-        title="API server of the bay",
-        caption=(
-            "Its own histograms, from the opening of the bay to the end of "
-            "the work in it, without watches and streams; interpolated "
-            "within their buckets. Kubernetes' SLO is a p99 of 1 s for "
-            "mutating and get, 30 s for list."
-        ),
-        head=("Requests", "Count", "p50 ms", "p99 ms"),
-        rows=tuple(
-            (
-                name,
-                words.number(one["requests"]),
-                _milliseconds(one["p50_s"]),
-                _milliseconds(one["p99_s"]),
-            )
-            for name, one in rows
-        )
-        or (("none", "0", NONE, NONE),),
-        notes=(f"There are no figures: {found.missing}.",)
-        if found.missing
-        else (),
-    )
-
-
-def _milliseconds(value_s: float | None) -> str:
-    return words.number(None if value_s is None else value_s * 1000)
-
-
-def node_changes(runs: Sequence[records.Run]) -> Grid | None:
-    """List the changes of the nodes of bays.
-
-    :param runs: one for each iteration
-    :returns: a row for each change, or None when there is none
-    """
-    rows = [(run, one) for run in runs for one in run.node_changes]
-    if not rows:
-        return None
-    found = Grid(
-        title="Changes of nodes",
-        caption=(
-            "Seconds by the monotonic clock, from each request on: Magnum s "
-            "to UPDATE_COMPLETE, as exact as the polls; nodes s to the last "
-            "new node Ready and the last old one gone, by a watch; s/node is "
-            "that divided by the nodes that came or went; p50 and p99 are "
-            "over the new nodes. Drain s is before the request. MB are "
-            "those of the process that ran the iteration, at most."
-        ),
-        head=_CHANGE_HEAD,
-        rows=tuple(
-            _change_row(run.iteration if len(runs) > 1 else None, one)
-            for run, one in rows
-        ),
-        notes=tuple(
-            f"Change {one.number}: {one.reason}"
-            for _, one in rows
-            if one.failure
-        ),
-    )
-    return found.trimmed().folded(("What", "Poll s", "Ended"))
-
-
-_CHANGE_HEAD = (
-    "Change",
-    "Iteration",
-    "What",
-    "From",
-    "To",
-    "To go",
-    "Evicted",
-    "Drain s",
-    "Magnum s",
-    "Nodes s",
-    "s/node",
-    "p50 s",
-    "p99 s",
-    "New",
-    "Gone",
-    "Stayed",
-    "Poll s",
-    "Peak MB",
-    "Ended",
-)
-
-
-def _change_row(
-    iteration: int | None, change: records.NodeChange
-) -> tuple[str, ...]:
-    ready_s = change.node_ready_s or {}
-    each_s = (
-        change.nodes_s / change.changed
-        if change.nodes_s is not None and change.changed
-        else None
-    )
-    return (
-        str(change.number),
-        str(iteration or ""),
-        change.purpose,
-        f"{change.nodes_before:,}",
-        f"{change.nodes_wanted:,}",
-        words.number(change.to_go or None),
-        words.number(change.evicted),
-        words.number(change.drain_s),
-        words.number(change.magnum_s),
-        words.number(change.nodes_s),
-        _brief(each_s),
-        words.number(ready_s.get("p50")),
-        words.number(ready_s.get("p99")),
-        words.number(change.added),
-        words.number(change.removed),
-        words.number(change.stayed),
-        words.number(change.poll_interval_s),
-        words.megabytes(change.client_memory_peak_bytes),
-        f"failed ({change.failure})" if change.failure else "well",
-    )
-
-
-_HOLLOW = (
-    " Hollow nodes are objects that Kubernetes takes for nodes, with no "
-    "machine behind them: all load ran on the real ones."
-)
-_BAY_HEAD = (
-    "Bay",
-    "Iteration",
-    "Made by",
-    "Template",
-    "Nodes",
-    "Real",
-    "Hollow",
-    "Masters",
-    "Create s",
-    "Ready s",
-    "s/node",
-    "p50 s",
-    "p99 s",
-    "Delete s",
-    "Poll s",
-    "Stamps s",
-    "Peak MB",
-    "Kubernetes",
-    "Status",
-)
-
-
-def _bay_row(seen: model.SeenBay) -> tuple[str, ...]:
-    bay = seen.bay
-    ready_s = bay.node_ready_s or {}
-    kind = f" ({bay.failure})" if bay.failure else ""
-    return (
-        bay.name or bay.uuid,
-        _ranges(seen.iterations),
-        bay.made_by,
-        words.template(bay),
-        f"{bay.nodes:,}",
-        words.number(bay.nodes_real),
-        words.number(bay.nodes_hollow),
-        f"{bay.masters:,}",
-        words.number(bay.create_s),
-        words.number(bay.nodes_ready_s),
-        _brief(words.s_per_node(bay)),
-        words.number(ready_s.get("p50")),
-        words.number(ready_s.get("p99")),
-        words.number(bay.delete_s),
-        words.number(bay.poll_interval_s),
-        words.number(bay.node_ready_resolution_s),
-        words.megabytes(bay.client_memory_peak_bytes),
-        bay.kubernetes_version,
-        f"{bay.status}{kind}",
-    )
-
-
-def _ranges(numbers: Sequence[int]) -> str:
+def ranges(numbers: Sequence[int]) -> str:
     """Write ``1 to 40`` for a bay that forty iterations have used."""
     if len(numbers) < 3:
         return ", ".join(map(str, numbers))
@@ -509,7 +292,7 @@ def _p99_ms(step: records.StepResult) -> float | None:
     return None if value_us is None else value_us / 1000
 
 
-def _peak_bytes(found: Iterable[records.Bay]) -> int | None:
+def _peak_bytes(found: Iterable[bay_records.Bay]) -> int | None:
     known = [one.client_memory_peak_bytes for one in found]
     return max((one for one in known if one is not None), default=None)
 
@@ -527,9 +310,14 @@ def _median(values: Iterable[float | None]) -> str:
     return words.number(_middle(values))
 
 
-def _brief(value: float | None) -> str:
+def brief(value: float | None) -> str:
     """Write a small figure to three digits: four would claim too much."""
     return NONE if value is None else words.number(float(f"{value:.3g}"))
+
+
+def milliseconds(value_s: float | None) -> str:
+    """Write seconds as ms; a dash for none."""
+    return words.number(None if value_s is None else value_s * 1000)
 
 
 def _distinct(texts: Iterable[str]) -> str:

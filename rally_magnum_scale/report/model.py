@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
 
@@ -83,7 +84,7 @@ class SeenBay:
     :param iterations: their numbers; empty where they don't matter
     """
 
-    bay: records.Bay
+    bay: bay_records.Bay
     iterations: tuple[int, ...] = ()
 
 

@@ -13,8 +13,10 @@ from typing import Any
 
 import jinja2
 
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
@@ -160,8 +162,8 @@ def _section(number: int, workload: model.Workload, limit: int) -> _Section:
         differences=conclusion.differences(workload),
         cleanup_errors=conclusion.cleanup_errors(workload),
         spread=grids.spread(workload),
-        bays=grids.bays(workload.bays()),
-        changes=grids.node_changes(
+        bays=bay_grids.bays(workload.bays()),
+        changes=bay_grids.node_changes(
             [one.numbered_run for one in workload.iterations]
         ),
         iterations=[
@@ -192,7 +194,7 @@ def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
             if iteration.run.throughput
             else None
         ),
-        api=grids.api(iteration.run),
+        api=bay_grids.api(iteration.run),
     )
 
 
@@ -229,7 +231,7 @@ def _kubernetes(report: model.Report) -> list[tuple[str, str]]:
     return [(name, text) for name, text in found if text]
 
 
-def _template(bay: records.Bay) -> str:
+def _template(bay: bay_records.Bay) -> str:
     """Name a template with its id: names can be given away anew."""
     named = bay.template_name and bay.template_name != bay.template
     return f"{bay.template_name} ({bay.template})" if named else bay.template

@@ -10,8 +10,10 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
@@ -77,7 +79,7 @@ def _workload(workload: model.Workload, width: int) -> str:
         lines += _grid_lines(spread, width)
     lines += _bay_lines(workload, width)
     runs = [one.numbered_run for one in workload.iterations]
-    if changes := grids.node_changes(runs):
+    if changes := bay_grids.node_changes(runs):
         lines += ["", f"{changes.title}. Seconds from each request on."]
         lines += _grid_lines(changes, width)
     for iteration in workload.iterations:
@@ -111,7 +113,7 @@ def _bay_lines(workload: model.Workload, width: int) -> list[str]:
     seen = workload.bays()
     if len(seen) == 1:
         return ["", _wrap(_life(seen[0].bay), width, indent=2)]
-    found = grids.bays(seen)
+    found = bay_grids.bays(seen)
     if not found:
         return []
     head = f"{found.title}. Seconds from the request on."
@@ -230,7 +232,7 @@ def _iteration_lines(
     return lines if lines[several + 1 :] else []
 
 
-def _life(bay: records.Bay) -> str:
+def _life(bay: bay_records.Bay) -> str:
     origin = words.made_by(bay)
     parts = [f"Bay of {words.nodes(bay)}{origin and f', {origin}'}"]
     for value_s, done, missing in (

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.report import axis
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import plot
@@ -108,7 +108,7 @@ def _of(iteration: model.Iteration) -> Iterator[Happened]:
 _CHANGES = ("magnum.resize_bay", "magnum.replace_nodes")
 
 
-def _changed(at: float, change: records.NodeChange) -> Iterator[Happened]:
+def _changed(at: float, change: bay_records.NodeChange) -> Iterator[Happened]:
     if change.added:
         yield Happened(at, change.added)
     if change.removed:

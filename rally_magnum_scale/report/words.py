@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import model
@@ -81,7 +82,7 @@ def errors(step: records.StepResult) -> str:
     return f"{count:,} ({share}: {kinds})"
 
 
-def nodes(bay: records.Bay) -> str:
+def nodes(bay: bay_records.Bay) -> str:
     """Say how many nodes a bay had, and how many were real."""
     noun = "node" if bay.nodes == 1 else "nodes"
     if bay.nodes_real is None or bay.nodes_hollow is None:
@@ -128,19 +129,19 @@ def seconds(value_s: float | None) -> str:
     return "-" if value_s is None else f"{number(value_s)} s"
 
 
-def failure(bay: records.Bay) -> str:
+def failure(bay: bay_records.Bay) -> str:
     """Say how a bay ended: its status, the class of failure, the reason."""
     kind = f" ({bay.failure})" if bay.failure else ""
     reason = f": {bay.reason}" if bay.reason else ""
     return f"{bay.status}{kind}{reason}"
 
 
-def template(bay: records.Bay) -> str:
+def template(bay: bay_records.Bay) -> str:
     """Return the name of a bay's template, or its id without one."""
     return bay.template_name or bay.template
 
 
-def s_per_node(bay: records.Bay) -> float | None:
+def s_per_node(bay: bay_records.Bay) -> float | None:
     """Return the seconds until all nodes were Ready, for each of them."""
     if bay.nodes_ready_s is None or not bay.nodes:
         return None
@@ -152,7 +153,7 @@ def megabytes(value_bytes: int | None) -> str:
     return number(None if value_bytes is None else value_bytes / 1e6)
 
 
-def made_by(bay: records.Bay) -> str:
+def made_by(bay: bay_records.Bay) -> str:
     """Say where a bay comes from; empty when its scenario made it."""
     return {
         "context": "made by the context",
@@ -161,7 +162,7 @@ def made_by(bay: records.Bay) -> str:
     }.get(bay.made_by, "")
 
 
-def nodes_ready(bay: records.Bay) -> str:
+def nodes_ready(bay: bay_records.Bay) -> str:
     """Say when half and when 99 % of the nodes were Ready."""
     ready_s = bay.node_ready_s or {}
     known = [name for name in ("p50", "p90", "p99") if name in ready_s]

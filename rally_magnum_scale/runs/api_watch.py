@@ -8,7 +8,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.kubernetes import api_metrics
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.measurement import api_latency
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import bay_records
 
 Summary = dict[str, dict[str, float | None]]
 
@@ -28,20 +28,20 @@ class ApiWatch:
         self._missing = ""
         self._before = self._read()
 
-    def conclude(self) -> records.ApiLatency:
+    def conclude(self) -> bay_records.ApiLatency:
         """Return what came since the watch was made."""
         after = self._read()
         if self._before is None or after is None:
-            return records.ApiLatency({}, {}, self._missing)
+            return bay_records.ApiLatency({}, {}, self._missing)
         try:
             verbs = api_latency.between(self._before, after)
         except ValueError as error:
-            return records.ApiLatency({}, {}, str(error))
+            return bay_records.ApiLatency({}, {}, str(error))
         kinds = {
             kind: api_latency.merged(verbs, names)
             for kind, names in api_latency.KINDS.items()
         }
-        return records.ApiLatency(_summary(kinds), _summary(verbs))
+        return bay_records.ApiLatency(_summary(kinds), _summary(verbs))
 
     def _read(self) -> api_latency.Counters | None:
         try:

@@ -19,8 +19,8 @@ from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import node_changes
 from rally_magnum_scale.kubernetes import nodes
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import node_times
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.runs import kubeconfig
 from rally_magnum_scale.runs import memory
 from rally_magnum_scale.runs import node_change
@@ -67,7 +67,7 @@ class BayLife:
         self._follower: node_changes.Follower | None = None
         # It grows and shrinks: what it was at most takes longest to go.
         self._most_nodes = request.nodes
-        self.record = records.Bay(
+        self.record = bay_records.Bay(
             uuid="",
             template=request.template or "",
             nodes=request.nodes,

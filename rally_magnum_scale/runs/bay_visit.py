@@ -14,7 +14,7 @@ from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import memory
 
@@ -35,7 +35,7 @@ class Visit:
 
     cluster: client.Cluster
     nodes: Sequence[nodes.Node]
-    record: records.Bay
+    record: bay_records.Bay
     sign: Callable[[str], credentials.ServerCertificate] | None = None
 
 
@@ -52,7 +52,7 @@ def by_name(
     :raises BayError: when it is not complete
     """
     found = bays.find(wanted)
-    record = records.Bay(
+    record = bay_records.Bay(
         uuid=found.uuid,
         template=found.cluster_template_id,
         nodes=found.node_count,
@@ -70,7 +70,9 @@ def by_name(
 
 @contextlib.contextmanager
 def of_context(
-    bays: lifecycle.Bays, record: records.Bay, report: Callable[[str], None]
+    bays: lifecycle.Bays,
+    record: bay_records.Bay,
+    report: Callable[[str], None],
 ) -> Iterator[Visit]:
     """Open a bay that a context of the task has made.
 
@@ -100,7 +102,7 @@ def by_kubeconfig(
     :param report: gets lines of progress
     :raises InvalidInput: when the file can't be right
     """
-    record = records.Bay(
+    record = bay_records.Bay(
         uuid="",
         template="",
         nodes=0,
@@ -113,7 +115,7 @@ def by_kubeconfig(
 
 def _look(
     cluster: client.Cluster,
-    record: records.Bay,
+    record: bay_records.Bay,
     report: Callable[[str], None],
 ) -> Visit:
     version = cluster.version()

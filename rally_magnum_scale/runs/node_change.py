@@ -19,9 +19,9 @@ from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import draining
 from rally_magnum_scale.kubernetes import node_changes
 from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import node_changes as identities
 from rally_magnum_scale.measurement import node_times
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.runs import memory
 
 # A node whose machine is gone is Ready for 50 s yet, by the default of
@@ -44,7 +44,7 @@ class Wish:
     """
 
     nodes: int
-    purpose: str = records.RESIZE
+    purpose: str = bay_records.RESIZE
     to_go: Sequence[node_list.Node] = ()
     drain: bool = False
 
@@ -73,7 +73,7 @@ def replacements(
     return [
         Wish(
             len(nodes),
-            records.REPLACE,
+            bay_records.REPLACE,
             chosen[start : start + size],
             drain=drain,
         )
@@ -117,7 +117,7 @@ class NodeChange:
         self._clock = clock
         self._requested_at = 0.0
         self._before = follower.now()
-        self.record = records.NodeChange(
+        self.record = bay_records.NodeChange(
             number=number,
             purpose=wish.purpose,
             nodes_before=len(self._before),

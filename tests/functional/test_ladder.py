@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import bay_records
 from tests.functional import conftest
 from tests.functional import test_tasks
 
@@ -17,7 +17,7 @@ MEMORY_BYTES = 250e6
 
 def climb(
     sandbox: conftest.Sandbox, ladder: list[int], **more: Any
-) -> tuple[test_tasks.Ran, list[records.Bay]]:
+) -> tuple[test_tasks.Ran, list[bay_records.Bay]]:
     """Run the ladder; return the task and the bays of its iterations."""
     ran = test_tasks.start(
         sandbox, "bay-ladder.json", {**ARGUMENTS, "ladder": ladder, **more}
@@ -35,7 +35,7 @@ def climb(
     return ran, [bay for run in runs for bay in run.bays]
 
 
-def assert_came_and_went(bay: records.Bay) -> None:
+def assert_came_and_went(bay: bay_records.Bay) -> None:
     """Compare what the record of a bay tells with itself."""
     assert bay.status == "GONE"
     assert bay.failure == ""

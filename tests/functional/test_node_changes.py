@@ -17,7 +17,7 @@ from rally_magnum_scale.kubernetes import draining
 from rally_magnum_scale.kubernetes import nodes as node_list
 from rally_magnum_scale.kubernetes import objects
 from rally_magnum_scale.kubernetes import pods
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import node_change
 from rally_magnum_scale.sandbox import artifacts
@@ -34,16 +34,16 @@ LOOSE = {
 }
 
 
-def changes_of(ran: test_tasks.Ran) -> list[records.NodeChange]:
+def changes_of(ran: test_tasks.Ran) -> list[bay_records.NodeChange]:
     (run,) = ran.runs()
     return list(run.node_changes)
 
 
-def counts(change: records.NodeChange) -> tuple[int | None, ...]:
+def counts(change: bay_records.NodeChange) -> tuple[int | None, ...]:
     return change.added, change.removed, change.stayed
 
 
-def assert_timed(change: records.NodeChange) -> None:
+def assert_timed(change: bay_records.NodeChange) -> None:
     assert change.failure == ""
     assert change.magnum_s is not None
     assert change.nodes_s is not None
@@ -263,7 +263,7 @@ def test_a_budget_holds_back_and_then_a_node_is_emptied_and_replaced(
 def replace(
     life: bay_life.BayLife, cluster: client.Cluster, old: node_list.Node
 ) -> node_change.NodeChange:
-    wish = node_change.Wish(2, records.REPLACE, [old], drain=True)
+    wish = node_change.Wish(2, bay_records.REPLACE, [old], drain=True)
     change = life.change_nodes(cluster, wish, 1, deadlines.OURS_TO_RESIZE)
     change.run()
     return change

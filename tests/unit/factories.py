@@ -4,6 +4,7 @@ import dataclasses
 import math
 import random
 
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import cpu_time
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import steps
@@ -93,14 +94,14 @@ def bay(**changes):
         "client_memory_peak_bytes": 130 << 20,
         "template_name": "kubernetes-sandbox",
     }
-    return records.Bay(**{**values, **changes})
+    return bay_records.Bay(**{**values, **changes})
 
 
 def node_change(**changes):
     """A bay of 200 nodes that came to 300."""
     values = {
         "number": 1,
-        "purpose": records.RESIZE,
+        "purpose": bay_records.RESIZE,
         "nodes_before": 200,
         "nodes_wanted": 300,
         "nodes_after": 300,
@@ -112,7 +113,7 @@ def node_change(**changes):
         "node_ready_s": {"p50": 3.0, "p90": 4.0, "p99": 4.5, "max": 5.0},
         "client_memory_peak_bytes": 150 * 2**20,
     }
-    return records.NodeChange(**{**values, **changes})
+    return bay_records.NodeChange(**{**values, **changes})
 
 
 def counters(missing=""):

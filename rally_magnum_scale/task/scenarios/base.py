@@ -25,6 +25,7 @@ from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import charts
 from rally_magnum_scale.runs import api_watch
@@ -101,7 +102,7 @@ class Scenario(scenario.OpenStackScenario):
         """Keep records for Rally's output, which is written at the end."""
         self._records += found
 
-    def keep_record(self, record: records.Bay) -> None:
+    def keep_record(self, record: bay_records.Bay) -> None:
         """Keep the record of a bay."""
         source = self._source(record.name)
         self.keep([source.envelope("bay", record.to_json())])

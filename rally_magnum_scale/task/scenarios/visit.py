@@ -12,7 +12,7 @@ from rally.common import validation
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.runs import bay_visit
 from rally_magnum_scale.task import clients
 from rally_magnum_scale.task.contexts import bays as bays_context
@@ -89,11 +89,11 @@ class VisitScenario(base.Scenario):
         mine = self._bay_of_context(which.bay_role)
         return bay_visit.of_context(bays, mine, LOG.info)
 
-    def _bay_of_context(self, role: str | None) -> records.Bay:
+    def _bay_of_context(self, role: str | None) -> bay_records.Bay:
         """Return the bay whose turn it is; keep the records of all."""
         tenant = self.context["tenant"]["id"]
         found = bays_context.bays_of(self.context, tenant)
-        every = [records.Bay.from_json(each["record"]) for each in found]
+        every = [bay_records.Bay.from_json(each["record"]) for each in found]
         for record in every:
             self.keep_record(record)
         fitting = [

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
 from tests.unit import factories
 
@@ -68,7 +69,7 @@ def test_a_record_with_a_field_missing_is_refused(kind):
 def test_a_field_of_a_later_release_is_passed_over():
     body = {**factories.bay().to_json(), "colour": "green"}
     record = factories.SOURCE.envelope("bay", body)
-    assert records.Bay.from_json(record) == factories.bay()
+    assert bay_records.Bay.from_json(record) == factories.bay()
 
 
 def test_the_last_record_of_a_kind_counts():
@@ -107,7 +108,7 @@ def test_the_bay_of_a_run_is_the_one_that_the_load_ran_on():
 
 def test_a_record_of_the_first_release_is_read():
     body = {"uuid": "u", "template": "t", "nodes": 2, "create_s": 1.5}
-    bay = records.Bay.from_json(factories.SOURCE.envelope("bay", body))
+    bay = bay_records.Bay.from_json(factories.SOURCE.envelope("bay", body))
     assert (bay.name, bay.made_by, bay.masters) == ("rms-bay", "scenario", 1)
     assert bay.node_ready_s is None
     load = records.Throughput.from_json(

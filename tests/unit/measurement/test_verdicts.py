@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies
 
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
 from tests.unit import factories
@@ -426,7 +427,7 @@ def test_a_resize_that_failed_does_not_count_though_it_was_fast():
 
 
 def test_a_replacement_is_no_resize():
-    change = factories.node_change(purpose=records.REPLACE)
+    change = factories.node_change(purpose=bay_records.REPLACE)
     run = records.Run(node_changes=(change,))
     assert judge_one("bay_resize_time", {"max_s": 8}, run).value is None
 
@@ -440,7 +441,7 @@ def test_pods_that_were_not_timed_have_no_start():
 
 def test_an_api_server_that_told_nothing_fails_and_says_why():
     bound = {"get_p99_s": 1}
-    api = records.ApiLatency({}, {}, "the API refused")
+    api = bay_records.ApiLatency({}, {}, "the API refused")
     verdict = judge_one("api_latency", bound, records.Run(api_latency=api))
     assert verdict.reason == "it was not measured: the API refused"
     assert "no API server" in judge_one("api_latency", bound, GOOD).reason

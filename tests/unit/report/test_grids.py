@@ -2,7 +2,8 @@ import dataclasses
 
 import pytest
 
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import page
@@ -127,7 +128,7 @@ def test_a_bay_of_a_context_is_told_once():
     )
     (seen,) = workload.bays()
     assert seen.iterations == (1, 2, 3)
-    told = columns(grids.bays([seen]))
+    told = columns(bay_grids.bays([seen]))
     assert told["Iteration"] == ("1 to 3",)
     assert told["Made by"] == ("context",)
     assert "Delete s" not in told
@@ -144,7 +145,7 @@ def test_several_bays_say_once_what_is_the_same():
         model.SeenBay(factories.bay(name="a", nodes_real=1), (1,)),
         model.SeenBay(factories.bay(name="b", nodes_real=2), (1,)),
     ]
-    found = grids.bays(seen)
+    found = bay_grids.bays(seen)
     assert found.title == "Bays"
     told = columns(found)
     assert told["Bay"] == ("a", "b")
@@ -162,7 +163,7 @@ def test_a_failed_bay_says_why():
     bad = factories.bay(
         name="b", status="CREATE_FAILED", failure="quota", reason="no cores"
     )
-    found = grids.bays(
+    found = bay_grids.bays(
         [model.SeenBay(factories.bay(name="a")), model.SeenBay(bad)]
     )
     assert columns(found)["Status"][1] == "CREATE_FAILED (quota)"
@@ -171,12 +172,15 @@ def test_a_failed_bay_says_why():
 
 def test_only_hollow_nodes_need_an_explanation():
     real = factories.bay(nodes=2, nodes_real=2, nodes_hollow=0)
-    assert "Hollow" not in grids.bays([model.SeenBay(real)]).caption
-    assert "no machine" in grids.bays([model.SeenBay(factories.bay())]).caption
+    assert "Hollow" not in bay_grids.bays([model.SeenBay(real)]).caption
+    assert (
+        "no machine"
+        in bay_grids.bays([model.SeenBay(factories.bay())]).caption
+    )
 
 
 def test_no_bay_no_table():
-    assert grids.bays([]) is None
+    assert bay_grids.bays([]) is None
 
 
 @pytest.mark.parametrize(
@@ -281,7 +285,7 @@ def test_each_change_of_nodes_has_a_row():
         failure="capacity",
         reason="No valid host",
     )
-    found = grids.node_changes(
+    found = bay_grids.node_changes(
         [i.numbered_run for i in changes(one, other).iterations]
     )
     told = columns(found)
@@ -297,7 +301,7 @@ def test_each_change_of_nodes_has_a_row():
 
 
 def test_without_changes_of_nodes_there_is_no_table():
-    assert grids.node_changes([factories.run()]) is None
+    assert bay_grids.node_changes([factories.run()]) is None
 
 
 def test_changes_of_nodes_are_on_the_page_and_in_the_terminal():
@@ -311,21 +315,21 @@ def api(**changes):
     one = {"requests": 40.0, "p50_s": 0.005, "p99_s": 0.25}
     values = {"kinds": {"get": one}, "verbs": {"GET": one}, **changes}
     return dataclasses.replace(
-        factories.run(), api_latency=records.ApiLatency(**values)
+        factories.run(), api_latency=bay_records.ApiLatency(**values)
     )
 
 
 def test_the_api_server_is_told_by_verb():
-    told = columns(grids.api(api()))
+    told = columns(bay_grids.api(api()))
     assert told["Requests"] == ("get", "GET")
     assert told["p50 ms"] == ("5", "5")
     assert told["p99 ms"] == ("250", "250")
 
 
 def test_an_api_server_without_figures_says_why():
-    found = grids.api(api(kinds={}, verbs={}, missing="it refused"))
+    found = bay_grids.api(api(kinds={}, verbs={}, missing="it refused"))
     assert found.notes == ("There are no figures: it refused.",)
-    assert grids.api(factories.run()) is None
+    assert bay_grids.api(factories.run()) is None
 
 
 def test_the_api_server_is_on_the_page():

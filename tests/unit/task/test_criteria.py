@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies
 from rally.task import sla
 
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.task import output
@@ -45,7 +46,7 @@ def bay(name="bay", **changes):
         "node_ready_s": PERCENTILES,
         "name": name,
     }
-    return records.Bay(**{**values, **changes})
+    return bay_records.Bay(**{**values, **changes})
 
 
 def iteration(*steps, number=1, bays=None, error=(), pods=None, **changes):
@@ -85,7 +86,7 @@ def changed(purpose, *nodes_s):
     return left(
         "node_change",
         *(
-            records.NodeChange(
+            bay_records.NodeChange(
                 number=number,
                 purpose=purpose,
                 nodes_before=2,
@@ -105,7 +106,7 @@ def asked_api(mutating_s):
         name: {"requests": 7, "p50_s": 0.1, "p99_s": value}
         for name, value in (("mutating", mutating_s), ("list", 2.0))
     }
-    return left("api_latency", records.ApiLatency(kinds, {}))
+    return left("api_latency", bay_records.ApiLatency(kinds, {}))
 
 
 def search(rps):
@@ -195,14 +196,14 @@ CASES = [
     (
         "bay_resize_time",
         {"nodes_max_s": 8, "nodes_max_s_per_node": 4},
-        changed(records.RESIZE, 8.0, 6.0),
-        changed(records.RESIZE, 6.0, 8.1),
+        changed(bay_records.RESIZE, 8.0, 6.0),
+        changed(bay_records.RESIZE, 6.0, 8.1),
     ),
     (
         "node_replace_time",
         {"max_s": 8, "max_s_per_node": 4, "drain_max_s": 3},
-        changed(records.REPLACE, 8.0, 6.0),
-        changed(records.REPLACE, 6.0, 8.1),
+        changed(bay_records.REPLACE, 8.0, 6.0),
+        changed(bay_records.REPLACE, 6.0, 8.1),
     ),
     (
         "max_rate",
@@ -299,7 +300,7 @@ BAYS = strategies.builds(
     node_ready_s=strategies.none()
     | strategies.fixed_dictionaries({"p50": strategies.integers(1, 9)}),
     failure=strategies.sampled_from(["", "quota"]),
-    made_by=strategies.sampled_from(records.MAKERS),
+    made_by=strategies.sampled_from(bay_records.MAKERS),
 )
 ITERATIONS = strategies.lists(
     strategies.lists(BAYS, max_size=3, unique_by=lambda one: one.name),

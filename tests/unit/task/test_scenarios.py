@@ -11,6 +11,7 @@ from rally.task import scenario
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.task import names
 from rally_magnum_scale.task import output
@@ -232,7 +233,7 @@ def bays_of_context(count, role=None):
     return [
         {
             "role": role,
-            "record": records.Bay(
+            "record": bay_records.Bay(
                 uuid=f"u-{number}",
                 template="t",
                 nodes=1,

@@ -1,0 +1,140 @@
+"""The records of bays: their life, their nodes, their API servers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+from typing import Self
+
+from rally_magnum_scale.measurement import record_body
+
+# Who made a bay: the scenario in its iteration, a context for all of them,
+# or neither, and it was named or its kubeconfig handed over.
+MAKERS = ("scenario", "context", "named", "kubeconfig")
+
+
+# Why nodes come and go.
+RESIZE = "resize"
+REPLACE = "replace"
+
+
+@dataclasses.dataclass(frozen=True)
+class Bay(record_body.Body):
+    """The life of one bay; None where it did not come so far.
+
+    :param create_s: from the create request to CREATE_COMPLETE seen
+    :param nodes_ready_s: from the create request to the last node Ready
+    :param delete_s: from the delete request to gone from Magnum
+    :param poll_interval_s: the resolution of ``create_s`` and ``delete_s``
+    :param cores_real_nodes: all cores of the nodes that are not hollow
+    :param failure: class of the failure, or an empty string
+    :param made_by: one of :data:`MAKERS`
+    :param node_ready_s: ``p50``, ``p90``, ``p99`` and ``max`` over the nodes
+        of the seconds from the create request to each one's Ready
+    :param node_ready_resolution_s: how exact ``node_ready_s`` is
+    :param client_memory_peak_bytes: peak resident memory of the process
+        that ran the scenario, until the record was written
+    :param magnum_requests: requests to Magnum's API in the life of the bay
+    :param magnum_request_s: ``p50``, ``p90``, ``p99`` and ``max`` of the
+        seconds that they took
+    """
+
+    uuid: str
+    template: str
+    nodes: int
+    nodes_real: int | None = None
+    nodes_hollow: int | None = None
+    cores_real_nodes: float | None = None
+    kubernetes_version: str = ""
+    create_s: float | None = None
+    nodes_ready_s: float | None = None
+    delete_s: float | None = None
+    poll_interval_s: float = 1.0
+    status: str = ""
+    failure: str = ""
+    reason: str = ""
+    made_by: str = "scenario"
+    name: str = ""
+    node_ready_s: dict[str, float] | None = None
+    node_ready_resolution_s: float | None = None
+    client_memory_peak_bytes: int | None = None
+    masters: int = 1
+    template_name: str = ""
+    magnum_requests: int | None = None
+    magnum_request_s: dict[str, float] | None = None
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Self:
+        """Read a ``bay`` record; a bay without a name has its envelope's.
+
+        :raises ValueError: when a field is missing
+        """
+        name = record.get("name") or record.get("bay", "")
+        return super().from_json({**record, "name": name})
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeChange(record_body.Body):
+    """Nodes of a bay that came and went; None where it did not come so far.
+
+    :param number: which one it is in its iteration, from 1
+    :param purpose: :data:`RESIZE` or :data:`REPLACE`
+    :param nodes_before: nodes that the bay had
+    :param nodes_wanted: nodes that it was to have in the end
+    :param to_go: how many nodes were named that had to go
+    :param nodes_after: nodes that it has in the end
+    :param added: how many of these were not there before
+    :param removed: how many of those before are not there any more
+    :param stayed: how many were there all the time
+    :param drain_s: to empty the nodes that had to go, before the request
+    :param evicted: how many pods had to leave them
+    :param magnum_s: from the request to UPDATE_COMPLETE seen
+    :param nodes_s: from the request to the last node Ready or gone
+    :param node_ready_s: ``p50``, ``p90``, ``p99`` and ``max`` over the new
+        nodes of the seconds from the request to each one's Ready
+    :param poll_interval_s: the resolution of ``magnum_s``; the other times
+        are those of a watch
+    :param failure: class of the failure, or an empty string
+    :param client_memory_peak_bytes: peak resident memory of the process
+        that ran the scenario, until the record was written
+    """
+
+    number: int
+    purpose: str
+    nodes_before: int
+    nodes_wanted: int
+    to_go: int = 0
+    nodes_after: int | None = None
+    added: int | None = None
+    removed: int | None = None
+    stayed: int | None = None
+    drain_s: float | None = None
+    evicted: int | None = None
+    magnum_s: float | None = None
+    nodes_s: float | None = None
+    node_ready_s: dict[str, float] | None = None
+    poll_interval_s: float = 1.0
+    failure: str = ""
+    reason: str = ""
+    client_memory_peak_bytes: int | None = None
+
+    @property
+    def changed(self) -> int:
+        """How many nodes were to come or go."""
+        return max(self.to_go, abs(self.nodes_wanted - self.nodes_before))
+
+
+@dataclasses.dataclass(frozen=True)
+class ApiLatency(record_body.Body):
+    """How fast the API server of a bay answered, by its own histograms.
+
+    :param kinds: ``mutating``, ``get`` and ``list`` to their ``requests``,
+        ``p50_s`` and ``p99_s``, from the opening of the bay to the end of
+        the work in it; None where there was no request
+    :param verbs: the same by verb
+    :param missing: why there are no figures; empty when there are
+    """
+
+    kinds: dict[str, dict[str, float | None]]
+    verbs: dict[str, dict[str, float | None]]
+    missing: str = ""

@@ -1,0 +1,226 @@
+"""Tables of bays, of the changes of their nodes, and of their API servers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.report import grids
+from rally_magnum_scale.report import model
+from rally_magnum_scale.report import words
+
+# Columns that say the same of most bays: said once, they leave room.
+_FOLDED = (
+    "Made by",
+    "Template",
+    "Masters",
+    "Poll s",
+    "Stamps s",
+    "Kubernetes",
+    "Status",
+)
+
+
+def bays(seen: Sequence[model.SeenBay]) -> grids.Grid | None:
+    """List bays, each once.
+
+    :returns: a row for each, or None when there is none
+    """
+    if not seen:
+        return None
+    found = grids.Grid(
+        title="Bays" if len(seen) > 1 else "Life of the bay",
+        caption=(
+            "Seconds by the monotonic clock, from the request on; create "
+            "and delete are as exact as the polls. s/node is the time until "
+            "all nodes were Ready, divided by them; p50 and p99 are over the "
+            "nodes, by the bay's own time stamps and as exact as these. "
+            "MB are those of the process that ran the iteration, at most."
+            + (_HOLLOW if any(one.bay.nodes_hollow for one in seen) else "")
+        ),
+        head=_BAY_HEAD,
+        rows=tuple(map(_bay_row, seen)),
+        notes=tuple(
+            f"{one.bay.name or one.bay.uuid}: {words.failure(one.bay)}"
+            for one in seen
+            if one.bay.failure or one.bay.reason
+        ),
+    )
+    return found.trimmed().folded(_FOLDED)
+
+
+def api(run: records.Run) -> grids.Grid | None:
+    """Tell how fast the API server of a bay answered.
+
+    :returns: a row for each verb, or None when no server was asked
+    """
+    found = run.api_latency
+    if found is None:
+        return None
+    rows = [*found.kinds.items(), *found.verbs.items()]
+    return grids.Grid(
+        title="API server of the bay",
+        caption=(
+            "Its own histograms, from the opening of the bay to the end of "
+            "the work in it, without watches and streams; interpolated "
+            "within their buckets. Kubernetes' SLO is a p99 of 1 s for "
+            "mutating and get, 30 s for list."
+        ),
+        head=("Requests", "Count", "p50 ms", "p99 ms"),
+        rows=tuple(
+            (
+                name,
+                words.number(one["requests"]),
+                grids.milliseconds(one["p50_s"]),
+                grids.milliseconds(one["p99_s"]),
+            )
+            for name, one in rows
+        )
+        or (("none", "0", grids.NONE, grids.NONE),),
+        notes=(f"There are no figures: {found.missing}.",)
+        if found.missing
+        else (),
+    )
+
+
+def node_changes(runs: Sequence[records.Run]) -> grids.Grid | None:
+    """List the changes of the nodes of bays.
+
+    :param runs: one for each iteration
+    :returns: a row for each change, or None when there is none
+    """
+    rows = [(run, one) for run in runs for one in run.node_changes]
+    if not rows:
+        return None
+    found = grids.Grid(
+        title="Changes of nodes",
+        caption=(
+            "Seconds by the monotonic clock, from each request on: Magnum s "
+            "to UPDATE_COMPLETE, as exact as the polls; nodes s to the last "
+            "new node Ready and the last old one gone, by a watch; s/node is "
+            "that divided by the nodes that came or went; p50 and p99 are "
+            "over the new nodes. Drain s is before the request. MB are "
+            "those of the process that ran the iteration, at most."
+        ),
+        head=_CHANGE_HEAD,
+        rows=tuple(
+            _change_row(run.iteration if len(runs) > 1 else None, one)
+            for run, one in rows
+        ),
+        notes=tuple(
+            f"Change {one.number}: {one.reason}"
+            for _, one in rows
+            if one.failure
+        ),
+    )
+    return found.trimmed().folded(("What", "Poll s", "Ended"))
+
+
+_CHANGE_HEAD = (
+    "Change",
+    "Iteration",
+    "What",
+    "From",
+    "To",
+    "To go",
+    "Evicted",
+    "Drain s",
+    "Magnum s",
+    "Nodes s",
+    "s/node",
+    "p50 s",
+    "p99 s",
+    "New",
+    "Gone",
+    "Stayed",
+    "Poll s",
+    "Peak MB",
+    "Ended",
+)
+
+
+def _change_row(
+    iteration: int | None, change: bay_records.NodeChange
+) -> tuple[str, ...]:
+    ready_s = change.node_ready_s or {}
+    each_s = (
+        change.nodes_s / change.changed
+        if change.nodes_s is not None and change.changed
+        else None
+    )
+    return (
+        str(change.number),
+        str(iteration or ""),
+        change.purpose,
+        f"{change.nodes_before:,}",
+        f"{change.nodes_wanted:,}",
+        words.number(change.to_go or None),
+        words.number(change.evicted),
+        words.number(change.drain_s),
+        words.number(change.magnum_s),
+        words.number(change.nodes_s),
+        grids.brief(each_s),
+        words.number(ready_s.get("p50")),
+        words.number(ready_s.get("p99")),
+        words.number(change.added),
+        words.number(change.removed),
+        words.number(change.stayed),
+        words.number(change.poll_interval_s),
+        words.megabytes(change.client_memory_peak_bytes),
+        f"failed ({change.failure})" if change.failure else "well",
+    )
+
+
+_HOLLOW = (
+    " Hollow nodes are objects that Kubernetes takes for nodes, with no "
+    "machine behind them: all load ran on the real ones."
+)
+_BAY_HEAD = (
+    "Bay",
+    "Iteration",
+    "Made by",
+    "Template",
+    "Nodes",
+    "Real",
+    "Hollow",
+    "Masters",
+    "Create s",
+    "Ready s",
+    "s/node",
+    "p50 s",
+    "p99 s",
+    "Delete s",
+    "Poll s",
+    "Stamps s",
+    "Peak MB",
+    "Kubernetes",
+    "Status",
+)
+
+
+def _bay_row(seen: model.SeenBay) -> tuple[str, ...]:
+    bay = seen.bay
+    ready_s = bay.node_ready_s or {}
+    kind = f" ({bay.failure})" if bay.failure else ""
+    return (
+        bay.name or bay.uuid,
+        grids.ranges(seen.iterations),
+        bay.made_by,
+        words.template(bay),
+        f"{bay.nodes:,}",
+        words.number(bay.nodes_real),
+        words.number(bay.nodes_hollow),
+        f"{bay.masters:,}",
+        words.number(bay.create_s),
+        words.number(bay.nodes_ready_s),
+        grids.brief(words.s_per_node(bay)),
+        words.number(ready_s.get("p50")),
+        words.number(ready_s.get("p99")),
+        words.number(bay.delete_s),
+        words.number(bay.poll_interval_s),
+        words.number(bay.node_ready_resolution_s),
+        words.megabytes(bay.client_memory_peak_bytes),
+        bay.kubernetes_version,
+        f"{bay.status}{kind}",
+    )
