@@ -93,9 +93,10 @@ def test_to_wait_is_not_to_be_busy(serve, behaviour, rate_rps):
     slow = serve(behaviour.stall_on(0, 0.8))
     step = Step(rate_rps, 1)
     _, (waiting, *_) = run(slow.url, step, connections=1)
-    assert waiting.busy_ratio_max < 0.5
-    _, (working, *_) = run(serve().url, step, give_way=lambda: time.sleep(0.2))
-    assert working.busy_ratio_max > 0.5
+    # A machine that has no processor for it makes it busier, never less.
+    assert waiting.busy_ratio_max < 0.75
+    _, (working, *_) = run(serve().url, step, give_way=lambda: time.sleep(0.5))
+    assert working.busy_ratio_max > 0.75
 
 
 @pytest.mark.parametrize("keep_alive", [True, False])
