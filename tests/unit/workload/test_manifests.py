@@ -1,8 +1,11 @@
+import ast
 import json
+import pathlib
 import re
 
 import pytest
 
+import rally_magnum_scale
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.measurement.trials import Search
@@ -481,3 +484,34 @@ def test_all_that_a_search_needs_is_mounted():
     for name in ("rate_search", "trials", "records", "throughput"):
         assert f"measurement.{name}.py" in found
     assert "workload.in_bay.hunt.py" in found
+
+
+def test_what_is_mounted_imports_nothing_of_the_package_that_is_not():
+    package = pathlib.Path(rally_magnum_scale.__file__).parent
+    mounted = {
+        found.relative_to(package)
+        for pattern in manifests.CODE_PATHS
+        for found in package.glob(pattern)
+    }
+    for path in mounted:
+        for name in imported(ast.parse((package / path).read_text())):
+            wanted = pathlib.Path(*name.split(".")[1:])
+            assert {
+                wanted.with_suffix(".py"),
+                wanted / "__init__.py",
+            } & mounted, f"{path} imports {name}"
+
+
+def imported(tree):
+    """Name the modules of the package that a module imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            whole = str(node.module)
+            if whole.startswith("rally_magnum_scale"):
+                package = pathlib.Path(rally_magnum_scale.__file__).parent
+                folder = package.joinpath(*whole.split(".")[1:])
+                yield from (
+                    [f"{whole}.{one.name}" for one in node.names]
+                    if folder.is_dir()
+                    else [whole]
+                )
