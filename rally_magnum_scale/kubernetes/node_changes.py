@@ -76,7 +76,8 @@ class Follower(following.Follower):
         with self._lock:
             if self._settled_at is None:
                 return None
-            new = self._first_ready_at.keys() - self._earlier
+            # Those of an earlier change may be gone by now.
+            new = self._counted - self._earlier
             return Settled(
                 self._read(),
                 self._settled_at,

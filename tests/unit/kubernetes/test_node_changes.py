@@ -68,6 +68,20 @@ def test_the_count_alone_does_not_do_when_nodes_are_to_go():
         assert set(settle(follower).ready_at) == {"a-b"}
 
 
+def test_nodes_that_an_earlier_change_removed_are_not_new():
+    nodes = living_nodes.LivingNodes()
+    nodes.put("a", "b")
+    with following(nodes) as follower:
+        follower.expect(2, {"a-a"})
+        nodes.put("c")
+        nodes.remove("a")
+        settle(follower)
+        follower.expect(2, {"b-a"})
+        nodes.put("d")
+        nodes.remove("b")
+        assert set(settle(follower).ready_at) == {"d-a"}
+
+
 def test_what_comes_undone_has_not_settled():
     nodes = living_nodes.LivingNodes()
     nodes.put("a")
