@@ -200,12 +200,15 @@ def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
 
 def _turnover(
     workloads: Sequence[model.Workload],
-) -> tuple[turnover.Turnover, tuple[plot.Drawing, plot.Drawing]] | None:
+) -> tuple[str, list[plot.Drawing]] | None:
+    """Return what is said of it, and its drawings if there is a course."""
     found = turnover.find(workloads)
     if found is None:
         return None
-    wide, narrow = (turnover.draw(found, "task", *o) for o in (WIDE, NARROW))
-    return found, (wide, narrow)
+    sizes = (WIDE, NARROW) if found.has_course else ()
+    return found.sentence, [
+        turnover.draw(found, "task", *size) for size in sizes
+    ]
 
 
 def _search(

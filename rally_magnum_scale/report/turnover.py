@@ -57,6 +57,11 @@ class Turnover:
         return -sum(one.nodes for one in self.happened if one.nodes < 0)
 
     @property
+    def has_course(self) -> bool:
+        """Whether it lasted long enough for its course to say anything."""
+        return self.length_s > 2 * _STRETCHES_S[0]
+
+    @property
     def sentence(self) -> str:
         """All of it in a sentence."""
         hours = self.length_s / HOUR_S
@@ -155,9 +160,10 @@ def draw(
         description=found.sentence,
         width=width,
         height=height,
+        # The thin line last: it would be hidden by the broad one.
         paths=(
-            plot.Path("created", "achieved", steps(created)),
             plot.Path("deleted", "offered", steps(deleted)),
+            plot.Path("created", "achieved", steps(created)),
         ),
         bands=(),
         events=(),

@@ -85,6 +85,16 @@ def test_there_are_never_many_stretches(length_s, stretch_s):
     assert turnover._stretch_s(length_s) == stretch_s
 
 
+def test_a_short_task_has_no_course():
+    workload = factories.workload(
+        iteration(1, 2, (CREATE, 30)), iteration(2, 3, (CREATE, 120))
+    )
+    assert not turnover.find([workload]).has_course
+    html = page.render(factories.report(workload))
+    assert "5 nodes created and 0 deleted in 120 s" in html
+    assert "Nodes created and deleted per hour" not in html
+
+
 def test_it_is_drawn_and_told():
     workload = factories.workload(
         iteration(1, 200, (CREATE, 30), (DELETE, 90)),
@@ -92,7 +102,7 @@ def test_it_is_drawn_and_told():
     )
     report = factories.report(workload)
     drawn = turnover.draw(turnover.find([workload]), "t", 600, 300)
-    created, deleted = drawn.paths
+    deleted, created = drawn.paths
     # Three stretches of a minute: 200, 100 and none were created.
     assert created.data.count("H") == deleted.data.count("H") == 3
     assert drawn.y_title == "nodes per hour, over 1 min each"
