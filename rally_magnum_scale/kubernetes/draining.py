@@ -7,7 +7,6 @@ DaemonSets and static pods stay, since they belong to the node.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable
 from collections.abc import Collection
@@ -34,7 +33,9 @@ def drain(
     deadline_s: float,
     report: Callable[[str], None] | None = None,
 ) -> int:
-    """Cordon nodes and evict their pods; undo the first if it fails.
+    """Cordon nodes and evict their pods.
+
+    Whoever gives the change up :func:`uncordons <uncordon>` them.
 
     :param names: of the nodes
     :param deadline_s: seconds after which it is given up
@@ -43,16 +44,25 @@ def drain(
     :raises KubernetesError: when the API refuses
     :raises DeadlineExceeded: with the pods that did not go, and why
     """
-    try:
+    for name in names:
+        _cordon(cluster, name, cordoned=True)
+    return _empty(cluster, frozenset(names), deadline_s, report)
+
+
+def uncordon(cluster: client.Cluster, names: Collection[str]) -> None:
+    """Let pods come to nodes again, as far as these are still there.
+
+    An interruption does not end it, and nothing is raised: it is a step on
+    the way out of a failure.
+    """
+    with interruption.deferred():
         for name in names:
-            _cordon(cluster, name, cordoned=True)
-        return _empty(cluster, frozenset(names), deadline_s, report)
-    except Exception:
-        with interruption.deferred():
-            for name in names:
-                with contextlib.suppress(exceptions.KubernetesError):
-                    _cordon(cluster, name, cordoned=False)
-        raise
+            try:
+                _cordon(cluster, name, cordoned=False)
+            except exceptions.KubernetesError as error:
+                if getattr(error.__cause__, "status", None) != _GONE:
+                    # It was waited for: the others need not be tried.
+                    return
 
 
 def _cordon(cluster: client.Cluster, name: str, *, cordoned: bool) -> None:

@@ -135,17 +135,23 @@ class NodeChange:
             are never Ready or gone
         """
         try:
-            self._run()
+            if self._wish.drain:
+                self._drain()
+            self._carry_out()
         except Exception as error:
             self._note(
                 failure=lifecycle.failure_class(error), reason=str(error)
             )
+            if self._wish.drain:
+                draining.uncordon(self._opened, self._names_to_go)
             raise
 
-    def _run(self) -> None:
+    @property
+    def _names_to_go(self) -> list[str]:
+        return [node.name for node in self._wish.to_go]
+
+    def _carry_out(self) -> None:
         wish, changed = self._wish, self.record.changed
-        if wish.drain:
-            self._drain()
         cluster = self._bays.show(self._uuid)
         self._report(
             f"asking Magnum to bring the bay {cluster.name} from "
@@ -174,7 +180,7 @@ class NodeChange:
         )
 
     def _drain(self) -> None:
-        names = [node.name for node in self._wish.to_go]
+        names = self._names_to_go
         self._report(f"draining {len(names)} nodes")
         start = self._clock()
         evicted = draining.drain(

@@ -13,7 +13,6 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import draining
 from rally_magnum_scale.kubernetes import nodes as node_list
 from rally_magnum_scale.kubernetes import objects
 from rally_magnum_scale.kubernetes import pods
@@ -244,16 +243,17 @@ def test_a_budget_holds_back_and_then_a_node_is_emptied_and_replaced(
     objects.create(cluster, guarded(least=2))
     names = sorted(wait_for_pods(cluster))
     assert len(names) == 2
+    old = next(node for node in life.nodes if node.name == names[0])
+    soon = deadlines.ResizeDeadlines(drain_s=5)
     with pytest.raises(
         exceptions.DeadlineExceeded,
         match="held back by a PodDisruptionBudget",
     ):
-        draining.drain(cluster, names[:1], deadline_s=5)
+        replace(life, cluster, old, soon)
     assert not is_cordoned(cluster, names[0])
     policy = kubernetes.client.PolicyV1Api(cluster.api)
     policy.delete_namespaced_pod_disruption_budget("least-2", "default")
     objects.create(cluster, [budget(least=1)])
-    old = next(node for node in life.nodes if node.name == names[0])
     change = replace(life, cluster, old)
     assert change.record.evicted == 1
     assert counts(change.record) == (1, 1, 1)
@@ -261,9 +261,12 @@ def test_a_budget_holds_back_and_then_a_node_is_emptied_and_replaced(
 
 
 def replace(
-    life: bay_life.BayLife, cluster: client.Cluster, old: node_list.Node
+    life: bay_life.BayLife,
+    cluster: client.Cluster,
+    old: node_list.Node,
+    limits: deadlines.ResizeDeadlines = deadlines.OURS_TO_RESIZE,
 ) -> node_change.NodeChange:
     wish = node_change.Wish(2, bay_records.REPLACE, [old], drain=True)
-    change = life.change_nodes(cluster, wish, 1, deadlines.OURS_TO_RESIZE)
+    change = life.change_nodes(cluster, wish, 1, limits)
     change.run()
     return change

@@ -101,19 +101,24 @@ def test_a_pod_that_went_meanwhile_is_no_failure(answer):
     assert count == 1
 
 
-def test_a_budget_that_never_gives_way_is_told_and_the_node_is_freed():
-    error, fake = drain(
+def test_a_budget_that_never_gives_way_is_told():
+    error, _ = drain(
         script(pods(pod("a"), pod("b")), a=[429], b=[429]), deadline_s=0.1
     )
     assert isinstance(error, exceptions.DeadlineExceeded)
     assert "2 left: default/a is held back by a PodDisruptionBudget" in str(
         error
     )
-    patched = [one for one in fake.posted if "spec" in one]
-    assert patched[-1] == {"spec": {"unschedulable": False}}
 
 
 def test_a_refusal_is_one_sentence():
     error, _ = drain(script(pods(pod("a")), a=[403]))
     assert isinstance(error, exceptions.KubernetesError)
     assert "evict the pod a: 403" in str(error)
+
+
+def test_nodes_are_given_back_as_far_as_they_are_there():
+    scripted = {"/api/v1/nodes/gone": [404], "/api/v1/nodes/n-1": [{}]}
+    with fake_api.serve(scripted) as (fake, cluster):
+        draining.uncordon(cluster, ["gone", "n-1"])
+    assert fake.posted == [{"spec": {"unschedulable": False}}] * 2

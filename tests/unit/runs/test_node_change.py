@@ -212,3 +212,22 @@ def test_nodes_are_emptied_before_they_are_replaced(monkeypatch):
     assert happened == [("drained", ["a"], 7.0), ("asked", ["a"])]
     assert change.record.evicted == 3
     assert change.record.drain_s >= 0
+
+
+def test_nodes_that_were_drained_in_vain_take_pods_again(monkeypatch):
+    failed = {**DONE, "status": "UPDATE_FAILED", "status_reason": "no"}
+    freed = []
+    monkeypatch.setattr(node_change.draining, "drain", lambda *_, **__: 0)
+    monkeypatch.setattr(
+        node_change.draining, "uncordon", lambda _, names: freed.extend(names)
+    )
+    with (
+        change_of(
+            Magnum(lambda _: None, failed),
+            bay_of("a", "b"),
+            lambda now: node_change.Wish(2, "replace", now[:1], drain=True),
+        ) as change,
+        pytest.raises(exceptions.BayResizeFailed),
+    ):
+        change.run()
+    assert freed == ["a"]
