@@ -242,27 +242,37 @@ class Bays:
             progress=lambda: seen["status"],
         )
 
-    def resize(
+    def prepare_resize(
         self,
         cluster: Any,
         wanted: resizing.ResizeRequest,
-        deadline_s: float,
-    ) -> Any:
-        """Bring a bay to another size and wait for UPDATE_COMPLETE.
+        settled: Callable[[], bool],
+    ) -> resizing.Resize:
+        """Find out how Magnum is asked for another size.
 
         :param cluster: as Magnum shows it before
         :param wanted: what it is to become
+        :param settled: tells whether the nodes are as they are to be
+        :raises BayResizeFailed: when Magnum is too old for it
+        """
+        return resizing.Resize(
+            self._magnum, cluster, wanted, settled, self._clock
+        )
+
+    def resize(self, asked: resizing.Resize, deadline_s: float) -> Any:
+        """Bring a bay to another size and wait for UPDATE_COMPLETE.
+
+        :param asked: from :meth:`prepare_resize`
         :param deadline_s: seconds from the request on
         :returns: the cluster as Magnum shows it then
         :raises BayResizeFailed: when Magnum refuses, and at UPDATE_FAILED,
             with its reason
         :raises DeadlineExceeded: when it never completes
         """
-        asked = resizing.Resize(self._magnum, cluster, wanted)
         asked.request()
         return self._wait(
             asked.poll,
-            what=f"Magnum to bring the bay to {wanted.nodes} nodes",
+            what=f"Magnum to bring the bay to {asked.nodes} nodes",
             deadline_s=deadline_s,
             progress=lambda: asked.status,
         )

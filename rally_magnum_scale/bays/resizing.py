@@ -8,6 +8,9 @@ allowed since 1.10 (Magnum's REST API version history).
 from __future__ import annotations
 
 import dataclasses
+import math
+import time
+from collections.abc import Callable
 from typing import Any
 
 from rally_magnum_scale import exceptions
@@ -23,6 +26,9 @@ NO_NODES_SINCE: Version = (1, 10)
 COMPLETE = "UPDATE_COMPLETE"
 WORKING = "UPDATE_IN_PROGRESS"
 FAILED = "UPDATE_FAILED"
+
+# By then Magnum has begun what it accepted, or shows why not.
+BEGUN_WITHIN_S = 60.0
 
 _MAX_VERSION = "OpenStack-API-Maximum-Version"
 # Before it had microversions Magnum did not name any.
@@ -50,29 +56,47 @@ class Resize:
     :param magnum: a Magnum client
     :param cluster: the bay, as Magnum shows it before
     :param wanted: what it is to become
+    :param settled: tells whether the nodes are as they are to be
+    :param clock: monotonic seconds
+    :raises BayResizeFailed: when Magnum is too old for what is asked, or
+        does not say how old it is
     """
 
     def __init__(
-        self, magnum: Any, cluster: Any, wanted: ResizeRequest
+        self,
+        magnum: Any,
+        cluster: Any,
+        wanted: ResizeRequest,
+        settled: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._magnum = magnum
         self._before = cluster
         self._wanted = wanted
+        self._settled = settled
+        self._clock = clock
+        self._what = f"resize the bay {cluster.name} to {wanted.nodes} nodes"
         self._look = looks.Looks(magnum, cluster.uuid)
         self._begun = False
+        self._surely_begun_at = math.inf
         self.status = "requested"
+        with answers.said_clearly(self._what, exceptions.BayResizeFailed):
+            self._version = self._newest_version()
+        self._refuse_too_old(self._version)
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes are asked for."""
+        return self._wanted.nodes
 
     def request(self) -> None:
         """Ask for it; return when Magnum has accepted.
 
-        :raises BayResizeFailed: when Magnum is too old for what is asked,
-            or refuses
+        :raises BayResizeFailed: when Magnum refuses
         """
-        what = f"resize the bay {self._before.name} to {self._wanted.nodes}"
-        with answers.said_clearly(f"{what} nodes", exceptions.BayResizeFailed):
-            version = self._newest_version()
-            self._refuse_too_old(version)
-            if version < RESIZE_SINCE:
+        self._surely_begun_at = self._clock() + BEGUN_WITHIN_S
+        with answers.said_clearly(self._what, exceptions.BayResizeFailed):
+            if self._version < RESIZE_SINCE:
                 self._magnum.clusters.update(
                     self._before.uuid,
                     [
@@ -122,12 +146,21 @@ class Resize:
         """Tell an end of this resize from that of one before.
 
         Magnum answers first and begins later; until then it shows the bay
-        as it was.
+        as it was, and its health monitor may write to it meanwhile.  A
+        resize that went by between two looks is known by its nodes, which
+        can't change before it has begun.
         """
+        status = str(cluster.status)
+        if not status.startswith("UPDATE_"):
+            return self._begun
+        went_by = cluster.updated_at != self._before.updated_at and (
+            self._settled() or self._clock() > self._surely_begun_at
+        )
         self._begun = (
             self._begun
-            or cluster.status not in (self._before.status, COMPLETE)
-            or cluster.updated_at != self._before.updated_at
+            or status == WORKING
+            or status != self._before.status
+            or went_by
         )
         return self._begun
 

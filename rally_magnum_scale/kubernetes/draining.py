@@ -8,6 +8,7 @@ DaemonSets and static pods stay, since they belong to the node.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from collections.abc import Collection
 from typing import Any
@@ -44,16 +45,31 @@ def drain(
     :raises KubernetesError: when the API refuses
     :raises DeadlineExceeded: with the pods that did not go, and why
     """
-    for name in names:
+    end = time.monotonic() + deadline_s
+    for number, name in enumerate(names):
+        interruption.check()
+        if time.monotonic() > end:
+            raise exceptions.DeadlineExceeded(
+                f"{len(names)} nodes to be cordoned",
+                deadline_s,
+                f"{number} cordoned",
+            )
         _cordon(cluster, name, cordoned=True)
-    return _empty(cluster, frozenset(names), deadline_s, report)
+    left_s = max(0.0, end - time.monotonic())
+    return _Emptying(cluster, frozenset(names), report).run(left_s)
 
 
-def uncordon(cluster: client.Cluster, names: Collection[str]) -> None:
+def uncordon(
+    cluster: client.Cluster,
+    names: Collection[str],
+    report: Callable[[str], None],
+) -> None:
     """Let pods come to nodes again, as far as these are still there.
 
     An interruption does not end it, and nothing is raised: it is a step on
     the way out of a failure.
+
+    :param report: gets a line when that can't be done
     """
     with interruption.deferred():
         for name in names:
@@ -61,7 +77,8 @@ def uncordon(cluster: client.Cluster, names: Collection[str]) -> None:
                 _cordon(cluster, name, cordoned=False)
             except exceptions.KubernetesError as error:
                 if getattr(error.__cause__, "status", None) != _GONE:
-                    # It was waited for: the others need not be tried.
+                    report(f"nodes may stay cordoned, {name} first: {error}")
+                    # The others would be waited for as long.
                     return
 
 
@@ -76,62 +93,81 @@ def _cordon(cluster: client.Cluster, name: str, *, cordoned: bool) -> None:
         )
 
 
-def _empty(
-    cluster: client.Cluster,
-    nodes: frozenset[str],
-    deadline_s: float,
-    report: Callable[[str], None] | None,
-) -> int:
-    evicted: set[str] = set()
-    left: dict[str, str] = {}
+class _Emptying:
+    """Evicts the pods of some nodes, again and again until they are gone."""
 
-    def poll() -> int | None:
-        found = _pods_on(cluster, nodes)
-        left.clear()
+    def __init__(
+        self,
+        cluster: client.Cluster,
+        nodes: frozenset[str],
+        report: Callable[[str], None] | None,
+    ) -> None:
+        self._cluster = cluster
+        self._nodes = nodes
+        self._report = report
+        self._evicted: set[str] = set()
+        self._left: dict[str, str] = {}
+
+    def run(self, deadline_s: float) -> int:
+        """Evict them; return how many evictions were accepted."""
+        end = time.monotonic() + deadline_s
+        waiting.wait_for(
+            lambda: self._look(end),
+            what=f"the pods of {len(self._nodes)} nodes to be evicted",
+            deadline_s=deadline_s,
+            progress=lambda: _progress(self._left),
+            report=self._report,
+        )
+        return len(self._evicted)
+
+    def _look(self, end: float) -> bool | None:
+        found = _pods_on(self._cluster, self._nodes)
+        told, self._left = self._left, {}
         for pod in found:
-            metadata = pod["metadata"]
-            going = "deletionTimestamp" in metadata
-            why = "is ending" if going else _evict(cluster, metadata)
-            left[f"{metadata['namespace']}/{metadata['name']}"] = why
-            if why != _BY_BUDGET:
-                evicted.add(metadata["uid"])
-        return None if found else len(evicted)
+            interruption.check()
+            name = _full_name(pod)
+            if "deletionTimestamp" in pod["metadata"]:
+                self._left[name] = "is ending"
+            elif time.monotonic() > end:
+                self._left[name] = told.get(name, "was not asked to go yet")
+            else:
+                self._left[name] = self._evict(pod["metadata"])
+        return None if found else True
 
-    waiting.wait_for(
-        poll,
-        what=f"the pods of {len(nodes)} nodes to be evicted",
-        deadline_s=deadline_s,
-        progress=lambda: _progress(left),
-        report=report,
-    )
-    return len(evicted)
+    def _evict(self, metadata: dict[str, Any]) -> str:
+        """Ask for the end of a pod; return what becomes of it."""
+        name, namespace = metadata["name"], metadata["namespace"]
+        with client.said_clearly(f"evict the pod {name}"):
+            try:
+                self._cluster.core.create_namespaced_pod_eviction(
+                    name,
+                    namespace,
+                    _eviction(name, namespace),
+                    _preload_content=False,
+                    _request_timeout=client.TIMEOUT_S,
+                ).release_conn()
+            except (*client.BROKEN, kubernetes.client.ApiException) as error:
+                status = getattr(error, "status", None)
+                if status == _HELD_BACK:
+                    return "is held back, by a PodDisruptionBudget as a rule"
+                if status == _GONE:
+                    return "is gone"
+                if not client.may_pass(error):
+                    raise
+                # It is asked again at the next look.
+                return f"could not be evicted yet ({status or error})"
+        self._evicted.add(metadata["uid"])
+        return "is ending"
 
 
-_BY_BUDGET = "is held back by a PodDisruptionBudget"
-
-
-def _evict(cluster: client.Cluster, metadata: dict[str, Any]) -> str:
-    """Ask for the end of a pod; return what becomes of it."""
-    name, namespace = metadata["name"], metadata["namespace"]
-    body = kubernetes.client.V1Eviction(
+def _eviction(name: str, namespace: str) -> Any:
+    return kubernetes.client.V1Eviction(
         metadata=kubernetes.client.V1ObjectMeta(name=name, namespace=namespace)
     )
-    with client.said_clearly(f"evict the pod {name}"):
-        try:
-            cluster.core.create_namespaced_pod_eviction(
-                name,
-                namespace,
-                body,
-                _preload_content=False,
-                _request_timeout=client.TIMEOUT_S,
-            ).release_conn()
-        except kubernetes.client.ApiException as error:
-            if error.status == _HELD_BACK:
-                return _BY_BUDGET
-            # What can't be asked now is asked at the next look.
-            if error.status != _GONE and not client.may_pass(error):
-                raise
-    return "is ending"
+
+
+def _full_name(pod: dict[str, Any]) -> str:
+    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
 
 
 def _pods_on(

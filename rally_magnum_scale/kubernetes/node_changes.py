@@ -32,8 +32,8 @@ class Settled:
 class Follower(following.Follower):
     """Sees every change of the nodes, with its time.
 
-    It asks the API for one list and one watch, however many nodes there
-    are and however long it takes.
+    It asks the API for one list and one watch, which is taken up again where
+    it breaks off: not more often for more nodes.
 
     :param cluster: the open Kubernetes API of the bay
     :param clock: monotonic seconds

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import waiting
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import following
 from rally_magnum_scale.kubernetes import pods
@@ -44,8 +47,13 @@ class PodStarts(following.Follower):
 
     @property
     def seconds(self) -> list[float]:
-        """What each pod took that became Ready, in any order."""
+        """What each pod took that became Ready, in any order.
+
+        Nothing when not all were followed to the end.
+        """
         with self._lock:
+            if self._error:
+                return []
             return [
                 ready_at - self._created_at[uid]
                 for uid, ready_at in self._ready_at.items()
@@ -53,10 +61,29 @@ class PodStarts(following.Follower):
             ]
 
     @property
-    def unready(self) -> int:
-        """How many pods were created and never seen Ready."""
+    def unready(self) -> int | None:
+        """How many pods were created and never seen Ready.
+
+        None when they were not followed.
+        """
         with self._lock:
+            if self._error or not self.listed:
+                return None
             return len(self._created_at.keys() - self._ready_at.keys())
+
+    def wait_told(self, deadline_s: float) -> None:
+        """Wait until the watch has told of the last pod that is Ready.
+
+        Another watch may have told of it before.  What does not come in
+        time is told as not Ready.
+        """
+        with contextlib.suppress(exceptions.DeadlineExceeded):
+            waiting.wait_for(
+                lambda: None if self.unready else True,
+                what="the watch of the pods",
+                deadline_s=deadline_s,
+                interval_s=0.02,
+            )
 
     def _keep(self, item: Mapping[str, Any], now: float) -> None:
         uid = item["metadata"]["uid"]

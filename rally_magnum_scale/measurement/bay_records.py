@@ -25,6 +25,7 @@ class Bay(record_body.Body):
     :param create_s: from the create request to CREATE_COMPLETE seen
     :param nodes_ready_s: from the create request to the last node Ready
     :param delete_s: from the delete request to gone from Magnum
+    :param nodes_deleted: nodes that it had then; None for ``nodes``
     :param poll_interval_s: the resolution of ``create_s`` and ``delete_s``
     :param cores_real_nodes: all cores of the nodes that are not hollow
     :param failure: class of the failure, or an empty string
@@ -60,6 +61,7 @@ class Bay(record_body.Body):
     client_memory_peak_bytes: int | None = None
     masters: int = 1
     template_name: str = ""
+    nodes_deleted: int | None = None
     magnum_requests: int | None = None
     magnum_request_s: dict[str, float] | None = None
 

@@ -83,10 +83,10 @@ def _node_percentile_s(name: str) -> Callable[[bay_records.Bay], float | None]:
 
 def _per_node(name: str) -> Callable[[bay_records.Bay], float | None]:
     def read(bay: bay_records.Bay) -> float | None:
-        value_s = getattr(bay, name)
-        return (
-            None if value_s is None or not bay.nodes else value_s / bay.nodes
-        )
+        value_s, nodes = getattr(bay, name), bay.nodes
+        if name == "delete_s" and bay.nodes_deleted is not None:
+            nodes = bay.nodes_deleted
+        return None if value_s is None or not nodes else value_s / nodes
 
     return read
 

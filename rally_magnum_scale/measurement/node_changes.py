@@ -18,11 +18,13 @@ class Identity:
     :param uid: of the Node object: one that is made anew has another
     :param machine: the provider's id of what stands behind it, or an
         empty string
+    :param ready: whether it is Ready
     """
 
     name: str
     uid: str
     machine: str = ""
+    ready: bool = dataclasses.field(default=True, compare=False)
 
     @property
     def place(self) -> str:
@@ -37,8 +39,9 @@ class Change:
     :param added: nodes that were not there before
     :param removed: nodes that are not there any more
     :param stayed: nodes that were there all the time
-    :param faults: what is not as it was asked for, a sentence each without
-        its full stop; empty when all is
+    :param faults: which nodes are not those asked for, a sentence each
+        without its full stop; empty when all are.  Their number is no
+        matter here: waiting may mend it
     """
 
     added: tuple[Identity, ...]
@@ -65,13 +68,14 @@ def compare(
     gone = {node.uid for node in to_go}
     added = [node for uid, node in later.items() if uid not in earlier]
     removed = [node for uid, node in earlier.items() if uid not in later]
-    stayed = [node for uid, node in earlier.items() if uid in later]
+    stayed = [later[uid] for uid in earlier if uid in later]
+    still = [node for node in stayed if node.uid in gone]
     others = [node for node in removed if node.uid not in gone]
     places = {node.place for node in removed}
     may_go = max(0, len(earlier) - len(gone) - wanted)
     faults = (
-        _count_fault(len(later), wanted),
-        _fault([node for node in stayed if node.uid in gone], IGNORED),
+        _fault([node for node in still if node.ready], IGNORED),
+        _fault([node for node in still if not node.ready], LEFT),
         _fault(others if len(others) > may_go else [], STRAYED, may_go),
         _fault([node for node in added if node.place in places], REUSED),
     )
@@ -84,17 +88,12 @@ def compare(
 
 
 IGNORED = (
-    "still there, though to go: {names} (the driver ignores which nodes are "
-    "named)"
+    "still there and Ready, though to go: {names} (as if the driver ignored "
+    "which nodes are named)"
 )
+LEFT = "still there, though to go and not Ready any more: {names}"
 STRAYED = "gone, though not named: {names} (of these {may_go} might have gone)"
 REUSED = "not new, but old and joined again: {names}"
-
-
-def _count_fault(count: int, wanted: int) -> str:
-    if count == wanted:
-        return ""
-    return f"the bay has {count} nodes, not {wanted}"
 
 
 def _fault(nodes: list[Identity], words: str, may_go: int = 0) -> str:

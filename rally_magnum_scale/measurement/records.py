@@ -153,7 +153,8 @@ class Throughput(record_body.Body):
         were Ready
     :param pod_start_s: ``p50``, ``p90``, ``p99`` and ``max`` over the pods of
         the load of the seconds from each one's creation to Ready
-    :param pods_unready: how many of them were never Ready
+    :param pods_unready: how many of them were never Ready; None where they
+        were not timed
     :param nodes_with_pods: nodes on which a target or a worker ran
     :param processes_per_worker: load-generating processes in a worker's pod
     :param target_address: ``service`` or ``pod``: what the workers asked
@@ -174,7 +175,7 @@ class Throughput(record_body.Body):
     pull_s: float | None = None
     deploy_s: float | None = None
     pod_start_s: dict[str, float] | None = None
-    pods_unready: int = 0
+    pods_unready: int | None = None
     nodes_with_pods: int | None = None
     processes_per_worker: int = 1
     target_address: str = "service"

@@ -61,7 +61,9 @@ class Verdict:
 
     def describe(self) -> str:
         """Say the verdict in one line."""
-        where = "" if self.step is None else f", step {self.step}"
+        changes = CRITERIA[self.criterion].subject in _NO_CHANGE
+        kind = "change" if changes else "step"
+        where = "" if self.step is None else f", {kind} {self.step}"
         where += f", bay {self.bay}" if self.bay else ""
         side = "at least" if self.at_least else "at most"
         # Rally hands over iterations without their numbers; the records

@@ -65,7 +65,8 @@ def api(run: records.Run) -> grids.Grid | None:
             "Its own histograms, from the opening of the bay to the end of "
             "the work in it, without watches and streams; interpolated "
             "within their buckets. Kubernetes' SLO is a p99 of 1 s for "
-            "mutating and get, 30 s for list."
+            "mutating and get, 30 s for list, for each resource; here all "
+            "are taken together, of the one server that was read."
         ),
         head=("Requests", "Count", "p50 ms", "p99 ms"),
         rows=tuple(

@@ -97,17 +97,19 @@ def _of(iteration: model.Iteration) -> Iterator[Happened]:
     # A bay whose create failed has nobody knows how many.
     size = 0
     for action in iteration.actions:
-        if action.failed:
+        if action.name in _CHANGES and changes:
+            # Also one that failed has changed what it has changed.
+            change = changes.pop(0)
+            if change.nodes_after is not None:
+                size = change.nodes_after
+            yield from _changed(action.finished_at, change)
+        elif action.failed:
             continue
-        if action.name == "magnum.create_bay" and made:
+        elif action.name == "magnum.create_bay" and made:
             size = made[0].nodes
             yield Happened(action.finished_at, size)
         elif action.name == "magnum.delete_bay" and size:
             yield Happened(action.finished_at, -size)
-        elif action.name in _CHANGES and changes:
-            change = changes.pop(0)
-            size = change.nodes_after or size
-            yield from _changed(action.finished_at, change)
 
 
 _CHANGES = ("magnum.resize_bay", "magnum.replace_nodes")

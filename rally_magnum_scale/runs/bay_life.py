@@ -225,6 +225,7 @@ class BayLife:
         if self.kubeconfig:
             self.kubeconfig.unlink(missing_ok=True)
         if self._follower:
+            self._note(nodes_deleted=len(self._follower.now()))
             self._follower.stop()
         with (
             self._open,

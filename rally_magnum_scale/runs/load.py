@@ -36,6 +36,9 @@ _CPUSETS_S = 20.0
 # Within which the pods of a new namespace are to be listed.
 _LISTED_S = 10.0
 
+# Within which one watch is to tell of pods that another one has told of.
+_TOLD_S = 3.0
+
 # What a run may take beyond its plan: to connect, to drain, to be merged.
 _RUN_MARGIN_S = 120.0
 
@@ -121,8 +124,8 @@ class Load:
         self._report(f"deploying {self._spec.targets} nginx targets")
         start = self._clock()
         self._create_namespace()
-        self._time_starts()
         with self._starts.stopped_by_failure():
+            self._time_starts()
             objects.create(self._cluster, manifests.foundation(self._spec))
             self._wait_ready("target", self._spec.targets, "nginx targets")
         self._deploy_s = self._clock() - start
@@ -143,6 +146,7 @@ class Load:
             workers = self._wait_ready(
                 "worker", self._spec.workers, "Locust workers"
             )
+            self._starts.wait_told(_TOLD_S)
         self._starts.stop()
         targets = self._pods("target")
         generators = [*workers, *master]

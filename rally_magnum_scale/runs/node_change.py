@@ -143,7 +143,9 @@ class NodeChange:
                 failure=lifecycle.failure_class(error), reason=str(error)
             )
             if self._wish.drain:
-                draining.uncordon(self._opened, self._names_to_go)
+                draining.uncordon(
+                    self._opened, self._names_to_go, self._report
+                )
             raise
 
     @property
@@ -159,10 +161,13 @@ class NodeChange:
             + (f", without {len(wish.to_go)} of these" if wish.to_go else "")
         )
         self._follower.expect(wish.nodes, {node.uid for node in wish.to_go})
-        self._requested_at = self._clock()
-        self._bays.resize(
-            cluster, self._request(), self._deadlines.for_resize(changed)
+        asked = self._bays.prepare_resize(
+            cluster,
+            self._request(),
+            lambda: self._follower.settled() is not None,
         )
+        self._requested_at = self._clock()
+        self._bays.resize(asked, self._deadlines.for_resize(changed))
         magnum_s = self._clock() - self._requested_at
         self._note(magnum_s=magnum_s)
         self._report(f"bay complete again after {magnum_s:.1f} s")
@@ -246,8 +251,8 @@ class NodeChange:
         )
         if change.faults:
             raise exceptions.BayResizeFailed(
-                f"The nodes of the bay {name} are not those "
-                f"asked for: {'; '.join(change.faults)}."
+                f"The nodes of the bay {name} are not those asked for: "
+                f"{'; '.join(change.faults)}."
             ) from late
 
     def _note_times(self, settled: node_changes.Settled) -> None:
@@ -265,7 +270,9 @@ class NodeChange:
 
 
 def _identity(node: node_list.Node) -> identities.Identity:
-    return identities.Identity(node.name, node.uid, node.machine)
+    return identities.Identity(
+        node.name, node.uid, node.machine, ready=node.ready
+    )
 
 
 def _server(node: node_list.Node, used: Mapping[str, int]) -> str:

@@ -234,7 +234,9 @@ class ReplaceArguments:
         """
         if (self.count is None) == (self.share is None):
             raise ValueError("give exactly one of count and share")
-        number = self.count or math.ceil(nodes * (self.share or 0))
+        # 7 % of 100 is 7, and not a little more.
+        of_share = math.ceil(round(nodes * (self.share or 0), 9))
+        number = self.count or of_share
         if number > nodes:
             raise ValueError(
                 f"count: {number} nodes can't be replaced in a bay of {nodes}"

@@ -9,12 +9,13 @@ WORKING = {"status": "UPDATE_IN_PROGRESS", "updated_at": "2026-01-01T00:01:00"}
 DONE = {"status": "UPDATE_COMPLETE", "updated_at": "2026-01-01T00:02:00"}
 
 
-def resize(magnum, deadline_s=60.0, **wanted):
+def resize(magnum, deadline_s=60.0, settled=lambda: False, **wanted):
     """Resize a bay of a fake Magnum, whose first look shows it before."""
     with fake_magnum.bays(magnum) as bays:
-        return bays.resize(
-            bays.show("c-1"), resizing.ResizeRequest(**wanted), deadline_s
+        asked = bays.prepare_resize(
+            bays.show("c-1"), resizing.ResizeRequest(**wanted), settled
         )
+        return bays.resize(asked, deadline_s)
 
 
 def asked(magnum):
@@ -49,10 +50,36 @@ def test_the_end_of_the_resize_before_is_not_taken_for_that_of_this_one():
         resize(magnum, nodes=3)
 
 
-def test_a_resize_that_ended_between_two_looks_is_seen():
-    again = {**DONE, "updated_at": "2026-01-01T00:09:00"}
-    magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, again)
-    assert resize(magnum, nodes=3).updated_at == again["updated_at"]
+AGAIN = {**DONE, "updated_at": "2026-01-01T00:09:00"}
+
+
+def test_a_resize_that_went_by_between_two_looks_is_known_by_its_nodes():
+    magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, AGAIN)
+    found = resize(magnum, nodes=3, settled=lambda: True)
+    assert found.updated_at == AGAIN["updated_at"]
+
+
+def test_or_by_the_time_in_which_magnum_begins():
+    magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, AGAIN)
+    assert resize(magnum, nodes=3, deadline_s=90) is not None
+
+
+def test_a_write_of_the_health_monitor_is_no_end():
+    magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, AGAIN, AGAIN, 500)
+    with pytest.raises(exceptions.BayError, match="in a row"):
+        resize(magnum, nodes=3)
+
+
+def test_a_write_of_the_health_monitor_is_no_failure():
+    healthy = {**COMPLETE, "updated_at": "2026-01-01T00:09:00"}
+    magnum = fake_magnum.FakeMagnum(*BEFORE, healthy, healthy, WORKING, DONE)
+    assert resize(magnum, nodes=3).status == "UPDATE_COMPLETE"
+
+
+def test_a_bay_that_failed_to_resize_may_be_resized_again():
+    failed = {**DONE, "status": "UPDATE_FAILED", "status_reason": "no"}
+    magnum = fake_magnum.FakeMagnum(failed, failed, failed, WORKING, DONE)
+    assert resize(magnum, nodes=3).status == "UPDATE_COMPLETE"
 
 
 def test_one_that_magnum_never_begins_is_given_up():

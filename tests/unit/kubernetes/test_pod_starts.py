@@ -59,3 +59,43 @@ def test_a_pod_is_timed_from_its_creation_to_ready():
 
 def ends(starts):
     return len(starts.seconds) == 2
+
+
+def test_the_last_pod_is_waited_for_and_not_for_ever():
+    script = {
+        PATH: [
+            listed(),
+            [
+                event("ADDED", pod("a", False, 2)),
+                event("ADDED", pod("b", False, 3)),
+            ],
+            [event("MODIFIED", pod("a", True, 4))],
+            [],
+        ]
+    }
+    with fake_api.serve(script) as (_, cluster):
+        starts = pod_starts.PodStarts(cluster, "n", "app=x")
+        assert starts.unready is None
+        with starts.following():
+            starts.wait_listed()
+            waiting.wait_for(
+                lambda: starts.unready or None,
+                what="the pods",
+                deadline_s=10,
+                interval_s=0.01,
+            )
+            starts.wait_told(0.3)
+    assert len(starts.seconds) == starts.unready == 1
+
+
+def test_pods_that_were_not_followed_to_the_end_have_no_figures():
+    with fake_api.serve({PATH: [listed(), 403]}) as (_, cluster):
+        starts = pod_starts.PodStarts(cluster, "n", "app=x")
+        with starts.following():
+            waiting.wait_for(
+                lambda: (starts.listed and starts.unready is None) or None,
+                what="the refusal",
+                deadline_s=10,
+                interval_s=0.01,
+            )
+    assert starts.seconds == []

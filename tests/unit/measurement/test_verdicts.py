@@ -415,6 +415,7 @@ def test_the_worst_of_several_resizes_decides_and_is_named():
     )
     verdict = judge_one("bay_resize_time", {"max_s": 8}, run)
     assert (verdict.step, verdict.value) == (2, 9.0)
+    assert "(an iteration without records, change 2)" in verdict.describe()
     assert not verdict.passed
 
 
@@ -445,3 +446,10 @@ def test_an_api_server_that_told_nothing_fails_and_says_why():
     verdict = judge_one("api_latency", bound, records.Run(api_latency=api))
     assert verdict.reason == "it was not measured: the API refused"
     assert "no API server" in judge_one("api_latency", bound, GOOD).reason
+
+
+def test_a_delete_is_divided_by_the_nodes_that_were_deleted():
+    bay = factories.bay(nodes=200, nodes_deleted=1000, delete_s=10.0)
+    run = records.Run(bays=(bay,))
+    verdict = judge_one("bay_delete_time", {"max_s_per_node": 1}, run)
+    assert verdict.value == 0.01

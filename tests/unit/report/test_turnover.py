@@ -73,6 +73,23 @@ def test_what_failed_created_nothing():
     assert (told.created, told.deleted) == (11, 0)
 
 
+def test_a_change_that_failed_has_changed_what_it_has_changed():
+    broken = factories.node_change(
+        nodes_before=200, added=799, nodes_after=999, failure="deadline"
+    )
+    told = found(
+        iteration(
+            1,
+            200,
+            (CREATE, 1),
+            (RESIZE, 2, "failed"),
+            (DELETE, 3),
+            changes=(broken,),
+        )
+    )
+    assert [one.nodes for one in told.happened] == [200, 799, -999]
+
+
 def test_a_single_bay_has_no_rate():
     assert found(iteration(1, 200, (CREATE, 10), (DELETE, 20))) is None
 

@@ -133,7 +133,8 @@ def test_a_driver_that_ignores_who_is_to_go_is_named(monkeypatch):
             patient,
         ) as change,
         pytest.raises(
-            exceptions.BayResizeFailed, match="though to go: a .*ignores"
+            exceptions.BayResizeFailed,
+            match="Ready, though to go: a .*ignored",
         ),
     ):
         change.run()
@@ -219,7 +220,9 @@ def test_nodes_that_were_drained_in_vain_take_pods_again(monkeypatch):
     freed = []
     monkeypatch.setattr(node_change.draining, "drain", lambda *_, **__: 0)
     monkeypatch.setattr(
-        node_change.draining, "uncordon", lambda _, names: freed.extend(names)
+        node_change.draining,
+        "uncordon",
+        lambda _, names, __: freed.extend(names),
     )
     with (
         change_of(
@@ -231,3 +234,37 @@ def test_nodes_that_were_drained_in_vain_take_pods_again(monkeypatch):
     ):
         change.run()
     assert freed == ["a"]
+
+
+def test_nodes_that_never_join_are_late_and_not_wrong():
+    with (
+        change_of(
+            Magnum(lambda _: None), bay_of("a"), node_change.Wish(3)
+        ) as change,
+        pytest.raises(
+            exceptions.DeadlineExceeded, match="1 Ready of 1 nodes, 3 wanted"
+        ),
+    ):
+        change.run()
+    assert change.record.failure == "deadline"
+    assert change.record.nodes_after == 1
+
+
+def test_a_node_whose_machine_is_gone_accuses_no_driver():
+    nodes = bay_of("a", "b")
+
+    def replace(_body):
+        nodes.put("a", ready=False)
+        nodes.put("c")
+
+    with (
+        change_of(
+            Magnum(replace),
+            nodes,
+            lambda now: node_change.Wish(2, "replace", now[:1]),
+        ) as change,
+        pytest.raises(
+            exceptions.BayResizeFailed, match="not Ready any more: a[.]"
+        ),
+    ):
+        change.run()

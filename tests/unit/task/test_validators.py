@@ -6,6 +6,8 @@ import pytest
 import yaml
 from rally.task import scenario
 
+from rally_magnum_scale.task.scenarios import arguments as arguments_of
+
 STEPS = [{"rate_rps": 500, "duration_s": 5}]
 EXISTING = {"platforms": {"openstack": {"users": [{"username": "u"}]}}}
 ADMIN_ONLY = {"platforms": {"openstack": {"admin": {}, "users": []}}}
@@ -326,6 +328,15 @@ def test_a_ladder_up_and_down_passes():
 )
 def test_a_wrong_replacement_is_named(arguments, words):
     assert said(errors("replace_nodes", {"nodes": 2, **arguments}), *words)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "share", "number"),
+    [(100, 0.07, 7), (100, 0.55, 55), (7, 0.1, 1), (200, 0.1, 20), (3, 1, 3)],
+)
+def test_a_share_is_rounded_up(nodes, share, number):
+    found = arguments_of.ReplaceArguments(share=share).number(nodes)
+    assert found == number
 
 
 def test_a_share_in_batches_passes():
