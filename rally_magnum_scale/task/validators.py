@@ -45,95 +45,86 @@ class NestedKeysValidator(validation.Validator):
                     self.fail(f"{path}: {error.message}.")
 
 
+class _ArgumentsValidator(validation.Validator):
+    """Checks arguments together, after Rally has checked each by its type."""
+
+    what = "arguments"
+
+    def check(self, given: dict[str, Any]) -> None:
+        """Raise what says which key can't be right.
+
+        :param given: the arguments of the scenario
+        :raises ValueError: with its words
+        """
+        raise NotImplementedError
+
+    def validate(
+        self,
+        context: Any,
+        config: dict[str, Any],
+        plugin_cls: Any,
+        plugin_cfg: Any,
+    ) -> None:
+        """Fail with one sentence that names the key."""
+        del context, plugin_cls, plugin_cfg
+        try:
+            self.check(_arguments(config))
+        except _CANT_BE_RIGHT as error:
+            words = str(error).rstrip(".")
+            self.fail(f"The {self.what} can't be right: {words}.")
+
+
 @validation.configure(name="magnum_scale_load")
-class LoadValidator(validation.Validator):
+class LoadValidator(_ArgumentsValidator):
     """Check the steps and the sizes of a load.
 
-    Rally has compared the arguments with their annotations by then; this
-    says what a type can't: an empty list of steps, a pull secret's file
+    It says what a type can't: an empty list of steps, a pull secret's file
     that is not there.
     """
 
-    def validate(
-        self,
-        context: Any,
-        config: dict[str, Any],
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
-        """Fail with one sentence that names the key."""
-        del context, plugin_cls, plugin_cfg
-        given = {"steps": [], **_arguments(config)}
-        try:
-            _check_load(signature.read(arguments.LoadArguments, given))
-        except _CANT_BE_RIGHT as error:
-            words = str(error).rstrip(".")
-            self.fail(f"The arguments of the load can't be right: {words}.")
+    what = "arguments of the load"
+
+    def check(self, given: dict[str, Any]) -> None:
+        """Raise what says which key can't be right."""
+        known = {"steps": [], **given}
+        _check_load(signature.read(arguments.LoadArguments, known))
 
 
 @validation.configure(name="magnum_scale_search")
-class SearchValidator(validation.Validator):
+class SearchValidator(_ArgumentsValidator):
     """Check the bounds and limits of a search, and the sizes of its load."""
 
-    def validate(
-        self,
-        context: Any,
-        config: dict[str, Any],
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
-        """Fail with one sentence that names the key."""
-        del context, plugin_cls, plugin_cfg
-        given = {"bounds": {}, **_arguments(config)}
-        try:
-            _check_load(signature.read(arguments.SearchArguments, given))
-        except _CANT_BE_RIGHT as error:
-            words = str(error).rstrip(".")
-            self.fail(f"The arguments of the search can't be right: {words}.")
+    what = "arguments of the search"
+
+    def check(self, given: dict[str, Any]) -> None:
+        """Raise what says which key can't be right."""
+        known = {"bounds": {}, **given}
+        _check_load(signature.read(arguments.SearchArguments, known))
 
 
 @validation.configure(name="magnum_scale_sizes")
-class SizesValidator(validation.Validator):
+class SizesValidator(_ArgumentsValidator):
     """Check that each size that a bay is brought to is another one."""
 
-    def validate(
-        self,
-        context: Any,
-        config: dict[str, Any],
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
-        """Fail with one sentence that names the key."""
-        del context, plugin_cls, plugin_cfg
-        given = {"sizes": [], "nodes": 0, **_arguments(config)}
-        try:
-            signature.read(arguments.ResizeArguments, given).check(
-                given["nodes"]
-            )
-        except _CANT_BE_RIGHT as error:
-            self.fail(f"The sizes can't be right: {error}.")
+    what = "sizes"
+
+    def check(self, given: dict[str, Any]) -> None:
+        """Raise what says which key can't be right."""
+        known = {"sizes": [], "nodes": 0, **given}
+        wanted = signature.read(arguments.ResizeArguments, known)
+        wanted.check(known["nodes"])
 
 
 @validation.configure(name="magnum_scale_replacement")
-class ReplacementValidator(validation.Validator):
+class ReplacementValidator(_ArgumentsValidator):
     """Check how many nodes are to be replaced."""
 
-    def validate(
-        self,
-        context: Any,
-        config: dict[str, Any],
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
-        """Fail with one sentence that names the key."""
-        del context, plugin_cls, plugin_cfg
-        given = _arguments(config)
-        try:
-            signature.read(arguments.ReplaceArguments, given).number(
-                given.get("nodes", sys.maxsize)
-            )
-        except _CANT_BE_RIGHT as error:
-            self.fail(f"The nodes to replace can't be right: {error}.")
+    what = "nodes to replace"
+
+    def check(self, given: dict[str, Any]) -> None:
+        """Raise what says which key can't be right."""
+        wanted = signature.read(arguments.ReplaceArguments, given)
+        wanted.number(given.get("nodes", sys.maxsize))
 
 
 @validation.configure(name="magnum_scale_keep_bay")
