@@ -147,6 +147,39 @@ CASES = (
         args={"locust_file": "samples/locust/visitors.py", "users": 5},
     ),
     Case(
+        "a size that the bay has already",
+        r"sizes\[0\]: the bay has 2 nodes already",
+        scenario="resize_bay",
+        args={"nodes": 2, "sizes": [2]},
+    ),
+    Case(
+        "more nodes to replace than there are",
+        r"count: 3 nodes can't be replaced in a bay of 2",
+        scenario="replace_nodes",
+        args={"nodes": 2, "count": 3},
+    ),
+    Case(
+        "a resize that fails",
+        r"UPDATE_FAILED on its way to 3 nodes: No valid host",
+        scenario="resize_bay",
+        args={
+            "nodes": 2,
+            "sizes": [3],
+            "labels": {"sandbox_fail_resize": "No valid host"},
+        },
+    ),
+    Case(
+        "nodes that the driver does not replace",
+        r"still there and Ready, though to go: .*as if the driver ignored",
+        scenario="replace_nodes",
+        args={
+            "nodes": 2,
+            "count": 1,
+            "labels": {"sandbox_ignore_nodes_to_remove": "true"},
+            "deadlines": {"settle_s": 3},
+        },
+    ),
+    Case(
         "a search without a bound",
         r"bounds: give at least one of p50_ms",
         scenario="find_max_rate",
