@@ -10,6 +10,7 @@
     │   ├── BayCreateFailed
     │   ├── BayDeleteFailed
     │   ├── BayResizeFailed
+    │   │   └── WrongNodes
     │   ├── BayNotFound
     │   ├── GivenUp         another bay of the same context failed
     │   ├── TemplateCreateFailed
@@ -71,6 +72,10 @@ class BayDeleteFailed(BayError):
 
 class BayResizeFailed(BayError):
     """A bay did not come to the size, or to the nodes, asked for."""
+
+
+class WrongNodes(BayResizeFailed):
+    """Other nodes came or went than those asked for; it names them."""
 
 
 class BayNotFound(BayError):

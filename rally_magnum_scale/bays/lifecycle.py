@@ -379,4 +379,6 @@ def failure_class(error: Exception) -> str:
         return "deadline"
     if isinstance(error, exceptions.Interrupted):
         return "interrupted"
+    if isinstance(error, exceptions.WrongNodes):
+        return "wrong_nodes"
     return failures.classify(str(error))

@@ -59,11 +59,17 @@ class Verdict:
         """Tell whether the bound holds, on data that counts."""
         return not self.reason and self.margin is not None and self.margin >= 0
 
+    @property
+    def place(self) -> str:
+        """Which step or change was judged, in words; empty for neither."""
+        if self.step is None:
+            return ""
+        changes = CRITERIA[self.criterion].subject in _NO_CHANGE
+        return f"{'change' if changes else 'step'} {self.step}"
+
     def describe(self) -> str:
         """Say the verdict in one line."""
-        changes = CRITERIA[self.criterion].subject in _NO_CHANGE
-        kind = "change" if changes else "step"
-        where = "" if self.step is None else f", {kind} {self.step}"
+        where = f", {self.place}" if self.place else ""
         where += f", bay {self.bay}" if self.bay else ""
         side = "at least" if self.at_least else "at most"
         # Rally hands over iterations without their numbers; the records

@@ -189,8 +189,8 @@ def reasons(ours: Sequence[verdicts.Verdict]) -> list[str]:
 def say_verdict(verdict: verdicts.Verdict) -> str:
     """Say what was measured, what was asked for and how far apart."""
     name = f"{verdict.criterion} {verdict.bound_key}"
-    if verdict.step is not None:
-        name += f" in step {verdict.step}"
+    if verdict.place:
+        name += f" in {verdict.place}"
     if verdict.bay:
         name += f" of the bay {verdict.bay}"
     bound = f"{words.side(verdict)} {words.asked(verdict)} was asked for"

@@ -235,7 +235,7 @@ class NodeChange:
     ) -> None:
         """Note who came and went.
 
-        :raises BayResizeFailed: when these are the wrong ones
+        :raises WrongNodes: when these are not those asked for
         """
         change = identities.compare(
             map(_identity, self._before),
@@ -250,7 +250,7 @@ class NodeChange:
             stayed=len(change.stayed),
         )
         if change.faults:
-            raise exceptions.BayResizeFailed(
+            raise exceptions.WrongNodes(
                 f"The nodes of the bay {name} are not those asked for: "
                 f"{'; '.join(change.faults)}."
             ) from late

@@ -119,7 +119,8 @@ def test_the_right_count_of_the_wrong_nodes_is_a_failure():
         ),
     ):
         change.run()
-    assert change.record.reason
+    assert change.record.failure == "wrong_nodes"
+    assert "not named: a, b" in change.record.reason
 
 
 def test_a_driver_that_ignores_who_is_to_go_is_named(monkeypatch):
