@@ -19,12 +19,12 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.measurement import wording
 
 _STATIC = "kubernetes.io/config.mirror"
 _OVER = ("Succeeded", "Failed")
 _HELD_BACK = 429
 _GONE = 404
-_MOST_NAMED = 3
 
 
 def drain(
@@ -199,8 +199,5 @@ def _must_leave(pod: dict[str, Any]) -> bool:
 
 
 def _progress(left: dict[str, str]) -> str:
-    told = [f"{name} {why}" for name, why in sorted(left.items())]
-    more = len(told) - _MOST_NAMED
-    return f"{len(told)} left: {', '.join(told[:_MOST_NAMED])}" + (
-        f" and {more} more" if more > 0 else ""
-    )
+    told = wording.few(f"{name} {why}" for name, why in left.items())
+    return f"{len(left)} left: {told}"

@@ -125,6 +125,15 @@ class NodeChange(record_body.Body):
         """How many nodes were to come or go."""
         return max(self.to_go, abs(self.nodes_wanted - self.nodes_before))
 
+    def per_node(self, value_s: float | None) -> float | None:
+        """Divide a time by the nodes that were to come or go.
+
+        :returns: None where there is no time, or no node to share it
+        """
+        if value_s is None or not self.changed:
+            return None
+        return value_s / self.changed
+
 
 @dataclasses.dataclass(frozen=True)
 class ApiLatency(record_body.Body):

@@ -117,12 +117,7 @@ def _api_p99_s(kind: str) -> Callable[[bay_records.ApiLatency], float | None]:
 def _per_changed(
     name: str,
 ) -> Callable[[bay_records.NodeChange], float | None]:
-    def read(change: bay_records.NodeChange) -> float | None:
-        value_s = getattr(change, name)
-        known = value_s is not None and change.changed
-        return value_s / change.changed if known else None
-
-    return read
+    return lambda change: change.per_node(getattr(change, name))
 
 
 def _change_times(prefix: str, name: str, what: str) -> dict[str, Bound]:

@@ -6,8 +6,7 @@ import dataclasses
 from collections.abc import Collection
 from collections.abc import Iterable
 
-# So many names are told; more would drown the sentence.
-MOST_NAMED = 3
+from rally_magnum_scale.measurement import wording
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,9 +98,5 @@ REUSED = "not new, but old and joined again: {names}"
 def _fault(nodes: list[Identity], words: str, may_go: int = 0) -> str:
     if not nodes:
         return ""
-    names = sorted(node.name for node in nodes)
-    more = len(names) - MOST_NAMED
-    told = ", ".join(names[:MOST_NAMED]) + (
-        f" and {more} more" if more > 0 else ""
-    )
+    told = wording.few(node.name for node in nodes)
     return words.format(count=len(nodes), names=told, may_go=may_go or "none")

@@ -145,11 +145,6 @@ def _change_row(
     iteration: int | None, change: bay_records.NodeChange
 ) -> tuple[str, ...]:
     ready_s = change.node_ready_s or {}
-    each_s = (
-        change.nodes_s / change.changed
-        if change.nodes_s is not None and change.changed
-        else None
-    )
     return (
         str(change.number),
         str(iteration or ""),
@@ -161,7 +156,7 @@ def _change_row(
         words.number(change.drain_s),
         words.number(change.magnum_s),
         words.number(change.nodes_s),
-        grids.brief(each_s),
+        grids.brief(change.per_node(change.nodes_s)),
         words.number(ready_s.get("p50")),
         words.number(ready_s.get("p99")),
         words.number(change.added),

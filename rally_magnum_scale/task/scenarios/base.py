@@ -26,6 +26,7 @@ from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes as node_list
 from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.measurement import record_body
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import charts
 from rally_magnum_scale.runs import api_watch
@@ -104,8 +105,11 @@ class Scenario(scenario.OpenStackScenario):
 
     def keep_record(self, record: bay_records.Bay) -> None:
         """Keep the record of a bay."""
-        source = self._source(record.name)
-        self.keep([source.envelope("bay", record.to_json())])
+        self._keep_one("bay", record.name, record)
+
+    def _keep_one(self, kind: str, bay: str, record: record_body.Body) -> None:
+        body = record.to_json()
+        self.keep([self._source(bay).envelope(kind, body)])
 
     def _source(self, bay: str) -> records.Source:
         task, iteration = self.context["task"], self.context["iteration"]
@@ -117,8 +121,7 @@ class Scenario(scenario.OpenStackScenario):
         watch = api_watch.ApiWatch(cluster, LOG.info)
 
         def keep() -> None:
-            body = watch.conclude().to_json()
-            self.keep([self._source(bay).envelope("api_latency", body)])
+            self._keep_one("api_latency", bay, watch.conclude())
 
         with removal.after(keep, LOG.error):
             yield
@@ -266,8 +269,7 @@ class BayScenario(Scenario):
         try:
             yield
         finally:
-            body = change.record.to_json()
-            self.keep([self._source(bay).envelope("node_change", body)])
+            self._keep_one("node_change", bay, change.record)
 
     def _life(self, wanted: arguments.BayArguments) -> bay_life.BayLife:
         name = self.generate_random_name()

@@ -7,6 +7,7 @@ import http.server
 import json
 import threading
 import urllib.parse
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
@@ -113,7 +114,20 @@ def serve(
         def log_message(self, *_arguments: Any) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with connected(Handler, fake.closing.set) as cluster:
+        yield fake, cluster
+
+
+@contextlib.contextmanager
+def connected(
+    handler: type[http.server.BaseHTTPRequestHandler],
+    close: Callable[[], object],
+) -> Iterator[client.Cluster]:
+    """Serve on loopback and hand over a cluster that is connected to it.
+
+    :param close: ends what a request may wait for
+    """
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     configuration = kubernetes.client.Configuration()
@@ -121,9 +135,9 @@ def serve(
     configuration.retries = False
     try:
         with kubernetes.client.ApiClient(configuration) as api:
-            yield fake, client.Cluster(api)
+            yield client.Cluster(api)
     finally:
-        fake.closing.set()
+        close()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -10,9 +10,7 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
-import kubernetes.client
-
-from rally_magnum_scale.kubernetes import client
+from tests.unit.kubernetes import fake_api
 
 SILENCE_S = 0.02
 
@@ -26,7 +24,7 @@ class LivingNodes:
         self._items: dict[str, dict[str, Any]] = {}
         self._events: list[dict[str, Any]] = []
         self._changed = threading.Condition()
-        self.closing = False
+        self._closing = False
 
     def put(
         self,
@@ -77,11 +75,15 @@ class LivingNodes:
             "items": list(self._items.values()),
         }
 
+    def close(self) -> None:
+        """Let nobody wait for events any more."""
+        self._closing = True
+
     def events_since(self, version: int) -> list[dict[str, Any]]:
         """Wait a moment for events; none mean that the watch is over."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self.closing or len(self._events) > version, SILENCE_S
+                lambda: self._closing or len(self._events) > version, SILENCE_S
             )
             return self._events[version:]
 
@@ -116,20 +118,8 @@ def serve(nodes: LivingNodes) -> Iterator[Any]:
         def log_message(self, *_arguments: Any) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    configuration = kubernetes.client.Configuration()
-    configuration.host = f"http://127.0.0.1:{server.server_port}"
-    configuration.retries = False
-    try:
-        with kubernetes.client.ApiClient(configuration) as api:
-            yield client.Cluster(api)
-    finally:
-        nodes.closing = True
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with fake_api.connected(Handler, nodes.close) as cluster:
+        yield cluster
 
 
 def _line(event: dict[str, Any]) -> bytes:

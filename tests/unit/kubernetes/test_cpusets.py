@@ -6,11 +6,10 @@ import re
 import threading
 import urllib.parse
 
-import kubernetes.client
 import pytest
 
-from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import cpusets
+from tests.unit.kubernetes import fake_api
 
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 STATUS = "Name:\tcat\nCpus_allowed:\t5\nCpus_allowed_list:\t0,2-3\nMems:\t0\n"
@@ -69,19 +68,8 @@ def serve(answers):
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    configuration = kubernetes.client.Configuration()
-    configuration.host = f"http://127.0.0.1:{server.server_port}"
-    try:
-        with kubernetes.client.ApiClient(configuration) as api:
-            yield client.Cluster(api), asked
-    finally:
-        closing.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with fake_api.connected(Handler, closing.set) as cluster:
+        yield cluster, asked
 
 
 def ask(answers, deadline_s=20.0):
