@@ -176,6 +176,41 @@ def plots(run: records.Run, limit: int = series.MAX_POINTS) -> list[Plot]:
     return [rate, latency]
 
 
+@dataclasses.dataclass(frozen=True)
+class Area:
+    """Where the lines of a drawing lie, in pixels.
+
+    :param width: of the whole drawing
+    :param height: of the whole drawing
+    """
+
+    width: float
+    height: float
+
+    @property
+    def across(self) -> float:
+        """Width of the area."""
+        return self.width - LEFT - RIGHT
+
+    @property
+    def down(self) -> float:
+        """Height of the area."""
+        return self.height - TOP - BOTTOM
+
+    def to_pixels(
+        self, x_axis: axis.Axis, y_axis: axis.Axis
+    ) -> tuple[Callable[[float], float], Callable[[float], float]]:
+        """Return what places a value of either axis."""
+
+        def x(value: float) -> float:
+            return round(LEFT + self.across * x_axis.share(value), 1)
+
+        def y(value: float) -> float:
+            return round(TOP + self.down * (1 - y_axis.share(value)), 1)
+
+        return x, y
+
+
 def draw(plot: Plot, identifier: str, width: float, height: float) -> Drawing:
     """Lay a plot out at one width.
 
@@ -183,14 +218,9 @@ def draw(plot: Plot, identifier: str, width: float, height: float) -> Drawing:
     :param width: of the whole drawing, in pixels
     :param height: of the whole drawing, in pixels
     """
-    across, down = width - LEFT - RIGHT, height - TOP - BOTTOM
-    time = axis.time_axis(plot.length_s, ticks=int(across / 70))
-
-    def x(at_s: float) -> float:
-        return round(LEFT + across * time.share(at_s), 1)
-
-    def y(value: float) -> float:
-        return round(TOP + down * (1 - plot.y_axis.share(value)), 1)
+    area = Area(width, height)
+    time = axis.time_axis(plot.length_s, ticks=int(area.across / 70))
+    x, y = area.to_pixels(time, plot.y_axis)
 
     return Drawing(
         identifier=f"{identifier}-{plot.kind}-{width:.0f}",
@@ -210,7 +240,7 @@ def draw(plot: Plot, identifier: str, width: float, height: float) -> Drawing:
         ),
         x_title=time.title,
         y_title=plot.y_axis.title,
-        dense=len(plot.points) > across / DENSE,
+        dense=len(plot.points) > area.across / DENSE,
     )
 
 

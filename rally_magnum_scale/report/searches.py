@@ -124,19 +124,12 @@ def draw(
     shown = curve(found)
     if shown is None:
         return None
-    across = width - plot.LEFT - plot.RIGHT
-    down = height - plot.TOP - plot.BOTTOM
+    area = plot.Area(width, height)
     rates = axis.rate_axis(
-        [rate for rate, _ in shown.spots], ticks=max(2, int(across / 110))
+        [rate for rate, _ in shown.spots], ticks=max(2, int(area.across / 110))
     )
     times = axis.latency_axis([shown.bound_ms, *(ms for _, ms in shown.spots)])
-
-    def x(rate_rps: float) -> float:
-        return round(plot.LEFT + across * rates.share(rate_rps), 1)
-
-    def y(value_ms: float) -> float:
-        return round(plot.TOP + down * (1 - times.share(value_ms)), 1)
-
+    x, y = area.to_pixels(rates, times)
     line = "L".join(f"{x(rate):g} {y(ms):g}" for rate, ms in shown.spots)
     bound_y = y(shown.bound_ms)
     return plot.Drawing(
@@ -150,7 +143,7 @@ def draw(
             plot.Path(
                 f"bound, {shown.bound_ms:g} ms",
                 "offered",
-                f"M{plot.LEFT:g} {bound_y:g}H{plot.LEFT + across:g}",
+                f"M{plot.LEFT:g} {bound_y:g}H{plot.LEFT + area.across:g}",
             ),
         ),
         bands=tuple(_bands(found, x, rates.high)),

@@ -140,14 +140,7 @@ def draw(
         title="minutes since the task began",
     )
     rates = axis.rate_axis([*created, *deleted])
-    across = width - plot.LEFT - plot.RIGHT
-    down = height - plot.TOP - plot.BOTTOM
-
-    def x(minutes: float) -> float:
-        return round(plot.LEFT + across * times.share(minutes), 1)
-
-    def y(rate: float) -> float:
-        return round(plot.TOP + down * (1 - rates.share(rate)), 1)
+    x, y = plot.Area(width, height).to_pixels(times, rates)
 
     def steps(values: Iterable[float]) -> str:
         return "".join(
