@@ -4,6 +4,7 @@
 
     ScaleError
     ├── InvalidInput        a key of the task that can't be right
+    ├── MissingExtra        a library that comes with an extra of the package
     ├── Interrupted         Ctrl-C or SIGTERM: the iteration removes and ends
     ├── DeadlineExceeded    a wait took longer than its deadline
     ├── BayError            Magnum refused, failed or lost a bay
@@ -15,6 +16,7 @@
     │   ├── GivenUp         another bay of the same context failed
     │   ├── TemplateCreateFailed
     │   └── TemplateNotFound
+    ├── MachineError        Nova or Neutron refused, or has no such server
     ├── KubernetesError     the bay's Kubernetes API refused or broke off
     ├── WorkloadError       the load could not be started, run or read
     └── SandboxError        the one-machine cloud
@@ -31,6 +33,10 @@ class ScaleError(Exception):
 
 class InvalidInput(ScaleError):
     """A value of the task can't be right; the message names its key."""
+
+
+class MissingExtra(ScaleError):
+    """A library is missing; the message names the extra that brings it."""
 
 
 class Interrupted(ScaleError):
@@ -96,6 +102,14 @@ class NotAllowed(BayError):
 
 class TemplateNotFound(BayError):
     """No cluster template, or more than one, fits what was asked for."""
+
+
+class MachineError(ScaleError):
+    """Nova or Neutron did not do to a node's server what was asked."""
+
+
+class MachineGone(MachineError):
+    """The server of a node is no more, or not this project's."""
 
 
 class KubernetesError(ScaleError):

@@ -2,8 +2,10 @@
 
 Every record has ``record`` (its kind), ``version``, ``task``,
 ``iteration`` and ``bay``; the kinds are ``start``, ``window``, ``event``,
-``trial`` and ``end`` from the load in the bay, ``bay``, ``node_change``,
-``api_latency``, ``throughput`` and ``max_rate`` from the scenario.
+``trial`` and ``end`` from the load in the bay, ``conditions``, ``bay``,
+``node_change``, ``api_latency``, ``throughput``, ``update``, ``fault`` and
+``max_rate`` from the scenario, which writes an ``event`` as well where it
+disturbs a load.
 Units are in the names of the fields.  SLA criteria, tables, pages and
 history read these records and nothing else.
 """
@@ -17,11 +19,18 @@ from typing import Any
 from typing import Self
 
 from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.measurement import disturbances
 from rally_magnum_scale.measurement import record_body
 from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.measurement.step_results import SIDES as SIDES
+from rally_magnum_scale.measurement.step_results import Shares
+from rally_magnum_scale.measurement.step_results import (
+    StepResult as StepResult,
+)
 
 VERSION = 2
 KINDS = (
+    "conditions",
     "start",
     "window",
     "event",
@@ -32,12 +41,9 @@ KINDS = (
     "throughput",
     "trial",
     "max_rate",
+    "update",
+    "fault",
 )
-
-# Who shares the cores of a bay: the targets, and the Locust workers with
-# their master.
-SIDES = ("targets", "generators")
-Shares = dict[str, float | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,63 +82,6 @@ class End(record_body.Body):
     workers_expected: int
     workers_connected: int
     reasons: list[str] = dataclasses.field(default_factory=list)
-
-
-@dataclasses.dataclass(frozen=True)
-class StepResult(record_body.Body):
-    """What one step of the load came to, over its steady seconds.
-
-    Latency, service time and errors of the last step take in the answers
-    that came after its end, too: all requests that were due are judged.
-
-    :param step: number of the step, from 1
-    :param offered_rps: None for the closed loop
-    :param requests: expected answers in the steady seconds
-    :param achieved_rps: the same, divided by the steady seconds
-    :param error_ratio: failed requests over all that ended, by any answer
-    :param latency_us: ``p50``, ``p90``, ``p99``, ``p99_9``, ``max`` from
-        the intended send time; None in an empty histogram
-    :param service_us: the same from the actual send time
-    :param rps_per_core: over the cores that the pods could use
-    :param rps_per_core_real_nodes: over all cores of the real nodes
-    :param reasons: why the step is invalid; empty when it is valid
-    :param rps_per_core_of: the same over the cores that the pods of
-        :data:`SIDES` could use
-    :param cpu_s: CPU seconds used in the steady seconds by the
-        :data:`SIDES`, by both (``pods``), and by all that ran on the nodes
-        with pods (``nodes``); None where it was not measured
-    :param requests_per_cpu_s: expected answers over each of them
-    :param cpu_outside_ratio: how much of the time that the nodes' counters
-        stand for lay outside of the steady seconds, at most
-    :param cpu_covered_ratio: how much of the steady seconds lay between
-        readings of those counters, at least
-    :param cpu_missing: why a figure of ``cpu_s`` is missing
-    """
-
-    step: int
-    offered_rps: float | None
-    steady_s: int
-    requests: int
-    failures: dict[str, int]
-    achieved_rps: float
-    error_ratio: float | None
-    latency_us: dict[str, int | None]
-    service_us: dict[str, int | None]
-    schedule_lag_p99_us: int | None
-    rps_per_core: float | None
-    rps_per_core_real_nodes: float | None
-    reasons: list[str] = dataclasses.field(default_factory=list)
-    rps_per_core_of: Shares = dataclasses.field(default_factory=dict)
-    cpu_s: Shares = dataclasses.field(default_factory=dict)
-    requests_per_cpu_s: Shares = dataclasses.field(default_factory=dict)
-    cpu_outside_ratio: float | None = None
-    cpu_covered_ratio: float | None = None
-    cpu_missing: str = ""
-
-    @property
-    def valid(self) -> bool:
-        """Tell whether the figures may be judged."""
-        return not self.reasons
 
 
 @dataclasses.dataclass(frozen=True)
@@ -291,6 +240,8 @@ class Run:
 
     :param bays: in the order in which they were first recorded
     :param loaded_bay: name of the bay that the load ran on
+    :param asked: the record ``conditions``; None where a release before
+        0.5.0 wrote the records
     """
 
     iteration: int = 0
@@ -303,6 +254,9 @@ class Run:
     max_rate: MaxRate | None = None
     node_changes: tuple[bay_records.NodeChange, ...] = ()
     api_latency: bay_records.ApiLatency | None = None
+    updates: tuple[disturbances.Update, ...] = ()
+    faults: tuple[disturbances.Fault, ...] = ()
+    asked: dict[str, Any] | None = None
 
     @property
     def bay(self) -> bay_records.Bay | None:
@@ -367,6 +321,9 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
         node_changes=tuple(
             map(bay_records.NodeChange.from_json, found["node_change"])
         ),
+        updates=tuple(map(disturbances.Update.from_json, found["update"])),
+        faults=tuple(map(disturbances.Fault.from_json, found["fault"])),
+        asked=last("conditions"),
     )
 
 

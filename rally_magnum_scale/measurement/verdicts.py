@@ -15,6 +15,7 @@ from typing import Any
 
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import criteria
+from rally_magnum_scale.measurement import disturbances
 from rally_magnum_scale.measurement import records
 
 CRITERIA = criteria.CRITERIA
@@ -29,10 +30,12 @@ class Verdict:
     :param bound_key: the key of the bound, such as ``min_rps``
     :param at_least: True when the value must reach the bound, False when
         it must not pass it
-    :param step: number of the judged step or change, from 1, or None
+    :param step: number of the judged step, change or event, from 1, or None
     :param value: what was measured, in ``unit``, or None
     :param reason: why there is no value, or why it does not count
     :param bay: name of the bay, where the iteration had several
+    :param during: of what kind the event is over whose time a criterion of
+        steps was judged; empty for a step
     """
 
     criterion: str
@@ -45,6 +48,7 @@ class Verdict:
     value: float | None = None
     reason: str = ""
     bay: str = ""
+    during: str = ""
 
     @property
     def margin(self) -> float | None:
@@ -61,11 +65,16 @@ class Verdict:
 
     @property
     def place(self) -> str:
-        """Which step or change was judged, in words; empty for neither."""
+        """Which step, change or event was judged; empty for none."""
         if self.step is None:
             return ""
-        changes = CRITERIA[self.criterion].subject in _NO_CHANGE
-        return f"{'change' if changes else 'step'} {self.step}"
+        return self.event or f"step {self.step}"
+
+    @property
+    def event(self) -> str:
+        """Which change or event was judged; empty for a step, or none."""
+        noun = _NOUNS.get(self.during or CRITERIA[self.criterion].subject)
+        return "" if self.step is None or not noun else f"{noun} {self.step}"
 
     def describe(self) -> str:
         """Say the verdict in one line."""
@@ -95,7 +104,7 @@ def judge(
     :returns: a verdict for each bound in ``config``
     """
     criterion = CRITERIA[criterion_name]
-    subjects = _find_subjects(criterion, run, config.get("step"))
+    subjects = _find_subjects(criterion, run, config)
     return _unknown(criterion, config, run.iteration) + [
         worst(
             _judge_bound(criterion, key, config[key], run.iteration, subject)
@@ -106,15 +115,35 @@ def judge(
     ]
 
 
+def read(
+    criterion_name: str, config: Mapping[str, Any], run: records.Run
+) -> list[Verdict]:
+    """Read all that a criterion knows, against no bound.
+
+    :param criterion_name: a key of :data:`CRITERIA`
+    :param config: which step, or the events of which kind
+    :param run: the records of the iteration
+    :returns: a verdict for each step, bay, change or event and each bound,
+        which is NaN
+    """
+    criterion = CRITERIA[criterion_name]
+    return [
+        _judge_bound(criterion, key, math.nan, run.iteration, subject)
+        for subject in _find_subjects(criterion, run, config)
+        for key in criterion.bounds
+    ]
+
+
 @dataclasses.dataclass(frozen=True)
 class _Subject:
     """What a criterion is judged on: a step, a bay, or nothing.
 
     :param found: a StepResult, a Throughput, a Bay, an ApiLatency, a
-        MaxRate, a NodeChange, or None
-    :param step: number of the step or the change
+        MaxRate, a NodeChange, an Update, a Fault, or None
+    :param step: number of the step, the change or the event
     :param reason: why what it says does not count
     :param silent: why it says nothing, if it does
+    :param during: the kind of the event, for a criterion of steps
     """
 
     found: Any = None
@@ -122,6 +151,7 @@ class _Subject:
     bay: str = ""
     reason: str = ""
     silent: str = _NOT_MEASURED
+    during: str = ""
 
 
 def _judge_bound(
@@ -133,10 +163,6 @@ def _judge_bound(
 ) -> Verdict:
     bound = criterion.bounds[key]
     value = None if subject.found is None else bound.read(subject.found)
-    missing = ""
-    if value is None:
-        why = bound.missing(subject.found) if subject.found else ""
-        missing = subject.silent + (f": {why}" if why else "")
     return Verdict(
         criterion=criterion.name,
         bound_key=key,
@@ -147,8 +173,19 @@ def _judge_bound(
         step=subject.step,
         bay=subject.bay,
         value=value,
-        reason=subject.reason or missing,
+        reason=subject.reason or _why_not(bound, subject, value),
+        during=subject.during,
     )
+
+
+def _why_not(
+    bound: criteria.Bound, subject: _Subject, value: float | None
+) -> str:
+    """Say why there is no value, or why it does not count."""
+    if value is not None:
+        return bound.doubt(subject.found)
+    why = bound.missing(subject.found) if subject.found else ""
+    return subject.silent + (f": {why}" if why else "")
 
 
 def _unknown(
@@ -159,7 +196,7 @@ def _unknown(
     The schema refuses such a key before a task starts; a configuration
     that was stored by another release may still hold one.
     """
-    allowed = {*criterion.bounds, "step"}
+    allowed = {*criterion.bounds, "step", "during"}
     return [
         Verdict(
             criterion=criterion.name,
@@ -221,11 +258,15 @@ def judge_all(
 
 
 def _find_subjects(
-    criterion: criteria.Criterion, run: records.Run, step: int | None
+    criterion: criteria.Criterion,
+    run: records.Run,
+    config: Mapping[str, Any],
 ) -> list[_Subject]:
     """Return all that a criterion is judged on, the worst of which decides."""
     if criterion.subject == "step":
-        return [_find_step(run, step)]
+        if "during" in config:
+            return _find_loads_during(run, config["during"])
+        return [_find_step(run, config.get("step"))]
     if criterion.subject == "load":
         return [_find_load(run)]
     if criterion.subject == "api":
@@ -234,6 +275,8 @@ def _find_subjects(
         return [_find_max_rate(run)]
     if criterion.subject in (bay_records.RESIZE, bay_records.REPLACE):
         return _find_changes(run, criterion.subject)
+    if criterion.subject in _EVENTS:
+        return _find_events(run, criterion.subject)
     return _find_bays(criterion, run)
 
 
@@ -284,6 +327,47 @@ def _find_changes(run: records.Run, purpose: str) -> list[_Subject]:
         for change in run.node_changes
         if change.purpose == purpose
     ] or [_Subject(reason=_NO_CHANGE[purpose])]
+
+
+# The events of each kind, and what is said where there is none.
+_EVENTS = {
+    disturbances.UPDATE: ("updates", "no targets were updated"),
+    disturbances.FAULT: ("faults", "no node was lost on purpose"),
+}
+_NOUNS = {
+    **dict.fromkeys(_NO_CHANGE, "change"),
+    **{kind: kind for kind in _EVENTS},
+}
+
+
+def _find_events(run: records.Run, kind: str) -> list[_Subject]:
+    if kind not in _EVENTS:
+        # As with a bound that is not known: the schema refuses it.
+        known = ", ".join(_EVENTS)
+        return [_Subject(reason=f"there is no event {kind}, only {known}")]
+    field, none = _EVENTS[kind]
+    return [
+        _Subject(
+            event,
+            step=event.number,
+            reason=f"it failed: {event.reason}" if event.failure else "",
+            silent=event.reason or _NOT_MEASURED,
+        )
+        for event in getattr(run, field)
+    ] or [_Subject(reason=none)]
+
+
+def _find_loads_during(run: records.Run, kind: str) -> list[_Subject]:
+    """Return what a load came to in the time of each event of a kind."""
+    return [
+        dataclasses.replace(
+            one,
+            found=(load := one.found and one.found.load),
+            reason=one.reason or "; ".join(load.reasons if load else ()),
+            during=kind,
+        )
+        for one in _find_events(run, kind)
+    ]
 
 
 def _find_bays(

@@ -342,39 +342,18 @@ def test_values_are_written_with_their_units(value, unit, text):
     assert verdicts.format_value(value, unit) == text
 
 
-def searched(**changes):
-    values = {
-        "bounds": {"p99_ms": 50},
-        "precision": 0.05,
-        "max_rate_rps": 9_800.0,
-        "held_rps": 9_800.0,
-        "failed_rps": 10_200.0,
-        "failed_by": "bound",
-        "failed_because": "p99 60 ms of 50 ms",
-        "confirmed": True,
-        "step": 7,
-        "steps": 7,
-        "rps_per_core": 4_900.0,
-        "rps_per_core_real_nodes": 2_450.0,
-        "ended": "the bracket is as narrow as wanted",
-        "trials": [],
-    }
-    found = records.MaxRate(**{**values, **changes})
-    return dataclasses.replace(GOOD, max_rate=found)
-
-
 @pytest.mark.parametrize(
     ("key", "good", "bad"),
     [("min_rps", 9_800, 9_801), ("min_rps_per_core", 2_450, 2_451)],
 )
 def test_the_highest_rate_is_judged(key, good, bad):
-    verdict = judge_one("max_rate", {key: good}, searched())
+    verdict = judge_one("max_rate", {key: good}, factories.searched())
     assert (verdict.passed, verdict.step) == (True, 7)
-    assert not judge_one("max_rate", {key: bad}, searched()).passed
+    assert not judge_one("max_rate", {key: bad}, factories.searched()).passed
 
 
 def test_a_highest_rate_that_was_not_confirmed_does_not_count():
-    run = searched(reasons=["no longer step confirmed it"])
+    run = factories.searched(reasons=["no longer step confirmed it"])
     verdict = judge_one("max_rate", {"min_rps": 1}, run)
     assert not verdict.passed
     assert verdict.reason == "no longer step confirmed it"
@@ -384,7 +363,9 @@ def test_without_a_search_there_is_no_highest_rate():
     verdict = judge_one("max_rate", {"min_rps": 1}, GOOD)
     assert not verdict.passed
     assert verdict.reason == "no search for the highest rate was run"
-    none = searched(max_rate_rps=None, reasons=["not even 10 rps held"])
+    none = factories.searched(
+        max_rate_rps=None, reasons=["not even 10 rps held"]
+    )
     assert not judge_one("max_rate", {"min_rps": 0}, none).passed
 
 
@@ -453,3 +434,234 @@ def test_a_delete_is_divided_by_the_nodes_that_were_deleted():
     run = records.Run(bays=(bay,))
     verdict = judge_one("bay_delete_time", {"max_s_per_node": 1}, run)
     assert verdict.value == 0.01
+
+
+STUCK = {"ended_s": None, "load": None, "failure": "timeout"}
+
+
+def disturbed(*events, **fields):
+    """The records of an iteration with these updates and faults."""
+    updates = [one for one in events if hasattr(one, "versions")]
+    faults = [one for one in events if hasattr(one, "how")]
+    return dataclasses.replace(
+        GOOD, updates=tuple(updates), faults=tuple(faults), **fields
+    )
+
+
+EVENT_BOUNDS = [
+    ("rolling_update_time", "max_s", 9.6, 9.5),
+    ("rolling_update_time", "max_s_per_target", 2.4, 2.39),
+    ("recovery_time", "max_s", 9.8, 9.7),
+    ("recovery_time", "notice_max_s", 4, 3.9),
+    ("recovery_time", "pods_max_s", 7.5, 7.4),
+    ("recovery_time", "requests_max_s", 9.8, 9.7),
+]
+DURING_BOUNDS = [
+    ("request_rate", "min_rps", 9_996, 9_997),
+    ("request_rate", "min_rps_per_core", 4_998, 4_999),
+    ("request_rate", "min_rps_per_pod_core", 5_553, 5_554),
+    ("request_latency", "p50_ms", 0.9, 0.89),
+    ("request_latency", "p99_ms", 7, 6.9),
+    ("request_latency", "max_ms", 90, 89),
+    ("request_errors", "max_ratio", 0.0004, 0.00039),
+]
+KINDS = ["update", "fault"]
+MAKERS = {"update": factories.update, "fault": factories.fault}
+NONE = {
+    "update": "no targets were updated",
+    "fault": "no node was lost on purpose",
+}
+
+
+@pytest.mark.parametrize(("criterion", "key", "good", "bad"), EVENT_BOUNDS)
+def test_the_time_of_an_event_is_bounded(criterion, key, good, bad):
+    run = disturbed(factories.update(), factories.fault())
+    verdict = judge_one(criterion, {key: good}, run)
+    assert verdict.passed
+    assert not judge_one(criterion, {key: bad}, run).passed
+    kind = "update" if criterion == "rolling_update_time" else "fault"
+    assert verdict.place == verdict.event == f"{kind} 1"
+
+
+@pytest.mark.parametrize(("criterion", "key", "good", "bad"), EVENT_BOUNDS)
+def test_without_an_event_its_time_fails(criterion, key, good, bad):
+    # One of the other kind does not help.
+    other = factories.fault() if "update" in criterion else factories.update()
+    for run in (disturbed(other), records.Run(), BARE):
+        verdict = judge_one(criterion, {key: 1e9}, run)
+        assert (verdict.value, verdict.passed) == (None, False)
+        assert verdict.reason in NONE.values()
+        assert verdict.place == ""
+    assert ("targets were updated" in verdict.reason) is (
+        criterion == "rolling_update_time"
+    )
+
+
+@pytest.mark.parametrize(("criterion", "key", "good", "bad"), EVENT_BOUNDS)
+def test_an_event_that_failed_does_not_count(criterion, key, good, bad):
+    failed = {"failure": "timeout", "reason": "3 of 6 serve"}
+    run = disturbed(factories.update(**failed), factories.fault(**failed))
+    verdict = judge_one(criterion, {key: 1e9}, run)
+    assert not verdict.passed
+    assert verdict.reason == "it failed: 3 of 6 serve"
+
+
+def test_a_fault_that_never_recovered_has_no_value_and_says_why():
+    silent = {"pods_ready_s": None, "requests_s": None, **STUCK}
+    told = factories.fault(**silent, reason="3 of 6 serve")
+    for key in ("max_s", "pods_max_s", "requests_max_s"):
+        verdict = judge_one("recovery_time", {key: 1e9}, disturbed(told))
+        assert (verdict.value, verdict.passed) == (None, False)
+        assert verdict.reason == "it failed: 3 of 6 serve"
+
+
+def test_a_time_that_was_not_reached_says_why_though_nothing_failed():
+    why = "requests still failed when the load ended"
+    fault = factories.fault(requests_s=None, reason=why)
+    verdict = judge_one("recovery_time", {"max_s": 1e9}, disturbed(fault))
+    assert (verdict.value, verdict.reason) == (None, why)
+    # The pods were ready all the same.
+    assert judge_one(
+        "recovery_time", {"pods_max_s": 8}, disturbed(fault)
+    ).passed
+    silent = disturbed(factories.update(old_gone_s=None))
+    verdict = judge_one("rolling_update_time", {"max_s": 1e9}, silent)
+    assert verdict.reason == "it was not measured"
+
+
+def test_an_update_of_no_targets_has_nothing_for_each_of_them():
+    run = disturbed(factories.update(targets=0))
+    verdict = judge_one("rolling_update_time", {"max_s_per_target": 9}, run)
+    assert (verdict.value, verdict.passed) == (None, False)
+
+
+def test_requests_of_an_invalid_load_do_not_tell_of_a_recovery():
+    load = factories.event_load(reasons=["a worker died", "a gap"])
+    run = disturbed(factories.fault(load=load))
+    for key in ("max_s", "requests_max_s"):
+        verdict = judge_one("recovery_time", {key: 1e9}, run)
+        assert not verdict.passed
+        assert verdict.reason == "a worker died; a gap"
+    # Kubernetes told of these.
+    for key in ("notice_max_s", "pods_max_s"):
+        assert judge_one("recovery_time", {key: 1e9}, run).passed
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("criterion", "key", "good", "bad"), DURING_BOUNDS)
+def test_a_criterion_of_steps_judges_the_time_of_an_event(
+    criterion, key, good, bad, kind
+):
+    run = disturbed(MAKERS[kind]())
+    holding = judge_one(criterion, {key: good, "during": kind}, run)
+    assert holding.passed
+    assert (holding.during, holding.place) == (kind, f"{kind} 1")
+    assert not judge_one(criterion, {key: bad, "during": kind}, run).passed
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_worst_of_several_events_decides_and_is_named(kind):
+    ratios = (0.0, 0.02, 0.01)
+    run = disturbed(
+        *(
+            MAKERS[kind](
+                number=number, load=factories.event_load(error_ratio=ratio)
+            )
+            for number, ratio in enumerate(ratios, 1)
+        )
+    )
+    bound = {"max_ratio": 0.015, "during": kind}
+    verdict = judge_one("request_errors", bound, run)
+    assert (verdict.passed, verdict.value, verdict.step) == (False, 0.02, 2)
+    assert f"(iteration 1, {kind} 2)" in verdict.describe()
+    mild = {"max_ratio": 0.02, "during": kind}
+    assert judge_one("request_errors", mild, run).passed
+
+
+def test_one_event_without_a_load_fails_beside_good_ones():
+    run = disturbed(
+        factories.update(),
+        factories.update(number=2, load=None),
+        factories.update(number=3),
+    )
+    bound = {"max_ratio": 1, "during": "update"}
+    verdict = judge_one("request_errors", bound, run)
+    assert (verdict.value, verdict.place) == (None, "update 2")
+    assert verdict.reason == "it was not measured"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("criterion", "key", "good", "bad"), DURING_BOUNDS)
+def test_without_an_event_of_the_kind_its_time_fails(
+    criterion, key, good, bad, kind
+):
+    mild = 0 if key.startswith("min") else 1e9
+    (other,) = set(KINDS) - {kind}
+    # However good the steps and the other events are.
+    run = disturbed(MAKERS[other]())
+    verdict = judge_one(criterion, {key: mild, "during": kind}, run)
+    assert (verdict.value, verdict.passed) == (None, False)
+    assert (verdict.reason, verdict.place) == (NONE[kind], "")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("criterion", "key", "good", "bad"), DURING_BOUNDS)
+def test_an_invalid_load_fails_the_time_of_its_event(
+    criterion, key, good, bad, kind
+):
+    mild = 0 if key.startswith("min") else 1e9
+    load = factories.event_load(reasons=["a worker died", "a gap"])
+    run = disturbed(MAKERS[kind](), MAKERS[kind](number=2, load=load))
+    verdict = judge_one(criterion, {key: mild, "during": kind}, run)
+    assert verdict.margin >= 0
+    assert not verdict.passed
+    assert verdict.reason == "a worker died; a gap"
+    assert verdict.place == f"{kind} 2"
+
+
+def test_the_load_of_an_event_that_failed_fails():
+    stuck = factories.fault(**STUCK, reason="3 of 6 serve")
+    early = factories.fault(failure="timeout", reason="3 of 6 serve")
+    for fault, value in ((stuck, None), (early, 0.0004)):
+        bound = {"max_ratio": 1, "during": "fault"}
+        verdict = judge_one("request_errors", bound, disturbed(fault))
+        assert (verdict.passed, verdict.value) == (False, value)
+        assert verdict.reason == "it failed: 3 of 6 serve"
+
+
+def test_a_bad_step_does_not_spoil_the_time_of_an_event():
+    run = disturbed(factories.update(), throughput=None)
+    bound = {"min_rps": 9_000, "during": "update"}
+    assert judge_one("request_rate", bound, run).passed
+    assert not judge_one("request_rate", {"min_rps": 1}, run).passed
+
+
+def test_an_event_of_a_kind_that_does_not_exist_fails():
+    run = disturbed(factories.update(), factories.fault())
+    bound = {"min_rps": 0, "during": "quake"}
+    verdict = judge_one("request_rate", bound, run)
+    assert not verdict.passed
+    assert verdict.reason == "there is no event quake, only update, fault"
+
+
+def test_only_criteria_of_steps_take_a_step_or_an_event():
+    for name in ("request_rate", "request_latency", "request_errors"):
+        schema = verdicts.CRITERIA[name].schema()
+        assert {"step", "during"} <= set(schema["properties"])
+        assert schema["properties"]["during"]["enum"] == KINDS
+    for name in ("rolling_update_time", "recovery_time", "max_rate"):
+        schema = verdicts.CRITERIA[name].schema()
+        assert not {"step", "during"} & set(schema["properties"])
+
+
+def test_the_place_of_a_step_or_a_bay_is_no_event():
+    step = judge_one("request_rate", {"min_rps": 1}, GOOD)
+    assert (step.place, step.event) == ("step 2", "")
+    bay = judge_one("bay_create_time", {"max_s": 60}, GOOD)
+    assert (bay.place, bay.event) == ("", "")
+    change = judge_one(
+        "bay_resize_time",
+        {"max_s": 9},
+        records.Run(node_changes=(factories.node_change(),)),
+    )
+    assert change.place == change.event == "change 1"

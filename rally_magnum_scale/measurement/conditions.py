@@ -1,0 +1,155 @@
+"""Under what a run was made: runs are compared under equal conditions."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from rally_magnum_scale.measurement import record_body
+from rally_magnum_scale.measurement import records
+
+# Those of the package's own parts that a figure depends on.
+PACKAGES = ("rally-magnum-scale", "locust")
+
+# Arguments that change no figure, or that name where something lies.
+_NO_MATTER = frozenset(
+    {
+        "bay",
+        "bay_role",
+        "deadlines",
+        "image_pull_secret_file",
+        "keep_bay",
+        "kubeconfig",
+        "kubeconfig_context",
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked(record_body.Body):
+    """The record ``conditions``: what was known before the run.
+
+    :param cloud: address of Keystone and name of the region; empty where a
+        kubeconfig alone was used
+    :param scenario: its name, such as ``MagnumScale.throughput``
+    :param arguments: the arguments of the scenario, digested by
+        :func:`digest`
+    :param versions: of :data:`PACKAGES`
+    """
+
+    cloud: str
+    scenario: str
+    arguments: str
+    versions: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Conditions(record_body.Body):
+    """All that must be equal for two runs to be compared.
+
+    What is empty is not known, as of a run that broke before, and differs
+    from nothing.
+
+    :param nodes: nodes of the bays, hollow ones apart, such as ``200
+        (199 hollow)``
+    :param templates: names of their templates
+    :param versions: of the package's own parts and of Kubernetes
+    """
+
+    cloud: str = ""
+    scenario: str = ""
+    arguments: str = ""
+    nodes: str = ""
+    templates: str = ""
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def differences(
+        self, other: Conditions, across: Collection[str] = ()
+    ) -> list[str]:
+        """Name what differs.
+
+        :param across: names of :data:`KEYS` that may differ
+        """
+        return [
+            name
+            for name in KEYS
+            if name not in across
+            and _differ(getattr(self, name), getattr(other, name))
+        ]
+
+    def describe(self) -> str:
+        """Say in a line what is known."""
+        said = [
+            self.scenario,
+            self.nodes and f"{self.nodes} nodes",
+            self.templates and f"template {self.templates}",
+            self.cloud,
+            ", ".join(f"{k} {v}" for k, v in sorted(self.versions.items())),
+            self.arguments and f"arguments {self.arguments}",
+        ]
+        return ", ".join(filter(None, said))
+
+
+KEYS = tuple(field.name for field in dataclasses.fields(Conditions))
+
+
+def digest(arguments: Mapping[str, Any]) -> str:
+    """Digest the arguments of a scenario that a figure depends on.
+
+    Deadlines, credentials and the name of a bay that is there already are
+    left out.
+    """
+    kept = {k: v for k, v in arguments.items() if k not in _NO_MATTER}
+    text = json.dumps(kept, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def ask(cloud: str, scenario: str, arguments: Mapping[str, Any]) -> Asked:
+    """Return what is known before a run."""
+    versions = {name: metadata.version(name) for name in PACKAGES}
+    return Asked(cloud, scenario, digest(arguments), versions)
+
+
+def find(
+    runs: Iterable[records.Run], asked: Asked | None = None
+) -> Conditions:
+    """Return the conditions of the iterations of a workload.
+
+    :param asked: what is known where no iteration recorded it
+    """
+    seen = list(runs)
+    recorded = (Asked.from_json(one.asked) for one in seen if one.asked)
+    known = next(recorded, asked)
+    bays = [bay for one in seen for bay in one.bays]
+    versions = dict(known.versions) if known else {}
+    if kubernetes := _each(bay.kubernetes_version for bay in bays):
+        versions["Kubernetes"] = kubernetes
+    return Conditions(
+        cloud=known.cloud if known else "",
+        scenario=known.scenario if known else "",
+        arguments=known.arguments if known else "",
+        nodes=_each(
+            f"{bay.nodes} ({bay.nodes_hollow} hollow)"
+            for bay in bays
+            if bay.nodes_hollow is not None
+        ),
+        templates=_each(bay.template_name or bay.template for bay in bays),
+        versions=versions,
+    )
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Compare what is known of both."""
+    if isinstance(one, dict):
+        return any(_differ(one[k], other[k]) for k in one.keys() & other)
+    return bool(one and other and one != other)
+
+
+def _each(values: Iterable[str]) -> str:
+    return ", ".join(sorted(set(filter(None, values))))

@@ -1,0 +1,103 @@
+"""All that a workload measured, as figures that can be followed over runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+from rally_magnum_scale.measurement import criteria
+from rally_magnum_scale.measurement import disturbances
+from rally_magnum_scale.measurement import record_body
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import trend
+from rally_magnum_scale.measurement import verdicts
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric(record_body.Body):
+    """One figure of a workload.
+
+    :param criterion: the SLA criterion that reads it
+    :param bound_key: the key of its bound, such as ``p99_ms``
+    :param place: the step, change or event, such as ``step 3``
+    :param at_least: whether more is better
+    :param value: in ``unit``: the median over iterations and bays of those
+        that count; if none counts, of all
+    :param reason: why it does not count; empty when it does
+    """
+
+    criterion: str
+    bound_key: str
+    place: str
+    unit: str
+    at_least: bool
+    value: float
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name, as a trend has it."""
+        return trend.metric_name(self.criterion, self.bound_key, self.place)
+
+
+def read(runs: Iterable[records.Run]) -> list[Metric]:
+    """Read every figure that any SLA criterion could be judged on.
+
+    :param runs: the iterations of a workload
+    :returns: in the order of the criteria; what was not measured is left
+        out
+    """
+    found: dict[tuple[str, str, str], list[verdicts.Verdict]] = {}
+    for run in runs:
+        for criterion in criteria.CRITERIA.values():
+            for config in _configs(criterion, run):
+                for one in verdicts.read(criterion.name, config, run):
+                    if one.value is not None:
+                        key = (one.criterion, one.bound_key, _place(one))
+                        found.setdefault(key, []).append(one)
+    return [_summed_up(*key, every) for key, every in found.items()]
+
+
+def _configs(
+    criterion: criteria.Criterion, run: records.Run
+) -> Iterator[Mapping[str, Any]]:
+    """Return what to ask for, that each step and event is read once.
+
+    The steps of a search differ from run to run.
+    """
+    if criterion.subject != "step":
+        yield {}
+        return
+    load = None if run.max_rate else run.throughput
+    steps = load.steps if load else []
+    yield from ({"step": number} for number, _ in enumerate(steps, 1))
+    yield {"during": disturbances.UPDATE}
+    yield {"during": disturbances.FAULT}
+
+
+def _place(verdict: verdicts.Verdict) -> str:
+    """Return the place, unless it differs from run to run."""
+    if criteria.CRITERIA[verdict.criterion].subject == "max_rate":
+        return ""
+    return f"during {verdict.place}" if verdict.during else verdict.place
+
+
+def _summed_up(
+    criterion: str, key: str, place: str, every: list[verdicts.Verdict]
+) -> Metric:
+    bound = criteria.CRITERIA[criterion].bounds[key]
+    counting = [one for one in every if not one.reason]
+    values = [one.value for one in counting or every if one.value is not None]
+    return Metric(
+        criterion=criterion,
+        bound_key=key,
+        place=place,
+        unit=bound.unit,
+        at_least=bound.at_least,
+        value=statistics.median(values),
+        reason="" if counting else every[0].reason,
+    )

@@ -1,0 +1,56 @@
+"""One metric over many comparable runs: what regression is looked for in."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """What one run measured.
+
+    :param run: identifies the run: the task's uuid and the position of the
+        workload in it, from 1, such as ``3f0c…/1``
+    :param at_s: when the run began, in epoch seconds
+    :param value: in the unit of the trend
+    """
+
+    run: str
+    at_s: float
+    value: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Trend:
+    """The values of one metric, first run first.
+
+    :param metric: criterion, bound and place that it is read as, such as
+        ``request_latency.p99_ms step 3``
+    :param unit: of the values, such as ``ms``
+    :param at_least: whether more is better, as with the bounds of a criterion
+    :param points: only of runs in which the metric was measured and counts
+    """
+
+    metric: str
+    unit: str
+    at_least: bool
+    points: tuple[Point, ...]
+
+    def worse_ratio(self, value: float, reference: float) -> float:
+        """Tell by which share of ``reference`` a value is worse than it.
+
+        :returns: above 0 for worse, below 0 for better; 0 when the reference
+            is 0, of which nothing is a share
+        """
+        if not reference:
+            return 0.0
+        change = (value - reference) / abs(reference)
+        return -change if self.at_least else change
+
+
+def metric_name(criterion: str, bound_key: str, place: str = "") -> str:
+    """Name a metric as criteria, history and pages do.
+
+    :param place: the step, change or event, such as ``step 3``
+    """
+    return f"{criterion}.{bound_key} {place}".rstrip()

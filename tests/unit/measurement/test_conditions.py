@@ -1,0 +1,59 @@
+"""What makes two runs comparable."""
+
+import dataclasses
+
+from rally_magnum_scale.measurement import conditions
+from rally_magnum_scale.measurement import records
+from tests.unit import factories
+
+ASKED = conditions.ask("http://keystone (r)", "MagnumScale.throughput", {})
+
+
+def found(**changes):
+    run = records.Run(bays=(factories.bay(**changes),), asked=ASKED.to_json())
+    return conditions.find([run])
+
+
+def test_arguments_that_change_no_figure_are_left_out_of_the_digest():
+    given = {"nodes": 2, "steps": [{"rate_rps": 5}]}
+    own = conditions.digest(given)
+    assert own == conditions.digest(dict(reversed(given.items())))
+    for name in ("deadlines", "keep_bay", "bay", "image_pull_secret_file"):
+        assert conditions.digest({**given, name: "other"}) == own
+    assert conditions.digest({**given, "nodes": 3}) != own
+    assert conditions.digest({**given, "steps": [{"rate_rps": 6}]}) != own
+
+
+def test_each_condition_makes_a_difference():
+    here = found()
+    assert here.nodes == "200 (199 hollow)"
+    assert here.versions["Kubernetes"] == "v1.33.2"
+    assert "template kubernetes-sandbox, http://key" in here.describe()
+    assert here.differences(found()) == []
+    for name, other in {
+        "nodes": found(nodes_hollow=100),
+        "templates": found(template_name="other"),
+        "versions": found(kubernetes_version="v1.34.0"),
+        **{
+            name: dataclasses.replace(here, **{name: "other"})
+            for name in ("cloud", "scenario", "arguments")
+        },
+    }.items():
+        assert here.differences(other) == [name]
+        assert here.differences(other, across=[name]) == []
+
+
+def test_what_is_not_known_differs_from_nothing():
+    failed = found(nodes_hollow=None, nodes_real=None, kubernetes_version="")
+    assert failed.nodes == ""
+    assert found().differences(failed) == []
+    assert found().differences(conditions.find([], ASKED)) == []
+    nothing = conditions.find([records.Run()])
+    assert nothing == conditions.Conditions()
+    assert found().differences(nothing) == []
+
+
+def test_what_was_asked_for_stands_where_nothing_was_recorded():
+    known = conditions.find([records.Run()], ASKED)
+    assert known.cloud == "http://keystone (r)"
+    assert known.arguments == conditions.digest({})
