@@ -18,9 +18,11 @@ from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import conclusion
+from rally_magnum_scale.report import event_grids
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import plot
+from rally_magnum_scale.report import run_plots
 from rally_magnum_scale.report import searches
 from rally_magnum_scale.report import series
 from rally_magnum_scale.report import turnover
@@ -80,6 +82,7 @@ class _Section:
     spread: grids.Grid | None
     bays: grids.Grid | None
     changes: grids.Grid | None
+    disturbed: list[grids.Grid]
     iterations: list[_Part]
     args: str
     sla: str
@@ -94,7 +97,7 @@ def render(report: model.Report) -> str:
     total = sum(len(one.iterations) for one in report.workloads)
     limit = max(MIN_POINTS, series.MAX_POINTS // max(1, total))
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             report=report,
@@ -111,7 +114,8 @@ def render(report: model.Report) -> str:
     )
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Return what all pages are made with."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rally_magnum_scale.report"),
         autoescape=True,
@@ -134,6 +138,7 @@ def _environment() -> jinja2.Environment:
         words.load,
         words.actions,
         words.requests,
+        words.kind,
     )
     environment.filters.update({one.__name__: one for one in shared})
     environment.filters["minus"] = _minus
@@ -153,6 +158,7 @@ def _capfirst(text: str) -> str:
 
 
 def _section(number: int, workload: model.Workload, limit: int) -> _Section:
+    runs = [one.numbered_run for one in workload.iterations]
     return _Section(
         workload=workload,
         conclusion=conclusion.conclude([workload]),
@@ -163,9 +169,8 @@ def _section(number: int, workload: model.Workload, limit: int) -> _Section:
         cleanup_errors=conclusion.cleanup_errors(workload),
         spread=grids.spread(workload),
         bays=bay_grids.bays(workload.bays()),
-        changes=bay_grids.node_changes(
-            [one.numbered_run for one in workload.iterations]
-        ),
+        changes=bay_grids.node_changes(runs),
+        disturbed=event_grids.every(runs),
         iterations=[
             _part(f"w{number}i{index}", iteration, limit)
             for index, iteration in enumerate(workload.iterations, 1)
@@ -176,7 +181,7 @@ def _section(number: int, workload: model.Workload, limit: int) -> _Section:
 
 
 def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
-    found = plot.plots(iteration.run, limit)
+    found = run_plots.plots(iteration.run, limit)
     return _Part(
         iteration=iteration,
         plots=[
@@ -250,7 +255,15 @@ def _csv(points: Sequence[series.Point]) -> str:
     writer = csv.writer(text)
     names = [name for name, _ in PERCENTILES]
     head = "start_s seconds phase step offered_rps achieved_rps failed_rps"
-    writer.writerow([*head.split(), *(f"{name}_us" for name in names)])
+    versions = words.in_order({v for one in points for v in one.versions})
+    answers = [f"answers {words.version(one)}" for one in versions]
+    writer.writerow(
+        [
+            *head.split(),
+            *(f"{name}_us" for name in names),
+            *(one.replace(" ", "_") for one in answers),
+        ]
+    )
     for one in points:
         rates = (one.offered_rps, one.achieved_rps, one.failed_rps)
         writer.writerow(
@@ -261,6 +274,7 @@ def _csv(points: Sequence[series.Point]) -> str:
                 one.step,
                 *("" if rate is None else f"{rate:.1f}" for rate in rates),
                 *(one.latency_us.get(name) for name in names),
+                *(one.versions.get(name, 0) for name in versions),
             ]
         )
     encoded = base64.b64encode(text.getvalue().encode()).decode()

@@ -18,6 +18,8 @@ RUNS = {
         bays=(factories.bay(name="a"), factories.bay(name="b", failure="x"))
     ),
     "nothing": records.Run(),
+    "updated": factories.updated(),
+    "lost nodes": factories.broken(),
 }
 
 
@@ -139,3 +141,59 @@ def test_without_a_time_nothing_is_summed_up():
     assert [one["title"] for one in charts.additive(run)] == [
         "Rate of the last step"
     ]
+
+
+def test_versions_are_areas_on_the_same_seconds():
+    run = factories.updated()
+    drawn = charts.outputs(run)[2]
+    assert drawn["title"] == "Answers by version of the targets"
+    assert drawn["chart_plugin"] == "StackedArea"
+    old, new = drawn["data"]
+    assert (old[0], new[0]) == ("version 1", "version 2")
+    assert [at for at, _ in old[1]] == [at for at, _ in new[1]]
+    sums = [a + b for (_, a), (_, b) in zip(old[1], new[1], strict=True)]
+    assert sums == pytest.approx([100] * 27)
+    # Also where seconds are missing: each area is one row.
+    gone = {factories.START + at for at in (4, 9, 14)}
+    seen = tuple(one for one in run.windows if one.second not in gone)
+    shreds = charts.outputs(dataclasses.replace(run, windows=seen))[2]
+    assert [len(row[1]) for row in shreds["data"]] == [24, 24]
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "cell", "said"),
+    [
+        ("updated", "Updates under load", "9.6", "version 2: 38 %"),
+        ("lost nodes", "Nodes lost under load", "stopped", "rms-node-3"),
+    ],
+)
+def test_events_are_tables(name, title, cell, said):
+    found = {one["title"]: one for one in charts.outputs(RUNS[name])}
+    assert cell in found[title]["data"]["rows"][0]
+    assert said in found[title]["description"]
+    assert "under load" not in str(charts.outputs(RUNS["good"]))
+
+
+def test_rally_sums_up_the_times_of_events():
+    slow = factories.updated(old_gone_s=19.6, new_ready_s=None)
+    *_, events = rendered(RUNS["updated"], slow)
+    assert {row[0]: (row[5], row[-1]) for row in events["data"]["rows"]} == {
+        "update 1, 4 targets: new Ready": (8, 1),
+        "update 1, 4 targets: old gone": (19.6, 2),
+    }
+    *_, events = rendered(RUNS["lost nodes"])
+    assert {row[0]: row[5] for row in events["data"]["rows"]} == {
+        "fault 1, nodes stopped: 1: noticed": 4,
+        "fault 1, nodes stopped: 1: targets Ready": 7.5,
+        "fault 1, nodes stopped: 1: last failure": 9.8,
+    }
+
+
+def test_events_that_an_iteration_lacks_move_nothing():
+    none = {"new_ready_s": None, "old_gone_s": None}
+    bays, rate, events = rendered(
+        factories.updated(**none), RUNS["updated"], RUNS["no load"]
+    )
+    assert rate["title"] == "Rate of the last step"
+    assert "bay created" in [row[0] for row in bays["data"]["rows"]]
+    assert [row[-1] for row in events["data"]["rows"]] == [1, 1]

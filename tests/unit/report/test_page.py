@@ -74,6 +74,18 @@ REPORTS = {
     "refused": factories.report(workloads=(), errors=(NASTY,)),
     "no iteration": factories.report(factories.workload(iterations=())),
     "no workload": factories.report(workloads=()),
+    "updated": factories.report(
+        factories.workload(factories.iteration(of_run=factories.updated()))
+    ),
+    "lost nodes": factories.report(
+        factories.workload(
+            factories.iteration(
+                of_run=factories.broken(
+                    factories.fault(nodes=[NASTY], reason=NASTY, how=NASTY)
+                )
+            )
+        )
+    ),
 }
 
 
@@ -214,3 +226,32 @@ def test_a_reason_is_told_once_below_the_verdicts():
     text = page.render(REPORTS["broken context"])
     assert text.count("no bay was created") == 1
     assert "bay_create_time max_s, bay_delete_time max_s: no bay was" in text
+
+
+def test_a_verdict_says_where_it_was_found():
+    sla = {
+        "request_rate": {"min_rps": 1},
+        "request_errors": {"max_ratio": 1, "during": "update"},
+        "rolling_update_time": {"max_s": 60, "max_s_per_target": 1},
+    }
+    run = factories.updated()
+    text = page.render(
+        factories.report(
+            factories.workload(factories.iteration(of_run=run), sla=sla)
+        )
+    )
+    for place, count in (("step 2", 1), ("update 1", 3)):
+        assert text.count(f'<td data-name="Where">{place}</td>') == count
+    assert "2.4 s/target" in text
+    assert "at most 1 s/target" in text
+    assert (
+        "rolling_update_time max_s_per_target of update 1: 2.4 s/target "
+        "where at most 1 s/target was asked for"
+    ) in text
+
+
+def test_what_befell_a_load_is_told_before_the_load():
+    text = page.render(REPORTS["updated"])
+    where = text.index("<h3>Updates under load</h3>")
+    assert text.index("<h3>Verdicts") < where < text.index("<h3>Load")
+    assert "&lt;script&gt;" in page.render(REPORTS["lost nodes"])

@@ -280,3 +280,37 @@ def test_a_bay_that_the_scenario_did_not_make_says_where_it_is_from(
     assert f"hollow, {said}; all nodes Ready after" in text
     assert "not created" not in text
     assert "not deleted" not in text
+
+
+def test_a_verdict_says_where_it_was_found():
+    run = dataclasses.replace(factories.updated(), faults=(factories.fault(),))
+    sla = {
+        "request_rate": {"min_rps": 1},
+        "request_errors": {"max_ratio": 0.0001, "during": "fault"},
+        "rolling_update_time": {"max_s_per_target": 3},
+        "bay_create_time": {"max_s": 60},
+    }
+    one = factories.workload(factories.iteration(of_run=run), sla=sla)
+    text = table.render(factories.report(one), width=120)
+    head = line_with(text, "Bound", "Measured")
+    assert head.index("Where") == line_with(text, "min_rps").index("step 2")
+    assert " fault 1  " in line_with(text, "FAILS", "max_ratio")
+    line = line_with(text, "max_s_per_target")
+    assert " update 1  2.4 s/target  " in line
+    assert line_with(text, "bay_create_time").split()[3] == "12.4"
+    assert "request_errors max_ratio during fault 1: 0.0004 where" in (
+        " ".join(text.split())
+    )
+
+
+def test_headings_of_tables_are_wrapped_too():
+    run = dataclasses.replace(
+        factories.run(), node_changes=(factories.node_change(),)
+    )
+    pair = [
+        factories.iteration(1, run),
+        *several_bays().iterations,
+    ]
+    text = table.render(factories.report(factories.workload(*pair)), 40)
+    assert "Changes of nodes." in text
+    assert all(table.display_width(t) <= 40 for t in text.splitlines())

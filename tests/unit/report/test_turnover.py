@@ -123,7 +123,22 @@ def test_it_is_drawn_and_told():
     # Three stretches of a minute: 200, 100 and none were created.
     assert created.data.count("H") == deleted.data.count("H") == 3
     assert drawn.y_title == "nodes per hour, over 1 min each"
+    assert drawn.x_title == "minutes since the beginning"
     html = page.render(report)
     assert "Nodes created and deleted per hour" in html
     assert "300 nodes created and 300 deleted in 150 s" in html
     assert "300 nodes created" in table.render(report)
+
+
+def test_several_tasks_are_drawn_over_the_hours_between_them():
+    nights = [
+        factories.workload(iteration(1, 200, (CREATE, at_s), (DELETE, at_s)))
+        for at_s in (600, 24 * 3600)
+    ]
+    drawn = turnover.draw(turnover.find(nights), "t", 600, 300)
+    assert drawn.x_title == "hours since the beginning"
+    last = drawn.x_ticks[-1]
+    assert float(last.text) == pytest.approx(24, abs=6)
+    _, created = drawn.paths
+    # 48 stretches of half an hour, of which two have nodes.
+    assert created.data.count("H") == 48

@@ -144,3 +144,85 @@ def test_a_bound_of_zero_has_no_share():
     assert words.margin_percent(verdict) == ""
     assert words.margin(verdict).startswith("-0.00005")
     assert "(" not in conclusion.say_verdict(verdict)
+
+
+def event_verdicts(**sla):
+    run = dataclasses.replace(
+        factories.updated(),
+        faults=(factories.fault(failure="timeout", reason="3 of 6 serve"),),
+        node_changes=(factories.node_change(failure="x", reason="no host"),),
+    )
+    return factories.workload(
+        factories.iteration(of_run=run), sla=sla, sla_results=()
+    )
+
+
+@pytest.mark.parametrize(
+    ("sla", "said"),
+    [
+        (
+            {"request_errors": {"max_ratio": 0.0002, "during": "update"}},
+            "request_errors max_ratio during update 1: 0.0004 where at most "
+            "0.0002 was asked for (100 % off).",
+        ),
+        (
+            {"rolling_update_time": {"max_s_per_target": 2}},
+            "rolling_update_time max_s_per_target of update 1: 2.4 s/target "
+            "where at most 2 s/target was asked for (20 % off).",
+        ),
+        (
+            {"recovery_time": {"max_s": 60}},
+            "recovery_time max_s of fault 1: 9.8 s where at most 60 s was "
+            "asked for does not count: it failed: 3 of 6 serve.",
+        ),
+        (
+            {"request_rate": {"min_rps": 1e6, "step": 1}},
+            "request_rate min_rps in step 1: 9,930 rps where at least "
+            "1,000,000 rps was asked for (99 % off).",
+        ),
+    ],
+)
+def test_the_sentence_names_the_event_that_was_judged(sla, said):
+    sentence = conclude(event_verdicts(**sla)).sentence
+    assert sentence == f"1 of 1 bound does not hold; {said}"
+
+
+def test_without_an_event_the_sentence_says_so():
+    config = {"max_ratio": 1, "during": "fault"}
+    found = conclude(
+        factories.workload(sla={"request_errors": config}, sla_results=())
+    )
+    assert found.sentence.endswith(
+        "request_errors max_ratio: at most 1 was asked for, but no node was "
+        "lost on purpose."
+    )
+
+
+def test_reasons_name_the_event_that_they_are_of():
+    workload = event_verdicts(
+        request_errors={"max_ratio": 1, "during": "fault"},
+        recovery_time={"max_s": 60},
+        bay_resize_time={"max_s": 60},
+    )
+    assert conclusion.reasons(workload.verdicts()) == [
+        "request_errors max_ratio during fault 1, recovery_time max_s of "
+        "fault 1: it failed: 3 of 6 serve.",
+        "bay_resize_time max_s of change 1: it failed: no host.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [(None, "-"), (0.0, "0"), (0.25, "25 %"), (1e-9, "under 0.001 %")],
+)
+def test_a_ratio_is_a_percentage(ratio, said):
+    assert words.ratio(ratio) == said
+
+
+def test_versions_are_told_with_share_and_count():
+    assert words.shares({"2": 3, "1": 1}) == (
+        "version 1: 25 % (1), version 2: 75 % (3)"
+    )
+    assert words.shares({"1": 0}) == "version 1: 0 (0)"
+    assert words.shares({}) == ""
+    assert words.kind("pods_ready_again") == "pods ready again"

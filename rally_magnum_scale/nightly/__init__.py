@@ -1,0 +1,1 @@
+"""What runs night after night: the history as a command, and the job."""

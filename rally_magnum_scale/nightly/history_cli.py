@@ -1,0 +1,225 @@
+"""The command ``rally-magnum-history``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import sys
+import time
+from collections.abc import Callable
+from collections.abc import Sequence
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.measurement import conditions
+from rally_magnum_scale.measurement import regression
+from rally_magnum_scale.report import comparison
+from rally_magnum_scale.report import history
+from rally_magnum_scale.report import runs_page
+from rally_magnum_scale.task.exporters import result_files
+
+EXIT_WORSE = 1
+EXIT_FAILED = 2
+DESCRIPTION = """\
+The history of runs: add results of Rally to it, list it, look for what got
+worse, and draw a page over many nights.
+"""
+EPILOG = """\
+Exit status: 0, 1 when `check` finds something worse, 2 when something can't
+be read, written or compared.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    :param arguments: of the command line
+    :returns: the exit status
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        work: Callable[[argparse.Namespace], int] = options.work
+        return work(options)
+    except exceptions.ScaleError as error:
+        sys.stderr.write(f"rally-magnum-history: {error}\n")
+        return EXIT_FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rally-magnum-history", description=DESCRIPTION, epilog=EPILOG
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    add = commands.add_parser(
+        "add", help="add results that `rally task report --json` wrote"
+    )
+    add.add_argument(
+        "results", type=pathlib.Path, help="a file, or a folder of *.json"
+    )
+    add.add_argument("--to", type=pathlib.Path, required=True)
+    add.add_argument(
+        "--link", default="", help="where their page is, seen from the history"
+    )
+    add.set_defaults(work=_add)
+    listing = commands.add_parser("list", help="list runs by what they share")
+    listing.set_defaults(work=_list)
+    check = commands.add_parser(
+        "check", help="compare the newest runs with those before them"
+    )
+    _add_rules(check)
+    check.set_defaults(work=_check)
+    page = commands.add_parser("page", help="draw all metrics over all runs")
+    page.add_argument("--out", type=pathlib.Path, required=True)
+    page.set_defaults(work=_page)
+    for each in (listing, check, page):
+        each.add_argument("history", type=pathlib.Path)
+        each.add_argument(
+            "--across",
+            action="append",
+            default=[],
+            choices=conditions.KEYS,
+            help="a condition in which compared runs may differ",
+        )
+    for each in (listing, check):
+        each.add_argument(
+            "--json", action="store_true", help="for a program to read"
+        )
+    return parser
+
+
+def _add_rules(check: argparse.ArgumentParser) -> None:
+    rules = comparison.Ask().rules
+    check.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        help="compare only this metric or criterion; may be repeated",
+    )
+    check.add_argument(
+        "--last",
+        type=int,
+        default=rules.last,
+        help="how many of the newest runs must be worse (default %(default)s)",
+    )
+    check.add_argument(
+        "--min-runs",
+        type=int,
+        default=rules.min_runs,
+        help="runs that are needed before them (default %(default)s)",
+    )
+    check.add_argument(
+        "--min-change-ratio",
+        type=float,
+        default=rules.min_change_ratio,
+        help="by which share it must be worse (default %(default)s)",
+    )
+    check.add_argument(
+        "--confidence",
+        type=float,
+        default=rules.confidence,
+        help="that it is not noise (default %(default)s)",
+    )
+    check.add_argument(
+        "--baseline",
+        default=rules.baseline,
+        help="the id of a run to compare with (default: those before)",
+    )
+
+
+def _add(options: argparse.Namespace) -> int:
+    added = result_files.runs_of(
+        result_files.read(options.results), options.link
+    )
+    every = history.append(options.to, added)
+    _say(f"{len(added)} runs added; {options.to} holds {len(every)}.")
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    found = history.groups(history.read(options.history), options.across)
+    if options.json:
+        _say(json.dumps([[one.to_json() for one in g] for g in found]))
+        return 0
+    for group in found:
+        _say(group[-1].conditions.describe())
+        for run in group:
+            _say(f"  {_when(run)}  {run.state:<7}  {run.id}  {run.name}")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    ask = comparison.Ask(
+        tuple(options.metric), tuple(options.across), _rules(options)
+    )
+    runs = history.read(options.history)
+    found = [
+        (group[-1], compared)
+        for group in history.groups(runs, ask.across)
+        if (compared := comparison.compare_newest(group, ask))
+    ]
+    if options.json:
+        _say(json.dumps([_as_json(*one) for one in found]))
+    else:
+        for run, compared in found:
+            _say(f"{run.name} ({run.conditions.describe()})")
+            for sentence in compared.sentences():
+                _say(f"  {sentence}.")
+    return 0 if all(one.holds for _, one in found) else EXIT_WORSE
+
+
+def _as_json(
+    run: history.Run, compared: comparison.Comparison
+) -> dict[str, object]:
+    return {
+        "run": run.id,
+        "holds": compared.holds,
+        "sentences": compared.sentences(),
+        "worse": [dataclasses.asdict(one) for one in compared.outcome.worse],
+    }
+
+
+def _rules(options: argparse.Namespace) -> regression.Rules:
+    for name, value, holds, right in (
+        ("--last", options.last, options.last >= 1, "1 or more"),
+        ("--min-runs", options.min_runs, options.min_runs >= 5, "5 or more"),
+        (
+            "--confidence",
+            options.confidence,
+            0.5 <= options.confidence < 1,
+            "0.5 or more, and below 1",
+        ),
+        (
+            "--min-change-ratio",
+            options.min_change_ratio,
+            options.min_change_ratio >= 0,
+            "0 or more",
+        ),
+    ):
+        if not holds:
+            raise exceptions.InvalidInput(
+                f"{name}: {value} can't be right; give {right}."
+            )
+    return regression.Rules(
+        last=options.last,
+        min_runs=options.min_runs,
+        min_change_ratio=options.min_change_ratio,
+        confidence=options.confidence,
+        baseline=options.baseline,
+    )
+
+
+def _page(options: argparse.Namespace) -> int:
+    runs = history.read(options.history)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(runs_page.render(runs, tuple(options.across)))
+    _say(f"{options.out} shows {len(runs)} runs.")
+    return 0
+
+
+def _when(run: history.Run) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(run.at_s))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")

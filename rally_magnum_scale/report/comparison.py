@@ -1,0 +1,174 @@
+"""A run against its history: which metrics are compared, and in words."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from collections.abc import Sequence
+
+from rally_magnum_scale.measurement import conditions as run_conditions
+from rally_magnum_scale.measurement import metrics as run_metrics
+from rally_magnum_scale.measurement import regression
+from rally_magnum_scale.measurement import trend
+from rally_magnum_scale.report import history
+
+# One run that is worse may be an outlier; the next one tells.
+CONFIRMED = 2
+_RULES = regression.Rules(last=CONFIRMED)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ask:
+    """What to compare, and with what.
+
+    :param metrics: names of metrics, of their criteria, or of criterion
+        and bound; empty for all
+    :param across: conditions in which compared runs may differ
+    :param rules: what counts as worse
+    """
+
+    metrics: tuple[str, ...] = ()
+    across: tuple[str, ...] = ()
+    rules: regression.Rules = _RULES
+
+    def wants(self, metric: str) -> bool:
+        """Tell whether a metric is asked for."""
+        criterion_and_bound = metric.partition(" ")[0]
+        criterion = metric.partition(".")[0]
+        names = {metric, criterion_and_bound, criterion}
+        return not self.metrics or bool(names & set(self.metrics))
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What came of it.
+
+    :param outcome: of the metrics
+    :param suspected: worse, but in fewer runs than the rules ask for
+    :param runs: how many comparable runs were before
+    :param uncounted: why metrics of the run do not count
+    :param missing: asked for, but not measured in the run
+    :param no_baseline: the run to compare with, if no comparable one is it
+    """
+
+    outcome: regression.Outcome
+    suspected: tuple[regression.Comparison, ...] = ()
+    runs: int = 0
+    uncounted: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    no_baseline: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is known to be worse, or asked for in vain."""
+        vain = self.missing or self.no_baseline
+        return not self.outcome.worse and not vain
+
+    def sentences(self) -> list[str]:
+        """Say what is worse first, then what could not be told."""
+        outcome = self.outcome
+        said = [f"worse: {one.describe()}" for one in outcome.worse]
+        said += [
+            f"suspected, till the next run confirms it: {one.describe()}"
+            for one in self.suspected
+        ]
+        said += [f"{name} was not measured" for name in self.missing]
+        if self.no_baseline:
+            said.append(
+                f"the history has no comparable run {self.no_baseline} to be "
+                "the baseline"
+            )
+        if outcome.compared and not outcome.worse:
+            said.append(
+                f"none of {_metrics(outcome.compared)} is known to be worse "
+                f"than before, in {self.runs} comparable runs"
+            )
+        if outcome.too_few:
+            said.append(
+                f"{_metrics(outcome.too_few)} not compared: "
+                f"{outcome.too_few[0].reason}"
+            )
+        if self.uncounted:
+            said.append(
+                f"{_metrics(self.uncounted)} not counted: {self.uncounted[0]}"
+            )
+        return said or ["nothing was measured that could be compared"]
+
+
+def _metrics(every: Sequence[object]) -> str:
+    return "1 metric" if len(every) == 1 else f"{len(every)} metrics"
+
+
+def compare(
+    runs: Iterable[history.Run],
+    conditions: run_conditions.Conditions,
+    measured: Sequence[run_metrics.Metric],
+    newest: trend.Point,
+    ask: Ask,
+) -> Comparison:
+    """Compare what a run measured with the comparable runs before it.
+
+    :param runs: the history; the run itself may be in it
+    :param newest: id and time of the run; its value is not read
+    """
+    before = [
+        one
+        for one in history.comparable(runs, conditions, ask.across)
+        if one.at_s <= newest.at_s and one.id != newest.run
+    ]
+    known = history.trends(before)
+    wanted = [one for one in measured if ask.wants(one.name)]
+    series = [
+        _with(known.get(one.name), one, newest)
+        for one in wanted
+        if not one.reason
+    ]
+    outcome = regression.compare(series, ask.rules)
+    alone = dataclasses.replace(ask.rules, last=1)
+    named = ask.rules.baseline
+    return Comparison(
+        outcome=outcome,
+        suspected=(
+            () if outcome.worse else regression.compare(series, alone).worse
+        ),
+        runs=max((len(one.points) - 1 for one in series), default=0),
+        uncounted=tuple(one.reason for one in wanted if one.reason),
+        missing=tuple(
+            name
+            for name in ask.metrics
+            if not any(Ask((name,)).wants(one.name) for one in measured)
+        ),
+        no_baseline=(
+            ""
+            if named in {regression.MEDIAN, *(one.id for one in before)}
+            else named
+        ),
+    )
+
+
+def compare_newest(
+    group: Sequence[history.Run], ask: Ask
+) -> Comparison | None:
+    """Compare the newest run of a group that measured something.
+
+    :param group: comparable runs
+    :returns: None when none of them did
+    """
+    whole = [one for one in group if one.state != history.BROKEN]
+    if not whole:
+        return None
+    run = max(whole, key=lambda one: one.at_s)
+    newest = trend.Point(run.id, run.at_s, 0.0)
+    return compare(group, run.conditions, run.metrics, newest, ask)
+
+
+def _with(
+    known: trend.Trend | None, metric: run_metrics.Metric, newest: trend.Point
+) -> trend.Trend:
+    point = dataclasses.replace(newest, value=metric.value)
+    return trend.Trend(
+        metric.name,
+        metric.unit,
+        metric.at_least,
+        (*(known.points if known else ()), point),
+    )

@@ -1,0 +1,375 @@
+"""The history of runs: one JSON object a line, one line a workload.
+
+``docs/reference/history.md`` tells the fields.  The file is replaced as a
+whole under a lock beside it, so that a writer that is killed leaves the
+history as it was, and two writers lose nothing of each other's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import fcntl
+import json
+import os
+import pathlib
+import tempfile
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+from typing import Self
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.measurement import conditions as run_conditions
+from rally_magnum_scale.measurement import metrics as run_metrics
+from rally_magnum_scale.measurement import trend
+from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.report import conclusion
+from rally_magnum_scale.report import model
+
+SCHEMA = 1
+
+HOLDS = "holds"
+FAILS = "fails"
+INVALID = "invalid"
+BROKEN = "broken"
+# From the best to the worst.
+STATES = (HOLDS, FAILS, INVALID, BROKEN)
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """A bound and what it was judged on.
+
+    :param name: criterion, bound and place
+    :param holds: whether it holds, on data that counts
+    :param value: what was measured, in ``unit``; None where nothing was
+    :param bound: None for a bound that no criterion knows
+    :param reason: why there is no value, or why it does not count
+    """
+
+    name: str
+    holds: bool
+    value: float | None
+    bound: float | None
+    unit: str
+    at_least: bool
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One workload of one task.
+
+    :param task: uuid of the task
+    :param position: of the workload in it, from 1
+    :param at_s: when it began, in epoch seconds
+    :param state: one of :data:`STATES`
+    :param sentence: what came out, in words
+    :param title: of the task
+    :param conditions: what makes it comparable with others
+    :param judged: each bound
+    :param others: criteria of Rally's own that failed, with their detail
+    :param metrics: all that was measured
+    :param link: where its page is, relative to the history; empty when not
+        known
+    """
+
+    task: str
+    position: int
+    at_s: float
+    state: str
+    sentence: str
+    title: str
+    conditions: run_conditions.Conditions
+    judged: tuple[Judged, ...] = ()
+    others: tuple[str, ...] = ()
+    metrics: tuple[run_metrics.Metric, ...] = ()
+    link: str = ""
+
+    @property
+    def id(self) -> str:
+        """Identify the run in the history."""
+        return f"{self.task}/{self.position}"
+
+    @property
+    def name(self) -> str:
+        """The title, or the name of the scenario without one."""
+        return self.title or self.conditions.scenario
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its line."""
+        return {"history": SCHEMA, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, line: dict[str, Any]) -> Self:
+        """Read its line; fields that this version does not know are left.
+
+        :raises ValueError: when it can't be read
+        """
+        try:
+            known = {f.name: line[f.name] for f in dataclasses.fields(cls)}
+            known["conditions"] = run_conditions.Conditions.from_json(
+                known["conditions"]
+            )
+            known["judged"] = tuple(Judged(**one) for one in known["judged"])
+            known["others"] = tuple(known["others"])
+            known["metrics"] = tuple(
+                map(run_metrics.Metric.from_json, known["metrics"])
+            )
+            return cls(**known)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"a field is missing or wrong: {error}") from None
+
+
+def of_report(report: model.Report, link: str = "") -> list[Run]:
+    """Return the workloads of one task as lines of the history.
+
+    :param report: of one task
+    :param link: where its page is, relative to the history
+    """
+    return [
+        _of_workload(report, number, workload, link)
+        for number, workload in enumerate(report.workloads, 1)
+    ]
+
+
+def _of_workload(
+    report: model.Report, number: int, workload: model.Workload, link: str
+) -> Run:
+    ours = workload.verdicts()
+    runs = [one.numbered_run for one in workload.iterations]
+    asked = run_conditions.ask("", workload.scenario, workload.args)
+    said = conclusion.conclude([workload], report.errors)
+    return Run(
+        task=report.task,
+        position=number,
+        at_s=_began(report, workload),
+        state=_state(report, workload, ours),
+        sentence=said.sentence,
+        title=workload.title,
+        conditions=run_conditions.find(
+            runs, dataclasses.replace(asked, versions={})
+        ),
+        judged=tuple(map(_judged, ours)),
+        others=tuple(
+            f"{one.criterion}: {one.detail}".rstrip(": ")
+            for one in workload.other_results()
+            if not one.success
+        ),
+        metrics=tuple(run_metrics.read(runs)),
+        link=link,
+    )
+
+
+def _judged(verdict: verdicts.Verdict) -> Judged:
+    return Judged(
+        name=trend.metric_name(
+            verdict.criterion, verdict.bound_key, verdict.place
+        ),
+        holds=verdict.passed,
+        value=verdict.value,
+        # NaN, which JSON can't hold, is no bound.
+        bound=verdict.bound if verdict.bound == verdict.bound else None,
+        unit=verdict.unit,
+        at_least=verdict.at_least,
+        reason=verdict.reason,
+    )
+
+
+def _began(report: model.Report, workload: model.Workload) -> float:
+    """Return when the first iteration began, else when the task was made."""
+    stamps = (one.started_at for one in workload.iterations)
+    begun = [one for one in stamps if one is not None]
+    if begun:
+        return min(begun)
+    with contextlib.suppress(ValueError):
+        made = datetime.datetime.fromisoformat(report.created_at)
+        # Rally writes UTC without saying so.
+        return (
+            made if made.tzinfo else made.replace(tzinfo=datetime.UTC)
+        ).timestamp()
+    return 0.0
+
+
+def _state(
+    report: model.Report,
+    workload: model.Workload,
+    ours: Sequence[verdicts.Verdict],
+) -> str:
+    if (
+        report.errors
+        or workload.broken_context
+        or workload.failed_iterations
+        or not workload.iterations
+    ):
+        return BROKEN
+    if any(one.reason and one.value is not None for one in ours):
+        return INVALID
+    held = all(one.passed for one in ours) and all(
+        one.success for one in workload.other_results()
+    )
+    return HOLDS if held else FAILS
+
+
+def append(path: pathlib.Path, added: Iterable[Run]) -> list[Run]:
+    """Add runs to a history; one that stands there is replaced.
+
+    The history is made when it is not there.  It is written whole or not at
+    all, also when two write at a time.
+
+    :returns: all runs of the history
+    :raises InvalidInput: when what stands there can't be read, or nothing
+        can be written there
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path):
+            runs = {one.id: one for one in read(path, missing_ok=True)}
+            runs |= {one.id: one for one in added}
+            ordered = sorted(runs.values(), key=lambda one: one.at_s)
+            _replace(path, ordered)
+            return ordered
+    except OSError as error:
+        raise exceptions.InvalidInput(
+            f"The history {path} can't be written: {error.strerror}."
+        ) from error
+
+
+@contextlib.contextmanager
+def _locked(path: pathlib.Path) -> Iterator[None]:
+    """Let one writer at a time in; the file itself is replaced."""
+    with path.with_name(f".{path.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _replace(path: pathlib.Path, runs: Iterable[Run]) -> None:
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    new = pathlib.Path(name)
+    try:
+        with os.fdopen(number, "w") as file:
+            for one in runs:
+                line = one.to_json()
+                file.write(json.dumps(line, separators=(",", ":")) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        new.chmod(path.stat().st_mode if path.exists() else 0o644)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def read(path: pathlib.Path, *, missing_ok: bool = False) -> list[Run]:
+    """Read a history, the oldest run first.
+
+    :param missing_ok: a history that is not there is empty
+    :raises InvalidInput: when it can't be read, with the line that can't
+    """
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        if missing_ok:
+            return []
+        raise exceptions.InvalidInput(
+            f"There is no history {path}; `rally task export --type "
+            "magnum-scale-history` writes one."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise exceptions.InvalidInput(
+            f"The history {path} can't be read: {error}."
+        ) from error
+    return [
+        _read_line(path, number, line)
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip()
+    ]
+
+
+def _read_line(path: pathlib.Path, number: int, line: str) -> Run:
+    try:
+        found = json.loads(line)
+        _check_schema(found)
+        return Run.from_json(found)
+    except ValueError as error:
+        raise exceptions.InvalidInput(
+            f"Line {number} of the history {path} can't be read: {error}."
+        ) from error
+
+
+def _check_schema(found: Any) -> None:
+    schema = found.get("history") if isinstance(found, dict) else None
+    if schema == SCHEMA:
+        return
+    newer = isinstance(schema, int) and schema > SCHEMA
+    raise ValueError(
+        f"it was written by a newer release (schema {schema}; this one reads "
+        f"{SCHEMA})"
+        if newer
+        else "it is no run"
+    )
+
+
+def comparable(
+    runs: Iterable[Run],
+    like: run_conditions.Conditions,
+    across: Collection[str] = (),
+) -> list[Run]:
+    """Return the runs under the same conditions, in the same order.
+
+    :param across: conditions that may differ, of
+        :data:`~rally_magnum_scale.measurement.conditions.KEYS`
+    """
+    return [
+        one for one in runs if not like.differences(one.conditions, across)
+    ]
+
+
+def groups(
+    runs: Iterable[Run], across: Collection[str] = ()
+) -> list[list[Run]]:
+    """Group runs by their conditions, the group of the newest run first.
+
+    A run that broke before it knew all joins the newest group that it does
+    not differ from.
+    """
+    found: list[list[Run]] = []
+    newest_first = sorted(runs, key=lambda one: -one.at_s)
+    for one in sorted(newest_first, key=lambda one: one.state == BROKEN):
+        for group in found:
+            if not group[0].conditions.differences(one.conditions, across):
+                group.append(one)
+                break
+        else:
+            found.append([one])
+    for group in found:
+        group.sort(key=lambda one: one.at_s)
+    return sorted(found, key=lambda group: -group[-1].at_s)
+
+
+def trends(runs: Iterable[Run]) -> dict[str, trend.Trend]:
+    """Follow each metric over comparable runs.
+
+    Runs that broke and values that do not count are left out.
+
+    :returns: by the name of the metric, in the order in which they come
+    """
+    seen = [one for one in runs if one.state != BROKEN]
+    found: dict[str, trend.Trend] = {}
+    for run in sorted(seen, key=lambda one: one.at_s):
+        for metric in run.metrics:
+            if metric.reason:
+                continue
+            point = trend.Point(run.id, run.at_s, metric.value)
+            before = found.get(metric.name)
+            found[metric.name] = trend.Trend(
+                metric.name,
+                metric.unit,
+                metric.at_least,
+                (*(before.points if before else ()), point),
+            )
+    return found

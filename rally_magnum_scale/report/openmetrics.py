@@ -1,0 +1,82 @@
+"""Verdicts and figures as OpenMetrics text.
+
+For the textfile collector of a node exporter, or for a push gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+import prometheus_client.core
+import prometheus_client.openmetrics.exposition
+import prometheus_client.registry
+
+from rally_magnum_scale.report import history
+
+PREFIX = "rally_magnum_scale_"
+_RUN = ("title", "scenario", "cloud", "workload")
+_METRIC = (*_RUN, "metric", "unit")
+
+
+def render(runs: Iterable[history.Run]) -> str:
+    """Return the newest run of each title, scenario, cloud and position.
+
+    Values keep the unit of their criterion, which is a label.
+    """
+    newest = {
+        tuple(_labels(one)): one
+        for one in sorted(runs, key=lambda one: one.at_s)
+    }
+    families = _Families(list(newest.values()))
+    text: bytes = prometheus_client.openmetrics.exposition.generate_latest(
+        families
+    )
+    return text.decode()
+
+
+class _Families(prometheus_client.registry.Collector):  # type: ignore[misc]
+    """The metric families, as the library collects them."""
+
+    def __init__(self, runs: list[history.Run]) -> None:
+        self._runs = runs
+
+    def collect(self) -> Iterator[prometheus_client.core.Metric]:
+        """Return the families one by one."""
+        state = _gauge("run_state", "1 for what came of the run.", _RUN, "is")
+        began = _gauge("run_began_seconds", "When it began.", _RUN)
+        value = _gauge("value", "What was measured, if it counts.", _METRIC)
+        holds = _gauge("bound_holds", "Whether a bound holds.", _METRIC)
+        bound = _gauge("bound", "What was asked for.", _METRIC)
+        for run in self._runs:
+            own = _labels(run)
+            began.add_metric(own, run.at_s)
+            for each in history.STATES:
+                state.add_metric([*own, each], float(each == run.state))
+            for metric in run.metrics:
+                if not metric.reason:
+                    labels = [*own, metric.name, metric.unit]
+                    value.add_metric(labels, metric.value)
+            for judged in run.judged:
+                labels = [*own, judged.name, judged.unit]
+                holds.add_metric(labels, float(judged.holds))
+                if judged.bound is not None:
+                    bound.add_metric(labels, judged.bound)
+        yield from (state, began, value, holds, bound)
+
+
+def _gauge(
+    name: str, words: str, labels: tuple[str, ...], *more: str
+) -> prometheus_client.core.GaugeMetricFamily:
+    return prometheus_client.core.GaugeMetricFamily(
+        PREFIX + name, words, labels=(*labels, *more)
+    )
+
+
+def _labels(run: history.Run) -> list[str]:
+    return [
+        run.title,
+        run.conditions.scenario,
+        run.conditions.cloud,
+        str(run.position),
+    ]

@@ -1,0 +1,154 @@
+"""What is plotted of one iteration: rate, latency, answers by version."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Sequence
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.report import axis
+from rally_magnum_scale.report import plot
+from rally_magnum_scale.report import series
+from rally_magnum_scale.report import words
+
+# Colours for versions one after another; there are two in most runs.
+_VERSION_STYLES = ("v1", "v2", "v3", "v4")
+_UNTOLD_STYLE = "v0"
+
+
+def _latency_ms(name: str) -> Callable[[series.Point], float | None]:
+    def read(point: series.Point) -> float | None:
+        value_us = point.latency_us.get(name)
+        return None if value_us is None else value_us / 1000
+
+    return read
+
+
+RATE_LINES = (
+    plot.Line("offered", "offered", lambda point: point.offered_rps),
+    plot.Line("achieved", "achieved", lambda point: point.achieved_rps),
+    plot.Line("failed", "failed", lambda point: point.failed_rps),
+)
+LATENCY_LINES = (
+    plot.Line("p50", "p50", _latency_ms("p50")),
+    plot.Line("p99", "p99", _latency_ms("p99")),
+    plot.Line("p99.9", "p99-9", _latency_ms("p99_9")),
+)
+
+
+def plots(run: records.Run, limit: int = series.MAX_POINTS) -> list[plot.Plot]:
+    """Return what is plotted of one iteration: nothing without windows.
+
+    :param limit: how many points a line may have, about
+    """
+    points = tuple(series.points(run, limit))
+    if not points:
+        return []
+    rates = tuple(line for line in RATE_LINES if _is_seen(line, points))
+    rate = plot.Plot(
+        kind="rate",
+        title="Rate over time",
+        description=_describe(points, rates, "requests a second"),
+        lines=rates,
+        y_axis=axis.rate_axis(_values(rates, points)),
+        points=points,
+        spans=tuple(series.spans(run)),
+        gaps=tuple(series.gaps(run)),
+        events=tuple(series.events(run)),
+        length_s=series.length_s(run),
+    )
+    latency = dataclasses.replace(
+        rate,
+        kind="latency",
+        title="Latency over time, from the intended send time",
+        description=_describe(points, LATENCY_LINES, "ms"),
+        lines=LATENCY_LINES,
+        y_axis=axis.latency_axis(_values(LATENCY_LINES, points)),
+    )
+    return [rate, latency, *_versions(run, rate)]
+
+
+def _versions(run: records.Run, rate: plot.Plot) -> list[plot.Plot]:
+    """Plot which version answered, where more than one could."""
+    total = windows.add_counts(one.versions for one in rate.points)
+    names = words.in_order(total)
+    if not names or (len(names) == 1 and not run.updates):
+        return []
+    return [
+        dataclasses.replace(
+            rate,
+            kind="versions",
+            title="Answers by version of the targets",
+            description=_describe_versions(rate.points, names, total),
+            lines=tuple(_share_line(names, at) for at in range(len(names))),
+            y_axis=axis.share_axis(),
+        )
+    ]
+
+
+def _share_line(names: Sequence[str], at: int) -> plot.Line:
+    """Stand each version on those that came after it."""
+    name, later = names[at], names[at + 1 :]
+    style = _VERSION_STYLES[at % len(_VERSION_STYLES)]
+
+    def read(point: series.Point) -> float | None:
+        return _share(point, [name])
+
+    def base(point: series.Point) -> float:
+        return _share(point, later) or 0.0
+
+    shown = style if name else _UNTOLD_STYLE
+    return plot.Line(words.version(name), shown, read, base)
+
+
+def _share(point: series.Point, names: Sequence[str]) -> float | None:
+    """Return how many per cent of the answers some versions gave."""
+    total = sum(point.versions.values())
+    if not total:
+        return None
+    return 100 * sum(point.versions.get(one, 0) for one in names) / total
+
+
+def _describe_versions(
+    points: Sequence[series.Point],
+    names: Sequence[str],
+    total: dict[str, int],
+) -> str:
+    parts = []
+    for name in names:
+        seen = [point for point in points if point.versions.get(name)]
+        if seen:
+            parts.append(
+                f"{words.version(name)} from {seen[0].start_s} to "
+                f"{seen[-1].end_s} s"
+            )
+    told = "; ".join(parts)
+    return f"Of all answers: {words.shares(total)}. Seen were {told}."
+
+
+def _is_seen(line: plot.Line, points: Sequence[series.Point]) -> bool:
+    """Leave out what is zero throughout, such as failures."""
+    return any(line.read(point) for point in points)
+
+
+def _values(
+    lines: Sequence[plot.Line], points: Sequence[series.Point]
+) -> list[float]:
+    read = [line.read(point) for line in lines for point in points]
+    return [value for value in read if value is not None]
+
+
+def _describe(
+    points: Sequence[series.Point], lines: Sequence[plot.Line], unit: str
+) -> str:
+    parts = []
+    for line in lines:
+        values = _values([line], [p for p in points if p.phase == "steady"])
+        if values:
+            parts.append(
+                f"{line.name} from {words.number(min(values))} to "
+                f"{words.number(max(values))} {unit}"
+            )
+    return "In the steady seconds: " + ("; ".join(parts) or "nothing") + "."

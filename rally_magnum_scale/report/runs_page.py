@@ -1,0 +1,254 @@
+"""The page over many runs: each metric, night after night."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.measurement import metrics as run_metrics
+from rally_magnum_scale.measurement import trend
+from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.report import change_points
+from rally_magnum_scale.report import comparison
+from rally_magnum_scale.report import conclusion
+from rally_magnum_scale.report import drawing
+from rally_magnum_scale.report import history
+from rally_magnum_scale.report import page
+
+SIZE = (1080.0, 220.0)
+# As the banners of a task have them.
+_STATES = {
+    history.HOLDS: conclusion.PASS,
+    history.FAILS: conclusion.FAIL,
+    history.INVALID: conclusion.WARN,
+    history.BROKEN: conclusion.FAIL,
+}
+# Older ones are folded away.
+_RUNS_SHOWN = 10
+# Otava compares the runs on both sides of each, and needs some.
+_FEWEST_FOR_CHANGES = 7
+
+
+@dataclasses.dataclass(frozen=True)
+class _Metric:
+    """One metric of comparable runs, ready for the template.
+
+    :param values: of each run: the run, what it measured, and why that
+        does not count
+    :param changes: where its level changed, in words
+    """
+
+    name: str
+    drawing: str
+    values: list[tuple[history.Run, str, str]]
+    changes: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    """Comparable runs, ready for the template.
+
+    :param runs: the newest first
+    :param compared: what the newest came to beside those before
+    """
+
+    name: str
+    conditions: str
+    runs: list[history.Run]
+    state: str
+    compared: list[str]
+    holds: bool
+    metrics: list[_Metric]
+
+
+def render(runs: Sequence[history.Run], across: Sequence[str] = ()) -> str:
+    """Return the page of a history.
+
+    :param across: conditions in which runs of one group may differ
+    :returns: HTML, whole, that needs no network and no script
+    """
+    finds_changes = _finds_changes()
+    groups = [
+        _group(f"g{number}", group, tuple(across), finds_changes)
+        for number, group in enumerate(history.groups(runs, across), 1)
+    ]
+    template = page.environment().get_template("runs.html.j2")
+    text: str = template.render(
+        groups=groups,
+        when=_when,
+        finds_changes=finds_changes,
+        states=_STATES,
+        shown=_RUNS_SHOWN,
+    )
+    return text
+
+
+def _finds_changes() -> bool:
+    """Tell whether the library that finds change points is installed."""
+    try:
+        change_points.find(trend.Trend("", "", False, ()))
+    except exceptions.MissingExtra:
+        return False
+    return True
+
+
+def _group(
+    identifier: str,
+    group: Sequence[history.Run],
+    across: tuple[str, ...],
+    finds_changes: bool,
+) -> _Group:
+    newest = group[-1]
+    compared = comparison.compare_newest(group, comparison.Ask(across=across))
+    worse = compared.outcome.worse if compared else ()
+    names = dict.fromkeys(
+        [
+            *(one.metric for one in worse),
+            *(metric.name for run in group for metric in run.metrics),
+        ]
+    )
+    trends = history.trends(group)
+    return _Group(
+        name=newest.name,
+        conditions=newest.conditions.describe(),
+        runs=list(reversed(group)),
+        state=_STATES[newest.state],
+        compared=compared.sentences() if compared else [],
+        holds=compared.holds if compared else True,
+        metrics=[
+            _metric(
+                f"{identifier}m{number}",
+                name,
+                group,
+                trends.get(name),
+                finds_changes,
+            )
+            for number, name in enumerate(names, 1)
+        ],
+    )
+
+
+def _metric(
+    identifier: str,
+    name: str,
+    group: Sequence[history.Run],
+    known: trend.Trend | None,
+    finds_changes: bool,
+) -> _Metric:
+    measured = [
+        (run, metric)
+        for run in group
+        for metric in run.metrics
+        if metric.name == name
+    ]
+    changes: Sequence[change_points.ChangePoint] = ()
+    if finds_changes and known and len(known.points) >= _FEWEST_FOR_CHANGES:
+        changes = change_points.find(known)
+    return _Metric(
+        name=name,
+        drawing=_draw(identifier, name, measured, known, changes),
+        values=[
+            (
+                run,
+                verdicts.format_value(metric.value, metric.unit),
+                _uncounted(run, metric),
+            )
+            for run, metric in reversed(measured)
+        ],
+        changes=[_say(one, measured[0][1].unit) for one in changes],
+    )
+
+
+def _uncounted(run: history.Run, metric: run_metrics.Metric) -> str:
+    """Say why a value does not count; empty when it does."""
+    return "the run broke" if run.state == history.BROKEN else metric.reason
+
+
+def _say(change: change_points.ChangePoint, unit: str) -> str:
+    side = "worse" if change.change_ratio > 0 else "better"
+    before = verdicts.format_value(change.baseline, unit)
+    after = verdicts.format_value(change.value, unit)
+    return (
+        f"{abs(change.change_ratio):.1%} {side} since "
+        f"{_when(change.since.at_s)}: {after} after {before}"
+    )
+
+
+def _draw(
+    identifier: str,
+    name: str,
+    measured: Sequence[tuple[history.Run, run_metrics.Metric]],
+    known: trend.Trend | None,
+    changes: Sequence[change_points.ChangePoint],
+) -> str:
+    figure = drawing.new(*SIZE)
+    axes = figure.subplots()
+    drawing.style(axes)
+    unit = measured[0][1].unit
+    axes.set_ylabel(unit, color=drawing.COLOUR["text"])
+    points = known.points if known else ()
+    axes.plot(
+        [_date(point.at_s) for point in points],
+        [point.value for point in points],
+        color=drawing.COLOUR["blue"],
+        marker="o",
+        markersize=4,
+    )
+    uncounted = [
+        (_date(run.at_s), metric.value)
+        for run, metric in measured
+        if _uncounted(run, metric)
+    ]
+    axes.plot(
+        [at for at, _ in uncounted],
+        [value for _, value in uncounted],
+        color=drawing.COLOUR["warn"],
+        linestyle="none",
+        marker="x",
+        markersize=7,
+    )
+    for change in changes:
+        side = "bad" if change.change_ratio > 0 else "good"
+        axes.axvline(
+            _date(change.since.at_s),
+            color=drawing.COLOUR[side],
+            linestyle="--",
+            linewidth=1.2,
+        )
+    axes.margins(y=0.15)
+    return drawing.svg(
+        figure, identifier, name, _describe(points, uncounted, changes, unit)
+    )
+
+
+def _describe(
+    points: Sequence[trend.Point],
+    uncounted: Sequence[object],
+    changes: Sequence[change_points.ChangePoint],
+    unit: str,
+) -> str:
+    if not points:
+        return "No run measured it in a way that counts."
+    lowest = min(point.value for point in points)
+    highest = max(point.value for point in points)
+    said = (
+        f"{len(points)} runs, from "
+        f"{verdicts.format_value(lowest, unit)} to "
+        f"{verdicts.format_value(highest, unit)}; the newest "
+        f"{verdicts.format_value(points[-1].value, unit)}"
+    )
+    if uncounted:
+        said += f"; {len(uncounted)} do not count"
+    if changes:
+        said += f"; the level changed {len(changes)} times"
+    return f"{said}."
+
+
+def _date(at_s: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(at_s, datetime.UTC)
+
+
+def _when(at_s: float) -> str:
+    return f"{_date(at_s):%Y-%m-%d %H:%M}"

@@ -1,0 +1,108 @@
+"""The command over the history."""
+
+import json
+
+import pytest
+
+from rally_magnum_scale.nightly import history_cli
+from rally_magnum_scale.report import history
+from tests.unit.report import test_runs_page
+from tests.unit.task import test_histories
+
+QUIET = test_runs_page.QUIET
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "history.jsonl"
+
+
+def write(path, *values):
+    history.append(path, test_runs_page.nights(*values))
+
+
+def run(capsys, *arguments):
+    status = history_cli.main([str(one) for one in arguments])
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def test_results_of_rally_are_added(tmp_path, path, capsys):
+    task = test_histories.as_rally_writes(test_histories.whole_task())
+    (tmp_path / "results.json").write_text(json.dumps(task))
+    status, said, _ = run(
+        capsys, "add", tmp_path, "--to", path, "--link", "night/page.html"
+    )
+    assert (status, said) == (0, f"1 runs added; {path} holds 1.\n")
+    assert history.read(path)[0].link == "night/page.html"
+
+
+def test_runs_are_listed_by_what_they_share(path, capsys):
+    write(path, *QUIET[:2])
+    status, said, _ = run(capsys, "list", path)
+    head, *lines = said.splitlines()
+    assert head.startswith("MagnumScale.throughput, 200 (199 hollow) nodes")
+    assert [line.split()[:4] for line in lines] == [
+        ["1970-01-02", "00:00", "holds", "task-1/1"],
+        ["1970-01-03", "00:00", "holds", "task-2/1"],
+    ]
+    status, said, _ = run(capsys, "list", path, "--json")
+    ((one, _),) = json.loads(said)
+    assert (status, one["task"]) == (0, "task-1")
+
+
+def test_what_got_worse_is_found(path, capsys):
+    write(path, *QUIET, 13.0, 13.0)
+    status, said, _ = run(capsys, "check", path)
+    assert status == 1
+    assert "  worse: bay_create_time.max_s: 30% worse, 13 s after 10" in said
+    status, said, _ = run(capsys, "check", path, "--json")
+    (found,) = json.loads(said)
+    assert (status, found["run"], found["holds"]) == (1, "task-12/1", False)
+    assert found["worse"][0]["since"]["run"] == "task-11/1"
+
+
+def test_quiet_nights_are_quiet(path, capsys):
+    write(path, *QUIET, 10.1)
+    assert run(capsys, "check", path)[0] == 0
+    status, said, _ = run(capsys, "check", path, "--metric", "max_rate")
+    assert status == 1
+    assert "max_rate was not measured" in said
+
+
+def test_one_run_is_compared_with_when_it_is_chosen(path, capsys):
+    write(path, *QUIET, 10.0)
+    status, said, _ = run(capsys, "check", path, "--baseline", "task-99/1")
+    assert status == 1
+    assert "no comparable run task-99/1 to be the baseline" in said
+    assert run(capsys, "check", path, "--baseline", "task-2/1")[0] == 0
+
+
+def test_the_page_is_written(path, tmp_path, capsys):
+    write(path, *QUIET[:3])
+    page = tmp_path / "new" / "page.html"
+    status, said, _ = run(capsys, "page", path, "--out", page)
+    assert (status, said) == (0, f"{page} shows 3 runs.\n")
+    assert "bay_create_time.max_s" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--last", "0"), "--last: 0 can't be right; give 1 or more."),
+        (("--min-runs", "2"), "--min-runs: 2 can't be right; give 5"),
+        (("--confidence", "1"), "--confidence: 1.0 can't be right"),
+        (("--min-change-ratio", "-1"), "--min-change-ratio: -1.0 can't be"),
+    ],
+)
+def test_a_wrong_value_is_named(path, capsys, arguments, why):
+    write(path, *QUIET[:2])
+    status, _, said = run(capsys, "check", path, *arguments)
+    assert status == 2
+    assert why in said
+
+
+def test_what_is_not_there_is_told(path, capsys):
+    status, _, said = run(capsys, "list", path)
+    assert status == 2
+    assert said.startswith("rally-magnum-history: There is no history")

@@ -1,0 +1,175 @@
+"""The history: written whole, read back, grouped by what is comparable."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.report import history
+from rally_magnum_scale.report import model
+from tests.unit import factories
+
+REPORT = factories.report()
+(GOOD,) = history.of_report(REPORT)
+
+
+def nightly(number, **changes):
+    """The run of a night: the same task, another uuid."""
+    values = {"task": f"task-{number}", "at_s": number * 86_400.0, **changes}
+    return dataclasses.replace(GOOD, **values)
+
+
+def under(**changes):
+    return dataclasses.replace(GOOD.conditions, **changes)
+
+
+def state_of(*iterations, **changes):
+    report = factories.report(factories.workload(*iterations, **changes))
+    (found,) = history.of_report(report)
+    return found.state
+
+
+def test_a_run_survives_its_line(tmp_path):
+    path = tmp_path / "new folder" / "history.jsonl"
+    assert history.append(path, [GOOD]) == [GOOD]
+    assert history.read(path) == [GOOD]
+    (line,) = path.read_text().splitlines()
+    assert json.loads(line)["history"] == 1
+    assert (GOOD.state, GOOD.id) == ("holds", f"{REPORT.task}/1")
+    assert len(GOOD.judged) == 7
+    assert "request_rate.min_rps step 2" in {one.name for one in GOOD.judged}
+    assert GOOD.conditions.nodes == "200 (199 hollow)"
+    assert GOOD.conditions.scenario == "MagnumScale.throughput"
+
+
+def test_the_state_says_what_came_of_a_run():
+    run = factories.run(reasons=["the load generator was the limit"])
+    invalid = factories.iteration(of_run=run)
+    broken = factories.iteration(
+        of_run=records.Run(), error=("TimeoutError", "it took too long")
+    )
+    failing = {"request_latency": {"p99_ms": 0.001}}
+    other = model.SlaResult("no_regression", success=False, detail="worse")
+    assert state_of(invalid) == "invalid"
+    assert state_of(factories.iteration(), broken) == "broken"
+    assert state_of(sla=failing) == "fails"
+    assert state_of(sla_results=[other]) == "fails"
+    empty = model.Workload(scenario="MagnumScale.throughput")
+    (run,) = history.of_report(factories.report(empty))
+    assert run.state == "broken"
+    assert run.at_s == pytest.approx(1_791_536_000, abs=1e5)
+
+
+def test_the_same_run_stands_once_and_the_oldest_first(tmp_path):
+    path = tmp_path / "history.jsonl"
+    history.append(path, [nightly(2), nightly(1)])
+    again = nightly(2, link="2/page.html")
+    assert history.append(path, [again]) == [nightly(1), again]
+
+
+def test_two_writers_lose_nothing(tmp_path):
+    path = tmp_path / "history.jsonl"
+    script = (
+        "import pathlib, sys, tests.unit.report.test_history as own\n"
+        "first = int(sys.argv[2])\n"
+        "for number in range(first, first + 15):\n"
+        "    run = own.nightly(number, metrics=())\n"
+        "    own.history.append(pathlib.Path(sys.argv[1]), [run])\n"
+    )
+    writers = [
+        subprocess.Popen([sys.executable, "-c", script, path, str(first)])
+        for first in (100, 200)
+    ]
+    assert [one.wait(timeout=120) for one in writers] == [0, 0]
+    assert len(history.read(path)) == 30
+    assert sorted(one.name for one in tmp_path.iterdir()) == [
+        ".history.jsonl.lock",
+        "history.jsonl",
+    ]
+
+
+def test_a_write_that_fails_leaves_the_history_as_it_was(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "history.jsonl"
+    history.append(path, [nightly(1)])
+    before = path.read_bytes()
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(history.os, "fsync", full)
+    with pytest.raises(exceptions.InvalidInput, match="No space left"):
+        history.append(path, [nightly(2)])
+    assert path.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("{", "Line 2 of the history .* can't be read: Expecting"),
+        ("[]", "Line 2 .* it is no run"),
+        ('{"history": 2}', "newer release .schema 2; this one reads 1"),
+        ('{"history": 1}', "Line 2 .* a field is missing or wrong: 'task'"),
+    ],
+)
+def test_a_line_that_can_not_be_read_is_named_and_nothing_is_lost(
+    tmp_path, line, why
+):
+    path = tmp_path / "history.jsonl"
+    history.append(path, [GOOD])
+    with path.open("a") as file:
+        file.write(line + "\n")
+    before = path.read_text()
+    with pytest.raises(exceptions.InvalidInput, match=why):
+        history.append(path, [nightly(1)])
+    assert path.read_text() == before
+
+
+def test_a_history_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(exceptions.InvalidInput, match="There is no history"):
+        history.read(tmp_path / "none")
+    with pytest.raises(exceptions.InvalidInput, match="can't be read"):
+        history.read(tmp_path)
+
+
+def test_runs_are_grouped_by_what_makes_them_comparable():
+    other = under(nodes="300 (299 hollow)")
+    upgraded = under(versions={"Kubernetes": "v1.34.0"})
+    runs = [
+        nightly(1),
+        nightly(2, conditions=other),
+        nightly(3, conditions=upgraded),
+        nightly(4),
+        # It broke before a bay was there: it differs from neither.
+        nightly(5, state="broken", conditions=under(nodes="", versions={})),
+    ]
+    one, two, three, four, five = runs
+    assert history.groups(runs) == [[one, four, five], [three], [two]]
+    across = history.groups(runs, across=["versions"])
+    assert across == [[one, three, four, five], [two]]
+    assert history.comparable(runs, other) == [two, five]
+
+
+def test_a_trend_follows_what_counts():
+    name = "request_rate.min_rps step 2"
+    metric = next(one for one in GOOD.metrics if one.name == name)
+
+    def measured(value, **changes):
+        return (dataclasses.replace(metric, value=value, **changes),)
+
+    runs = [
+        nightly(3, metrics=measured(3.0)),
+        nightly(1, metrics=measured(1.0)),
+        nightly(2, metrics=measured(2.0, reason="the generator was late")),
+        nightly(4, metrics=measured(4.0), state="broken"),
+    ]
+    found = history.trends(runs)[name]
+    assert [point.value for point in found.points] == [1.0, 3.0]
+    assert [point.run for point in found.points] == ["task-1/1", "task-3/1"]
+    assert (found.unit, found.at_least) == ("rps", True)

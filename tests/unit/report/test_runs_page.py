@@ -1,0 +1,127 @@
+"""The page over many runs, and the drawings in it."""
+
+import dataclasses
+import html.parser
+import re
+
+import pytest
+
+from rally_magnum_scale.report import change_points
+from rally_magnum_scale.report import drawing
+from rally_magnum_scale.report import runs_page
+from tests.unit.report import test_history
+
+CREATED = "bay_create_time.max_s"
+(METRIC,) = (one for one in test_history.GOOD.metrics if one.name == CREATED)
+QUIET = [10.0, 10.1, 9.9, 10.0, 10.2, 9.8, 10.0, 10.1, 9.9, 10.0]
+
+
+def nights(*values, **changes):
+    return [
+        test_history.nightly(
+            number,
+            metrics=(dataclasses.replace(METRIC, value=value),),
+            link=f"{number}/page.html",
+            **changes,
+        )
+        for number, value in enumerate(values, 1)
+    ]
+
+
+def test_what_got_worse_is_said_drawn_and_linked():
+    page = runs_page.render(nights(*QUIET, 13.0, 13.1, 12.9))
+    assert "Worse: bay_create_time.max_s: 30% worse, 13 s after 10 s" in page
+    assert "30.0% worse since 1970-01-12 00:00: 13 s after 10 s" in page
+    assert '<a href="13/page.html">1970-01-14 00:00</a>' in page
+    # The change is marked in the drawing, in the colour of a fault.
+    assert "stroke-dasharray" in page
+    assert "var(--bad)" in page
+    assert "3 older runs" in page
+
+
+def test_quiet_nights_are_said_to_be_quiet():
+    page = runs_page.render(nights(*QUIET, 10.1))
+    assert "None of 1 metric is known to be worse than before" in page
+    assert "worse since" not in page
+
+
+def test_what_does_not_count_is_marked_and_not_connected():
+    runs = nights(*QUIET)
+    late = dataclasses.replace(METRIC, value=50.0, reason="it was late")
+    runs[4] = dataclasses.replace(
+        runs[4], metrics=(late,), state="invalid", sentence="It was late."
+    )
+    page = runs_page.render(runs)
+    assert "9 runs, from 9.8 s to 10.1 s; the newest 10 s; 1 do not" in page
+    assert '<td data-name="Does not count, as">it was late</td>' in page
+    assert "! invalid" in page
+
+
+def test_groups_stand_apart_and_the_newest_stands_first():
+    other = test_history.under(nodes="500 (499 hollow)")
+    old = nights(*QUIET[:3])
+    new = [
+        dataclasses.replace(one, conditions=other, at_s=one.at_s + 1e6)
+        for one in old
+    ]
+    page = runs_page.render([*old, *new])
+    assert page.index("500 (499 hollow)") < page.index("200 (199 hollow)")
+
+
+def test_a_page_needs_no_network_and_no_script():
+    page = runs_page.render(nights(*QUIET))
+    assert "<script" not in page
+    assert not re.search(r"(src|href)=\"http", page)
+    assert "http-equiv" not in page
+
+
+def test_an_empty_history_has_a_page():
+    assert "The history holds no run yet" in runs_page.render([])
+
+
+def test_without_the_extra_the_page_says_so(monkeypatch):
+    def missing():
+        raise runs_page.exceptions.MissingExtra("not installed")
+
+    monkeypatch.setattr(change_points, "_import_otava", missing)
+    page = runs_page.render(nights(*QUIET, 13.0, 13.0, 13.0))
+    assert "Change points are not marked" in page
+    assert "30% worse, 13 s after 10 s" in page
+
+
+class Ids(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found += [value for name, value in attrs if name == "id"]
+
+
+def test_drawings_bear_standing_side_by_side():
+    runs = nights(*QUIET)
+    both = (METRIC, dataclasses.replace(METRIC, bound_key="other"))
+    runs = [dataclasses.replace(one, metrics=both) for one in runs]
+    ids = Ids()
+    ids.feed(runs_page.render(runs))
+    assert len(ids.found) == len(set(ids.found))
+
+
+def test_a_drawing_has_words_and_the_colours_of_the_page():
+    figure = drawing.new(300, 100)
+    axes = figure.subplots()
+    drawing.style(axes)
+    axes.plot([1, 2], [3, 4], color=drawing.COLOUR["blue"])
+    drawn = drawing.svg(figure, "d1", "Title <1>", "Words & more")
+    assert '<title id="d1-t">Title &lt;1&gt;</title>' in drawn
+    assert '<desc id="d1-d">Words &amp; more</desc>' in drawn
+    assert 'viewBox="0 0 300 100" role="img"' in drawn
+    assert "stroke: var(--blue)" in drawn
+    assert not re.search("#0101", drawn)
+    for part in ("<metadata", "<style", "font-family"):
+        assert part not in drawn
+
+
+@pytest.mark.parametrize("count", [0, 1, 6])
+def test_few_runs_are_drawn(count):
+    assert runs_page.render(nights(*QUIET[:count]))
