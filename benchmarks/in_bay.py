@@ -34,6 +34,7 @@ from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
 from rally_magnum_scale.sandbox.bay import cgroups
 from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import ports
 
 NODES = 1
 ROUNDS = 5
@@ -103,7 +104,7 @@ def _round(
         address = objects.service_address(
             opened, spec.names.namespace, spec.names.target
         )
-        url = f"http://{address}:{manifests.TARGET_PORT}/"
+        url = f"http://{address}:{ports.TARGET_PORT}/"
         turns.take(peers.Ask(url, duration_s=STEADY_S, wrap=_entering(pid)))
     finally:
         running.remove()

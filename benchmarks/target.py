@@ -17,6 +17,8 @@ from pathlib import Path
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import ports
+from rally_magnum_scale.workload import stub_status
 
 READY_S = 10.0
 
@@ -37,9 +39,9 @@ class Target:
 
     def requests(self) -> int:
         """Return how many requests it has counted, these ones left out."""
-        url = f"http://127.0.0.1:{self.port}{manifests.STATUS_PATH}"
+        url = f"http://127.0.0.1:{self.port}{stub_status.STATUS_PATH}"
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
-            return manifests.requests_counted(answer.read().decode()) - 1
+            return stub_status.requests_counted(answer.read().decode()) - 1
 
 
 def install(program: str, package: str) -> str:
@@ -112,7 +114,7 @@ def _conf(folder: str, port: int) -> str:
         text: str = one.get("data", {}).get("nginx.conf", "")
         if text:
             return text.replace(
-                f"listen {manifests.TARGET_PORT} ", f"listen 127.0.0.1:{port} "
+                f"listen {ports.TARGET_PORT} ", f"listen 127.0.0.1:{port} "
             ).replace("/tmp", folder)  # noqa: S108
     raise LookupError("The manifests hold no nginx.conf.")
 

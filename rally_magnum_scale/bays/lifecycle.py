@@ -242,6 +242,18 @@ class Bays:
             progress=lambda: seen["status"],
         )
 
+    def nodes_of_group(self, cluster: Any, name: str) -> int:
+        """Return how many nodes a node group of a bay has.
+
+        :param cluster: the bay
+        :param name: name or id of the group
+        :raises BayResizeFailed: when Magnum shows no such group
+        """
+        what = f"show the node group {name} of the bay {cluster.name}"
+        with answers.said_clearly(what, exceptions.BayResizeFailed):
+            found = self._magnum.nodegroups.get(cluster.uuid, name)
+        return int(found.node_count)
+
     def prepare_resize(
         self,
         cluster: Any,

@@ -21,6 +21,7 @@ from rally_magnum_scale.bays import looks
 Version = tuple[int, int]
 
 RESIZE_SINCE: Version = (1, 7)
+NODEGROUPS_SINCE: Version = (1, 9)
 NO_NODES_SINCE: Version = (1, 10)
 
 COMPLETE = "UPDATE_COMPLETE"
@@ -178,7 +179,7 @@ class Resize:
         asked = {
             "no nodes at all": (self._wanted.nodes == 0, NO_NODES_SINCE),
             "nodes that must go": (self._wanted.remove, RESIZE_SINCE),
-            "a node group": (self._wanted.nodegroup, RESIZE_SINCE),
+            "a node group": (self._wanted.nodegroup, NODEGROUPS_SINCE),
         }
         for what, (wanted, since) in asked.items():
             if wanted and version < since:

@@ -6,15 +6,20 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
+from typing import Generic
 from typing import Self
+from typing import TypeVar
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 from rally_magnum_scale.kubernetes import watching
+
+T = TypeVar("T")
 
 LISTED_WITHIN_S = 60.0
 
@@ -151,3 +156,72 @@ class Follower:
                     self._keep(item, now)
             self._judge(now)
         self._listed.set()
+
+
+class Seen(Follower, Generic[T]):
+    """Follows objects, and has them looked at whenever one has changed.
+
+    :param read: makes of one of the API's objects what is looked at
+    """
+
+    def __init__(
+        self,
+        what: str,
+        method: Callable[..., Any],
+        *arguments: str,
+        read: Callable[[Mapping[str, Any]], T],
+        clock: Callable[[], float] = time.monotonic,
+        **selectors: Any,
+    ) -> None:
+        super().__init__(what, method, *arguments, clock=clock, **selectors)
+        self._read = read
+        self._known: dict[str, T] = {}
+        self._looks: list[Callable[[Collection[T], float], None]] = []
+
+    def have_looked_at(
+        self, look: Callable[[Collection[T], float], None]
+    ) -> None:
+        """Have the objects looked at, now and after each change.
+
+        :param look: gets all of them, and monotonic seconds; it must be
+            quick, and may not wait
+        """
+        with self._lock:
+            self._looks.append(look)
+            if self.listed:
+                look(self._known.values(), self._clock())
+
+    def seen(self) -> list[T]:
+        """Return all objects as they are now."""
+        with self._lock:
+            return list(self._known.values())
+
+    def _keep(self, item: Mapping[str, Any], now: float) -> None:
+        del now
+        self._known[item["metadata"]["name"]] = self._read(item)
+
+    def _forget(self, item: Mapping[str, Any]) -> None:
+        del self._known[item["metadata"]["name"]]
+
+    def _judge(self, now: float) -> None:
+        for look in self._looks:
+            look(self._known.values(), now)
+
+
+class Since(Generic[T]):
+    """Since when something holds of the objects of a :class:`Seen`.
+
+    :param holds: tells whether it does
+    """
+
+    def __init__(self, holds: Callable[[Collection[T]], bool]) -> None:
+        self._holds = holds
+        # Monotonic seconds; None while it does not hold.
+        self.at: float | None = None
+
+    def __call__(self, found: Collection[T], now: float) -> None:
+        """Look at all objects."""
+        if not self._holds(found):
+            self.at = None
+        elif self.at is None:
+            self.at = now

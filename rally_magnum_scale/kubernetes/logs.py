@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,7 +29,11 @@ _TROUBLE = (
 
 
 def follow(
-    cluster: client.Cluster, namespace: str, pod: str, container: str
+    cluster: client.Cluster,
+    namespace: str,
+    pod: str,
+    container: str,
+    stamped: Callable[[float], None] = lambda _: None,
 ) -> Iterator[str | None]:
     """Yield each line of a log once, until the container has ended.
 
@@ -36,6 +43,8 @@ def follow(
     its time stamp, which the kubelet writes with a fixed number of digits:
     nothing is lost and nothing comes twice.
 
+    :param stamped: gets that time of each line before it comes: epoch
+        seconds, by the clock of the pod's node
     :raises KubernetesError: when the log can't be read any more
     """
     place = _Place()
@@ -46,7 +55,7 @@ def follow(
             ended = pods.has_ended(cluster, namespace, pod)
             answer = _open(cluster, namespace, pod, container, place)
             errors = 0
-            yield from _new_lines(answer, place)
+            yield from _new_lines(answer, place, stamped)
         except urllib3.exceptions.ReadTimeoutError:
             ended = False
         except _TROUBLE as error:
@@ -119,11 +128,16 @@ def _open(
     )
 
 
-def _new_lines(answer: Any, place: _Place) -> Iterator[str]:
+def _new_lines(
+    answer: Any, place: _Place, stamped: Callable[[float], None]
+) -> Iterator[str]:
     try:
-        for stamped in watching.lines(answer):
-            stamp, _, line = stamped.decode(errors="replace").partition(" ")
+        for raw in watching.lines(answer):
+            stamp, _, line = raw.decode(errors="replace").partition(" ")
             if place.is_new(stamp):
+                # What is no time is part of a message of the API's own.
+                with contextlib.suppress(ValueError):
+                    stamped(datetime.datetime.fromisoformat(stamp).timestamp())
                 yield line
     finally:
         answer.close()

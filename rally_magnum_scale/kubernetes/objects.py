@@ -13,15 +13,24 @@ import kubernetes.utils
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
 from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import watching
+
+_EXISTS = 409
 
 
-def create(cluster: client.Cluster, objects: Iterable[dict[str, Any]]) -> None:
+def create(
+    cluster: client.Cluster,
+    objects: Iterable[dict[str, Any]],
+    *,
+    may_exist: bool = False,
+) -> None:
     """Create objects, in the given order.
 
     An API that breaks off is asked again; what is there by then was made
     by the try that broke off.
 
     :param objects: each with ``apiVersion``, ``kind`` and ``metadata``
+    :param may_exist: leave alone what is there already
     :raises KubernetesError: at the first that the API refuses
     """
     for item in objects:
@@ -29,7 +38,8 @@ def create(cluster: client.Cluster, objects: Iterable[dict[str, Any]]) -> None:
         with client.said_clearly(f"create the {name}"):
             client.persist(
                 functools.partial(_create, cluster, item),
-                done_when_repeated=409,
+                done_when=_EXISTS if may_exist else None,
+                done_when_repeated=_EXISTS,
             )
 
 
@@ -45,8 +55,38 @@ def _create(cluster: client.Cluster, item: dict[str, Any]) -> None:
     except kubernetes.utils.FailToCreateError as error:
         raise error.api_exceptions[0] from error
     for answer in answers:
-        answer.drain_conn()
-        answer.release_conn()
+        _throw_away(answer)
+
+
+def _throw_away(answer: Any) -> None:
+    """Free the connection of an answer that nobody reads."""
+    answer.drain_conn()
+    answer.release_conn()
+
+
+def replace_pods(
+    cluster: client.Cluster, namespace: str, deployment: dict[str, Any]
+) -> None:
+    """Give a Deployment another template of its pods, which replaces them.
+
+    :param deployment: the whole new object, under the same name
+    :raises KubernetesError: when the API refuses
+    """
+    name = deployment["metadata"]["name"]
+    change = {"spec": {"template": deployment["spec"]["template"]}}
+    apps = kubernetes.client.AppsV1Api(cluster.api)
+    with client.said_clearly(f"update the Deployment {name}"):
+        answer = client.persist(
+            lambda: apps.patch_namespaced_deployment(
+                name,
+                namespace,
+                change,
+                # The library's model would be made and thrown away.
+                _preload_content=False,
+                _request_timeout=client.TIMEOUT_S,
+            )
+        )
+        _throw_away(answer)
 
 
 def service_address(cluster: client.Cluster, namespace: str, name: str) -> str:
@@ -61,6 +101,24 @@ def service_address(cluster: client.Cluster, namespace: str, name: str) -> str:
             )
         )
     return str(service.spec.cluster_ip)
+
+
+def namespaces(
+    cluster: client.Cluster, selector: str
+) -> dict[str, dict[str, str]]:
+    """List namespaces.
+
+    :param selector: of their labels
+    :returns: their annotations, by name
+    :raises KubernetesError: when the API refuses
+    """
+    found, _ = watching.list_objects(
+        cluster.core.list_namespace, label_selector=selector
+    )
+    return {
+        name: item["metadata"].get("annotations") or {}
+        for name, item in found.items()
+    }
 
 
 def delete_namespace(

@@ -62,7 +62,7 @@ def wait_for_ready(
         nonlocal found
         found = list(seen.values())
         for pod in found:
-            _refuse_hopeless(pod, what)
+            refuse_hopeless(pod, what)
         _refuse_failed(cluster, namespace, found, what, count)
         return found if sum(map(is_ready, found)) >= count else None
 
@@ -106,6 +106,24 @@ def refuse_failed(
     """
     found = get(cluster, namespace, selector)
     _refuse_failed(cluster, namespace, found, what, count)
+
+
+def refuse_hopeless(pod: Mapping[str, Any], what: str) -> None:
+    """Raise when a container of a pod can't start by waiting.
+
+    :param pod: one of the API's objects
+    :param what: what the pod is, in words
+    :raises WorkloadError: with the reason that Kubernetes gives
+    """
+    for container in pod.get("status", {}).get("containerStatuses", []):
+        waiting_state = container.get("state", {}).get("waiting") or {}
+        if _is_hopeless(waiting_state):
+            raise exceptions.WorkloadError(
+                f"The pod {pod['metadata']['name']} of the {what} can't "
+                f"start with the image {container['image']}: "
+                f"{waiting_state['reason']}, "
+                f"{waiting_state.get('message', 'no message')}"
+            )
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
@@ -224,18 +242,6 @@ def _limit(pod: Mapping[str, Any]) -> float:
     if None in limits:
         return float("inf")
     return sum(map(quantity.cores, limits))
-
-
-def _refuse_hopeless(pod: Mapping[str, Any], what: str) -> None:
-    for container in pod.get("status", {}).get("containerStatuses", []):
-        waiting_state = container.get("state", {}).get("waiting") or {}
-        if _is_hopeless(waiting_state):
-            raise exceptions.WorkloadError(
-                f"The pod {pod['metadata']['name']} of the {what} can't "
-                f"start with the image {container['image']}: "
-                f"{waiting_state['reason']}, "
-                f"{waiting_state.get('message', 'no message')}"
-            )
 
 
 def _is_hopeless(waiting_state: Mapping[str, str]) -> bool:

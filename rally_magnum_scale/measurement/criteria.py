@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.measurement import disturbances
 from rally_magnum_scale.measurement import records
 
 
@@ -19,6 +20,7 @@ class Bound:
         there is none
     :param description: what the bound is on, for the schema
     :param missing: says why there is no value, as far as it is known
+    :param doubt: says why the value does not count, if so
     """
 
     unit: str
@@ -26,14 +28,16 @@ class Bound:
     read: Callable[[Any], float | None]
     description: str
     missing: Callable[[Any], str] = lambda _: ""
+    doubt: Callable[[Any], str] = lambda _: ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Criterion:
     """A criterion of the SLA section and its bounds.
 
-    :param subject: ``step``, ``load``, ``bay``, ``api``, ``max_rate`` or a
-        purpose of a change of nodes: what its bounds are read from
+    :param subject: ``step``, ``load``, ``bay``, ``api``, ``max_rate``, a
+        purpose of a change of nodes, or a kind of event: what its bounds are
+        read from
     """
 
     name: str
@@ -56,6 +60,11 @@ class Criterion:
                 "type": "integer",
                 "minimum": 1,
                 "description": "Number of the judged step; default: the last.",
+            }
+            properties["during"] = {
+                "enum": [disturbances.UPDATE, disturbances.FAULT],
+                "description": "Judge the time of each event of this kind "
+                "instead of a step.",
             }
         return {
             "type": "object",
@@ -131,6 +140,11 @@ def _change_times(prefix: str, name: str, what: str) -> dict[str, Bound]:
             f"{what}, divided by the nodes that came or went, at most",
         ),
     }
+
+
+def _load_doubt(event: disturbances.Disturbance) -> str:
+    """Say why what requests did during an event does not count."""
+    return "; ".join(event.load.reasons) if event.load else ""
 
 
 _LATENCY = "latency from the intended send time, at most"
@@ -289,6 +303,59 @@ CRITERIA = {
                 ),
                 **_change_times(
                     "drain_", "drain_s", "Time to empty the nodes that go"
+                ),
+            },
+        ),
+        Criterion(
+            "rolling_update_time",
+            "The time from the update of the targets until all are new.",
+            disturbances.UPDATE,
+            {
+                "max_s": Bound(
+                    "s",
+                    False,
+                    _field("old_gone_s"),
+                    "Time until the last old pod is gone, at most",
+                ),
+                "max_s_per_target": Bound(
+                    "s/target",
+                    False,
+                    _field("per_target_s"),
+                    "The same, divided by the targets, at most",
+                ),
+            },
+        ),
+        Criterion(
+            "recovery_time",
+            "The time from the loss of nodes until all is served as before.",
+            disturbances.FAULT,
+            {
+                "max_s": Bound(
+                    "s",
+                    False,
+                    _field("recovery_s"),
+                    "Time until the targets are Ready on other nodes and no "
+                    "request fails any more, at most",
+                    doubt=_load_doubt,
+                ),
+                "notice_max_s": Bound(
+                    "s",
+                    False,
+                    _field("noticed_s"),
+                    "Time until Kubernetes has noticed, at most",
+                ),
+                "pods_max_s": Bound(
+                    "s",
+                    False,
+                    _field("pods_ready_s"),
+                    "Time until the targets are Ready on other nodes, at most",
+                ),
+                "requests_max_s": Bound(
+                    "s",
+                    False,
+                    _field("requests_s"),
+                    "Time until no request fails any more, at most",
+                    doubt=_load_doubt,
                 ),
             },
         ),

@@ -126,6 +126,19 @@ class Histogram:
                 counts[floor_us] = counts.get(floor_us, 0) + count
         return Histogram(counts)
 
+    def at_least_us(self, least_us: int) -> Histogram:
+        """Return the times that are surely as long as one, or longer.
+
+        The bucket in whose middle it lies is left out.
+        """
+        return Histogram(
+            {
+                floor_us: count
+                for floor_us, count in self.counts.items()
+                if floor_us >= least_us
+            }
+        )
+
     @property
     def total(self) -> int:
         """How many values were counted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -87,32 +88,153 @@ def _summarise_step(
     ground: _Ground,
 ) -> records.StepResult:
     steady = [w for w in seen if w.phase == "steady" and w.step == number]
-    ended = _answer_windows(seen, number)
-    requests = sum(w.requests for w in steady)
-    failures = windows.add_failures(w.failures for w in ended)
+    result = _sum_up(
+        number,
+        step.rate_rps,
+        step.duration_s,
+        steady,
+        _answer_windows(seen, number),
+        ground,
+    )
+    gaps = _step_reasons(step, steady, workers)
+    return dataclasses.replace(
+        result,
+        **_cpu_fields(step, steady, result.requests, ground.cpu),
+        reasons=[*shared, *gaps, *_saturation_reasons(steady)],
+    )
+
+
+def during(
+    start_s: float,
+    end_s: float,
+    step: tuple[int, steps.Step],
+    seen: Sequence[windows.Window],
+    end: records.End | None,
+    *,
+    timeout_s: float,
+    cores_pods: float | None,
+    cores_real_nodes: float | None,
+) -> records.StepResult:
+    """Sum up the time of an event, as a step is: the whole seconds around it.
+
+    What hangs in an event ends only after it, so latency, service time,
+    failures and their share take in what ended later; see
+    :func:`_ended_after`.  The rate, what the generator used and how late it
+    was stay those of the event's seconds.
+
+    :param start_s: epoch second at which it began, by the workers' clocks
+    :param end_s: at which it was over
+    :param step: number and step in which it began
+    :param seen: the windows that were read, each second once
+    :param end: the closing record, or None when it was never read
+    :param timeout_s: after how long a request has failed
+    :param cores_pods: as in :func:`summarise`, as the next one
+    """
+    number, asked = step
+    first = math.floor(start_s)
+    seconds = max(1, math.ceil(end_s) - first)
+    inside = [w for w in seen if first <= w.second < first + seconds]
+    later = _ended_after(first + seconds, seen, timeout_s)
+    ground = _Ground(cores_pods, cores_real_nodes, {}, None)
+    reasons = _run_reasons(seen, end)
+    under_load = sum(w.phase != steps.STOP for w in inside)
+    if under_load < seconds:
+        reasons.append(
+            f"the load ran for {under_load} of the {seconds} seconds of the "
+            "event: let its step last longer"
+        )
+    return dataclasses.replace(
+        _sum_up(
+            number,
+            asked.rate_rps,
+            seconds,
+            inside,
+            [*inside, *later],
+            ground,
+        ),
+        reasons=[
+            *reasons,
+            *_short_reasons(inside, end.workers_expected if end else None),
+            *_saturation_reasons(inside),
+        ],
+    )
+
+
+def _ended_after(
+    end_second: int, seen: Sequence[windows.Window], timeout_s: float
+) -> list[windows.Window]:
+    """Return of the windows after an event what may have begun in it.
+
+    Of the answers these are the ones that were surely due before its end,
+    as their latency and their second tell.  The others, most of which were
+    due only later, would dilute the percentiles and the share of failures;
+    what was due in its last second and took less than another is lost.
+
+    When a request began that failed is not known.  So all failures count
+    until the last that hangs has timed out, even those of requests that
+    began only after the event, or because of the next one.  The share of
+    failures may be too large by them, as the answers that came with them
+    are left out, but never too small.
+
+    :param end_second: the first epoch second after it
+    """
+    failed_by = end_second + windows.seconds_to_fail(timeout_s)
+    later = []
+    for one in seen:
+        if one.second < end_second:
+            continue
+        least_us = (one.second + 1 - end_second) * 1_000_000
+        answers = one.latency_us.at_least_us(least_us)
+        kept = dataclasses.replace(
+            one,
+            requests=answers.total,
+            failures=one.failures if one.second < failed_by else {},
+            latency_us=answers,
+            service_us=one.service_us.at_least_us(least_us),
+        )
+        later.append(kept)
+    return later
+
+
+def _sum_up(
+    number: int,
+    rate_rps: float | None,
+    seconds: int,
+    counted: Sequence[windows.Window],
+    ended: Sequence[windows.Window],
+    ground: _Ground,
+) -> records.StepResult:
+    """Sum up a stretch of time.
+
+    :param counted: windows of its seconds
+    :param ended: windows in which what was due in it ended
+    """
+    requests = sum(w.requests for w in counted)
+    failures = windows.add_counts(w.failures for w in ended)
     failed = sum(failures.values())
     asked = sum(w.requests for w in ended) + failed
-    rate = requests / step.duration_s
-    lag = histogram.Histogram().merge(*(w.schedule_lag_us for w in steady))
+    rate = requests / seconds
     return records.StepResult(
         step=number,
-        offered_rps=step.rate_rps,
-        steady_s=step.duration_s,
+        offered_rps=rate_rps,
+        steady_s=seconds,
         requests=requests,
         failures=failures,
         achieved_rps=rate,
         error_ratio=failed / asked if asked else None,
         latency_us=percentiles(w.latency_us for w in ended),
         service_us=percentiles(w.service_us for w in ended),
-        schedule_lag_p99_us=lag.percentile_us(99),
+        schedule_lag_p99_us=_lag(counted).percentile_us(99),
         rps_per_core=_over(rate, ground.cores_pods),
         rps_per_core_real_nodes=_over(rate, ground.cores_real_nodes),
         rps_per_core_of={
             side: _over(rate, cores) for side, cores in ground.cores_of.items()
         },
-        **_cpu_fields(step, steady, requests, ground.cpu),
-        reasons=[*shared, *_step_reasons(step, steady, workers, lag)],
     )
+
+
+def _lag(counted: Sequence[windows.Window]) -> histogram.Histogram:
+    return histogram.Histogram().merge(*(w.schedule_lag_us for w in counted))
 
 
 def _over(value: float, share: float | None) -> float | None:
@@ -235,27 +357,31 @@ def _step_reasons(
     step: steps.Step,
     steady: Sequence[windows.Window],
     workers: int | None,
-    lag: histogram.Histogram,
 ) -> list[str]:
     reasons = []
     if len(steady) != step.duration_s:
         reasons.append(
             f"{len(steady)} of {step.duration_s} steady windows are there"
         )
-    short = [w for w in steady if workers and w.workers < workers]
-    if short:
-        fewest = min(w.workers for w in short)
-        reasons.append(
-            f"in {len(short)} windows not all workers reported, in one only "
-            f"{fewest} of {workers}"
-        )
-    return reasons + _saturation_reasons(steady, lag)
+    return reasons + _short_reasons(steady, workers)
 
 
-def _saturation_reasons(
-    steady: Sequence[windows.Window], lag: histogram.Histogram
+def _short_reasons(
+    counted: Sequence[windows.Window], workers: int | None
 ) -> list[str]:
+    short = [w for w in counted if workers and w.workers < workers]
+    if not short:
+        return []
+    fewest = min(w.workers for w in short)
+    return [
+        f"in {len(short)} windows not all workers reported, in one only "
+        f"{fewest} of {workers}"
+    ]
+
+
+def _saturation_reasons(counted: Sequence[windows.Window]) -> list[str]:
     reasons = []
+    lag = _lag(counted)
     late_us = lag.percentile_us(99)
     if late_us is not None and late_us > MAX_SCHEDULE_LAG_US:
         reasons.append(
@@ -267,8 +393,10 @@ def _saturation_reasons(
             "the load generator stood still: it sent a request "
             f"{lag.max_us / 1000:.0f} ms late although a connection was free"
         )
-    reasons += _loop_reasons(steady)
-    busy = statistics.median(w.busy_ratio_max for w in steady) if steady else 0
+    reasons += _loop_reasons(counted)
+    busy = (
+        statistics.median(w.busy_ratio_max for w in counted) if counted else 0
+    )
     if busy > MAX_BUSY_RATIO:
         reasons.append(
             "the load generator was the limit: its busiest process was busy "

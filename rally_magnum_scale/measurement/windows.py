@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -45,6 +46,9 @@ class Window:
         its connections, the worst of all workers
     :param cpu_s: CPU seconds that the workers' processes used together;
         None where they did not say
+    :param versions: the version of the targets to how many of ``requests``
+        it answered, "" for answers that did not tell theirs; empty where
+        they are not counted by version
     """
 
     second: int
@@ -60,6 +64,7 @@ class Window:
     busy_ratio_max: float = 0.0
     loop_delay_max_us: int = 0
     cpu_s: float | None = None
+    versions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def failed(self) -> int:
@@ -85,7 +90,7 @@ class Window:
         return {name: write(getattr(self, name)) for name in HISTOGRAMS}
 
     def _plain(self) -> dict[str, Any]:
-        return {
+        plain = {
             "second": self.second,
             "phase": self.phase,
             "step": self.step,
@@ -97,6 +102,10 @@ class Window:
             "loop_delay_max_us": self.loop_delay_max_us,
             "cpu_s": None if self.cpu_s is None else round(self.cpu_s, 6),
         }
+        # Few runs count by version, and a record is written each second.
+        if self.versions:
+            plain["versions"] = dict(sorted(self.versions.items()))
+        return plain
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Window:
@@ -132,13 +141,14 @@ class Window:
                 step=int(data["step"]),
                 workers=int(data["workers"]),
                 requests=int(data["requests"]),
-                failures={k: int(n) for k, n in data["failures"].items()},
+                failures=_counts(data["failures"]),
                 cpu_ratio_max=float(data["cpu_ratio_max"]),
                 busy_ratio_max=float(
                     data.get("busy_ratio_max", data["cpu_ratio_max"])
                 ),
                 loop_delay_max_us=int(data["loop_delay_max_us"]),
                 cpu_s=_number(data.get("cpu_s")),
+                versions=_counts(data.get("versions", {})),
                 **histograms(),
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -201,7 +211,7 @@ def merge(windows: Iterable[Window]) -> Window:
         step=found[0].step,
         workers=sum(one.workers for one in found),
         requests=sum(one.requests for one in found),
-        failures=add_failures(one.failures for one in found),
+        failures=add_counts(one.failures for one in found),
         latency_us=empty.merge(*(one.latency_us for one in found)),
         service_us=empty.merge(*(one.service_us for one in found)),
         schedule_lag_us=empty.merge(*(one.schedule_lag_us for one in found)),
@@ -209,6 +219,7 @@ def merge(windows: Iterable[Window]) -> Window:
         busy_ratio_max=max(one.busy_ratio_max for one in found),
         loop_delay_max_us=max(one.loop_delay_max_us for one in found),
         cpu_s=add_known(one.cpu_s for one in found),
+        versions=add_counts(one.versions for one in found),
     )
 
 
@@ -222,13 +233,27 @@ def add_known(values: Iterable[float | None]) -> float | None:
     return total
 
 
-def add_failures(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """Add up failures by kind."""
+def add_counts(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Add up counts by their keys."""
     total: dict[str, int] = {}
-    for failures in many:
-        for kind, count in failures.items():
-            total[kind] = total.get(kind, 0) + count
+    for counts in many:
+        for key, count in counts.items():
+            total[key] = total.get(key, 0) + count
     return total
+
+
+def seconds_to_fail(timeout_s: float) -> int:
+    """Return within how many whole seconds a request that hangs has failed.
+
+    One more than its time-out, rounded up: that is noticed a little late.
+
+    :param timeout_s: after how long a request has failed
+    """
+    return math.ceil(timeout_s) + 1
+
+
+def _counts(data: Mapping[str, Any]) -> dict[str, int]:
+    return {key: int(count) for key, count in data.items()}
 
 
 def _number(value: Any) -> float | None:

@@ -71,6 +71,16 @@ def latency_axis(values_ms: Iterable[float], ticks: int = 5) -> Axis:
     return dataclasses.replace(linear, title="latency in ms")
 
 
+def share_axis() -> Axis:
+    """Return a linear axis from 0 to 100 %."""
+    return Axis(
+        low=0.0,
+        high=100.0,
+        ticks=tuple(Tick(at, f"{at} %") for at in range(0, 101, 25)),
+        title="share of the answers",
+    )
+
+
 def time_axis(length_s: float, ticks: int = 8) -> Axis:
     """Return the seconds, or minutes, since the load began."""
     if length_s <= 300:

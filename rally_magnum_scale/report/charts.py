@@ -7,14 +7,18 @@ a chart that it does not know.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.measurement import disturbances
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import bay_grids
+from rally_magnum_scale.report import event_grids
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import plot
+from rally_magnum_scale.report import run_plots
 from rally_magnum_scale.report import searches
 from rally_magnum_scale.report import words
 
@@ -44,7 +48,8 @@ def outputs(run: records.Run) -> list[dict[str, Any]]:
     :returns: ready for ``add_output(complete=...)``, one after another
     """
     found = _search(run.max_rate) if run.max_rate else []
-    found += [_lines(one) for one in plot.plots(run)]
+    found += [_lines(one) for one in run_plots.plots(run)]
+    found += map(_table, event_grids.every([run]))
     if run.throughput and run.throughput.steps:
         found.append(_steps(run, run.throughput))
         if told := grids.cores(run.throughput):
@@ -70,11 +75,14 @@ def additive(run: records.Run) -> list[dict[str, Any]]:
     """
     times = [row for bay in run.bays for row in _times(bay)]
     times += [row for one in run.node_changes for row in _change_times(one)]
+    events = [row for one in run.updates for row in _update_times(one)]
+    events += [row for one in run.faults for row in _fault_times(one)]
     load = run.throughput
     return [
         *([_bay_times(times)] if times else []),
         *([_last_rate(load.steps[-1])] if load and load.steps else []),
         *([_max_rate(rate)] if (rate := _found_rps(run)) else []),
+        *([_event_times(events)] if events else []),
     ]
 
 
@@ -139,6 +147,41 @@ def _change_times(change: bay_records.NodeChange) -> list[list[Any]]:
         f"{change.nodes_wanted} nodes"
     )
     rows = (("Magnum", change.magnum_s), ("nodes", change.nodes_s))
+    return _known(name, rows)
+
+
+def _event_times(rows: list[list[Any]]) -> dict[str, Any]:
+    return {
+        "title": "Updates and lost nodes of all iterations",
+        "description": "From the beginning of each on.",
+        "chart_plugin": "StatsTable",
+        "data": rows,
+    }
+
+
+def _update_times(update: disturbances.Update) -> list[list[Any]]:
+    name = f"update {update.number}, {update.targets} targets"
+    rows = (
+        ("new Ready", update.new_ready_s),
+        ("old gone", update.old_gone_s),
+    )
+    return _known(name, rows)
+
+
+def _fault_times(fault: disturbances.Fault) -> list[list[Any]]:
+    how = event_grids.how(fault)
+    name = f"fault {fault.number}, nodes {how}: {len(fault.nodes)}"
+    rows = (
+        ("noticed", fault.noticed_s),
+        ("targets Ready", fault.pods_ready_s),
+        ("last failure", fault.requests_s),
+    )
+    return _known(name, rows)
+
+
+def _known(
+    name: str, rows: Iterable[tuple[str, float | None]]
+) -> list[list[Any]]:
     return [
         [f"{name}: {what}", value_s]
         for what, value_s in rows
@@ -171,10 +214,11 @@ def _table(grid: grids.Grid) -> dict[str, Any]:
 
 def _lines(drawn: plot.Plot) -> dict[str, Any]:
     label = drawn.y_axis.title.partition(",")[0]
+    stacked = any(line.base for line in drawn.lines)
     return {
         "title": drawn.title,
         "description": drawn.description,
-        "chart_plugin": "Lines",
+        "chart_plugin": "StackedArea" if stacked else "Lines",
         "data": [row for line in drawn.lines for row in _rows(line, drawn)],
         "label": label,
         "axis_label": "seconds since the load began",
@@ -188,7 +232,8 @@ def _rows(line: plot.Line, drawn: plot.Plot) -> list[list[Any]]:
     between two rates would look like an offer.
     """
     parts = plot.stretches(line, drawn.points)
-    if len(parts) > MAX_PARTS:
+    # Areas must have the same points to be put on one another.
+    if len(parts) > MAX_PARTS or line.base:
         parts = [[point for part in parts for point in part]]
     return [
         [

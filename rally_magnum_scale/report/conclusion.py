@@ -178,6 +178,7 @@ def reasons(ours: Sequence[verdicts.Verdict]) -> list[str]:
     for one in ours:
         if one.reason:
             name = f"{one.criterion} {one.bound_key}"
+            name += f" {_when(one)}" if one.event else ""
             name += f" of the bay {one.bay}" if one.bay else ""
             spoilt.setdefault(one.reason, []).append(name)
     return [
@@ -190,7 +191,7 @@ def say_verdict(verdict: verdicts.Verdict) -> str:
     """Say what was measured, what was asked for and how far apart."""
     name = f"{verdict.criterion} {verdict.bound_key}"
     if verdict.place:
-        name += f" in {verdict.place}"
+        name += f" {_when(verdict)}"
     if verdict.bay:
         name += f" of the bay {verdict.bay}"
     bound = f"{words.side(verdict)} {words.asked(verdict)} was asked for"
@@ -205,6 +206,13 @@ def say_verdict(verdict: verdicts.Verdict) -> str:
     told = ratio is not None and math.isfinite(ratio)
     off = f" ({words.percent(ratio or 0)} off)" if told else ""
     return f"{name}: {words.measured(verdict)} where {bound}{off}"
+
+
+def _when(verdict: verdicts.Verdict) -> str:
+    """Say in which step, or during or of which event, it was judged."""
+    if verdict.during:
+        return f"during {verdict.place}"
+    return f"{'of' if verdict.event else 'in'} {verdict.place}"
 
 
 def _off_ratio(verdict: verdicts.Verdict) -> float | None:

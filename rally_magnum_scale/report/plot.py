@@ -1,9 +1,9 @@
-"""Line plots over time, computed here and written by ``plot.svg.j2``.
+"""Plots over time, computed here and written by ``plot.svg.j2``.
 
 No plotting library fits: pygal has no shaded spans or marked events and
 draws its tooltips by a script, matplotlib and plotly weigh tens of
 megabytes, and drawsvg offers shapes but no axes.  What is needed is small:
-lines over spans, twice, light enough to stand in the page at two widths,
+lines and areas over spans, light enough to stand in the page at two widths,
 coloured by the page's own style sheet so that dark mode and paper work.
 """
 
@@ -14,10 +14,10 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.report import areas
 from rally_magnum_scale.report import axis
+from rally_magnum_scale.report import flags
 from rally_magnum_scale.report import series
-from rally_magnum_scale.report import words
 
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 44.0, 40.0
 # Wide enough for a letter of the plots' labels, in pixels.
@@ -28,24 +28,30 @@ DENSE = 4
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """One line of a plot.
+    """One line of a plot, or one area of those on top of each other.
 
     :param style: class of the style sheet: colour, width and dashes
     :param read: the value of a point, or None where it has none
+    :param base: the value that an area stands on; None for a line
     """
 
     name: str
     style: str
     read: Callable[[series.Point], float | None]
+    base: Callable[[series.Point], float] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Path:
-    """A line as SVG draws it."""
+    """A line, or the outline of an area, as SVG draws it.
+
+    :param style: class of the style sheet, ``line`` or ``area`` left out
+    """
 
     name: str
     style: str
     data: str
+    filled: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +78,15 @@ class Mark:
 
 
 @dataclasses.dataclass(frozen=True)
+class Label:
+    """A text inside the plot, by its middle, in pixels."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Drawing:
     """A plot at one width, everything in pixels.
 
@@ -85,12 +100,13 @@ class Drawing:
     height: float
     paths: tuple[Path, ...]
     bands: tuple[Band, ...]
-    events: tuple[Mark, ...]
+    events: tuple[flags.Flag, ...]
     x_ticks: tuple[Mark, ...]
     y_ticks: tuple[Mark, ...]
     x_title: str
     y_title: str
     dense: bool = False
+    labels: tuple[Label, ...] = ()
     left: float = LEFT
     top: float = TOP
 
@@ -109,7 +125,8 @@ class Drawing:
 class Plot:
     """What to draw, at whatever width.
 
-    :param kind: ``rate`` or ``latency``, part of its identifier
+    :param kind: ``rate``, ``latency`` or ``versions``, part of its
+        identifier
     """
 
     kind: str
@@ -122,58 +139,6 @@ class Plot:
     gaps: tuple[tuple[int, int], ...]
     events: tuple[series.Event, ...]
     length_s: int
-
-
-def _latency_ms(name: str) -> Callable[[series.Point], float | None]:
-    def read(point: series.Point) -> float | None:
-        value_us = point.latency_us.get(name)
-        return None if value_us is None else value_us / 1000
-
-    return read
-
-
-RATE_LINES = (
-    Line("offered", "offered", lambda point: point.offered_rps),
-    Line("achieved", "achieved", lambda point: point.achieved_rps),
-    Line("failed", "failed", lambda point: point.failed_rps),
-)
-LATENCY_LINES = (
-    Line("p50", "p50", _latency_ms("p50")),
-    Line("p99", "p99", _latency_ms("p99")),
-    Line("p99.9", "p99-9", _latency_ms("p99_9")),
-)
-
-
-def plots(run: records.Run, limit: int = series.MAX_POINTS) -> list[Plot]:
-    """Return the rate and the latency of one iteration, or nothing.
-
-    :param limit: how many points a line may have, about
-    """
-    points = tuple(series.points(run, limit))
-    if not points:
-        return []
-    rates = tuple(line for line in RATE_LINES if _is_seen(line, points))
-    rate = Plot(
-        kind="rate",
-        title="Rate over time",
-        description=_describe(points, rates, "requests a second"),
-        lines=rates,
-        y_axis=axis.rate_axis(_values(rates, points)),
-        points=points,
-        spans=tuple(series.spans(run)),
-        gaps=tuple(series.gaps(run)),
-        events=tuple(series.events(run)),
-        length_s=series.length_s(run),
-    )
-    latency = dataclasses.replace(
-        rate,
-        kind="latency",
-        title="Latency over time, from the intended send time",
-        description=_describe(points, LATENCY_LINES, "ms"),
-        lines=LATENCY_LINES,
-        y_axis=axis.latency_axis(_values(LATENCY_LINES, points)),
-    )
-    return [rate, latency]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,11 +194,17 @@ def draw(plot: Plot, identifier: str, width: float, height: float) -> Drawing:
         width=width,
         height=height,
         paths=tuple(
-            Path(line.name, line.style, _path(line, plot.points, x, y))
+            Path(
+                line.name,
+                line.style,
+                (_area if line.base else _path)(line, plot.points, x, y),
+                filled=line.base is not None,
+            )
             for line in plot.lines
         ),
         bands=tuple(_bands(plot, x)),
-        events=tuple(_events(plot, x)),
+        events=tuple(flags.place(_events(plot, x), width)),
+        labels=tuple(_area_names(plot, x, y)),
         x_ticks=tuple(Mark(x(one.value), one.text) for one in time.ticks),
         y_ticks=tuple(
             Mark(y(one.value), one.text) for one in plot.y_axis.ticks
@@ -242,32 +213,6 @@ def draw(plot: Plot, identifier: str, width: float, height: float) -> Drawing:
         y_title=plot.y_axis.title,
         dense=len(plot.points) > area.across / DENSE,
     )
-
-
-def _is_seen(line: Line, points: Sequence[series.Point]) -> bool:
-    """Leave out what is zero throughout, such as failures."""
-    return any(line.read(point) for point in points)
-
-
-def _values(
-    lines: Sequence[Line], points: Sequence[series.Point]
-) -> list[float]:
-    read = [line.read(point) for line in lines for point in points]
-    return [value for value in read if value is not None]
-
-
-def _describe(
-    points: Sequence[series.Point], lines: Sequence[Line], unit: str
-) -> str:
-    parts = []
-    for line in lines:
-        values = _values([line], [p for p in points if p.phase == "steady"])
-        if values:
-            parts.append(
-                f"{line.name} from {words.number(min(values))} to "
-                f"{words.number(max(values))} {unit}"
-            )
-    return "In the steady seconds: " + ("; ".join(parts) or "nothing") + "."
 
 
 def stretches(
@@ -293,6 +238,51 @@ def _path(
         # A line to nowhere makes a point of its own visible.
         parts.append("M" + "L".join(spots) + ("" if part[1:] else "h0"))
     return "".join(parts)
+
+
+def _area(
+    line: Line,
+    points: Sequence[series.Point],
+    x: Callable[[float], float],
+    y: Callable[[float], float],
+) -> str:
+    parts = []
+    # Where it is flat there is nothing to fill.
+    for part in series.connected([one for one in points if line.read(one)]):
+        pieces = []
+        for one in part:
+            low, high = _edges(line, one)
+            pieces.append((x(one.start_s), x(one.end_s), y(low), y(high)))
+        parts.append(areas.outline(pieces))
+    return "".join(parts)
+
+
+def _edges(line: Line, point: series.Point) -> tuple[float, float]:
+    low = line.base(point) if line.base else 0.0
+    return low, low + (line.read(point) or 0.0)
+
+
+def _area_names(
+    plot: Plot, x: Callable[[float], float], y: Callable[[float], float]
+) -> Iterable[Label]:
+    """Name each area where it is widest, if the name has room there.
+
+    Only where it takes more than half, so that no two names meet.
+    """
+    half = (plot.y_axis.high - plot.y_axis.low) / 2
+    for line in (one for one in plot.lines if one.base):
+        large = [one for one in plot.points if (line.read(one) or 0.0) > half]
+        widest: list[series.Point] = max(
+            series.connected(large),
+            key=lambda part: part[-1].end_s - part[0].start_s,
+            default=[],
+        )
+        if not widest:
+            continue
+        left, right = x(widest[0].start_s), x(widest[-1].end_s)
+        if len(line.name) * LETTER < right - left:
+            level = sum(_edges(line, widest[len(widest) // 2])) / 2
+            yield Label(round((left + right) / 2, 1), y(level), line.name)
 
 
 def _bands(plot: Plot, x: Callable[[float], float]) -> Iterable[Band]:
@@ -335,7 +325,9 @@ def _band(
     return Band(left, round(right - left, 1), style, label, title)
 
 
-def _events(plot: Plot, x: Callable[[float], float]) -> Iterable[Mark]:
+def _events(
+    plot: Plot, x: Callable[[float], float]
+) -> Iterable[tuple[int, float, series.Event]]:
     for number, event in enumerate(plot.events, 1):
         if event.at_s is not None and 0 <= event.at_s <= plot.length_s:
-            yield Mark(x(event.at_s), str(number))
+            yield number, x(event.at_s), event

@@ -31,6 +31,8 @@ class Point:
     :param step: number of the step, from 1
     :param offered_rps: None in a closed loop, or when it is not known
     :param latency_us: ``p50``, ``p99``, ``p99_9`` and more; None if empty
+    :param versions: answers by version of the target; empty when they were
+        not counted so
     """
 
     start_s: int
@@ -41,6 +43,12 @@ class Point:
     achieved_rps: float
     failed_rps: float
     latency_us: dict[str, int | None]
+    versions: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def end_s(self) -> int:
+        """Where it ends, exclusive."""
+        return self.start_s + self.seconds
 
     @property
     def middle_s(self) -> float:
@@ -105,7 +113,7 @@ def connected(found: Sequence[Point]) -> list[list[Point]]:
     parts: list[list[Point]] = []
     for point in found:
         last = parts[-1][-1] if parts else None
-        if last and last.start_s + last.seconds == point.start_s:
+        if last and last.end_s == point.start_s:
             parts[-1].append(point)
         else:
             parts.append([point])
@@ -239,4 +247,5 @@ def _point(
         achieved_rps=sum(one.requests for one in part) / seconds,
         failed_rps=sum(one.failed for one in part) / seconds,
         latency_us=throughput.percentiles(one.latency_us for one in part),
+        versions=windows.add_counts(one.versions for one in part),
     )

@@ -15,6 +15,7 @@ from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import conclusion
+from rally_magnum_scale.report import event_grids
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import searches
@@ -26,7 +27,7 @@ _GAP = "  "
 _VERDICT_HEAD = (
     "",
     "Bound",
-    "Step",
+    "Where",
     "Bay",
     "Measured",
     "Asked for",
@@ -34,7 +35,7 @@ _VERDICT_HEAD = (
     "Margin %",
 )
 # What a narrow terminal goes without, the first first.
-_VERDICT_SPARE = ("Margin", "Step", "Bay")
+_VERDICT_SPARE = ("Margin", "Where", "Bay")
 _STEP_HEAD = (
     "Step",
     "Offered",
@@ -75,13 +76,14 @@ def _workload(workload: model.Workload, width: int) -> str:
     lines += [_wrap(f"! {one}.", width) for one in _remarks(workload)]
     lines += _context_lines(workload, width)
     if spread := grids.spread(workload):
-        lines += ["", f"{spread.title}. {spread.caption}"]
-        lines += _grid_lines(spread, width)
+        lines += _told(spread, spread.caption, width)
     lines += _bay_lines(workload, width)
     runs = [one.numbered_run for one in workload.iterations]
     if changes := bay_grids.node_changes(runs):
-        lines += ["", f"{changes.title}. Seconds from each request on."]
-        lines += _grid_lines(changes, width)
+        lines += _told(changes, "Seconds from each request on.", width)
+    for found in event_grids.every(runs):
+        caption = "Seconds from the beginning of each on."
+        lines += _told(found, caption, width)
     for iteration in workload.iterations:
         several = len(workload.iterations) > 1
         lines += _iteration_lines(iteration, several, width)
@@ -114,10 +116,12 @@ def _bay_lines(workload: model.Workload, width: int) -> list[str]:
     if len(seen) == 1:
         return ["", _wrap(_life(seen[0].bay), width, indent=2)]
     found = bay_grids.bays(seen)
-    if not found:
-        return []
-    head = f"{found.title}. Seconds from the request on."
-    return ["", head, *_grid_lines(found, width)]
+    return _told(found, "Seconds from the request on.", width) if found else []
+
+
+def _told(grid: grids.Grid, caption: str, width: int) -> list[str]:
+    head = _wrap(f"{grid.title}. {caption}", width)
+    return ["", head, *_grid_lines(grid, width)]
 
 
 def _grid_lines(grid: grids.Grid, width: int) -> list[str]:
@@ -177,13 +181,13 @@ def _verdict_lines(
 
 
 def _verdict_table(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
-    margin, step, bay = (_VERDICT_HEAD.index(n) for n in _VERDICT_SPARE)
+    margin, place, bay = (_VERDICT_HEAD.index(n) for n in _VERDICT_SPARE)
     if any(row[bay] for row in rows):
-        return _fit(_VERDICT_HEAD, rows, (margin, step, bay), width)
+        return _fit(_VERDICT_HEAD, rows, (margin, place, bay), width)
     head, *slim = (
         (*row[:bay], *row[bay + 1 :]) for row in (_VERDICT_HEAD, *rows)
     )
-    return _fit(head, slim, (margin - 1, step), width)
+    return _fit(head, slim, (margin - 1, place), width)
 
 
 def _verdict_row(verdict: verdicts.Verdict) -> tuple[str, ...]:
@@ -195,7 +199,7 @@ def _verdict_row(verdict: verdicts.Verdict) -> tuple[str, ...]:
     return (
         outcome if verdict.passed else outcome.upper(),
         f"{verdict.criterion} {verdict.bound_key}",
-        "" if verdict.step is None else str(verdict.step),
+        verdict.place,
         verdict.bay,
         words.measured(verdict),
         f"{sign} {asked}",

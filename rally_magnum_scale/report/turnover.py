@@ -1,4 +1,4 @@
-"""How many nodes a task created and deleted per hour."""
+"""How many nodes a task, or several, created and deleted per hour."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ HOUR_S = 3600.0
 # Stretches of time over which is counted: so long that there are not many.
 _STRETCHES_S = (60, 120, 300, 600, 900, 1800, 3600)
 MOST_STRETCHES = 60
+# From here on the axis has hours: several tasks may be nights apart.
+_LONG_S = 4 * HOUR_S
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +37,9 @@ class Happened:
 
 @dataclasses.dataclass(frozen=True)
 class Turnover:
-    """What a task created and deleted.
+    """What tasks created and deleted.
 
-    :param begun: when its first iteration began, in epoch seconds
+    :param begun: when their first iteration began, in epoch seconds
     :param length_s: until the last node came or went
     :param happened: all of it, in order of time
     """
@@ -75,7 +77,7 @@ class Turnover:
 
 
 def find(workloads: Sequence[model.Workload]) -> Turnover | None:
-    """Collect what the iterations of a task created and deleted.
+    """Collect what the iterations of tasks created and deleted.
 
     :returns: None when nothing came or went more than once
     """
@@ -125,7 +127,7 @@ def _changed(at: float, change: bay_records.NodeChange) -> Iterator[Happened]:
 def draw(
     found: Turnover, identifier: str, width: float, height: float
 ) -> plot.Drawing:
-    """Draw the nodes created and deleted per hour over the task.
+    """Draw the nodes created and deleted per hour over the tasks.
 
     :param identifier: unique in the page; the width is added to it
     :param width: of the whole drawing, in pixels
@@ -135,17 +137,18 @@ def draw(
     count = math.ceil(found.length_s / stretch_s)
     created = _per_hour(found, stretch_s, count, lambda nodes: nodes > 0)
     deleted = _per_hour(found, stretch_s, count, lambda nodes: nodes < 0)
+    unit, unit_s = _unit(found.length_s)
     times = dataclasses.replace(
-        axis.rate_axis([count * stretch_s / 60], max(3, int(width / 130))),
-        title="minutes since the task began",
+        axis.rate_axis([count * stretch_s / unit_s], max(3, int(width / 130))),
+        title=f"{unit} since the beginning",
     )
     rates = axis.rate_axis([*created, *deleted])
     x, y = plot.Area(width, height).to_pixels(times, rates)
 
     def steps(values: Iterable[float]) -> str:
         return "".join(
-            f"{'L' if number else 'M'}{x(number * stretch_s / 60):g} "
-            f"{y(value):g}H{x((number + 1) * stretch_s / 60):g}"
+            f"{'L' if number else 'M'}{x(number * stretch_s / unit_s):g} "
+            f"{y(value):g}H{x((number + 1) * stretch_s / unit_s):g}"
             for number, value in enumerate(values)
         )
 
@@ -167,6 +170,10 @@ def draw(
         x_title=times.title,
         y_title=f"nodes per hour, over {stretch_s // 60} min each",
     )
+
+
+def _unit(length_s: float) -> tuple[str, float]:
+    return ("hours", HOUR_S) if length_s > _LONG_S else ("minutes", 60.0)
 
 
 def _stretch_s(length_s: float) -> int:

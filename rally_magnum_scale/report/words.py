@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 from rally_magnum_scale.measurement import bay_records
@@ -60,6 +63,13 @@ def percent(ratio: float) -> str:
     return f"{value:.3g} %" if value >= 0.001 else "under 0.001 %"
 
 
+def ratio(value: float | None) -> str:
+    """Write a ratio as a percentage, none at all as 0; a dash for none."""
+    if value is None:
+        return "-"
+    return percent(value) if value else "0"
+
+
 def number(value: float | None) -> str:
     """Write a figure to four significant digits or whole; a dash for none."""
     return "-" if value is None else verdicts.format_number(value)
@@ -93,6 +103,38 @@ def nodes(bay: bay_records.Bay) -> str:
         f"{bay.nodes:,} {noun}: {bay.nodes_real:,} real and "
         f"{bay.nodes_hollow:,} hollow"
     )
+
+
+def in_order(versions: Iterable[str]) -> list[str]:
+    """Sort versions: numbers by their size, those that are not told last."""
+    return sorted(
+        versions,
+        key=lambda one: (
+            not one,
+            int(one) if one.isdecimal() else math.inf,
+            one,
+        ),
+    )
+
+
+def version(name: str) -> str:
+    """Name a version of the targets."""
+    return f"version {name}" if name else "no version told"
+
+
+def shares(counts: Mapping[str, int]) -> str:
+    """Say how many answers each version gave, and what share that is."""
+    total = sum(counts.values())
+    return ", ".join(
+        f"{version(name)}: {ratio(counts[name] / total if total else 0.0)} "
+        f"({counts[name]:,})"
+        for name in in_order(counts)
+    )
+
+
+def kind(name: str) -> str:
+    """Say of what kind an event is."""
+    return name.replace("_", " ")
 
 
 def error_sentence(iteration: model.Iteration) -> str:

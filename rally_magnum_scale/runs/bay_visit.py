@@ -39,15 +39,26 @@ class Visit:
     sign: Callable[[str], credentials.ServerCertificate] | None = None
 
 
+Tidy = Callable[[client.Cluster], None]
+
+
+def _leave(_: client.Cluster) -> None:
+    """Leave the bay as it is."""
+
+
 @contextlib.contextmanager
 def by_name(
-    bays: lifecycle.Bays, wanted: str, report: Callable[[str], None]
+    bays: lifecycle.Bays,
+    wanted: str,
+    report: Callable[[str], None],
+    tidy: Tidy = _leave,
 ) -> Iterator[Visit]:
     """Open a bay that Magnum shows.
 
     :param bays: the bays of a project
     :param wanted: name or id
     :param report: gets lines of progress
+    :param tidy: is done first, before the bay is looked at
     :raises BayNotFound: when none fits, or several do
     :raises BayError: when it is not complete
     """
@@ -62,6 +73,7 @@ def by_name(
         masters=found.master_count,
     )
     with bay_life.open_bay(bays, found) as cluster:
+        tidy(cluster)
         yield dataclasses.replace(
             _look(cluster, record, report),
             sign=functools.partial(bays.server_certificate, found),
@@ -73,17 +85,20 @@ def of_context(
     bays: lifecycle.Bays,
     record: bay_records.Bay,
     report: Callable[[str], None],
+    tidy: Tidy = _leave,
 ) -> Iterator[Visit]:
     """Open a bay that a context of the task has made.
 
     :param bays: the bays of its project
     :param record: as the context left it; it stays as it is
     :param report: gets lines of progress
+    :param tidy: as in :func:`by_name`
     :raises BayNotFound: when it is gone meanwhile
     :raises BayError: when it is not complete
     """
     found = bays.find(record.uuid)
     with bay_life.open_bay(bays, found) as cluster:
+        tidy(cluster)
         yield dataclasses.replace(
             _look(cluster, record, report),
             record=record,
@@ -93,13 +108,17 @@ def of_context(
 
 @contextlib.contextmanager
 def by_kubeconfig(
-    path: str, context: str | None, report: Callable[[str], None]
+    path: str,
+    context: str | None,
+    report: Callable[[str], None],
+    tidy: Tidy = _leave,
 ) -> Iterator[Visit]:
     """Open a bay, or any Kubernetes cluster, without OpenStack.
 
     :param path: of a kubeconfig, where Rally runs
     :param context: name of one of its contexts, None for the current one
     :param report: gets lines of progress
+    :param tidy: as in :func:`by_name`
     :raises InvalidInput: when the file can't be right
     """
     record = bay_records.Bay(
@@ -110,6 +129,7 @@ def by_kubeconfig(
         name=context or Path(path).name.removesuffix(".kubeconfig"),
     )
     with client.connect_kubeconfig(path, context) as cluster:
+        tidy(cluster)
         yield _look(cluster, record, report)
 
 

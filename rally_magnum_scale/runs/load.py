@@ -24,9 +24,13 @@ from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import throughput
 from rally_magnum_scale.measurement import windows
 from rally_magnum_scale.runs import cpu_watch
+from rally_magnum_scale.runs import disturbing
+from rally_magnum_scale.runs import faults
 from rally_magnum_scale.runs import progress
 from rally_magnum_scale.runs import searching
+from rally_magnum_scale.workload import choices
 from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import stub_status
 
 _REMOVE_S = 300.0
 
@@ -56,6 +60,7 @@ class Load:
     :param spec: what is to run
     :param nodes: the nodes of the bay
     :param report: gets lines of progress
+    :param breaker: lets nodes be lost, where the load has faults
     :param clock: monotonic seconds
     """
 
@@ -65,6 +70,7 @@ class Load:
         spec: manifests.WorkloadSpec,
         nodes: Sequence[node_list.Node],
         report: Callable[[str], None],
+        breaker: faults.Breaker | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster = cluster
@@ -83,6 +89,9 @@ class Load:
         self._pull_s: float | None = None
         self._deploy_s: float | None = None
         self._nodes_with_pods: int | None = None
+        self._disturbances = disturbing.Disturbances(
+            cluster, spec, breaker, report, clock
+        )
         self._starts = pod_starts.PodStarts(
             cluster, spec.names.namespace, spec.selector(), clock
         )
@@ -137,7 +146,19 @@ class Load:
             or not one request was answered as expected
         :raises DeadlineExceeded: when the load does not end in time
         :raises Interrupted: when the run is asked to stop
+        :raises ScaleError: when what is to befall the load goes wrong
         """
+        # Before the load: to follow a large bay takes a while to begin.
+        with self._disturbances.following():
+            watch = self._start()
+            with watch.watching(), self._disturbances.working():
+                self._follow()
+        # A target that is silent would not tell its count either.
+        self._refuse_silence()
+        self._counted = self._count(self._pods_of["targets"])
+
+    def _start(self) -> cpu_watch.CpuWatch:
+        """Start the generators and see what they and the targets are."""
         with self._starts.stopped_by_failure():
             self._ask_targets_for_cpus()
             self._report(f"starting {self._spec.workers} Locust workers")
@@ -159,11 +180,15 @@ class Load:
             _names(targets),
             on_nodes,
         )
-        with self._watch.watching():
-            self._follow()
-        # A target that is silent would not tell its count either.
-        self._refuse_silence()
-        self._counted = self._count(targets)
+        self._disturbances.prepare(self._nodes, targets, generators)
+        return self._watch
+
+    def mend(self) -> None:
+        """Undo what befell the nodes of a bay that stays.
+
+        :raises ScaleError: when that fails
+        """
+        self._disturbances.mend()
 
     def remove(self) -> None:
         """Remove all of the load; an interruption does not end the wait."""
@@ -189,7 +214,13 @@ class Load:
         if self._search:
             found = self._search.conclude(summary.steps)
             summaries.append(source.envelope("max_rate", found.to_json()))
-        return [*written, *summaries]
+        disturbed = self._disturbances.records(
+            source,
+            records.collect(written),
+            cores_pods=summary.cores_pods,
+            cores_real_nodes=summary.cores_real_nodes,
+        )
+        return [*written, *summaries, *disturbed]
 
     def _time_starts(self) -> None:
         """Time the pods that are created from now on, if that can be."""
@@ -277,9 +308,14 @@ class Load:
         lines = self._search or progress.Progress(self._spec.plan)
         tail: list[str] = []
         for line in logs.follow(
-            self._cluster, namespace, pod, manifests.MASTER_CONTAINER
+            self._cluster,
+            namespace,
+            pod,
+            manifests.MASTER_CONTAINER,
+            self._disturbances.stamped,
         ):
             interruption.check()
+            self._disturbances.refuse_error()
             if self._clock() - start > deadline_s:
                 raise exceptions.DeadlineExceeded(
                     "the load to end", deadline_s
@@ -346,6 +382,7 @@ class Load:
         self._cpus |= cpusets.by_name(record["cpus"])
         if self._watch:
             self._watch.began(record)
+        self._disturbances.began(record)
 
     def _tell(self, line: str | None) -> None:
         if line:
@@ -376,7 +413,7 @@ class Load:
     def _load_objects(self) -> list[dict[str, Any]]:
         """Return the master and the workers, told whom to ask."""
         pod_ips: list[str] = []
-        if self._spec.target_address == manifests.POD_ADDRESS:
+        if self._spec.target_address == choices.POD_ADDRESS:
             pod_ips = pods.addresses(self._pods("target"))
         return manifests.load(
             self._spec,
@@ -401,11 +438,14 @@ class Load:
         """Ask every target how many requests it has counted.
 
         The question itself is counted too and taken off.  None where the
-        API server can't reach the pods, as in some clouds.
+        API server can't reach the pods, as in some clouds, and where some
+        were replaced: they took their count along.
         """
+        if self._disturbances.planned:
+            return None
         try:
             return sum(
-                manifests.requests_counted(self._ask(pod)) - 1
+                stub_status.requests_counted(self._ask(pod)) - 1
                 for pod in targets
             )
         except (exceptions.KubernetesError, ValueError) as error:
@@ -417,8 +457,8 @@ class Load:
             self._cluster,
             self._spec.names.namespace,
             pod["metadata"]["name"],
-            manifests.status_port(self._spec),
-            manifests.STATUS_PATH,
+            stub_status.status_port(self._spec),
+            stub_status.STATUS_PATH,
         )
 
 

@@ -37,16 +37,19 @@ _LOOK_S = 0.1
 class Wish:
     """What is to become of the nodes of a bay.
 
-    :param nodes: how many the bay is to have in the end
+    :param nodes: how many the bay, or its node group, is to have in the end
     :param purpose: ``resize`` or ``replace``, for the record
     :param to_go: nodes that must go
     :param drain: empty these first
+    :param nodegroup: name or id of the node group; None for that of the
+        default workers, and then ``nodes`` are those of the whole bay
     """
 
     nodes: int
     purpose: str = bay_records.RESIZE
     to_go: Sequence[node_list.Node] = ()
     drain: bool = False
+    nodegroup: str | None = None
 
 
 def replacements(
@@ -153,19 +156,24 @@ class NodeChange:
         return [node.name for node in self._wish.to_go]
 
     def _carry_out(self) -> None:
-        wish, changed = self._wish, self.record.changed
+        wish = self._wish
         cluster = self._bays.show(self._uuid)
-        self._report(
-            f"asking Magnum to bring the bay {cluster.name} from "
-            f"{len(self._before)} to {wish.nodes} nodes"
-            + (f", without {len(wish.to_go)} of these" if wish.to_go else "")
-        )
-        self._follower.expect(wish.nodes, {node.uid for node in wish.to_go})
         asked = self._bays.prepare_resize(
             cluster,
             self._request(),
             lambda: self._follower.settled() is not None,
         )
+        if wish.nodegroup:
+            of_group = self._bays.nodes_of_group(cluster, wish.nodegroup)
+            others = len(self._before) - of_group
+            self._note(nodes_wanted=others + wish.nodes)
+        wanted, changed = self.record.nodes_wanted, self.record.changed
+        self._report(
+            f"asking Magnum to bring the bay {cluster.name} from "
+            f"{len(self._before)} to {wanted} nodes"
+            + (f", without {len(wish.to_go)} of these" if wish.to_go else "")
+        )
+        self._follower.expect(wanted, {node.uid for node in wish.to_go})
         self._requested_at = self._clock()
         self._bays.resize(asked, self._deadlines.for_resize(changed))
         magnum_s = self._clock() - self._requested_at
@@ -203,6 +211,7 @@ class NodeChange:
         return resizing.ResizeRequest(
             self._wish.nodes,
             tuple(_server(node, used) for node in self._wish.to_go),
+            self._wish.nodegroup,
         )
 
     def _wait_settled(self, deadline_s: float) -> node_changes.Settled:
@@ -240,7 +249,7 @@ class NodeChange:
         change = identities.compare(
             map(_identity, self._before),
             map(_identity, after),
-            wanted=self._wish.nodes,
+            wanted=self.record.nodes_wanted,
             to_go=[_identity(node) for node in self._wish.to_go],
         )
         self._note(

@@ -174,7 +174,10 @@ def _stub(
     settings: sandbox_settings.Settings,
     servers: servers_environment.ServersEnvironment,
 ) -> processes.Server:
-    return _module_server(settings, servers, "stub", settings.stub_port)
+    folder = str(settings.bays_dir)
+    return _module_server(
+        settings, servers, "stub", settings.stub_port, folder
+    )
 
 
 def _configuration(

@@ -20,6 +20,7 @@ from rally_magnum_scale.sandbox import folders
 from rally_magnum_scale.sandbox import memory
 from rally_magnum_scale.sandbox import processes
 from rally_magnum_scale.sandbox import settings as sandbox_settings
+from rally_magnum_scale.sandbox.bay import roster as bay_roster
 from rally_magnum_scale.sandbox.bay import spec as bay_spec
 from rally_magnum_scale.sandbox.bay.cgroups import CgroupTree
 from rally_magnum_scale.sandbox.servers import bay_folder
@@ -72,6 +73,8 @@ class Bay:
     :param memory_bytes: of all of them
     :param images_bytes: what its real nodes' images take of the memory
     :param age_s: since it was asked for
+    :param failed: real nodes whose machines were made to fail, by name:
+        ``stopped``, ``cut off`` or ``deleted``
     """
 
     name: str | None
@@ -85,6 +88,7 @@ class Bay:
     memory_bytes: int
     images_bytes: int | None
     age_s: float | None
+    failed: dict[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -248,6 +252,7 @@ def _bay(bay: bay_folder.Bay, now_s: float, kinds: set[str]) -> Bay:
         memory_bytes=taken.size_bytes,
         images_bytes=memory.images_bytes(bay.folder, pids),
         age_s=None if created_s is None else now_s - created_s,
+        failed=_failed(bay.folder),
     )
 
 
@@ -264,6 +269,7 @@ def _hidden_bay(digits: str, now_s: float, kinds: set[str]) -> Bay:
             "api_address",
             "api_port",
             "images_bytes",
+            "failed",
         )
     )
     return Bay(
@@ -301,6 +307,18 @@ def _api_address(folder: pathlib.Path) -> str | None:
     with contextlib.suppress(exceptions.SandboxError):
         return bay_spec.read_spec(folder).control_address
     return None
+
+
+def _failed(folder: pathlib.Path) -> dict[str, str]:
+    # A bay that is only begun has no roster yet.
+    with contextlib.suppress(exceptions.SandboxError):
+        spec = bay_spec.read_spec(folder)
+        return {
+            spec.node(member.number, member.slot).name: member.trouble
+            for member in bay_roster.read(folder).members
+            if member.trouble
+        }
+    return {}
 
 
 def _started_s(pid: int) -> float:

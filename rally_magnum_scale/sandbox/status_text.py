@@ -59,6 +59,7 @@ def lines(status: sandbox_status.Status) -> list[str]:
         "",
         *table(SERVER_COLUMNS, [_server_row(x) for x in status.servers]),
         *bays,
+        *_failed(status),
         "",
         *_totals(status),
         *status.hidden,
@@ -153,6 +154,15 @@ def _bay_row(bay: sandbox_status.Bay) -> list[str]:
 
 def _count(number: int | None) -> str:
     return "-" if number is None else str(number)
+
+
+def _failed(status: sandbox_status.Status) -> list[str]:
+    """Name the nodes that are meant not to be Ready."""
+    return [
+        f"{bay.name}: {node} is {how}, as it was ordered"
+        for bay in status.bays
+        for node, how in (bay.failed or {}).items()
+    ]
 
 
 def _totals(status: sandbox_status.Status) -> list[str]:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import machines
+
+
+def address(credential: Mapping[str, Any]) -> str:
+    """Return address of Keystone and name of the region, which tell it apart.
+
+    :param credential: as Rally's contexts hold it
+    """
+    region = credential.get("region_name") or "default region"
+    return f"{credential['auth_url'].rstrip('/')} ({region})"
 
 
 def session_of(clients: Any) -> tuple[Any, str | None, str | None]:
@@ -23,3 +35,18 @@ def magnum_of(clients: Any) -> Any:
     :param clients: rally-openstack's ``osclients.Clients``
     """
     return lifecycle.connect(*session_of(clients))
+
+
+def machines_of(
+    clients: Any,
+    report: Callable[[str], None],
+    ledger: machines.Ledger | None = None,
+) -> machines.Machines:
+    """Open Nova and Neutron as the user of Rally's clients.
+
+    :param clients: rally-openstack's ``osclients.Clients``
+    :param report: gets lines of progress
+    :param ledger: of the servers that are to be mended
+    """
+    opened = machines.connect(*session_of(clients))
+    return machines.Machines(opened, report, ledger)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import pathlib
 from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +20,7 @@ from rally_openstack.task.contexts.keystone import users
 
 from rally_magnum_scale.bays import leftovers
 from rally_magnum_scale.task import clients
+from rally_magnum_scale.task import lost_machines
 from rally_magnum_scale.task import run_marks
 
 LOG = logging.getLogger(__name__)
@@ -55,8 +58,7 @@ class Cloud:
     def address(self) -> str:
         """Address of Keystone and name of the region, which tell it apart."""
         some = self._given.get("admin") or self._given["users"][0]
-        region = some.get("region_name") or "default region"
-        return f"{some['auth_url'].rstrip('/')} ({region})"
+        return clients.address(some)
 
     @property
     def admin(self) -> Any | None:
@@ -66,11 +68,28 @@ class Cloud:
 
     def leftovers(self) -> list[leftovers.Leftovers]:
         """Open Magnum: as administrator, else once for each own project."""
-        opened = [self.admin] if self.admin else self._own_projects()
         return [
             leftovers.Leftovers(clients.magnum_of(each), LOG.info)
-            for each in opened
+            for each in self._opened()
         ]
+
+    def mend_machines(self, mark: pathlib.Path) -> list[str]:
+        """Mend the servers that a dead run has let fail.
+
+        :param mark: path of its mark
+        :returns: a sentence for each that could not be mended
+        """
+        return lost_machines.recover(
+            mark,
+            [
+                functools.partial(clients.machines_of, each, LOG.info)
+                for each in self._opened()
+            ],
+            LOG.warning,
+        )
+
+    def _opened(self) -> list[Any]:
+        return [self.admin] if self.admin else self._own_projects()
 
     def _own_projects(self) -> list[Any]:
         found: dict[str, Any] = {}
@@ -141,15 +160,17 @@ class Cloud:
         users.UserGenerator(made).cleanup()
 
 
-def remove(cloud: Cloud, mark: run_marks.Mark) -> list[str]:
-    """Remove all that a dead run left.
+def remove(cloud: Cloud, found: run_marks.Found) -> list[str]:
+    """Remove all that a dead run left, and mend what it has let fail.
 
     Its users and projects go only when nothing is in them any more.
 
     :returns: a sentence for each thing that could not be removed
     """
+    mark = found.mark
     note_crash(mark.task)
-    failed = [
+    failed = cloud.mend_machines(found.path)
+    failed += [
         sentence
         for each in cloud.leftovers()
         for sentence in each.remove_of(mark.owners)

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import enum
 import fcntl
+import hashlib
 import json
 import os
 import pathlib
@@ -22,6 +23,8 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
+
+from rally.common import cfg
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
@@ -177,6 +180,15 @@ def this_process() -> Process:
     )
 
 
+def database() -> str:
+    """Return the hash of the address of Rally's database.
+
+    The address may hold a password itself.
+    """
+    address = str(cfg.CONF.database.connection)
+    return hashlib.sha256(address.encode()).hexdigest()
+
+
 def start_ticks(pid: int) -> int | None:
     """Return when a process started, in the kernel's ticks since boot.
 
@@ -291,30 +303,45 @@ def judge(found: Found, own: Mark) -> tuple[Fate, str]:
     process = found.mark.process
     if found.held:
         return Fate.ALIVE, f"a process of it lives (it began as {process.pid})"
-    if (process.host, process.machine) != (
-        own.process.host,
-        own.process.machine,
-    ):
-        return Fate.UNKNOWN, (
-            f"it was started on the host {process.host}, and only there can "
-            "be told whether it has ended"
-        )
-    if _runs(process, own.process):
-        return Fate.ALIVE, f"its process {process.pid} lives"
+    same_database = found.mark.database == own.database
+    fate, why = judge_process(
+        process, own.process, same_database=same_database
+    )
+    if fate is not Fate.DEAD:
+        return fate, why
     if found.held is None:
         return Fate.UNKNOWN, (
             f"the file system of {found.path.parent} knows no locks, so its "
             "workers can't be told from dead ones"
         )
-    if found.mark.database != own.database:
-        return Fate.UNKNOWN, (
-            f"its process {process.pid} is gone, but it wrote to another "
-            "Rally database; start a task with that one"
-        )
     if found.mark.cloud != own.cloud:
         return Fate.UNKNOWN, (
             f"its process {process.pid} is gone, but it ran on another cloud, "
             f"{found.mark.cloud}; start a task there"
+        )
+    return fate, why
+
+
+def judge_process(
+    process: Process, here: Process, *, same_database: bool
+) -> tuple[Fate, str]:
+    """Say whether a process is proven gone, and its run may be cleaned up.
+
+    :param here: this process
+    :param same_database: whether both write to one Rally database
+    :returns: the fate, and in words what it rests on
+    """
+    if (process.host, process.machine) != (here.host, here.machine):
+        return Fate.UNKNOWN, (
+            f"it was started on the host {process.host}, and only there can "
+            "be told whether it has ended"
+        )
+    if _runs(process, here):
+        return Fate.ALIVE, f"its process {process.pid} lives"
+    if not same_database:
+        return Fate.UNKNOWN, (
+            f"its process {process.pid} is gone, but it wrote to another "
+            "Rally database; start a task with that one"
         )
     return Fate.DEAD, f"its process {process.pid} is gone"
 

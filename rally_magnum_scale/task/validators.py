@@ -7,14 +7,21 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from typing import ClassVar
 
 import jsonschema
 from rally.common import validation
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import machines
 from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.task.scenarios import arguments
+from rally_magnum_scale.report import history
+from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import load_arguments
+from rally_magnum_scale.task.scenarios import node_arguments
+from rally_magnum_scale.task.scenarios import search_arguments
 from rally_magnum_scale.task.scenarios import signature
+from rally_magnum_scale.task.scenarios import workload_arguments
 
 _CANT_BE_RIGHT = (TypeError, ValueError, exceptions.InvalidInput)
 
@@ -74,6 +81,9 @@ class _ArgumentsValidator(validation.Validator):
             self.fail(f"The {self.what} can't be right: {words}.")
 
 
+_NOT_BACK = "a machine that is deleted does not come back"
+
+
 @validation.configure(name="magnum_scale_load")
 class LoadValidator(_ArgumentsValidator):
     """Check the steps and the sizes of a load.
@@ -83,23 +93,54 @@ class LoadValidator(_ArgumentsValidator):
     """
 
     what = "arguments of the load"
+    arguments: type[workload_arguments.WorkloadArguments] = (
+        load_arguments.LoadArguments
+    )
+    # Stands for what is not given, and is refused then.
+    nothing: ClassVar[Mapping[str, Any]] = {"steps": []}
 
     def check(self, given: dict[str, Any]) -> None:
         """Raise what says which key can't be right."""
-        known = {"steps": [], **given}
-        _check_load(signature.read(arguments.LoadArguments, known))
+        wanted = signature.read(self.arguments, {**self.nothing, **given})
+        spec = wanted.spec(task="task", iteration=1, bay="bay")
+        lost = sum(fault.nodes for fault in spec.faults)
+        nodes = given.get("nodes")
+        if isinstance(nodes, int) and lost >= nodes:
+            raise ValueError(
+                f"faults: {lost} nodes are to be lost of a bay of {nodes}, "
+                "and its load needs one that stays; let fewer be lost"
+            )
+        hows = [fault.how for fault in spec.faults]
+        if given.get("keep_bay") and machines.DELETE in hows:
+            raise ValueError(
+                f"faults[{hows.index(machines.DELETE)}].how: {_NOT_BACK}, "
+                "and the bay is to be kept; use network or stop, or leave "
+                "keep_bay out"
+            )
+
+
+@validation.configure(name="magnum_scale_updated_load")
+class UpdatedLoadValidator(LoadValidator):
+    """Check a load and the update of its targets."""
+
+    arguments = load_arguments.UpdatedLoadArguments
+
+
+@validation.configure(name="magnum_scale_faulty_load")
+class FaultyLoadValidator(LoadValidator):
+    """Check a load and the loss of its nodes."""
+
+    arguments = load_arguments.FaultyLoadArguments
+    nothing: ClassVar[Mapping[str, Any]] = {"steps": [], "faults": []}
 
 
 @validation.configure(name="magnum_scale_search")
-class SearchValidator(_ArgumentsValidator):
+class SearchValidator(LoadValidator):
     """Check the bounds and limits of a search, and the sizes of its load."""
 
     what = "arguments of the search"
-
-    def check(self, given: dict[str, Any]) -> None:
-        """Raise what says which key can't be right."""
-        known = {"bounds": {}, **given}
-        _check_load(signature.read(arguments.SearchArguments, known))
+    arguments = search_arguments.SearchArguments
+    nothing: ClassVar[Mapping[str, Any]] = {"bounds": {}}
 
 
 @validation.configure(name="magnum_scale_sizes")
@@ -111,8 +152,9 @@ class SizesValidator(_ArgumentsValidator):
     def check(self, given: dict[str, Any]) -> None:
         """Raise what says which key can't be right."""
         known = {"sizes": [], "nodes": 0, **given}
-        wanted = signature.read(arguments.ResizeArguments, known)
-        wanted.check(known["nodes"])
+        wanted = signature.read(node_arguments.ResizeArguments, known)
+        # How many nodes a node group has at first, only Magnum knows.
+        wanted.check(-1 if wanted.nodegroup else known["nodes"])
 
 
 @validation.configure(name="magnum_scale_replacement")
@@ -123,7 +165,7 @@ class ReplacementValidator(_ArgumentsValidator):
 
     def check(self, given: dict[str, Any]) -> None:
         """Raise what says which key can't be right."""
-        wanted = signature.read(arguments.ReplaceArguments, given)
+        wanted = signature.read(node_arguments.ReplaceArguments, given)
         wanted.number(given.get("nodes", sys.maxsize))
 
 
@@ -165,6 +207,57 @@ class KeepBayValidator(validation.RequiredPlatformValidator):
             )
 
 
+@validation.configure(name="magnum_scale_step_or_event")
+class StepOrEventValidator(validation.Validator):
+    """Check that a criterion judges either a step or events.
+
+    A schema could refuse both, but not say what would be right.
+    """
+
+    def validate(
+        self,
+        context: Any,
+        config: Any,
+        plugin_cls: Any,
+        plugin_cfg: Any,
+    ) -> None:
+        """Fail with one sentence that names the keys."""
+        del context, config, plugin_cls
+        both = {"step", "during"}
+        if isinstance(plugin_cfg, dict) and both <= set(plugin_cfg):
+            self.fail(
+                "during: it can't stand beside step, as a criterion judges "
+                "either one step or the time of each event; leave one of "
+                "the two out."
+            )
+
+
+@validation.configure(name="magnum_scale_history")
+class HistoryValidator(validation.Validator):
+    """Check that a history can be compared with."""
+
+    def validate(
+        self,
+        context: Any,
+        config: Any,
+        plugin_cls: Any,
+        plugin_cfg: Any,
+    ) -> None:
+        """Fail with one sentence that names the key."""
+        del context, config, plugin_cls
+        path = Path(plugin_cfg["history"])
+        if not path.parent.is_dir():
+            self.fail(
+                f"history: there is no folder {path.parent}; give the path "
+                "of the file that the export type magnum-scale-history adds "
+                "to."
+            )
+        try:
+            history.read(path, missing_ok=True)
+        except exceptions.InvalidInput as error:
+            self.fail(f"history: {error}")
+
+
 @validation.configure(name="magnum_scale_which_bay")
 class WhichBayValidator(validation.Validator):
     """Check that exactly one way into a bay is given."""
@@ -178,7 +271,7 @@ class WhichBayValidator(validation.Validator):
     ) -> None:
         """Fail with one sentence that names the keys."""
         del context, plugin_cls, plugin_cfg
-        which = signature.read(arguments.WhichBay, _arguments(config))
+        which = signature.read(bay_arguments.WhichBay, _arguments(config))
         made = _context(config, "bays")
         given = [
             name
@@ -196,11 +289,15 @@ class WhichBayValidator(validation.Validator):
                 "kubeconfig or the context bays@openstack."
             )
         self._check_details(
-            which, made, _arguments(config).get("tls", arguments.NO_TLS)
+            which,
+            made,
+            _arguments(config).get("tls", workload_arguments.NO_TLS),
         )
+        for key, how in _ways_to_be_lost(config):
+            self._check_fault(which, made, key, how)
 
     def _check_details(
-        self, which: arguments.WhichBay, made: Any, tls: str
+        self, which: bay_arguments.WhichBay, made: Any, tls: str
     ) -> None:
         if which.bay_role is not None:
             roles = _roles(made)
@@ -215,7 +312,7 @@ class WhichBayValidator(validation.Validator):
                 "kubeconfig_context: it names a context of a kubeconfig, and "
                 "the argument kubeconfig is not given."
             )
-        if which.kubeconfig and tls != arguments.NO_TLS:
+        if which.kubeconfig and tls != workload_arguments.NO_TLS:
             self.fail(
                 "tls: nobody signs a certificate for a bay that is opened by "
                 "a kubeconfig; give the bay by its name with bay, so that "
@@ -223,6 +320,29 @@ class WhichBayValidator(validation.Validator):
             )
         if which.kubeconfig:
             self._check_kubeconfig(which.kubeconfig, which.kubeconfig_context)
+
+    def _check_fault(
+        self, which: bay_arguments.WhichBay, made: Any, key: str, how: Any
+    ) -> None:
+        if which.bay and how == machines.DELETE:
+            self.fail(
+                f"{key}: {_NOT_BACK}, and this task did not make the bay "
+                f"{which.bay!r}; use network or stop, or a scenario that "
+                "makes its own bay."
+            )
+        if made is not None and how == machines.DELETE:
+            self.fail(
+                f"{key}: {_NOT_BACK}, and the bays of the context bays serve "
+                "all iterations; use network or stop, or a scenario that "
+                "makes its own bay."
+            )
+        if which.kubeconfig and how != machines.DELETE:
+            self.fail(
+                f"{key}: a kubeconfig opens the nodes, but not the machines "
+                f"behind them, for {how}; use delete, which takes the Node "
+                "object away and brings it back, or give the bay's name to "
+                "Magnum with bay."
+            )
 
     def _check_kubeconfig(self, path: str, context: str | None) -> None:
         try:
@@ -258,8 +378,17 @@ class BayPlatformValidator(validation.RequiredPlatformValidator):
             )
 
 
-def _check_load(wanted: arguments.WorkloadArguments) -> None:
-    wanted.spec(task="task", iteration=1, bay="bay")
+def _ways_to_be_lost(config: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return how each fault lets nodes be lost, with its key.
+
+    What is no list, or no fault, is refused by another validator.
+    """
+    given = _arguments(config).get("faults")
+    return [
+        (f"faults[{index}].how", fault.get("how"))
+        for index, fault in enumerate(given if isinstance(given, list) else ())
+        if isinstance(fault, dict)
+    ]
 
 
 def _subscript(key: str | int) -> str:

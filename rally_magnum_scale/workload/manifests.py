@@ -8,59 +8,34 @@ Locust master and its workers (:func:`load`).
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import re
+import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import jinja2
 import yaml
 
-import rally_magnum_scale
+from rally_magnum_scale.workload import bay_code
+from rally_magnum_scale.workload import events
+from rally_magnum_scale.workload import locust_options
+from rally_magnum_scale.workload import naming
+from rally_magnum_scale.workload import ports
+from rally_magnum_scale.workload import stub_status
 from rally_magnum_scale.workload.in_bay.asking import Request as Request
-from rally_magnum_scale.workload.in_bay.job import Job
-from rally_magnum_scale.workload.in_bay.job import Trust
 from rally_magnum_scale.workload.pod_options import COMPONENTS
 from rally_magnum_scale.workload.spec import LOCUST_IMAGE as LOCUST_IMAGE
 from rally_magnum_scale.workload.spec import NGINX_IMAGE as NGINX_IMAGE
-from rally_magnum_scale.workload.spec import POD_ADDRESS as POD_ADDRESS
-from rally_magnum_scale.workload.spec import Names as Names
 from rally_magnum_scale.workload.spec import TargetTls as TargetTls
 from rally_magnum_scale.workload.spec import WorkloadSpec as WorkloadSpec
 
-TARGET_PORT = 8080
-# Of the counts, where the other port speaks TLS only.
-STATUS_PORT = 8081
-STATUS_PATH = "/stub_status"
-MASTER_PORT = 5557
 MASTER_CONTAINER = "master"
 TARGET_CONTAINER = "target"
-CODE_ROOT = "/opt/rally-magnum-scale"
-OWN_FILE_PATH = "own_file/own_locust_file.py"
+# Where it is, a target asks its clients to connect anew.
+CLOSING_PATH = "/tmp/closing"  # noqa: S108
+# What a pod gets to end.
+GRACE_S = 2
 SPREAD_WORDS = {"preferred": "ScheduleAnyway", "required": "DoNotSchedule"}
-
-PACKAGE = Path(rally_magnum_scale.__file__).parent
-# What runs in the bay, by its path in the package.
-CODE_PATHS = (
-    "__init__.py",
-    "measurement/__init__.py",
-    "measurement/cpu_time.py",
-    "measurement/arrivals.py",
-    "measurement/bay_records.py",
-    "measurement/cpusets.py",
-    "measurement/histogram.py",
-    "measurement/rate_search.py",
-    "measurement/record_body.py",
-    "measurement/records.py",
-    "measurement/steps.py",
-    "measurement/throughput.py",
-    "measurement/trials.py",
-    "measurement/windows.py",
-    "workload/__init__.py",
-    "workload/in_bay/*.py",
-)
 
 
 def namespace(spec: WorkloadSpec) -> list[dict[str, Any]]:
@@ -92,15 +67,68 @@ def foundation(spec: WorkloadSpec) -> list[dict[str, Any]]:
 
     :returns: ConfigMaps, Services, and the targets' Deployment
     """
-    nginx_conf = _render(spec, "nginx.conf.j2")
+    code = {
+        bay_code.key(path): text for path, text in bay_code.files(spec).items()
+    }
+    shared = _objects(_render(spec, "foundation.yaml.j2", code=code))
+    return [*shared, *targets(spec, events.OLD_VERSION)]
+
+
+def targets(spec: WorkloadSpec, version: str) -> list[dict[str, Any]]:
+    """Return what makes the targets of one version.
+
+    :param version: :data:`events.OLD_VERSION`, or of a load with an update
+        :data:`events.NEW_VERSION`
+    :returns: their ConfigMap and their Deployment
+    """
+    update = spec.update
+    is_new = version == events.NEW_VERSION
+    labels = spec.labels("target")
+    values = {
+        "update": update,
+        "version": version,
+        "version_header": events.VERSION_HEADER,
+        "closing_path": CLOSING_PATH,
+    }
     return _objects(
         _render(
             spec,
-            "foundation.yaml.j2",
-            nginx_conf=nginx_conf,
-            code={_key(path): text for path, text in _files(spec).items()},
+            "target.yaml.j2",
+            nginx_conf=_render(spec, "nginx.conf.j2", **values),
+            conf_name=spec.names.nginx_conf_of(version),
+            image=update.nginx_image
+            if update and update.nginx_image and is_new
+            else spec.nginx_image,
+            pod_labels={**labels, events.LABEL_VERSION: version}
+            if update
+            else labels,
+            strategy=_strategy(update) if update else None,
+            grace_s=_grace_s(spec),
+            **values,
         )
     )
+
+
+def _strategy(update: events.RollingUpdate) -> dict[str, Any]:
+    if update.strategy == events.RECREATE:
+        return {"type": events.RECREATE}
+    return {
+        "type": events.ROLLING_UPDATE,
+        "rollingUpdate": {
+            "maxSurge": update.max_surge,
+            "maxUnavailable": update.max_unavailable,
+        },
+    }
+
+
+def _grace_s(spec: WorkloadSpec) -> int:
+    """Return how long a target may take to end after it was told to.
+
+    Until it ends by itself it may answer what it was asked.
+    """
+    if spec.update is None or not spec.update.pre_stop_s:
+        return GRACE_S
+    return GRACE_S + spec.update.pre_stop_s + math.ceil(spec.timeout_s)
 
 
 def load(
@@ -123,45 +151,19 @@ def load(
             spec,
             "load.yaml.j2",
             code_items=[
-                {"key": _key(path), "path": path} for path in _files(spec)
+                {"key": bay_code.key(path), "path": path}
+                for path in bay_code.files(spec)
             ],
             environment={
-                "master": _master_environment(spec, target_ip, pod_ips),
-                "worker": {
-                    **_own_file_environment(spec),
-                    "RMS_MASTER_HOST": str(ipaddress.ip_address(master_ip)),
-                    "RMS_MASTER_PORT": str(MASTER_PORT),
-                    "RMS_CONNECT_DEADLINE_S": str(spec.connect_s),
-                },
+                "master": locust_options.master_environment(
+                    spec, target_ip, pod_ips
+                ),
+                "worker": locust_options.worker_environment(spec, master_ip),
             },
-            master_arguments=_master_arguments(spec, target_ip),
-            worker_arguments=_worker_arguments(spec, master_ip),
+            master_arguments=locust_options.master_arguments(spec, target_ip),
+            worker_arguments=locust_options.worker_arguments(spec, master_ip),
         )
     )
-
-
-def status_port(spec: WorkloadSpec) -> int:
-    """Return the port on which a target tells its counts, in plain HTTP."""
-    return TARGET_PORT if spec.tls is None else STATUS_PORT
-
-
-def requests_counted(stub_status: str) -> int:
-    """Read how many requests an nginx has counted, this one included.
-
-    :param stub_status: what ``STATUS_PATH`` answered
-    :raises ValueError: when it is something else
-    """
-    found = re.search(
-        r"^server accepts handled requests\s+\d+ \d+ (\d+)",
-        stub_status,
-        re.MULTILINE,
-    )
-    if not found:
-        raise ValueError(
-            f"The target's {STATUS_PATH} answered no counts but "
-            f"{stub_status[:80]!r}."
-        )
-    return int(found.group(1))
 
 
 def _node_terms(spec: WorkloadSpec) -> list[dict[str, Any]]:
@@ -192,80 +194,6 @@ def _all_tolerations(spec: WorkloadSpec) -> list[dict[str, Any]]:
     return found
 
 
-def _master_environment(
-    spec: WorkloadSpec, target_ip: str, pod_ips: Sequence[str]
-) -> dict[str, str]:
-    job = Job(
-        task=spec.task,
-        iteration=spec.iteration,
-        bay=spec.bay,
-        plan=spec.plan,
-        url=f"{_scheme(spec)}://{_host(target_ip)}:{TARGET_PORT}/",
-        addresses=tuple(f"{_host(ip)}:{TARGET_PORT}" for ip in pod_ips),
-        workers=spec.worker_processes,
-        processes_per_worker=spec.processes_per_worker,
-        connections=spec.connections_per_worker,
-        timeout_s=spec.timeout_s,
-        connect_deadline_s=spec.connect_s,
-        lateness_s=spec.lateness_s,
-        search=spec.search,
-        asked=spec.request,
-        keep_alive=spec.keep_alive,
-        arrivals=spec.arrivals,
-        tls=_trust(spec),
-    ).to_json()
-    identity = {key: str(job.pop(key)) for key in ("task", "iteration", "bay")}
-    return {
-        **_own_file_environment(spec),
-        **{f"RMS_{key.upper()}": value for key, value in identity.items()},
-        "RMS_JOB": json.dumps(job, separators=(",", ":")),
-    }
-
-
-def _own_file_environment(spec: WorkloadSpec) -> dict[str, str]:
-    return {} if spec.own_file is None else {"RMS_OWN_FILE": "1"}
-
-
-def _master_arguments(spec: WorkloadSpec, target_ip: str) -> list[str]:
-    return [
-        "--master",
-        "--headless",
-        "--only-summary",
-        f"--master-bind-port={MASTER_PORT}",
-        f"--expect-workers={spec.worker_processes}",
-        *_users_arguments(spec, target_ip),
-    ]
-
-
-def _users_arguments(spec: WorkloadSpec, target_ip: str) -> list[str]:
-    if spec.own_file is None:
-        # One for each engine, all at once.
-        return [
-            f"--users={spec.worker_processes}",
-            f"--spawn-rate={spec.worker_processes}",
-        ]
-    return [
-        f"--users={spec.users}",
-        f"--spawn-rate={spec.spawn_rps:g}",
-        f"--host=http://{_host(target_ip)}:{TARGET_PORT}",
-    ]
-
-
-def _worker_arguments(spec: WorkloadSpec, master_ip: str) -> list[str]:
-    arguments = [
-        "--worker",
-        f"--master-host={ipaddress.ip_address(master_ip)}",
-        f"--master-port={MASTER_PORT}",
-    ]
-    if spec.processes_per_worker > 1:
-        arguments.append(f"--processes={spec.processes_per_worker}")
-    if spec.own_file is not None:
-        # Requests that failed are in the records; a pod that fails is
-        # started again.
-        arguments.append("--exit-code-on-error=0")
-    return arguments
-
-
 def _render(spec: WorkloadSpec, template: str, **values: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rally_magnum_scale.workload"),
@@ -280,14 +208,15 @@ def _render(spec: WorkloadSpec, template: str, **values: Any) -> str:
         spec=spec,
         names=spec.names,
         labels=spec.labels,
+        run_by=naming.RUN_BY,
         spread_words=SPREAD_WORDS,
-        target_port=TARGET_PORT,
-        master_port=MASTER_PORT,
-        status_path=STATUS_PATH,
-        status_port=STATUS_PORT,
+        target_port=ports.TARGET_PORT,
+        master_port=ports.MASTER_PORT,
+        status_path=stub_status.STATUS_PATH,
+        status_port=ports.STATUS_PORT,
         master_container=MASTER_CONTAINER,
-        code_root=CODE_ROOT,
-        locustfile=_locustfiles(spec),
+        code_root=bay_code.CODE_ROOT,
+        locustfile=bay_code.locustfiles(spec),
         container_security={
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -304,50 +233,3 @@ def _render(spec: WorkloadSpec, template: str, **values: Any) -> str:
 
 def _objects(text: str) -> list[dict[str, Any]]:
     return [one for one in yaml.safe_load_all(text) if one]
-
-
-def _locustfiles(spec: WorkloadSpec) -> str:
-    """Return what Locust reads: ours before one of the user's."""
-    ours = f"{PACKAGE.name}/workload/in_bay/locustfile.py"
-    both = [ours] if spec.own_file is None else [ours, OWN_FILE_PATH]
-    return ",".join(f"{CODE_ROOT}/{path}" for path in both)
-
-
-def _files(spec: WorkloadSpec) -> dict[str, str]:
-    """Return the text of all files below ``CODE_ROOT`` by their paths."""
-    found = {f"{PACKAGE.name}/{path}": one for path, one in _code().items()}
-    if spec.own_file is not None:
-        found[OWN_FILE_PATH] = spec.own_file
-    return found
-
-
-def _code() -> dict[str, str]:
-    paths = [
-        path
-        for pattern in CODE_PATHS
-        for path in sorted(PACKAGE.glob(pattern))
-    ]
-    return {
-        path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8")
-        for path in paths
-    }
-
-
-def _trust(spec: WorkloadSpec) -> Trust | None:
-    if spec.tls is None:
-        return None
-    return Trust(spec.names.server, spec.tls.ca_pem)
-
-
-def _scheme(spec: WorkloadSpec) -> str:
-    return "http" if spec.tls is None else "https"
-
-
-def _key(path: str) -> str:
-    """A ConfigMap's keys have no slash."""
-    return path.replace("/", ".")
-
-
-def _host(address: str) -> str:
-    ip = ipaddress.ip_address(address)
-    return f"[{ip}]" if ip.version == 6 else str(ip)

@@ -136,18 +136,24 @@ def no_openstack(
         yield name
 
 
-@pytest.fixture(scope="module")
-def kept(
+@contextlib.contextmanager
+def keeping(
     sandbox: conftest.Sandbox,
     environment: str,
-    tmp_path_factory: pytest.TempPathFactory,
+    folder: Path,
+    **arguments: object,
 ) -> Iterator[Kept]:
-    """A bay that a task made and kept; deleted at the end."""
-    folder = tmp_path_factory.mktemp("kept")
+    """Have a task make a bay and keep it; delete it at the end."""
     ran = test_tasks.start(
         sandbox,
         "create-and-delete.json",
-        {"nodes": 3, "keep_bay": True, "max_create_s": 300, **AS_USER},
+        {
+            "nodes": 3,
+            "keep_bay": True,
+            "max_create_s": 300,
+            **AS_USER,
+            **arguments,
+        },
         environment=environment,
         folder=folder,
     )
@@ -173,6 +179,18 @@ def kept(
             deadline_s=120,
             sleep=time.sleep,
         )
+
+
+@pytest.fixture(scope="module")
+def kept(
+    sandbox: conftest.Sandbox,
+    environment: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Kept]:
+    """A bay that a task made and kept; deleted at the end."""
+    folder = tmp_path_factory.mktemp("kept")
+    with keeping(sandbox, environment, folder) as found:
+        yield found
 
 
 def assert_ran(ran: test_tasks.Ran) -> None:

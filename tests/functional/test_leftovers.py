@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from keystoneauth1 import adapter
 
@@ -90,14 +89,8 @@ class Cloud:
         """Start a task with three bays and kill it with SIGKILL."""
         with test_tasks.started(self.sandbox, SAMPLE, THREE, said) as process:
             self._wait_for_bays(said)
-            rally = psutil.Process(test_tasks.rally_pid(process))
-            workers = rally.children(recursive=True)
-            rally.kill()
-            for worker in [] if only_the_parent else workers:
-                worker.kill()
-            _, alive = psutil.wait_procs([rally, *workers], timeout=180)
+            test_tasks.kill(process, only_the_parent=only_the_parent)
         text = said.read_text()
-        assert alive == [], text
         names = asked_for(text)
         owner = min(names).split("-")[1]
         return Killed(test_tasks.task_of(text), owner, names)

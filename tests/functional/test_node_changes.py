@@ -58,7 +58,12 @@ def test_a_bay_grows_and_shrinks(
     ran = test_tasks.start(
         clean_sandbox,
         "resize-bay.json",
-        {**LOOSE, "nodes": 3, "sizes": [8, 2, 5]},
+        {
+            **LOOSE,
+            "nodes": 3,
+            "sizes": [8, 2, 5],
+            "nodegroup": "default-worker",
+        },
     )
     assert ran.status == 0, ran.said
     changes = changes_of(ran)

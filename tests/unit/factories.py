@@ -6,6 +6,7 @@ import random
 
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import cpu_time
+from rally_magnum_scale.measurement import disturbances
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import steps
 from rally_magnum_scale.measurement import throughput
@@ -182,6 +183,28 @@ def run(
     )
 
 
+def searched(**changes):
+    """A run whose search found a highest rate."""
+    values = {
+        "bounds": {"p99_ms": 50},
+        "precision": 0.05,
+        "max_rate_rps": 9_800.0,
+        "held_rps": 9_800.0,
+        "failed_rps": 10_200.0,
+        "failed_by": "bound",
+        "failed_because": "p99 60 ms of 50 ms",
+        "confirmed": True,
+        "step": 7,
+        "steps": 7,
+        "rps_per_core": 4_900.0,
+        "rps_per_core_real_nodes": 2_450.0,
+        "ended": "the bracket is as narrow as wanted",
+        "trials": [],
+    }
+    found = records.MaxRate(**{**values, **changes})
+    return dataclasses.replace(run(), max_rate=found)
+
+
 def event(offset, kind, detail):
     body = {"second": START + offset, "kind": kind, "detail": detail}
     return SOURCE.envelope("event", body)
@@ -285,3 +308,97 @@ def failed_create(**changes):
         "Failure rate criteria 0.00% <= 100.00% <= 0.00% - Failed",
     )
     return workload(failed, sla_results=(stored,), **changes)
+
+
+def event_load(**changes):
+    """What a load came to in the ten seconds of an event."""
+    values = {
+        "step": 1,
+        "offered_rps": 10_000.0,
+        "steady_s": 10,
+        "requests": 99_960,
+        "failures": {"reset": 30, "timeout": 10},
+        "achieved_rps": 9_996.0,
+        "error_ratio": 0.0004,
+        "latency_us": {"p50": 900, "p99": 7_000, "max": 90_000},
+        "service_us": {"p50": 800},
+        "schedule_lag_p99_us": 40,
+        "rps_per_core": 5_553.0,
+        "rps_per_core_real_nodes": 4_998.0,
+    }
+    return records.StepResult(**{**values, **changes})
+
+
+def update(**changes):
+    """An update of four targets within ten seconds."""
+    values = {
+        "number": 1,
+        "step": 1,
+        "at_s": 5.0,
+        "began_s": START + 8.2,
+        "ended_s": START + 17.8,
+        "load": event_load(),
+        "targets": 4,
+        "new_ready_s": 8.0,
+        "old_gone_s": 9.6,
+        "fewest_ready": 3,
+        "versions": {"1": 61_976, "2": 37_984},
+    }
+    return disturbances.Update(**{**values, **changes})
+
+
+def fault(**changes):
+    """A node of two targets that was lost for ten seconds."""
+    values = {
+        "number": 1,
+        "step": 1,
+        "at_s": 5.0,
+        "began_s": START + 8.2,
+        "ended_s": START + 18.0,
+        "load": event_load(),
+        "how": "stop",
+        "nodes": ["rms-node-3"],
+        "targets_lost": 2,
+        "noticed_s": 4.0,
+        "pods_ready_s": 7.5,
+        "requests_s": 9.8,
+        "requests_lost": 40,
+    }
+    return disturbances.Fault(**{**values, **changes})
+
+
+def of_versions(of_run, share):
+    """Count the answers of a run by version.
+
+    :param share: of version 2 in each second since the load began; None
+        where nothing was counted
+    """
+
+    def counted(window):
+        new = share(window.second - START)
+        if new is None:
+            return window
+        count = int(window.requests * new)
+        both = {"1": window.requests - count, "2": count}
+        versions = {name: n for name, n in both.items() if n}
+        return dataclasses.replace(window, versions=versions)
+
+    seen = tuple(map(counted, of_run.windows))
+    return dataclasses.replace(of_run, windows=seen)
+
+
+def updated(**changes):
+    """The records of an iteration whose targets were updated."""
+    of_run = run(
+        events=[
+            event(8.2, "update_began", "of 4 targets"),
+            event(17.8, "update_ended", "the last old target is gone"),
+        ]
+    )
+    of_run = of_versions(of_run, lambda at: min(1, max(0, (at - 8) / 10)))
+    return dataclasses.replace(of_run, updates=(update(**changes),))
+
+
+def broken(*faults):
+    """The records of an iteration that lost nodes."""
+    return dataclasses.replace(run(), faults=faults or (fault(),))

@@ -43,7 +43,7 @@ def serve(
             self.end_headers()
             self.wfile.write(sent)
 
-        do_GET = do_POST = do_DELETE = do_PATCH = _answer
+        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _answer
 
         def log_message(self, *_arguments: Any) -> None:
             pass

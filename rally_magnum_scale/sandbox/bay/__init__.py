@@ -5,8 +5,10 @@ A bay is a folder.  Whoever wants one writes into it ``spec.json`` (see
 ``ca.key`` and runs ``python -m rally_magnum_scale.sandbox.bay create
 FOLDER``.  ``resize FOLDER`` brings it to the size that ``wish.json`` asks
 for (see :class:`~rally_magnum_scale.sandbox.bay.plan.Wish`), ``repair
-FOLDER`` starts again what of it has died, and ``delete FOLDER`` takes all
-of it away again.
+FOLDER`` starts again what of it has died, ``machines FOLDER`` cuts off,
+stops, starts and deletes the machines of its real nodes as
+``machines.json`` asks for, and ``delete FOLDER`` takes all of it away
+again.
 
 ``bay.log`` tells each step with its seconds, ``nodes.json`` which nodes
 there are, ``processes/`` what was started and how.  ``status.json`` says

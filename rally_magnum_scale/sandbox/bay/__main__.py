@@ -12,15 +12,16 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.sandbox.bay import cgroups
 from rally_magnum_scale.sandbox.bay import creation
 from rally_magnum_scale.sandbox.bay import deletion
+from rally_magnum_scale.sandbox.bay import machines
 from rally_magnum_scale.sandbox.bay import repair
 from rally_magnum_scale.sandbox.bay import resizing
 from rally_magnum_scale.sandbox.bay import spec as bay_spec
 
-COMMANDS = ("create", "resize", "repair", "delete")
+COMMANDS = ("create", "resize", "repair", "machines", "delete")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make, resize, repair or remove a bay.
+    """Make, resize, repair or remove a bay, or let its machines fail.
 
     :param arguments: the command line without the program's name
     :returns: 0, or 1 when that failed or something of it stays
@@ -45,13 +46,20 @@ def _run(command: str, folder: Path) -> int:
     # In the bay's own group, so that a removal ends this process too.
     cgroups.CgroupTree(bay_spec.read_spec(folder).cgroup).enter(os.getpid())
     if command == "repair":
-        repair.repair(folder, lambda line: print(line, flush=True))
+        repair.repair(folder, _say)
+        return 0
+    if command == "machines":
+        machines.settle(folder, _say)
         return 0
     return _told(
         creation.create(folder)
         if command == "create"
         else resizing.resize(folder)
     )
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _told(status: dict[str, Any]) -> int:

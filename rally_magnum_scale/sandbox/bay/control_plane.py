@@ -13,10 +13,11 @@ PEER = "http://127.0.0.1:2380"
 HOLLOW = "kwok.x-k8s.io/node"
 HOLLOW_LABEL = "rally-magnum-scale/hollow"
 HOLLOW_NODES = Path(__file__).with_name("hollow_nodes.yaml")
-# KWOK renews after a quarter of it, so well within the 50 s after which a
-# node counts as lost.  kubelet's 40 s would take 100 requests a second for
-# a thousand nodes from the processors that a load is to be measured on.
-HOLLOW_LEASE_S = 100
+# KWOK renews a lease after a quarter of it, so after half the time after
+# which a node counts as lost.  kubelet's 40 s would take 100 requests a
+# second for a thousand nodes from the processors that a load is to be
+# measured on.
+HOLLOW_LEASE_OF_GRACE = 2
 # The first of 251 users, one for each bay, above those that useradd gives.
 FIRST_USER = 64500
 # Controllers and scheduler limit their own requests; by default so low
@@ -98,6 +99,7 @@ def controller_manager(spec: BaySpec) -> list[str]:
             "use-service-account-credentials": "true",
             "leader-elect": "false",
             "bind-address": "127.0.0.1",
+            "node-monitor-grace-period": f"{spec.node_grace_s}s",
             **CLIENT_RATES,
         },
     )
@@ -129,7 +131,9 @@ def kwok(spec: BaySpec) -> list[str]:
             "node-ip": spec.control_address,
             "cidr": spec.hollow_pod_range,
             "config": str(HOLLOW_NODES),
-            "node-lease-duration-seconds": str(HOLLOW_LEASE_S),
+            "node-lease-duration-seconds": str(
+                HOLLOW_LEASE_OF_GRACE * spec.node_grace_s
+            ),
             "server-address": "127.0.0.1:10247",
         },
     )

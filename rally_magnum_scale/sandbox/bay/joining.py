@@ -80,20 +80,44 @@ def leave(
     :param others: the namespaces of the bay's other real nodes
     :raises DeadlineExceeded: when something of it stays
     """
-    _kill(spec, node, launcher.namespaces().get(node.folder.name))
+    kill(spec, node, launcher.namespaces().get(node.folder.name))
     network.detach_node(node, control, others)
-    cgroups.CgroupTree(node.cgroup).remove(END_DEADLINE_S)
-    launcher.forget(node.folder.name)
-    _remove_files(spec, node)
+    _remove(spec, node, launcher)
 
 
-def _kill(
-    spec: BaySpec, node: RealNode, inside: launching.Namespace | None
+def vanish(
+    spec: BaySpec,
+    node: RealNode,
+    launcher: launching.Launcher,
+    control: launching.Namespace,
+) -> None:
+    """Take a real node's machine away, as if it never had a last word.
+
+    Its Node object stays, and so do the routes to its pods: who talks to
+    one waits for an answer in vain.  :func:`leave` removes the rest.
+
+    :raises DeadlineExceeded: when something of it stays
+    """
+    network.set_link(node, control, up=False, missing_ok=True)
+    kill(spec, node, launcher.namespaces().get(node.folder.name))
+    network.remove_link(node, control)
+    _remove(spec, node, launcher)
+
+
+def kill(
+    spec: BaySpec,
+    node: RealNode,
+    inside: launching.Namespace | None,
+    spare: int | None = None,
 ) -> None:
     """Kill a node's pods, and all that runs in its namespaces.
 
     The shims of containers outlive containerd: they are found by the
     namespace, the containers by their control group.
+
+    :param inside: the node's namespaces, if they are known
+    :param spare: the pid of a process that is left alive
+    :raises DeadlineExceeded: when a process stays
     """
     bay = cgroups.CgroupTree(spec.cgroup)
     pods = cgroups.CgroupTree(node.cgroup)
@@ -102,6 +126,7 @@ def _kill(
         found = pods.pids()
         if inside is not None:
             found |= {pid for pid in bay.pids() if inside.holds(pid)}
+        found -= {spare}
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -113,6 +138,14 @@ def _kill(
         deadline_s=END_DEADLINE_S,
         interval_s=0.02,
     )
+
+
+def _remove(
+    spec: BaySpec, node: RealNode, launcher: launching.Launcher
+) -> None:
+    cgroups.CgroupTree(node.cgroup).remove(END_DEADLINE_S)
+    launcher.forget(node.folder.name)
+    _remove_files(spec, node)
 
 
 def _remove_files(spec: BaySpec, node: RealNode) -> None:

@@ -27,6 +27,7 @@ class BayLabels:
     hang_delete: bool = False
     ignore_nodes_to_remove: bool = False
     unready_nodes: int = 0
+    node_grace_s: int = spec.NODE_GRACE_S
 
 
 KNOWN = [f"{PREFIX}{f.name}" for f in dataclasses.fields(BayLabels)]
@@ -57,15 +58,26 @@ def read(labels: Mapping[str, str], node_count: int) -> BayLabels:
         hang_delete=_truth(labels, "hang_delete"),
         ignore_nodes_to_remove=_truth(labels, "ignore_nodes_to_remove"),
         unready_nodes=_number(labels, "unready_nodes", 0, hollow_nodes),
+        node_grace_s=_number(
+            labels,
+            "node_grace_s",
+            spec.NODE_GRACE_S,
+            600,
+            least=spec.LEAST_NODE_GRACE_S,
+        ),
     )
 
 
 def _number(
-    labels: Mapping[str, str], name: str, default: int, most: int
+    labels: Mapping[str, str],
+    name: str,
+    default: int,
+    most: int,
+    least: int = 0,
 ) -> int:
     text = labels.get(f"{PREFIX}{name}", str(default))
-    if not (text.isdecimal() and int(text) <= most):
-        raise _wrong(name, text, f"a whole number, 0 to {most}")
+    if not (text.isdecimal() and least <= int(text) <= most):
+        raise _wrong(name, text, f"a whole number, {least} to {most}")
     return int(text)
 
 

@@ -129,6 +129,31 @@ def detach_node(
         batch([f"route delete {node.pods}"], what, inside, missing_ok=True)
 
 
+def set_link(
+    node: RealNode,
+    control: launching.Namespace,
+    *,
+    up: bool,
+    missing_ok: bool = False,
+) -> None:
+    """Let a real node's packets through, or none of them.
+
+    Its own end only loses its carrier, so that addresses and routes stay.
+
+    :param missing_ok: it is fine if the link is gone
+    :raises SandboxError: when the kernel refuses
+    """
+    what = f"set the link of {node.name}"
+    command = f"link set {node.link} {'up' if up else 'down'}"
+    batch([command], what, control, missing_ok=missing_ok)
+
+
+def remove_link(node: RealNode, control: launching.Namespace) -> None:
+    """Take away a real node's link, if it is there."""
+    what = f"remove the link of {node.name}"
+    batch([f"link delete {node.link}"], what, control, missing_ok=True)
+
+
 def batch(
     commands: Sequence[str],
     what: str,

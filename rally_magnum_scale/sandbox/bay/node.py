@@ -30,6 +30,18 @@ KERNEL_SETTINGS = {
     "kernel/keys/root_maxkeys": 1000000,
     "kernel/keys/root_maxbytes": 25000000,
 }
+FOLDERS = (
+    "cni",
+    "cni-cache",
+    "containerd",
+    "device-plugins",
+    "kubelet",
+    "log",
+    "run",
+)
+# CNI and kubelet write here whatever they are told, the latter a socket
+# that two kubelets can't share.
+FIXED = (Path("/var/lib/cni"), Path("/var/lib/kubelet"))
 # $1 is the node's folder.  Containers, volumes and what containerd, CNI
 # and kubelet write to fixed places stay in this namespace.  Images are in
 # memory, some 300 MB: thousands of files come and go with each bay, and on
@@ -41,6 +53,7 @@ mkdir /run/kubelet
 mount --bind "$1/kubelet" /run/kubelet
 mount --bind "$1/log" /var/log
 mount --bind "$1/cni-cache" /var/lib/cni
+mount --bind "$1/device-plugins" /var/lib/kubelet
 cd "$1/sysctl"
 for name in $(find . -type f); do
     [ ! -e "/proc/sys/$name" ] || mount --bind "$name" "/proc/sys/$name"
@@ -173,7 +186,7 @@ def prepare(
 
     :raises SandboxError: when the kernel refuses a mount
     """
-    for name in ("cni", "cni-cache", "containerd", "kubelet", "log", "run"):
+    for name in FOLDERS:
         (node.folder / name).mkdir(parents=True)
     memory_bytes = psutil.virtual_memory().total
     kubelet = kubelet_config(spec, node, memory_bytes)
@@ -188,7 +201,8 @@ def prepare(
         path = node.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    Path("/var/lib/cni").mkdir(parents=True, exist_ok=True)
+    for path in FIXED:
+        path.mkdir(parents=True, exist_ok=True)
     return launcher.namespace(node.folder.name, SETUP, str(node.folder))
 
 
@@ -278,6 +292,7 @@ def start_kubelet(
         f"--kubeconfig={spec.folder}/kubelet-{node.number}.kubeconfig",
         f"--hostname-override={node.name}",
         f"--node-ip={node.address}",
+        f"--provider-id={node.provider_id}",
         f"--root-dir={KUBELET_ROOT}",
         f"--cert-dir={folder}/pki",
         "--node-labels=rally-magnum-scale/real=true",

@@ -17,7 +17,8 @@ class Wish:
     :param number: of the wish, 1 for a bay's first
     :param node_count: how many nodes are to be there in the end
     :param real_nodes: how many of them should be real
-    :param remove: nodes that must go, each by its name, address or uid
+    :param remove: nodes that must go, each by its name, address or uid, or
+        by the id of its machine
     :param if_there: the same, of a wish that was not fulfilled; some may
         be gone already
     """
@@ -38,6 +39,7 @@ class Node:
     :param real: it runs containers
     :param uid: of its Node object; empty if that is missing
     :param addresses: that it is reached by
+    :param machine: the id of its server; empty if it has none
     """
 
     name: str
@@ -45,6 +47,7 @@ class Node:
     real: bool
     uid: str = ""
     addresses: frozenset[str] = frozenset()
+    machine: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +91,19 @@ def make(nodes: Sequence[Node], wish: Wish) -> Plan:
     return Plan((*named, *surplus), real, missing - real)
 
 
+def without(wish: Wish, gone: Sequence[Node]) -> Wish:
+    """Take out of a wish what was to go and is gone already.
+
+    :param gone: nodes whose machines were deleted, or were half removed
+    """
+    remove = [
+        text
+        for text in wish.remove
+        if not any(_is_called(node, text) for node in gone)
+    ]
+    return dataclasses.replace(wish, remove=tuple(remove))
+
+
 def _named(nodes: Sequence[Node], wanted: Sequence[str]) -> list[Node]:
     found: list[Node] = []
     for text in wanted:
@@ -99,7 +115,7 @@ def _named(nodes: Sequence[Node], wanted: Sequence[str]) -> list[Node]:
 
 
 def _is_called(node: Node, text: str) -> bool:
-    names = {node.name, node.uid, *node.addresses}
+    names = {node.name, node.uid, node.machine, *node.addresses}
     return bool(text) and text in names
 
 
@@ -113,6 +129,6 @@ def _complaint(nodes: Sequence[Node], text: str, fits: int) -> str:
     more = ", …" if len(names) > MOST_NAMED else ""
     return (
         f"The node to remove {text!r} is no node of the bay; name one by its "
-        "name, address or uid (the bay has "
+        "name, address, uid or machine (the bay has "
         f"{', '.join(names[:MOST_NAMED]) or 'none'}{more})."
     )

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
@@ -17,6 +18,7 @@ from rally_magnum_scale.sandbox.bay import control_plane
 from rally_magnum_scale.sandbox.bay import creation
 from rally_magnum_scale.sandbox.bay import files
 from rally_magnum_scale.sandbox.bay import launching
+from rally_magnum_scale.sandbox.bay import machines
 from rally_magnum_scale.sandbox.bay import node as bay_node
 from rally_magnum_scale.sandbox.bay import spec as bay_spec
 
@@ -32,7 +34,8 @@ def repair(folder: Path, report: Callable[[str], None]) -> None:
     """Start again each component of a bay that is dead.
 
     A bay that is not complete, or that another command works on, is left
-    alone.  It may be called again and again.
+    alone, and so is what was stopped on purpose.  It may be called again
+    and again.
 
     :param folder: of the bay
     :param report: gets a line for each component that was started
@@ -68,9 +71,12 @@ class _Repair:
         self._launcher = launching.Launcher(spec.folder, self._group.procs)
         self._spaces: dict[str, launching.Namespace] = {}
         self._starts: collections.Counter[str] = collections.Counter()
+        self._failed = machines.Failed.read(spec)
 
     def work(self) -> None:
         self._spaces = self._held()
+        machines.Machines(self._spec, self._report).work()
+        self._failed = machines.Failed.read(self._spec)
         if not self._start_dead():
             return
         with self._client() as client:
@@ -87,7 +93,9 @@ class _Repair:
         dead = [
             component
             for component in self._launcher.components()
-            if component.namespace and not component.process.alive()
+            if component.namespace
+            and component.namespace not in self._failed.off
+            and not component.process.alive()
         ]
         for component in sorted(dead, key=_turn):
             self._starts[component.title] += 1
@@ -100,7 +108,7 @@ class _Repair:
         """Hold all namespaces of the bay, again if need be."""
         spaces = self._launcher.namespaces()
         for name, space in spaces.items():
-            if space.process.alive():
+            if space.process.alive() or name in self._failed.off:
                 continue
             inside = filter(space.holds, self._group.pids())
             pid = next(inside, None)
@@ -146,8 +154,19 @@ class _Repair:
         """Tell whether the nodes are Ready that are meant to be."""
         with contextlib.suppress(exceptions.SandboxError):
             nodes = json.loads(client.get("/api/v1/nodes"))["items"]
-            return all(map(_as_meant, nodes))
+            return all(map(self._as_meant, nodes))
         return False
+
+    def _as_meant(self, node: dict[str, dict[str, Any]]) -> bool:
+        """Tell whether a node is Ready, or was made not to be."""
+        metadata = node["metadata"]
+        hollow = control_plane.HOLLOW_LABEL in metadata.get("labels", {})
+        plays = control_plane.HOLLOW in metadata.get("annotations", {})
+        return (
+            api.is_ready(node)
+            or (hollow and not plays)
+            or metadata["name"] in self._failed.unready
+        )
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[api.ApiClient]:
@@ -167,11 +186,3 @@ def _turn(component: launching.Component) -> int:
     if component.name in ORDER:
         return ORDER.index(component.name)
     return len(ORDER)
-
-
-def _as_meant(node: dict[str, dict[str, dict[str, str]]]) -> bool:
-    """Tell whether a node is Ready, or was made never to be."""
-    metadata = node["metadata"]
-    hollow = control_plane.HOLLOW_LABEL in metadata.get("labels", {})
-    plays = control_plane.HOLLOW in metadata.get("annotations", {})
-    return api.is_ready(node) or (hollow and not plays)

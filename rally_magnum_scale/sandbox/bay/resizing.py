@@ -34,7 +34,8 @@ def resize(folder: Path) -> dict[str, Any]:
     """Bring a bay to the size that ``wish.json`` asks for.
 
     What an earlier resize that was killed has half made or half removed
-    is taken away first.
+    is taken away first, and what is left of nodes whose machines were
+    deleted.
 
     :param folder: of a bay that was made
     :returns: what ``update.json`` of the folder now says
@@ -121,9 +122,7 @@ class _Resizer:
         creation.wait_for_api(
             self._client, "/readyz", log, lambda: None, OTHERS_DEADLINE_S
         )
-        for member in self._roster.members:
-            if not member.whole:
-                self._take_away(member)
+        wish = bay_plan.without(wish, self._take_broken_away())
         plan = bay_plan.make(self._nodes(), wish)
         with self._timeline.step("nodes_removed"):
             self._remove(plan.remove)
@@ -132,9 +131,20 @@ class _Resizer:
         with self._timeline.step("nodes_added"):
             self._add(added, names)
 
-    def _nodes(self) -> list[bay_plan.Node]:
+    def _take_broken_away(self) -> list[bay_plan.Node]:
+        """Take away what is half made, or has lost its machine."""
+        broken = [m for m in self._roster.members if not m.whole]
+        found = self._node_objects() if broken else {}
+        for member in broken:
+            self._take_away(member)
+        return [self._real_node(member, found) for member in broken]
+
+    def _node_objects(self) -> dict[str, Any]:
         items = json.loads(self._client.get("/api/v1/nodes"))["items"]
-        found = {item["metadata"]["name"]: item for item in items}
+        return {item["metadata"]["name"]: item for item in items}
+
+    def _nodes(self) -> list[bay_plan.Node]:
+        found = self._node_objects()
         nodes = [
             self._real_node(member, found) for member in self._roster.members
         ]
@@ -158,6 +168,7 @@ class _Resizer:
             real=True,
             uid=uid,
             addresses=frozenset({node.address}),
+            machine=node.machine,
         )
 
     def _remove(self, nodes: Sequence[bay_plan.Node]) -> None:

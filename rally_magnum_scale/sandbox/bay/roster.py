@@ -19,11 +19,27 @@ class Member:
     :param number: in its name; never used again
     :param slot: in its addresses; used again
     :param whole: it was made, and nothing has begun to take it away
+    :param stopped: its machine is powered off
+    :param cut: its machine is off the network
+    :param deleted: its machine is gone; its Node object stays until the
+        next resize
     """
 
     number: int
     slot: int
     whole: bool = False
+    stopped: bool = False
+    cut: bool = False
+    deleted: bool = False
+
+    @property
+    def trouble(self) -> str:
+        """What keeps it from being Ready, in words; empty if nothing."""
+        if self.deleted:
+            return "deleted"
+        if self.stopped:
+            return "stopped"
+        return "cut off" if self.cut else ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,10 +81,13 @@ class Roster:
         )
         return grown, member
 
-    def with_state(self, number: int, *, whole: bool) -> Roster:
-        """Note that a real node is whole, or is not."""
+    def with_state(self, number: int, **changes: bool) -> Roster:
+        """Note what has become of a real node.
+
+        :param changes: to the fields of :class:`Member`
+        """
         members = tuple(
-            dataclasses.replace(m, whole=whole) if m.number == number else m
+            dataclasses.replace(m, **changes) if m.number == number else m
             for m in self.members
         )
         return dataclasses.replace(self, members=members)

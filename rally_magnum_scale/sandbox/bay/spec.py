@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import uuid
 from pathlib import Path
 
 from rally_magnum_scale import exceptions
@@ -13,6 +14,10 @@ MAX_INDEX = 250
 MAX_REAL_NODES = 100
 API_PORT = 6443
 LINK_LENGTH = 24
+# Of Kubernetes 1.33; a kubelet says that it lives every 10 s, so that less
+# than twice that would lose nodes that only answer late.
+NODE_GRACE_S = 50
+LEAST_NODE_GRACE_S = 20
 HIDDEN = ("/run", "/var/run", "/var/log")
 
 
@@ -26,6 +31,7 @@ class RealNode:
     :param pods: the range that its pods have their addresses from
     :param folder: all that it writes
     :param cgroup: its pods' control group, relative to a hierarchy
+    :param machine: the id that the cloud knows its server by
     """
 
     name: str
@@ -34,11 +40,22 @@ class RealNode:
     pods: str
     folder: Path
     cgroup: str
+    machine: str
 
     @property
     def link(self) -> str:
         """The bridge's end of the node's link, in the bay's namespace."""
         return f"node{self.number}"
+
+    @property
+    def port(self) -> str:
+        """The id that the cloud knows that link by."""
+        return _made_of(self.machine, "port")
+
+    @property
+    def provider_id(self) -> str:
+        """What OpenStack's cloud provider writes into a Node object."""
+        return f"openstack:///{self.machine}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +75,8 @@ class BaySpec:
         root
     :param unready_nodes: how many of the hollow nodes that it is made with
         never become Ready
+    :param node_grace_s: for how long a node may be silent before Kubernetes
+        takes it for lost
     """
 
     folder: Path
@@ -70,6 +89,7 @@ class BaySpec:
     image_archive: Path
     cgroup: str
     unready_nodes: int = 0
+    node_grace_s: int = NODE_GRACE_S
 
     @property
     def host_link(self) -> str:
@@ -127,13 +147,15 @@ class BaySpec:
         :param number: of the node, from 0
         :param slot: which of its addresses the bay gives it, from 0
         """
+        name = f"{self._prefix}-node-{number}"
         return RealNode(
-            name=f"{self._prefix}-node-{number}",
+            name=name,
             number=number,
             address=f"{self._network}.{10 + slot}",
             pods=f"{self._pods}.{slot}.0/24",
             folder=self.folder / f"node-{number}",
             cgroup=f"{self.cgroup}/node-{number}",
+            machine=_made_of(self.uuid, name),
         )
 
     @property
@@ -173,6 +195,7 @@ def read_spec(folder: Path) -> BaySpec:
             image_archive=Path(values["image_archive"]),
             cgroup=str(values["cgroup"]).strip("/"),
             unready_nodes=int(values.get("unready_nodes", 0)),
+            node_grace_s=int(values.get("node_grace_s", NODE_GRACE_S)),
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise exceptions.SandboxError(
@@ -181,6 +204,11 @@ def read_spec(folder: Path) -> BaySpec:
         ) from error
     _check(spec, path)
     return spec
+
+
+def _made_of(*parts: str) -> str:
+    """Make an id that is the same each time."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join(parts)))
 
 
 def _check(spec: BaySpec, path: Path) -> None:

@@ -172,7 +172,7 @@ class Bay:
 
 
 def start_bay_command(command: str, bay: Bay, output: pathlib.Path) -> Process:
-    """Start ``create``, ``resize`` or ``delete`` in a session of its own.
+    """Start a command on a bay, such as ``create``, in its own session.
 
     :param command: of :mod:`rally_magnum_scale.sandbox.bay`
     :param bay: the bay

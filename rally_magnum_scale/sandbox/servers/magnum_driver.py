@@ -9,6 +9,8 @@ Labels that it knows, of the cluster or its template:
   ever, and nothing is made;
 - ``sandbox_unready_nodes``: how many of the hollow nodes never become
   Ready, though Magnum says CREATE_COMPLETE, as when kubelets fail;
+- ``sandbox_node_grace_s``: for how many seconds a node may be silent before
+  Kubernetes takes it for lost, 20 to 600 (default 50, as Kubernetes has it);
 - ``sandbox_fail_resize``: a text; every resize fails with it as reason,
   after it was UPDATE_IN_PROGRESS, and the bay keeps its size;
 - ``sandbox_ignore_nodes_to_remove``: ``true``; a resize looks at the
@@ -22,8 +24,9 @@ A wrong value, or a misspelt name that begins with ``sandbox_``, makes
 CREATE_FAILED with a sentence that names the label.
 
 A resize removes the nodes that ``nodes_to_remove`` names (each by its
-name, address or the uid of its Node object), then the hollow nodes with
-the highest numbers, then the real ones.  ``node_count`` is the size in the
+name, its address, the uid of its Node object or the id of its server),
+then the hollow nodes with the highest numbers, then the real ones.  Nodes
+whose servers were deleted go in any case.  ``node_count`` is the size in the
 end: who is named and leaves room is replaced, a real node by a real one.
 New nodes have names that the bay never had.  A resize that comes while
 another one works takes its place.
@@ -115,6 +118,7 @@ class KubernetesDriver(driver.Driver):
             "node_count": node_count,
             "real_nodes": min(labels.real_nodes, node_count),
             "unready_nodes": labels.unready_nodes,
+            "node_grace_s": labels.node_grace_s,
             "cgroup": f"{cgroups.BAYS}/{cluster.uuid[:8]}",
         } | self._bays.artifacts()
 
@@ -138,7 +142,7 @@ class KubernetesDriver(driver.Driver):
             if not bay.folder.exists():
                 return
             notes = bay.notes()
-            for name in ("maker", "resizer"):
+            for name in ("maker", "resizer", "machines"):
                 worker = bay_folder.Process.of(notes.get(name))
                 if worker is not None:
                     worker.kill_group()

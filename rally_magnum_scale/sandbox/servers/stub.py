@@ -1,11 +1,13 @@
 """What has no real server in the sandbox: Glance, Nova, Neutron, Cinder.
 
-``python -m rally_magnum_scale.sandbox.servers.stub PORT`` answers the few
-requests that Magnum and Rally make of them:
+``python -m rally_magnum_scale.sandbox.servers.stub BAYS PORT`` answers the
+few requests that Magnum and Rally make of them:
 
 - Glance: one image, ``sandbox``, whose ``os_distro`` selects our driver;
-- Nova: two flavors, key pairs, quotas, limits;
-- Neutron: one external network, no extensions, quotas;
+- Nova: two flavors, key pairs, quotas, limits, and the servers of the bays
+  in the folder BAYS (see :mod:`.stub_machines`);
+- Neutron: one external network, no extensions, quotas, and those servers'
+  ports;
 - Cinder: quotas and limits.
 
 Key pairs and quotas are kept in memory.  Nothing checks a token.
@@ -14,6 +16,7 @@ Key pairs and quotas are kept in memory.  Nothing checks a token.
 from __future__ import annotations
 
 import json
+import pathlib
 import re
 import sys
 import threading
@@ -23,6 +26,9 @@ from dataclasses import field
 from http import server
 from typing import Any
 from urllib import parse
+
+from rally_magnum_scale.sandbox.servers import bay_folder
+from rally_magnum_scale.sandbox.servers import stub_machines
 
 Answer = tuple[int, Any]
 
@@ -119,11 +125,15 @@ FLAVORS = [
 
 @dataclass
 class Stub:
-    """What was put into the stub: key pairs and quotas, by name."""
+    """What was put into the stub: key pairs and quotas, by name.
+
+    :param machines: the bays' servers and ports, if it has any
+    """
 
     keypairs: dict[str, Any] = field(default_factory=dict)
     quotas: dict[str, dict[str, int]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    machines: stub_machines.Machines | None = None
 
     def answer(self, method: str, target: str, body: Any) -> Answer:
         """Answer one request.
@@ -135,11 +145,16 @@ class Stub:
         """
         split = parse.urlsplit(target)
         path = split.path.rstrip("/").removesuffix(".json")
+        query = dict(parse.parse_qsl(split.query))
+        if self.machines:
+            # Without our lock: these wait for others at times.
+            found = self.machines.answer(method, path, query, body)
+            if found is not None:
+                return found
         for pattern, handle in self._routes():
             match = re.fullmatch(pattern, f"{method} {path}")
             if match:
                 with self.lock:
-                    query = dict(parse.parse_qsl(split.query))
                     return handle(*match.groups(), **_given(body, query))
         message = f"The sandbox's stub has no {method} {path}."
         return 404, {"error": {"message": message, "code": 404}}
@@ -161,6 +176,7 @@ class Stub:
             (r"(PUT) /(\w+)/.*/os-quota-sets/([^/]+)", self._quota),
             (r"(DELETE) /(\w+)/.*/os-quota-sets/([^/]+)", self._quota),
             (r"(GET|PUT|DELETE) /(network)/v2.0/quotas/([^/]+)", self._quota),
+            (r"GET /network", _network_versions),
             (r"GET /network/v2\.0/networks", lambda **_: (200, _networks())),
             (r"GET /network/v2\.0/networks/([^/]+)", _network),
             (r"GET /network/v2\.0/([a-z-]+)", _none_of),
@@ -271,6 +287,12 @@ def _limits(**_: Any) -> Answer:
     return 200, {"limits": {"rate": [], "absolute": ABSOLUTE_LIMITS}}
 
 
+def _network_versions(**_: Any) -> Answer:
+    links = [{"rel": "self", "href": "v2.0/"}]
+    version = {"id": "v2.0", "status": "CURRENT", "links": links}
+    return 200, {"versions": [version]}
+
+
 def _networks() -> Any:
     return {"networks": [NETWORK]}
 
@@ -307,8 +329,10 @@ class Handler(server.BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve on the port that the command line names."""
-    address = ("127.0.0.1", int(sys.argv[1]))
+    """Serve the bays' folder on the port; the command line names both."""
+    bays = bay_folder.Bays(pathlib.Path(sys.argv[1]))
+    Handler.stub = Stub(machines=stub_machines.Machines(bays))
+    address = ("127.0.0.1", int(sys.argv[2]))
     server.ThreadingHTTPServer(address, Handler).serve_forever()
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import pathlib
 import time
 from collections.abc import Sequence
 
-from rally.common import cfg
 from rally.common import logging
 from rally.task import context
 
@@ -16,6 +14,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import leftovers
 from rally_magnum_scale.task import dead_runs
+from rally_magnum_scale.task import lost_machines
 from rally_magnum_scale.task import orphans
 from rally_magnum_scale.task import run_marks
 
@@ -52,7 +51,7 @@ class Leftovers(context.Context):
             task=self.task["uuid"],
             workload=self.get_owner_id() or self.task["uuid"],
             process=run_marks.this_process(),
-            database=_hash(str(cfg.CONF.database.connection)),
+            database=run_marks.database(),
             cloud=self._cloud.address,
             started_at=time.time(),
         )
@@ -66,10 +65,11 @@ class Leftovers(context.Context):
                 f"{run_marks.FOLDER_VARIABLE} to a folder that can be written."
             )
             return
+        self.context[lost_machines.KEY] = str(self._kept.path)
         self._look_around(where)
 
     def cleanup(self) -> None:
-        """Remove the mark, unless a bay of this run is still there."""
+        """Remove the mark, unless something of this run is still there."""
         orphans.unwatch()
         if self._kept is None:
             return
@@ -82,9 +82,11 @@ class Leftovers(context.Context):
             why = _words(error)
             self._leave(f"Can't see whether this run left a bay: {why}.")
             return
-        if own:
-            names = ", ".join(each.name for each in own)
-            self._leave(f"This run leaves {names} behind.")
+        names = [each.name for each in own]
+        unmended = lost_machines.Notes(self._kept.path).paths()
+        if names or unmended:
+            names += [f"{each.stem} (not mended)" for each in unmended]
+            self._leave(f"This run leaves {', '.join(names)} behind.")
         else:
             self._kept.remove()
 
@@ -143,7 +145,7 @@ class Leftovers(context.Context):
             "left is removed before this task begins."
         )
         try:
-            failed = dead_runs.remove(self._cloud, mark)
+            failed = dead_runs.remove(self._cloud, found)
         except exceptions.Interrupted:
             raise
         except Exception as error:
@@ -206,7 +208,3 @@ def _words(error: Exception) -> str:
     """Return the first line of an error that may be anybody's."""
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__).rstrip(".")
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,20 +27,28 @@ from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import nodes as node_list
 from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import record_body
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import charts
 from rally_magnum_scale.runs import api_watch
 from rally_magnum_scale.runs import bay_life
+from rally_magnum_scale.runs import breaking
+from rally_magnum_scale.runs import faults
 from rally_magnum_scale.runs import load as loads
 from rally_magnum_scale.runs import node_change
 from rally_magnum_scale.runs import removal
 from rally_magnum_scale.task import cleanup
 from rally_magnum_scale.task import clients
+from rally_magnum_scale.task import dead_loads
+from rally_magnum_scale.task import lost_machines
 from rally_magnum_scale.task import names
 from rally_magnum_scale.task import output
+from rally_magnum_scale.task import run_marks
 from rally_magnum_scale.task.contexts import bay_templates
-from rally_magnum_scale.task.scenarios import arguments
+from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import node_arguments
+from rally_magnum_scale.task.scenarios import workload_arguments
 from rally_magnum_scale.workload import manifests
 
 LOG = logging.getLogger(__name__)
@@ -87,6 +96,8 @@ def on_openstack(cls: S) -> S:
 class Scenario(scenario.OpenStackScenario):
     """A scenario that leaves records, whatever ends it."""
 
+    given: Mapping[str, Any]
+
     @contextlib.contextmanager
     def recorded(self) -> Iterator[None]:
         """Run an iteration and write its output, whatever ends it."""
@@ -97,7 +108,14 @@ class Scenario(scenario.OpenStackScenario):
             removal.after(interruption.wait_acknowledged, LOG.error),
             removal.after(self._write_output, LOG.error),
         ):
+            asked = conditions.ask(self._cloud(), self.get_name(), self.given)
+            self._keep_one("conditions", "", asked)
             yield
+
+    def _cloud(self) -> str:
+        """Tell the cloud apart; empty for a kubeconfig alone."""
+        user = self.context.get("user")
+        return clients.address(user["credential"]) if user else ""
 
     def keep(self, found: Iterable[dict[str, Any]]) -> None:
         """Keep records for Rally's output, which is written at the end."""
@@ -128,13 +146,14 @@ class Scenario(scenario.OpenStackScenario):
 
     def run_load(
         self,
-        wanted: arguments.WorkloadArguments,
+        wanted: workload_arguments.WorkloadArguments,
         bay: str,
         cluster: client.Cluster,
         nodes: Sequence[node_list.Node],
         *,
         bay_stays: bool,
         sign: Callable[[str], credentials.ServerCertificate] | None,
+        breaker: Callable[[client.Cluster, str], faults.Breaker] | None = None,
     ) -> None:
         """Run a load in an open bay.
 
@@ -145,12 +164,23 @@ class Scenario(scenario.OpenStackScenario):
         :param bay_stays: whether the load must be removed; else the bay
             takes it along
         :param sign: has a certificate signed for a server in the bay
+        :param breaker: makes what lets nodes of the bay be lost, from its
+            API and the load's namespace, if it is not OpenStack that does
         """
         source = self._source(bay)
         spec = wanted.spec(source.task, source.iteration, bay)
-        if wanted.tls != arguments.NO_TLS:
+        if wanted.tls != workload_arguments.NO_TLS:
             spec = dataclasses.replace(spec, tls=_tls(spec, sign))
-        run = loads.Load(cluster, spec, nodes, LOG.info)
+        if bay_stays:
+            spec = dataclasses.replace(
+                spec, run_by=dead_loads.this_run(run_marks.database())
+            )
+        breaks: faults.Breaker | None = None
+        if spec.faults and breaker:
+            breaks = breaker(cluster, spec.names.namespace)
+        elif spec.faults:
+            breaks = self._servers(noted=bay_stays)
+        run = loads.Load(cluster, spec, nodes, LOG.info, breaks)
         with contextlib.ExitStack() as ways_out:
             ways_out.enter_context(
                 removal.after(lambda: self.keep(run.all_records()), LOG.error)
@@ -162,10 +192,23 @@ class Scenario(scenario.OpenStackScenario):
                         LOG.error,
                     )
                 )
+                # Nobody on a lost node would end the pods there.
+                ways_out.enter_context(removal.after(run.mend, LOG.error))
             if wanted.pull_ahead:
                 self._timed("workload.pull_images", run.pull)
             self._timed("workload.deploy", run.deploy)
             self._timed("workload.run", run.run)
+
+    def _servers(self, *, noted: bool) -> breaking.Servers:
+        """Open the servers of the bays.
+
+        :param noted: whether a later start is to mend what this run can't
+        """
+        mark = self.context.get(lost_machines.KEY) if noted else None
+        notes = lost_machines.Notes(Path(mark)) if mark else None
+        return breaking.Servers(
+            clients.machines_of(self._clients, LOG.info, notes)
+        )
 
     def _timed(self, action: str, work: Callable[[], T]) -> T:
         with atomic.ActionTimer(self, action):
@@ -188,7 +231,7 @@ class BayScenario(Scenario):
 
     @contextlib.contextmanager
     def bay(
-        self, wanted: arguments.BayArguments
+        self, wanted: bay_arguments.BayArguments
     ) -> Iterator[tuple[bay_life.BayLife, client.Cluster]]:
         """Make a bay, hand it over when all nodes are Ready, remove it.
 
@@ -215,7 +258,7 @@ class BayScenario(Scenario):
         self,
         life: bay_life.BayLife,
         cluster: client.Cluster,
-        wanted: arguments.ResizeArguments,
+        wanted: node_arguments.ResizeArguments,
     ) -> None:
         """Bring a bay to one size after the other.
 
@@ -223,7 +266,10 @@ class BayScenario(Scenario):
         :param cluster: its Kubernetes API
         :param wanted: the sizes
         """
-        wishes = map(node_change.Wish, wanted.sizes)
+        wishes = [
+            node_change.Wish(size, nodegroup=wanted.nodegroup)
+            for size in wanted.sizes
+        ]
         limits = deadlines.ResizeDeadlines(**wanted.deadlines)
         self._change_nodes("resize_bay", life, cluster, wishes, limits)
 
@@ -231,7 +277,7 @@ class BayScenario(Scenario):
         self,
         life: bay_life.BayLife,
         cluster: client.Cluster,
-        wanted: arguments.ReplaceArguments,
+        wanted: node_arguments.ReplaceArguments,
     ) -> None:
         """Replace nodes of a bay, one batch after the other.
 
@@ -271,7 +317,7 @@ class BayScenario(Scenario):
         finally:
             self._keep_one("node_change", bay, change.record)
 
-    def _life(self, wanted: arguments.BayArguments) -> bay_life.BayLife:
+    def _life(self, wanted: bay_arguments.BayArguments) -> bay_life.BayLife:
         name = self.generate_random_name()
         template = bay_templates.resolve(self.context, wanted.bay_template)
         return bay_life.BayLife(

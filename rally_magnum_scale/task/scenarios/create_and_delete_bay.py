@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rally_magnum_scale.task.scenarios import arguments
 from rally_magnum_scale.task.scenarios import base
+from rally_magnum_scale.task.scenarios import bay_arguments
 from rally_magnum_scale.task.scenarios import signature
 
 
@@ -14,8 +14,8 @@ from rally_magnum_scale.task.scenarios import signature
 class CreateAndDeleteBay(base.BayScenario):
     """Create a bay, wait until every node is Ready, and delete it."""
 
-    @signature.takes(arguments.BayArguments)
-    def run(self, bay: arguments.BayArguments) -> None:
+    @signature.takes(bay_arguments.BayArguments)
+    def run(self, bay: bay_arguments.BayArguments) -> None:
         """Create a bay, wait until every node is Ready, and delete it."""
         with self.recorded(), self.bay(bay):
             pass

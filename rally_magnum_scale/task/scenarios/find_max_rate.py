@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rally_magnum_scale.task.scenarios import arguments
 from rally_magnum_scale.task.scenarios import base
+from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import search_arguments
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import visit
 
@@ -18,9 +19,13 @@ from rally_magnum_scale.task.scenarios import visit
 class FindMaxRate(base.BayScenario):
     """Create a bay, search for its highest rate, and delete it."""
 
-    @signature.takes(arguments.BayArguments, arguments.SearchArguments)
+    @signature.takes(
+        bay_arguments.BayArguments, search_arguments.SearchArguments
+    )
     def run(
-        self, bay: arguments.BayArguments, search: arguments.SearchArguments
+        self,
+        bay: bay_arguments.BayArguments,
+        search: search_arguments.SearchArguments,
     ) -> None:
         """Create a bay, search for its highest rate, and delete it.
 
@@ -42,9 +47,11 @@ class FindMaxRate(base.BayScenario):
 class FindMaxRateInBay(visit.VisitScenario):
     """Search for the highest rate of a bay that is there already."""
 
-    @signature.takes(arguments.WhichBay, arguments.SearchArguments)
+    @signature.takes(bay_arguments.WhichBay, search_arguments.SearchArguments)
     def run(
-        self, which: arguments.WhichBay, search: arguments.SearchArguments
+        self,
+        which: bay_arguments.WhichBay,
+        search: search_arguments.SearchArguments,
     ) -> None:
         """Search for the highest rate of a bay that is there already.
 

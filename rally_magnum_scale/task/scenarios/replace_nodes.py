@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rally_magnum_scale.task.scenarios import arguments
 from rally_magnum_scale.task.scenarios import base
+from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import node_arguments
 from rally_magnum_scale.task.scenarios import signature
 
 
@@ -17,9 +18,13 @@ from rally_magnum_scale.task.scenarios import signature
 class ReplaceNodes(base.BayScenario):
     """Create a bay, replace nodes of it, and delete it."""
 
-    @signature.takes(arguments.BayArguments, arguments.ReplaceArguments)
+    @signature.takes(
+        bay_arguments.BayArguments, node_arguments.ReplaceArguments
+    )
     def run(
-        self, bay: arguments.BayArguments, wanted: arguments.ReplaceArguments
+        self,
+        bay: bay_arguments.BayArguments,
+        wanted: node_arguments.ReplaceArguments,
     ) -> None:
         """Create a bay, replace nodes of it in batches, and delete it.
 

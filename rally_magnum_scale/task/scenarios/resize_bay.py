@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rally_magnum_scale.task.scenarios import arguments
 from rally_magnum_scale.task.scenarios import base
+from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import node_arguments
 from rally_magnum_scale.task.scenarios import signature
 
 
@@ -17,9 +18,13 @@ from rally_magnum_scale.task.scenarios import signature
 class ResizeBay(base.BayScenario):
     """Create a bay, bring it to other sizes, and delete it."""
 
-    @signature.takes(arguments.BayArguments, arguments.ResizeArguments)
+    @signature.takes(
+        bay_arguments.BayArguments, node_arguments.ResizeArguments
+    )
     def run(
-        self, bay: arguments.BayArguments, wanted: arguments.ResizeArguments
+        self,
+        bay: bay_arguments.BayArguments,
+        wanted: node_arguments.ResizeArguments,
     ) -> None:
         """Create a bay, bring it to other sizes, and delete it.
 

@@ -35,6 +35,8 @@ def closed(kind: type[T]) -> type[T]:
 def takes(*kinds: type[Any]) -> Callable[[Any], Any]:
     """Let ``run()`` take the fields of dataclasses as its arguments.
 
+    What was given is kept as ``given``.
+
     :param kinds: dataclasses; ``run()`` is called with one of each, in
         this order.  An object that several of them have, such as
         ``deadlines``, is one argument with the keys of all.
@@ -45,6 +47,7 @@ def takes(*kinds: type[Any]) -> Callable[[Any], Any]:
 
         @functools.wraps(run)
         def wrapper(self: Any, **given: Any) -> None:
+            self.given = given
             run(self, *(read(kind, given) for kind in kinds))
 
         wrapper.__annotations__ = {**hints, "return": None}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rally_magnum_scale.task.scenarios import arguments
 from rally_magnum_scale.task.scenarios import base
+from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import signature
 
 
@@ -17,9 +18,11 @@ from rally_magnum_scale.task.scenarios import signature
 class Throughput(base.BayScenario):
     """Create a bay, run a load inside it, and delete it."""
 
-    @signature.takes(arguments.BayArguments, arguments.LoadArguments)
+    @signature.takes(bay_arguments.BayArguments, load_arguments.LoadArguments)
     def run(
-        self, bay: arguments.BayArguments, load: arguments.LoadArguments
+        self,
+        bay: bay_arguments.BayArguments,
+        load: load_arguments.LoadArguments,
     ) -> None:
         """Create a bay, run a load inside it, and delete it."""
         with self.recorded(), self.bay(bay) as (life, cluster):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rally_magnum_scale.task.scenarios import arguments
+from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import visit
 
@@ -11,9 +12,9 @@ from rally_magnum_scale.task.scenarios import visit
 class ThroughputInBay(visit.VisitScenario):
     """Run a load in a bay that is there already, and leave the bay."""
 
-    @signature.takes(arguments.WhichBay, arguments.LoadArguments)
+    @signature.takes(bay_arguments.WhichBay, load_arguments.LoadArguments)
     def run(
-        self, which: arguments.WhichBay, load: arguments.LoadArguments
+        self, which: bay_arguments.WhichBay, load: load_arguments.LoadArguments
     ) -> None:
         """Run a load in a bay that is there already, and leave the bay.
 

@@ -12,12 +12,17 @@ from rally.common import validation
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.runs import bay_visit
+from rally_magnum_scale.runs import breaking
 from rally_magnum_scale.task import clients
+from rally_magnum_scale.task import dead_loads
+from rally_magnum_scale.task import run_marks
 from rally_magnum_scale.task.contexts import bays as bays_context
-from rally_magnum_scale.task.scenarios import arguments
 from rally_magnum_scale.task.scenarios import base
+from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import workload_arguments
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +61,9 @@ class VisitScenario(base.Scenario):
         return default
 
     def run_load_in(
-        self, which: arguments.WhichBay, load: arguments.WorkloadArguments
+        self,
+        which: bay_arguments.WhichBay,
+        load: workload_arguments.WorkloadArguments,
     ) -> None:
         """Run a load in the bay that is asked for, and remove the load.
 
@@ -74,20 +81,23 @@ class VisitScenario(base.Scenario):
                     visit.nodes,
                     bay_stays=True,
                     sign=visit.sign,
+                    breaker=breaking.NodesThemselves
+                    if which.kubeconfig
+                    else None,
                 )
 
     def _visit(
-        self, which: arguments.WhichBay
+        self, which: bay_arguments.WhichBay
     ) -> AbstractContextManager[bay_visit.Visit]:
         if which.kubeconfig:
             return bay_visit.by_kubeconfig(
-                which.kubeconfig, which.kubeconfig_context, LOG.info
+                which.kubeconfig, which.kubeconfig_context, LOG.info, _tidy
             )
         bays = lifecycle.Bays(clients.magnum_of(self._clients), LOG.info)
         if which.bay:
-            return bay_visit.by_name(bays, which.bay, LOG.info)
+            return bay_visit.by_name(bays, which.bay, LOG.info, _tidy)
         mine = self._bay_of_context(which.bay_role)
-        return bay_visit.of_context(bays, mine, LOG.info)
+        return bay_visit.of_context(bays, mine, LOG.info, _tidy)
 
     def _bay_of_context(self, role: str | None) -> bay_records.Bay:
         """Return the bay whose turn it is; keep the records of all."""
@@ -113,3 +123,8 @@ class VisitScenario(base.Scenario):
         if self.context["user_choice_method"] == "round_robin":
             return before // len(self.context["tenants"])
         return before
+
+
+def _tidy(cluster: client.Cluster) -> None:
+    """Remove what killed runs left in a bay, before it is looked at."""
+    dead_loads.remove(cluster, run_marks.database(), LOG.warning)

@@ -1,4 +1,4 @@
-"""Eleven SLA criteria: a load, the highest rate, the life of a bay.
+"""The SLA criteria: a load, the highest rate, events, the life of a bay.
 
 Each asks :mod:`rally_magnum_scale.measurement.verdicts` and only keeps, for
 each of its bounds, the verdict that decides.  An iteration that failed has
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from typing import ClassVar
 
+from rally.common import validation
 from rally.task import sla
 
 from rally_magnum_scale.measurement import verdicts
@@ -61,6 +62,7 @@ class _Criterion(sla.SLA):
         return self.success
 
 
+@validation.add("magnum_scale_step_or_event")
 @sla.configure(name="request_rate")
 class RequestRate(_Criterion):
     """Lowest rate of expected answers in the steady seconds of a step.
@@ -69,31 +71,36 @@ class RequestRate(_Criterion):
     the nodes that are not hollow, ``min_rps_per_pod_core`` over those that
     the pods could use; ``min_requests_per_cpu_s`` are requests over the CPU
     seconds that targets and generators used together; ``step`` is the number
-    of the step, by default the last.
+    of the step, by default the last, and ``during`` judges the time of each
+    ``update`` or ``fault`` instead.
     """
 
     criterion = "request_rate"
     CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
 
 
+@validation.add("magnum_scale_step_or_event")
 @sla.configure(name="request_latency")
 class RequestLatency(_Criterion):
     """Highest latency of a step, from the intended send time.
 
     ``p50_ms``, ``p90_ms``, ``p99_ms``, ``p99_9_ms`` and ``max_ms`` are in
-    milliseconds; ``step`` is the number of the step, by default the last.
+    milliseconds; ``step`` is the number of the step, by default the last,
+    and ``during`` judges the time of each ``update`` or ``fault`` instead.
     """
 
     criterion = "request_latency"
     CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
 
 
+@validation.add("magnum_scale_step_or_event")
 @sla.configure(name="request_errors")
 class RequestErrors(_Criterion):
     """Highest share of failed requests in a step.
 
     ``max_ratio`` is between 0 and 1; ``step`` is the number of the step,
-    by default the last.
+    by default the last, and ``during`` judges the time of each ``update`` or
+    ``fault`` instead.
     """
 
     criterion = "request_errors"
@@ -183,6 +190,31 @@ class NodeReplaceTime(_Criterion):
     """
 
     criterion = "node_replace_time"
+    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+
+
+@sla.configure(name="rolling_update_time")
+class RollingUpdateTime(_Criterion):
+    """Longest time from the update of the targets until all are new.
+
+    ``max_s`` is in seconds until the last old pod is gone,
+    ``max_s_per_target`` divided by the targets.
+    """
+
+    criterion = "rolling_update_time"
+    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+
+
+@sla.configure(name="recovery_time")
+class RecoveryTime(_Criterion):
+    """Longest time from the loss of nodes until all is served as before.
+
+    ``max_s`` is in seconds until as many targets are Ready on other nodes
+    and no request fails any more; ``pods_max_s`` and ``requests_max_s`` are
+    the two apart, ``notice_max_s`` until Kubernetes has noticed.
+    """
+
+    criterion = "recovery_time"
     CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
 
 

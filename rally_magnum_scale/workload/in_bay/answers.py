@@ -41,12 +41,14 @@ class Head:
     :param close: the connection is not to be used again
     :param length: bytes of the body, None where it is not announced
     :param chunked: the body comes in chunks
+    :param text: the head itself, where somebody asks for more of it
     """
 
     status: int
     close: bool
     length: int | None
     chunked: bool
+    text: bytes = b""
 
 
 @dataclass
@@ -211,14 +213,10 @@ def read_head(text: bytes) -> Head:
         # Where both are given, the chunks decide (section 6.3).
         length=None if length is None or codings else int(length),
         chunked=chunked,
+        text=text,
     )
 
 
 def _headers(text: bytes) -> dict[bytes, bytes]:
     lines = (line.partition(b":") for line in text.lower().splitlines()[1:])
     return {name.strip(): value.strip() for name, _, value in lines}
-
-
-def head_of(data: bytes) -> bytes:
-    """Return the head of an answer, with the empty line that ends it."""
-    return data[: data.index(HEAD_END) + len(HEAD_END)]

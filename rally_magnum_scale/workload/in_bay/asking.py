@@ -102,6 +102,14 @@ class Request:
             lines.append(f"Content-Length: {len(body)}")
         return "\r\n".join([*lines, "", ""]).encode() + body
 
+    def what_is_wrong(self, status: int, body_bytes: int) -> str:
+        """Return the kind of failure that a whole answer is, or nothing."""
+        if status != self.expected_status:
+            return "bad_status"
+        if self.expected_body_bytes not in (None, body_bytes):
+            return "bad_length"
+        return ""
+
     def _check_line(self) -> None:
         if not _fits(_TOKEN, self.method):
             raise _wrong(

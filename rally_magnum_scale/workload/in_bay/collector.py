@@ -312,9 +312,7 @@ class Collector:
         window = self._with_own_cpu(merger.window())
         self._windows += 1
         self._requests += window.requests
-        self._failures = windows.add_failures(
-            [self._failures, window.failures]
-        )
+        self._failures = windows.add_counts([self._failures, window.failures])
         if self._job.search:
             self._leg.append(window)
         number = window.step + self._steps_before

@@ -16,33 +16,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-
-from gevent import monkey
+from dataclasses import replace
 
 from rally_magnum_scale.measurement import arrivals
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import answers
+from rally_magnum_scale.workload.in_bay import failures
 from rally_magnum_scale.workload.in_bay.connections import EPOLLIN
 from rally_magnum_scale.workload.in_bay.connections import READ
 from rally_magnum_scale.workload.in_bay.connections import Connections
-from rally_magnum_scale.workload.in_bay.failures import OUR_FAULT
 from rally_magnum_scale.workload.in_bay.failures import kind_of
 from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.meter import NS_PER_S
 from rally_magnum_scale.workload.in_bay.meter import Meter
 from rally_magnum_scale.workload.in_bay.outcome import Outcome
-
-select = monkey.get_original("select", "select")
+from rally_magnum_scale.workload.in_bay.outcome import Sums
+from rally_magnum_scale.workload.in_bay.polling import EVENTS
+from rally_magnum_scale.workload.in_bay.polling import Events
+from rally_magnum_scale.workload.in_bay.polling import Poller
+from rally_magnum_scale.workload.in_bay.usual import UsualAnswers
+from rally_magnum_scale.workload.in_bay.versions import Versions
 
 BATCH_NS = 50_000_000
 # So late with a request for which a connection is idle, the engine has stood
 # still; less is the work on a batch of answers.
 STANDSTILL_NS = 5_000_000
-EVENTS = 256
 RECEIVE_BYTES = 65536
 NEVER_NS = 1 << 62
-
-Events = list[tuple[int, int]]
 
 
 class Engine:
@@ -86,6 +86,7 @@ class Engine:
         self._late_ns = max(0, clock_ns() - self._start_ns)
         self._meter = Meter(job.plan, start_second, clock_ns=clock_ns)
         self._connections = self._connect(job, clock_ns)
+        self._poller = Poller(self._connections, clock_ns)
         self._dues = arrivals.due_ns(
             job.arrivals,
             job.plan,
@@ -95,19 +96,17 @@ class Engine:
             self._start_ns,
         )
         self._due_ns = next(self._dues, NEVER_NS)
-        # The length of a usual answer, and the heads that it may have: two,
-        # since a date may change in one target's a little later.
-        self._want = -1
-        self._usual: tuple[bytes, ...] = ()
-        # To wait costs processor time as well, and the less there is to do
-        # the more: only this tells how much more the engine could do.
-        self._idle_ns = 0
+        self._versions = Versions(job.version_header)
+        self._usual = UsualAnswers()
         # What was due before then queued up behind an engine that stood
         # still: it is late since it was due.
         self._stood_until_ns = 0
+        # But not for as long as it had no connection at all: that is the
+        # target's doing.
+        self._lost_ns = 0
+        self._without_ns = 0
         self._unsent = 0
-        self._requests = 0
-        self._failures: dict[str, int] = {}
+        self._sums = Sums()
 
     @staticmethod
     def _connect(job: Job, clock_ns: Callable[[], int]) -> Connections:
@@ -126,26 +125,18 @@ class Engine:
         finally:
             self._connections.close_all()
         return Outcome(
-            self._requests,
-            self._failures,
+            self._sums.requests,
+            self._sums.failures,
             self._unsent,
             self._late_ns / NS_PER_S,
-            self._reasons(),
+            failures.our_fault(self._sums.failures),
         )
-
-    def _reasons(self) -> dict[str, str]:
-        """Return why it was the generator that failed requests."""
-        return {
-            kind: clause
-            for kind, clause in OUR_FAULT.items()
-            if self._failures.get(kind)
-        }
 
     def _get_ready(self) -> None:
         """Open the connections before the first request is due."""
         self._batches(self._start_ns, self._batch_open)
         self._meter.clear()
-        self._idle_ns = 0
+        self._poller.idle_ns = 0
 
     def _run_second(self, second: int) -> None:
         end_ns = self._start_ns + (second + 1) * NS_PER_S
@@ -188,12 +179,13 @@ class Engine:
         return self._due_ns < NEVER_NS or bool(self._connections.outstanding)
 
     def _end_window(self, *, closed: bool = False) -> None:
-        window = self._meter.roll(closed=closed, idle_ns=self._idle_ns)
-        self._idle_ns = 0
-        self._requests += window.requests
-        for kind, count in window.failures.items():
-            self._failures[kind] = self._failures.get(kind, 0) + count
-        self._report(window)
+        window = self._meter.roll(closed=closed, idle_ns=self._poller.idle_ns)
+        self._poller.idle_ns = 0
+        versions = self._versions.take(window.requests)
+        if self._versions.follow(versions):
+            self._usual.forget()
+        self._sums.add(window)
+        self._report(replace(window, versions=versions))
 
     def _batches(
         self,
@@ -213,70 +205,81 @@ class Engine:
         """Give up what took too long, open again what was closed."""
         for fd in self._connections.overdue(now_ns - self._timeout_ns):
             self._fail(fd, "timeout")
+        self._open_closed(now_ns)
+
+    def _open_closed(self, now_ns: int) -> None:
         for error in self._connections.open_closed(now_ns):
             self._count_failure(kind_of(error))
 
     def _batch_closed(self, until_ns: int) -> None:
-        while (now_ns := self._clock_ns()) < until_ns:
+        while self._clock_ns() < until_ns:
             if self._connections.idle:
-                self._send_idle(now_ns)
-            events, _ = self._wait(until_ns)
+                self._drop_ended()
+                self._send_idle(self._clock_ns())
+            events, _ = self._poller.wait(until_ns, self._due_ns)
             self._take_closed(events)
 
     def _batch_open(self, until_ns: int) -> None:
+        has_looked = False
         while (now_ns := self._clock_ns()) < until_ns:
             if self._due_ns <= now_ns and self._connections.idle:
-                self._send_due(now_ns)
-            events, got_ns = self._wait(until_ns)
+                self._note_standstill(now_ns)
+                if not has_looked:
+                    self._drop_ended()
+                self._send_due(self._clock_ns())
+            events, got_ns = self._poller.wait(until_ns, self._due_ns)
+            has_looked = not events
             if events:
                 self._take_open(events, got_ns)
 
-    def _wait(self, until_ns: int) -> tuple[Events, int]:
-        """Return what has come and when, after a wait where there is none.
+    def _drop_ended(self) -> None:
+        """Close the idle connections that their targets have ended.
 
-        What comes after the end is left to the next second.
+        A request that is sent there is lost, though the target ended
+        nothing but a connection without a request.
         """
-        poll, clock_ns = self._connections.epoll.poll, self._clock_ns
-        events, got_ns = poll(0, EVENTS), clock_ns()
-        if not events:
-            asked_ns = got_ns
-            events, got_ns = self._sleep(got_ns, until_ns), clock_ns()
-            self._idle_ns += got_ns - asked_ns
-        if got_ns < until_ns:
-            return events, got_ns
-        for fd, _ in events:
-            self._connections.look_again(fd)
-        return [], got_ns
-
-    def _sleep(self, now_ns: int, until_ns: int) -> Events:
-        """Wait for an answer, or for the next request to be due."""
-        epoll = self._connections.epoll
-        if not self._connections.idle:
-            left_s = max(0, until_ns - now_ns) / NS_PER_S
-            return epoll.poll(left_s, EVENTS)  # type: ignore[no-any-return]
-        # epoll counts in milliseconds; select, in microseconds, can wait
-        # for an epoll.
-        left_s = max(0, min(until_ns, self._due_ns) - now_ns) / NS_PER_S
-        ready = left_s and select([epoll.fileno()], [], [], left_s)[0]
-        return epoll.poll(0, EVENTS) if ready else []
+        connections = self._connections
+        most = max(EVENTS, len(connections.slots))
+        for fd, _ in connections.epoll.poll(0, most):
+            if connections.sent_ns.get(fd) != 0:
+                connections.look_again(fd)
+                continue
+            try:
+                data = connections.slots[fd][0](RECEIVE_BYTES)
+                self._take_unusual(fd, data, self._clock_ns())
+            except OSError as error:
+                self._take_error(fd, error)
 
     def _send_idle(self, now_ns: int) -> None:
         while self._connections.idle:
             fd, _ = self._connections.idle.popleft()
             self._send(fd, now_ns, now_ns)
 
-    def _send_due(self, now_ns: int) -> None:
-        idle, lag_us = self._connections.idle, self._meter.lag_us
-        _, since_ns = idle[0]
+    def _note_standstill(self, now_ns: int) -> None:
+        _, since_ns = self._connections.idle[0]
+        if self._lost_ns:
+            self._without_ns += since_ns - self._lost_ns
+            self._lost_ns = 0
         if since_ns <= self._due_ns < now_ns - STANDSTILL_NS:
             self._stood_until_ns = now_ns
+            self._without_ns = 0
+
+    def _note_loss(self, now_ns: int) -> None:
+        """Note since when there is no connection, if none is left."""
+        connections = self._connections
+        if not (self._lost_ns or connections.sent_ns or connections.idle):
+            self._lost_ns = now_ns
+
+    def _send_due(self, now_ns: int) -> None:
+        idle, lag_us = self._connections.idle, self._meter.lag_us
         while idle and self._due_ns <= now_ns:
             fd, since_ns = idle.popleft()
             due_ns = self._due_ns
             if due_ns >= self._stood_until_ns:
                 lag_us[(now_ns - max(due_ns, since_ns)) // 1000] += 1
             else:
-                lag_us[(now_ns - due_ns) // 1000] += 1
+                late_ns = now_ns - due_ns - self._without_ns
+                lag_us[late_ns // 1000] += 1
             self._due_ns = next(self._dues, NEVER_NS)
             self._send(fd, due_ns, now_ns)
             now_ns = self._clock_ns()
@@ -293,7 +296,7 @@ class Engine:
         connections, clock_ns = self._connections, self._clock_ns
         slots, sent_ns = connections.slots, connections.sent_ns
         service_us, request = self._meter.service_us, self._request
-        want, usual = self._want, self._usual
+        want, heads = self._usual.want, self._usual.heads
         for fd, seen in events:
             try:
                 receive, send = slots[fd]
@@ -301,7 +304,7 @@ class Engine:
                 now_ns = clock_ns()
                 if (
                     len(data) == want
-                    and data.startswith(usual)
+                    and data.startswith(heads)
                     and seen == EPOLLIN
                 ):
                     service_us[(now_ns - sent_ns[fd]) // 1000] += 1
@@ -324,8 +327,9 @@ class Engine:
         intended_ns, idle = connections.intended_ns, connections.idle
         latency_us, service_us = meter.latency_us, meter.service_us
         lag_us, request, dues = meter.lag_us, self._request, self._dues
-        want, usual = self._want, self._usual
+        want, heads = self._usual.want, self._usual.heads
         due_ns, stood_until_ns = self._due_ns, self._stood_until_ns
+        without_ns = self._without_ns
         for fd, seen in events:
             try:
                 receive, send = slots[fd]
@@ -333,7 +337,7 @@ class Engine:
                 now_ns = clock_ns()
                 if (
                     len(data) != want
-                    or not data.startswith(usual)
+                    or not data.startswith(heads)
                     or seen != EPOLLIN
                 ):
                     self._take_unusual(fd, data, now_ns)
@@ -347,7 +351,7 @@ class Engine:
                 if due_ns >= stood_until_ns:
                     lag_us[(now_ns - max(got_ns, due_ns)) // 1000] += 1
                 else:
-                    lag_us[(now_ns - due_ns) // 1000] += 1
+                    lag_us[(now_ns - due_ns - without_ns) // 1000] += 1
                 intended_ns[fd] = due_ns
                 sent_ns[fd] = now_ns
                 due_ns = next(dues, NEVER_NS)
@@ -369,39 +373,26 @@ class Engine:
         answer = self._connections.read(fd, data)
         if not answer or not answer.head:
             return
-        if kind := self._what_is_wrong(answer.head.status, answer.body_bytes):
+        if kind := self._asked.what_is_wrong(
+            answer.head.status, answer.body_bytes
+        ):
             self._count_failure(kind)
         else:
             self._count_answer(fd, now_ns)
+            is_usual = self._versions.note(answer.head)
             ends = self.KEEPS_ALIVE and answer.head.close
-            if answer.fixed and data != READ and not ends:
-                self._learn(data)
+            if is_usual and answer.fixed and data != READ and not ends:
+                self._usual.learn(data, answer.body_bytes)
         self._end_answer(fd, answer.head, now_ns)
-
-    def _what_is_wrong(self, status: int, body_bytes: int) -> str:
-        """Return the kind of failure that a whole answer is, or nothing."""
-        if status != self._asked.expected_status:
-            return "bad_status"
-        if self._asked.expected_body_bytes not in (None, body_bytes):
-            return "bad_length"
-        return ""
-
-    def _learn(self, data: bytes) -> None:
-        """Take an answer as an example of the next ones.
-
-        With the same head, and so the same length announced, and as many
-        bytes, another answer is whole and right as well.
-        """
-        head = answers.head_of(data)
-        if len(data) != self._want:
-            self._usual = ()
-        self._want = len(data)
-        self._usual = (head, *self._usual[:1])
 
     def _end_answer(self, fd: int, head: answers.Head, now_ns: int) -> None:
         self._connections.rest(fd, now_ns)
         if head.close:
             self._connections.close(fd, now_ns)
+            self._note_loss(now_ns)
+            # At once: what a target that drains is asked next would wait
+            # for us, and seem to wait for the target.
+            self._open_closed(now_ns)
 
     def _count_answer(self, fd: int, now_ns: int) -> None:
         sent_ns = self._connections.sent_ns[fd]
@@ -420,8 +411,10 @@ class Engine:
 
     def _fail(self, fd: int, kind: str) -> None:
         """Close a connection; count a failure unless it was idle."""
-        if self._connections.close(fd, self._clock_ns()):
+        now_ns = self._clock_ns()
+        if self._connections.close(fd, now_ns):
             self._count_failure(kind)
+        self._note_loss(now_ns)
 
     def _count_failure(self, kind: str) -> None:
         self._meter.failures[kind] += 1

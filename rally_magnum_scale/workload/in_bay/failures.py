@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import ssl
+from collections.abc import Mapping
 
 from rally_magnum_scale.workload.in_bay import answers
 from rally_magnum_scale.workload.in_bay import tls
@@ -18,6 +19,19 @@ OUR_FAULT = {
     "no_port": "a worker had no local port left for a new connection",
     "no_file": "a worker had as many files open as it may",
 }
+
+
+def our_fault(failures: Mapping[str, int]) -> dict[str, str]:
+    """Return why it was the generator that failed requests.
+
+    :param failures: kind to count
+    :returns: those kinds that are not the target's, each to a clause
+    """
+    return {
+        kind: clause
+        for kind, clause in OUR_FAULT.items()
+        if failures.get(kind)
+    }
 
 
 def kind_of(error: OSError) -> str:

@@ -22,9 +22,9 @@ from rally_magnum_scale.workload.in_bay import answers
 from rally_magnum_scale.workload.in_bay.connections import Connections
 from rally_magnum_scale.workload.in_bay.engine import RECEIVE_BYTES
 from rally_magnum_scale.workload.in_bay.engine import Engine
-from rally_magnum_scale.workload.in_bay.engine import Events
 from rally_magnum_scale.workload.in_bay.failures import kind_of
 from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.workload.in_bay.polling import Events
 
 LINGER_0_S = struct.pack("ii", 1, 0)
 
@@ -76,23 +76,27 @@ class FreshEngine(Engine):
     def _connect(job: Job, clock_ns: Callable[[], int]) -> FreshConnections:
         return FreshConnections(job, clock_ns)
 
+    def _drop_ended(self) -> None:
+        """Do nothing: what is idle here is no connection."""
+
     def _send(self, fd: int, intended_ns: int, now_ns: int) -> None:
         try:
             self._connections.start(fd, intended_ns, now_ns)
         except OSError as error:
             self._count_failure(kind_of(error))
+            self._note_loss(now_ns)
 
     def _take_closed(self, events: Events) -> None:
         connections, clock_ns = self._connections, self._clock_ns
         slots, sent_ns = connections.slots, connections.sent_ns
         intended_ns, end = connections.intended_ns, connections.end
         latency_us, service_us = self._meter.latency_us, self._meter.service_us
-        want, usual = self._want, self._usual
+        want, heads = self._usual.want, self._usual.heads
         for fd, _ in events:
             try:
                 data = slots[fd][0](RECEIVE_BYTES)
                 now_ns = clock_ns()
-                if len(data) == want and data.startswith(usual):
+                if len(data) == want and data.startswith(heads):
                     latency_us[(now_ns - intended_ns[fd]) // 1000] += 1
                     service_us[(now_ns - sent_ns[fd]) // 1000] += 1
                     end(fd, now_ns)

@@ -59,6 +59,9 @@ class Job:
         what it takes to order that of many workers
     :param search: for the highest rate, step by step; its workers get the
         plan of one step after the other
+    :param version_header: name of the header of an answer that tells the
+        version of the target that gave it; empty when the answers are not
+        counted by version
     """
 
     task: str
@@ -80,6 +83,7 @@ class Job:
     keep_alive: bool = True
     arrivals: str = CONSTANT
     tls: Trust | None = None
+    version_header: str = ""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Job:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from dataclasses import field
 
+from rally_magnum_scale.measurement.windows import Window
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -24,3 +26,17 @@ class Outcome:
     late_s: float
     reasons: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+
+
+class Sums:
+    """Requests and failures of all windows so far."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.failures: dict[str, int] = {}
+
+    def add(self, window: Window) -> None:
+        """Add what was counted in a window."""
+        self.requests += window.requests
+        for kind, count in window.failures.items():
+            self.failures[kind] = self.failures.get(kind, 0) + count

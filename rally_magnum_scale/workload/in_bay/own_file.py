@@ -25,6 +25,7 @@ from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.meter import NS_PER_S
 from rally_magnum_scale.workload.in_bay.meter import Meter
 from rally_magnum_scale.workload.in_bay.outcome import Outcome
+from rally_magnum_scale.workload.in_bay.outcome import Sums
 
 TICK_S = 0.01
 US_PER_MS = 1000.0
@@ -70,8 +71,7 @@ class Watch:
         self._late_ns = max(0, clock_ns() - self._start_ns)
         self._window_end_ns = self._start_ns
         self._meter = Meter(job.plan, start_second, clock_ns=clock_ns)
-        self._requests = 0
-        self._failures: dict[str, int] = {}
+        self._sums = Sums()
         self._reasons: dict[str, str] = {}
 
     def take(
@@ -156,20 +156,18 @@ class Watch:
 
     def _end_window(self) -> None:
         window = self._meter.roll(closed=True)
-        self._requests += window.requests
-        for kind, count in window.failures.items():
-            self._failures[kind] = self._failures.get(kind, 0) + count
+        self._sums.add(window)
         self._report(window)
 
     def _outcome(self) -> Outcome:
-        if not self._requests and not self._failures:
+        if not self._sums.requests and not self._sums.failures:
             self._reasons["no_request"] = (
                 "a worker's users of the Locust file ended no request in "
                 "the plan"
             )
         return Outcome(
-            self._requests,
-            self._failures,
+            self._sums.requests,
+            self._sums.failures,
             unsent=0,
             late_s=self._late_ns / NS_PER_S,
             reasons=self._reasons,

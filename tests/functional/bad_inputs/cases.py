@@ -121,6 +121,22 @@ CASES = (
         r"rate_rps.*0",
         args={"steps": [{"rate_rps": 0, "duration_s": 5}]},
     ),
+    Case(
+        "an unknown key of an update",
+        r"update.*max_serge",
+        scenario="rolling_update_under_load",
+        args={**LOAD, "update": {"at_s": 1, "max_serge": 1}},
+    ),
+    load(
+        "a fault after the load has ended",
+        r"faults\[0\]\.at_s: 7 s",
+        args={"faults": [{"how": "stop", "at_s": 7}]},
+    ),
+    load(
+        "a fault where nodes have nothing to spare",
+        r"faults\[0\]: 1 nodes are to be lost, but only 0 more run targets",
+        args={"faults": [{"how": "stop", "at_s": 1}]},
+    ),
     load(
         "a quantity that is none",
         r"pods\.worker\.limits\.cpu.*2x",

@@ -27,6 +27,8 @@ class FakeMagnum:
         self.refuse: tuple[int, str] | None = None
         self.listed: list[dict[str, str]] = []
         self.newest = "1.11"
+        # Name of a node group to its nodes.
+        self.nodegroups: dict[str, int] = {}
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         self.requests.append((method, path, body))
@@ -43,7 +45,15 @@ class FakeMagnum:
             return 204, None
         if path.split("?")[0].rstrip("/") == "/clusters":
             return 200, {"clusters": self.listed}
+        if "/nodegroups/" in path:
+            return self._nodegroup(path.rpartition("/")[2])
         return self._look()
+
+    def _nodegroup(self, name: str) -> tuple[int, Any]:
+        if name not in self.nodegroups:
+            error = {"status": 404, "title": "no", "detail": f"no {name}"}
+            return 404, {"errors": [error]}
+        return 200, {"name": name, "node_count": self.nodegroups[name]}
 
     def headers(self) -> dict[str, str]:
         text = f"container-infra {self.newest}"

@@ -133,7 +133,7 @@ def test_an_old_magnum_gets_a_changed_count(newest):
     ("newest", "wanted", "said"),
     [
         ("1.6", {"nodes": 2, "remove": ("a",)}, "must go.*1.7.*is 1.6"),
-        ("", {"nodes": 2, "nodegroup": "gpu"}, "node group.*1.7.*is 1.1"),
+        ("", {"nodes": 2, "nodegroup": "gpu"}, "node group.*1.9.*is 1.1"),
         ("1.9", {"nodes": 0}, "no nodes at all.*1.10.*is 1.9"),
     ],
 )

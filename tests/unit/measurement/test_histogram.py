@@ -33,6 +33,18 @@ def test_merging_does_not_depend_on_the_order(one, two, three):
     assert one.merge(two).total == one.total + two.total
 
 
+@given(VALUES, TIMES_US)
+def test_times_from_one_on_are_told_but_those_of_its_own_bucket(
+    values, least_us
+):
+    kept = Histogram.from_values_us(values).at_least_us(least_us)
+    next_us = histogram.bucket_top_us(histogram.bucket_floor_us(least_us)) + 1
+    longer = {one: n for one, n in values.items() if one >= next_us}
+    as_long = {one: n for one, n in values.items() if one >= least_us}
+    assert sum(longer.values()) <= kept.total <= sum(as_long.values())
+    assert all(floor_us >= least_us for floor_us in kept.counts)
+
+
 @given(
     st.lists(TIMES_US, min_size=1, max_size=200),
     st.sampled_from([0.1, 1, 25, 50, 90, 99, 99.9, 99.99, 100]),

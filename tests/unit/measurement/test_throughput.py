@@ -202,6 +202,118 @@ def test_a_generator_that_stood_still_spoils_the_step():
 USED = [dataclasses.replace(one, cpu_s=0.25) for one in ALL]
 
 
+# A load of 40 seconds, and an update from 3.2 to 9.0 s of it.
+CALM = [
+    dataclasses.replace(ALL[1], second=second, failures={})
+    for second in range(40)
+]
+
+
+def during(*others, timeout_s=10):
+    """Sum up the update, some windows of the load being others."""
+    by_second = {one.second: one for one in (*CALM, *others)}
+    seen = list(by_second.values())
+    return throughput.during(
+        3.2,
+        9.0,
+        (1, PLAN.steps[0]),
+        seen,
+        factories.end(seen),
+        timeout_s=timeout_s,
+        cores_pods=4.0,
+        cores_real_nodes=8.0,
+    )
+
+
+def test_an_event_is_summed_up_over_the_whole_seconds_around_it():
+    calm = during()
+    assert (calm.steady_s, calm.requests, calm.achieved_rps) == (6, 60, 10.0)
+    assert (calm.error_ratio, calm.failures) == (0.0, {})
+    assert calm.latency_us["max"] == 1000
+    assert calm.valid
+    edges = [
+        dataclasses.replace(CALM[second], failures={"reset": 1})
+        for second in (2, 3, 8)
+    ]
+    assert during(*edges).failures == {"reset": 2}
+
+
+def test_requests_that_hang_in_an_event_and_time_out_after_it_are_its_own():
+    hung = dataclasses.replace(CALM[13], failures={"timeout": 50})
+    found = during(hung)
+    assert found.failures == {"timeout": 50}
+    # The answers after the event do not dilute it.
+    assert found.error_ratio == 50 / 110
+    assert (found.requests, found.achieved_rps) == (60, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("second", "timeout_s", "failed"),
+    [(9, 10, 5), (19, 10, 5), (20, 10, 0), (19, 9.5, 5), (20, 9.5, 0)],
+)
+def test_failures_count_until_the_last_that_hung_has_timed_out(
+    second, timeout_s, failed
+):
+    late = dataclasses.replace(CALM[second], failures={"timeout": 5})
+    found = during(late, timeout_s=timeout_s)
+    assert sum(found.failures.values()) == failed
+
+
+def test_nothing_that_ends_in_an_event_counts_twice():
+    inside = dataclasses.replace(CALM[8], failures={"timeout": 5})
+    after = dataclasses.replace(CALM[9], failures={"timeout": 2, "reset": 1})
+    found = during(inside, after)
+    assert found.failures == {"timeout": 7, "reset": 1}
+    assert found.error_ratio == 8 / 68
+
+
+@pytest.mark.parametrize(
+    ("second", "slow"),
+    # What ends in the 13th second and took 5 s was due in the 8th.
+    [(12, 4_100_000), (9, 1_100_000), (30, 22_100_000)],
+)
+def test_answers_that_were_due_in_an_event_are_judged_with_it(second, slow):
+    times = Histogram.from_values_us({900_000: 10, slow: 40})
+    late = dataclasses.replace(
+        CALM[second],
+        requests=50,
+        latency_us=times,
+        service_us=times,
+        failures={"reset": 10} if second < 20 else {},
+    )
+    found = during(late)
+    assert found.latency_us["p50"] == 1000
+    assert found.latency_us["p90"] >= slow
+    assert found.service_us["max"] >= slow
+    assert (found.requests, found.achieved_rps) == (60, 10.0)
+    if second < 20:
+        assert found.error_ratio == 10 / 110
+
+
+@pytest.mark.parametrize(
+    ("second", "slow"), [(9, 990_000), (12, 3_990_000), (30, 21_990_000)]
+)
+def test_answers_that_may_have_been_due_after_an_event_are_not(second, slow):
+    times = Histogram.from_values_us({slow: 40})
+    late = dataclasses.replace(
+        CALM[second], requests=40, latency_us=times, service_us=times
+    )
+    assert during(late) == during()
+
+
+def test_a_generator_that_was_late_after_an_event_does_not_spoil_it():
+    late = [
+        dataclasses.replace(
+            CALM[second],
+            schedule_lag_us=Histogram.from_values_us({900_000: 50}),
+            busy_ratio_max=1.0,
+            loop_delay_max_us=900_000,
+        )
+        for second in range(9, 20)
+    ]
+    assert during(*late) == during()
+
+
 def counters(used_per_s, *, targets=2, missing=""):
     """Counters that were read half a second into each second."""
 

@@ -114,11 +114,39 @@ def test_json_brings_it_back_also_from_inside_a_record():
 
 @pytest.mark.parametrize(
     "broken",
-    [{"phase": "lunch"}, {"failures": None}, {"latency_us": {"x": 1}}],
+    [
+        {"phase": "lunch"},
+        {"failures": None},
+        {"latency_us": {"x": 1}},
+        {"versions": {"1": "many"}},
+        {"versions": ["1"]},
+    ],
 )
 def test_what_is_no_window_is_refused(broken):
     with pytest.raises(ValueError):
         Window.from_json({**make().to_json(), **broken})
+
+
+def test_versions_are_added_up_by_worker_and_brought_back_from_json():
+    parts = [
+        make(versions={"1": 2, "": 1}, cpu_s=None),
+        make(versions={"2": 1, "1": 2}),
+        make(requests=0),
+    ]
+    merger = windows.Merger()
+    for one in parts:
+        merger.add(one.packed())
+    merged = merger.window()
+    assert merged.versions == {"1": 4, "2": 1, "": 1}
+    assert merged == windows.merge(parts)
+    assert sum(merged.versions.values()) == merged.requests
+    assert Window.from_json(json.loads(json.dumps(merged.to_json()))) == merged
+
+
+def test_a_record_names_no_versions_where_none_were_counted():
+    one = make()
+    assert "versions" not in {**one.to_json(), **one.packed()}
+    assert Window.from_json(one.to_json()).versions == {}
 
 
 def test_a_missing_key_is_named():

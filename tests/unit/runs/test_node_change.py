@@ -73,6 +73,37 @@ def test_a_bay_that_grows_is_timed_and_proven():
     assert "from 2 to 4 nodes" in said[0]
 
 
+def test_a_node_group_gets_its_size_and_the_others_stay():
+    nodes, asked = bay_of("a", "b", "g"), []
+
+    def grow(body):
+        asked.append(body)
+        nodes.put("h", "i")
+
+    magnum = Magnum(grow)
+    magnum.nodegroups = {"gpu": 1}
+    wish = node_change.Wish(3, nodegroup="gpu")
+    with change_of(magnum, nodes, wish) as change:
+        change.run()
+    (body,) = asked
+    assert (body["nodegroup"], body["node_count"]) == ("gpu", 3)
+    record = change.record
+    assert (record.nodes_wanted, record.nodes_after) == (5, 5)
+    assert (record.added, record.stayed) == (2, 3)
+
+
+def test_a_node_group_that_is_not_there_is_named_and_nothing_is_asked():
+    nodes = bay_of("a")
+    magnum = Magnum(lambda _: pytest.fail("it was asked"))
+    wish = node_change.Wish(3, nodegroup="gpu")
+    with (
+        change_of(magnum, nodes, wish) as change,
+        pytest.raises(exceptions.BayResizeFailed, match="node group gpu"),
+    ):
+        change.run()
+    assert change.record.failure
+
+
 def test_nodes_that_are_late_are_waited_for():
     nodes = bay_of("a")
     magnum = Magnum(lambda _: nodes.put("b", ready=False))

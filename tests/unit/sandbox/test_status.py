@@ -11,6 +11,7 @@ from rally_magnum_scale.sandbox import processes
 from rally_magnum_scale.sandbox import settings
 from rally_magnum_scale.sandbox import status
 from rally_magnum_scale.sandbox import status_text
+from rally_magnum_scale.sandbox.bay import roster
 from rally_magnum_scale.sandbox.servers import bay_folder
 
 ENDED = {"pid": 1, "start_ticks": -5}
@@ -70,6 +71,7 @@ def test_a_bay_that_is_there(bay, sandbox):
         memory_bytes=0,
         images_bytes=0,
         age_s=3660.0,
+        failed={},
     )
 
 
@@ -87,6 +89,22 @@ def test_a_bay_is_a_row_and_counts_in_the_totals(bay, sandbox):
     ]
     assert row[-4:] == ["1", "h", "1", "min"]
     assert any("1 bay(s), 200 nodes (1 real)" in line for line in lines)
+
+
+def test_machines_that_were_made_to_fail_are_named(bay, sandbox):
+    bay_folder.write_json(
+        bay.folder / "status.json", {"status": "CREATE_COMPLETE"}
+    )
+    members = (
+        roster.Member(0, 0, whole=True, stopped=True),
+        roster.Member(1, 1, whole=True),
+    )
+    roster.write(bay.folder, roster.Roster(members))
+    found = status.read(sandbox)
+    assert found.bays[0].status == "CREATE_COMPLETE"
+    assert found.bays[0].failed == {"night-node-0": "stopped"}
+    lines = status_text.lines(found)
+    assert "night: night-node-0 is stopped, as it was ordered" in lines
 
 
 def test_a_bay_whose_maker_died(bay):

@@ -64,6 +64,8 @@ def test_key_pairs_come_and_go(get):
 def test_networks_have_an_external_one_and_no_extensions(get):
     networks = get("/network/v2.0/networks?name=public")[1]["networks"]
     assert networks[0]["router:external"] is True
+    (version,) = get("/network")[1]["versions"]
+    assert version["id"] == "v2.0"
     assert get("/network/v2.0/extensions")[1] == {"extensions": []}
 
 

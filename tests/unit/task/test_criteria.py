@@ -6,6 +6,7 @@ from hypothesis import strategies
 from rally.task import sla
 
 from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.measurement import disturbances
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.task import output
@@ -107,6 +108,43 @@ def asked_api(mutating_s):
         for name, value in (("mutating", mutating_s), ("list", 2.0))
     }
     return left("api_latency", bay_records.ApiLatency(kinds, {}))
+
+
+def updated(*loads, took_s=8.0):
+    """An iteration that updated its targets once for each load given."""
+    return left(
+        "update",
+        *(
+            disturbances.Update(
+                number=number,
+                step=1,
+                at_s=5.0,
+                load=load,
+                targets=4,
+                old_gone_s=took_s,
+            )
+            for number, load in enumerate(loads, 1)
+        ),
+    )
+
+
+def lost_nodes(*requests_s):
+    """An iteration that lost a node once for each time given."""
+    return left(
+        "fault",
+        *(
+            disturbances.Fault(
+                number=number,
+                step=1,
+                at_s=5.0,
+                load=step(),
+                noticed_s=2.0,
+                pods_ready_s=6.0,
+                requests_s=value,
+            )
+            for number, value in enumerate(requests_s, 1)
+        ),
+    )
 
 
 def search(rps):
@@ -211,6 +249,41 @@ CASES = [
         search(990),
         search(989),
     ),
+    (
+        "rolling_update_time",
+        {"max_s": 8, "max_s_per_target": 2},
+        updated(step()),
+        updated(step(), took_s=8.1),
+    ),
+    (
+        "recovery_time",
+        {
+            "max_s": 7,
+            "notice_max_s": 2,
+            "pods_max_s": 6,
+            "requests_max_s": 7,
+        },
+        lost_nodes(7.0, 0.0),
+        lost_nodes(0.0, 7.1),
+    ),
+    (
+        "request_rate",
+        {"min_rps": 990, "during": "update"},
+        updated(step(), step(rps=990)),
+        updated(step(), step(rps=989), step()),
+    ),
+    (
+        "request_errors",
+        {"max_ratio": 0, "during": "update"},
+        updated(step()),
+        updated(step(), step(errors=0.0001)),
+    ),
+    (
+        "request_latency",
+        {"p99_ms": 2, "during": "fault"},
+        lost_nodes(0.0),
+        updated(step()),
+    ),
 ]
 IDS = [case[0] for case in CASES]
 
@@ -262,7 +335,7 @@ def test_merge_gives_the_verdict_of_one_pass(name, config, good, bad):
 
 @pytest.mark.parametrize("name", IDS[:3])
 def test_an_invalid_step_fails_whatever_its_figures(name):
-    config = {n: c for n, c, _, _ in CASES}[name]
+    config = {n: c for n, c, _, _ in CASES[:3]}[name]
     criterion = make(name, config)
     criterion.add_iteration(iteration(step(reasons=["a worker died"])))
     assert not criterion.result()["success"]
@@ -338,3 +411,38 @@ def test_a_merge_judges_like_one_pass_whatever_the_bays(found, data, asked):
     assert right.result() == one.result()
     bad = not all(found) or any(one.failure for bays in found for one in bays)
     assert not (bad and one.result()["success"])
+
+
+@pytest.mark.parametrize("name", IDS[:3])
+def test_a_step_and_an_event_can_not_be_asked_for_together(name):
+    (bound, *_) = verdicts.CRITERIA[name].bounds
+    both = {bound: 1, "step": 1, "during": "update"}
+    for key in ("step", "during"):
+        alone = {name: value for name, value in both.items() if name != key}
+        assert not sla.SLA.validate(name, None, None, alone)
+    (said,) = sla.SLA.validate(name, None, None, both)
+    assert said == (
+        f"SLA plugin '{name}' doesn't pass "
+        "magnum_scale_step_or_event@default validation. Details: during: it "
+        "can't stand beside step, as a criterion judges either one step or "
+        "the time of each event; leave one of the two out."
+    )
+
+
+@pytest.mark.parametrize("kind", ["resize", "", None, 1, ["update"]])
+def test_an_event_of_an_unknown_kind_is_refused(kind):
+    config = {"max_ratio": 0, "during": kind}
+    assert sla.SLA.validate("request_errors", None, None, config)
+
+
+@pytest.mark.parametrize("name", [n for n in IDS if "request" not in n])
+def test_only_criteria_of_steps_judge_the_time_of_an_event(name):
+    (bound, *_) = verdicts.CRITERIA[name].bounds
+    config = {bound: 1, "during": "update"}
+    assert sla.SLA.validate(name, None, None, config)
+
+
+def test_a_criterion_names_the_event_that_decides():
+    criterion = make("request_errors", {"max_ratio": 0, "during": "update"})
+    criterion.add_iteration(updated(step(), step(errors=0.5), step()))
+    assert "(iteration 1, update 2)" in criterion.details()

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import leftovers as in_magnum
 from rally_magnum_scale.bays import listing
+from rally_magnum_scale.bays import machines
+from rally_magnum_scale.task import lost_machines
 from rally_magnum_scale.task import run_marks
 from rally_magnum_scale.task.contexts import leftovers
 from rally_magnum_scale.task.scenarios import base
@@ -113,7 +116,7 @@ def die(cloud, task="dead-task", workload=DEAD, address="", **changes):
         task,
         workload,
         process,
-        leftovers._hash(str(cfg.CONF.database.connection)),
+        run_marks.database(),
         address or f"{cloud.url}/v3 (R)",
         1.0,
     )
@@ -337,6 +340,30 @@ def test_a_run_that_leaves_a_bay_leaves_its_mark(cloud, caplog):
     (path,) = run_marks.folder().glob("*.json")
     assert json.loads(path.read_text())["workload"] == OWN
     assert f"This run leaves {made['clusters']} behind" in caplog.text
+
+
+def test_a_run_that_leaves_a_machine_unmended_leaves_its_mark(cloud, caplog):
+    begun = start(cloud)
+    mark = pathlib.Path(begun.context[lost_machines.KEY])
+    loss = machines.Loss("server-1", machines.STOP)
+    lost_machines.Notes(mark).enter(loss)
+    begun.cleanup()
+    assert mark.exists()
+    assert "server-1 (not mended) behind" in caplog.text
+
+
+def test_a_machine_that_can_not_be_mended_is_named_and_tried_again(
+    cloud, caplog
+):
+    path = die(cloud)
+    loss = machines.Loss("server-1", machines.STOP)
+    lost_machines.Notes(path).enter(loss)
+    # This cloud has no Nova at all.
+    start(cloud).cleanup()
+    assert path.exists()
+    assert lost_machines.Notes(path).paths()
+    assert "the server server-1" in caplog.text
+    assert "the next start tries again" in caplog.text
 
 
 def test_the_mark_holds_no_secret(cloud):

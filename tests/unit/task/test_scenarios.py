@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 
 import pytest
+import typing_extensions
 import yaml
 from keystoneauth1 import noauth
 from keystoneauth1 import session
@@ -15,8 +16,8 @@ from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.task import names
 from rally_magnum_scale.task import output
-from rally_magnum_scale.task.scenarios import arguments
 from rally_magnum_scale.task.scenarios import create_and_delete_bay
+from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import throughput_in_bay
 from rally_magnum_scale.workload import manifests
@@ -312,7 +313,7 @@ def test_no_bay_for_an_iteration_is_said():
 def test_a_worker_has_a_process_for_each_core_that_it_may_use(
     given, processes
 ):
-    wanted = arguments.LoadArguments(steps=STEPS, workers=5, **given)
+    wanted = load_arguments.LoadArguments(steps=STEPS, workers=5, **given)
     spec = wanted.spec(TASK, 1, "bay")
     assert spec.processes_per_worker == processes
     assert spec.worker_processes == 5 * processes
@@ -321,7 +322,7 @@ def test_a_worker_has_a_process_for_each_core_that_it_may_use(
 def test_all_of_a_load_reaches_its_specification(tmp_path):
     secret = tmp_path / "config.json"
     secret.write_text('{"auths": {"registry.example.org": {"auth": "c2U="}}}')
-    wanted = arguments.LoadArguments(
+    wanted = load_arguments.LoadArguments(
         steps=STEPS,
         targets=4,
         workers=3,
@@ -359,12 +360,12 @@ def test_all_of_a_load_reaches_its_specification(tmp_path):
 
 
 @signature.closed
-class Left(arguments.TypedDict, total=False):
+class Left(typing_extensions.TypedDict, total=False):
     a: int
 
 
 @signature.closed
-class Right(arguments.TypedDict, total=False):
+class Right(typing_extensions.TypedDict, total=False):
     b: int
 
 

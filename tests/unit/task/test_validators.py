@@ -6,7 +6,7 @@ import pytest
 import yaml
 from rally.task import scenario
 
-from rally_magnum_scale.task.scenarios import arguments as arguments_of
+from rally_magnum_scale.task.scenarios import node_arguments
 
 STEPS = [{"rate_rps": 500, "duration_s": 5}]
 EXISTING = {"platforms": {"openstack": {"users": [{"username": "u"}]}}}
@@ -292,6 +292,10 @@ def test_a_search_in_a_bay_needs_one_way_into_it():
         ({"sizes": [0]}, ("sizes[0]: 0",)),
         ({"sizes": [2]}, ("sizes[0]: the bay has 2 nodes already",)),
         ({"sizes": [3, 4, 4]}, ("sizes[2]: the bay has 4 nodes",)),
+        (
+            {"sizes": [2, 2], "nodegroup": "gpu"},
+            ("sizes[1]: the bay has 2 nodes",),
+        ),
         ({"sizes": [3], "deadlines": {"resize": 3}}, ("deadlines", "resize")),
         (
             {"sizes": [3], "deadlines": {"settle_s": 0}},
@@ -335,7 +339,7 @@ def test_a_wrong_replacement_is_named(arguments, words):
     [(100, 0.07, 7), (100, 0.55, 55), (7, 0.1, 1), (200, 0.1, 20), (3, 1, 3)],
 )
 def test_a_share_is_rounded_up(nodes, share, number):
-    found = arguments_of.ReplaceArguments(share=share).number(nodes)
+    found = node_arguments.ReplaceArguments(share=share).number(nodes)
     assert found == number
 
 

@@ -114,14 +114,18 @@ class Server:
             except OSError:
                 return
 
+    def end_connections(self):
+        """End those that there are; new ones are welcome."""
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def close(self):
         if self._listener.fileno() < 0:
             return
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for connection in self._connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self.end_connections()
         for thread in self._threads:
             thread.join(5)
         for connection in self._connections:

@@ -9,10 +9,12 @@ import os
 import subprocess
 import sys
 
+from rally_magnum_scale.workload import bay_code
 from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import ports
 
 DEADLINE_S = 60
-TARGET = f"http://127.0.0.1:{manifests.TARGET_PORT}"
+TARGET = f"http://127.0.0.1:{ports.TARGET_PORT}"
 
 # Locust's own command, after whatever a test changes in that process.
 LOCUST = "import sys; from locust.main import main; sys.exit(main())"
@@ -91,8 +93,8 @@ class Bay:
                 changes["addresses"] = self.addresses
             environment["RMS_JOB"] = json.dumps({**job, **changes})
         arguments = [
-            one.replace(manifests.CODE_ROOT, str(self._folder))
-            .replace(str(manifests.MASTER_PORT), self._port)
+            one.replace(bay_code.CODE_ROOT, str(self._folder))
+            .replace(str(ports.MASTER_PORT), self._port)
             .replace(TARGET, self._url.rstrip("/"))
             for one in container["args"]
         ]

@@ -144,5 +144,7 @@ def test_what_is_no_answer_is_said_to_be_none(data):
         Reader().take(data)
 
 
-def test_the_head_of_an_answer_ends_with_its_empty_line():
-    assert answers.head_of(HEAD + b"a\r\n\r\n") == HEAD
+def test_a_head_keeps_its_own_words():
+    reader = Reader()
+    reader.take(b"HTTP/1.1 103 Early\r\nX-A: 1\r\n\r\n" + HEAD + b"abc")
+    assert reader.head.text == HEAD[:-2]

@@ -8,58 +8,15 @@ import pytest
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import throughput
 from rally_magnum_scale.measurement import windows
-from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.workload.in_bay import failures
-from rally_magnum_scale.workload.in_bay.asking import Request
 from rally_magnum_scale.workload.in_bay.engine import RECEIVE_BYTES
 from rally_magnum_scale.workload.in_bay.engine import Engine
 from rally_magnum_scale.workload.in_bay.fresh import engine_of
 from rally_magnum_scale.workload.in_bay.job import Job
-
-
-def run(
-    url,
-    *steps,
-    connections=4,
-    timeout_s=5.0,
-    asked=(),
-    give_way=lambda: None,
-    **details,
-):
-    """Run an engine that starts now, whatever the wall clock says."""
-    job = Job(
-        task="t",
-        iteration=1,
-        bay="b",
-        plan=Plan(steps),
-        url=url,
-        workers=1,
-        connections=connections,
-        timeout_s=timeout_s,
-        asked=Request(**dict(asked)),
-        **details,
-    )
-    reported = []
-    outcome = engine_of(job)(
-        job,
-        start_second=1000,
-        report=reported.append,
-        give_way=give_way,
-        # The start is 100 ms away: time to open the connections.
-        wall_ns=lambda: 999_900_000_000,
-    ).run()
-    return outcome, reported
-
-
-def whole(reported):
-    empty = Histogram()
-    return (
-        empty.merge(*(one.latency_us for one in reported)),
-        empty.merge(*(one.service_us for one in reported)),
-        empty.merge(*(one.schedule_lag_us for one in reported)),
-    )
+from tests.unit.workload.engine_runs import run
+from tests.unit.workload.engine_runs import whole
 
 
 def test_every_request_is_in_one_window_and_the_server_counted_as_many(serve):
@@ -208,7 +165,7 @@ def test_failures_are_counted_by_kind_and_the_rest_goes_on(
     )
     assert outcome.failures == {kind: 3}
     assert (outcome.requests, outcome.unsent) == (97, 0)
-    assert windows.add_failures(one.failures for one in reported) == {kind: 3}
+    assert windows.add_counts(one.failures for one in reported) == {kind: 3}
     assert server.requests == outcome.requests + 3
 
 
@@ -423,6 +380,34 @@ def test_a_target_that_is_gone_for_a_while_gets_its_requests_again(
     assert sum(one.requests for one in seconds) >= 450
     assert sum(one.latency_us.total for one in seconds) == outcome.requests
     assert whole(seconds)[0].max_us > 500_000
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+def test_no_connection_to_a_target_that_is_gone_is_no_standstill(
+    serve, keep_alive
+):
+    first = serve()
+    turns = itertools.count(1)
+    gone_at = []
+
+    def give_way():
+        if next(turns) == 10:
+            # More is due meanwhile, though connections are idle.
+            time.sleep(0.05)
+            first.close()
+            gone_at.append(time.monotonic())
+        elif gone_at and time.monotonic() - gone_at[-1] > 1:
+            serve(port=first.port)
+            gone_at.clear()
+
+    _, reported = run(
+        first.url, Step(200, 4), give_way=give_way, keep_alive=keep_alive
+    )
+    latency_us, _, lag_us = whole(reported)
+    late = sum(count for us, count in lag_us.counts.items() if us > 10_000)
+    # What was due in the standstill is late by that, not by what followed.
+    assert late > 0
+    assert lag_us.max_us < 900_000 < latency_us.max_us
 
 
 def test_arrivals_by_chance_offer_the_rate_too(serve):

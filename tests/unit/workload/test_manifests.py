@@ -9,8 +9,11 @@ import rally_magnum_scale
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.measurement.trials import Search
+from rally_magnum_scale.workload import bay_code
 from rally_magnum_scale.workload import locust_file
 from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import ports
+from rally_magnum_scale.workload import stub_status
 from rally_magnum_scale.workload.in_bay import job
 from rally_magnum_scale.workload.in_bay.asking import Request
 from rally_magnum_scale.workload.in_bay.job import Trust
@@ -72,9 +75,9 @@ def test_names_are_dns_safe_and_labels_tell_the_run():
         "Namespace",
         "DaemonSet",
         "ConfigMap",
+        "Service",
+        "Service",
         "ConfigMap",
-        "Service",
-        "Service",
         "Deployment",
         "Pod",
         "Job",
@@ -280,7 +283,7 @@ def test_the_master_gets_the_job_back_as_it_was():
     assert read.bay == 'bay "ü" <1>'
     assert read.iteration == 7
     assert read.connections == 9
-    assert read.targets == [("10.0.0.1", manifests.TARGET_PORT)]
+    assert read.targets == [("10.0.0.1", ports.TARGET_PORT)]
     assert read.request.startswith(
         b"GET / HTTP/1.1\r\nHost: 10.0.0.1:8080\r\n"
     )
@@ -316,8 +319,8 @@ def test_targets_with_tls_show_what_was_signed_for_their_name():
         volume.get("secret") for volume in pod["volumes"]
     ]
     conf = of_kind(objects, "ConfigMap")[1]["data"]["nginx.conf"]
-    assert f"listen {manifests.TARGET_PORT} ssl " in conf
-    assert f"listen {manifests.status_port(one)};" in conf
+    assert f"listen {ports.TARGET_PORT} ssl " in conf
+    assert f"listen {stub_status.status_port(one)};" in conf
     read = job_of(objects)
     assert read.url == "https://10.0.0.1:8080/"
     assert read.tls == Trust(one.names.server, "the CA")
@@ -327,7 +330,7 @@ def test_targets_with_tls_show_what_was_signed_for_their_name():
 def test_targets_without_tls_tell_their_counts_on_their_only_port():
     one = spec()
     objects = every(one)
-    assert manifests.status_port(one) == manifests.TARGET_PORT
+    assert stub_status.status_port(one) == ports.TARGET_PORT
     assert of_kind(objects, "Secret") == []
     conf = of_kind(objects, "ConfigMap")[1]["data"]["nginx.conf"]
     assert "ssl" not in conf
@@ -447,9 +450,9 @@ def test_what_nginx_counted():
         "Active connections: 1 \nserver accepts handled requests\n"
         " 65 65 592456 \nReading: 0 Writing: 1 Waiting: 0 \n"
     )
-    assert manifests.requests_counted(text) == 592456
+    assert stub_status.requests_counted(text) == 592456
     with pytest.raises(ValueError, match="404"):
-        manifests.requests_counted("404 Not Found")
+        stub_status.requests_counted("404 Not Found")
 
 
 @pytest.mark.parametrize(
@@ -490,7 +493,7 @@ def test_what_is_mounted_imports_nothing_of_the_package_that_is_not():
     package = pathlib.Path(rally_magnum_scale.__file__).parent
     mounted = {
         found.relative_to(package)
-        for pattern in manifests.CODE_PATHS
+        for pattern in bay_code.CODE_PATHS
         for found in package.glob(pattern)
     }
     for path in mounted:

@@ -25,6 +25,7 @@ def test_all_nodes_may_be_real() -> None:
         ("sandbox_real_nodes", "-1", "a whole number, 0 to 100"),
         ("sandbox_unready_nodes", "5", "a whole number, 0 to 4"),
         ("sandbox_unready_nodes", "", "a whole number, 0 to 4"),
+        ("sandbox_node_grace_s", "19", "a whole number, 20 to 600"),
         ("sandbox_hang_create", "yes", "true or false"),
         ("sandbox_hang_delete", "True", "true or false"),
         ("sandbox_fail_create", " ", "the text to fail with"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -188,9 +189,15 @@ def test_a_folder_without_a_description_is_removed(tmp_path: Path) -> None:
 def test_hollow_nodes_renew_before_they_count_as_lost(
     spec: bay_spec.BaySpec,
 ) -> None:
+    hasty = dataclasses.replace(spec, node_grace_s=20)
     command = control_plane.kwok(spec)
     assert f"--config={control_plane.HOLLOW_NODES}" in command
     stages = control_plane.HOLLOW_NODES.read_text()
     assert "durationMilliseconds: 300000" in stages
-    # KWOK renews after a quarter; the controller waits 50 s.
-    assert control_plane.HOLLOW_LEASE_S / 4 * 1.04 < 50 / 1.5
+    # KWOK renews after a quarter; the controller waits the time of grace.
+    for bay, lease_s in ((spec, 100), (hasty, 40)):
+        flag = f"--node-lease-duration-seconds={lease_s}"
+        assert flag in control_plane.kwok(bay)
+        grace = f"--node-monitor-grace-period={bay.node_grace_s}s"
+        assert grace in control_plane.controller_manager(bay)
+        assert lease_s / 4 * 1.04 < bay.node_grace_s / 1.5

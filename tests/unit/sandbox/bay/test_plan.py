@@ -72,6 +72,20 @@ def test_a_node_that_is_not_there_is_named(named: str) -> None:
     assert "r0, r1, h1" in str(error.value)
 
 
+def test_a_machine_is_named_by_its_id() -> None:
+    node = bay_plan.Node("r2", 2, True, "uid", machine="machine-2")
+    wish = bay_plan.Wish(1, 0, 0, ("machine-2",))
+    assert bay_plan.make([node], wish).remove == (node,)
+
+
+def test_what_is_gone_already_need_not_be_there() -> None:
+    gone = bay_plan.Node("r2", 2, True, machine="machine-2")
+    wish = bay_plan.Wish(1, 4, 2, ("h1", "machine-2", "r2"))
+    left = bay_plan.without(wish, [gone])
+    assert left == bay_plan.Wish(1, 4, 2, ("h1",))
+    assert bay_plan.without(wish, []) == wish
+
+
 def test_an_address_of_several_nodes_names_none() -> None:
     with pytest.raises(exceptions.SandboxError, match="address of 3 nodes"):
         plan(4, "198.18.0.1")

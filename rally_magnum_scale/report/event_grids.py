@@ -1,0 +1,183 @@
+"""Tables of what befell a load on purpose: updates and lost nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+
+from rally_magnum_scale.measurement import disturbances
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import wording
+from rally_magnum_scale.report import grids
+from rally_magnum_scale.report import words
+
+_LOAD = (
+    " Failed share and p99 are of the requests in the whole seconds around "
+    "that time, those that hung until later included, with all that failed "
+    "within the time-out after it; p99 is from the intended send time."
+)
+_Row = dict[str, str]
+
+
+def every(runs: Sequence[records.Run]) -> list[grids.Grid]:
+    """List the updates and the faults of a load, each kind that there is.
+
+    :param runs: one for each iteration
+    """
+    return [found for found in (updates(runs), faults(runs)) if found]
+
+
+def updates(runs: Sequence[records.Run]) -> grids.Grid | None:
+    """List the updates of the targets under load.
+
+    :param runs: one for each iteration
+    :returns: a row for each, or None when there is none
+    """
+    return _grid(
+        "Updates under load",
+        "Seconds from the beginning of each update, by a watch: until as "
+        "many new targets were Ready as there had been old ones, and until "
+        "the last old one was gone; s/target is that divided by the targets. "
+        "Fewest Ready counts old and new ones together." + _LOAD,
+        [(run, one) for run in runs for one in run.updates],
+        _update_row,
+        several=len(runs) > 1,
+    )
+
+
+def faults(runs: Sequence[records.Run]) -> grids.Grid | None:
+    """List the nodes that were lost under load.
+
+    :param runs: one for each iteration
+    :returns: a row for each fault, or None when there is none
+    """
+    return _grid(
+        "Nodes lost under load",
+        "Seconds from the loss of the nodes: until Kubernetes had none of "
+        "them as Ready, until as many targets as before were Ready on other "
+        "nodes, and to the end of the last second in which a request failed; "
+        "recovered is the later of these two." + _LOAD,
+        [(run, one) for run in runs for one in run.faults],
+        _fault_row,
+        several=len(runs) > 1,
+    )
+
+
+def _grid(
+    title: str,
+    caption: str,
+    found: Sequence[tuple[records.Run, Any]],
+    row: Callable[[Any], _Row],
+    *,
+    several: bool,
+) -> grids.Grid | None:
+    """Make a table, a row for each event of a kind.
+
+    :param several: whether there are several iterations to tell apart
+    """
+    if not found:
+        return None
+    rows = [
+        {
+            "Event": _name(run.iteration if several else None, one),
+            "Step": str(one.step),
+            **row(one),
+            **_load(one),
+        }
+        for run, one in found
+    ]
+    notes = [
+        note
+        for run, one in found
+        for note in _notes(run.iteration if several else None, one)
+    ]
+    drawn = grids.Grid(
+        title=title,
+        caption=caption,
+        head=tuple(rows[0]),
+        rows=tuple(tuple(one.values()) for one in rows),
+        notes=tuple(notes),
+    )
+    return drawn.trimmed().folded(("Step", "Strategy", "How", "Ended"))
+
+
+def _update_row(update: disturbances.Update) -> _Row:
+    load = update.load
+    failed = sum(load.failures.values()) if load else 0
+    return {
+        "Strategy": update.strategy,
+        "Targets": words.number(update.targets),
+        "New Ready s": words.number(update.new_ready_s),
+        "Old gone s": words.number(update.old_gone_s),
+        "s/target": grids.brief(update.per_target_s),
+        "Fewest Ready": words.number(update.fewest_ready),
+        "Requests": words.number(load.requests + failed if load else None),
+        "Failed": words.number(failed if load else None),
+    }
+
+
+def _fault_row(fault: disturbances.Fault) -> _Row:
+    return {
+        "Nodes": f"{len(fault.nodes):,}",
+        "How": how(fault),
+        "Targets lost": words.number(fault.targets_lost),
+        "Noticed s": words.number(fault.noticed_s),
+        "Ready s": words.number(fault.pods_ready_s),
+        "Last failure s": words.number(fault.requests_s),
+        "Recovered s": words.number(fault.recovery_s),
+        "Requests lost": words.number(fault.requests_lost),
+    }
+
+
+def _load(event: disturbances.Disturbance) -> _Row:
+    load = event.load
+    return {
+        "Failed share": words.ratio(load.error_ratio if load else None),
+        "p99 ms": words.milliseconds(
+            load.latency_us.get("p99") if load else None
+        ),
+        "Ended": _ended(event),
+    }
+
+
+def _ended(event: disturbances.Disturbance) -> str:
+    if event.failure:
+        return f"failed ({event.failure})"
+    # Why stands below the table.
+    return "not seen" if event.reason else "well"
+
+
+def how(fault: disturbances.Fault) -> str:
+    """Say what was done to the nodes."""
+    return disturbances.HOWS_IN_WORDS.get(fault.how, fault.how)
+
+
+def _name(iteration: int | None, event: disturbances.Disturbance) -> str:
+    """Name an event as verdicts do, with its iteration where it has one."""
+    name = f"{type(event).__name__.lower()} {event.number}"
+    return f"{name}, iteration {iteration}" if iteration else name
+
+
+def _notes(
+    iteration: int | None, event: disturbances.Disturbance
+) -> Iterator[str]:
+    """Say of an event what has no room in its row."""
+    name = _name(iteration, event).capitalize()
+    if isinstance(event, disturbances.Fault) and event.nodes:
+        yield f"{name}: the nodes were {wording.few(event.nodes)}."
+    if event.failure or event.reason:
+        yield f"{name}: {(event.reason or event.failure).rstrip('.')}."
+    if isinstance(event, disturbances.Update) and event.versions:
+        yield f"{name}: answers by {words.shares(event.versions)}."
+    load = event.load
+    if load and load.failures:
+        yield f"{name}: failed requests: {_kinds(load.failures)}."
+    if load and load.reasons:
+        why = "; ".join(load.reasons).rstrip(".")
+        yield f"{name}: its load does not count: {why}."
+
+
+def _kinds(failures: dict[str, int]) -> str:
+    return ", ".join(f"{kind} {n:,}" for kind, n in sorted(failures.items()))

@@ -1,0 +1,102 @@
+"""Marks of events in a plot: numbers on the time axis, never one on another.
+
+What happened in the same few pixels shares a mark, such as ``2-4``; marks
+that would still overlap stand above one another.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from rally_magnum_scale.report import series
+from rally_magnum_scale.report import words
+
+# Events that are nearer than this, in pixels, share a mark.
+JOINED = 6.0
+HEIGHT = 16.0
+# Pixels from the middle of a mark to that of the one above it.
+STEP = HEIGHT + 2
+_DIGIT = 7.0
+_PADDING = 9.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Flag:
+    """A mark for an event or for several, everything in pixels.
+
+    :param x: where the line of the first of them stands
+    :param left: where the mark begins
+    :param up: how far above the time axis the middle of the mark lies
+    :param text: number of the event, or from which to which
+    :param title: what happened, in words
+    """
+
+    x: float
+    left: float
+    width: float
+    up: float
+    text: str
+    title: str
+
+    @property
+    def middle(self) -> float:
+        """Where the text stands."""
+        return self.left + self.width / 2
+
+
+@dataclasses.dataclass(frozen=True)
+class _Spot:
+    """An event with its number and where it lies."""
+
+    number: int
+    x: float
+    event: series.Event
+
+
+def place(
+    events: Iterable[tuple[int, float, series.Event]], width: float
+) -> list[Flag]:
+    """Lay out the marks of events.
+
+    :param events: number, pixels on the time axis and event, by time
+    :param width: of the whole drawing, which no mark leaves
+    """
+    ends: list[float] = []
+    flags = []
+    for group in _joined(_Spot(*one) for one in events):
+        text = _text(group)
+        wide = max(HEIGHT, len(text) * _DIGIT + _PADDING)
+        x = group[0].x
+        left = round(min(max(0.0, x - wide / 2), width - wide), 1)
+        free = (at for at, end in enumerate(ends) if end < left)
+        level = next(free, len(ends))
+        ends[level : level + 1] = [left + wide]
+        title = "; ".join(map(_title, group))
+        flags.append(Flag(x, left, wide, level * STEP, text, title))
+    return flags
+
+
+def _joined(spots: Iterable[_Spot]) -> Iterator[Sequence[_Spot]]:
+    group: list[_Spot] = []
+    for spot in spots:
+        if group and spot.x - group[0].x >= JOINED:
+            yield group
+            group = []
+        group.append(spot)
+    if group:
+        yield group
+
+
+def _text(group: Sequence[_Spot]) -> str:
+    first, last = group[0].number, group[-1].number
+    return str(first) if first == last else f"{first}\N{EN DASH}{last}"
+
+
+def _title(spot: _Spot) -> str:
+    event = spot.event
+    detail = f": {event.detail}" if event.detail else ""
+    at = words.seconds(event.at_s)
+    return f"{spot.number}. {words.kind(event.kind)} at {at}{detail}"

@@ -1,0 +1,291 @@
+"""All that befalls one load on purpose, each at its moment."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+from rally_magnum_scale import waiting
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import lost_nodes
+from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.runs import deed
+from rally_magnum_scale.runs import faults
+from rally_magnum_scale.runs import stage as stages
+from rally_magnum_scale.runs import updating
+from rally_magnum_scale.workload import manifests
+
+# How exactly an event begins at its moment.
+_SLICE_S = 0.05
+# What the end of a thread may take after it was told to end: a request to
+# OpenStack has no end before Rally's openstack_client_http_timeout, 180 s.
+_JOIN_S = 200.0
+
+Deeds = Sequence[updating.Update | faults.Fault]
+
+
+class Disturbances:
+    """The events of one load, from their preparation to their records.
+
+    :param cluster: the open Kubernetes API of the bay
+    :param spec: the load, with its update and its faults
+    :param breaker: lets nodes be lost; None where there are no faults
+    :param report: gets lines of progress
+    :param clock: monotonic seconds
+    """
+
+    def __init__(
+        self,
+        cluster: client.Cluster,
+        spec: manifests.WorkloadSpec,
+        breaker: faults.Breaker | None,
+        report: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._spec = spec
+        self._report = report
+        self._clock = clock
+        self._stage = stages.Stage(cluster, spec, report, clock)
+        self._updates = (
+            [updating.Update(self._stage, spec.update)] if spec.update else []
+        )
+        if spec.faults and breaker is None:
+            raise exceptions.InvalidInput(
+                "faults: nothing here can let nodes of this bay be lost."
+            )
+        self._faults = [
+            faults.Fault(self._stage, wanted, number, breaker)
+            for number, wanted in enumerate(spec.faults, 1)
+            if breaker is not None
+        ]
+        self._error: Exception | None = None
+        self._breaker = breaker
+        self._started = threading.Event()
+        self._load_over = threading.Event()
+        # The plan's first second, by the workers' clock, and that clock
+        # minus ours.
+        self._plan_second = 0.0
+        self._offset_s = -math.inf
+
+    @property
+    def planned(self) -> Deeds:
+        """All that is to befall the load."""
+        return [*self._updates, *self._faults]
+
+    def prepare(
+        self,
+        nodes: Sequence[node_list.Node],
+        targets: Iterable[Mapping[str, Any]],
+        generators: Iterable[Mapping[str, Any]],
+    ) -> None:
+        """Make sure that the faults find nodes, before the load begins.
+
+        :param nodes: of the bay
+        :param targets: pods, as the API's objects, as the generators are
+        :raises WorkloadError: when they are too few
+        :raises BayError: when one of them can't be lost
+        """
+        if not self._breaker:
+            return
+        losable = faults.Losable(nodes, generators)
+        held = collections.Counter(map(faults.node_of, targets))
+        candidates = losable.holding(held)
+        for node in candidates:
+            self._breaker.check(node)
+        for fault in self._faults:
+            fault.prepare(losable, candidates)
+
+    @contextlib.contextmanager
+    def following(self) -> Iterator[None]:
+        """Follow what the events are about, from before the load begins.
+
+        :raises ScaleError: when the bay can't be followed
+        """
+        if not self.planned:
+            yield
+            return
+        with self._stage.followed():
+            yield
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Let it all befall the load, and wait until all is over.
+
+        A load that fails is not waited for, and nothing begins any more
+        when the load is over.
+
+        :raises ScaleError: what went wrong with one of them
+        """
+        threads = [
+            threading.Thread(target=self._run, args=(one,), daemon=True)
+            for one in self.planned
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+            self._load_over.set()
+            self._wait(threads)
+        finally:
+            self._stage.stopped.set()
+            for thread in threads:
+                thread.join(_JOIN_S)
+        self.refuse_error()
+
+    def began(self, start: Mapping[str, Any]) -> None:
+        """Take the record of a load's start: now its moments have times.
+
+        :param start: the record ``start``
+        """
+        self.stamped(start["written_s"])
+        self._plan_second = start["second"]
+        self._started.set()
+
+    def stamped(self, written_s: float) -> None:
+        """Take the time at which something was written that is read now.
+
+        It may have been read late, so the earliest reading is the best.
+
+        :param written_s: epoch seconds, by the workers' clocks
+        """
+        self._offset_s = max(self._offset_s, written_s - self._clock())
+
+    def refuse_error(self) -> None:
+        """Raise what went wrong with one of them.
+
+        :raises ScaleError: with its words
+        """
+        if self._error is not None:
+            raise self._error
+
+    def mend(self) -> None:
+        """Undo what can be undone; an interruption does not end it.
+
+        :raises ScaleError: when that fails
+        """
+        failed: Exception | None = None
+        back: set[str] = set()
+        with interruption.deferred():
+            for fault in self._faults:
+                try:
+                    fault.mend()
+                except exceptions.ScaleError as error:
+                    failed = failed or error
+                back |= fault.mended
+            lost_nodes.forget_pods(
+                self._stage.cluster,
+                self._spec.names.namespace,
+                sorted(self._stage.lost),
+                self._report,
+            )
+        if failed is not None:
+            raise failed
+        if back and not interruption.requested():
+            lost_nodes.wait_until_back(
+                self._stage.cluster, back, self._report, self._clock
+            )
+
+    def records(
+        self,
+        source: records.Source,
+        run: records.Run,
+        *,
+        cores_pods: float | None,
+        cores_real_nodes: float | None,
+    ) -> list[dict[str, Any]]:
+        """Return the records of all of it.
+
+        :param source: for their envelopes
+        :param run: windows and end of the load
+        :param cores_pods: as in :class:`records.Throughput`
+        :param cores_real_nodes: likewise
+        """
+
+        def conclude(one: updating.Update | faults.Fault) -> dict[str, Any]:
+            measured = deed.Measured(
+                run.windows,
+                run.end,
+                self._offset_s,
+                self._next_s(one),
+                cores_pods,
+                cores_real_nodes,
+            )
+            return one.conclude(measured).to_json()
+
+        return [
+            *(
+                source.envelope(
+                    "event",
+                    {
+                        "second": round(at + self._offset_s, 3),
+                        "kind": kind,
+                        "detail": detail,
+                    },
+                )
+                for at, kind, detail in sorted(self._stage.happened)
+            ),
+            *(
+                source.envelope("update", conclude(one))
+                for one in self._updates
+            ),
+            *(source.envelope("fault", conclude(one)) for one in self._faults),
+        ]
+
+    def _next_s(self, one: updating.Update | faults.Fault) -> float:
+        """Return the epoch second at which the next event began."""
+        later = [
+            other.began_at + self._offset_s
+            for other in self.planned
+            if other.began_at is not None
+            and one.began_at is not None
+            and other.began_at > one.began_at
+        ]
+        return min(later, default=math.inf)
+
+    def _run(self, one: updating.Update | faults.Fault) -> None:
+        try:
+            self._wait_until(one.moment.seconds(self._spec.plan))
+            one.act()
+        except stages.Stopped:
+            done = "began" if one.began_at is None else "was over"
+            one.note(reason=f"the load ended before it {done}")
+        except Exception as error:
+            one.fail(error)
+            self._error = self._error or error
+
+    def _wait_until(self, moment_s: float) -> None:
+        """Wait for a moment of the plan.
+
+        :raises Stopped: when the load ends before
+        """
+        stopped = self._stage.stopped
+        while not stopped.wait(_SLICE_S) and not self._load_over.is_set():
+            if (
+                self._started.is_set()
+                and self._clock() + self._offset_s
+                >= self._plan_second + moment_s
+            ):
+                return
+        raise stages.Stopped
+
+    def _wait(self, threads: Sequence[threading.Thread]) -> None:
+        """Wait for what is not over when the load is."""
+        waiting.wait_for(
+            lambda: True if not any(t.is_alive() for t in threads) else None,
+            what="what befell the load to be over",
+            deadline_s=self._spec.update_s + self._spec.recover_s + _JOIN_S,
+            interval_s=stages.LOOK_S,
+            clock=self._clock,
+        )

@@ -1,0 +1,126 @@
+"""An update of the targets while the load runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+
+from rally_magnum_scale.kubernetes import following
+from rally_magnum_scale.kubernetes import objects
+from rally_magnum_scale.measurement import disturbances
+from rally_magnum_scale.runs import deed
+from rally_magnum_scale.runs.stage import Stage
+from rally_magnum_scale.runs.stage import Target
+from rally_magnum_scale.workload import events
+from rally_magnum_scale.workload import manifests
+
+
+class Update(deed.Deed[disturbances.Update]):
+    """Replaces the pods of the targets by those of a new version.
+
+    :param stage: of the load
+    :param wanted: the update
+    """
+
+    def __init__(self, stage: Stage, wanted: events.RollingUpdate) -> None:
+        plan, targets = stage.spec.plan, stage.spec.targets
+        super().__init__(
+            stage,
+            wanted,
+            disturbances.Update(
+                number=1,
+                step=wanted.number(plan),
+                at_s=wanted.at_s,
+                strategy=wanted.strategy,
+                targets=targets,
+            ),
+        )
+        self._found: tuple[Target, ...] = ()
+        self._fewest = targets
+        self._all_new = following.Since(self._are_new)
+        self._old_gone = following.Since(self._are_old_gone)
+
+    def act(self) -> None:
+        """Update them, and wait until the last old pod is gone.
+
+        :raises KubernetesError: when the bay refuses
+        :raises WorkloadError: when a new pod can't start
+        :raises DeadlineExceeded: when the old ones do not go in time
+        """
+        stage, spec = self.stage, self.stage.spec
+        *others, deployment = manifests.targets(spec, events.NEW_VERSION)
+        objects.create(stage.cluster, others)
+        for look in (self._keep, self._all_new, self._old_gone):
+            stage.targets.have_looked_at(look)
+        self.begin("update_began", f"of {spec.targets} targets")
+        objects.replace_pods(stage.cluster, spec.names.namespace, deployment)
+        new_ready_at, old_gone_at = stage.wait(
+            self._ends,
+            "the targets to be updated",
+            spec.update_s,
+            self._progress,
+        )
+        new_ready_s = self.since_began(new_ready_at)
+        old_gone_s = self.since_began(old_gone_at)
+        self.note(
+            new_ready_s=new_ready_s,
+            old_gone_s=old_gone_s,
+            fewest_ready=self._fewest,
+        )
+        self.end(
+            "update_ended",
+            f"the last old target is gone after {old_gone_s:.1f} s, as many "
+            f"new ones were Ready after {new_ready_s:.1f} s",
+            max(new_ready_s, old_gone_s),
+        )
+
+    def conclude(self, load: deed.Measured) -> disturbances.Update:
+        """Return the record, with what the load came to meanwhile."""
+        record = super().conclude(load)
+        if record.began_s is None or record.ended_s is None:
+            return record
+        return dataclasses.replace(
+            record,
+            versions=disturbances.versions(
+                load.windows, record.began_s, record.ended_s
+            ),
+        )
+
+    def _ends(self) -> tuple[float, float] | None:
+        """Return when the new pods were Ready and the old ones gone."""
+        self.stage.refuse_hopeless(self._found)
+        new_ready_at, old_gone_at = self._all_new.at, self._old_gone.at
+        if new_ready_at is None or old_gone_at is None:
+            return None
+        return new_ready_at, old_gone_at
+
+    def _keep(self, found: Collection[Target], now: float) -> None:
+        del now
+        self._found = tuple(found)
+        self._fewest = min(self._fewest, sum(one.serves for one in found))
+
+    def _are_new(self, found: Collection[Target]) -> bool:
+        return self._count_new(found) >= self.stage.spec.targets
+
+    def _count_new(self, found: Collection[Target]) -> int:
+        new = filter(_is_new, self._reached(found))
+        return sum(one.serves for one in new)
+
+    def _are_old_gone(self, found: Collection[Target]) -> bool:
+        return all(map(_is_new, self._reached(found)))
+
+    def _reached(self, found: Collection[Target]) -> list[Target]:
+        """Leave out the pods on lost nodes, whose end nobody confirms."""
+        return [one for one in found if one.node not in self.stage.lost]
+
+    def _progress(self) -> str:
+        new = self._count_new(self._found)
+        old = sum(not _is_new(one) for one in self._reached(self._found))
+        return (
+            f"{new} of {self.stage.spec.targets} new ones serve, {old} old "
+            "ones are there"
+        )
+
+
+def _is_new(target: Target) -> bool:
+    return target.version == events.NEW_VERSION

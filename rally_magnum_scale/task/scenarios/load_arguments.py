@@ -1,0 +1,165 @@
+"""The arguments of a load in steps, and of what happens meanwhile."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+from typing import Any
+from typing import Literal
+from typing import NotRequired
+
+from rally.task.scenario import Field
+from typing_extensions import TypedDict
+
+from rally_magnum_scale.measurement import steps as plans
+from rally_magnum_scale.runs import locust_file
+from rally_magnum_scale.task.scenarios import bounded
+from rally_magnum_scale.task.scenarios import signature
+from rally_magnum_scale.task.scenarios import workload_arguments
+from rally_magnum_scale.workload import events
+
+
+@signature.closed
+class StepArgument(TypedDict):
+    """One step of a load."""
+
+    rate_rps: Annotated[float, Field(gt=0)] | None
+    duration_s: Annotated[int, Field(ge=1)]
+    ramp_s: NotRequired[Annotated[int, Field(ge=0)]]
+
+
+@signature.closed
+class FaultArgument(TypedDict):
+    """Nodes that are lost while a load runs."""
+
+    how: Literal["network", "stop", "delete"]
+    at_s: NotRequired[Annotated[float, Field(ge=0)]]
+    step: NotRequired[bounded.Count]
+    nodes: NotRequired[bounded.Count]
+
+
+@signature.closed
+class UpdateArgument(TypedDict, total=False):
+    """An update of the targets while a load runs."""
+
+    at_s: Annotated[float, Field(ge=0)]
+    step: bounded.Count
+    strategy: Literal["RollingUpdate", "Recreate"]
+    max_surge: Annotated[int, Field(ge=0)] | str
+    max_unavailable: Annotated[int, Field(ge=0)] | str
+    min_ready_s: Annotated[int, Field(ge=0)]
+    pre_stop_s: Annotated[int, Field(ge=0)]
+    readiness_probe: bool
+    nginx_image: bounded.Name
+
+
+@signature.closed
+class DisturbedLoadDeadlines(workload_arguments.LoadDeadlines, total=False):
+    """How long the parts of a load may take in which nodes are lost."""
+
+    recover_s: bounded.Seconds
+
+
+@signature.closed
+class UpdatedLoadDeadlines(DisturbedLoadDeadlines, total=False):
+    """How long the parts of a load may take whose targets are updated."""
+
+    update_s: bounded.Seconds
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LoadArguments(workload_arguments.WorkloadArguments):
+    """The load that a scenario runs in a bay.
+
+    :param steps: the load, one step after the other: ``rate_rps``, requests
+        a second of all workers together (null for a closed loop), held for
+        ``duration_s`` after a ramp of ``ramp_s``
+    :param locust_file: path, where Rally runs, of an ordinary Locust file
+        that makes the load instead of the package's engine. It is taken
+        alone, without files that it imports from beside it, and its users
+        get the targets' address as their host. They ask as they like, so
+        every step has a ``rate_rps`` of null: all users are started first,
+        and then ``ramp_s`` and ``duration_s`` count
+    :param users: with ``locust_file``, and only then: Locust users of all
+        workers together
+    :param spawn_rate: with ``locust_file``: users started in a second, by
+        default 100 in each worker process
+    :param faults: nodes that are lost while the load runs: ``how``, by
+        network (all ports of the machine are put down), stop (it is powered
+        off) or delete; ``at_s``, seconds into the steady phase (default 5)
+        of the step ``step`` (default the last); ``nodes``, how many
+        (default 1) of those that run targets and none of the load's
+        generators (default none)
+    :param deadlines: ``recover_s``, from a fault until all is served as
+        before (default 900)
+    """
+
+    steps: list[StepArgument]
+    locust_file: bounded.Name | None = None
+    users: bounded.Count | None = None
+    spawn_rate: Annotated[float, Field(gt=0)] | None = None
+    faults: list[FaultArgument] = dataclasses.field(default_factory=list)
+    deadlines: DisturbedLoadDeadlines = dataclasses.field(
+        default_factory=lambda: DisturbedLoadDeadlines()
+    )
+
+    def _rates(self) -> dict[str, Any]:
+        if (
+            self.locust_file is not None
+            and self.tls != workload_arguments.NO_TLS
+        ):
+            raise ValueError(
+                "tls: is for the package's own load engine; leave it out "
+                "with locust_file, whose users would trust no bay's CA"
+            )
+        return {
+            "plan": plans.Plan.from_json(self.steps),
+            "own_file": locust_file.read(self.locust_file),
+            "users": self.users,
+            "spawn_rate": self.spawn_rate,
+            "faults": tuple(events.NodeFault(**one) for one in self.faults),
+            "recover_deadline_s": self.deadlines.get("recover_s"),
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FaultyLoadArguments(LoadArguments):
+    """A load whose nodes are lost; it needs one fault at least."""
+
+    faults: list[FaultArgument]
+
+    def _rates(self) -> dict[str, Any]:
+        if not self.faults:
+            raise ValueError("faults: the list is empty, give at least one")
+        return super()._rates()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class UpdatedLoadArguments(LoadArguments):
+    """A load whose targets are updated while it runs.
+
+    :param update: when, ``at_s`` seconds into the steady phase (default 5)
+        of the step ``step`` (default the last), and by which manifest:
+        ``strategy`` (default RollingUpdate, or Recreate), ``max_surge`` and
+        ``max_unavailable`` (default 25%, or numbers of pods),
+        ``min_ready_s`` (default 0), ``pre_stop_s``, how long a pod that is
+        to go still serves (default 5), ``readiness_probe`` (default true);
+        ``nginx_image`` is that of the new pods, by default the same with
+        another configuration
+    :param deadlines: ``update_s``, until the last old pod is gone; by
+        default it grows with the targets
+    """
+
+    update: UpdateArgument = dataclasses.field(
+        default_factory=lambda: UpdateArgument()
+    )
+    deadlines: UpdatedLoadDeadlines = dataclasses.field(
+        default_factory=lambda: UpdatedLoadDeadlines()
+    )
+
+    def _rates(self) -> dict[str, Any]:
+        return {
+            **super()._rates(),
+            "update": events.RollingUpdate(**self.update),
+            "update_deadline_s": self.deadlines.get("update_s"),
+        }

@@ -1,0 +1,66 @@
+"""What requests feel of a rolling update of the targets."""
+
+from __future__ import annotations
+
+from rally_magnum_scale.task.scenarios import base
+from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import load_arguments
+from rally_magnum_scale.task.scenarios import signature
+from rally_magnum_scale.task.scenarios import visit
+
+
+@base.on_openstack
+@base.configure(
+    "rolling_update_under_load",
+    "magnum_scale_bay_quotas",
+    "magnum_scale_keep_bay",
+    "magnum_scale_updated_load",
+)
+class RollingUpdateUnderLoad(base.BayScenario):
+    """Create a bay, update the targets of a load in it, and delete it."""
+
+    @signature.takes(
+        bay_arguments.BayArguments, load_arguments.UpdatedLoadArguments
+    )
+    def run(
+        self,
+        bay: bay_arguments.BayArguments,
+        load: load_arguments.UpdatedLoadArguments,
+    ) -> None:
+        """Create a bay, update the targets of a load in it, and delete it.
+
+        The load goes on while the pods of the targets are replaced by those
+        of a new version, and each answer is counted by its version. With
+        the manifest as it is by default no request need fail.
+        """
+        with self.recorded(), self.bay(bay) as (life, cluster):
+            self.run_load(
+                load,
+                life.name,
+                cluster,
+                life.nodes,
+                bay_stays=bay.keep_bay,
+                sign=life.sign,
+            )
+
+
+@visit.configure(
+    "rolling_update_under_load_in_bay", "magnum_scale_updated_load"
+)
+class RollingUpdateUnderLoadInBay(visit.VisitScenario):
+    """Update the targets of a load in a bay that is there already."""
+
+    @signature.takes(
+        bay_arguments.WhichBay, load_arguments.UpdatedLoadArguments
+    )
+    def run(
+        self,
+        which: bay_arguments.WhichBay,
+        load: load_arguments.UpdatedLoadArguments,
+    ) -> None:
+        """Update the targets of a load in a bay that is there already.
+
+        The bay is one of the context ``bays``, one that Magnum shows, or
+        whatever Kubernetes cluster a kubeconfig opens.
+        """
+        self.run_load_in(which, load)

@@ -1,0 +1,34 @@
+"""How many requests a target says that it has counted."""
+
+from __future__ import annotations
+
+import re
+
+from rally_magnum_scale.workload import ports
+from rally_magnum_scale.workload.spec import WorkloadSpec
+
+STATUS_PATH = "/stub_status"
+
+
+def status_port(spec: WorkloadSpec) -> int:
+    """Return the port on which a target tells its counts, in plain HTTP."""
+    return ports.TARGET_PORT if spec.tls is None else ports.STATUS_PORT
+
+
+def requests_counted(stub_status: str) -> int:
+    """Read how many requests an nginx has counted, this one included.
+
+    :param stub_status: what ``STATUS_PATH`` answered
+    :raises ValueError: when it is something else
+    """
+    found = re.search(
+        r"^server accepts handled requests\s+\d+ \d+ (\d+)",
+        stub_status,
+        re.MULTILINE,
+    )
+    if not found:
+        raise ValueError(
+            f"The target's {STATUS_PATH} answered no counts but "
+            f"{stub_status[:80]!r}."
+        )
+    return int(found.group(1))

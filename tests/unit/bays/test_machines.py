@@ -1,0 +1,226 @@
+"""Servers that fail and are mended, against a Nova and Neutron of ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import machines
+from tests.unit.bays import fake_nova
+
+
+def test_the_network_goes_and_comes_back():
+    cloud = fake_nova.FakeCloud(a=True, b=True, c=False)
+    with fake_nova.opened(cloud) as known:
+        known.fail("m", machines.NETWORK)
+        assert cloud.ports == {"a": False, "b": False, "c": False}
+        known.fail("m", machines.NETWORK)
+        known.mend("m", machines.NETWORK)
+        # What somebody else had put down stays so.
+        assert cloud.ports == {"a": True, "b": True, "c": False}
+        before = len(cloud.asked)
+        known.mend("m", machines.NETWORK)
+        assert len(cloud.asked) == before == 4
+
+
+def test_a_port_that_can_not_come_up_is_tried_again():
+    cloud = fake_nova.FakeCloud(a=True, b=True)
+    with fake_nova.opened(cloud) as known:
+        known.fail("m", machines.NETWORK)
+        cloud.refuse["PUT", "/ports/a"] = (403, "Not you.")
+        with pytest.raises(exceptions.MachineError, match="put up a port"):
+            known.mend("m", machines.NETWORK)
+        assert cloud.ports == {"a": False, "b": True}
+        cloud.refuse.clear()
+        known.mend("m", machines.NETWORK)
+        assert cloud.ports == {"a": True, "b": True}
+
+
+def test_a_cloud_that_is_busy_for_a_while_is_asked_again():
+    cloud = fake_nova.FakeCloud(a=True)
+    busy = []
+
+    def answer(method, path, body, own=cloud.answer):
+        if busy and (method, path) == ("PUT", "/network/v2.0/ports/a"):
+            return busy.pop(0), {"fault": {"message": "Busy."}}
+        return own(method, path, body)
+
+    cloud.answer = answer
+    with fake_nova.opened(cloud) as known:
+        known.fail("m", machines.NETWORK)
+        busy += [503, 409]
+        known.mend("m", machines.NETWORK)
+    assert (cloud.ports, busy) == ({"a": True}, [])
+
+
+def test_a_cloud_that_stays_busy_has_a_deadline():
+    cloud = fake_nova.FakeCloud(a=True)
+    with fake_nova.opened(cloud) as known:
+        known.fail("m", machines.NETWORK)
+        cloud.refuse["PUT", "/ports/a"] = (503, "Busy.")
+        with pytest.raises(exceptions.DeadlineExceeded, match="Busy"):
+            known.mend("m", machines.NETWORK)
+
+
+@pytest.mark.parametrize(
+    ("cloud", "machine", "what"),
+    [
+        (fake_nova.FakeCloud(), "m", "no port of it"),
+        (fake_nova.FakeCloud(a=True), "x", "no port of it"),
+        (fake_nova.FakeCloud(a=False), "m", "no port that is up of it"),
+    ],
+)
+def test_a_server_without_a_port_can_not_be_cut_off(cloud, machine, what):
+    with (
+        fake_nova.opened(cloud) as known,
+        pytest.raises(exceptions.MachineError, match=what) as error,
+    ):
+        known.fail(machine, machines.NETWORK)
+    assert machine in str(error.value)
+
+
+def test_a_stopped_server_is_started_when_nova_is_ready_to():
+    cloud = fake_nova.FakeCloud()
+    with fake_nova.opened(cloud) as known:
+        known.fail("m", machines.STOP)
+        assert cloud.asked == [
+            ("POST", "/servers/m/action", {"os-stop": None})
+        ]
+        cloud.looks = [
+            ("ACTIVE", "powering-off"),
+            ("SHUTOFF", None),
+            ("SHUTOFF", "powering-on"),
+            ("ACTIVE", None),
+        ]
+        known.mend("m", machines.STOP)
+        assert cloud.asked[1:] == [
+            ("POST", "/servers/m/action", {"os-start": None})
+        ]
+        known.mend("m", machines.STOP)
+        assert len(cloud.asked) == 2
+
+
+def test_a_start_has_a_deadline_and_may_fail():
+    cloud = fake_nova.FakeCloud()
+    with fake_nova.opened(cloud) as known:
+        cloud.looks = [("SHUTOFF", None)]
+        with pytest.raises(exceptions.DeadlineExceeded, match="SHUTOFF"):
+            known.mend("m", machines.STOP)
+        assert len(cloud.asked) == 1
+        cloud.looks = [("ERROR", None)]
+        with pytest.raises(exceptions.MachineError, match="ERROR.*: no disk"):
+            known.mend("m", machines.STOP)
+
+
+def test_a_deleted_server_stays_deleted():
+    cloud = fake_nova.FakeCloud()
+    with fake_nova.opened(cloud) as known:
+        known.fail("m", machines.DELETE)
+        known.mend("m", machines.DELETE)
+    assert cloud.asked == [("DELETE", "/servers/m", None)]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (403, "Policy does not allow it (HTTP 403); the user's role lacks"),
+        (404, "Policy does not allow it (HTTP 404); it is gone, or belongs"),
+        (409, "Policy does not allow it (HTTP 409)."),
+    ],
+)
+@pytest.mark.parametrize(
+    ("how", "request_", "tried"),
+    [
+        (machines.STOP, ("POST", "/servers/m/action"), "stop the server m"),
+        (machines.DELETE, ("DELETE", "/servers/m"), "delete the server m"),
+        (machines.NETWORK, ("GET", "/ports"), "list the ports of the serv"),
+        (machines.NETWORK, ("PUT", "/ports/a"), "put down a port of the"),
+    ],
+)
+def test_a_refusal_is_one_sentence(how, request_, tried, code, words):
+    cloud = fake_nova.FakeCloud(a=True)
+    cloud.refuse[request_] = (code, "Policy does not\nallow it.")
+    with (
+        fake_nova.opened(cloud) as known,
+        pytest.raises(exceptions.MachineError) as error,
+    ):
+        known.fail("m", how)
+    assert f"could not {tried}" in str(error.value)
+    assert words in str(error.value)
+
+
+def test_a_cloud_that_is_away_is_an_error_in_words():
+    with fake_nova.opened(fake_nova.FakeCloud()) as known:
+        pass
+    for how in machines.HOWS:
+        with pytest.raises(exceptions.MachineError, match="server m: Unable"):
+            known.fail("m", how)
+
+
+def test_another_way_to_fail_is_refused():
+    with fake_nova.opened(fake_nova.FakeCloud()) as known:
+        for call in (known.fail, known.mend):
+            with pytest.raises(exceptions.InvalidInput, match="'fire'"):
+                call("m", "fire")
+
+
+class Ledger:
+    """Keeps what was to be mended when each order reached the cloud."""
+
+    def __init__(self, cloud):
+        self.cloud = cloud
+        self.lost = {}
+        self.orders_before = []
+
+    def enter(self, loss):
+        self.orders_before.append(len(self.cloud.asked))
+        self.lost[loss.machine] = loss
+
+    def strike(self, machine):
+        del self.lost[machine]
+
+
+@pytest.mark.parametrize("how", [machines.NETWORK, machines.STOP])
+def test_what_is_to_be_mended_is_entered_before_and_struck_after(how):
+    cloud = fake_nova.FakeCloud(a=True, b=False)
+    ledger = Ledger(cloud)
+    with fake_nova.opened(cloud, ledger) as known:
+        known.fail("m", how)
+        ports = ("a",) if how == machines.NETWORK else ()
+        assert ledger.lost == {"m": machines.Loss("m", how, ports)}
+        assert ledger.orders_before == [0]
+        cloud.looks = [("ERROR", None)]
+        cloud.refuse["PUT", "/ports/a"] = (403, "Not you.")
+        with pytest.raises(exceptions.MachineError):
+            known.mend("m", how)
+        assert ledger.lost
+        cloud.refuse.clear()
+        cloud.looks = [("ACTIVE", None)]
+        known.mend("m", how)
+        assert ledger.lost == {}
+
+
+def test_a_deleted_server_is_not_to_be_mended():
+    cloud = fake_nova.FakeCloud()
+    ledger = Ledger(cloud)
+    with fake_nova.opened(cloud, ledger) as known:
+        known.fail("m", machines.DELETE)
+    assert ledger.lost == {}
+
+
+def test_another_run_mends_just_what_was_entered():
+    cloud = fake_nova.FakeCloud(a=False, b=False)
+    with fake_nova.opened(cloud) as known:
+        known.recover(machines.Loss("m", machines.NETWORK, ("a",)))
+    assert cloud.ports == {"a": True, "b": False}
+
+
+@pytest.mark.parametrize("how", [machines.NETWORK, machines.STOP])
+def test_a_server_that_is_gone_is_told_apart(how):
+    cloud = fake_nova.FakeCloud()
+    cloud.refuse["PUT", "/ports/x"] = (404, "No such port.")
+    with (
+        fake_nova.opened(cloud) as known,
+        pytest.raises(exceptions.MachineGone, match="404"),
+    ):
+        known.recover(machines.Loss("other", how, ("x",)))

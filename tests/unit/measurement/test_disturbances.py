@@ -1,0 +1,215 @@
+import dataclasses
+import json
+import math
+
+import pytest
+
+from rally_magnum_scale.measurement import disturbances
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import windows
+from tests.unit import factories
+
+EVENTS = (
+    ("update", "updates", factories.update()),
+    ("fault", "faults", factories.fault()),
+)
+
+
+def written(kind, event):
+    return factories.SOURCE.envelope(kind, event.to_json())
+
+
+def read(*found):
+    return records.collect(records.parse(records.dump(found).splitlines()))
+
+
+@pytest.mark.parametrize(("kind", "field", "event"), EVENTS)
+def test_a_record_is_read_as_it_was_written(kind, field, event):
+    again = dataclasses.replace(event, number=2, load=None, ended_s=None)
+    run = read(written(kind, event), written(kind, again))
+    assert getattr(run, field) == (event, again)
+    assert getattr(run, field)[0].load.valid
+
+
+@pytest.mark.parametrize(("kind", "field", "event"), EVENTS)
+def test_a_record_of_a_later_release_is_read_without_what_is_new(
+    kind, field, event
+):
+    record = {**written(kind, event), "moon": "full"}
+    record["load"]["moon"] = "full"
+    assert getattr(read(record), field) == (event,)
+
+
+@pytest.mark.parametrize(("kind", "field", "event"), EVENTS)
+@pytest.mark.parametrize("missing", ["number", "step", "at_s"])
+def test_a_record_without_its_place_is_none(kind, field, event, missing):
+    record = written(kind, event)
+    del record[missing]
+    with pytest.raises(ValueError, match=missing):
+        read(record)
+
+
+def test_a_load_that_lacks_a_figure_can_not_be_read():
+    record = written("update", factories.update())
+    del record["load"]["requests"]
+    with pytest.raises(ValueError, match="requests"):
+        read(record)
+
+
+def test_records_of_before_have_no_events_and_no_versions():
+    run = factories.run()
+    lines = [
+        factories.SOURCE.envelope("throughput", run.throughput.to_json()),
+        *(
+            factories.SOURCE.envelope("window", one.to_json())
+            for one in run.windows
+        ),
+    ]
+    assert "versions" not in json.dumps(lines)
+    found = read(
+        *(
+            {**line, "bay": "rms-bay"} if "steps" in line else line
+            for line in lines
+        )
+    )
+    assert (found.updates, found.faults) == ((), ())
+    assert found.throughput == run.throughput
+    assert {len(one.versions) for one in found.windows} == {0}
+
+
+@pytest.mark.parametrize(("kind", "field", "event"), EVENTS)
+def test_an_event_lasts_from_its_beginning_to_its_end(kind, field, event):
+    assert event.lasted_s == pytest.approx(event.ended_s - event.began_s)
+    for name in ("began_s", "ended_s"):
+        assert dataclasses.replace(event, **{name: None}).lasted_s is None
+
+
+def test_an_update_is_divided_by_its_targets():
+    assert factories.update().per_target_s == pytest.approx(2.4)
+    assert factories.update(old_gone_s=None).per_target_s is None
+    assert factories.update(targets=0).per_target_s is None
+    assert factories.update(old_gone_s=0.0).per_target_s == 0
+
+
+@pytest.mark.parametrize(
+    ("pods_s", "requests_s", "recovered_s"),
+    [
+        (7.5, 9.8, 9.8),
+        (9.8, 7.5, 9.8),
+        (7.5, 0.0, 7.5),
+        (None, 9.8, None),
+        (7.5, None, None),
+        (None, None, None),
+    ],
+)
+def test_a_fault_is_over_when_pods_and_requests_are_well(
+    pods_s, requests_s, recovered_s
+):
+    fault = factories.fault(pods_ready_s=pods_s, requests_s=requests_s)
+    assert fault.recovery_s == recovered_s
+
+
+def test_nodes_are_lost_in_three_ways_by_default_from_the_network():
+    assert disturbances.HOWS[0] == "network"
+    assert disturbances.Fault(1, 1, 0.0).how == "network"
+
+
+def seconds(*each, stop=()):
+    """Windows of these answers and failures, one after another."""
+    return [
+        windows.Window(
+            second=factories.START + at,
+            phase="stop" if at in stop else "steady",
+            step=1,
+            workers=1,
+            requests=requests,
+            failures={"reset": failed} if failed else {},
+            versions={"1": requests} if requests else {},
+        )
+        for at, (requests, failed) in enumerate(each)
+    ]
+
+
+WELL, BAD, HUNG = (9, 0), (4, 5), (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("each", "stop", "found"),
+    [
+        ([WELL, WELL, WELL], (), (0.0, 0)),
+        ([WELL, BAD, BAD, WELL], (), (1.5, 10)),
+        # It failed in the second of the event, and again much later.
+        ([WELL, BAD, WELL, WELL, BAD, WELL], (), (3.5, 10)),
+        # Before the event is not after it.
+        ([BAD, WELL, WELL], (), (0.0, 0)),
+        # Nobody knows whether these were the last.
+        ([WELL, BAD, BAD], (), (None, 10)),
+        ([WELL, BAD, WELL], (2,), (None, 5)),
+        ([WELL, BAD, BAD, WELL], (2, 3), (None, 10)),
+        # Requests that hang fail later, maybe after the end.
+        ([WELL, BAD, HUNG, HUNG], (), (None, 5)),
+        ([WELL, WELL, HUNG, HUNG], (), (None, 0)),
+        ([WELL, WELL], (), (None, 0)),
+        ([], (), (None, 0)),
+    ],
+)
+def test_requests_fail_until_the_last_second_in_which_one_did(
+    each, stop, found
+):
+    began_s = factories.START + 1.5
+    seen = seconds(*each, stop=stop)
+    assert disturbances.failing(seen, began_s, math.inf, 10) == found
+    assert disturbances.failing(seen[::-1], began_s, math.inf, 10) == found
+
+
+@pytest.mark.parametrize("next_s", [5.0, 5.9])
+def test_the_failures_of_the_next_event_are_its_own(next_s):
+    seen = seconds(WELL, BAD, WELL, WELL, WELL, BAD, WELL)
+    began_s, until_s = factories.START + 1.5, factories.START + next_s
+    assert disturbances.failing(seen, began_s, until_s, 2) == (0.5, 5)
+
+
+# 150 requests hang from 5.3 s on, and fail after 10 s.
+HANG = [WELL] * 15 + [(4, 50)] * 3 + [WELL] * 20
+
+
+@pytest.mark.parametrize(
+    ("next_s", "timeout_s", "found"),
+    [
+        (math.inf, 10, (12.7, 150)),
+        # None has failed yet, or not all have.
+        (8, 10, (None, 0)),
+        (15, 10, (None, 0)),
+        (16.5, 10, (None, 50)),
+        (18, 10, (None, 150)),
+        # What was sent in the 17th second might still hang.
+        (28.9, 10, (None, 150)),
+        (28.9, 9.1, (None, 150)),
+        (29, 10, (12.7, 150)),
+        (28, 9, (12.7, 150)),
+    ],
+)
+def test_the_next_event_must_leave_time_for_what_hangs_to_fail(
+    next_s, timeout_s, found
+):
+    began_s, until_s = factories.START + 5.3, factories.START + next_s
+    told = disturbances.failing(seconds(*HANG), began_s, until_s, timeout_s)
+    assert told == (found[0] and pytest.approx(found[0]), found[1])
+
+
+@pytest.mark.parametrize(("next_s", "found"), [(12.9, None), (13, 0.0)])
+def test_without_a_failure_the_time_out_counts_from_the_beginning(
+    next_s, found
+):
+    began_s, until_s = factories.START + 1.5, factories.START + next_s
+    seen = seconds(*[WELL] * 20)
+    assert disturbances.failing(seen, began_s, until_s, 10) == (found, 0)
+
+
+def test_answers_are_added_up_by_version_in_whole_seconds():
+    seen = seconds(WELL, BAD, HUNG, (7, 0), WELL)
+    seen[3] = dataclasses.replace(seen[3], versions={"1": 2, "2": 5})
+    start_s = factories.START
+    found = disturbances.versions(seen, start_s + 1.5, start_s + 3.1)
+    assert found == {"1": 6, "2": 5}
+    assert disturbances.versions(seen, start_s + 2, start_s + 3) == {}

@@ -1,0 +1,143 @@
+"""A stage whose pods and nodes a test moves, and a deed that acts on it."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.runs import deed
+from rally_magnum_scale.runs import stage
+from rally_magnum_scale.workload import events
+from rally_magnum_scale.workload import manifests
+
+DEADLINE_S = 10.0
+# The workers' clock, when the stage's own says 0.
+EPOCH_S = 1000.0
+
+
+def spec_of(**changes):
+    return manifests.WorkloadSpec(
+        **{
+            "task": "12345678-aaaa",
+            "iteration": 1,
+            "bay": "b",
+            "plan": Plan((Step(100, 20, 0),)),
+            "targets": 2,
+            **changes,
+        }
+    )
+
+
+def pod(name, node, *, version="1", ready=True, going=False, state=None):
+    metadata = {"name": name, "labels": {events.LABEL_VERSION: version}}
+    if going:
+        metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    return {
+        "metadata": metadata,
+        "spec": {"nodeName": node, "containers": [{"name": "target"}]},
+        "status": {
+            "conditions": [
+                {"type": "Ready", "status": "True" if ready else "False"}
+            ],
+            "containerStatuses": [
+                {"name": "target", "image": "i", "state": state or {}}
+            ],
+        },
+    }
+
+
+def node(name, *, ready=True):
+    condition = {"type": "Ready", "status": "True" if ready else "Unknown"}
+    return {"metadata": {"name": name}, "status": {"conditions": [condition]}}
+
+
+class Moved:
+    """A stage with a clock and objects that the test moves.
+
+    :param cluster: a fake one, where requests are made
+    """
+
+    def __init__(self, cluster, **changes):
+        self.now = 0.0
+        self.said = []
+        self.stage = stage.Stage(
+            cluster, spec_of(**changes), self.said.append, lambda: self.now
+        )
+
+    def move(self, now, *, pods=None, nodes=None):
+        """Let some seconds pass, and objects be others."""
+        self.now = now
+        for follower, items in (
+            (self.stage.targets, pods),
+            (self.stage.nodes, nodes),
+        ):
+            if items is not None:
+                seen = {one["metadata"]["name"]: one for one in items}
+                follower._take(seen)
+
+
+class Acting:
+    """A deed that acts in a thread, step by step."""
+
+    def __init__(self, one):
+        self.one = one
+        self.error = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.one.stage.stopped.set()
+        self._thread.join(DEADLINE_S)
+        assert not self._thread.is_alive()
+
+    def _run(self):
+        try:
+            self.one.act()
+        except Exception as error:
+            self.error = error
+
+    def until(self, holds):
+        """Wait, in real time, until something holds."""
+        end = time.monotonic() + DEADLINE_S
+        while not holds():
+            assert self.error is None, self.error
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+    def over(self):
+        """Wait until it is over."""
+        self._thread.join(DEADLINE_S)
+        assert not self._thread.is_alive()
+
+
+def window(second, *, failures=None, versions=None, phase="steady"):
+    times = Histogram.from_values_us({900: 100})
+    return Window(
+        second=int(EPOCH_S) + second,
+        phase=phase,
+        step=1,
+        workers=1,
+        requests=100,
+        failures=failures or {},
+        latency_us=times,
+        service_us=times,
+        versions=versions or {},
+    )
+
+
+def measured(windows, *, until_s=float("inf")):
+    return deed.Measured(
+        windows=windows,
+        end=None,
+        offset_s=EPOCH_S,
+        until_s=until_s,
+        cores_pods=4.0,
+        cores_real_nodes=8.0,
+    )

@@ -1,0 +1,353 @@
+"""All that befalls one load: its moments, its errors, its records."""
+
+import contextlib
+import time
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kubernetes import lost_nodes
+from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.runs import disturbing
+from rally_magnum_scale.workload import events
+from tests.unit.kubernetes import fake_api
+from tests.unit.runs import disturbed
+from tests.unit.runs.disturbed import node
+from tests.unit.runs.disturbed import pod
+
+NAMESPACE = "rms-12345678-1-load"
+PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
+SOURCE = records.Source("12345678-aaaa", 1, "b")
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(client, "PAUSE_S", 0.01)
+    monkeypatch.setattr(client, "UP_WITHIN_S", 0.5)
+
+
+class Breaker:
+    def __init__(self, error=None):
+        self.error = error
+        self.done = []
+
+    def fail(self, one, how):
+        self.done.append(("fail", one.name, how, time.monotonic()))
+        if self.error:
+            raise self.error
+
+    def check(self, one):
+        if one.name == "unknown":
+            raise exceptions.BayError("unknown has no server")
+
+    def mend(self, one, how):
+        self.done.append(("mend", one.name, how, time.monotonic()))
+        return how != "delete"
+
+
+def listed(*items):
+    for one in items:
+        one["metadata"]["resourceVersion"] = "1"
+    return {"metadata": {"resourceVersion": "1"}, "items": [*items]}
+
+
+def changed(kind, item):
+    item["metadata"]["resourceVersion"] = "2"
+    return {"type": kind, "object": item}
+
+
+def script_of(**changes):
+    """The target on n1 is lost with it after a second, and replaced."""
+    moved = [
+        changed("DELETED", pod("a", "n1")),
+        changed("ADDED", pod("c", "n2")),
+    ]
+    lost = [changed("DELETED", node("n1"))]
+    return {
+        f"{PODS}?target": [
+            *(listed(pod("a", "n1"), pod("b", "n2")), 1.0),
+            *(moved, 0.2, []),
+        ],
+        PODS: [listed()],
+        "/api/v1/nodes": [
+            *(listed(node("n1"), node("n2")), 1.0),
+            *(lost, 0.2, []),
+        ],
+        **changes,
+    }
+
+
+@contextlib.contextmanager
+def working(found):
+    with found.following(), found.working():
+        yield
+
+
+def disturbances_of(cluster, *wanted, breaker=None):
+    spec = disturbed.spec_of(faults=wanted)
+    said = []
+    found = disturbing.Disturbances(
+        cluster, spec, breaker or Breaker(), said.append
+    )
+    nodes = [node_list.Node(f"n{n}", True, False, 4.0) for n in (1, 2)]
+    if wanted:
+        found.prepare(nodes, [pod("a", "n1")], [pod("w", "n2")])
+    return found, said
+
+
+def begun(found, *, ago_s=0.0):
+    """Let the plan's first second be so long ago."""
+    epoch_s = 1_000_000.0
+    found.began({"written_s": epoch_s, "second": epoch_s - ago_s})
+    return epoch_s
+
+
+def befallen(found):
+    """Let the load last until all has begun; return its first second."""
+    epoch_s = begun(found)
+    end = time.monotonic() + 10
+    while any(one.began_at is None for one in found.planned):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return epoch_s
+
+
+def summed_up(found, *windows):
+    run = records.Run(windows=windows)
+    return found.records(SOURCE, run, cores_pods=1.0, cores_real_nodes=2.0)
+
+
+def test_a_load_without_events_asks_for_nothing():
+    with fake_api.serve({}) as (fake, cluster):
+        found, _ = disturbances_of(cluster)
+        with working(found):
+            pass
+        assert fake.queries == []
+    assert found.planned == []
+    assert summed_up(found) == []
+
+
+def test_an_event_begins_at_its_moment_and_is_waited_for():
+    breaker = Breaker()
+    with fake_api.serve(script_of()) as (_, cluster):
+        found, said = disturbances_of(
+            cluster, events.NodeFault(at_s=0.5), breaker=breaker
+        )
+        with working(found):
+            before = time.monotonic()
+            epoch_s = befallen(found)
+    (done,) = breaker.done
+    assert done[:3] == ("fail", "n1", "network")
+    assert done[3] - before >= 0.5
+    written = summed_up(found, disturbed.window(0))
+    assert [one["record"] for one in written] == ["event"] * 3 + ["fault"]
+    began_s = written[0]["second"]
+    assert began_s >= epoch_s + 0.5
+    lost, *others = [one["kind"] for one in written[:3]]
+    assert lost == "node_lost"
+    assert sorted(others) == ["node_noticed", "pods_ready_again"]
+    (fault,) = records.collect(written).faults
+    assert fault.began_s == pytest.approx(began_s, abs=0.001)
+    assert (fault.how, fault.nodes, fault.targets_lost) == (
+        "network",
+        ["n1"],
+        1,
+    )
+    assert any(line.startswith("node_lost: n1 dropped") for line in said)
+
+
+def test_what_can_t_be_done_is_raised_while_the_load_runs():
+    breaker = Breaker(exceptions.BayError("Nova said no."))
+    with fake_api.serve(script_of()) as (_, cluster):
+        found, _ = disturbances_of(
+            cluster, events.NodeFault(at_s=0), breaker=breaker
+        )
+
+        def follow():
+            with working(found):
+                begun(found)
+                end = time.monotonic() + 10
+                while time.monotonic() < end:
+                    found.refuse_error()
+                    time.sleep(0.01)
+
+        with pytest.raises(exceptions.BayError, match="Nova said no"):
+            follow()
+    (fault,) = records.collect(summed_up(found)).faults
+    assert "Nova said no." in fault.reason
+    assert fault.failure
+
+
+def run_a_load_that_fails(found):
+    with working(found):
+        begun(found)
+        raise RuntimeError("the load")
+
+
+def test_a_load_that_fails_is_told_of_and_nobody_waits_for_its_events():
+    with fake_api.serve(script_of()) as (_, cluster):
+        found, _ = disturbances_of(cluster, events.NodeFault(at_s=19))
+        with pytest.raises(RuntimeError, match="the load"):
+            run_a_load_that_fails(found)
+    (fault,) = records.collect(summed_up(found)).faults
+    assert fault.reason == "the load ended before it began"
+    assert (fault.began_s, fault.failure) == (None, "")
+
+
+def test_nothing_begins_when_the_load_is_over():
+    breaker = Breaker()
+    with fake_api.serve(script_of()) as (_, cluster):
+        found, _ = disturbances_of(
+            cluster, events.NodeFault(at_s=5), breaker=breaker
+        )
+        with working(found):
+            begun(found)
+            # Its end came early.
+    (fault,) = records.collect(summed_up(found)).faults
+    assert fault.reason == "the load ended before it began"
+    assert breaker.done == []
+
+
+def test_a_load_that_never_began_is_not_waited_for():
+    with fake_api.serve(script_of()) as (_, cluster):
+        found, _ = disturbances_of(cluster, events.NodeFault(at_s=0))
+        with working(found):
+            pass
+    (fault,) = records.collect(summed_up(found)).faults
+    assert fault.reason == "the load ended before it began"
+
+
+def test_a_record_that_is_read_late_does_not_shift_the_events():
+    with fake_api.serve(script_of()) as (_, cluster):
+        found, _ = disturbances_of(cluster, events.NodeFault(at_s=0))
+        with working(found):
+            # Written 30 s before it was read; another line was not.
+            found.stamped(999_970.0)
+            befallen(found)
+    (fault,) = records.collect(summed_up(found)).faults
+    assert fault.began_s == pytest.approx(1_000_000.0, abs=5)
+
+
+def test_a_node_that_can_t_be_lost_is_found_before_the_load():
+    with fake_api.serve({}) as (_, cluster):
+        spec = disturbed.spec_of(faults=(events.NodeFault(),))
+        found = disturbing.Disturbances(cluster, spec, Breaker(), print)
+        nodes = [node_list.Node("unknown", True, False, 4.0)]
+        with pytest.raises(exceptions.BayError, match="no server"):
+            found.prepare(nodes, [pod("a", "unknown")], [])
+
+
+def test_an_api_that_refuses_to_tell_ends_the_load_before_it_begins():
+    script = script_of(**{f"{PODS}?target": [403]})
+    with fake_api.serve(script) as (_, cluster):
+        found, _ = disturbances_of(cluster, events.NodeFault(at_s=1))
+        with (
+            pytest.raises(exceptions.KubernetesError, match="can't be follow"),
+            working(found),
+        ):
+            pytest.fail("the load began")
+
+
+def test_faults_without_anyone_to_cause_them_are_refused():
+    spec = disturbed.spec_of(faults=(events.NodeFault(),))
+    with (
+        fake_api.serve({}) as (_, cluster),
+        pytest.raises(exceptions.InvalidInput, match="faults: nothing here"),
+    ):
+        disturbing.Disturbances(cluster, spec, None, print)
+
+
+def test_mending_undoes_all_and_forgets_the_pods_on_lost_nodes():
+    breaker = Breaker()
+    with fake_api.serve(script_of()) as (fake, cluster):
+        found, _ = disturbances_of(
+            cluster, events.NodeFault(at_s=0, how="stop"), breaker=breaker
+        )
+        with working(found):
+            befallen(found)
+        fake.queries.clear()
+        fake.script["/api/v1/nodes"] = [
+            listed(node("n1", ready=False), node("n2")),
+            [changed("MODIFIED", node("n1"))],
+        ]
+        found.mend()
+    assert [done[:3] for done in breaker.done] == [
+        ("fail", "n1", "stop"),
+        ("mend", "n1", "stop"),
+    ]
+    (path, query), *others = fake.queries
+    assert (path, query["fieldSelector"]) == (PODS, "spec.nodeName=n1")
+    # The node is waited for.
+    assert [path for path, _ in others] == ["/api/v1/nodes"] * 2
+
+
+def test_a_node_that_does_not_come_back_is_told(monkeypatch):
+    monkeypatch.setattr(lost_nodes, "BACK_WITHIN_S", 0.3)
+    with fake_api.serve(script_of()) as (fake, cluster):
+        found, _ = disturbances_of(cluster, events.NodeFault(at_s=0))
+        with working(found):
+            befallen(found)
+        with pytest.raises(exceptions.DeadlineExceeded, match="n1 not yet"):
+            found.mend()
+
+
+def test_a_deleted_machine_is_not_waited_for():
+    with fake_api.serve(script_of()) as (fake, cluster):
+        found, _ = disturbances_of(
+            cluster, events.NodeFault(at_s=0, how="delete")
+        )
+        with working(found):
+            befallen(found)
+        fake.queries.clear()
+        found.mend()
+    assert [path for path, _ in fake.queries] == [PODS]
+
+
+def test_mending_goes_on_to_the_next_when_one_fails():
+    class Stubborn(Breaker):
+        def mend(self, one, how):
+            super().mend(one, how)
+            raise exceptions.BayError(f"{how} stays")
+
+    breaker = Stubborn()
+    moved = [
+        changed("DELETED", pod("a", "n1")),
+        changed("DELETED", pod("d", "n3")),
+        changed("ADDED", pod("b", "n2")),
+        changed("ADDED", pod("c", "n2")),
+    ]
+    lost = [changed("DELETED", node(name)) for name in ("n1", "n3")]
+    script = {
+        f"{PODS}?target": [
+            *(listed(pod("a", "n1"), pod("d", "n3")), 1.0),
+            *(moved, 0.2, []),
+        ],
+        PODS: [listed()],
+        "/api/v1/nodes": [
+            *(listed(node("n1"), node("n2"), node("n3")), 1.0),
+            *(lost, 0.2, []),
+        ],
+    }
+    with fake_api.serve(script) as (_, cluster):
+        spec = disturbed.spec_of(
+            faults=(
+                events.NodeFault(at_s=0, how="stop"),
+                events.NodeFault(at_s=0, how="network"),
+            )
+        )
+        found = disturbing.Disturbances(cluster, spec, breaker, print)
+        found.prepare(
+            [node_list.Node(f"n{n}", True, False, 4.0) for n in (1, 3)],
+            [pod("a", "n1"), pod("d", "n3")],
+            [],
+        )
+        with working(found):
+            befallen(found)
+        with pytest.raises(exceptions.BayError, match="stop stays"):
+            found.mend()
+    assert {done[2] for done in breaker.done if done[0] == "mend"} == {
+        "stop",
+        "network",
+    }

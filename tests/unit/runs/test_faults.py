@@ -1,0 +1,298 @@
+"""Nodes that are lost under a load, chosen, followed and mended."""
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.runs import breaking
+from rally_magnum_scale.runs import faults
+from rally_magnum_scale.runs import stage
+from rally_magnum_scale.workload import events
+from tests.unit.runs import disturbed
+from tests.unit.runs.disturbed import node
+from tests.unit.runs.disturbed import pod
+
+NODES = [
+    node_list.Node(f"n{number}", True, False, 4.0) for number in (1, 2, 3)
+]
+
+
+class Breaker:
+    def __init__(self, error=None):
+        self.error = error
+        self.done = []
+
+    def fail(self, one, how):
+        self.done.append(("fail", one.name, how))
+        if self.error:
+            raise self.error
+
+    def mend(self, one, how):
+        self.done.append(("mend", one.name, how))
+        return how != "delete"
+
+
+def names(nodes):
+    return [one.name for one in nodes]
+
+
+class Stubbed:
+    """A cluster of which only its methods are named."""
+
+    class core:  # noqa: N801
+        list_namespaced_pod = None
+        list_node = None
+
+
+def fault_of(how="network", *, count=1, number=1, moved=None, breaker=None):
+    moved = moved or disturbed.Moved(Stubbed)
+    wanted = events.NodeFault(how=how, nodes=count)
+    breaker = breaker or Breaker()
+    return moved, faults.Fault(moved.stage, wanted, number, breaker), breaker
+
+
+def acting_on_n1(**options):
+    moved, fault, breaker = fault_of(**options)
+    lost = NODES[: options.get("count", 1)]
+    fault.prepare(faults.Losable(lost, []), lost[:])
+    moved.move(
+        0,
+        pods=[pod("a", "n1"), pod("b", "n2")],
+        nodes=[node("n1"), node("n2")],
+    )
+    moved.now = 10.0
+    return moved, fault, breaker
+
+
+def healed(moved, fault):
+    with disturbed.Acting(fault) as acting:
+        acting.until(lambda: fault.began_at is not None)
+        moved.move(50, nodes=[node("n1", ready=False), node("n2")])
+        # Kubernetes may still call the dead pod Ready.
+        moved.move(51, pods=[pod("a", "n1"), pod("b", "n2")])
+        moved.move(55, pods=[pod("b", "n2"), pod("c", "n2", ready=False)])
+        moved.move(58, pods=[pod("b", "n2"), pod("c", "n2")])
+        acting.over()
+    assert acting.error is None
+
+
+def test_a_fault_is_over_when_as_many_targets_serve_on_other_nodes():
+    moved, fault, breaker = acting_on_n1()
+    healed(moved, fault)
+    record = fault.record
+    assert record.nodes == ["n1"]
+    assert (record.noticed_s, record.pods_ready_s) == (40.0, 48.0)
+    assert breaker.done == [("fail", "n1", "network")]
+    assert [kind for _, kind, _ in moved.stage.happened] == [
+        "node_lost",
+        "node_noticed",
+        "pods_ready_again",
+    ]
+
+
+def test_a_node_that_is_gone_is_noticed():
+    moved, fault, _ = acting_on_n1(how="delete")
+    with disturbed.Acting(fault) as acting:
+        acting.until(lambda: fault.began_at is not None)
+        moved.move(12, nodes=[node("n2")])
+        acting.until(lambda: fault.record.noticed_s is not None)
+    assert fault.record.noticed_s == 2.0
+
+
+def test_requests_that_fail_longer_than_pods_lack_decide_the_recovery():
+    moved, fault, _ = acting_on_n1()
+    healed(moved, fault)
+    windows = [
+        disturbed.window(second, failures={"timeout": 2} if fails else {})
+        for second, fails in (
+            *((9, True), (10, False), (20, True)),
+            *((59, True), (60, False)),
+        )
+    ]
+    record = fault.conclude(disturbed.measured(windows))
+    assert (record.requests_s, record.requests_lost) == (50.0, 4)
+    assert record.recovery_s == 50.0
+    assert record.ended_s == 1060.0
+    assert record.load.failures == {"timeout": 4}
+
+
+def test_requests_that_fail_to_the_end_of_the_load_have_no_figure():
+    moved, fault, _ = acting_on_n1()
+    healed(moved, fault)
+    failing = {"timeout": 2}
+    windows = [
+        disturbed.window(58, failures=failing),
+        disturbed.window(59, failures=failing, phase="stop"),
+    ]
+    record = fault.conclude(disturbed.measured(windows))
+    assert (record.requests_s, record.recovery_s) == (None, None)
+    assert "still failed when the load ended" in record.reason
+    assert record.requests_lost == 4
+
+
+def test_what_fails_after_the_next_event_is_not_the_first_one_s():
+    moved, fault, _ = acting_on_n1()
+    healed(moved, fault)
+    windows = [
+        disturbed.window(second, failures={"reset": 1} if fails else {})
+        for second, fails in ((30, True), (59, False), (70, True))
+    ]
+    record = fault.conclude(disturbed.measured(windows, until_s=1065.0))
+    assert (record.requests_s, record.requests_lost) == (21.0, 1)
+
+
+def test_events_closer_than_the_time_out_leave_no_figure():
+    moved, fault, _ = acting_on_n1()
+    healed(moved, fault)
+    windows = [disturbed.window(second) for second in (10, 11, 12, 19)]
+    # The next began when nothing could have timed out, which takes 10 s.
+    record = fault.conclude(disturbed.measured(windows, until_s=1019.5))
+    assert (record.requests_s, record.recovery_s) == (None, None)
+    assert "the next event began before" in record.reason
+    assert "10 s (timeout_s)" in record.reason
+
+
+def test_a_fault_that_never_heals_has_a_deadline():
+    moved = disturbed.Moved(Stubbed, recover_deadline_s=60)
+    moved, fault, _ = acting_on_n1(moved=moved)
+    with disturbed.Acting(fault) as acting:
+        acting.until(lambda: fault.began_at is not None)
+        moved.move(50, nodes=[node("n1", ready=False)])
+        acting.until(lambda: fault.record.noticed_s is not None)
+        moved.move(71, pods=[pod("b", "n2")])
+        acting.over()
+    assert isinstance(acting.error, exceptions.DeadlineExceeded)
+    assert "1 of 2 serve there" in str(acting.error)
+
+
+def test_two_faults_do_not_count_pods_on_each_other_s_nodes():
+    moved, fault, _ = acting_on_n1()
+    moved.stage.lost.add("n3")
+    with disturbed.Acting(fault) as acting:
+        acting.until(lambda: fault.began_at is not None)
+        moved.move(12, nodes=[])
+        moved.move(13, pods=[pod("b", "n2"), pod("c", "n3")])
+        acting.until(lambda: fault.record.noticed_s is not None)
+        assert fault.record.pods_ready_s is None
+
+
+def test_what_was_broken_is_mended_once_also_when_it_was_refused():
+    error = exceptions.BayError("no")
+    _, fault, breaker = acting_on_n1(breaker=Breaker(error))
+    with disturbed.Acting(fault) as acting:
+        acting.over()
+    assert acting.error is error
+    fault.mend()
+    fault.mend()
+    # It may have been done although the answer was lost.
+    assert breaker.done == [
+        ("fail", "n1", "network"),
+        ("mend", "n1", "network"),
+    ]
+
+
+def test_nodes_with_most_targets_and_no_generator_may_be_lost():
+    losable = faults.Losable(NODES, [pod("w", "n1")])
+    held = {"n1": 1, "n2": 1, "n3": 2}
+    assert names(losable.holding(held)) == ["n3", "n2"]
+    assert names(losable.take(1, held)) == ["n3"]
+    assert names(losable.take(2, held)) == ["n2"]
+
+
+def test_faults_take_other_nodes_each_and_say_when_there_are_too_few():
+    moved, first, _ = fault_of()
+    _, second, _ = fault_of(number=2, count=2, moved=moved)
+    losable, candidates = faults.Losable(NODES, []), NODES[:2]
+    first.prepare(losable, candidates)
+    with pytest.raises(
+        exceptions.WorkloadError, match=r"faults\[1\]: 2 nodes"
+    ):
+        second.prepare(losable, candidates)
+
+
+def test_a_fault_takes_the_nodes_that_hold_targets_when_it_begins():
+    moved, fault, breaker = fault_of()
+    fault.prepare(faults.Losable(NODES, []), NODES[:])
+    # By now an update has moved them.
+    moved.move(
+        0,
+        pods=[pod("a", "n3"), pod("b", "n3"), pod("c", "n1", ready=False)],
+        nodes=[node("n1"), node("n3")],
+    )
+    with disturbed.Acting(fault) as acting:
+        acting.until(lambda: breaker.done)
+    assert (fault.record.nodes, fault.record.targets_lost) == (["n3"], 2)
+
+
+def test_a_fault_that_finds_no_target_any_more_loses_nothing():
+    moved, fault, breaker = fault_of()
+    fault.prepare(faults.Losable(NODES, []), NODES[:])
+    moved.move(0, pods=[pod("a", "n1", going=True)], nodes=[node("n1")])
+    with disturbed.Acting(fault) as acting:
+        acting.over()
+    assert isinstance(acting.error, exceptions.WorkloadError)
+    assert "only 0 more run targets" in str(acting.error)
+    assert (breaker.done, fault.began_at) == ([], None)
+
+
+def test_a_load_that_stops_keeps_the_other_nodes():
+    moved, fault, breaker = acting_on_n1(count=2)
+
+    def stop(one, how):
+        breaker.done.append(one.name)
+        moved.stage.stopped.set()
+
+    breaker.fail = stop
+    with disturbed.Acting(fault) as acting:
+        acting.over()
+    assert isinstance(acting.error, stage.Stopped)
+    assert breaker.done == ["n1"]
+
+
+def test_each_node_of_a_fault_is_mended_and_again_if_that_failed():
+    moved, fault, breaker = acting_on_n1(count=2, how="stop")
+    with disturbed.Acting(fault) as acting:
+        acting.until(lambda: len(breaker.done) == 2)
+    breaker.done.clear()
+    mend, stubborn = breaker.mend, {"n1", "n2"}
+
+    def refuse(one, how):
+        mend(one, how)
+        if one.name in stubborn:
+            raise exceptions.BayError(f"{one.name} stays")
+        return True
+
+    breaker.mend = refuse
+    with pytest.raises(exceptions.BayError, match="n1 stays"):
+        fault.mend()
+    stubborn.discard("n2")
+    with pytest.raises(exceptions.BayError, match="n1 stays"):
+        fault.mend()
+    stubborn.clear()
+    fault.mend()
+    fault.mend()
+    assert [name for _, name, _ in breaker.done] == [
+        *("n1", "n2"),
+        *("n1", "n2"),
+        "n1",
+    ]
+    assert fault.mended == {"n1", "n2"}
+
+
+def test_a_server_is_named_by_what_the_cloud_wrote_into_its_node():
+    done = []
+
+    class Machines:
+        def fail(self, machine, how):
+            done.append((machine, how))
+
+    servers = breaking.Servers(Machines())
+    with_id = node_list.Node(
+        "n1", True, False, 4.0, machine="openstack://region/abc-1"
+    )
+    servers.fail(with_id, "stop")
+    assert done == [("abc-1", "stop")]
+    servers.check(with_id)
+    for refused in (servers.check, lambda one: servers.fail(one, "stop")):
+        with pytest.raises(exceptions.BayError, match="n2 does not say"):
+            refused(NODES[1])

@@ -1,0 +1,162 @@
+"""An update of the targets, followed to its end."""
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.runs import updating
+from rally_magnum_scale.workload import events
+from tests.unit.kubernetes import fake_api
+from tests.unit.runs import disturbed
+from tests.unit.runs.disturbed import pod
+
+NAMESPACE = "rms-12345678-1-load"
+CONFIG_MAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+DEPLOYMENT = (
+    f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/rms-12345678-1-target"
+)
+OLD = [pod("a", "n1"), pod("b", "n2")]
+NEW = [pod("c", "n1", version="2"), pod("d", "n2", version="2")]
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(client, "PAUSE_S", 0.01)
+    monkeypatch.setattr(client, "UP_WITHIN_S", 0.5)
+
+
+@pytest.fixture
+def api():
+    script = {CONFIG_MAPS: [{}], DEPLOYMENT: [{}]}
+    with fake_api.serve(script) as (fake, cluster):
+        yield fake, cluster
+
+
+def update_of(cluster, **changes):
+    wanted = events.RollingUpdate(at_s=3)
+    moved = disturbed.Moved(cluster, update=wanted, **changes)
+    moved.move(0, pods=OLD, nodes=[])
+    return moved, updating.Update(moved.stage, wanted)
+
+
+def test_an_update_ends_with_its_last_old_pod(api):
+    fake, cluster = api
+    moved, update = update_of(cluster)
+    moved.now = 10.0
+    with disturbed.Acting(update) as acting:
+        acting.until(lambda: len(fake.posted) == 2)
+        moved.move(12, pods=[*OLD, NEW[0]])
+        # Told to go: it serves no more, but it is there.
+        going = [pod("a", "n1", going=True), OLD[1]]
+        moved.move(13, pods=[*going, NEW[0]])
+        moved.move(15, pods=[*going, *NEW])
+        moved.move(17, pods=[going[0], *NEW])
+        moved.move(21, pods=NEW)
+        acting.over()
+    record = update.record
+    assert (record.new_ready_s, record.old_gone_s) == (5.0, 11.0)
+    assert record.fewest_ready == 2
+    assert [kind for _, kind, _ in moved.stage.happened] == [
+        "update_began",
+        "update_ended",
+    ]
+    config_map, change = fake.posted
+    assert config_map["metadata"]["name"].endswith("-nginx-2")
+    labels = change["spec"]["template"]["metadata"]["labels"]
+    assert labels[events.LABEL_VERSION] == "2"
+    assert list(change["spec"]) == ["template"]
+
+
+def test_nobody_confirms_the_end_of_an_old_pod_on_a_lost_node(api):
+    fake, cluster = api
+    moved, update = update_of(cluster)
+    with disturbed.Acting(update) as acting:
+        acting.until(lambda: len(fake.posted) == 2)
+        moved.stage.lost.add("n1")
+        stuck = pod("a", "n1", going=True)
+        # Nor does a new one serve there.
+        moved.move(3, pods=[stuck, *NEW])
+        acting.until(lambda: update._old_gone.at is not None)
+        assert update.record.new_ready_s is None
+        moved.move(5, pods=[stuck, *NEW, pod("e", "n2", version="2")])
+        acting.over()
+    assert acting.error is None
+    assert (update.record.new_ready_s, update.record.old_gone_s) == (5.0, 3.0)
+
+
+def test_the_fewest_pods_that_served_at_once_are_told(api):
+    fake, cluster = api
+    moved, update = update_of(cluster)
+    with disturbed.Acting(update) as acting:
+        acting.until(lambda: len(fake.posted) == 2)
+        moved.move(1, pods=[pod("a", "n1", going=True), OLD[1]])
+        moved.move(2, pods=[pod("c", "n1", version="2", ready=False)])
+        moved.move(3, pods=NEW)
+        acting.over()
+    assert update.record.fewest_ready == 0
+
+
+def test_what_the_load_came_to_is_counted_by_version(api):
+    fake, cluster = api
+    moved, update = update_of(cluster)
+    moved.now = 3.0
+    with disturbed.Acting(update) as acting:
+        acting.until(lambda: len(fake.posted) == 2)
+        moved.move(6, pods=NEW)
+        acting.over()
+    windows = [
+        disturbed.window(2, versions={"1": 100}, failures={"reset": 7}),
+        disturbed.window(3, versions={"1": 100}),
+        disturbed.window(4, versions={"1": 40, "2": 60}),
+        disturbed.window(5, versions={"2": 100}, failures={"reset": 1}),
+        disturbed.window(6, versions={"2": 100}),
+        # What hung has failed after 10 s.
+        disturbed.window(16, failures={"timeout": 2}),
+        disturbed.window(17, failures={"timeout": 4}),
+    ]
+    record = update.conclude(disturbed.measured(windows))
+    assert (record.began_s, record.ended_s) == (1003.0, 1006.0)
+    assert record.versions == {"1": 140, "2": 160}
+    assert record.load.requests == 300
+    assert record.load.failures == {"reset": 1, "timeout": 2}
+    assert record.load.offered_rps == 100
+    assert record.load.rps_per_core_real_nodes == 100 / 8
+
+
+def test_a_new_pod_that_can_t_start_ends_the_wait(api):
+    fake, cluster = api
+    moved, update = update_of(cluster)
+    state = {"waiting": {"reason": "ImagePullBackOff", "message": "no image"}}
+    with disturbed.Acting(update) as acting:
+        acting.until(lambda: len(fake.posted) == 2)
+        new = pod("c", "n1", version="2", ready=False, state=state)
+        moved.move(1, pods=[*OLD, new])
+        acting.over()
+    assert isinstance(acting.error, exceptions.WorkloadError)
+    assert "no image" in str(acting.error)
+
+
+def test_an_update_has_a_deadline_and_says_how_far_it_came(api):
+    fake, cluster = api
+    moved, update = update_of(cluster, update_deadline_s=30)
+    with disturbed.Acting(update) as acting:
+        acting.until(lambda: len(fake.posted) == 2)
+        moved.move(31, pods=[*OLD, NEW[0]])
+        acting.over()
+    assert isinstance(acting.error, exceptions.DeadlineExceeded)
+    assert "1 of 2 new ones serve, 2 old ones" in str(acting.error)
+    record = update.conclude(disturbed.measured([disturbed.window(0)]))
+    assert (record.began_s, record.ended_s, record.load) == (
+        1000.0,
+        None,
+        None,
+    )
+
+
+def test_a_refused_update_names_what_was_tried():
+    script = {CONFIG_MAPS: [{}], DEPLOYMENT: [403]}
+    with fake_api.serve(script) as (_, cluster):
+        _, update = update_of(cluster)
+        with disturbed.Acting(update) as acting:
+            acting.over()
+    assert "update the Deployment rms-12345678-1-target" in str(acting.error)

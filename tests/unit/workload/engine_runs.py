@@ -1,0 +1,50 @@
+"""Runs of an engine in the process of a test."""
+
+from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.workload.in_bay.asking import Request
+from rally_magnum_scale.workload.in_bay.fresh import engine_of
+from rally_magnum_scale.workload.in_bay.job import Job
+
+
+def run(
+    url,
+    *steps,
+    connections=4,
+    timeout_s=5.0,
+    asked=(),
+    give_way=lambda: None,
+    **details,
+):
+    """Run an engine that starts now, whatever the wall clock says."""
+    job = Job(
+        task="t",
+        iteration=1,
+        bay="b",
+        plan=Plan(steps),
+        url=url,
+        workers=1,
+        connections=connections,
+        timeout_s=timeout_s,
+        asked=Request(**dict(asked)),
+        **details,
+    )
+    reported = []
+    outcome = engine_of(job)(
+        job,
+        start_second=1000,
+        report=reported.append,
+        give_way=give_way,
+        # The start is 100 ms away: time to open the connections.
+        wall_ns=lambda: 999_900_000_000,
+    ).run()
+    return outcome, reported
+
+
+def whole(reported):
+    empty = Histogram()
+    return (
+        empty.merge(*(one.latency_us for one in reported)),
+        empty.merge(*(one.service_us for one in reported)),
+        empty.merge(*(one.schedule_lag_us for one in reported)),
+    )

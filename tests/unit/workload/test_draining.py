@@ -1,0 +1,83 @@
+"""A target that ends its connections the right way fails no request."""
+
+import contextlib
+import socket
+import time
+
+import pytest
+
+from rally_magnum_scale.measurement.steps import Step
+from tests.unit.workload.engine_runs import run
+
+LOOPS = pytest.mark.parametrize(
+    "rate_rps", [200, None], ids=["open", "closed"]
+)
+
+
+@LOOPS
+def test_a_target_that_drains_ends_each_connection_with_an_answer(
+    serve, behaviour, rate_rps
+):
+    server = serve(behaviour.on(range(50, 110), behaviour.close))
+    outcome, _ = run(server.url, Step(rate_rps, 2))
+    assert outcome.failures == {}
+    assert outcome.requests == server.requests >= 110
+    # Each that was ended was opened again.
+    assert server.connections > 60
+
+
+def test_a_target_that_drains_for_long_is_asked_at_the_rate(serve, behaviour):
+    server = serve(behaviour.on(range(50, 1000), behaviour.close))
+    # Were a connection opened again only every 50 ms, most would be unsent.
+    outcome, _ = run(server.url, Step(200, 2), timeout_s=0.5)
+    assert (outcome.requests, outcome.failures) == (400, {})
+    assert server.requests == 400
+
+
+@LOOPS
+def test_an_end_that_has_come_before_the_next_request_is_no_failure(
+    serve, behaviour, rate_rps
+):
+    # Nothing announces it, but it comes in one packet with the answer.
+    server = serve(behaviour.on(range(50, 90), behaviour.leave))
+    outcome, _ = run(server.url, Step(rate_rps, 2))
+    assert outcome.failures == {}
+    assert outcome.requests == server.requests >= 90
+    assert server.connections > 40
+
+
+def test_a_target_may_end_the_connections_that_are_idle(serve, behaviour):
+    ended = []
+
+    def leave_when_idle(connection, number):
+        behaviour.answer(connection, number)
+        time.sleep(0.004)
+        with contextlib.suppress(BlockingIOError):
+            connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            return
+        ended.append(number)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    server = serve(behaviour.on(range(10, 200, 3), leave_when_idle))
+    outcome, _ = run(server.url, Step(100, 2))
+    assert (outcome.requests, outcome.failures) == (200, {})
+    assert server.requests == 200
+    assert server.connections > len(ended) > 10
+
+
+def test_what_has_ended_while_the_engine_stood_still_is_not_asked(serve):
+    server = serve()
+    turns = []
+
+    def give_way():
+        turns.append(server.requests)
+        if len(turns) % 4 == 0:
+            # What was asked is answered by then, and then more is due.
+            time.sleep(0.03)
+            server.end_connections()
+            time.sleep(0.03)
+
+    outcome, _ = run(server.url, Step(100, 2), give_way=give_way)
+    assert (outcome.requests, outcome.failures) == (200, {})
+    assert server.requests == 200
+    assert server.connections > 4

@@ -1,0 +1,249 @@
+"""Answers counted by the version of the target that gave them."""
+
+import collections
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.workload.in_bay import answers
+from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.workload.in_bay.versions import Versions
+from tests.unit.workload.engine_runs import run
+
+HEADER = "X-Rms-Version"
+
+
+def whole(connection, head, body):
+    connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def in_pieces(connection, head, body):
+    data = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for piece in (data[:20], data[20:-1], data[-1:]):
+        connection.sendall(piece)
+        time.sleep(0.001)
+
+
+def chunked(connection, head, body):
+    chunk = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk)
+
+
+def after_an_interim_one(connection, head, body):
+    early = b"HTTP/1.1 103 Early\r\nLink: a\r\n\r\n"
+    whole(connection, early + head, body)
+
+
+def closing(connection, head, body):
+    whole(connection, head + b"Connection: close\r\n", body)
+
+
+class Target:
+    """Says its version with each answer, and counts what it said.
+
+    :param version_of: a number of a request to the version that answers it
+    :param send: gets connection, head without its end, and body
+    :param is_wrong: which requests get another status
+    :param dates: how many dates the answers have, in turn
+    :param body_of: version to body
+    """
+
+    def __init__(
+        self,
+        version_of,
+        *,
+        send=whole,
+        is_wrong=lambda number: False,
+        dates=1,
+        body_of=lambda version: b"ok\n",
+    ):
+        self.said = collections.Counter()
+        self._lock = threading.Lock()
+        self._version_of = version_of
+        self._send = send
+        self._is_wrong = is_wrong
+        self._dates = dates
+        self._body_of = body_of
+
+    def __call__(self, connection, number):
+        version = self._version_of(number)
+        is_wrong = self._is_wrong(number)
+        head = b"HTTP/1.1 %s\r\nDate: %02d\r\n" % (
+            b"503 No" if is_wrong else b"200 OK",
+            number // 5 % self._dates,
+        )
+        if version:
+            head += b"x-rms-version: %s\r\n" % version.encode()
+        if not is_wrong:
+            with self._lock:
+                self.said[version] += 1
+        self._send(connection, head, self._body_of(version))
+
+
+def rolling(number):
+    """Answer by the old version, by both in turn, and by the new one."""
+    if number <= 60:
+        return "1"
+    return "2" if number > 400 or number % 3 else "1"
+
+
+def counted(server, *steps, **options):
+    """Run; check each window, and return the sum of all, and them."""
+    options.setdefault("version_header", HEADER)
+    outcome, reported = run(server.url, *steps, **options)
+    for one in reported:
+        assert sum(one.versions.values()) == one.requests
+        assert 0 not in one.versions.values()
+    total = windows.add_counts(one.versions for one in reported)
+    assert sum(total.values()) == outcome.requests
+    return total, outcome, reported
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+@pytest.mark.parametrize(
+    "details",
+    [
+        {},
+        {"dates": 7},
+        {"send": in_pieces},
+        {"send": chunked},
+        {"send": after_an_interim_one},
+        {"send": closing},
+        {"body_of": lambda version: b"x" * (int(version) * 9)},
+        {"is_wrong": lambda number: number % 7 == 0},
+    ],
+    ids=[
+        "alike",
+        "dates",
+        "in_pieces",
+        "chunked",
+        "interim",
+        "closing",
+        "lengths",
+        "wrong",
+    ],
+)
+def test_each_answer_is_counted_for_the_version_that_gave_it(
+    serve, details, keep_alive
+):
+    target = Target(rolling, **details)
+    # The new version has more in the first second, so both were usual.
+    loops = Step(300, 1), Step(None, 1)
+    total, outcome, _ = counted(serve(target), *loops, keep_alive=keep_alive)
+    assert total == dict(target.said)
+    assert min(total.values()) > 100
+    assert set(outcome.failures) == (
+        {"bad_status"} if "is_wrong" in details else set()
+    )
+
+
+def test_an_answer_that_tells_no_version_is_of_one_without_a_name(serve):
+    target = Target(lambda number: "" if number % 4 else "2")
+    total, *_ = counted(serve(target), Step(200, 1))
+    assert total == {"": 150, "2": 50} == dict(target.said)
+
+
+def test_what_is_answered_after_the_plan_is_counted_by_version(serve):
+    def stalls(number):
+        if number == 1:
+            time.sleep(1.2)
+        return "1" if number <= 60 else "2"
+
+    target = Target(stalls)
+    total, _, reported = counted(serve(target), Step(100, 1), connections=1)
+    assert total == {"1": 60, "2": 40}
+    stop = [one for one in reported if one.phase == "stop"]
+    assert windows.add_counts(one.versions for one in stop) == total
+
+
+def test_the_version_of_most_answers_of_a_second_need_not_be_read(
+    serve, monkeypatch
+):
+    read = collections.Counter()
+    read_head = answers.read_head
+
+    def counting(text):
+        read[b"version: 2" in text] += 1
+        return read_head(text)
+
+    monkeypatch.setattr(answers, "read_head", counting)
+    target = Target(lambda number: "1" if number <= 150 else "2")
+    total, *_ = counted(serve(target), Step(200, 4))
+    assert total == {"1": 150, "2": 650}
+    # It had a quarter of the first second, and all of the second one.
+    assert 200 <= read[True] < 350
+    assert read[False] < 50
+
+
+def test_versions_are_not_counted_unless_a_job_says_how(serve):
+    target = Target(rolling)
+    outcome, reported = run(serve(target).url, Step(300, 1))
+    assert outcome.requests == sum(target.said.values()) == 300
+    assert [one.versions for one in reported] == [{}] * len(reported)
+
+
+def test_a_job_brings_the_name_of_the_header_to_its_workers():
+    job = Job("t", 1, "b", Plan((Step(1, 1),)), "http://x/", 1)
+    assert job.version_header == ""
+    data = json.loads(json.dumps({**job.to_json(), "version_header": HEADER}))
+    assert Job.from_json(data).version_header == HEADER
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        (b"X-Rms-Version: 1", "1"),
+        (b"x-rms-VERSION:\tv2-Beta \t", "v2-Beta"),
+        (b"X-Rms-Version:", ""),
+        (b"X-Rms-Versions: 1", ""),
+        (b"A: X-Rms-Version: 1", ""),
+        (b"X-Rms-Version: \xe9", "é"),
+    ],
+)
+def test_how_a_header_tells_a_version(line, version):
+    versions = Versions(HEADER)
+    head = answers.read_head(b"HTTP/1.1 200 OK\r\n" + line + b"\r\nB: 2\r\n")
+    assert versions.note(head)
+    assert versions.take(3) == {version: 3}
+
+
+def note(versions, *said):
+    return [
+        versions.note(
+            answers.read_head(
+                b"HTTP/1.1 200 OK\r\nX-Rms-Version: %s\r\n" % one.encode()
+            )
+        )
+        for one in said
+    ]
+
+
+def test_only_answers_of_the_usual_version_are_examples():
+    versions = Versions(HEADER)
+    assert note(versions, "1", "2", "1", "3") == [True, False, True, False]
+    assert versions.take(10) == {"1": 8, "2": 1, "3": 1}
+    # Each second is counted by itself.
+    assert versions.take(4) == {"1": 4}
+    assert versions.take(0) == {}
+
+
+def test_the_usual_version_is_that_of_most_answers():
+    versions = Versions(HEADER)
+    assert not versions.follow(versions.take(0))
+    note(versions, "1", "2", "2", "3")
+    counts = versions.take(5)
+    assert counts == {"1": 2, "2": 2, "3": 1}
+    # As many are not more.
+    assert not versions.follow(counts)
+    note(versions, "2", "2")
+    assert versions.follow(versions.take(2))
+    assert note(versions, "1", "2") == [False, True]
+    assert not versions.follow(versions.take(2))
+    assert note(versions, "2") == [True]
