@@ -1,0 +1,237 @@
+"""From a cloud's name to the environment in which Rally reaches it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+from openstack import config as openstack_config
+from openstack import exceptions as openstack_errors
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.nightly import settings as nightly_settings
+from rally_magnum_scale.sandbox import client_environment
+from rally_magnum_scale.sandbox import cloud as sandbox_cloud
+from rally_magnum_scale.sandbox import commands
+from rally_magnum_scale.sandbox import secrets_file
+from rally_magnum_scale.sandbox import settings as sandbox_settings
+
+PROGRAMS = pathlib.Path(sys.prefix) / "bin"
+_OPENRC_DEADLINE_S = 30
+_SANDBOX_DEADLINE_S = 3600.0
+_USER = ("username", "password", "project_name")
+
+
+@contextlib.contextmanager
+def opened(
+    wanted: nightly_settings.Settings, report: commands.Report
+) -> Iterator[dict[str, str]]:
+    """Return the environment in which Rally reaches the cloud.
+
+    The sandbox is brought up when it is not, and then taken down again.
+
+    :raises ScaleError: when there is no such cloud, or Rally refuses it
+    """
+    with _sandbox_up(wanted, report):
+        environment, spec = _of(wanted)
+        home = wanted.folder / "rally"
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Somebody's own selection, in ~/.rally/globals, must not be used,
+        # and the marks of a killed run must be found again.
+        environment |= {
+            "HOME": str(home),
+            "OS_DATABASE__CONNECTION": f"sqlite:///{home}/rally.sqlite",
+        }
+        environment.pop("RALLY_ENV", None)
+        environment.pop("XDG_STATE_HOME", None)
+        environment["RALLY_ENV"] = _ensure_rally(home, environment, spec)
+        yield environment
+
+
+@contextlib.contextmanager
+def _sandbox_up(
+    wanted: nightly_settings.Settings, report: commands.Report
+) -> Iterator[None]:
+    if not wanted.sandbox:
+        yield
+        return
+    settings = sandbox_settings.from_environment()
+    try:
+        sandbox_cloud.require_up(settings)
+        was_up = True
+    except exceptions.SandboxError:
+        was_up = False
+    if not was_up:
+        _sandbox(wanted, "up", report)
+    try:
+        yield
+    finally:
+        if not was_up:
+            _sandbox(wanted, "down", report)
+
+
+def _sandbox(
+    wanted: nightly_settings.Settings, what: str, report: commands.Report
+) -> None:
+    commands.run(
+        [str(PROGRAMS / "rally-magnum-sandbox"), what],
+        what=f"take the sandbox {what}",
+        log=wanted.folder / "sandbox.log",
+        deadline_s=_SANDBOX_DEADLINE_S,
+        report=report,
+    )
+
+
+def _of(
+    wanted: nightly_settings.Settings,
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the environment of a client, and what Rally's is made from."""
+    if wanted.sandbox:
+        settings = sandbox_settings.from_environment()
+        secrets = secrets_file.ensure(settings.state_dir)
+        environment = client_environment.variables(settings, secrets)
+        return environment, of_variables(environment)
+    environment = dict(os.environ)
+    environment["PATH"] = f"{PROGRAMS}{os.pathsep}{environment['PATH']}"
+    if wanted.openrc:
+        return environment, of_variables(read_openrc(wanted.openrc))
+    return environment, of_clouds_yaml(wanted.clouds_yaml)
+
+
+def read_openrc(path: pathlib.Path) -> dict[str, str]:
+    """Return the ``OS_`` variables that a file sets.
+
+    :raises InvalidInput: when it fails, or waits for a password
+    """
+    script = 'set -eu; . "$1" >/dev/null; env -0'
+    try:
+        done = subprocess.run(
+            ["sh", "-c", script, "sh", str(path)],
+            capture_output=True,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_OPENRC_DEADLINE_S,
+            env={"PATH": os.environ.get("PATH", os.defpath)},
+        )
+    except (subprocess.SubprocessError, OSError) as error:
+        raise exceptions.InvalidInput(
+            f"cloud.openrc: {path} can't be sourced by sh without a person "
+            f"at the keyboard: {error}."
+        ) from error
+    lines = (line.partition("=") for line in done.stdout.decode().split("\0"))
+    return {name: value for name, _, value in lines if name[:3] == "OS_"}
+
+
+def of_variables(variables: Mapping[str, str]) -> dict[str, Any]:
+    """Return Rally's description of the cloud of an openrc file.
+
+    :raises InvalidInput: when a variable is missing
+    """
+    needed = ("OS_AUTH_URL", *(f"OS_{one.upper()}" for one in _USER))
+    missing = [name for name in needed if not variables.get(name)]
+    if missing:
+        raise exceptions.InvalidInput(
+            f"cloud.openrc: {', '.join(missing)} is not set; Rally's "
+            "administrator needs it."
+        )
+    admin = {one: variables[f"OS_{one.upper()}"] for one in _USER}
+    for domain in ("user_domain_name", "project_domain_name"):
+        admin[domain] = variables.get(f"OS_{domain.upper()}", "Default")
+    return _spec(
+        variables["OS_AUTH_URL"],
+        admin,
+        region=variables.get("OS_REGION_NAME"),
+        interface=variables.get("OS_INTERFACE"),
+        cacert=variables.get("OS_CACERT"),
+    )
+
+
+def of_clouds_yaml(name: str) -> dict[str, Any]:
+    """Return Rally's description of a cloud of clouds.yaml.
+
+    :raises InvalidInput: when it is not there, or not by a password
+    """
+    try:
+        cloud = openstack_config.OpenStackConfig().get_one(cloud=name)
+    except openstack_errors.ConfigException as error:
+        raise exceptions.InvalidInput(
+            f"cloud.clouds_yaml: {' '.join(str(error).split())}"
+        ) from error
+    auth = cloud.config.get("auth", {})
+    missing = [one for one in ("auth_url", *_USER) if not auth.get(one)]
+    if missing:
+        raise exceptions.InvalidInput(
+            f"cloud.clouds_yaml: the cloud {name} has no "
+            f"{', '.join(missing)}; Rally's administrator needs it."
+        )
+    admin = {one: auth[one] for one in _USER}
+    for domain in ("user_domain_name", "project_domain_name"):
+        admin[domain] = auth.get(domain, "Default")
+    return _spec(
+        auth["auth_url"],
+        admin,
+        region=cloud.config.get("region_name"),
+        interface=cloud.config.get("interface"),
+        cacert=cloud.config.get("cacert"),
+    )
+
+
+def _spec(
+    auth_url: str,
+    admin: Mapping[str, str],
+    *,
+    region: str | None,
+    interface: str | None,
+    cacert: str | None,
+) -> dict[str, Any]:
+    cloud: dict[str, Any] = {"auth_url": auth_url, "admin": dict(admin)}
+    cloud["endpoint_type"] = interface or "public"
+    if region:
+        cloud["region_name"] = region
+    if cacert:
+        cloud["https_cacert"] = cacert
+    return {"existing@openstack": cloud}
+
+
+def _ensure_rally(
+    home: pathlib.Path,
+    environment: Mapping[str, str],
+    spec: Mapping[str, Any],
+) -> str:
+    """Make Rally's database and its environment for this cloud, once.
+
+    :returns: the name of Rally's environment
+    """
+    text = json.dumps(spec, sort_keys=True)
+    name = f"nightly-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    done = home / f"{name}.complete"
+    if done.exists():
+        return name
+    path = home / "spec.json"
+    path.touch(mode=0o600)
+    try:
+        path.write_text(text)
+        for arguments in (
+            ("db", "ensure"),
+            ("env", "create", "--name", name, "--spec", str(path), "--no-use"),
+        ):
+            commands.run(
+                [str(PROGRAMS / "rally"), *arguments],
+                what=f"run rally {' '.join(arguments[:2])}",
+                log=home / "rally.log",
+                deadline_s=300,
+                env=environment,
+            )
+    finally:
+        # It holds a password.
+        path.unlink()
+    done.touch()
+    return name

@@ -1,0 +1,175 @@
+"""The small file that says what runs every night, and where."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema
+import yaml
+
+from rally_magnum_scale import exceptions
+
+_TEXT = {"type": "string", "minLength": 1}
+_SECONDS = {"type": "number", "exclusiveMinimum": 0}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "cloud": {
+            "type": "object",
+            "properties": {
+                "sandbox": {"const": True},
+                "clouds_yaml": _TEXT,
+                "openrc": _TEXT,
+            },
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": False,
+        },
+        "folder": _TEXT,
+        "tasks": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string", "pattern": "^[A-Za-z0-9._-]+$"},
+                    "task": _TEXT,
+                    "arguments": _TEXT,
+                    "deadline_s": _SECONDS,
+                },
+                "required": ["task"],
+                "additionalProperties": False,
+            },
+        },
+        "keep": {"type": "integer", "minimum": 1},
+        "deadline_s": _SECONDS,
+        "grace_s": _SECONDS,
+    },
+    "required": ["cloud", "folder", "tasks"],
+    "additionalProperties": False,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One task of Rally.
+
+    :param name: names its files; default: that of the task's file
+    :param task: Rally's task file
+    :param arguments: file with its arguments, or None
+    :param deadline_s: seconds after which it is interrupted, or None
+    """
+
+    name: str
+    task: pathlib.Path
+    arguments: pathlib.Path | None = None
+    deadline_s: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What runs every night.
+
+    :param sandbox: whether the cloud is the sandbox
+    :param clouds_yaml: else the name of a cloud in clouds.yaml
+    :param openrc: else a file of variables
+    :param folder: gets a folder for each night, the history and the pages
+    :param keep: how many nights' folders stay; the history keeps all
+    :param deadline_s: of the whole night
+    :param grace_s: how long a task that is interrupted may remove what it
+        made
+    """
+
+    folder: pathlib.Path
+    tasks: tuple[Task, ...]
+    sandbox: bool = False
+    clouds_yaml: str = ""
+    openrc: pathlib.Path | None = None
+    keep: int = 30
+    deadline_s: float = 8 * 3600.0
+    grace_s: float = 1800.0
+
+
+def read(path: pathlib.Path) -> Settings:
+    """Read the file; paths in it are relative to its folder.
+
+    :raises InvalidInput: when a key can't be right, or a file is missing
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise exceptions.InvalidInput(
+            f"The file {path} can't be read: {error.strerror}."
+        ) from error
+    except yaml.YAMLError as error:
+        raise exceptions.InvalidInput(
+            f"The file {path} is no YAML: {' '.join(str(error).split())}."
+        ) from error
+    _check(path, content)
+    settings = _settings(path.absolute().parent, content)
+    _check_files(settings)
+    return settings
+
+
+def _check(path: pathlib.Path, content: Any) -> None:
+    found = jsonschema.Draft202012Validator(SCHEMA).iter_errors(content)
+    error = jsonschema.exceptions.best_match(found)
+    if error is None:
+        return
+    key = error.json_path.removeprefix("$").lstrip(".") or "the file"
+    if key == "cloud":
+        raise exceptions.InvalidInput(
+            f"cloud in {path}: give exactly one of `sandbox: true`, "
+            "`clouds_yaml: NAME` and `openrc: FILE`."
+        )
+    raise exceptions.InvalidInput(f"{key} in {path}: {error.message}.")
+
+
+def _settings(base: pathlib.Path, content: Mapping[str, Any]) -> Settings:
+    cloud = content["cloud"]
+    openrc = cloud.get("openrc")
+    numbers = {
+        key: content[key]
+        for key in ("keep", "deadline_s", "grace_s")
+        if key in content
+    }
+    return Settings(
+        folder=base / content["folder"],
+        tasks=tuple(_task(base, one) for one in content["tasks"]),
+        sandbox=cloud.get("sandbox", False),
+        clouds_yaml=cloud.get("clouds_yaml", ""),
+        openrc=base / openrc if openrc else None,
+        **numbers,
+    )
+
+
+def _task(base: pathlib.Path, one: Mapping[str, Any]) -> Task:
+    task, arguments = base / one["task"], one.get("arguments")
+    return Task(
+        name=one.get("name", task.stem),
+        task=task,
+        arguments=base / arguments if arguments else None,
+        deadline_s=one.get("deadline_s"),
+    )
+
+
+def _check_files(settings: Settings) -> None:
+    names = [one.name for one in settings.tasks]
+    for place, one in enumerate(settings.tasks):
+        if one.name in names[:place]:
+            raise exceptions.InvalidInput(
+                f"tasks[{place}].name: two tasks are called {one.name}, and "
+                "so would be their files; give one another name."
+            )
+        for key, path in (("task", one.task), ("arguments", one.arguments)):
+            if path and not path.is_file():
+                raise exceptions.InvalidInput(
+                    f"tasks[{place}].{key}: there is no file {path}."
+                )
+    if settings.openrc and not settings.openrc.is_file():
+        raise exceptions.InvalidInput(
+            f"cloud.openrc: there is no file {settings.openrc}."
+        )
