@@ -18,6 +18,7 @@
     │   └── TemplateNotFound
     ├── MachineError        Nova or Neutron refused, or has no such server
     ├── KubernetesError     the bay's Kubernetes API refused or broke off
+    ├── NightRuns           another nightly run has the folder
     ├── WorkloadError       the load could not be started, run or read
     └── SandboxError        the one-machine cloud
         └── MissingRequirement   what the machine lacks, in words
@@ -37,6 +38,10 @@ class InvalidInput(ScaleError):
 
 class MissingExtra(ScaleError):
     """A library is missing; the message names the extra that brings it."""
+
+
+class NightRuns(ScaleError):
+    """Another nightly run is going on in the same folder."""
 
 
 class Interrupted(ScaleError):

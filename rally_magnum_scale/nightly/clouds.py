@@ -17,6 +17,7 @@ from openstack import config as openstack_config
 from openstack import exceptions as openstack_errors
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
 from rally_magnum_scale.nightly import settings as nightly_settings
 from rally_magnum_scale.sandbox import client_environment
 from rally_magnum_scale.sandbox import cloud as sandbox_cloud
@@ -24,6 +25,8 @@ from rally_magnum_scale.sandbox import commands
 from rally_magnum_scale.sandbox import secrets_file
 from rally_magnum_scale.sandbox import settings as sandbox_settings
 
+# The folder of Rally's database and log, and of a sandbox that is ours.
+HOME = "rally"
 PROGRAMS = pathlib.Path(sys.prefix) / "bin"
 _OPENRC_DEADLINE_S = 30
 _SANDBOX_DEADLINE_S = 3600.0
@@ -40,10 +43,10 @@ def opened(
 
     :raises ScaleError: when there is no such cloud, or Rally refuses it
     """
+    home = wanted.folder / HOME
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _sandbox_up(wanted, report):
         environment, spec = _of(wanted)
-        home = wanted.folder / "rally"
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Somebody's own selection, in ~/.rally/globals, must not be used,
         # and the marks of a killed run must be found again.
         environment |= {
@@ -63,19 +66,26 @@ def _sandbox_up(
     if not wanted.sandbox:
         yield
         return
-    settings = sandbox_settings.from_environment()
-    try:
-        sandbox_cloud.require_up(settings)
-        was_up = True
-    except exceptions.SandboxError:
-        was_up = False
-    if not was_up:
+    # Outlives a night that is killed, so that the next one takes it down.
+    ours = wanted.folder / HOME / "sandbox-is-ours"
+    if not _is_up():
+        ours.touch()
         _sandbox(wanted, "up", report)
     try:
         yield
     finally:
-        if not was_up:
-            _sandbox(wanted, "down", report)
+        if ours.exists():
+            with interruption.deferred():
+                _sandbox(wanted, "down", report)
+            ours.unlink()
+
+
+def _is_up() -> bool:
+    try:
+        sandbox_cloud.require_up(sandbox_settings.from_environment())
+    except exceptions.SandboxError:
+        return False
+    return True
 
 
 def _sandbox(
@@ -84,7 +94,7 @@ def _sandbox(
     commands.run(
         [str(PROGRAMS / "rally-magnum-sandbox"), what],
         what=f"take the sandbox {what}",
-        log=wanted.folder / "sandbox.log",
+        log=wanted.folder / HOME / "sandbox.log",
         deadline_s=_SANDBOX_DEADLINE_S,
         report=report,
     )

@@ -17,6 +17,7 @@ from rally_magnum_scale.measurement import regression
 from rally_magnum_scale.report import comparison
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import runs_page
+from rally_magnum_scale.report import whole_files
 from rally_magnum_scale.task.exporters import result_files
 
 EXIT_WORSE = 1
@@ -211,8 +212,14 @@ def _rules(options: argparse.Namespace) -> regression.Rules:
 
 def _page(options: argparse.Namespace) -> int:
     runs = history.read(options.history)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(runs_page.render(runs, tuple(options.across)))
+    text = runs_page.render(runs, tuple(options.across))
+    try:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        whole_files.write(options.out, text)
+    except OSError as error:
+        raise exceptions.InvalidInput(
+            f"--out: {options.out} can't be written: {error.strerror}."
+        ) from error
     _say(f"{options.out} shows {len(runs)} runs.")
     return 0
 

@@ -11,6 +11,10 @@ import jsonschema
 import yaml
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.measurement import conditions
+
+# Of a night's own files.
+RESERVED = "summary"
 
 _TEXT = {"type": "string", "minLength": 1}
 _SECONDS = {"type": "number", "exclusiveMinimum": 0}
@@ -44,6 +48,7 @@ SCHEMA: dict[str, Any] = {
                 "additionalProperties": False,
             },
         },
+        "across": {"type": "array", "items": {"enum": list(conditions.KEYS)}},
         "keep": {"type": "integer", "minimum": 1},
         "deadline_s": _SECONDS,
         "grace_s": _SECONDS,
@@ -77,6 +82,8 @@ class Settings:
     :param clouds_yaml: else the name of a cloud in clouds.yaml
     :param openrc: else a file of variables
     :param folder: gets a folder for each night, the history and the pages
+    :param across: conditions in which compared runs may differ, of
+        :data:`~rally_magnum_scale.measurement.conditions.KEYS`
     :param keep: how many nights' folders stay; the history keeps all
     :param deadline_s: of the whole night
     :param grace_s: how long a task that is interrupted may remove what it
@@ -88,9 +95,17 @@ class Settings:
     sandbox: bool = False
     clouds_yaml: str = ""
     openrc: pathlib.Path | None = None
+    across: tuple[str, ...] = ()
     keep: int = 30
     deadline_s: float = 8 * 3600.0
     grace_s: float = 1800.0
+
+    @property
+    def cloud(self) -> str:
+        """Name the cloud in words."""
+        if self.sandbox:
+            return "the sandbox"
+        return self.clouds_yaml or f"the cloud of {self.openrc}"
 
 
 def read(path: pathlib.Path) -> Settings:
@@ -137,11 +152,12 @@ def _settings(base: pathlib.Path, content: Mapping[str, Any]) -> Settings:
         if key in content
     }
     return Settings(
-        folder=base / content["folder"],
+        folder=(base / content["folder"]).resolve(),
         tasks=tuple(_task(base, one) for one in content["tasks"]),
         sandbox=cloud.get("sandbox", False),
         clouds_yaml=cloud.get("clouds_yaml", ""),
         openrc=base / openrc if openrc else None,
+        across=tuple(content.get("across", ())),
         **numbers,
     )
 
@@ -157,12 +173,12 @@ def _task(base: pathlib.Path, one: Mapping[str, Any]) -> Task:
 
 
 def _check_files(settings: Settings) -> None:
-    names = [one.name for one in settings.tasks]
+    names = [RESERVED, *(one.name for one in settings.tasks)]
     for place, one in enumerate(settings.tasks):
-        if one.name in names[:place]:
+        if one.name in names[: place + 1]:
             raise exceptions.InvalidInput(
-                f"tasks[{place}].name: two tasks are called {one.name}, and "
-                "so would be their files; give one another name."
+                f"tasks[{place}].name: {one.name} is taken, and so are the "
+                "files of that name; give the task another one."
             )
         for key, path in (("task", one.task), ("arguments", one.arguments)):
             if path and not path.is_file():

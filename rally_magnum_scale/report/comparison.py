@@ -10,10 +10,13 @@ from rally_magnum_scale.measurement import conditions as run_conditions
 from rally_magnum_scale.measurement import metrics as run_metrics
 from rally_magnum_scale.measurement import regression
 from rally_magnum_scale.measurement import trend
+from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import history
 
 # One run that is worse may be an outlier; the next one tells.
 CONFIRMED = 2
+# What is told of one run beside another, where noise is not known yet.
+UNPROVEN_RATIO = 0.1
 _RULES = regression.Rules(last=CONFIRMED)
 
 
@@ -172,3 +175,39 @@ def _with(
         metric.at_least,
         (*(known.points if known else ()), point),
     )
+
+
+def beside_last(
+    run: history.Run, runs: Iterable[history.Run], ask: Ask
+) -> list[str]:
+    """Say what is worse than in the last comparable run, without proof.
+
+    For histories that are too short for more: noise is not known.
+
+    :param runs: the history; the run itself may be in it
+    :returns: the largest change first; empty without a run to compare with
+    """
+    before = [
+        one
+        for one in history.comparable(runs, run.conditions, ask.across)
+        if one.at_s <= run.at_s
+        and one.id != run.id
+        and one.state != history.BROKEN
+    ]
+    if not before:
+        return []
+    known = history.trends(before[-1:])
+    found = []
+    for one in run.metrics:
+        old = known.get(one.name)
+        if one.reason or not old or not ask.wants(one.name):
+            continue
+        ratio = old.worse_ratio(one.value, old.points[-1].value)
+        if ratio >= max(UNPROVEN_RATIO, ask.rules.min_change_ratio):
+            found.append((ratio, one, old.points[-1].value))
+    return [
+        f"{one.name}: {ratio:.0%} worse, "
+        f"{verdicts.format_value(one.value, one.unit)} after "
+        f"{verdicts.format_value(value, one.unit)}"
+        for ratio, one, value in sorted(found, key=lambda each: -each[0])
+    ]

@@ -12,9 +12,7 @@ import dataclasses
 import datetime
 import fcntl
 import json
-import os
 import pathlib
-import tempfile
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -29,6 +27,7 @@ from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import whole_files
 
 SCHEMA = 1
 
@@ -231,7 +230,11 @@ def append(path: pathlib.Path, added: Iterable[Run]) -> list[Run]:
             runs = {one.id: one for one in read(path, missing_ok=True)}
             runs |= {one.id: one for one in added}
             ordered = sorted(runs.values(), key=lambda one: one.at_s)
-            _replace(path, ordered)
+            lines = [
+                json.dumps(one.to_json(), separators=(",", ":")) + "\n"
+                for one in ordered
+            ]
+            whole_files.write(path, "".join(lines))
             return ordered
     except OSError as error:
         raise exceptions.InvalidInput(
@@ -245,23 +248,6 @@ def _locked(path: pathlib.Path) -> Iterator[None]:
     with path.with_name(f".{path.name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _replace(path: pathlib.Path, runs: Iterable[Run]) -> None:
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    new = pathlib.Path(name)
-    try:
-        with os.fdopen(number, "w") as file:
-            for one in runs:
-                line = one.to_json()
-                file.write(json.dumps(line, separators=(",", ":")) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        new.chmod(path.stat().st_mode if path.exists() else 0o644)
-        new.replace(path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
 
 
 def read(path: pathlib.Path, *, missing_ok: bool = False) -> list[Run]:

@@ -19,7 +19,7 @@ from rally_magnum_scale.report import page
 
 SIZE = (1080.0, 220.0)
 # As the banners of a task have them.
-_STATES = {
+STATES = {
     history.HOLDS: conclusion.PASS,
     history.FAILS: conclusion.FAIL,
     history.INVALID: conclusion.WARN,
@@ -79,7 +79,7 @@ def render(runs: Sequence[history.Run], across: Sequence[str] = ()) -> str:
         groups=groups,
         when=_when,
         finds_changes=finds_changes,
-        states=_STATES,
+        states=STATES,
         shown=_RUNS_SHOWN,
     )
     return text
@@ -114,7 +114,7 @@ def _group(
         name=newest.name,
         conditions=newest.conditions.describe(),
         runs=list(reversed(group)),
-        state=_STATES[newest.state],
+        state=STATES[newest.state],
         compared=compared.sentences() if compared else [],
         holds=compared.holds if compared else True,
         metrics=[

@@ -1,0 +1,66 @@
+"""The command ``rally-magnum-nightly``."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+from rally_magnum_scale.nightly import night
+from rally_magnum_scale.nightly import outcome
+from rally_magnum_scale.nightly import settings as nightly_settings
+from rally_magnum_scale.sandbox import commands
+
+EXIT_FAILED = 3
+DESCRIPTION = """\
+Run a list of Rally tasks against a cloud, keep what they came to in a dated
+folder, and say whether it holds and what is worse than before.
+"""
+EPILOG = """\
+Exit status: 0 when all bounds hold and nothing is known to be worse, 1 when
+an SLA failed or a metric is worse than in the runs before, 2 when a run was
+invalid, 3 when the cloud or the set-up failed or another night has the
+folder, 130 after Ctrl-C or SIGTERM. Of several the largest.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    :param arguments: of the command line
+    :returns: the exit status
+    """
+    options = _parser().parse_args(arguments)
+    handlers = interruption.install()
+    try:
+        return _run(options.settings)
+    except exceptions.Interrupted as error:
+        sys.stderr.write(f"rally-magnum-nightly: {error}\n")
+        return outcome.EXIT_INTERRUPTED
+    except (exceptions.ScaleError, OSError) as error:
+        sys.stderr.write(f"rally-magnum-nightly: {error}\n")
+        return EXIT_FAILED
+    finally:
+        interruption.restore(handlers)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rally-magnum-nightly", description=DESCRIPTION, epilog=EPILOG
+    )
+    parser.add_argument(
+        "settings",
+        type=pathlib.Path,
+        help="the YAML file that says what runs, and where",
+    )
+    return parser
+
+
+def _run(path: pathlib.Path) -> int:
+    came_out = night.run(nightly_settings.read(path), commands.Progress())
+    sys.stdout.write(came_out.text())
+    sys.stdout.flush()
+    return came_out.exit

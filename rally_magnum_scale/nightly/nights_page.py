@@ -1,0 +1,55 @@
+"""The page over the nights that are kept: what each came to."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import time
+
+from rally_magnum_scale.nightly import folders
+from rally_magnum_scale.nightly import outcome
+from rally_magnum_scale.report import page
+from rally_magnum_scale.report import runs_page
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    """A night, ready for the template.
+
+    :param summary: None of a night that was killed
+    """
+
+    folder: str
+    summary: outcome.Night | None
+
+
+def render(folder: pathlib.Path, runs: str) -> str:
+    """Return the page over the nights of a folder.
+
+    :param runs: name of the page over all runs
+    :returns: HTML, whole, that needs no network and no script
+    """
+    rows = [_Row(path.name, _summary(path)) for path in folders.nights(folder)]
+    text: str = (
+        page.environment()
+        .get_template("nights.html.j2")
+        .render(
+            rows=rows,
+            runs=runs,
+            when=_when,
+            states=runs_page.STATES,
+            took=outcome.words_of,
+        )
+    )
+    return text
+
+
+def _summary(path: pathlib.Path) -> outcome.Night | None:
+    try:
+        return outcome.Night.read(path / folders.SUMMARY)
+    except ValueError:
+        return None
+
+
+def _when(at_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at_s))
