@@ -82,7 +82,7 @@ def _clean_up(
     notes = [f"the night {name} had been killed" for name in killed]
     if ended:
         notes.append(
-            f"{ended} processes of a killed night still ran, and were ended"
+            f"what a killed night had left running was ended ({ended} in all)"
         )
     return notes
 

@@ -36,8 +36,8 @@ def end(
     found = _find(folder)
     if found:
         report(
-            f"a night in {folder} was killed; its {len(found)} processes "
-            "are asked to end"
+            f"a night in {folder} was killed; what it left running is asked "
+            f"to end, {len(found)} in all"
         )
         end_all(found, grace_s, report)
     return len(found)
@@ -83,7 +83,8 @@ def _ask(
     ):
         waiting.wait_for(
             lambda: None if alive() else True,
-            what=f"{len(alive())} processes to end after {number.name}",
+            what=f"processes to end after {number.name}",
+            progress=lambda: f"{len(alive())} left",
             deadline_s=patience_s,
             interval_s=0.2,
             report=report,

@@ -1,0 +1,232 @@
+"""A whole night, with a program that stands for Rally's."""
+
+import contextlib
+import dataclasses
+import json
+import os
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+from rally_magnum_scale.nightly import cli
+from rally_magnum_scale.nightly import clouds
+from rally_magnum_scale.nightly import folders
+from rally_magnum_scale.nightly import night
+from rally_magnum_scale.nightly import outcome
+from rally_magnum_scale.nightly import rally_tasks
+from rally_magnum_scale.nightly import settings
+from rally_magnum_scale.report import history
+from tests.unit.nightly import test_rally_tasks
+from tests.unit.report import test_runs_page
+from tests.unit.task import test_histories
+
+
+@pytest.fixture
+def cloud(tmp_path, monkeypatch):
+    """Answer with these results; a ScaleError for a cloud that is not."""
+    results = tmp_path / "results.json"
+    environment = {**os.environ, "STAND_IN_RESULTS": str(results)}
+
+    @contextlib.contextmanager
+    def opened(wanted, report):
+        (wanted.folder / clouds.HOME).mkdir(exist_ok=True)
+        if "error" in environment:
+            raise exceptions.InvalidInput(environment["error"])
+        yield environment
+
+    def answer(**variables):
+        task = test_histories.whole_task(**variables.pop("task", {}))
+        written = test_histories.as_rally_writes(task)
+        results.write_text(json.dumps(written))
+        environment.update(variables)
+
+    monkeypatch.setattr(clouds, "opened", opened)
+    monkeypatch.setattr(rally_tasks, "RALLY", str(test_rally_tasks.PROGRAM))
+    answer()
+    return answer
+
+
+@pytest.fixture
+def nightly(tmp_path):
+    task = tmp_path / "task.json"
+    task.touch()
+    return settings.Settings(
+        tmp_path / "nights",
+        (settings.Task("task", task),),
+        sandbox=True,
+        keep=2,
+        grace_s=30.0,
+    )
+
+
+def run(nightly, **changes):
+    return night.run(
+        dataclasses.replace(nightly, **changes), lambda line: None
+    )
+
+
+def test_all_that_a_night_came_to_is_kept(cloud, nightly):
+    came_out = run(nightly)
+    folder = nightly.folder / came_out.name
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "summary.json",
+        "summary.txt",
+        "task.html",
+        "task.json",
+        "task.junit.xml",
+        "task.log",
+    ]
+    (kept,) = history.read(nightly.folder / night.HISTORY)
+    assert kept.link == f"{came_out.name}/task.html"
+    assert came_out.tasks[0].state == kept.state
+    assert came_out.exit == outcome.EXITS[kept.state]
+    assert outcome.Night.read(folder / folders.SUMMARY) == came_out
+    assert (folder / "summary.txt").read_text() == came_out.text()
+    index = (nightly.folder / "index.html").read_text()
+    assert f'href="{came_out.name}/task.html"' in index
+    assert kept.link in (nightly.folder / night.RUNS_PAGE).read_text()
+    metrics = (nightly.folder / night.METRICS).read_text()
+    assert metrics.endswith("# EOF\n")
+
+
+def test_old_nights_go_and_are_linked_to_no_more(cloud, nightly):
+    names = []
+    for number in range(3):
+        cloud(task={"uuid": str(number)})
+        names.append(run(nightly).name)
+    assert [path.name for path in folders.nights(nightly.folder)] == [
+        names[2],
+        names[1],
+    ]
+    assert len(history.read(nightly.folder / night.HISTORY)) == 3
+    for page in (night.RUNS_PAGE, "index.html"):
+        text = (nightly.folder / page).read_text()
+        assert f"{names[2]}/task.html" in text
+        assert f'"{names[0]}/task.html' not in text
+
+
+@pytest.mark.parametrize(
+    ("variables", "changes", "said"),
+    [
+        ({"STAND_IN_WAY": "refuse"}, {}, "ended with 1: No cloud answers."),
+        ({"error": "No such cloud."}, {}, "! No such cloud."),
+        (
+            {"STAND_IN_WAY": "hang"},
+            {"deadline_s": 3.0},
+            "Not to its end: it was interrupted at its deadline",
+        ),
+        ({}, {"deadline_s": 1e-9}, "not started, as the night's deadline of"),
+        (
+            {"STAND_IN_RESULTS": "/nowhere"},
+            {},
+            "Its results could not be kept: To export the task",
+        ),
+    ],
+)
+def test_what_failed_is_told(cloud, nightly, variables, changes, said):
+    cloud(**variables)
+    came_out = run(nightly, **changes)
+    assert said in came_out.text()
+    assert (came_out.state, came_out.exit) == (history.BROKEN, 3)
+    assert (nightly.folder / "index.html").is_file()
+
+
+def test_a_killed_night_is_told_by_the_next(cloud, nightly):
+    nightly.folder.mkdir()
+    folders.begin(nightly.folder, 0.0)
+    assert run(nightly).notes == (
+        "the night 1970-01-01T000000Z had been killed",
+    )
+    index = (nightly.folder / "index.html").read_text()
+    assert "Killed before its end" in index
+
+
+def test_a_night_that_is_interrupted_starts_no_further_task(cloud, nightly):
+    handlers = interruption.install()
+    try:
+        interruption._note(2, None)
+        came_out = run(nightly)
+    finally:
+        interruption.restore(interruption.install())
+        interruption.restore(handlers)
+    assert came_out.exit == outcome.EXIT_INTERRUPTED
+    assert "not started, as the night was interrupted" in came_out.text()
+
+
+def test_what_is_worse_is_proven_suspected_or_just_told():
+    def told(*values):
+        every = test_runs_page.nights(*values)
+        return night._tell(every[-1:], every, night.comparison.Ask())
+
+    quiet = test_runs_page.QUIET
+    assert told(*quiet, 10.0).exit == 0
+    suspected = told(*quiet, 13.0)
+    assert (suspected.exit, suspected.worse) == (0, ())
+    assert "bay_create_time.max_s: 30% worse" in suspected.suspected[0]
+    worse = told(*quiet, 13.0, 13.0)
+    assert (worse.exit, worse.suspected) == (1, ())
+    assert "since run task-11/1" in worse.worse[0]
+    assert told(10.0, 13.0).beside_last == (
+        "bay_create_time.max_s: 30% worse, 13 s after 10 s",
+    )
+    assert told(10.0).beside_last == told(10.0, 10.5).beside_last == ()
+
+
+def outcome_of(*states, **changes):
+    tasks = tuple(outcome.Task("one", state, "So.") for state in states)
+    return outcome.Night("n", 0.0, 65.0, "c", tasks, **changes)
+
+
+def test_the_worst_of_all_is_the_exit_status():
+    assert [outcome_of(one).exit for one in history.STATES] == [0, 1, 2, 3]
+    assert outcome_of(*history.STATES).exit == 3
+    assert outcome_of("holds", "invalid", "fails").exit == 2
+    assert outcome_of().exit == 3
+    assert outcome_of("holds", error="No cloud.").exit == 3
+    assert outcome_of("broken", interrupted=True).exit == 130
+    worse = outcome.Task("one", "holds", "So.", worse=("x",))
+    came_out = outcome.Night("n", 0.0, 3665.0, "c", (worse,))
+    assert came_out.exit == 1
+    assert came_out.headline == (
+        "holds, 1 task, 1 of them worse than before, in 1 h 1 min 5 s on c"
+    )
+
+
+def test_a_chat_message_stays_short():
+    many = tuple(f"metric {number}" for number in range(9))
+    task = outcome.Task("one", "holds", "All hold.", beside_last=many)
+    text = outcome.Night("n", 0.0, 1.0, "c", (task,)).text()
+    assert "metric 4" in text
+    assert "metric 5" not in text
+    assert text.endswith("    … and 4 more\n")
+
+
+def test_the_command_says_what_is_wrong_and_ends_with_3(
+    tmp_path, capsys, cloud
+):
+    path = tmp_path / "nightly.yaml"
+    assert cli.main([str(path)]) == 3
+    assert capsys.readouterr().err.startswith("rally-magnum-nightly: The f")
+    (tmp_path / "task.json").touch()
+    path.write_text(
+        "{cloud: {sandbox: true}, folder: n, tasks: [{task: task.json}]}"
+    )
+    status = cli.main([str(path)])
+    said = capsys.readouterr().out
+    assert (
+        status
+        == outcome.EXITS[history.read(tmp_path / "n" / night.HISTORY)[0].state]
+    )
+    assert f"(exit {status})" in said
+    with folders.alone(tmp_path / "n"):
+        assert cli.main([str(path)]) == 3
+    assert "Another night is going on" in capsys.readouterr().err
+
+
+def test_the_summary_of_something_else_is_refused(tmp_path):
+    path = tmp_path / "summary.json"
+    for text in ("[]", "{}", "{"):
+        path.write_text(text)
+        with pytest.raises(ValueError):
+            outcome.Night.read(path)

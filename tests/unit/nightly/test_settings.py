@@ -1,0 +1,95 @@
+"""The file that says what runs every night."""
+
+import pathlib
+
+import pytest
+import yaml
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.nightly import settings
+
+SAMPLES = pathlib.Path(__file__).parents[3] / "samples/nightly"
+
+
+@pytest.fixture
+def write(tmp_path):
+    (tmp_path / "task.json").write_text("{}")
+
+    def write_it(**changes):
+        content = {
+            "cloud": {"sandbox": True},
+            "folder": "nights",
+            "tasks": [{"task": "task.json"}],
+        }
+        path = tmp_path / "nightly.yaml"
+        path.write_text(yaml.safe_dump(content | changes))
+        return path
+
+    return write_it
+
+
+def test_paths_are_seen_from_the_file(write, tmp_path):
+    (tmp_path / "openrc").touch()
+    read = settings.read(
+        write(cloud={"openrc": "openrc"}, keep=3, across=["versions"])
+    )
+    assert read.folder == tmp_path / "nights"
+    assert read.openrc == tmp_path / "openrc"
+    assert read.tasks == (settings.Task("task", tmp_path / "task.json"),)
+    assert (read.keep, read.across) == (3, ("versions",))
+    assert (read.sandbox, read.deadline_s, read.grace_s) == (0, 28800, 1800)
+
+
+@pytest.mark.parametrize("name", ["sandbox.yaml", "cloud.yaml"])
+def test_the_samples_are_right(name):
+    read = settings.read(SAMPLES / name)
+    assert read.tasks
+    assert sum(one.deadline_s for one in read.tasks) <= read.deadline_s
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"cloud": {}}, "cloud in .*: give exactly one of `sandbox: true`"),
+        ({"cloud": {"sandbox": True, "openrc": "x"}}, "give exactly one of"),
+        ({"cloud": {"sandbox": False}}, "cloud.sandbox in .*: True was"),
+        ({"cloud": {"openrc": "x"}}, "cloud.openrc: there is no file .*/x"),
+        ({"kept": 3}, r"the file in .*\('kept' was unexpected\)"),
+        ({"keep": 0}, "keep in .*: 0 is less than the minimum of 1"),
+        ({"across": ["weather"]}, r"across\[0\] in .*: 'weather' is not one"),
+        ({"tasks": []}, "tasks in .*: \\[\\] should be non-empty"),
+        ({"deadline_s": 0}, "deadline_s in .*: 0 is less than or equal"),
+        ({"tasks": [{"task": "no"}]}, r"tasks\[0\].task: there is no file"),
+        (
+            {"tasks": [{"task": "task.json", "arguments": "no"}]},
+            r"tasks\[0\].arguments: there is no file",
+        ),
+        (
+            {"tasks": [{"task": "task.json"}] * 2},
+            r"tasks\[1\].name: task is taken",
+        ),
+        (
+            {"tasks": [{"task": "task.json", "name": "summary"}]},
+            r"tasks\[0\].name: summary is taken",
+        ),
+        (
+            {"tasks": [{"task": "task.json", "name": "../up"}]},
+            r"tasks\[0\].name in .*: '../up' does not match",
+        ),
+    ],
+)
+def test_what_can_not_be_right_is_named(write, changes, why):
+    with pytest.raises(exceptions.InvalidInput, match=why):
+        settings.read(write(**changes))
+
+
+def test_a_file_that_is_none_is_told(tmp_path):
+    path = tmp_path / "nightly.yaml"
+    with pytest.raises(exceptions.InvalidInput, match="can't be read: No su"):
+        settings.read(path)
+    path.write_text("tasks: [")
+    with pytest.raises(exceptions.InvalidInput, match="is no YAML: while"):
+        settings.read(path)
+    path.write_text("")
+    with pytest.raises(exceptions.InvalidInput, match="the file in"):
+        settings.read(path)
