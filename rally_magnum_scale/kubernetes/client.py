@@ -208,6 +208,18 @@ def connect_kubeconfig(
         yield Cluster(api)
 
 
+def address(path: str, context: str | None = None) -> str:
+    """Return the address of the API that a kubeconfig describes.
+
+    :param path: of the file
+    :param context: the name of one of its contexts; None for the current
+    :raises InvalidInput: when it can't be read, or has no such context
+    """
+    configuration = kubernetes.client.Configuration()
+    _load(path, context, configuration)
+    return str(configuration.host)
+
+
 def _widen(configuration: Any) -> None:
     """Keep as many connections as are used at once."""
     configuration.connection_pool_maxsize = max(

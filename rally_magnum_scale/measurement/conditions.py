@@ -35,8 +35,8 @@ _NO_MATTER = frozenset(
 class Asked(record_body.Body):
     """The record ``conditions``: what was known before the run.
 
-    :param cloud: address of Keystone and name of the region; empty where a
-        kubeconfig alone was used
+    :param cloud: address of Keystone and name of the region, or of the API
+        that a kubeconfig opens
     :param scenario: its name, such as ``MagnumScale.throughput``
     :param arguments: the arguments of the scenario, digested by
         :func:`digest`

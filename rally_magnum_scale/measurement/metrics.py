@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -56,7 +57,8 @@ def read(runs: Iterable[records.Run]) -> list[Metric]:
         for criterion in criteria.CRITERIA.values():
             for config in _configs(criterion, run):
                 for one in verdicts.read(criterion.name, config, run):
-                    if one.value is not None:
+                    # What is no number can't be followed, nor written.
+                    if one.value is not None and math.isfinite(one.value):
                         key = (one.criterion, one.bound_key, _place(one))
                         found.setdefault(key, []).append(one)
     return [_summed_up(*key, every) for key, every in found.items()]

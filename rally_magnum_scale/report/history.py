@@ -228,18 +228,23 @@ def append(path: pathlib.Path, added: Iterable[Run]) -> list[Run]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path):
             runs = {one.id: one for one in read(path, missing_ok=True)}
-            runs |= {one.id: one for one in added}
+            for one in added:
+                known = runs.get(one.id, one)
+                # Who adds a run again may not know where its page is.
+                runs[one.id] = dataclasses.replace(
+                    one, link=one.link or known.link
+                )
             ordered = sorted(runs.values(), key=lambda one: one.at_s)
-            lines = [
-                json.dumps(one.to_json(), separators=(",", ":")) + "\n"
-                for one in ordered
-            ]
-            whole_files.write(path, "".join(lines))
+            whole_files.write(path, "".join(map(_line, ordered)))
             return ordered
     except OSError as error:
         raise exceptions.InvalidInput(
             f"The history {path} can't be written: {error.strerror}."
         ) from error
+
+
+def _line(run: Run) -> str:
+    return json.dumps(run.to_json(), separators=(",", ":")) + "\n"
 
 
 @contextlib.contextmanager

@@ -113,7 +113,9 @@ class Scenario(scenario.OpenStackScenario):
             yield
 
     def _cloud(self) -> str:
-        """Tell the cloud apart; empty for a kubeconfig alone."""
+        """Tell the cloud apart, or the cluster that a kubeconfig opens."""
+        if path := self.given.get("kubeconfig"):
+            return client.address(path, self.given.get("kubeconfig_context"))
         user = self.context.get("user")
         return clients.address(user["credential"]) if user else ""
 

@@ -43,6 +43,11 @@ def test_what_was_not_measured_is_left_out():
     assert "bay_delete_time.max_s" not in names
 
 
+def test_what_is_no_number_is_left_out():
+    bays = (factories.bay(create_s=float("nan")),)
+    assert "bay_create_time.max_s" not in read(records.Run(bays=bays))
+
+
 def test_the_median_of_iterations_and_bays_is_kept():
     def run(*seconds):
         bays = (factories.bay(create_s=s, name=f"bay-{s}") for s in seconds)

@@ -106,3 +106,10 @@ def test_what_is_not_there_is_told(path, capsys):
     status, _, said = run(capsys, "list", path)
     assert status == 2
     assert said.startswith("rally-magnum-history: There is no history")
+
+
+def test_a_page_that_can_not_be_written_is_told(path, tmp_path, capsys):
+    write(path, *QUIET[:2])
+    status, _, said = run(capsys, "page", path, "--out", tmp_path)
+    assert status == 2
+    assert f"--out: {tmp_path} can't be written: " in said

@@ -11,6 +11,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import whole_files
 from tests.unit import factories
 
 REPORT = factories.report()
@@ -69,6 +70,39 @@ def test_the_same_run_stands_once_and_the_oldest_first(tmp_path):
     history.append(path, [nightly(2), nightly(1)])
     again = nightly(2, link="2/page.html")
     assert history.append(path, [again]) == [nightly(1), again]
+    # Who adds it without its page loses nothing.
+    assert history.append(path, [nightly(2)])[1] == again
+
+
+def test_a_history_that_is_a_link_stays_one(tmp_path):
+    real, link = tmp_path / "real.jsonl", tmp_path / "link.jsonl"
+    link.symlink_to(real)
+    history.append(link, [nightly(1)])
+    assert link.is_symlink()
+    assert history.read(real) == [nightly(1)]
+
+
+def test_a_writer_that_is_killed_leaves_the_history_whole(tmp_path):
+    path = tmp_path / "history.jsonl"
+    script = (
+        "import itertools, pathlib, sys\n"
+        "import tests.unit.report.test_history as own\n"
+        "for number in itertools.count(1):\n"
+        "    run = own.nightly(number % 50 + 1)\n"
+        "    own.history.append(pathlib.Path(sys.argv[1]), [run])\n"
+        "    print(number, flush=True)\n"
+    )
+    for _ in range(3):
+        history.append(path, [nightly(1)])
+        writer = subprocess.Popen(
+            [sys.executable, "-c", script, path], stdout=subprocess.PIPE
+        )
+        with writer:
+            assert writer.stdout.readline()
+            writer.kill()
+        found = history.read(path)
+        assert found == [nightly(number + 1) for number in range(len(found))]
+        assert len(found) >= 2
 
 
 def test_two_writers_lose_nothing(tmp_path):
@@ -102,7 +136,7 @@ def test_a_write_that_fails_leaves_the_history_as_it_was(
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(history.os, "fsync", full)
+    monkeypatch.setattr(whole_files.os, "fsync", full)
     with pytest.raises(exceptions.InvalidInput, match="No space left"):
         history.append(path, [nightly(2)])
     assert path.read_bytes() == before
