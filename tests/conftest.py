@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist import scheduler
 
-FUNCTIONAL = Path(__file__).parent / "functional"
+
+class Shared(scheduler.LoadScopeScheduling):
+    """Keeps together what shares fixtures: a file, and the one sandbox.
+
+    Marks of groups would say the same, but xdist 3.8 does not see them with
+    pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "sandbox" if path.startswith("tests/functional/") else path
 
 
-# Before xdist reads the marks.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares fixtures: a file, and the one sandbox."""
-    for item in items:
-        shared = FUNCTIONAL in item.path.parents
-        group = "sandbox" if shared else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shared:
+    """Share the tests out so."""
+    return Shared(config, log)
