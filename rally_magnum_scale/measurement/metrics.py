@@ -59,7 +59,7 @@ def read(runs: Iterable[records.Run]) -> list[Metric]:
                 for one in verdicts.read(criterion.name, config, run):
                     # What is no number can't be followed, nor written.
                     if one.value is not None and math.isfinite(one.value):
-                        key = (one.criterion, one.bound_key, _place(one))
+                        key = (one.criterion, one.bound_key, place_of(one))
                         found.setdefault(key, []).append(one)
     return [_summed_up(*key, every) for key, every in found.items()]
 
@@ -81,8 +81,8 @@ def _configs(
     yield {"during": disturbances.FAULT}
 
 
-def _place(verdict: verdicts.Verdict) -> str:
-    """Return the place, unless it differs from run to run."""
+def place_of(verdict: verdicts.Verdict) -> str:
+    """Return the place of a metric, unless it differs from run to run."""
     if criteria.CRITERIA[verdict.criterion].subject == "max_rate":
         return ""
     return f"during {verdict.place}" if verdict.during else verdict.place

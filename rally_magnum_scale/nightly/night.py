@@ -173,10 +173,10 @@ class _Work:
         found = result_files.read(kept)
         drawn = results.read(found)
         name = f"{task.name}.html"
-        (self.folder / name).write_text(page.render(drawn))
         night = self.folder.name.removesuffix(folders.PARTIAL)
         added = result_files.runs_of(found, f"{night}/{name}")
         every = history.append(self.settings.folder / HISTORY, added)
+        (self.folder / name).write_text(page.render(drawn, every))
         sentence = conclusion.conclude(drawn.workloads, drawn.errors).sentence
         state = max(
             (one.state for one in added),

@@ -21,6 +21,9 @@ _VARIABLES = {
     "#010105": "bad",
     "#010106": "good",
     "#010107": "warn",
+    "#010108": "orange",
+    "#010109": "violet",
+    "#01010a": "offer",
 }
 COLOUR = {name: colour for colour, name in _VARIABLES.items()}
 _SIZE = re.compile(r'viewBox="[^"]*"')
@@ -62,6 +65,17 @@ def style(axes: Any) -> None:
     axes.tick_params(colors=COLOUR["quiet"], labelsize=10)
     axes.grid(axis="y", color=COLOUR["grid"], linewidth=0.8)
     axes.set_axisbelow(True)
+
+
+def legend(axes: Any) -> None:
+    """Name the lines above the drawing, where they hide none."""
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=8,
+        frameon=False,
+        labelcolor=COLOUR["text"],
+    )
 
 
 def svg(figure: Any, identifier: str, title: str, description: str) -> str:

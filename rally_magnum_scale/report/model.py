@@ -43,6 +43,7 @@ class Iteration:
     :param error: as Rally keeps it: class, sentence, traceback; empty
         when the iteration went well
     :param started_at: epoch seconds
+    :param raw: its records as they were written, a JSON object a line
     """
 
     number: int
@@ -50,6 +51,7 @@ class Iteration:
     error: Sequence[str] = ()
     actions: Sequence[AtomicAction] = ()
     started_at: float | None = None
+    raw: str = ""
 
     @property
     def numbered_run(self) -> records.Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import dataclasses
+import gzip
 import io
 import json
 from collections.abc import Mapping
@@ -15,16 +16,21 @@ import jinja2
 
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import conclusion
+from rally_magnum_scale.report import distribution
 from rally_magnum_scale.report import event_grids
 from rally_magnum_scale.report import grids
+from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import past
 from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import run_plots
 from rally_magnum_scale.report import searches
 from rally_magnum_scale.report import series
+from rally_magnum_scale.report import timeline
 from rally_magnum_scale.report import turnover
 from rally_magnum_scale.report import words
 
@@ -51,6 +57,9 @@ class _Part:
     :param plots: each as a wide and a narrow drawing
     :param search: the same of a search for the highest rate; None without
     :param csv: the plotted figures as a ``data:`` address, or empty
+    :param raw: all records, packed, likewise
+    :param distribution: latency by percentile as SVG, or empty
+    :param timeline: the atomic actions as SVG, or empty
     """
 
     iteration: model.Iteration
@@ -58,6 +67,9 @@ class _Part:
     search: tuple[plot.Drawing | None, plot.Drawing | None] | None
     events: list[series.Event]
     csv: str
+    raw: str
+    distribution: str
+    timeline: str
     cores: grids.Grid | None
     api: grids.Grid | None
 
@@ -74,7 +86,7 @@ class _Section:
 
     workload: model.Workload
     conclusion: conclusion.Conclusion
-    verdicts: list[verdicts.Verdict]
+    verdicts: list[tuple[verdicts.Verdict, past.Past | None]]
     others: list[model.SlaResult]
     reasons: list[str]
     differences: list[str]
@@ -88,12 +100,15 @@ class _Section:
     sla: str
 
 
-def render(report: model.Report) -> str:
+def render(report: model.Report, before: Sequence[history.Run] = ()) -> str:
     """Return the page of a task.
 
     :param report: what the task left behind
+    :param before: the history, whose comparable runs stand beside the
+        verdicts
     :returns: HTML, whole
     """
+    own = history.of_report(report)
     total = sum(len(one.iterations) for one in report.workloads)
     limit = max(MIN_POINTS, series.MAX_POINTS // max(1, total))
     return (
@@ -103,8 +118,10 @@ def render(report: model.Report) -> str:
             report=report,
             conclusion=conclusion.conclude(report.workloads, report.errors),
             sections=[
-                _section(number, workload, limit)
-                for number, workload in enumerate(report.workloads, 1)
+                _section(number, workload, limit, past.trends(run, before))
+                for number, (workload, run) in enumerate(
+                    zip(report.workloads, own, strict=True), 1
+                )
             ],
             ladder=grids.ladder(report.workloads),
             turnover=_turnover(report.workloads),
@@ -157,12 +174,17 @@ def _capfirst(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
-def _section(number: int, workload: model.Workload, limit: int) -> _Section:
+def _section(
+    number: int,
+    workload: model.Workload,
+    limit: int,
+    known: Mapping[str, trend.Trend],
+) -> _Section:
     runs = [one.numbered_run for one in workload.iterations]
     return _Section(
         workload=workload,
         conclusion=conclusion.conclude([workload]),
-        verdicts=workload.verdicts(),
+        verdicts=[(one, past.of(one, known)) for one in workload.verdicts()],
         others=workload.other_results(),
         reasons=conclusion.reasons(workload.verdicts()),
         differences=conclusion.differences(workload),
@@ -182,6 +204,8 @@ def _section(number: int, workload: model.Workload, limit: int) -> _Section:
 
 def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
     found = run_plots.plots(iteration.run, limit)
+    steps = distribution.find(iteration.run)
+    actions = iteration.actions
     return _Part(
         iteration=iteration,
         plots=[
@@ -194,6 +218,15 @@ def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
         search=_search(identifier, iteration.run.max_rate),
         events=series.events(iteration.run),
         csv=_csv(found[0].points) if found else "",
+        raw=_pack(iteration.raw) if iteration.raw else "",
+        distribution=(
+            distribution.draw(steps, f"{identifier}-percentiles")
+            if steps
+            else ""
+        ),
+        timeline=(
+            timeline.draw(actions, f"{identifier}-timeline") if actions else ""
+        ),
         cores=(
             grids.cores(iteration.run.throughput)
             if iteration.run.throughput
@@ -247,6 +280,13 @@ def _template(bay: bay_records.Bay) -> str:
 
 def _json(data: Mapping[str, Any]) -> str:
     return json.dumps(data, indent=2, default=str, ensure_ascii=False)
+
+
+def _pack(text: str) -> str:
+    """Pack text into a ``data:`` address."""
+    packed = gzip.compress(text.encode(), mtime=0)
+    encoded = base64.b64encode(packed).decode()
+    return f"data:application/gzip;base64,{encoded}"
 
 
 def _csv(points: Sequence[series.Point]) -> str:

@@ -30,10 +30,14 @@ def read_run(iteration: Mapping[str, Any]) -> records.Run:
 
     :raises ValueError: when a line of them is no record
     """
-    lines = [
+    return records.collect(records.parse(lines(iteration)))
+
+
+def lines(iteration: Mapping[str, Any]) -> list[str]:
+    """Return the records of one iteration as they were written."""
+    return [
         line
         for item in iteration["output"]["complete"]
         if item["title"] == TITLE
         for line in item["data"]
     ]
-    return records.collect(records.parse(lines))

@@ -11,6 +11,7 @@ from rally.task import exporter
 
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import page
+from rally_magnum_scale.report import past
 from rally_magnum_scale.report import table
 from rally_magnum_scale.task.exporters import results
 
@@ -37,7 +38,10 @@ class _ReportExporter(exporter.TaskExporter):
 class PageExporter(_ReportExporter):
     """One offline HTML page: SLA verdicts, plots, steps, life of the bay."""
 
-    render = staticmethod(page.render)
+    @staticmethod
+    def render(report: model.Report) -> str:
+        """Draw the page beside the history that the environment names."""
+        return page.render(report, past.read())
 
 
 @exporter.configure("magnum-scale-table")

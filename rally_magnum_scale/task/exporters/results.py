@@ -142,6 +142,7 @@ def _iteration(number: int, iteration: Result) -> model.Iteration:
         error=error,
         actions=list(map(_action, iteration.get("atomic_actions", []))),
         started_at=iteration.get("timestamp"),
+        raw="\n".join(output.lines(iteration)),
     )
 
 

@@ -1,9 +1,13 @@
 import base64
+import dataclasses
+import gzip
 import re
 from html import parser
 
 import pytest
 
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import page
 from tests.unit import factories
@@ -109,7 +113,9 @@ def test_every_page_is_well_formed_and_loads_nothing(report):
         assert not any(name.startswith("on") for name in attributes)
         assert "src" not in attributes
         if "href" in attributes:
-            assert attributes["href"].startswith("data:text/csv;base64,")
+            assert attributes["href"] == "#main" or re.match(
+                "data:(text/csv|application/gzip);base64,", attributes["href"]
+            )
         if tag == "th":
             assert attributes["scope"] in {"col", "row"}
 
@@ -143,7 +149,8 @@ def test_a_failed_create_says_so_with_its_sentence():
     assert "raise the quota or ask for fewer nodes." in text
     assert "CREATE_FAILED (quota): Quota exceeded for cores" in text
     assert "no load was measured" in text
-    assert "<figure>" not in text
+    assert "Rate over time" not in text
+    assert "magnum.create_bay after 0 s for 12.4 s, failed." in text
 
 
 def test_an_invalid_run_is_marked_in_words_and_in_the_plots():
@@ -179,8 +186,9 @@ def test_nothing_is_written_unescaped():
 
 def test_each_iteration_has_a_pair_of_plots_at_two_widths():
     text = page.render(REPORTS["three"])
-    assert text.count("<figure>") == 6
-    assert text.count('role="img"') == 12
+    # Rate and latency, latency by percentile, what was done when.
+    assert text.count("<figure>") == 3 * 4
+    assert text.count('role="img"') == 3 * (2 * 2 + 2)
     assert "Load, iteration 3" in text
     assert "All 8 bounds hold." in text
 
@@ -201,10 +209,42 @@ def test_the_plotted_figures_can_be_taken_along():
 
 def test_an_hour_of_windows_stays_small():
     hour = factories.plan(10_000, 20_000, duration_s=1790, ramp_s=10)
-    run = factories.run(hour, samples=20)
+    run = factories.run(hour, samples=60)
     assert len(run.windows) > 3600
-    one = factories.workload(factories.iteration(of_run=run))
+    raw = records.dump(
+        {"record": "window", **one.to_json()} for one in run.windows
+    )
+    one = factories.workload(factories.iteration(of_run=run, raw=raw))
     assert len(page.render(factories.report(one)).encode()) < 3e6
+
+
+def test_all_records_can_be_taken_along():
+    raw = '{"record":"bay"}\n{"record":"end"}'
+    one = factories.workload(factories.iteration(raw=raw))
+    text = page.render(factories.report(one))
+    found = re.search(r'href="data:application/gzip;base64,([^"]+)"', text)
+    assert gzip.decompress(base64.b64decode(found[1])).decode() == raw
+    assert 'download="records-1.jsonl.gz"' in text
+    assert "gzip" not in page.render(REPORTS["good"])
+
+
+def test_comparable_runs_before_stand_beside_the_verdicts():
+    report = factories.report()
+    (own,) = history.of_report(report)
+    before = [
+        dataclasses.replace(own, task=f"{days}", at_s=own.at_s - days * 86_400)
+        for days in range(1, 4)
+    ]
+    text = page.render(report, before)
+    cell = '<td data-name="Runs before">'
+    # Not that of a criterion of Rally's own.
+    assert text.count(cell) == 7
+    assert f"{cell}<span" in text
+    assert "12.4 s in 3 runs before; now the same" in text
+    other = dataclasses.replace(own.conditions, nodes="3 (2 hollow)")
+    different = [dataclasses.replace(one, conditions=other) for one in before]
+    for runs in ((), different, [own]):
+        assert "Runs before" not in page.render(report, runs)
 
 
 def test_workloads_are_compared_before_each_is_told():

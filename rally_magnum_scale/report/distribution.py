@@ -1,0 +1,122 @@
+"""The latency of each step by percentile, as HdrHistogram plots it.
+
+The axis counts nines: 90 %, 99 % and 99.9 % lie equally far apart, so that
+the few slow answers, which is where systems differ, get most of the room.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from rally_magnum_scale.measurement import histogram
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import steps
+from rally_magnum_scale.report import axis
+from rally_magnum_scale.report import drawing
+from rally_magnum_scale.report import words
+
+SIZE = (1080.0, 340.0)
+_PER_NINE = 25
+# Steps one after the other; more than that are told apart by their ends.
+_COLOURS = ("blue", "orange", "violet", "good", "bad", "warn")
+_DASHES = ("-", "--", "-.", ":")
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """The distribution of one step.
+
+    :param total: requests in its steady seconds
+    :param spots: each a number of nines, and the latency in ms
+    """
+
+    step: int
+    total: int
+    spots: tuple[tuple[float, float], ...]
+
+
+def find(run: records.Run) -> list[Step]:
+    """Return the distribution of each step, from its steady windows."""
+    seen: dict[int, list[histogram.Histogram]] = {}
+    for window in run.windows:
+        if window.phase == steps.STEADY:
+            seen.setdefault(window.step, []).append(window.latency_us)
+    found = []
+    for number, parts in sorted(seen.items()):
+        merged = histogram.Histogram().merge(*parts)
+        if merged.total:
+            found.append(Step(number, merged.total, _spots(merged)))
+    return found
+
+
+def _spots(merged: histogram.Histogram) -> tuple[tuple[float, float], ...]:
+    most = math.log10(merged.total)
+    # The least lies at no nine at all: its percentile is as good as 0.
+    nines = [i / _PER_NINE for i in range(math.floor(most * _PER_NINE) + 1)]
+    wanted = [100 * (1 - 10.0**-nine) or 1e-9 for nine in nines]
+    values = merged.percentiles_us(wanted)
+    spots = [
+        (nine, value / 1000)
+        for nine, value in zip(nines, values, strict=True)
+        if value is not None
+    ]
+    # The largest is that of the last request.
+    return (*spots, (most, (merged.max_us or 0) / 1000))
+
+
+def draw(found: Sequence[Step], identifier: str) -> str:
+    """Return the plot as SVG.
+
+    :param found: at least one step
+    :param identifier: unique in the page
+    """
+    figure = drawing.new(*SIZE)
+    axes = figure.subplots()
+    drawing.style(axes)
+    for one in found:
+        axes.plot(
+            [nine for nine, _ in one.spots],
+            [value for _, value in one.spots],
+            color=drawing.COLOUR[_COLOURS[(one.step - 1) % len(_COLOURS)]],
+            linestyle=_DASHES[(one.step - 1) // len(_COLOURS) % len(_DASHES)],
+            label=f"step {one.step}",
+        )
+    most = math.ceil(max(one.spots[-1][0] for one in found))
+    ticks = range(most + 1)
+    axes.set_xticks(ticks, [_percent(nines) for nines in ticks])
+    axes.set_xlim(0, max(1, most))
+    values = [value for one in found for _, value in one.spots]
+    scale = axis.latency_axis(values)
+    axes.set_yscale("log" if scale.logarithmic else "linear")
+    axes.set_ylim(scale.low, scale.high)
+    axes.set_yticks(
+        [one.value for one in scale.ticks], [one.text for one in scale.ticks]
+    )
+    axes.minorticks_off()
+    axes.set_xlabel("share of the answers", color=drawing.COLOUR["text"])
+    axes.set_ylabel(scale.title, color=drawing.COLOUR["text"])
+    drawing.legend(axes)
+    return drawing.svg(
+        figure, identifier, "Latency by percentile", _describe(found)
+    )
+
+
+def _percent(nines: int) -> str:
+    """Write the share of so many nines, such as 99.9 %."""
+    return f"{100 * (1 - 10.0**-nines):.{max(0, nines - 2)}f} %"
+
+
+def _describe(found: Sequence[Step]) -> str:
+    return " ".join(
+        f"Step {one.step}, {words.number(one.total)} answers: half within "
+        f"{_at(one, 0.30103):.3g} ms, 99 % within {_at(one, 2):.3g} ms, the "
+        f"slowest {one.spots[-1][1]:.3g} ms."
+        for one in found
+    )
+
+
+def _at(one: Step, nines: float) -> float:
+    """Return the latency at the first spot of so many nines."""
+    return next((ms for at, ms in one.spots if at >= nines), one.spots[-1][1])

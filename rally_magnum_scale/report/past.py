@@ -1,0 +1,96 @@
+"""What comparable runs before this one measured, beside each verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import statistics
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+from rally_magnum_scale.measurement import metrics
+from rally_magnum_scale.measurement import trend
+from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.report import history
+
+# The history that pages look into, for who exports them by Rally.
+VARIABLE = "RALLY_MAGNUM_SCALE_HISTORY"
+# More would not be told apart.
+MOST_RUNS = 12
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclasses.dataclass(frozen=True)
+class Past:
+    """The runs before, for one verdict.
+
+    :param bars: one for each of the last runs, this one included; higher
+        is more, whatever is better
+    :param words: what they measured
+    """
+
+    bars: str
+    words: str
+
+
+def read(environ: Mapping[str, str] = os.environ) -> list[history.Run]:
+    """Read the history that :data:`VARIABLE` names; none without it.
+
+    :raises InvalidInput: when it can't be read
+    """
+    named = environ.get(VARIABLE)
+    path = pathlib.Path(named).expanduser() if named else None
+    return history.read(path, missing_ok=True) if path else []
+
+
+def trends(
+    run: history.Run, runs: Sequence[history.Run]
+) -> dict[str, trend.Trend]:
+    """Follow each metric over the comparable runs before a run.
+
+    :param runs: the history; the run itself may be in it
+    """
+    before = [one for one in runs if one.at_s < run.at_s and one.id != run.id]
+    return history.trends(history.comparable(before, run.conditions))
+
+
+def of(
+    verdict: verdicts.Verdict, known: Mapping[str, trend.Trend]
+) -> Past | None:
+    """Return what the runs before measured; None where none did.
+
+    :param known: of :func:`trends`
+    """
+    name = trend.metric_name(
+        verdict.criterion, verdict.bound_key, metrics.place_of(verdict)
+    )
+    found = known.get(name)
+    if found is None:
+        return None
+    values = [point.value for point in found.points[-MOST_RUNS:]]
+    now = [] if verdict.value is None or verdict.reason else [verdict.value]
+    return Past(_bars([*values, *now]), _words(values, found, now))
+
+
+def _words(
+    values: Sequence[float], found: trend.Trend, now: Sequence[float]
+) -> str:
+    level = statistics.median(values)
+    runs = "1 run" if len(values) == 1 else f"{len(values)} runs"
+    said = f"{verdicts.format_value(level, found.unit)} in {runs} before"
+    if not now or not level:
+        return said
+    ratio = found.worse_ratio(now[0], level)
+    if abs(ratio) < 0.005:  # Which rounds to 0 %.
+        return f"{said}; now the same"
+    side = "worse" if ratio > 0 else "better"
+    return f"{said}; now {abs(ratio):.0%} {side}"
+
+
+def _bars(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    if low == high:
+        return _BARS[len(_BARS) // 2] * len(values)
+    share = (len(_BARS) - 1) / (high - low)
+    return "".join(_BARS[round((one - low) * share)] for one in values)

@@ -1,0 +1,67 @@
+"""The life of a bay as bars over time: what was done when, and how long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rally_magnum_scale.report import drawing
+from rally_magnum_scale.report import model
+from rally_magnum_scale.report import words
+
+_WIDTH, _ROW, _REST = 1080.0, 26.0, 60.0
+_BAR = 0.62
+
+
+def draw(actions: Sequence[model.AtomicAction], identifier: str) -> str:
+    """Return the atomic actions of an iteration as SVG.
+
+    :param actions: at least one, in any order
+    :param identifier: unique in the page
+    """
+    ordered = sorted(actions, key=lambda one: one.started_at)
+    begun = ordered[0].started_at
+    names = list(dict.fromkeys(one.name for one in ordered))
+    figure = drawing.new(_WIDTH, _ROW * len(names) + _REST)
+    axes = figure.subplots()
+    drawing.style(axes)
+    axes.grid(visible=False, axis="y")
+    axes.grid(axis="x", color=drawing.COLOUR["grid"], linewidth=0.8)
+    end = max(one.finished_at for one in ordered) - begun
+    for one in ordered:
+        row, at = names.index(one.name), one.started_at - begun
+        axes.barh(
+            row,
+            one.duration_s,
+            left=at,
+            height=_BAR,
+            # What took no time is seen all the same.
+            linewidth=1,
+            color=drawing.COLOUR["bad" if one.failed else "blue"],
+            edgecolor=drawing.COLOUR["bad" if one.failed else "blue"],
+        )
+        axes.text(
+            at + one.duration_s + end * 0.005,
+            row,
+            f"{words.seconds(one.duration_s)}{' ✘' * one.failed}",
+            va="center",
+            fontsize=10,
+            color=drawing.COLOUR["text"],
+        )
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, end * 1.08 or 1)
+    axes.set_xlabel(
+        "seconds since the first of them began", color=drawing.COLOUR["text"]
+    )
+    return drawing.svg(
+        figure, identifier, "What was done when", _describe(ordered, begun)
+    )
+
+
+def _describe(ordered: Sequence[model.AtomicAction], begun: float) -> str:
+    told = (
+        f"{one.name} after {words.seconds(one.started_at - begun)} for "
+        f"{words.seconds(one.duration_s)}{', failed' * one.failed}"
+        for one in ordered
+    )
+    return f"{'; '.join(told)}."
