@@ -12,7 +12,7 @@ from typing import Any
 
 
 def table(lines: Iterable[str]) -> str:
-    """Return a table in Markdown: ours, then Otava's in brackets.
+    """Return a table in Markdown: alarms, suspicions, Otava's alarms.
 
     :param lines: of JSON, as the benchmark prints them
     """
@@ -25,7 +25,7 @@ def table(lines: Iterable[str]) -> str:
     heads = [f"{noise:.0%}, {runs} runs" for noise, runs in columns]
     return "\n".join(
         [
-            _row("noise of a run", *heads),
+            _row("in %", *heads),
             _row(*["---"] * (len(heads) + 1)),
             *(
                 _row(kind, *(row.get(column, "") for column in columns))
@@ -36,8 +36,8 @@ def table(lines: Iterable[str]) -> str:
 
 
 def _cell(figures: dict[str, Any]) -> str:
-    ours, otava = figures["alarms_ratio"], figures["otava_alarms_ratio"]
-    return f"{ours * 100:.3g}% ({otava * 100:.3g}%)"
+    names = ("alarms_ratio", "suspects_ratio", "otava_alarms_ratio")
+    return ", ".join(f"{figures[name] * 100:.3g}" for name in names)
 
 
 def _row(*cells: str) -> str:

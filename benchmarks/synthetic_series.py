@@ -43,9 +43,9 @@ KINDS = (
     Kind("nothing changed, 5% of the runs 30% astray", astray=True),
     Kind("nothing changed, noise that wanders", wandering=True),
     *(
-        Kind(f"step of {ratio:.0%}, {since} run(s) ago", ratio, since)
+        Kind(f"step of {ratio:.0%}, {since} runs ago", ratio, since)
         for ratio in (0.02, 0.05, 0.10)
-        for since in (1, 5)
+        for since in (2, 5)
     ),
     Kind("drift of 0.5% a run", drift_ratio=0.005),
 )

@@ -95,8 +95,7 @@ def draw(found: Sequence[Step], identifier: str) -> str:
         [one.value for one in scale.ticks], [one.text for one in scale.ticks]
     )
     axes.minorticks_off()
-    axes.set_xlabel("share of the answers", color=drawing.COLOUR["text"])
-    axes.set_ylabel(scale.title, color=drawing.COLOUR["text"])
+    drawing.name_axes(axes, "share of the answers", scale.title)
     drawing.legend(axes)
     return drawing.svg(
         figure, identifier, "Latency by percentile", _describe(found)

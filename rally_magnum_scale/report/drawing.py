@@ -35,6 +35,8 @@ _NEEDLESS = (
     re.compile(r'(?<=<g) id="[^"]*"'),
     re.compile(r"font-family: [^;]*; "),
 )
+# Of all text: as large as that of tables on a page of full width.
+_FONT = 12
 # A drawing is as wide as this many pixels, and shrinks on a phone.
 _PIXELS_PER_INCH = 72.0
 
@@ -62,9 +64,20 @@ def style(axes: Any) -> None:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(COLOUR["quiet"])
-    axes.tick_params(colors=COLOUR["quiet"], labelsize=10)
+    axes.tick_params(colors=COLOUR["quiet"], labelsize=_FONT)
     axes.grid(axis="y", color=COLOUR["grid"], linewidth=0.8)
     axes.set_axisbelow(True)
+
+
+def name_axes(axes: Any, x: str = "", y: str = "") -> None:
+    """Say what the axes count."""
+    axes.set_xlabel(x, color=COLOUR["text"], fontsize=_FONT)
+    axes.set_ylabel(y, color=COLOUR["text"], fontsize=_FONT)
+
+
+def write(axes: Any, x: float, y: float, text: str) -> None:
+    """Write beside a point, in the coordinates of the axes."""
+    axes.text(x, y, text, va="center", fontsize=_FONT, color=COLOUR["text"])
 
 
 def legend(axes: Any) -> None:
@@ -74,6 +87,7 @@ def legend(axes: Any) -> None:
         bbox_to_anchor=(0, 1),
         ncols=8,
         frameon=False,
+        fontsize=_FONT,
         labelcolor=COLOUR["text"],
     )
 

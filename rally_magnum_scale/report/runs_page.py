@@ -187,7 +187,7 @@ def _draw(
     axes = figure.subplots()
     drawing.style(axes)
     unit = measured[0][1].unit
-    axes.set_ylabel(unit, color=drawing.COLOUR["text"])
+    drawing.name_axes(axes, y=unit)
     points = known.points if known else ()
     axes.plot(
         [_date(point.at_s) for point in points],

@@ -39,20 +39,16 @@ def draw(actions: Sequence[model.AtomicAction], identifier: str) -> str:
             color=drawing.COLOUR["bad" if one.failed else "blue"],
             edgecolor=drawing.COLOUR["bad" if one.failed else "blue"],
         )
-        axes.text(
+        drawing.write(
+            axes,
             at + one.duration_s + end * 0.005,
             row,
             f"{words.seconds(one.duration_s)}{' ✘' * one.failed}",
-            va="center",
-            fontsize=10,
-            color=drawing.COLOUR["text"],
         )
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_xlim(0, end * 1.08 or 1)
-    axes.set_xlabel(
-        "seconds since the first of them began", color=drawing.COLOUR["text"]
-    )
+    drawing.name_axes(axes, "seconds since the first of them began")
     return drawing.svg(
         figure, identifier, "What was done when", _describe(ordered, begun)
     )
