@@ -24,7 +24,7 @@ from rally_magnum_scale.sandbox.servers import bay_folder
 
 RALLY = str(clouds.PROGRAMS / "rally")
 _EXPORT_DEADLINE_S = 300.0
-_UUID = re.compile(r"\bTask\s+([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
+_UUID = re.compile(r"\bTask\b.*?([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,208 @@
+"""The reference, written from the code: docstrings, schemas and parsers."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import json
+import pathlib
+import re
+from typing import Any
+
+import rally.plugins
+from rally.common.plugin import info
+from rally.task import context
+from rally.task import exporter
+from rally.task import scenario
+from rally.task import sla
+
+from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.measurement import conditions
+from rally_magnum_scale.measurement import criteria
+from rally_magnum_scale.measurement import disturbances
+from rally_magnum_scale.measurement import metrics
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import step_results
+from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.nightly import cli as nightly_cli
+from rally_magnum_scale.nightly import history_cli
+from rally_magnum_scale.nightly import settings as nightly_settings
+from rally_magnum_scale.report import history
+from rally_magnum_scale.sandbox import cli as sandbox_cli
+
+OURS = "rally_magnum_scale."
+RECORDS = {
+    "conditions": conditions.Asked,
+    "bay": bay_records.Bay,
+    "node_change": bay_records.NodeChange,
+    "api_latency": bay_records.ApiLatency,
+    "window": windows.Window,
+    "end": records.End,
+    "throughput": records.Throughput,
+    "one of `steps` of a `throughput`": step_results.StepResult,
+    "trial": records.Trial,
+    "max_rate": records.MaxRate,
+    "update": disturbances.Update,
+    "fault": disturbances.Fault,
+}
+COMMANDS = (nightly_cli, history_cli, sandbox_cli)
+
+
+def write(folder: pathlib.Path) -> None:
+    """Write all pages of the reference into a folder."""
+    rally.plugins.load()
+    folder.mkdir(exist_ok=True)
+    pages = {
+        "scenarios": _plugins(scenario.Scenario),
+        "contexts": _plugins(context.Context),
+        "criteria": _criteria(),
+        "exports": _plugins(exporter.TaskExporter),
+        "records": _records(),
+        "history": _history(),
+        "commands": _commands(),
+        "nightly": _fields(nightly_settings.Settings)
+        + _fields(nightly_settings.Task),
+    }
+    for name, lines in pages.items():
+        (folder / f"{name}.md").write_text("\n".join(lines) + "\n")
+
+
+def _plugins(base: Any) -> list[str]:
+    found = [c for c in base.get_all() if c.__module__.startswith(OURS)]
+    lines = []
+    for each in sorted(found, key=lambda c: c.get_name()):
+        # Those that others bring along have no keys to be given.
+        if base is context.Context and not _properties(each):
+            continue
+        lines += _plugin(each)
+    return lines
+
+
+def _plugin(each: Any) -> list[str]:
+    about = each.get_info()
+    lines = [f"## `{each.get_name()}`", "", _words(about["title"]), ""]
+    lines += [_words(about["description"] or ""), ""]
+    needed = (about["schema"] or {}).get("required", [])
+    said = {one["name"]: one["doc"] for one in about["parameters"]}
+    for name, schema in sorted(_properties(each).items()):
+        words = said.get(name) or schema.get("description", "")
+        need = ", needed" if name in needed else ""
+        if "default " in words:
+            schema = {**schema, "default": None}
+        lines += [f"`{name}` ({_kind(schema)}{need})", f": {_line(words)}", ""]
+    return lines
+
+
+def _properties(each: Any) -> dict[str, Any]:
+    return (each.get_info()["schema"] or {}).get("properties", {})
+
+
+def _criteria() -> list[str]:
+    lines = []
+    for each in criteria.CRITERIA.values():
+        lines += [f"## `{each.name}`", "", each.summary, ""]
+        for key, bound in each.bounds.items():
+            lines += [
+                f"`{key}` ({bound.unit}, at "
+                f"{'least' if bound.at_least else 'most'})",
+                f": {_line(bound.description)}.",
+                "",
+            ]
+        for key in sorted(set(each.schema()["properties"]) - set(each.bounds)):
+            words = each.schema()["properties"][key]["description"]
+            lines += [f"`{key}`", f": {_line(words)}", ""]
+    return lines + _plugin(sla.SLA.get("no_regression"))
+
+
+def _records() -> list[str]:
+    lines = []
+    for kind, body in RECORDS.items():
+        title = kind if "`" in kind else f"`{kind}`"
+        lines += [f"## {title[:1].upper()}{title[1:]}", ""]
+        lines += [*_summary(body), "", *_fields(body)]
+    return lines
+
+
+def _history() -> list[str]:
+    lines = []
+    for body in (
+        history.Run,
+        conditions.Conditions,
+        history.Judged,
+        metrics.Metric,
+    ):
+        lines += [f"## {body.__name__}", "", *_summary(body), ""]
+        lines += _fields(body)
+    return lines
+
+
+def _summary(body: type) -> list[str]:
+    about = info.parse_docstring(inspect.getdoc(body))
+    parts = (about["short_description"], "", about["long_description"])
+    return [_words(one or "") for one in parts]
+
+
+def _fields(body: Any) -> list[str]:
+    """Return the fields of a dataclass with what its docstring says."""
+    # A base class says what it has before the class itself does.
+    said = {}
+    for base in reversed(body.__mro__):
+        if dataclasses.is_dataclass(base):
+            about = info.parse_docstring(inspect.getdoc(base))
+            said |= {one["name"]: one["doc"] for one in about["params"]}
+    lines = []
+    for field in dataclasses.fields(body):
+        words = _line(said.get(field.name, "")) or "as its name says"
+        lines += [f"`{field.name}` ({_type(field)})", f": {words}", ""]
+    return lines
+
+
+def _type(field: dataclasses.Field[Any]) -> str:
+    return f"`{field.type}`" + (
+        f", default `{field.default}`"
+        if field.default not in (dataclasses.MISSING, "", (), None)
+        else ""
+    )
+
+
+def _commands() -> list[str]:
+    lines = []
+    for module in COMMANDS:
+        parser = module._parser()
+        # Help is wrapped to the terminal, of which there is none.
+        lines += [f"## `{parser.prog}`", "", *_help(parser)]
+        for action in parser._actions:
+            for name, one in (getattr(action, "choices", None) or {}).items():
+                lines += [f"### `{parser.prog} {name}`", "", *_help(one)]
+    return lines
+
+
+def _help(parser: argparse.ArgumentParser) -> list[str]:
+    return ["```text", parser.format_help().rstrip(), "```", ""]
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Say in a few words what a value must be."""
+    if "enum" in schema:
+        return " or ".join(f"`{json.dumps(one)}`" for one in schema["enum"])
+    kinds = schema.get("type", "any")
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    said = " or ".join(kinds)
+    if schema.get("default") not in (None, {}, []):
+        said += f", default `{json.dumps(schema['default'])}`"
+    return said
+
+
+def _line(text: str) -> str:
+    return " ".join(_words(text).split())
+
+
+def _words(text: str) -> str:
+    """Turn the markup of docstrings into that of the pages."""
+    text = re.sub(r":[a-z]+:`~?([^`]+)`", _last_name, text)
+    return text.replace("``", "`").strip()
+
+
+def _last_name(match: re.Match[str]) -> str:
+    return f"`{match.group(1).rpartition('.')[2]}`"
