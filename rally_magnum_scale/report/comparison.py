@@ -177,6 +177,13 @@ def _with(
     )
 
 
+def _say_ratio(ratio: float) -> str:
+    """Say by how much it is worse; beyond a factor of ten as a factor."""
+    if ratio < 9:
+        return f"{ratio:.0%} worse"
+    return f"{ratio + 1:.0f} times as much"
+
+
 def beside_last(
     run: history.Run, runs: Iterable[history.Run], ask: Ask
 ) -> list[str]:
@@ -206,7 +213,7 @@ def beside_last(
         if ratio >= max(UNPROVEN_RATIO, ask.rules.min_change_ratio):
             found.append((ratio, one, old.points[-1].value))
     return [
-        f"{one.name}: {ratio:.0%} worse, "
+        f"{one.name}: {_say_ratio(ratio)}, "
         f"{verdicts.format_value(one.value, one.unit)} after "
         f"{verdicts.format_value(value, one.unit)}"
         for ratio, one, value in sorted(found, key=lambda each: -each[0])

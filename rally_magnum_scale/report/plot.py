@@ -1,10 +1,11 @@
 """Plots over time, computed here and written by ``plot.svg.j2``.
 
-No plotting library fits: pygal has no shaded spans or marked events and
-draws its tooltips by a script, matplotlib and plotly weigh tens of
-megabytes, and drawsvg offers shapes but no axes.  What is needed is small:
-lines and areas over spans, light enough to stand in the page at two widths,
-coloured by the page's own style sheet so that dark mode and paper work.
+Distribution, timeline and trends are drawn by matplotlib (``drawing.py``).
+These stand in the page once for each iteration, at two widths, since text in
+a drawing shrinks with it: matplotlib takes a fifth of a second for each, a
+task may have hundreds, and its SVG has no words for a shaded span or an event
+that is pointed at.  What is needed is small: lines and areas over spans,
+coloured by the page's own style sheet.
 """
 
 from __future__ import annotations

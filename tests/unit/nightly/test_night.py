@@ -170,6 +170,9 @@ def test_what_is_worse_is_proven_suspected_or_just_told():
     assert told(10.0, 13.0).beside_last == (
         "bay_create_time.max_s: 30% worse, 13 s after 10 s",
     )
+    assert told(10.0, 200.0).beside_last == (
+        "bay_create_time.max_s: 20 times as much, 200 s after 10 s",
+    )
     assert told(10.0).beside_last == told(10.0, 10.5).beside_last == ()
 
 
