@@ -213,14 +213,13 @@ def _table(grid: grids.Grid) -> dict[str, Any]:
 
 
 def _lines(drawn: plot.Plot) -> dict[str, Any]:
-    label = drawn.y_axis.title.partition(",")[0]
     stacked = any(line.base for line in drawn.lines)
     return {
         "title": drawn.title,
         "description": drawn.description,
         "chart_plugin": "StackedArea" if stacked else "Lines",
         "data": [row for line in drawn.lines for row in _rows(line, drawn)],
-        "label": label,
+        "label": drawn.values,
         "axis_label": "seconds since the load began",
     }
 

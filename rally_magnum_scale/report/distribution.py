@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from rally_magnum_scale.measurement import histogram
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.report import axis
 from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import words
 
@@ -87,15 +86,10 @@ def draw(found: Sequence[Step], identifier: str) -> str:
     ticks = range(most + 1)
     axes.set_xticks(ticks, [_percent(nines) for nines in ticks])
     axes.set_xlim(0, max(1, most))
-    values = [value for one in found for _, value in one.spots]
-    scale = axis.latency_axis(values)
-    axes.set_yscale("log" if scale.logarithmic else "linear")
-    axes.set_ylim(scale.low, scale.high)
-    axes.set_yticks(
-        [one.value for one in scale.ticks], [one.text for one in scale.ticks]
+    drawing.latency_scale(
+        axes, (value for one in found for _, value in one.spots)
     )
-    axes.minorticks_off()
-    drawing.name_axes(axes, "share of the answers", scale.title)
+    drawing.name_axes(axes, "share of the answers", axes.get_ylabel())
     drawing.legend(axes)
     return drawing.svg(
         figure, identifier, "Latency by percentile", _describe(found)

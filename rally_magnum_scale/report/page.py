@@ -41,10 +41,6 @@ PERCENTILES = (
     ("p99_9", "p99.9"),
     ("max", "max"),
 )
-# On a desk or paper, and on a phone: text in a drawing shrinks with it, so
-# one drawing can't serve both.
-WIDE = (1080.0, 340.0)
-NARROW = (360.0, 280.0)
 # Iterations share the points, so that a page stays light however many
 # there are; fewer would look coarse.
 MIN_POINTS = 100
@@ -54,7 +50,7 @@ MIN_POINTS = 100
 class _Part:
     """One iteration, ready for the template.
 
-    :param plots: each as a wide and a narrow drawing
+    :param plots: each with its title
     :param search: the same of a search for the highest rate; None without
     :param csv: the plotted figures as a ``data:`` address, or empty
     :param raw: all records, packed, likewise
@@ -63,8 +59,8 @@ class _Part:
     """
 
     iteration: model.Iteration
-    plots: list[tuple[plot.Drawing, plot.Drawing]]
-    search: tuple[plot.Drawing | None, plot.Drawing | None] | None
+    plots: list[tuple[str, str]]
+    search: tuple[str, str] | None
     events: list[series.Event]
     csv: str
     raw: str
@@ -208,13 +204,7 @@ def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
     actions = iteration.actions
     return _Part(
         iteration=iteration,
-        plots=[
-            (
-                plot.draw(one, identifier, *WIDE),
-                plot.draw(one, identifier, *NARROW),
-            )
-            for one in found
-        ],
+        plots=[(one.title, plot.draw(one, identifier)) for one in found],
         search=_search(identifier, iteration.run.max_rate),
         events=series.events(iteration.run),
         csv=_csv(found[0].points) if found else "",
@@ -238,24 +228,22 @@ def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
 
 def _turnover(
     workloads: Sequence[model.Workload],
-) -> tuple[str, list[plot.Drawing]] | None:
-    """Return what is said of it, and its drawings if there is a course."""
+) -> tuple[str, str] | None:
+    """Return what is said of it, and its drawing if there is a course."""
     found = turnover.find(workloads)
     if found is None:
         return None
-    sizes = (WIDE, NARROW) if found.has_course else ()
-    return found.sentence, [
-        turnover.draw(found, "task", *size) for size in sizes
-    ]
+    drawn = turnover.draw(found, "task") if found.has_course else ""
+    return found.sentence, drawn
 
 
 def _search(
     identifier: str, found: records.MaxRate | None
-) -> tuple[plot.Drawing | None, plot.Drawing | None] | None:
-    if found is None or searches.curve(found) is None:
+) -> tuple[str, str] | None:
+    shown = searches.curve(found) if found else None
+    if found is None or shown is None:
         return None
-    wide = searches.draw(found, identifier, *WIDE)
-    return wide, searches.draw(found, identifier, *NARROW)
+    return searches.title(shown), searches.draw(found, identifier)
 
 
 def _kubernetes(report: model.Report) -> list[tuple[str, str]]:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import windows
-from rally_magnum_scale.report import axis
+from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import series
 from rally_magnum_scale.report import words
 
 # Colours for versions one after another; there are two in most runs.
-_VERSION_STYLES = ("v1", "v2", "v3", "v4")
-_UNTOLD_STYLE = "v0"
+_VERSION_COLOURS = ("offer", "blue", "violet", "orange")
+_UNTOLD_COLOUR = "quiet"
 
 
 def _latency_ms(name: str) -> Callable[[series.Point], float | None]:
@@ -27,14 +27,15 @@ def _latency_ms(name: str) -> Callable[[series.Point], float | None]:
 
 
 RATE_LINES = (
-    plot.Line("offered", "offered", lambda point: point.offered_rps),
-    plot.Line("achieved", "achieved", lambda point: point.achieved_rps),
-    plot.Line("failed", "failed", lambda point: point.failed_rps),
+    # Broad, for what was achieved lies on it.
+    plot.Line("offered", "offer", lambda point: point.offered_rps, width=6),
+    plot.Line("achieved", "blue", lambda point: point.achieved_rps),
+    plot.Line("failed", "bad", lambda point: point.failed_rps, dashes=":"),
 )
 LATENCY_LINES = (
-    plot.Line("p50", "p50", _latency_ms("p50")),
-    plot.Line("p99", "p99", _latency_ms("p99")),
-    plot.Line("p99.9", "p99-9", _latency_ms("p99_9")),
+    plot.Line("p50", "blue", _latency_ms("p50")),
+    plot.Line("p99", "violet", _latency_ms("p99"), dashes="--"),
+    plot.Line("p99.9", "orange", _latency_ms("p99_9"), dashes=":"),
 )
 
 
@@ -51,8 +52,9 @@ def plots(run: records.Run, limit: int = series.MAX_POINTS) -> list[plot.Plot]:
         kind="rate",
         title="Rate over time",
         description=_describe(points, rates, "requests a second"),
+        values="requests a second",
         lines=rates,
-        y_axis=axis.rate_axis(_values(rates, points)),
+        scale=drawing.rate_scale,
         points=points,
         spans=tuple(series.spans(run)),
         gaps=tuple(series.gaps(run)),
@@ -64,8 +66,11 @@ def plots(run: records.Run, limit: int = series.MAX_POINTS) -> list[plot.Plot]:
         kind="latency",
         title="Latency over time, from the intended send time",
         description=_describe(points, LATENCY_LINES, "ms"),
+        values="latency in ms",
         lines=LATENCY_LINES,
-        y_axis=axis.latency_axis(_values(LATENCY_LINES, points)),
+        scale=lambda axes: drawing.latency_scale(
+            axes, _values(LATENCY_LINES, points)
+        ),
     )
     return [rate, latency, *_versions(run, rate)]
 
@@ -82,8 +87,9 @@ def _versions(run: records.Run, rate: plot.Plot) -> list[plot.Plot]:
             kind="versions",
             title="Answers by version of the targets",
             description=_describe_versions(rate.points, names, total),
+            values="share of the answers",
             lines=tuple(_share_line(names, at) for at in range(len(names))),
-            y_axis=axis.share_axis(),
+            scale=drawing.share_scale,
         )
     ]
 
@@ -91,7 +97,7 @@ def _versions(run: records.Run, rate: plot.Plot) -> list[plot.Plot]:
 def _share_line(names: Sequence[str], at: int) -> plot.Line:
     """Stand each version on those that came after it."""
     name, later = names[at], names[at + 1 :]
-    style = _VERSION_STYLES[at % len(_VERSION_STYLES)]
+    colour = _VERSION_COLOURS[at % len(_VERSION_COLOURS)]
 
     def read(point: series.Point) -> float | None:
         return _share(point, [name])
@@ -99,7 +105,7 @@ def _share_line(names: Sequence[str], at: int) -> plot.Line:
     def base(point: series.Point) -> float:
         return _share(point, later) or 0.0
 
-    shown = style if name else _UNTOLD_STYLE
+    shown = colour if name else _UNTOLD_COLOUR
     return plot.Line(words.version(name), shown, read, base)
 
 

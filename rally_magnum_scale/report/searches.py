@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import trials
-from rally_magnum_scale.report import axis
+from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import grids
-from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import words
 
+_SIZE = (1080.0, 340.0)
 _PURPOSES = {
     trials.ESTIMATE: "to estimate",
     trials.SEARCH: "",
@@ -112,47 +112,61 @@ def curve(found: records.MaxRate) -> Curve | None:
     return None
 
 
-def draw(
-    found: records.MaxRate, identifier: str, width: float, height: float
-) -> plot.Drawing | None:
-    """Lay the curve of a search out at one width.
+def draw(found: records.MaxRate, identifier: str) -> str:
+    """Return the curve of a search as SVG; empty with nothing to show.
 
-    :param identifier: unique in the page; the width is added to it
-    :param width: of the whole drawing, in pixels
-    :param height: of the whole drawing, in pixels
+    :param identifier: unique in the page
     """
     shown = curve(found)
     if shown is None:
-        return None
-    area = plot.Area(width, height)
-    rates = axis.rate_axis(
-        [rate for rate, _ in shown.spots], ticks=max(2, int(area.across / 110))
+        return ""
+    figure = drawing.new(*_SIZE)
+    axes = figure.subplots()
+    drawing.style(axes)
+    axes.plot(
+        [rate for rate, _ in shown.spots],
+        [ms for _, ms in shown.spots],
+        color=drawing.COLOUR["violet"],
+        marker="o",
+        markersize=5,
+        label=shown.name,
     )
-    times = axis.latency_axis([shown.bound_ms, *(ms for _, ms in shown.spots)])
-    x, y = area.to_pixels(rates, times)
-    line = "L".join(f"{x(rate):g} {y(ms):g}" for rate, ms in shown.spots)
-    bound_y = y(shown.bound_ms)
-    return plot.Drawing(
-        identifier=f"{identifier}-search-{width:.0f}",
-        title=f"{shown.name} of each step over its offer",
-        description=sentence(found),
-        width=width,
-        height=height,
-        paths=(
-            plot.Path(shown.name, "p99", f"M{line}" + _point(shown)),
-            plot.Path(
-                f"bound, {shown.bound_ms:g} ms",
-                "offered",
-                f"M{plot.LEFT:g} {bound_y:g}H{plot.LEFT + area.across:g}",
-            ),
-        ),
-        bands=tuple(_bands(found, x, rates.high)),
-        events=(),
-        x_ticks=tuple(plot.Mark(x(t.value), t.text) for t in rates.ticks),
-        y_ticks=tuple(plot.Mark(y(t.value), t.text) for t in times.ticks),
-        x_title="offered, requests a second",
-        y_title=times.title,
+    axes.axhline(
+        shown.bound_ms,
+        color=drawing.COLOUR["quiet"],
+        linestyle="--",
+        linewidth=2,
+        label=f"bound, {shown.bound_ms:g} ms",
     )
+    drawing.latency_scale(
+        axes, [shown.bound_ms, *(ms for _, ms in shown.spots)]
+    )
+    high_rps = max(rate for rate, _ in shown.spots) * 1.03
+    axes.set_xlim(0, high_rps)
+    _shade(axes, found, high_rps)
+    drawing.name_axes(axes, "offered, requests a second", axes.get_ylabel())
+    drawing.thousands(axes.xaxis)
+    drawing.legend(axes)
+    return drawing.svg(
+        figure, f"{identifier}-search", title(shown), sentence(found)
+    )
+
+
+def title(shown: Curve) -> str:
+    """Say what the curve shows."""
+    return f"{shown.name} of each step over its offer"
+
+
+def _shade(axes: Any, found: records.MaxRate, high_rps: float) -> None:
+    """Shade what held, and what did not."""
+    if found.held_rps is not None:
+        name = f"up to {found.held_rps:,.0f} rps: holds"
+        drawing.shade(axes, 0, found.held_rps, "steady", name)
+    if found.failed_rps is not None:
+        name = f"from {found.failed_rps:,.0f} rps: does not hold"
+        drawing.shade(
+            axes, found.failed_rps, high_rps, "bad-back", name, hatched=True
+        )
 
 
 def _answer(found: records.MaxRate) -> str:
@@ -222,33 +236,3 @@ def _bound(item: tuple[str, float]) -> str:
         else f"{words.number(value)} ms"
     )
     return f"{bound_name(key)} at most {said}"
-
-
-def _point(shown: Curve) -> str:
-    """A line to nowhere makes a point of its own visible."""
-    return "" if shown.spots[1:] else "h0"
-
-
-def _bands(
-    found: records.MaxRate, x: Callable[[float], float], high_rps: float
-) -> list[plot.Band]:
-    """Shade what held, and what did not."""
-    bands = []
-    if found.held_rps is not None:
-        title = f"up to {found.held_rps:,.0f} rps: holds"
-        bands.append(_band(x(0), x(found.held_rps), "steady", "holds", title))
-    if found.failed_rps is not None:
-        title = f"from {found.failed_rps:,.0f} rps: does not hold"
-        bands.append(
-            _band(x(found.failed_rps), x(high_rps), "invalid", "fails", title)
-        )
-    return bands
-
-
-def _band(
-    left: float, right: float, style: str, label: str, title: str
-) -> plot.Band:
-    fits = len(label) * plot.LETTER < right - left
-    return plot.Band(
-        left, round(right - left, 1), style, label if fits else "", title
-    )

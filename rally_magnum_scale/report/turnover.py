@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
 from rally_magnum_scale.measurement import bay_records
-from rally_magnum_scale.report import axis
+from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import model
-from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import words
 
 HOUR_S = 3600.0
+_SIZE = (1080.0, 340.0)
 # Stretches of time over which is counted: so long that there are not many.
 _STRETCHES_S = (60, 120, 300, 600, 900, 1800, 3600)
 MOST_STRETCHES = 60
@@ -124,51 +123,42 @@ def _changed(at: float, change: bay_records.NodeChange) -> Iterator[Happened]:
         yield Happened(at, -change.removed)
 
 
-def draw(
-    found: Turnover, identifier: str, width: float, height: float
-) -> plot.Drawing:
-    """Draw the nodes created and deleted per hour over the tasks.
+def draw(found: Turnover, identifier: str) -> str:
+    """Draw the nodes created and deleted per hour over the tasks, as SVG.
 
-    :param identifier: unique in the page; the width is added to it
-    :param width: of the whole drawing, in pixels
-    :param height: of the whole drawing, in pixels
+    :param identifier: unique in the page
     """
+    figure = drawing.new(*_SIZE)
+    axes = figure.subplots()
+    drawing.style(axes)
     stretch_s = _stretch_s(found.length_s)
     count = math.ceil(found.length_s / stretch_s)
-    created = _per_hour(found, stretch_s, count, lambda nodes: nodes > 0)
-    deleted = _per_hour(found, stretch_s, count, lambda nodes: nodes < 0)
     unit, unit_s = _unit(found.length_s)
-    times = dataclasses.replace(
-        axis.rate_axis([count * stretch_s / unit_s], max(3, int(width / 130))),
-        title=f"{unit} since the beginning",
-    )
-    rates = axis.rate_axis([*created, *deleted])
-    x, y = plot.Area(width, height).to_pixels(times, rates)
-
-    def steps(values: Iterable[float]) -> str:
-        return "".join(
-            f"{'L' if number else 'M'}{x(number * stretch_s / unit_s):g} "
-            f"{y(value):g}H{x((number + 1) * stretch_s / unit_s):g}"
-            for number, value in enumerate(values)
-        )
-
-    return plot.Drawing(
-        identifier=f"{identifier}-turnover-{width:.0f}",
-        title="Nodes created and deleted per hour",
-        description=found.sentence,
-        width=width,
-        height=height,
+    edges = [at * stretch_s / unit_s for at in range(count + 1)]
+    for name, colour, width, counts in (
         # The thin line last: it would be hidden by the broad one.
-        paths=(
-            plot.Path("deleted", "offered", steps(deleted)),
-            plot.Path("created", "achieved", steps(created)),
-        ),
-        bands=(),
-        events=(),
-        x_ticks=tuple(plot.Mark(x(t.value), t.text) for t in times.ticks),
-        y_ticks=tuple(plot.Mark(y(t.value), t.text) for t in rates.ticks),
-        x_title=times.title,
-        y_title=f"nodes per hour, over {stretch_s // 60} min each",
+        ("deleted", "offer", 6, lambda nodes: nodes < 0),
+        ("created", "blue", 2, lambda nodes: nodes > 0),
+    ):
+        axes.stairs(
+            per_hour(found, stretch_s, count, counts),
+            edges,
+            color=drawing.COLOUR[colour],
+            linewidth=width,
+            baseline=None,
+            label=name,
+        )
+    drawing.name_axes(axes, f"{unit} since the beginning")
+    drawing.rate_scale(
+        axes, f"nodes per hour, over {stretch_s // 60} min each"
+    )
+    axes.set_xlim(0, edges[-1])
+    drawing.legend(axes)
+    return drawing.svg(
+        figure,
+        f"{identifier}-turnover",
+        "Nodes created and deleted per hour",
+        found.sentence,
     )
 
 
@@ -183,12 +173,16 @@ def _stretch_s(length_s: float) -> int:
     return int(HOUR_S * math.ceil(length_s / HOUR_S / MOST_STRETCHES))
 
 
-def _per_hour(
+def per_hour(
     found: Turnover,
     stretch_s: int,
     count: int,
     counts: Callable[[int], bool],
 ) -> list[float]:
+    """Return the nodes per hour in each stretch of time.
+
+    :param counts: whether so many nodes count, below 0 when they went
+    """
     totals = [0] * count
     for one in found.happened:
         if counts(one.nodes):

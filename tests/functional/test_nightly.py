@@ -16,10 +16,12 @@ import psutil
 import pytest
 import yaml
 
+from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import folders
 from rally_magnum_scale.nightly import night
 from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import settings
 from rally_magnum_scale.report import history
 from tests.functional import conftest
 from tests.functional import test_tasks
@@ -37,6 +39,36 @@ ARGUMENTS = {
 # Every 100 ms nginx may work for 2 ms, which 500 requests a second exceed
 # now and then, and then wait.
 SLOWER = {"pods": {"target": {"limits": {"cpu": "20m"}}}, "min_rps": 1}
+
+
+@pytest.mark.parametrize("kind", ["openrc", "clouds_yaml"])
+def test_rally_reaches_a_cloud_by_either_kind_of_file(
+    sandbox: conftest.Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    state = sandbox.settings.state_dir
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(state / "clouds.yaml"))
+    wanted = settings.Settings(
+        tmp_path,
+        (),
+        clouds_yaml="sandbox" if kind == "clouds_yaml" else "",
+        openrc=state / "openrc" if kind == "openrc" else None,
+    )
+    with clouds.opened(wanted, lambda line: None) as environment:
+        done = subprocess.run(
+            ["rally", "env", "check"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert environment["RALLY_ENV"] in done.stdout
+    # What the administrator's password stood in.
+    assert not (tmp_path / clouds.HOME / "spec.json").exists()
 
 
 @dataclasses.dataclass
@@ -79,7 +111,7 @@ def nights(
     sandbox: conftest.Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Nights:
     folder = tmp_path_factory.mktemp("nightly")
-    settings = {
+    content = {
         "cloud": {"sandbox": True},
         "folder": "nights",
         "tasks": [
@@ -94,7 +126,7 @@ def nights(
         "grace_s": 60,
     }
     path = folder / "nightly.yaml"
-    path.write_text(yaml.safe_dump(settings))
+    path.write_text(yaml.safe_dump(content))
     return Nights(path)
 
 

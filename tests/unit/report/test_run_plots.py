@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from rally_magnum_scale.report import areas
+from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import page
 from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import run_plots
@@ -56,21 +56,19 @@ def test_the_shares_of_the_versions_are_plotted_second_by_second():
         "Of all answers: version 1: 54.8 % (17), version 2: 45.2 % (14). "
         "Seen were version 1 from 0 to 3 s; version 2 from 1 to 4 s."
     )
-    assert found.y_axis.high == 100
+    assert found.values == "share of the answers"
 
 
 def test_all_plots_have_one_time_axis_and_the_same_events():
     rate, latency, versions = run_plots.plots(factories.updated())
     for name in ("points", "spans", "gaps", "events", "length_s"):
         assert getattr(rate, name) == getattr(versions, name)
-    for width, height in (page.WIDE, page.NARROW):
-        drawn = [
-            plot.draw(one, "i", width, height)
-            for one in (rate, latency, versions)
-        ]
-        assert drawn[0].x_ticks == drawn[2].x_ticks
-        assert drawn[0].events == drawn[2].events
-        assert len({one.identifier for one in drawn}) == 3
+    drawn = [plot.draw(one, "i") for one in (rate, latency, versions)]
+    ids = {re.search(r'<title id="([^"]+)"', one)[1] for one in drawn}
+    assert ids == {"i-rate-t", "i-latency-t", "i-versions-t"}
+    for one in drawn:
+        assert ">seconds since the load began<" in one
+        assert numbers_of(one) == ["1", "2"]
 
 
 def test_versions_are_merged_and_not_averaged():
@@ -91,11 +89,11 @@ def test_a_second_without_an_answer_has_no_share():
 
 def test_versions_are_in_order_and_those_not_told_come_last():
     found = versions_of(with_versions({"10": 1, "9": 1, "": 1, "x": 1}))
-    assert [(line.name, line.style) for line in found.lines] == [
-        ("version 9", "v1"),
-        ("version 10", "v2"),
-        ("version x", "v3"),
-        ("no version told", "v0"),
+    assert [(line.name, line.colour) for line in found.lines] == [
+        ("version 9", "offer"),
+        ("version 10", "blue"),
+        ("version x", "violet"),
+        ("no version told", "quiet"),
     ]
 
 
@@ -112,13 +110,16 @@ def test_one_version_alone_is_plotted_only_where_another_was_to_come():
     assert shares(versions_of(run)) == [[100, 100]]
 
 
-def test_an_area_goes_up_and_comes_back():
-    assert areas.outline([(0, 10, 100, 40), (10, 20, 100, 40)]) == (
-        "M0 40L20 40L20 100L0 100Z"
-    )
-    assert areas.outline([(0, 10, 100, 40), (10, 20, 90, 0)]) == (
-        "M0 40L10 40L10 0L20 0L20 90L10 90L10 100L0 100Z"
-    )
+def areas_of(found):
+    """The corners of the areas of each line, in seconds and per cent."""
+    drawn = {}
+    for line in found.lines:
+        _, axes = drawing.framed(*plot.SIZE, 1, 1, 1, 1)
+        plot._draw_area(axes, line, found.points, 1, False)
+        drawn[line.name] = [
+            one.get_paths()[0].vertices for one in axes.collections
+        ]
+    return drawn
 
 
 def test_areas_leave_out_seconds_that_are_missing():
@@ -126,62 +127,71 @@ def test_areas_leave_out_seconds_that_are_missing():
     gone = {factories.START + 12, factories.START + 13}
     seen = tuple(one for one in run.windows if one.second not in gone)
     found = versions_of(dataclasses.replace(run, windows=seen))
-    first, second = plot.draw(found, "i", *page.WIDE).paths
-    # The new version is drawn from where it is seen.
-    left, right = (46 + 1022 * at / 27 for at in (9, 27))
-    corners = [float(x) for x in re.findall(r"[ML]([\d.]+) ", second.data)]
-    assert (min(corners), max(corners)) == (round(left, 1), round(right, 1))
-    assert first.filled
-    assert first.data.count("M") == second.data.count("M") == 2
-    assert first.data.count("Z") == 2
+    for parts in areas_of(found).values():
+        edges = [(min(part[:, 0]), max(part[:, 0])) for part in parts]
+        assert edges == [(0, 12), (14, 27)]
 
 
 def test_areas_fill_the_whole_height():
     found = versions_of(with_versions({"1": 3, "2": 1}))
-    drawn = plot.draw(found, "i", *page.WIDE)
-    levels = [
-        sorted(set(map(float, re.findall(r" ([\d.]+)", path.data))))
-        for path in drawn.paths
-    ]
-    edge = drawn.bottom - (drawn.bottom - drawn.top) / 4
-    assert levels == [[drawn.top, edge], [edge, drawn.bottom]]
-
-
-def test_each_area_is_named_where_it_is_widest_and_has_room():
-    found = versions_of(factories.updated())
-    wide = plot.draw(found, "i", *page.WIDE).labels
-    assert [one.text for one in wide] == ["version 1", "version 2"]
-    assert wide[0].x < wide[1].x
-    # Between the left edge and where half is new.
-    assert 46 < wide[0].x < wide[1].x < 1068
-    back = with_versions(
-        *[{"1": 1}] * 5, *[{"2": 1}] * 5, *[{"1": 1}] * 20, {"2": 1}
-    )
-    (again,) = plot.draw(versions_of(back), "i", *page.NARROW).labels
-    assert again.text == "version 1"
-    assert again.x > 46 + (360 - 46 - 12) / 2
-    brief = with_versions(*[{"1": 1}] * 40, {"2": 1})
-    named = plot.draw(versions_of(brief), "i", *page.NARROW).labels
-    assert [one.text for one in named] == ["version 1"]
+    levels = {
+        name: sorted(set(part[:, 1]))
+        for name, (part,) in areas_of(found).items()
+    }
+    assert levels == {"version 1": [25, 100], "version 2": [0, 25]}
+    assert "fill-opacity: 0.55" in plot.draw(found, "i")
 
 
 def test_other_plots_have_no_areas():
     rate, latency, _ = run_plots.plots(factories.updated())
     for one in (rate, latency):
-        drawn = plot.draw(one, "i", *page.WIDE)
-        assert drawn.labels == ()
-        assert not any(path.filled for path in drawn.paths)
+        assert "fill-opacity: 0.55" not in plot.draw(one, "i")
 
 
 def test_the_page_draws_the_versions_and_tells_them_to_all_readers():
     text = a_page(factories.updated())
     assert "<figcaption>Answers by version of the targets</figcaption>" in text
-    # Both widths, and once in the legend.
-    assert text.count('class="area v2"') == 3
-    assert text.count("-versions-1080-d") == text.count("-versions-360-d") == 2
-    assert "</title>\n<desc" in text
+    assert text.count('id="w1i1-versions-d"') == 1
     assert "Of all answers: version 1: 35.7 % (127,496), version 2" in text
-    assert ".area.v2 {" in text
+    assert ">version 2</text>" in text
+
+
+def numbers_of(drawn):
+    """The numbers of the events in a drawing."""
+    return re.findall(r"fill: var\(--page\)[^>]*>([\d\u2013]+)</text>", drawn)
+
+
+def test_what_does_not_count_and_what_is_missing_is_marked():
+    run = factories.run(reasons=["a worker died"], without=(5, 6))
+    drawn = plot.draw(run_plots.plots(run)[0], "i")
+    for words in (
+        ">invalid, does not count<",
+        ">windows missing<",
+        ">ramp or stop, not counted<",
+        ">step 1 does not count<",
+    ):
+        assert drawn.count(words) == 1
+    good = plot.draw(run_plots.plots(factories.run())[0], "i")
+    assert "invalid" not in good
+    assert "missing" not in good
+    assert ">step 1<" in good
+
+
+def test_a_line_is_cut_where_windows_are_missing():
+    def lines_of(run):
+        drawn = plot.draw(run_plots.plots(run)[0], "i")
+        return len(
+            re.findall(r'<path d="[^"]*"[^>]*stroke: var\(--blue\)', drawn)
+        )
+
+    whole = lines_of(factories.run())
+    assert lines_of(factories.run(without=(5, 6))) == whole + 1
+
+
+def test_a_long_load_counts_minutes():
+    hour = factories.plan(100, duration_s=600, ramp_s=0)
+    drawn = plot.draw(run_plots.plots(factories.run(hour, samples=5))[0], "i")
+    assert ">minutes since the load began<" in drawn
 
 
 def csv_of(run):

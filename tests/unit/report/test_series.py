@@ -1,8 +1,5 @@
 import math
 
-import pytest
-
-from rally_magnum_scale.report import axis
 from rally_magnum_scale.report import series
 from tests.unit import factories
 
@@ -100,46 +97,3 @@ def test_without_windows_there_is_nothing():
     assert series.points(empty) == []
     assert series.spans(empty) == []
     assert series.length_s(empty) == 0
-
-
-def test_a_rate_axis_begins_at_zero_and_has_room():
-    found = axis.rate_axis([19_900.0, 30_000.0])
-    assert found.low == 0
-    assert found.high >= 30_000 * 1.03
-    assert found.ticks[1].text == "10k"
-    assert found.share(0) == 0
-    assert found.share(found.high) == 1
-
-
-@pytest.mark.parametrize("values", [[], [0.0, 0.0]])
-def test_an_axis_without_values_is_still_one(values):
-    assert 0 < axis.rate_axis(values).share(0.5) < 1
-    assert axis.latency_axis(values).high >= 1
-
-
-def test_a_latency_axis_is_logarithmic_only_when_it_must_be():
-    assert not axis.latency_axis([1.0, 15.0]).logarithmic
-    found = axis.latency_axis([0.4, 0.9, 1500.0])
-    assert found.logarithmic
-    assert (found.low, found.high) == (0.2, 2000)
-    assert [one.text for one in found.ticks] == ["1", "10", "100", "1,000"]
-    assert found.share(0.2) == 0
-    assert found.share(0) == 0
-    assert math.isclose(found.share(20), 0.5)
-
-
-@pytest.mark.parametrize(
-    ("length_s", "title", "last"),
-    [
-        (1, "seconds", "1"),
-        (27, "seconds", "25"),
-        (300, "seconds", "300"),
-        (3601, "minutes", "60"),
-        (40 * 3600, "minutes", "2400"),
-    ],
-)
-def test_a_long_time_is_told_in_minutes(length_s, title, last):
-    found = axis.time_axis(length_s)
-    assert found.title.startswith(title)
-    assert found.ticks[-1].text == last
-    assert len(found.ticks) < 15

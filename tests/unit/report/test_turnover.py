@@ -118,12 +118,14 @@ def test_it_is_drawn_and_told():
         iteration(2, 100, (CREATE, 100), (DELETE, 150)),
     )
     report = factories.report(workload)
-    drawn = turnover.draw(turnover.find([workload]), "t", 600, 300)
-    deleted, created = drawn.paths
+    told = turnover.find([workload])
     # Three stretches of a minute: 200, 100 and none were created.
-    assert created.data.count("H") == deleted.data.count("H") == 3
-    assert drawn.y_title == "nodes per hour, over 1 min each"
-    assert drawn.x_title == "minutes since the beginning"
+    created = turnover.per_hour(told, 60, 3, lambda nodes: nodes > 0)
+    assert created == [200 * 60, 100 * 60, 0]
+    drawn = turnover.draw(told, "t")
+    assert ">nodes per hour, over 1 min each<" in drawn
+    assert ">minutes since the beginning<" in drawn
+    assert ">created<" in drawn
     html = page.render(report)
     assert "Nodes created and deleted per hour" in html
     assert "300 nodes created and 300 deleted in 150 s" in html
@@ -135,10 +137,8 @@ def test_several_tasks_are_drawn_over_the_hours_between_them():
         factories.workload(iteration(1, 200, (CREATE, at_s), (DELETE, at_s)))
         for at_s in (600, 24 * 3600)
     ]
-    drawn = turnover.draw(turnover.find(nights), "t", 600, 300)
-    assert drawn.x_title == "hours since the beginning"
-    last = drawn.x_ticks[-1]
-    assert float(last.text) == pytest.approx(24, abs=6)
-    _, created = drawn.paths
+    told = turnover.find(nights)
+    assert ">hours since the beginning<" in turnover.draw(told, "t")
     # 48 stretches of half an hour, of which two have nodes.
-    assert created.data.count("H") == 48
+    created = turnover.per_hour(told, 1800, 48, lambda nodes: nodes > 0)
+    assert [at for at, rate in enumerate(created) if rate] == [0, 47]
