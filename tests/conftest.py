@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from xdist import scheduler
 
-
 FUNCTIONAL = "tests/functional/"
 # Their experiments are with real seconds, which a busy machine disturbs.
 TIMED = ("tests/unit/workload/", "tests/unit/truth/")
