@@ -76,7 +76,8 @@ def difference(
 
     A process that began meanwhile as a descendant of one that was there
     before, such as a neighbour's shell, is no concern of ours, unless it
-    descends from the calling process.
+    descends from the calling process.  Nor is one that another worker of
+    pytest's has begun.
 
     :param before: the earlier snapshot
     :param after: the later one
@@ -144,7 +145,19 @@ def _is_neighbours(process: Process, before: HostState) -> bool:
         return True
     if any(pid == os.getpid() for pid, _ in ancestors):
         return False
+    if _is_of_another_worker(process):
+        return True
     return any(pid != 1 and (pid, s) in earlier for pid, s in ancestors)
+
+
+def _is_of_another_worker(process: Process) -> bool:
+    """Tell whether another process of pytest's, beside this one, began it."""
+    name = "PYTEST_XDIST_WORKER"
+    try:
+        theirs = psutil.Process(process.pid).environ().get(name)
+    except (psutil.Error, OSError):
+        return False
+    return theirs is not None and theirs != os.environ.get(name)
 
 
 def _namespaces() -> Iterable[str]:

@@ -28,6 +28,9 @@ def start():
     if way == "deaf":
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
+    else:
+        # Who runs tests in the background may have it ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     say(f"Task  {UUID}: started")
     if way == "end":
         return 2
