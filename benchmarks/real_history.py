@@ -36,8 +36,8 @@ ARGUMENTS = {
     "p99_ms": 10_000,
     "max_error_ratio": 1,
 }
-# What 2,000 requests a second need, and no more.
-SLOWER = {"pods": {"target": {"limits": {"cpu": "100m"}}}}
+# Less than 2,000 requests a second need.
+SLOWER = {"pods": {"target": {"limits": {"cpu": "40m"}}}}
 ACROSS = ("arguments",)
 
 
@@ -119,7 +119,7 @@ def _names(found: Sequence[regression.Comparison]) -> str:
     if not found:
         return "none"
     first = found[0]
-    said = f"{first.metric} {first.change_ratio:.0%}"
+    said = f"{first.metric}, {regression.say_change(first.change_ratio)},"
     return f"{said} and {len(found) - 1} more" if found[1:] else said
 
 

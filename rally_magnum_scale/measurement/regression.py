@@ -49,13 +49,15 @@ MOST_SINCE = 10
 # in whole poll intervals, must not make a change out of the last digit.
 LEAST_NOISE_RATIO = 0.005
 # Nor more closely than this, in the unit: a failed request in a thousand,
-# and what a poll interval adds to a time.
-LEAST_NOISE = {"ratio": 0.001, "s": 0.1, "ms": 0.01}
+# and the standard deviation of what a poll once a second adds to a time.
+LEAST_NOISE = {"ratio": 0.001, "s": 0.29, "ms": 0.01}
 
 _QN_CONSISTENCY = 2.2219
 _FREEDOM_RATIO = 0.6
 # No tail of a distribution is known further than that.
 _SUREST = 1e-4
+# From here on a share says less than a factor.
+_MANIFOLD = 10
 _QN_FEW = (0.399, 0.994, 0.512, 0.844, 0.611, 0.857, 0.669, 0.872)
 
 
@@ -114,16 +116,12 @@ class Comparison:
         """Say which metric, how much, since which run, and how sure."""
         old = verdicts.format_value(self.baseline, self.unit)
         new = verdicts.format_value(self.value, self.unit)
-        much = "from 0" if math.isinf(self.change_ratio) else self._share()
+        much = say_change(self.change_ratio)
         runs = "1 run" if self.runs == 1 else f"{self.runs} runs"
         return (
             f"{self.metric}: {much}, {new} after {old}, since run "
             f"{self.since.run} ({runs}), {say_sureness(self.p_value)} sure"
         )
-
-    def _share(self) -> str:
-        side = "worse" if self.change_ratio >= 0 else "better"
-        return f"{abs(self.change_ratio) * 100:.3g}% {side}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +161,16 @@ def compare(trends: Iterable[trend.Trend], rules: Rules) -> Outcome:
         _judge([one for one in found if isinstance(one, Comparison)], rules),
         tuple(one for one in found if isinstance(one, TooFew)),
     )
+
+
+def say_change(ratio: float) -> str:
+    """Say by how much it is worse; beyond a factor of ten as a factor."""
+    if math.isinf(ratio):
+        return "from 0"
+    if ratio >= _MANIFOLD - 1:
+        return f"{ratio + 1:.3g} times as much"
+    side = "worse" if ratio >= 0 else "better"
+    return f"{abs(ratio) * 100:.3g}% {side}"
 
 
 def say_sureness(p_value: float) -> str:

@@ -15,6 +15,7 @@ from rally_magnum_scale.report import history
 
 # One run that is worse may be an outlier; the next one tells.
 CONFIRMED = 2
+_PER_NODE = "s/node"
 # What is told of one run beside another, where noise is not known yet.
 UNPROVEN_RATIO = 0.1
 _RULES = regression.Rules(last=CONFIRMED)
@@ -120,7 +121,13 @@ def compare(
         if one.at_s <= newest.at_s and one.id != newest.run
     ]
     known = history.trends(before)
-    wanted = [one for one in measured if ask.wants(one.name)]
+    # Comparable runs have as many nodes, so a time for each says the same as
+    # the whole time, of which it is known how closely it is measured.
+    wanted = [
+        one
+        for one in measured
+        if ask.wants(one.name) and (ask.metrics or one.unit != _PER_NODE)
+    ]
     series = [
         _with(known.get(one.name), one, newest)
         for one in wanted
@@ -129,10 +136,13 @@ def compare(
     outcome = regression.compare(series, ask.rules)
     alone = dataclasses.replace(ask.rules, last=1)
     named = ask.rules.baseline
+    known_worse = {one.metric for one in outcome.worse}
     return Comparison(
         outcome=outcome,
-        suspected=(
-            () if outcome.worse else regression.compare(series, alone).worse
+        suspected=tuple(
+            one
+            for one in regression.compare(series, alone).worse
+            if one.metric not in known_worse
         ),
         runs=max((len(one.points) - 1 for one in series), default=0),
         uncounted=tuple(one.reason for one in wanted if one.reason),
@@ -177,13 +187,6 @@ def _with(
     )
 
 
-def _say_ratio(ratio: float) -> str:
-    """Say by how much it is worse; beyond a factor of ten as a factor."""
-    if ratio < 9:
-        return f"{ratio:.0%} worse"
-    return f"{ratio + 1:.0f} times as much"
-
-
 def beside_last(
     run: history.Run, runs: Iterable[history.Run], ask: Ask
 ) -> list[str]:
@@ -213,7 +216,7 @@ def beside_last(
         if ratio >= max(UNPROVEN_RATIO, ask.rules.min_change_ratio):
             found.append((ratio, one, old.points[-1].value))
     return [
-        f"{one.name}: {_say_ratio(ratio)}, "
+        f"{one.name}: {regression.say_change(ratio)}, "
         f"{verdicts.format_value(one.value, one.unit)} after "
         f"{verdicts.format_value(value, one.unit)}"
         for ratio, one, value in sorted(found, key=lambda each: -each[0])

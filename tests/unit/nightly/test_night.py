@@ -176,6 +176,34 @@ def test_what_is_worse_is_proven_suspected_or_just_told():
     assert told(10.0).beside_last == told(10.0, 10.5).beside_last == ()
 
 
+def test_one_metric_is_suspected_beside_another_that_is_worse():
+    quiet = test_runs_page.QUIET
+    both = zip(
+        test_runs_page.nights(*quiet, 13.0, 13.0),
+        [*quiet, 10.0, 20.0],
+        strict=True,
+    )
+    every = [
+        dataclasses.replace(
+            run_,
+            metrics=(
+                *run_.metrics,
+                dataclasses.replace(
+                    run_.metrics[0], bound_key="other", value=value
+                ),
+            ),
+        )
+        for run_, value in both
+    ]
+    told = night._tell(every[-1:], every, night.comparison.Ask())
+    assert [one.partition(":")[0] for one in told.worse] == [
+        "bay_create_time.max_s"
+    ]
+    assert [one.partition(":")[0] for one in told.suspected] == [
+        "bay_create_time.other"
+    ]
+
+
 def outcome_of(*states, **changes):
     tasks = tuple(outcome.Task("one", state, "So.") for state in states)
     return outcome.Night("n", 0.0, 65.0, "c", tasks, **changes)

@@ -30,7 +30,7 @@ def nights(*values, **changes):
 
 def test_what_got_worse_is_said_drawn_and_linked():
     page = runs_page.render(nights(*QUIET, 13.0, 13.1, 12.9))
-    assert "Worse: bay_create_time.max_s: 30% worse, 13 s after 10 s" in page
+    assert "Worse: bay_create_time.max_s: 29% worse, 12.9 s after 10 s" in page
     assert "30.0% worse since 1970-01-12 00:00: 13 s after 10 s" in page
     assert '<a href="13/page.html">1970-01-14 00:00</a>' in page
     # The change is marked in the drawing, in the colour of a fault.

@@ -57,7 +57,7 @@ def test_what_got_worse_fails(nights):
     assert not result["success"]
     assert result["detail"].startswith(
         "worse: bay_create_time.max_s: 30% worse, 13 s after 10 s, since run "
-        "task (1 run), 99.96% sure"
+        "task (1 run), 99.48% sure"
     )
     assert judge(nights, tonight(10.1), last=1)["success"]
 
