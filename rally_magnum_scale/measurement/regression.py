@@ -168,7 +168,7 @@ def say_change(ratio: float) -> str:
     if math.isinf(ratio):
         return "from 0"
     if ratio >= _MANIFOLD - 1:
-        return f"{ratio + 1:.3g} times as much"
+        return f"{ratio + 1:,.0f} times as much"
     side = "worse" if ratio >= 0 else "better"
     return f"{abs(ratio) * 100:.3g}% {side}"
 
