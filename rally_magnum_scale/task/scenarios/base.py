@@ -256,6 +256,26 @@ class BayScenario(Scenario):
                     life.keep(Path.cwd())
                 yield life, opened
 
+    def run_load_in_own(
+        self,
+        wanted: bay_arguments.BayArguments,
+        load: workload_arguments.WorkloadArguments,
+    ) -> None:
+        """Make a bay, run a load in it, and remove it.
+
+        :param wanted: the bay
+        :param load: the load
+        """
+        with self.recorded(), self.bay(wanted) as (life, cluster):
+            self.run_load(
+                load,
+                life.name,
+                cluster,
+                life.nodes,
+                bay_stays=wanted.keep_bay,
+                sign=life.sign,
+            )
+
     def resize(
         self,
         life: bay_life.BayLife,

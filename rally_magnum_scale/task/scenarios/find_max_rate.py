@@ -32,15 +32,7 @@ class FindMaxRate(base.BayScenario):
         The highest rate is the highest at which all bounds hold, the load
         generator is not the limit, and the offer is reached.
         """
-        with self.recorded(), self.bay(bay) as (life, cluster):
-            self.run_load(
-                search,
-                life.name,
-                cluster,
-                life.nodes,
-                bay_stays=bay.keep_bay,
-                sign=life.sign,
-            )
+        self.run_load_in_own(bay, search)
 
 
 @visit.configure("find_max_rate_in_bay", "magnum_scale_search")

@@ -33,15 +33,7 @@ class NodeFailureUnderLoad(base.BayScenario):
         timed until Kubernetes notices, until as many targets serve again,
         and until no request fails any more.
         """
-        with self.recorded(), self.bay(bay) as (life, cluster):
-            self.run_load(
-                load,
-                life.name,
-                cluster,
-                life.nodes,
-                bay_stays=bay.keep_bay,
-                sign=life.sign,
-            )
+        self.run_load_in_own(bay, load)
 
 
 @visit.configure("node_failure_under_load_in_bay", "magnum_scale_faulty_load")

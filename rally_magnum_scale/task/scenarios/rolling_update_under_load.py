@@ -33,15 +33,7 @@ class RollingUpdateUnderLoad(base.BayScenario):
         of a new version, and each answer is counted by its version. With
         the manifest as it is by default no request need fail.
         """
-        with self.recorded(), self.bay(bay) as (life, cluster):
-            self.run_load(
-                load,
-                life.name,
-                cluster,
-                life.nodes,
-                bay_stays=bay.keep_bay,
-                sign=life.sign,
-            )
+        self.run_load_in_own(bay, load)
 
 
 @visit.configure(

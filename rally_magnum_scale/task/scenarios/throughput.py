@@ -25,12 +25,4 @@ class Throughput(base.BayScenario):
         load: load_arguments.LoadArguments,
     ) -> None:
         """Create a bay, run a load inside it, and delete it."""
-        with self.recorded(), self.bay(bay) as (life, cluster):
-            self.run_load(
-                load,
-                life.name,
-                cluster,
-                life.nodes,
-                bay_stays=bay.keep_bay,
-                sign=life.sign,
-            )
+        self.run_load_in_own(bay, load)
