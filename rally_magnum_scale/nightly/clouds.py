@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -27,10 +26,10 @@ from rally_magnum_scale.sandbox import settings as sandbox_settings
 
 # The folder of Rally's database and log, and of a sandbox that is ours.
 HOME = "rally"
-PROGRAMS = pathlib.Path(sys.prefix) / "bin"
 _OPENRC_DEADLINE_S = 30
 _SANDBOX_DEADLINE_S = 3600.0
-_USER = ("username", "password", "project_name")
+_NEEDED = ("auth_url", "username", "password", "project_name")
+_DOMAINS = ("user_domain_name", "project_domain_name")
 
 
 @contextlib.contextmanager
@@ -92,7 +91,7 @@ def _sandbox(
     wanted: nightly_settings.Settings, what: str, report: commands.Report
 ) -> None:
     commands.run(
-        [str(PROGRAMS / "rally-magnum-sandbox"), what],
+        [str(client_environment.PROGRAMS / "rally-magnum-sandbox"), what],
         what=f"take the sandbox {what}",
         log=wanted.folder / HOME / "sandbox.log",
         deadline_s=_SANDBOX_DEADLINE_S,
@@ -110,7 +109,9 @@ def _of(
         environment = client_environment.variables(settings, secrets)
         return environment, of_variables(environment)
     environment = dict(os.environ)
-    environment["PATH"] = f"{PROGRAMS}{os.pathsep}{environment['PATH']}"
+    environment["PATH"] = (
+        f"{client_environment.PROGRAMS}{os.pathsep}{environment['PATH']}"
+    )
     if wanted.openrc:
         return environment, of_variables(read_openrc(wanted.openrc))
     return environment, of_clouds_yaml(wanted.clouds_yaml)
@@ -145,19 +146,19 @@ def of_variables(variables: Mapping[str, str]) -> dict[str, Any]:
 
     :raises InvalidInput: when a variable is missing
     """
-    needed = ("OS_AUTH_URL", *(f"OS_{one.upper()}" for one in _USER))
-    missing = [name for name in needed if not variables.get(name)]
-    if missing:
+    auth = {
+        one: variables[f"OS_{one.upper()}"]
+        for one in (*_NEEDED, *_DOMAINS)
+        if f"OS_{one.upper()}" in variables
+    }
+    if missing := _missing(auth):
+        names = ", ".join(f"OS_{one.upper()}" for one in missing)
         raise exceptions.InvalidInput(
-            f"cloud.openrc: {', '.join(missing)} is not set; Rally's "
-            "administrator needs it."
+            f"cloud.openrc: {names} is not set; Rally's administrator needs "
+            "it."
         )
-    admin = {one: variables[f"OS_{one.upper()}"] for one in _USER}
-    for domain in ("user_domain_name", "project_domain_name"):
-        admin[domain] = variables.get(f"OS_{domain.upper()}", "Default")
     return _spec(
-        variables["OS_AUTH_URL"],
-        admin,
+        auth,
         region=variables.get("OS_REGION_NAME"),
         interface=variables.get("OS_INTERFACE"),
         cacert=variables.get("OS_CACERT"),
@@ -176,33 +177,34 @@ def of_clouds_yaml(name: str) -> dict[str, Any]:
             f"cloud.clouds_yaml: {' '.join(str(error).split())}"
         ) from error
     auth = cloud.config.get("auth", {})
-    missing = [one for one in ("auth_url", *_USER) if not auth.get(one)]
-    if missing:
+    if missing := _missing(auth):
         raise exceptions.InvalidInput(
             f"cloud.clouds_yaml: the cloud {name} has no "
             f"{', '.join(missing)}; Rally's administrator needs it."
         )
-    admin = {one: auth[one] for one in _USER}
-    for domain in ("user_domain_name", "project_domain_name"):
-        admin[domain] = auth.get(domain, "Default")
     return _spec(
-        auth["auth_url"],
-        admin,
+        auth,
         region=cloud.config.get("region_name"),
         interface=cloud.config.get("interface"),
         cacert=cloud.config.get("cacert"),
     )
 
 
+def _missing(auth: Mapping[str, str]) -> list[str]:
+    return [one for one in _NEEDED if not auth.get(one)]
+
+
 def _spec(
-    auth_url: str,
-    admin: Mapping[str, str],
+    auth: Mapping[str, str],
     *,
     region: str | None,
     interface: str | None,
     cacert: str | None,
 ) -> dict[str, Any]:
-    cloud: dict[str, Any] = {"auth_url": auth_url, "admin": dict(admin)}
+    url, *user = _NEEDED
+    admin = {one: auth[one] for one in user}
+    admin |= {one: auth.get(one, "Default") for one in _DOMAINS}
+    cloud: dict[str, Any] = {"auth_url": auth[url], "admin": admin}
     cloud["endpoint_type"] = interface or "public"
     if region:
         cloud["region_name"] = region
@@ -233,12 +235,8 @@ def _ensure_rally(
             ("db", "ensure"),
             ("env", "create", "--name", name, "--spec", str(path), "--no-use"),
         ):
-            commands.run(
-                [str(PROGRAMS / "rally"), *arguments],
-                what=f"run rally {' '.join(arguments[:2])}",
-                log=home / "rally.log",
-                deadline_s=300,
-                env=environment,
+            client_environment.run_rally(
+                arguments, environment, home / "rally.log"
             )
     finally:
         # It holds a password.

@@ -7,17 +7,17 @@ import dataclasses
 import json
 import pathlib
 import sys
-import time
 from collections.abc import Callable
 from collections.abc import Sequence
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import whole_files
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import regression
 from rally_magnum_scale.report import comparison
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import runs_page
-from rally_magnum_scale.report import whole_files
+from rally_magnum_scale.report import words
 from rally_magnum_scale.task.exporters import result_files
 
 EXIT_WORSE = 1
@@ -145,7 +145,8 @@ def _list(options: argparse.Namespace) -> int:
     for group in found:
         _say(group[-1].conditions.describe())
         for run in group:
-            _say(f"  {_when(run)}  {run.state:<7}  {run.id}  {run.name}")
+            began = words.when(run.at_s)
+            _say(f"  {began}  {run.state:<7}  {run.id}  {run.name}")
     return 0
 
 
@@ -222,10 +223,6 @@ def _page(options: argparse.Namespace) -> int:
         ) from error
     _say(f"{options.out} shows {len(runs)} runs.")
     return 0
-
-
-def _when(run: history.Run) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(run.at_s))
 
 
 def _say(line: str) -> None:

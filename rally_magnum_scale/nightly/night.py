@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
-from rally_magnum_scale.measurement import trend
+from rally_magnum_scale import whole_files
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import folders
 from rally_magnum_scale.nightly import nights_page
@@ -25,7 +25,6 @@ from rally_magnum_scale.report import history
 from rally_magnum_scale.report import openmetrics
 from rally_magnum_scale.report import page
 from rally_magnum_scale.report import runs_page
-from rally_magnum_scale.report import whole_files
 from rally_magnum_scale.task.exporters import result_files
 from rally_magnum_scale.task.exporters import results
 
@@ -216,10 +215,7 @@ def _tell(
     for run_ in added:
         if run_.state == history.BROKEN:
             continue
-        newest = trend.Point(run_.id, run_.at_s, 0.0)
-        compared = comparison.compare(
-            every, run_.conditions, run_.metrics, newest, ask
-        )
+        compared = comparison.compare_run(run_, every, ask)
         where = f"{run_.name}: " if len(added) > 1 else ""
         worse += [where + one.describe() for one in compared.outcome.worse]
         suspected += [where + one.describe() for one in compared.suspected]

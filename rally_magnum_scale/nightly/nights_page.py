@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import time
 
 from rally_magnum_scale.nightly import folders
 from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.report import page
 from rally_magnum_scale.report import runs_page
+from rally_magnum_scale.report import words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ def render(folder: pathlib.Path, runs: str) -> str:
         .render(
             rows=rows,
             runs=runs,
-            when=_when,
+            when=words.when,
             states=runs_page.STATES,
             took=outcome.words_of,
         )
@@ -49,7 +49,3 @@ def _summary(path: pathlib.Path) -> outcome.Night | None:
         return outcome.Night.read(path / folders.SUMMARY)
     except ValueError:
         return None
-
-
-def _when(at_s: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at_s))

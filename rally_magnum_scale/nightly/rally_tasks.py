@@ -16,14 +16,11 @@ import psutil
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
-from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import predecessor
 from rally_magnum_scale.nightly import settings as nightly_settings
-from rally_magnum_scale.sandbox import commands
+from rally_magnum_scale.sandbox import client_environment
 from rally_magnum_scale.sandbox.servers import bay_folder
 
-RALLY = str(clouds.PROGRAMS / "rally")
-_EXPORT_DEADLINE_S = 300.0
 _UUID = re.compile(r"\bTask\b.*?([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
@@ -61,7 +58,14 @@ def run(
     :param limit_s: seconds after which it is interrupted
     :param grace_s: how long it may then remove what it made
     """
-    command = [RALLY, "task", "start", str(task.task), "--tag", "nightly"]
+    command = [
+        client_environment.RALLY,
+        "task",
+        "start",
+        str(task.task),
+        "--tag",
+        "nightly",
+    ]
     if task.arguments:
         command += ["--task-args-file", str(task.arguments)]
     began_s = time.monotonic()
@@ -113,15 +117,14 @@ def export(
     :param kind: an export type of Rally
     :raises SandboxError: when it fails
     """
-    commands.run(
-        [
-            *(RALLY, "task", "export", "--uuid", uuid),
+    client_environment.run_rally(
+        (
+            *("task", "export", "--uuid", uuid),
             *("--type", kind, "--to", str(path)),
-        ],
+        ),
+        environment,
+        log,
         what=f"export the task {uuid} as {kind}",
-        log=log,
-        deadline_s=_EXPORT_DEADLINE_S,
-        env=environment,
     )
 
 

@@ -115,11 +115,7 @@ def compare(
     :param runs: the history; the run itself may be in it
     :param newest: id and time of the run; its value is not read
     """
-    before = [
-        one
-        for one in history.comparable(runs, conditions, ask.across)
-        if one.at_s <= newest.at_s and one.id != newest.run
-    ]
+    before = _before(runs, conditions, newest, ask)
     known = history.trends(before)
     # Comparable runs have as many nodes, so a time for each says the same as
     # the whole time, of which it is known how closely it is measured.
@@ -170,9 +166,35 @@ def compare_newest(
     whole = [one for one in group if one.state != history.BROKEN]
     if not whole:
         return None
-    run = max(whole, key=lambda one: one.at_s)
-    newest = trend.Point(run.id, run.at_s, 0.0)
-    return compare(group, run.conditions, run.metrics, newest, ask)
+    return compare_run(max(whole, key=lambda one: one.at_s), group, ask)
+
+
+def compare_run(
+    run: history.Run, runs: Iterable[history.Run], ask: Ask
+) -> Comparison:
+    """Compare a run of the history with the comparable ones before it.
+
+    :param runs: the history; the run itself may be in it
+    """
+    return compare(runs, run.conditions, run.metrics, _point(run), ask)
+
+
+def _point(run: history.Run) -> trend.Point:
+    """Return id and time of a run, as a point without a value."""
+    return trend.Point(run.id, run.at_s, 0.0)
+
+
+def _before(
+    runs: Iterable[history.Run],
+    conditions: run_conditions.Conditions,
+    newest: trend.Point,
+    ask: Ask,
+) -> list[history.Run]:
+    return [
+        one
+        for one in history.comparable(runs, conditions, ask.across)
+        if one.at_s <= newest.at_s and one.id != newest.run
+    ]
 
 
 def _with(
@@ -199,10 +221,8 @@ def beside_last(
     """
     before = [
         one
-        for one in history.comparable(runs, run.conditions, ask.across)
-        if one.at_s <= run.at_s
-        and one.id != run.id
-        and one.state != history.BROKEN
+        for one in _before(runs, run.conditions, _point(run), ask)
+        if one.state != history.BROKEN
     ]
     if not before:
         return []

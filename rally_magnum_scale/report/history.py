@@ -21,13 +21,13 @@ from typing import Any
 from typing import Self
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import whole_files
 from rally_magnum_scale.measurement import conditions as run_conditions
 from rally_magnum_scale.measurement import metrics as run_metrics
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import model
-from rally_magnum_scale.report import whole_files
 
 SCHEMA = 1
 

@@ -16,6 +16,7 @@ from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import page
+from rally_magnum_scale.report import words
 
 SIZE = (1080.0, 220.0)
 # As the banners of a task have them.
@@ -77,7 +78,7 @@ def render(runs: Sequence[history.Run], across: Sequence[str] = ()) -> str:
     template = page.environment().get_template("runs.html.j2")
     text: str = template.render(
         groups=groups,
-        when=_when,
+        when=words.when,
         finds_changes=finds_changes,
         states=STATES,
         shown=_RUNS_SHOWN,
@@ -172,7 +173,7 @@ def _say(change: change_points.ChangePoint, unit: str) -> str:
     after = verdicts.format_value(change.value, unit)
     return (
         f"{abs(change.change_ratio):.1%} {side} since "
-        f"{_when(change.since.at_s)}: {after} after {before}"
+        f"{words.when(change.since.at_s)}: {after} after {before}"
     )
 
 
@@ -248,7 +249,3 @@ def _describe(
 
 def _date(at_s: float) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(at_s, datetime.UTC)
-
-
-def _when(at_s: float) -> str:
-    return f"{_date(at_s):%Y-%m-%d %H:%M}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -169,6 +170,14 @@ def requests(run: records.Run) -> str:
 def seconds(value_s: float | None) -> str:
     """Write a time in seconds; a dash for none."""
     return "-" if value_s is None else f"{number(value_s)} s"
+
+
+def when(at_s: float) -> str:
+    """Write a point in time, in UTC.
+
+    :param at_s: epoch seconds
+    """
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at_s))
 
 
 def failure(bay: bay_records.Bay) -> str:

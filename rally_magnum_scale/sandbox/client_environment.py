@@ -8,6 +8,7 @@ import pathlib
 import shlex
 import sys
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 from rally_magnum_scale.sandbox import commands
 from rally_magnum_scale.sandbox import openstack
@@ -15,6 +16,8 @@ from rally_magnum_scale.sandbox import secrets_file
 from rally_magnum_scale.sandbox import settings as sandbox_settings
 
 RALLY_ENVIRONMENT = "sandbox"
+PROGRAMS = pathlib.Path(sys.prefix) / "bin"
+RALLY = str(PROGRAMS / "rally")
 
 
 def openstack_variables(
@@ -49,7 +52,6 @@ def variables(
     """
     exempt = [environ.get("NO_PROXY") or environ.get("no_proxy") or ""]
     no_proxy = ",".join([*filter(None, exempt), sandbox_settings.NO_PROXY])
-    programs = str(pathlib.Path(sys.prefix) / "bin")
     search = environ.get("PATH", os.defpath)
     # A selection of the caller's own cloud must not be mixed in.
     kept = {k: v for k, v in environ.items() if not k.startswith("OS_")}
@@ -63,7 +65,7 @@ def variables(
             "RALLY_ENV": RALLY_ENVIRONMENT,
             "NO_PROXY": no_proxy,
             "no_proxy": no_proxy,
-            "PATH": f"{programs}{os.pathsep}{search}",
+            "PATH": f"{PROGRAMS}{os.pathsep}{search}",
             sandbox_settings.STATE_VARIABLE: str(settings.state_dir),
             sandbox_settings.CACHE_VARIABLE: str(settings.cache_dir),
             sandbox_settings.PORT_VARIABLE: str(settings.first_port),
@@ -141,10 +143,26 @@ def _rally(
 ) -> None:
     environment = variables(settings, secrets)
     del environment["RALLY_ENV"]
+    run_rally(arguments, environment, settings.logs_dir / "rally.log")
+
+
+def run_rally(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    log: pathlib.Path,
+    what: str = "",
+) -> None:
+    """Run a command of Rally that takes a moment.
+
+    :param environment: the whole of it
+    :param log: gets what Rally prints
+    :param what: what it does, in words; by default which command it is
+    :raises SandboxError: when it fails
+    """
     commands.run(
-        [str(pathlib.Path(sys.prefix) / "bin" / "rally"), *arguments],
-        what=f"run rally {' '.join(arguments[:2])}",
-        log=settings.logs_dir / "rally.log",
+        [RALLY, *arguments],
+        what=what or f"run rally {' '.join(arguments[:2])}",
+        log=log,
         deadline_s=300,
         env=environment,
     )

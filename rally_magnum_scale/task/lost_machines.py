@@ -14,6 +14,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import whole_files
 from rally_magnum_scale.bays import machines
 
 # What a scenario finds in its context: the path of the mark of its run.
@@ -35,13 +36,10 @@ class Notes:
         :raises MachineError: when it can't be written; nothing may fail
             that nobody would mend
         """
-        path = self._path(loss.machine)
-        new = path.with_suffix(".new")
+        text = json.dumps(dataclasses.asdict(loss))
         try:
-            new.write_text(json.dumps(dataclasses.asdict(loss)))
-            new.replace(path)
+            whole_files.write(self._path(loss.machine), text)
         except OSError as error:
-            new.unlink(missing_ok=True)
             raise exceptions.MachineError(
                 f"The server {loss.machine} is left as it is, since what "
                 f"would mend it can't be noted: {error}."

@@ -14,9 +14,9 @@ from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import folders
 from rally_magnum_scale.nightly import night
 from rally_magnum_scale.nightly import outcome
-from rally_magnum_scale.nightly import rally_tasks
 from rally_magnum_scale.nightly import settings
 from rally_magnum_scale.report import history
+from rally_magnum_scale.sandbox import client_environment
 from tests.unit.nightly import test_rally_tasks
 from tests.unit.report import test_runs_page
 from tests.unit.task import test_histories
@@ -42,7 +42,9 @@ def cloud(tmp_path, monkeypatch):
         environment.update(variables)
 
     monkeypatch.setattr(clouds, "opened", opened)
-    monkeypatch.setattr(rally_tasks, "RALLY", str(test_rally_tasks.PROGRAM))
+    monkeypatch.setattr(
+        client_environment, "RALLY", str(test_rally_tasks.PROGRAM)
+    )
     answer()
     return answer
 

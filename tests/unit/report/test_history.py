@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import whole_files
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
-from rally_magnum_scale.report import whole_files
 from tests.unit import factories
 
 REPORT = factories.report()
