@@ -66,11 +66,12 @@ def _spots(merged: histogram.Histogram) -> tuple[tuple[float, float], ...]:
 
 
 def draw(found: Sequence[Step], identifier: str) -> str:
-    """Return the plot as SVG.
+    """Return the plot as SVG; empty without a step.
 
-    :param found: at least one step
     :param identifier: unique in the page
     """
+    if not found:
+        return ""
     figure = drawing.new(*SIZE)
     axes = figure.subplots()
     drawing.style(axes)

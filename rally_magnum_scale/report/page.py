@@ -41,6 +41,8 @@ PERCENTILES = (
     ("p99_9", "p99.9"),
     ("max", "max"),
 )
+# For the states of conclusions, beside their words.
+GLYPHS = {conclusion.PASS: "✔", conclusion.FAIL: "✘", conclusion.WARN: "!"}
 # Iterations share the points, so that a page stays light however many
 # there are; fewer would look coarse.
 MIN_POINTS = 100
@@ -104,7 +106,6 @@ def render(report: model.Report, before: Sequence[history.Run] = ()) -> str:
         verdicts
     :returns: HTML, whole
     """
-    own = history.of_report(report)
     total = sum(len(one.iterations) for one in report.workloads)
     limit = max(MIN_POINTS, series.MAX_POINTS // max(1, total))
     return (
@@ -114,9 +115,10 @@ def render(report: model.Report, before: Sequence[history.Run] = ()) -> str:
             report=report,
             conclusion=conclusion.conclude(report.workloads, report.errors),
             sections=[
-                _section(number, workload, limit, past.trends(run, before))
-                for number, (workload, run) in enumerate(
-                    zip(report.workloads, own, strict=True), 1
+                _section(number, workload, limit, known)
+                for number, (workload, known) in enumerate(
+                    zip(report.workloads, _known(report, before), strict=True),
+                    1,
                 )
             ],
             ladder=grids.ladder(report.workloads),
@@ -125,6 +127,15 @@ def render(report: model.Report, before: Sequence[history.Run] = ()) -> str:
             kubernetes=_kubernetes(report),
         )
     )
+
+
+def _known(
+    report: model.Report, before: Sequence[history.Run]
+) -> list[dict[str, trend.Trend]]:
+    """Return the trends beside each workload; nothing without a history."""
+    if not before:
+        return [{} for _ in report.workloads]
+    return [past.trends(run, before) for run in history.of_report(report)]
 
 
 def environment() -> jinja2.Environment:
@@ -158,6 +169,7 @@ def environment() -> jinja2.Environment:
     environment.filters["search_sentence"] = searches.sentence
     environment.filters["search_grid"] = searches.grid
     environment.filters["capfirst"] = _capfirst
+    environment.globals["glyphs"] = GLYPHS
     return environment
 
 
@@ -177,12 +189,13 @@ def _section(
     known: Mapping[str, trend.Trend],
 ) -> _Section:
     runs = [one.numbered_run for one in workload.iterations]
+    judged = workload.verdicts()
     return _Section(
         workload=workload,
         conclusion=conclusion.conclude([workload]),
-        verdicts=[(one, past.of(one, known)) for one in workload.verdicts()],
+        verdicts=[(one, past.of(one, known)) for one in judged],
         others=workload.other_results(),
-        reasons=conclusion.reasons(workload.verdicts()),
+        reasons=conclusion.reasons(judged),
         differences=conclusion.differences(workload),
         cleanup_errors=conclusion.cleanup_errors(workload),
         spread=grids.spread(workload),
@@ -200,8 +213,6 @@ def _section(
 
 def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
     found = run_plots.plots(iteration.run, limit)
-    steps = distribution.find(iteration.run)
-    actions = iteration.actions
     return _Part(
         iteration=iteration,
         plots=[(one.title, plot.draw(one, identifier)) for one in found],
@@ -209,14 +220,10 @@ def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
         events=series.events(iteration.run),
         csv=_csv(found[0].points) if found else "",
         raw=_pack(iteration.raw) if iteration.raw else "",
-        distribution=(
-            distribution.draw(steps, f"{identifier}-percentiles")
-            if steps
-            else ""
+        distribution=distribution.draw(
+            distribution.find(iteration.run), f"{identifier}-percentiles"
         ),
-        timeline=(
-            timeline.draw(actions, f"{identifier}-timeline") if actions else ""
-        ),
+        timeline=timeline.draw(iteration.actions, f"{identifier}-timeline"),
         cores=(
             grids.cores(iteration.run.throughput)
             if iteration.run.throughput

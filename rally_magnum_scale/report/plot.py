@@ -101,7 +101,8 @@ def draw(plot: Plot, identifier: str) -> str:
             "missing",
             "windows missing",
         )
-    for flag in flags.place(_events(plot), SIZE[0]):
+    marked = flags.place(_events(plot), SIZE[0])
+    for flag in marked:
         drawing.flag(
             axes,
             (flag.x - LEFT) * length / ACROSS / unit_s,
@@ -110,8 +111,23 @@ def draw(plot: Plot, identifier: str) -> str:
         )
     drawing.legend(axes, above=1.06)
     return drawing.svg(
-        figure, f"{identifier}-{plot.kind}", plot.title, plot.description
+        figure,
+        f"{identifier}-{plot.kind}",
+        plot.title,
+        " ".join([plot.description, *_marks(plot, marked)]),
     )
+
+
+def _marks(plot: Plot, marked: Iterable[flags.Flag]) -> Iterator[str]:
+    """Say in words what is shaded and marked in a plot."""
+    for span in plot.spans:
+        if span.reasons:
+            yield f"Step {span.step}: {'; '.join(span.reasons)}."
+    for start_s, end_s in plot.gaps:
+        missing_s = end_s - start_s
+        yield f"From {start_s} s on no window was read for {missing_s} s."
+    for flag in marked:
+        yield f"{flag.title}."
 
 
 def stretches(

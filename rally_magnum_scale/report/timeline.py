@@ -13,11 +13,13 @@ _BAR = 0.62
 
 
 def draw(actions: Sequence[model.AtomicAction], identifier: str) -> str:
-    """Return the atomic actions of an iteration as SVG.
+    """Return the atomic actions of an iteration as SVG; empty without any.
 
-    :param actions: at least one, in any order
+    :param actions: in any order
     :param identifier: unique in the page
     """
+    if not actions:
+        return ""
     ordered = sorted(actions, key=lambda one: one.started_at)
     begun = ordered[0].started_at
     names = list(dict.fromkeys(one.name for one in ordered))

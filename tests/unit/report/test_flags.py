@@ -88,7 +88,9 @@ def test_the_plots_mark_what_happened_while_the_load_ran():
         ]
     )
     for one in run_plots.plots(run):
-        assert test_run_plots.numbers_of(plot.draw(one, "i")) == ["2"]
+        drawn = plot.draw(one, "i")
+        assert test_run_plots.numbers_of(drawn) == ["2"]
+        assert "2. update began at 8.2 s: of 4 targets." in drawn
 
 
 def test_the_page_numbers_events_and_says_them_in_words():
@@ -99,4 +101,5 @@ def test_the_page_numbers_events_and_says_them_in_words():
     )
     # Rate, latency and versions.
     assert test_run_plots.numbers_of(text) == ["1", "2"] * 3
+    assert text.count(" 1. update began at 8.2 s: of 4 targets.") == 3
     assert '<th scope="row">update began</th>' in text

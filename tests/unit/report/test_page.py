@@ -158,6 +158,7 @@ def test_an_invalid_run_is_marked_in_words_and_in_the_plots():
     assert "invalid</td>" in text
     assert "step 1 does not count" in text
     assert ">windows missing<" in text
+    assert "no window was read for 1 s" in text
     assert re.search(r"fill: var\(--page\)[^>]*>1</text>", text)
     assert "no: worker rms-worker-2 died; 26 windows were read" in text
 
