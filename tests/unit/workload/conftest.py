@@ -61,8 +61,10 @@ class Server:
         self._accept_after_s = accept_after_s
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
+        # Each plain connection and its thread.
+        self._serving = []
+        self._accepting = threading.Thread(target=self._accept)
+        self._accepting.start()
 
     @property
     def connections(self):
@@ -78,8 +80,8 @@ class Server:
                 return
             self._connections.append(connection)
             thread = threading.Thread(target=self._serve, args=(connection,))
-            self._threads.append(thread)
             thread.start()
+            self._serving.append((connection, thread))
 
     def _serve(self, connection):
         if self._context:
@@ -98,6 +100,7 @@ class Server:
             try:
                 data = connection.recv(65536)
                 if not data:
+                    connection.shutdown(socket.SHUT_WR)
                     return
                 pending += data
                 while b"\r\n\r\n" in pending:
@@ -114,19 +117,26 @@ class Server:
             except OSError:
                 return
 
-    def end_connections(self):
-        """End those that there are; new ones are welcome."""
-        for connection in list(self._connections):
+    def drain(self):
+        """Answer all that was asked, then end the connections there are."""
+        serving = list(self._serving)
+        for connection, _ in serving:
+            # Its thread still reads what has come, and then an end.
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RD)
+        for _, thread in serving:
+            thread.join(5)
 
     def close(self):
         if self._listener.fileno() < 0:
             return
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self.end_connections()
-        for thread in self._threads:
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._accepting.join(5)
+        for _, thread in self._serving:
             thread.join(5)
         for connection in self._connections:
             connection.close()
