@@ -41,12 +41,18 @@ class Asked(record_body.Body):
     :param arguments: the arguments of the scenario, digested by
         :func:`digest`
     :param versions: of :data:`PACKAGES`
+    :param runner: its type and configuration, by :func:`say_runner`; empty
+        where they were not known
+    :param contexts: those that the task file gives, digested by
+        :func:`digest_contexts`; empty where they were not known
     """
 
     cloud: str
     scenario: str
     arguments: str
     versions: dict[str, str]
+    runner: str = ""
+    contexts: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +66,9 @@ class Conditions(record_body.Body):
         (199 hollow)``
     :param templates: names of their templates
     :param versions: of the package's own parts and of Kubernetes
+    :param runner: type and configuration of the runner, such as ``constant
+        (concurrency 10, times 10)``
+    :param contexts: a digest of those that the task file gives
     """
 
     cloud: str = ""
@@ -68,6 +77,8 @@ class Conditions(record_body.Body):
     nodes: str = ""
     templates: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    runner: str = ""
+    contexts: str = ""
 
     def differences(
         self, other: Conditions, across: Collection[str] = ()
@@ -91,7 +102,9 @@ class Conditions(record_body.Body):
             self.templates and f"template {self.templates}",
             self.cloud,
             ", ".join(f"{k} {v}" for k, v in sorted(self.versions.items())),
+            self.runner and f"runner {self.runner}",
             self.arguments and f"arguments {self.arguments}",
+            self.contexts and f"contexts {self.contexts}",
         ]
         return ", ".join(filter(None, said))
 
@@ -105,15 +118,51 @@ def digest(arguments: Mapping[str, Any]) -> str:
     Deadlines, credentials and the name of a bay that is there already are
     left out.
     """
-    kept = {k: v for k, v in arguments.items() if k not in _NO_MATTER}
-    text = json.dumps(kept, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return _digest(_what_matters(arguments))
 
 
-def ask(cloud: str, scenario: str, arguments: Mapping[str, Any]) -> Asked:
-    """Return what is known before a run."""
+def digest_contexts(contexts: Mapping[str, Any]) -> str:
+    """Digest the contexts of a workload as the task file gives them.
+
+    What they made differs from run to run, and must not be in it.
+
+    :param contexts: by name, with or without its platform, such as
+        ``bays@openstack``
+    """
+    return _digest(
+        {
+            name.partition("@")[0]: _what_matters(config)
+            for name, config in contexts.items()
+        }
+    )
+
+
+def say_runner(kind: str, config: Mapping[str, Any]) -> str:
+    """Say how a runner was configured.
+
+    :param kind: its type, such as ``constant``
+    :param config: as the task file gives it
+    """
+    said = [f"{k} {_as_json(v)}" for k, v in sorted(config.items())]
+    return f"{kind} ({', '.join(said)})" if said else kind
+
+
+def ask(
+    cloud: str,
+    scenario: str,
+    arguments: Mapping[str, Any],
+    runner: str = "",
+    contexts: str = "",
+) -> Asked:
+    """Return what is known before a run.
+
+    :param runner: of :func:`say_runner`; empty when not known
+    :param contexts: of :func:`digest_contexts`; empty when not known
+    """
     versions = {name: metadata.version(name) for name in PACKAGES}
-    return Asked(cloud, scenario, digest(arguments), versions)
+    return Asked(
+        cloud, scenario, digest(arguments), versions, runner, contexts
+    )
 
 
 def find(
@@ -141,7 +190,24 @@ def find(
         ),
         templates=_each(bay.template_name or bay.template for bay in bays),
         versions=versions,
+        runner=known.runner if known else "",
+        contexts=known.contexts if known else "",
     )
+
+
+def _what_matters(config: Any) -> Any:
+    """Leave out what changes no figure; what is no object stays whole."""
+    if not isinstance(config, Mapping):
+        return config
+    return {k: v for k, v in config.items() if k not in _NO_MATTER}
+
+
+def _digest(found: Any) -> str:
+    return hashlib.sha256(_as_json(found).encode()).hexdigest()[:12]
+
+
+def _as_json(found: Any) -> str:
+    return json.dumps(found, sort_keys=True, default=str)
 
 
 def _differ(one: Any, other: Any) -> bool:

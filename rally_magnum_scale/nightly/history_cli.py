@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import pathlib
 import sys
 from collections.abc import Callable
@@ -56,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         "add", help="add results that `rally task report --json` wrote"
     )
     add.add_argument(
-        "results", type=pathlib.Path, help="a file, or a folder of *.json"
+        "results",
+        type=pathlib.Path,
+        help="a file of them, or a folder: its *.json that are such files",
     )
     add.add_argument("--to", type=pathlib.Path, required=True)
     add.add_argument(
@@ -129,9 +132,7 @@ def _add_rules(check: argparse.ArgumentParser) -> None:
 
 
 def _add(options: argparse.Namespace) -> int:
-    added = result_files.runs_of(
-        result_files.read(options.results), options.link
-    )
+    added = result_files.read_runs(options.results, options.link)
     every = history.append(options.to, added)
     _say(f"{len(added)} runs added; {options.to} holds {len(every)}.")
     return 0
@@ -156,29 +157,49 @@ def _check(options: argparse.Namespace) -> int:
     )
     runs = history.read(options.history)
     found = [
-        (group[-1], compared)
+        (group, compared)
         for group in history.groups(runs, ask.across)
         if (compared := comparison.compare_newest(group, ask))
     ]
     if options.json:
         _say(json.dumps([_as_json(*one) for one in found]))
     else:
-        for run, compared in found:
-            _say(f"{run.name} ({run.conditions.describe()})")
-            for sentence in compared.sentences():
-                _say(f"  {sentence}.")
+        for one in found:
+            _say_check(*one)
     return 0 if all(one.holds for _, one in found) else EXIT_WORSE
 
 
+def _say_check(
+    group: Sequence[history.Run], compared: comparison.Comparison
+) -> None:
+    newest = group[-1]
+    run = compared.run or newest
+    _say(f"{run.name} ({run.conditions.describe()})")
+    if run.id != newest.id:
+        _say(
+            f"  the newest run, {newest.id}, broke; compared is {run.id} of "
+            f"{words.when(run.at_s)}."
+        )
+    for sentence in compared.sentences():
+        _say(f"  {sentence}.")
+
+
 def _as_json(
-    run: history.Run, compared: comparison.Comparison
+    group: Sequence[history.Run], compared: comparison.Comparison
 ) -> dict[str, object]:
     return {
-        "run": run.id,
+        "run": (compared.run or group[-1]).id,
+        "newest": group[-1].id,
         "holds": compared.holds,
         "sentences": compared.sentences(),
-        "worse": [dataclasses.asdict(one) for one in compared.outcome.worse],
+        "worse": [_worse_as_json(one) for one in compared.outcome.worse],
     }
+
+
+def _worse_as_json(one: regression.Comparison) -> dict[str, object]:
+    """Return it as JSON can hold it: without a share of 0, if it was 0."""
+    ratio = one.change_ratio if math.isfinite(one.change_ratio) else None
+    return {**dataclasses.asdict(one), "change_ratio": ratio}
 
 
 def _rules(options: argparse.Namespace) -> regression.Rules:

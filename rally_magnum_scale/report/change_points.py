@@ -16,6 +16,7 @@ import types
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.measurement import trend
+from rally_magnum_scale.report import comparison
 
 # Otava's own default: 1 in 1000, at each change point.
 MAX_P_VALUE = 0.001
@@ -31,7 +32,7 @@ class ChangePoint:
     :param baseline: mean of the level before, in the unit of the metric
     :param value: mean of the level from there to the next change point
     :param change_ratio: by which share of the baseline it became worse;
-        below 0 for better, 0 when the baseline is 0
+        below 0 for better, infinite when the baseline is 0
     :param p_value: how likely noise alone makes the two differ so much
     """
 
@@ -73,7 +74,9 @@ def find(
             baseline=float(found.mean_before()),
             value=float(found.mean_after()),
             change_ratio=float(
-                one.worse_ratio(found.mean_after(), found.mean_before())
+                comparison.worse_ratio(
+                    one, found.mean_after(), found.mean_before()
+                )
             ),
             p_value=float(found.pvalue()),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from collections.abc import Sequence
 
@@ -53,6 +54,7 @@ class Comparison:
     :param uncounted: why metrics of the run do not count
     :param missing: asked for, but not measured in the run
     :param no_baseline: the run to compare with, if no comparable one is it
+    :param run: that was compared, where it is one of the history
     """
 
     outcome: regression.Outcome
@@ -61,6 +63,7 @@ class Comparison:
     uncounted: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     no_baseline: str = ""
+    run: history.Run | None = None
 
     @property
     def holds(self) -> bool:
@@ -117,13 +120,7 @@ def compare(
     """
     before = _before(runs, conditions, newest, ask)
     known = history.trends(before)
-    # Comparable runs have as many nodes, so a time for each says the same as
-    # the whole time, of which it is known how closely it is measured.
-    wanted = [
-        one
-        for one in measured
-        if ask.wants(one.name) and (ask.metrics or one.unit != _PER_NODE)
-    ]
+    wanted = _wanted(measured, ask)
     series = [
         _with(known.get(one.name), one, newest)
         for one in wanted
@@ -158,10 +155,11 @@ def compare(
 def compare_newest(
     group: Sequence[history.Run], ask: Ask
 ) -> Comparison | None:
-    """Compare the newest run of a group that measured something.
+    """Compare the newest run of a group that did not break.
 
     :param group: comparable runs
-    :returns: None when none of them did
+    :returns: with the run that was compared, which need not be the newest;
+        None when all broke
     """
     whole = [one for one in group if one.state != history.BROKEN]
     if not whole:
@@ -176,7 +174,34 @@ def compare_run(
 
     :param runs: the history; the run itself may be in it
     """
-    return compare(runs, run.conditions, run.metrics, _point(run), ask)
+    found = compare(runs, run.conditions, run.metrics, _point(run), ask)
+    return dataclasses.replace(found, run=run)
+
+
+def worse_ratio(of: trend.Trend, value: float, reference: float) -> float:
+    """Tell by which share of a reference a value is worse than it.
+
+    :returns: above 0 for worse, below 0 for better; infinite when the
+        reference is 0 and the value is not
+    """
+    if reference or not value:
+        return of.worse_ratio(value, reference)
+    return -math.inf if (value > 0) == of.at_least else math.inf
+
+
+def _wanted(
+    measured: Iterable[run_metrics.Metric], ask: Ask
+) -> list[run_metrics.Metric]:
+    """Return what is asked for; without being asked no time twice.
+
+    Comparable runs have as many nodes, so a time for each says the same as
+    the whole time, of which it is known how closely it is measured.
+    """
+    return [
+        one
+        for one in measured
+        if ask.wants(one.name) and (ask.metrics or one.unit != _PER_NODE)
+    ]
 
 
 def _point(run: history.Run) -> trend.Point:
@@ -228,13 +253,16 @@ def beside_last(
         return []
     known = history.trends(before[-1:])
     found = []
-    for one in run.metrics:
+    for one in _wanted(run.metrics, ask):
         old = known.get(one.name)
-        if one.reason or not old or not ask.wants(one.name):
+        if one.reason or not old:
             continue
-        ratio = old.worse_ratio(one.value, old.points[-1].value)
+        value = old.points[-1].value
+        ratio = worse_ratio(old, one.value, value)
+        if not value and one.value <= regression.LEAST_NOISE.get(one.unit, 0):
+            continue
         if ratio >= max(UNPROVEN_RATIO, ask.rules.min_change_ratio):
-            found.append((ratio, one, old.points[-1].value))
+            found.append((ratio, one, value))
     return [
         f"{one.name}: {regression.say_change(ratio)}, "
         f"{verdicts.format_value(one.value, one.unit)} after "

@@ -6,6 +6,8 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+from rally_magnum_scale.measurement import criteria
+from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import words
@@ -13,6 +15,8 @@ from rally_magnum_scale.report import words
 PASS = "pass"  # noqa: S105 - a state, not a password
 FAIL = "fail"
 WARN = "warn"
+# What bounds on requests are on: no invalid load can hold those.
+_OF_REQUESTS = ("step", "max_rate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,8 +147,39 @@ def _troubles(workloads: Sequence[model.Workload]) -> list[str]:
         noun = "iteration" if iterations == 1 else "iterations"
         troubles.append(f"{failed} of {iterations} {noun} failed")
     for one in workloads:
-        troubles += [*cleanup_errors(one), *differences(one)]
+        spoilt = filter(None, [spoilt_load(one)])
+        troubles += [*spoilt, *cleanup_errors(one), *differences(one)]
     return troubles
+
+
+def spoilt_load(workload: model.Workload) -> str:
+    """Say why the load of a workload does not count.
+
+    :returns: empty when it counts, or when a bound on requests tells it
+    """
+    subjects = {
+        criteria.CRITERIA[one.criterion].subject for one in workload.verdicts()
+    }
+    if subjects & set(_OF_REQUESTS):
+        return ""
+    reasons = dict.fromkeys(
+        reason.rstrip(".")
+        for one in workload.iterations
+        for reason in _load_reasons(one.run)
+    )
+    return f"the load does not count: {', '.join(reasons)}" if reasons else ""
+
+
+def _load_reasons(run: records.Run) -> list[str]:
+    """Return why a load is invalid.
+
+    A search looks for steps that are, so that its own word counts.
+    """
+    found = list(run.end.reasons) if run.end else []
+    if run.max_rate:
+        return found + run.max_rate.reasons
+    steps = run.throughput.steps if run.throughput else []
+    return found + [reason for step in steps for reason in step.reasons]
 
 
 def cleanup_errors(workload: model.Workload) -> list[str]:

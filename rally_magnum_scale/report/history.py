@@ -9,25 +9,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import fcntl
 import json
+import math
 import pathlib
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Sequence
 from typing import Any
 from typing import Self
+from typing import TextIO
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import waiting
 from rally_magnum_scale import whole_files
 from rally_magnum_scale.measurement import conditions as run_conditions
 from rally_magnum_scale.measurement import metrics as run_metrics
+from rally_magnum_scale.measurement import record_body
 from rally_magnum_scale.measurement import trend
-from rally_magnum_scale.measurement import verdicts
-from rally_magnum_scale.report import conclusion
-from rally_magnum_scale.report import model
 
 SCHEMA = 1
 
@@ -38,12 +37,18 @@ BROKEN = "broken"
 # From the best to the worst.
 STATES = (HOLDS, FAILS, INVALID, BROKEN)
 
+# For which a writer may hold the history; none takes a second.
+LOCK_DEADLINE_S = 60.0
+_LOCK_INTERVAL_S = 0.1
+# The year 10000, which no clock can show.
+_TOO_LATE_S = 253_402_300_800
+
 
 @dataclasses.dataclass(frozen=True)
-class Judged:
+class Judged(record_body.Body):
     """A bound and what it was judged on.
 
-    :param name: criterion, bound and place
+    :param name: criterion, bound and place, as the metric has them
     :param holds: whether it holds, on data that counts
     :param value: what was measured, in ``unit``; None where nothing was
     :param bound: None for a bound that no criterion knows
@@ -114,104 +119,38 @@ class Run:
             known["conditions"] = run_conditions.Conditions.from_json(
                 known["conditions"]
             )
-            known["judged"] = tuple(Judged(**one) for one in known["judged"])
+            known["judged"] = tuple(map(Judged.from_json, known["judged"]))
             known["others"] = tuple(known["others"])
             known["metrics"] = tuple(
                 map(run_metrics.Metric.from_json, known["metrics"])
             )
+            _check_values(known)
             return cls(**known)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"a field is missing or wrong: {error}") from None
 
 
-def of_report(report: model.Report, link: str = "") -> list[Run]:
-    """Return the workloads of one task as lines of the history.
+def _check_values(known: dict[str, Any]) -> None:
+    """Refuse what can't be sorted or drawn.
 
-    :param report: of one task
-    :param link: where its page is, relative to the history
+    :raises ValueError: with the name of the field
     """
-    return [
-        _of_workload(report, number, workload, link)
-        for number, workload in enumerate(report.workloads, 1)
-    ]
+    at_s, state = known["at_s"], known["state"]
+    if not _is_number(at_s) or not 0 <= at_s < _TOO_LATE_S:
+        raise ValueError(f"at_s is {at_s!r}, and no time in epoch seconds")
+    if state not in STATES:
+        raise ValueError(
+            f"state is {state!r}, and none of {', '.join(STATES)}"
+        )
+    for metric in known["metrics"]:
+        if not _is_number(metric.value) or not math.isfinite(metric.value):
+            raise ValueError(
+                f"value of {metric.name} is {metric.value!r}, and no number"
+            )
 
 
-def _of_workload(
-    report: model.Report, number: int, workload: model.Workload, link: str
-) -> Run:
-    ours = workload.verdicts()
-    runs = [one.numbered_run for one in workload.iterations]
-    asked = run_conditions.ask("", workload.scenario, workload.args)
-    said = conclusion.conclude([workload], report.errors)
-    return Run(
-        task=report.task,
-        position=number,
-        at_s=_began(report, workload),
-        state=_state(report, workload, ours),
-        sentence=said.sentence,
-        title=workload.title,
-        conditions=run_conditions.find(
-            runs, dataclasses.replace(asked, versions={})
-        ),
-        judged=tuple(map(_judged, ours)),
-        others=tuple(
-            f"{one.criterion}: {one.detail}".rstrip(": ")
-            for one in workload.other_results()
-            if not one.success
-        ),
-        metrics=tuple(run_metrics.read(runs)),
-        link=link,
-    )
-
-
-def _judged(verdict: verdicts.Verdict) -> Judged:
-    return Judged(
-        name=trend.metric_name(
-            verdict.criterion, verdict.bound_key, verdict.place
-        ),
-        holds=verdict.passed,
-        value=verdict.value,
-        # NaN, which JSON can't hold, is no bound.
-        bound=verdict.bound if verdict.bound == verdict.bound else None,
-        unit=verdict.unit,
-        at_least=verdict.at_least,
-        reason=verdict.reason,
-    )
-
-
-def _began(report: model.Report, workload: model.Workload) -> float:
-    """Return when the first iteration began, else when the task was made."""
-    stamps = (one.started_at for one in workload.iterations)
-    begun = [one for one in stamps if one is not None]
-    if begun:
-        return min(begun)
-    with contextlib.suppress(ValueError):
-        made = datetime.datetime.fromisoformat(report.created_at)
-        # Rally writes UTC without saying so.
-        return (
-            made if made.tzinfo else made.replace(tzinfo=datetime.UTC)
-        ).timestamp()
-    return 0.0
-
-
-def _state(
-    report: model.Report,
-    workload: model.Workload,
-    ours: Sequence[verdicts.Verdict],
-) -> str:
-    if (
-        report.errors
-        or workload.broken_context
-        or workload.failed_iterations
-        or not workload.iterations
-    ):
-        return BROKEN
-    if any(one.reason and one.value is not None for one in ours):
-        return INVALID
-    held = all(one.passed for one in ours) and all(
-        one.success for one in workload.other_results()
-    )
-    return HOLDS if held else FAILS
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def append(path: pathlib.Path, added: Iterable[Run]) -> list[Run]:
@@ -223,6 +162,9 @@ def append(path: pathlib.Path, added: Iterable[Run]) -> list[Run]:
     :returns: all runs of the history
     :raises InvalidInput: when what stands there can't be read, or nothing
         can be written there
+    :raises DeadlineExceeded: when another writer holds it for longer than
+        :data:`LOCK_DEADLINE_S`
+    :raises Interrupted: when the run is asked to stop meanwhile
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -250,9 +192,25 @@ def _line(run: Run) -> str:
 @contextlib.contextmanager
 def _locked(path: pathlib.Path) -> Iterator[None]:
     """Let one writer at a time in; the file itself is replaced."""
-    with path.with_name(f".{path.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    held = path.with_name(f".{path.name}.lock")
+    with held.open("a") as lock:
+        waiting.wait_for(
+            lambda: _lock(lock),
+            what=f"the process that holds {held}, and so the history {path} "
+            "(end it if it hangs, then add the runs again),",
+            deadline_s=LOCK_DEADLINE_S,
+            interval_s=_LOCK_INTERVAL_S,
+        )
         yield
+
+
+def _lock(lock: TextIO) -> bool | None:
+    """Take the lock; None while another process has it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+    return True
 
 
 def read(path: pathlib.Path, *, missing_ok: bool = False) -> list[Run]:

@@ -165,7 +165,10 @@ class Report:
     """A whole task.
 
     :param created_at: when the task was created, as Rally writes it
-    :param versions: the name of a program or package to its version
+    :param versions: the name of a program or package that ran to its
+        version
+    :param made_with: likewise, of those by which the report was made:
+        maybe much later, by another release
     :param environment: name of the Rally environment
     :param task: uuid of the task
     :param errors: a sentence for each task that Rally refused or that
@@ -175,6 +178,7 @@ class Report:
     workloads: Sequence[Workload]
     created_at: str = ""
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    made_with: Mapping[str, str] = dataclasses.field(default_factory=dict)
     environment: str = ""
     task: str = ""
     errors: Sequence[str] = ()

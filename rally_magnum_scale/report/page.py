@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import csv
 import dataclasses
-import gzip
 import io
 import json
+from collections.abc import Collection
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -21,10 +22,12 @@ from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import distribution
+from rally_magnum_scale.report import downloads
 from rally_magnum_scale.report import event_grids
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import new_runs
 from rally_magnum_scale.report import past
 from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import run_plots
@@ -55,7 +58,7 @@ class _Part:
     :param plots: each with its title
     :param search: the same of a search for the highest rate; None without
     :param csv: the plotted figures as a ``data:`` address, or empty
-    :param raw: all records, packed, likewise
+    :param records: all of them, packed, likewise
     :param distribution: latency by percentile as SVG, or empty
     :param timeline: the atomic actions as SVG, or empty
     """
@@ -65,7 +68,7 @@ class _Part:
     search: tuple[str, str] | None
     events: list[series.Event]
     csv: str
-    raw: str
+    records: str
     distribution: str
     timeline: str
     cores: grids.Grid | None
@@ -98,16 +101,24 @@ class _Section:
     sla: str
 
 
-def render(report: model.Report, before: Sequence[history.Run] = ()) -> str:
+def render(
+    report: model.Report,
+    before: Sequence[history.Run] = (),
+    across: Collection[str] = (),
+) -> str:
     """Return the page of a task.
 
     :param report: what the task left behind
     :param before: the history, whose comparable runs stand beside the
         verdicts
+    :param across: conditions in which runs that are compared may differ
     :returns: HTML, whole
     """
-    total = sum(len(one.iterations) for one in report.workloads)
-    limit = max(MIN_POINTS, series.MAX_POINTS // max(1, total))
+    texts = [i.raw for one in report.workloads for i in one.iterations]
+    limit = max(MIN_POINTS, series.MAX_POINTS // max(1, len(texts)))
+    trends = _known(report, before, across)
+    taken = downloads.pack(texts)
+    packed = iter(taken.addresses)
     return (
         environment()
         .get_template("page.html.j2")
@@ -115,27 +126,32 @@ def render(report: model.Report, before: Sequence[history.Run] = ()) -> str:
             report=report,
             conclusion=conclusion.conclude(report.workloads, report.errors),
             sections=[
-                _section(number, workload, limit, known)
+                _section(number, workload, limit, known, packed)
                 for number, (workload, known) in enumerate(
-                    zip(report.workloads, _known(report, before), strict=True),
+                    zip(report.workloads, trends, strict=True),
                     1,
                 )
             ],
             ladder=grids.ladder(report.workloads),
             turnover=_turnover(report.workloads),
             percentiles=PERCENTILES,
+            window_s=taken.window_s,
             kubernetes=_kubernetes(report),
         )
     )
 
 
 def _known(
-    report: model.Report, before: Sequence[history.Run]
+    report: model.Report,
+    before: Sequence[history.Run],
+    across: Collection[str],
 ) -> list[dict[str, trend.Trend]]:
     """Return the trends beside each workload; nothing without a history."""
     if not before:
         return [{} for _ in report.workloads]
-    return [past.trends(run, before) for run in history.of_report(report)]
+    return [
+        past.trends(run, before, across) for run in new_runs.of_report(report)
+    ]
 
 
 def environment() -> jinja2.Environment:
@@ -187,6 +203,7 @@ def _section(
     workload: model.Workload,
     limit: int,
     known: Mapping[str, trend.Trend],
+    packed: Iterator[str],
 ) -> _Section:
     runs = [one.numbered_run for one in workload.iterations]
     judged = workload.verdicts()
@@ -203,7 +220,7 @@ def _section(
         changes=bay_grids.node_changes(runs),
         disturbed=event_grids.every(runs),
         iterations=[
-            _part(f"w{number}i{index}", iteration, limit)
+            _part(f"w{number}i{index}", iteration, limit, next(packed))
             for index, iteration in enumerate(workload.iterations, 1)
         ],
         args=_json(workload.args),
@@ -211,7 +228,9 @@ def _section(
     )
 
 
-def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
+def _part(
+    identifier: str, iteration: model.Iteration, limit: int, packed: str
+) -> _Part:
     found = run_plots.plots(iteration.run, limit)
     return _Part(
         iteration=iteration,
@@ -219,7 +238,7 @@ def _part(identifier: str, iteration: model.Iteration, limit: int) -> _Part:
         search=_search(identifier, iteration.run.max_rate),
         events=series.events(iteration.run),
         csv=_csv(found[0].points) if found else "",
-        raw=_pack(iteration.raw) if iteration.raw else "",
+        records=packed,
         distribution=distribution.draw(
             distribution.find(iteration.run), f"{identifier}-percentiles"
         ),
@@ -275,13 +294,6 @@ def _template(bay: bay_records.Bay) -> str:
 
 def _json(data: Mapping[str, Any]) -> str:
     return json.dumps(data, indent=2, default=str, ensure_ascii=False)
-
-
-def _pack(text: str) -> str:
-    """Pack text into a ``data:`` address."""
-    packed = gzip.compress(text.encode(), mtime=0)
-    encoded = base64.b64encode(packed).decode()
-    return f"data:application/gzip;base64,{encoded}"
 
 
 def _csv(points: Sequence[series.Point]) -> str:

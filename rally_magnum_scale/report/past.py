@@ -6,6 +6,7 @@ import dataclasses
 import os
 import pathlib
 import statistics
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -45,14 +46,17 @@ def read(environ: Mapping[str, str] = os.environ) -> list[history.Run]:
 
 
 def trends(
-    run: history.Run, runs: Sequence[history.Run]
+    run: history.Run,
+    runs: Sequence[history.Run],
+    across: Collection[str] = (),
 ) -> dict[str, trend.Trend]:
     """Follow each metric over the comparable runs before a run.
 
     :param runs: the history; the run itself may be in it
+    :param across: conditions in which they may differ
     """
     before = [one for one in runs if one.at_s < run.at_s and one.id != run.id]
-    return history.trends(history.comparable(before, run.conditions))
+    return history.trends(history.comparable(before, run.conditions, across))
 
 
 def of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 from collections.abc import Sequence
 
 from rally_magnum_scale import exceptions
@@ -52,13 +53,15 @@ class _Group:
     """Comparable runs, ready for the template.
 
     :param runs: the newest first
-    :param compared: what the newest came to beside those before
+    :param beside: which run stands beside those before it, in words
+    :param compared: what it came to
     """
 
     name: str
     conditions: str
     runs: list[history.Run]
     state: str
+    beside: str
     compared: list[str]
     holds: bool
     metrics: list[_Metric]
@@ -116,6 +119,7 @@ def _group(
         conditions=newest.conditions.describe(),
         runs=list(reversed(group)),
         state=STATES[newest.state],
+        beside=_beside(compared.run if compared else None, newest),
         compared=compared.sentences() if compared else [],
         holds=compared.holds if compared else True,
         metrics=[
@@ -128,6 +132,16 @@ def _group(
             )
             for number, name in enumerate(names, 1)
         ],
+    )
+
+
+def _beside(compared: history.Run | None, newest: history.Run) -> str:
+    """Say which run was compared: not the newest, if that broke."""
+    if compared is None or compared.id == newest.id:
+        return "Beside the runs before it"
+    return (
+        f"The run of {words.when(compared.at_s)}, the newest that did not "
+        "break, beside the runs before it"
     )
 
 
@@ -169,10 +183,14 @@ def _uncounted(run: history.Run, metric: run_metrics.Metric) -> str:
 
 def _say(change: change_points.ChangePoint, unit: str) -> str:
     side = "worse" if change.change_ratio > 0 else "better"
+    share = f"{abs(change.change_ratio):.1%} {side}"
+    if math.isinf(change.change_ratio):
+        # Of 0 nothing is a share.
+        share = f"{side}, from 0,"
     before = verdicts.format_value(change.baseline, unit)
     after = verdicts.format_value(change.value, unit)
     return (
-        f"{abs(change.change_ratio):.1%} {side} since "
+        f"{share} since "
         f"{words.when(change.since.at_s)}: {after} after {before}"
     )
 

@@ -12,6 +12,7 @@ from rally_magnum_scale.nightly import nights_page
 from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import new_runs
 from rally_magnum_scale.report import page
 from rally_magnum_scale.report import runs_page
 from tests.unit import factories
@@ -32,7 +33,7 @@ def sla() -> str:
     report = factories.report(
         factories.workload(factories.iteration(of_run=run, raw=raw), sla=SLA)
     )
-    (own,) = history.of_report(report)
+    (own,) = new_runs.of_report(report)
     before = [
         dataclasses.replace(own, task=f"{days}", at_s=own.at_s - days * 86_400)
         for days in range(1, 9)
@@ -42,14 +43,8 @@ def sla() -> str:
 
 def large() -> str:
     """An hour of windows on a bay of 1,000 nodes, with all its records."""
-    hour = factories.plan(10_000, 20_000, duration_s=1790, ramp_s=10)
-    run = factories.run(hour, samples=60)
-    bays = (factories.bay(nodes=1000, nodes_hollow=999),)
-    run = dataclasses.replace(run, bays=bays)
-    raw = records.dump(
-        {"record": "window", **one.to_json()} for one in run.windows
-    )
-    one = factories.iteration(of_run=run, raw=raw)
+    run = factories.hour()
+    one = factories.iteration(of_run=run, raw=factories.lines(run))
     return page.render(factories.report(factories.workload(one)))
 
 

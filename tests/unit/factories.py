@@ -1,6 +1,7 @@
 """Builders of realistic records: a load as the bay would have left it."""
 
 import dataclasses
+import itertools
 import math
 import random
 
@@ -180,6 +181,33 @@ def run(
         end=closing,
         windows=seen,
         events=tuple(events),
+    )
+
+
+def hour():
+    """An hour of windows on a bay of 1,000 nodes, each full of buckets.
+
+    To be quick, only one minute has histograms of its own.
+    """
+    of = run(plan(10_000, 20_000, duration_s=1790, ramp_s=10), samples=1)
+    minute = windows(plan(10_000, duration_s=60, ramp_s=0), samples=10_000)
+    seen = [
+        dataclasses.replace(
+            one,
+            latency_us=like.latency_us,
+            service_us=like.service_us,
+            schedule_lag_us=like.schedule_lag_us,
+        )
+        for one, like in zip(of.windows, itertools.cycle(minute[:60]))
+    ]
+    bays = (bay(nodes=1000, nodes_hollow=999),)
+    return dataclasses.replace(of, windows=tuple(seen), bays=bays)
+
+
+def lines(of):
+    """The windows of a run as they were written."""
+    return records.dump(
+        SOURCE.envelope("window", one.to_json()) for one in of.windows
     )
 
 

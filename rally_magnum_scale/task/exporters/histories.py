@@ -8,6 +8,7 @@ from typing import Any
 from rally.task import exporter
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import whole_files
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import openmetrics
 from rally_magnum_scale.task.exporters import result_files
@@ -44,10 +45,22 @@ class OpenMetricsExporter(exporter.TaskExporter):
     """Verdicts and figures as OpenMetrics, for a textfile collector."""
 
     def generate(self) -> dict[str, Any]:
-        """Return the file, or its text to print without one."""
+        """Write the file, or return its text to print without one.
+
+        It is not left to Rally to write it: a collector could read a part.
+
+        :raises InvalidInput: when the file can't be written
+        """
         text = openmetrics.render(
             result_files.runs_of(list(self.tasks_results))
         )
         if self.output_destination in (None, "", "-"):
             return {"print": text}
-        return {"files": {self.output_destination: text}}
+        path = pathlib.Path(self.output_destination).expanduser()
+        try:
+            whole_files.write(path, text)
+        except OSError as error:
+            raise exceptions.InvalidInput(
+                f"--to: {path} can't be written: {error.strerror}."
+            ) from error
+        return {"print": f"{path} is written."}

@@ -38,19 +38,32 @@ def read(tasks: Iterable[Result]) -> model.Report:
     """
     seen = list(tasks)
     environments = dict.fromkeys(str(t.get("env_name", "")) for t in seen)
+    workloads = [
+        _workload(subtask, workload)
+        for task in seen
+        for subtask in task.get("subtasks", [])
+        for workload in subtask["workloads"]
+    ]
     return model.Report(
-        workloads=[
-            _workload(subtask, workload)
-            for task in seen
-            for subtask in task.get("subtasks", [])
-            for workload in subtask["workloads"]
-        ],
+        workloads=workloads,
         created_at=", ".join(str(t.get("created_at", "")) for t in seen),
-        versions={name: metadata.version(name) for name in PACKAGES},
+        versions=_versions(workloads),
+        made_with={name: metadata.version(name) for name in PACKAGES},
         environment=", ".join(environments),
         task=", ".join(str(t.get("uuid", "")) for t in seen),
         errors=[said for task in seen for said in _errors(task)],
     )
+
+
+def _versions(workloads: Iterable[model.Workload]) -> dict[str, str]:
+    """Return what the runs recorded; a task may be exported much later."""
+    found: dict[str, dict[str, None]] = {}
+    for workload in workloads:
+        for iteration in workload.iterations:
+            asked = iteration.run.asked or {}
+            for name, version in asked.get("versions", {}).items():
+                found.setdefault(name, {})[version] = None
+    return {name: ", ".join(versions) for name, versions in found.items()}
 
 
 def _errors(task: Result) -> list[str]:

@@ -46,6 +46,7 @@ from rally_magnum_scale.task import names
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task import run_marks
 from rally_magnum_scale.task.contexts import bay_templates
+from rally_magnum_scale.task.contexts import setting
 from rally_magnum_scale.task.scenarios import bay_arguments
 from rally_magnum_scale.task.scenarios import node_arguments
 from rally_magnum_scale.task.scenarios import workload_arguments
@@ -69,6 +70,7 @@ def configure(name: str, *validators: str) -> Callable[[S], S]:
             "cleanup@openstack": [cleanup.SERVICE],
             "interruption@openstack": {},
             "leftovers@openstack": {},
+            "setting@openstack": {},
         },
     )
 
@@ -108,7 +110,12 @@ class Scenario(scenario.OpenStackScenario):
             removal.after(interruption.wait_acknowledged, LOG.error),
             removal.after(self._write_output, LOG.error),
         ):
-            asked = conditions.ask(self._cloud(), self.get_name(), self.given)
+            asked = conditions.ask(
+                self._cloud(),
+                self.get_name(),
+                self.given,
+                **self.context.get(setting.KEY, {}),
+            )
             self._keep_one("conditions", "", asked)
             yield
 

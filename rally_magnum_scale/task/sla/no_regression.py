@@ -68,10 +68,20 @@ class NoRegression(sla.SLA):
     CONFIG_SCHEMA: dict[str, Any] = {
         "type": "object",
         "properties": {
-            "history": {"type": "string", "minLength": 1},
-            "metrics": _NAMES,
+            "history": {
+                "type": "string",
+                "minLength": 1,
+                "description": "The file of the runs before.",
+            },
+            "metrics": {
+                **_NAMES,
+                "description": "Names of metrics, of their criteria, or of "
+                "criterion and bound; default: all that was measured.",
+            },
             "across": {
                 "type": "array",
+                "description": "Conditions in which compared runs may "
+                "differ; default: none.",
                 "items": {"enum": list(conditions.KEYS)},
                 "uniqueItems": True,
             },

@@ -6,7 +6,13 @@ from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import records
 from tests.unit import factories
 
-ASKED = conditions.ask("http://keystone (r)", "MagnumScale.throughput", {})
+ASKED = conditions.ask(
+    "http://keystone (r)",
+    "MagnumScale.throughput",
+    {},
+    runner="constant (concurrency 10, times 10)",
+    contexts="0123456789ab",
+)
 
 
 def found(**changes):
@@ -36,7 +42,10 @@ def test_each_condition_makes_a_difference():
         "versions": found(kubernetes_version="v1.34.0"),
         **{
             name: dataclasses.replace(here, **{name: "other"})
-            for name in ("cloud", "scenario", "arguments")
+            for name in (
+                *("cloud", "scenario", "arguments"),
+                *("runner", "contexts"),
+            )
         },
     }.items():
         assert here.differences(other) == [name]
@@ -57,3 +66,30 @@ def test_what_was_asked_for_stands_where_nothing_was_recorded():
     known = conditions.find([records.Run()], ASKED)
     assert known.cloud == "http://keystone (r)"
     assert known.arguments == conditions.digest({})
+
+
+def test_a_runner_is_said_whole_and_in_one_order():
+    said = conditions.say_runner("constant", {"times": 10, "concurrency": 5})
+    assert said == "constant (concurrency 5, times 10)"
+    assert conditions.say_runner("serial", {}) == "serial"
+    rising = conditions.say_runner("rps", {"rps": {"start": 1, "end": 9}})
+    assert rising == 'rps (rps {"end": 9, "start": 1})'
+    here = found()
+    assert "runner constant (concurrency 10, times 10)" in here.describe()
+
+
+def test_contexts_are_digested_as_arguments_are():
+    own = conditions.digest_contexts({"bays@openstack": {"nodes": 2}})
+    same = {"bays": {"nodes": 2, "deadlines": {"create_s": 60}}}
+    assert conditions.digest_contexts(same) == own
+    for other in ({"bays": {"nodes": 3}}, {}, {"bays": None}):
+        assert conditions.digest_contexts(other) != own
+
+
+def test_a_record_of_an_earlier_release_knows_no_runner():
+    before = {"cloud": "c", "scenario": "s", "arguments": "a", "versions": {}}
+    known = conditions.find([records.Run(asked=before)])
+    assert (known.runner, known.contexts) == ("", "")
+    assert known.differences(found(), across=["cloud", "scenario"]) == [
+        "arguments"
+    ]

@@ -1,5 +1,6 @@
 """The command over the history."""
 
+import dataclasses
 import json
 
 import pytest
@@ -60,6 +61,40 @@ def test_what_got_worse_is_found(path, capsys):
     (found,) = json.loads(said)
     assert (status, found["run"], found["holds"]) == (1, "task-12/1", False)
     assert found["worse"][0]["since"]["run"] == "task-11/1"
+
+
+def test_a_run_that_broke_is_not_named_as_the_one_that_is_worse(path, capsys):
+    *runs, last = test_runs_page.nights(*QUIET, 13.0, 13.0, 13.0)
+    broken = dataclasses.replace(last, state="broken", metrics=())
+    history.append(path, [*runs, broken])
+    status, said, _ = run(capsys, "check", path)
+    assert status == 1
+    assert (
+        "  the newest run, task-13/1, broke; compared is task-12/1 of "
+        "1970-01-13 00:00.\n"
+    ) in said
+    _, said, _ = run(capsys, "check", path, "--json")
+    (found,) = json.loads(said)
+    assert (found["run"], found["newest"]) == ("task-12/1", "task-13/1")
+
+
+def test_a_change_from_zero_is_json_for_any_reader(path, capsys):
+    errors = test_runs_page.ERRORS
+    runs = [
+        dataclasses.replace(
+            one, metrics=(dataclasses.replace(errors, value=value),)
+        )
+        for one, value in zip(
+            test_runs_page.nights(*QUIET),
+            [0.0] * 8 + [0.3] * 2,
+            strict=True,
+        )
+    ]
+    history.append(path, runs)
+    status, said, _ = run(capsys, "check", path, "--json")
+    assert status == 1
+    assert "Infinity" not in said
+    assert json.loads(said)[0]["worse"][0]["change_ratio"] is None
 
 
 def test_quiet_nights_are_quiet(path, capsys):

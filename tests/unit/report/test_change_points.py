@@ -1,5 +1,6 @@
 """Change points over many runs, by the real Otava."""
 
+import math
 import random
 import sys
 
@@ -52,9 +53,15 @@ def test_a_change_may_be_too_small_to_tell() -> None:
     assert change_points.find(values, min_change_ratio=0.5) == ()
 
 
-def test_a_change_from_zero_has_no_share() -> None:
-    (found,) = change_points.find(trend_of([0.0] * 15 + [3.0] * 15))
-    assert (found.baseline, found.value, found.change_ratio) == (0, 3, 0)
+@pytest.mark.parametrize(
+    ("at_least", "ratio"), [(False, math.inf), (True, -math.inf)]
+)
+def test_a_change_from_zero_has_a_direction_and_no_share(
+    at_least: bool, ratio: float
+) -> None:
+    values = trend_of([0.0] * 15 + [3.0] * 15, at_least)
+    (found,) = change_points.find(values)
+    assert (found.baseline, found.value, found.change_ratio) == (0, 3, ratio)
 
 
 def test_without_otava_one_sentence_says_what_to_install(

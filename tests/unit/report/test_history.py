@@ -1,6 +1,7 @@
 """The history: written whole, read back, grouped by what is comparable."""
 
 import dataclasses
+import fcntl
 import json
 import subprocess
 import sys
@@ -12,10 +13,11 @@ from rally_magnum_scale import whole_files
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import new_runs
 from tests.unit import factories
 
 REPORT = factories.report()
-(GOOD,) = history.of_report(REPORT)
+(GOOD,) = new_runs.of_report(REPORT)
 
 
 def nightly(number, **changes):
@@ -30,7 +32,7 @@ def under(**changes):
 
 def state_of(*iterations, **changes):
     report = factories.report(factories.workload(*iterations, **changes))
-    (found,) = history.of_report(report)
+    (found,) = new_runs.of_report(report)
     return found.state
 
 
@@ -60,9 +62,83 @@ def test_the_state_says_what_came_of_a_run():
     assert state_of(sla=failing) == "fails"
     assert state_of(sla_results=[other]) == "fails"
     empty = model.Workload(scenario="MagnumScale.throughput")
-    (run,) = history.of_report(factories.report(empty))
+    (run,) = new_runs.of_report(factories.report(empty))
     assert run.state == "broken"
     assert run.at_s == pytest.approx(1_791_536_000, abs=1e5)
+
+
+def test_a_run_that_could_not_clean_up_is_broken():
+    left = model.ContextResult("bays", cleanup_error=("BayDeleteFailed", "x"))
+    report = factories.report(factories.workload(contexts=[left]))
+    (found,) = new_runs.of_report(report)
+    assert found.state == "broken"
+    assert "the context bays could not clean up: BayDelete" in found.sentence
+
+
+SPOILT = "the load generator was the limit"
+
+
+def spoilt(**changes):
+    run = factories.run(reasons=[SPOILT])
+    late = factories.iteration(of_run=dataclasses.replace(run, **changes))
+    sla = {"bay_create_time": {"max_s": 60}}
+    (found,) = new_runs.of_report(
+        factories.report(factories.workload(late, sla=sla))
+    )
+    return found
+
+
+def test_a_load_that_does_not_count_is_invalid_though_no_bound_asks():
+    run = spoilt()
+    assert run.state == "invalid"
+    said = f"All 2 bounds hold, but the load does not count: {SPOILT}."
+    assert run.sentence == said
+    assert spoilt(end=None).state == "invalid"
+    assert spoilt(throughput=None).state == "invalid"
+    assert spoilt(end=None, throughput=None).state == "holds"
+
+
+def test_of_a_search_its_own_word_counts_and_not_that_of_its_steps():
+    found = factories.searched().max_rate
+    assert spoilt(end=None, max_rate=found).state == "holds"
+    none = dataclasses.replace(found, reasons=["no step held"])
+    run = spoilt(end=None, max_rate=none)
+    assert run.state == "invalid"
+    assert "the load does not count: no step held." in run.sentence
+
+
+def test_a_bound_on_requests_tells_by_itself_which_load_counts():
+    of_run = factories.run()
+    first, *rest = of_run.throughput.steps
+    late = dataclasses.replace(first, reasons=[SPOILT])
+    load = dataclasses.replace(of_run.throughput, steps=[late, *rest])
+    one = factories.iteration(
+        of_run=dataclasses.replace(of_run, throughput=load)
+    )
+    last = {"request_rate": {"min_rps": 1}}
+    assert state_of(one, sla=last) == "holds"
+    assert state_of(one, sla={}) == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("of_run", "sla"),
+    [
+        (factories.searched(), {"max_rate": {"min_rps": 1}}),
+        (
+            dataclasses.replace(
+                factories.run(), updates=(factories.update(),)
+            ),
+            {"request_latency": {"p99_ms": 50, "during": "update"}},
+        ),
+        (factories.run(), {"request_latency": {"p99_ms": 50, "step": 1}}),
+    ],
+)
+def test_a_bound_has_the_name_of_its_metric(of_run, sla):
+    work = factories.workload(factories.iteration(of_run=of_run), sla=sla)
+    (run,) = new_runs.of_report(factories.report(work))
+    assert {one.name for one in run.judged} <= {
+        one.name for one in run.metrics
+    }
 
 
 def test_the_same_run_stands_once_and_the_oldest_first(tmp_path):
@@ -126,6 +202,22 @@ def test_two_writers_lose_nothing(tmp_path):
     ]
 
 
+def test_a_writer_that_holds_the_history_is_not_waited_for_without_end(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(history, "LOCK_DEADLINE_S", 0.2)
+    path = tmp_path / "history.jsonl"
+    history.append(path, [nightly(1)])
+    with (tmp_path / ".history.jsonl.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(exceptions.DeadlineExceeded) as caught:
+            history.append(path, [nightly(2)])
+    said = str(caught.value)
+    assert f"holds {tmp_path / '.history.jsonl.lock'}, and so" in said
+    assert f"the history {path} (end it if it hangs" in said
+    assert history.append(path, [nightly(2)]) == [nightly(1), nightly(2)]
+
+
 def test_a_write_that_fails_leaves_the_history_as_it_was(
     tmp_path, monkeypatch
 ):
@@ -163,6 +255,41 @@ def test_a_line_that_can_not_be_read_is_named_and_nothing_is_lost(
     with pytest.raises(exceptions.InvalidInput, match=why):
         history.append(path, [nightly(1)])
     assert path.read_text() == before
+
+
+def test_fields_of_a_later_release_are_left(tmp_path):
+    path = tmp_path / "history.jsonl"
+    line = json.loads(json.dumps(GOOD.to_json()))
+    for part in (
+        *(line, line["conditions"]),
+        *(*line["judged"], *line["metrics"]),
+    ):
+        part["of_later"] = True
+    path.write_text(json.dumps(line))
+    assert history.read(path) == [GOOD]
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"at_s": "x"}, "Line 1 of .*: at_s is 'x', and no time in epoch se"),
+        ({"at_s": float("nan")}, "at_s is nan"),
+        ({"at_s": 1e15}, "at_s is 1000000000000000.0"),
+        ({"at_s": True}, "at_s is True"),
+        ({"state": "odd"}, "state is 'odd', and none of holds, fails, inv"),
+        ({"state": []}, r"state is \[\], and none of"),
+        (
+            {"metrics": [dataclasses.replace(GOOD.metrics[0], value="x")]},
+            "value of .* is 'x', and no number",
+        ),
+    ],
+)
+def test_a_value_that_can_not_be_followed_is_named(tmp_path, changes, why):
+    path = tmp_path / "history.jsonl"
+    run = dataclasses.replace(GOOD, **changes)
+    path.write_text(json.dumps(run.to_json()))
+    with pytest.raises(exceptions.InvalidInput, match=why):
+        history.read(path)
 
 
 def test_a_history_that_is_not_there_is_told(tmp_path):

@@ -5,6 +5,7 @@ import dataclasses
 from prometheus_client.openmetrics import parser
 
 from rally_magnum_scale.report import history
+from rally_magnum_scale.report import new_runs
 from rally_magnum_scale.report import openmetrics
 from tests.unit import factories
 
@@ -33,7 +34,7 @@ def test_verdicts_and_figures_are_there_for_a_collector():
     late = "the load generator was the limit"
     run = factories.run(reasons=[late])
     sla = {"bay_create_time": {"max_s": 1}, "request_rate": {"min_rps": 1}}
-    (found,) = history.of_report(
+    (found,) = new_runs.of_report(
         factories.report(
             factories.workload(factories.iteration(of_run=run), sla=sla)
         )
@@ -58,7 +59,7 @@ def test_verdicts_and_figures_are_there_for_a_collector():
 
 
 def test_the_newest_run_of_a_task_is_told():
-    (old,) = history.of_report(factories.report())
+    (old,) = new_runs.of_report(factories.report())
     new = dataclasses.replace(old, task="2", at_s=old.at_s + 60, title='a"b\\')
     newer = dataclasses.replace(new, at_s=new.at_s + 60, state="broken")
     seen = Seen(newer, new, old)
@@ -66,3 +67,16 @@ def test_the_newest_run_of_a_task_is_told():
     assert seen.values("run_state", title='a"b\\', **broken) == [1]
     assert seen.values("run_state", title=old.title, **broken) == [0]
     assert len(seen.values("run_began_seconds")) == 2
+
+
+def test_value_and_bound_of_a_search_join_by_their_labels():
+    one = factories.iteration(of_run=factories.searched())
+    sla = {"max_rate": {"min_rps": 9_000}}
+    (run,) = new_runs.of_report(
+        factories.report(factories.workload(one, sla=sla))
+    )
+    seen = Seen(run)
+    labels = {"metric": "max_rate.min_rps", "unit": "rps"}
+    assert seen.values("value", **labels) == [9_800]
+    assert seen.values("bound", **labels) == [9_000]
+    assert seen.values("bound_holds", **labels) == [1]

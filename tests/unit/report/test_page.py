@@ -6,9 +6,8 @@ from html import parser
 
 import pytest
 
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import new_runs
 from rally_magnum_scale.report import page
 from tests.unit import factories
 
@@ -209,14 +208,14 @@ def test_the_plotted_figures_can_be_taken_along():
 
 
 def test_an_hour_of_windows_stays_small():
-    hour = factories.plan(10_000, 20_000, duration_s=1790, ramp_s=10)
-    run = factories.run(hour, samples=60)
+    run = factories.hour()
     assert len(run.windows) > 3600
-    raw = records.dump(
-        {"record": "window", **one.to_json()} for one in run.windows
-    )
-    one = factories.workload(factories.iteration(of_run=run, raw=raw))
-    assert len(page.render(factories.report(one)).encode()) < 3e6
+    assert len(run.windows[0].latency_us.counts) > 1000
+    one = factories.iteration(of_run=run, raw=factories.lines(run))
+    text = page.render(factories.report(factories.workload(one)))
+    assert len(text.encode()) < 3e6
+    assert "All records with windows of up to 10 s, JSON lines" in text
+    assert "as measured are too many for a page" in text
 
 
 def test_all_records_can_be_taken_along():
@@ -226,12 +225,14 @@ def test_all_records_can_be_taken_along():
     found = re.search(r'href="data:application/gzip;base64,([^"]+)"', text)
     assert gzip.decompress(base64.b64decode(found[1])).decode() == raw
     assert 'download="records-1.jsonl.gz"' in text
+    assert "All records as measured, JSON lines" in text
+    assert "too many" not in text
     assert "gzip" not in page.render(REPORTS["good"])
 
 
 def test_comparable_runs_before_stand_beside_the_verdicts():
     report = factories.report()
-    (own,) = history.of_report(report)
+    (own,) = new_runs.of_report(report)
     before = [
         dataclasses.replace(own, task=f"{days}", at_s=own.at_s - days * 86_400)
         for days in range(1, 4)
@@ -246,6 +247,9 @@ def test_comparable_runs_before_stand_beside_the_verdicts():
     different = [dataclasses.replace(one, conditions=other) for one in before]
     for runs in ((), different, [own]):
         assert "Runs before" not in page.render(report, runs)
+    assert "12.4 s in 3 runs before" in page.render(
+        report, different, ["nodes"]
+    )
 
 
 def test_workloads_are_compared_before_each_is_told():

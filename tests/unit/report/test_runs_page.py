@@ -125,3 +125,44 @@ def test_a_drawing_has_words_and_the_colours_of_the_page():
 @pytest.mark.parametrize("count", [0, 1, 6])
 def test_few_runs_are_drawn(count):
     assert runs_page.render(nights(*QUIET[:count]))
+
+
+ERRORS = dataclasses.replace(
+    METRIC, criterion="request_errors", bound_key="max_ratio", unit="ratio"
+)
+
+
+@pytest.mark.parametrize(
+    ("at_least", "side", "colour"),
+    [(False, "worse", "bad"), (True, "better", "good")],
+)
+def test_a_change_from_zero_has_a_side_and_no_share(at_least, side, colour):
+    runs = [
+        test_history.nightly(
+            number,
+            metrics=(
+                dataclasses.replace(ERRORS, value=value, at_least=at_least),
+            ),
+        )
+        for number, value in enumerate([0.0] * 10 + [0.3] * 10, 1)
+    ]
+    page = runs_page.render(runs)
+    said = f"{side}, from 0, since 1970-01-12 00:00: 0.3 after 0</li>"
+    assert said in page
+    assert "0.0%" not in page
+    (drawn,) = re.findall("<svg.*?</svg>", page, re.DOTALL)
+    assert f"var(--{colour})" in drawn
+
+
+def test_a_run_that_broke_is_not_taken_for_the_one_that_was_compared():
+    runs = nights(*QUIET, 13.0, 13.1, 12.9)
+    runs[-1] = dataclasses.replace(runs[-1], state="broken", metrics=())
+    page = runs_page.render(runs)
+    assert "The newest run, of 1970-01-14 00:00, broken" in page
+    assert (
+        "<strong>The run of 1970-01-13 00:00, the newest that did not break, "
+        "beside the runs before it:</strong>"
+    ) in page
+    assert "<strong>Beside the runs before it:</strong>" in runs_page.render(
+        nights(*QUIET, 13.0)
+    )

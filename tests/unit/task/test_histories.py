@@ -1,11 +1,15 @@
 """The history and its metrics as Rally exports them."""
 
 import json
+import re
 
 import pytest
 from rally.task import exporter
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.measurement import conditions
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.report import history
 from rally_magnum_scale.task.exporters import result_files
 from tests.unit.task import test_results
@@ -36,12 +40,17 @@ def test_a_history_needs_a_file():
         export("magnum-scale-history", [whole_task()]).generate()
 
 
-def test_metrics_are_written_or_printed():
+def test_metrics_are_written_whole_or_printed(tmp_path):
     name = "magnum-scale-openmetrics"
     printed = export(name, [whole_task()]).generate()["print"]
     assert printed.endswith("# EOF\n")
-    written = export(name, [whole_task()], "x.prom").generate()["files"]
-    assert written == {"x.prom": printed}
+    path = tmp_path / "x.prom"
+    done = export(name, [whole_task()], str(path)).generate()
+    assert path.read_text() == printed
+    # Rally would write it bit by bit, while a collector reads.
+    assert done == {"print": f"{path} is written."}
+    with pytest.raises(exceptions.InvalidInput, match="--to: .* Is a direc"):
+        export(name, [whole_task()], str(tmp_path)).generate()
 
 
 def as_rally_writes(task):
@@ -50,6 +59,8 @@ def as_rally_writes(task):
     for subtask in copy["subtasks"]:
         for one in subtask["workloads"]:
             one["scenario"] = {one.pop("name"): one.pop("args", {})}
+            if "runner" in one:
+                one["runner"] = {one.pop("runner_type"): one["runner"]}
     return {"info": {"format_version": "1.2"}, "tasks": [copy]}
 
 
@@ -67,6 +78,85 @@ def test_a_folder_of_results_is_read(tmp_path):
         for run in result_files.runs_of([whole_task(uuid=number)], "link")
     ]
     assert result_files.read(tmp_path / "0.json") == tasks[:1]
+    runs = result_files.runs_of(tasks, "link")
+    assert result_files.read_runs(tmp_path, "link") == runs
+
+
+def test_of_a_night_its_results_are_read_and_not_its_summary(tmp_path):
+    task = as_rally_writes(whole_task(uuid="1"))
+    (tmp_path / "task.json").write_text(json.dumps(task))
+    folder = tmp_path / "2026-10-09T085320Z"
+    folder.mkdir()
+    told = outcome.Task("task", "holds", "The only bound holds.")
+    night = outcome.Night("night", 0.0, 1.0, "sandbox", (told,))
+    night.write(folder / "summary.json")
+    (folder / "list.json").write_text("[]")
+    (run,) = result_files.read_runs(tmp_path)
+    assert run.task == "1"
+    with pytest.raises(exceptions.InvalidInput, match="no file .* with resu"):
+        result_files.read_runs(folder)
+
+
+def at_concurrency(count, **changes):
+    work = test_results.workload(
+        test_results.iteration(),
+        runner_type="constant",
+        runner={"times": 50, "concurrency": count},
+        contexts={"users@openstack": {"tenants": 1}},
+        **changes,
+    )
+    return test_results.task(work, uuid=f"at-{count}")
+
+
+def test_runs_of_other_runners_or_contexts_are_not_compared(tmp_path):
+    many = {"contexts": {"users@openstack": {"tenants": 2}}}
+    one, ten = (
+        result_files.runs_of([at_concurrency(count)])[0] for count in (1, 10)
+    )
+    assert one.conditions.runner == "constant (concurrency 1, times 50)"
+    assert one.conditions.differences(ten.conditions) == ["runner"]
+    assert history.groups([one, ten]) == [[one], [ten]]
+    work = at_concurrency(1)["subtasks"][0]["workloads"][0]
+    (other,) = result_files.runs_of([test_results.task({**work, **many})])
+    assert one.conditions.differences(other.conditions) == ["contexts"]
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(as_rally_writes(at_concurrency(1))))
+    assert result_files.read_runs(path) == [one]
+
+
+def test_what_a_run_recorded_of_its_runner_counts():
+    asked = conditions.ask("c", "s", {}, runner="serial", contexts="0" * 12)
+    source = records.Source("task", 1, "")
+    found = [source.envelope("conditions", asked.to_json())]
+    work = test_results.workload(
+        test_results.iteration(found=found),
+        runner_type="constant",
+        runner={"times": 1},
+        contexts={},
+    )
+    (run,) = result_files.runs_of([test_results.task(work)])
+    assert run.conditions.runner == "serial"
+    assert run.conditions.contexts == "0" * 12
+
+
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [
+        (lambda work: work["data"][0], "output"),
+        (lambda work: work["data"][0]["atomic_actions"][0], "name"),
+        (lambda work: work["sla_results"]["sla"][0], "criterion"),
+    ],
+)
+def test_a_task_that_lacks_a_key_is_named_with_file_and_key(
+    tmp_path, part, key
+):
+    task = as_rally_writes(whole_task(uuid="cafe"))
+    del part(task["tasks"][0]["subtasks"][0]["workloads"][0])[key]
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(task))
+    why = f"The results {path} can't be read: the task cafe lacks the key '"
+    with pytest.raises(exceptions.InvalidInput, match=re.escape(why) + key):
+        result_files.read_runs(path)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +164,7 @@ def test_a_folder_of_results_is_read(tmp_path):
     [
         ("{", "holds no results as `rally task report --json` writes them"),
         ("[]", "holds no results"),
-        ('{"tasks": [{}]}', "holds no results .* KeyError: 'subtasks'"),
+        ('{"tasks": [{}]}', "holds no results .*: it lacks the key 'subtas"),
     ],
 )
 def test_a_file_without_results_is_named(tmp_path, text, why):

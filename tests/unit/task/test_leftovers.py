@@ -11,7 +11,6 @@ import sys
 import uuid
 
 import pytest
-from rally.common import cfg
 from rally.common import db
 from rally.common import objects
 from rally_openstack.common import credential
@@ -47,20 +46,6 @@ def cloud(tmp_path, monkeypatch, caplog, database):
     monkeypatch.setenv(run_marks.FOLDER_VARIABLE, str(tmp_path))
     with fake_tenants.serve() as served:
         yield served
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """Give Rally a database of its own."""
-    folder = tmp_path_factory.mktemp("database")
-    address = f"sqlite:///{folder}/rally.sqlite"
-    before = cfg.CONF.database.connection
-    cfg.CONF.set_override("connection", address, "database")
-    db.engine_reset()
-    db.schema.schema_create()
-    yield
-    db.engine_reset()
-    cfg.CONF.set_override("connection", before, "database")
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ EXPECTED = {
         "bays",
         "interruption",
         "leftovers",
+        "setting",
     ],
     "SLA": [
         "api_latency",

@@ -128,7 +128,9 @@ def both(*tasks):
 def test_a_stored_task_becomes_a_report():
     report = results.read([task(workload(iteration()))])
     assert (report.task, report.environment) == ("c0ffee00", "sandbox")
-    assert set(report.versions) >= {"rally", "rally-magnum-scale"}
+    assert set(report.made_with) >= {"rally", "rally-magnum-scale"}
+    # This one was written by a release that recorded no versions.
+    assert report.versions == {}
     assert report.errors == []
     (work,) = report.workloads
     assert (work.scenario, work.title) == (
@@ -205,6 +207,23 @@ def test_a_context_that_failed_says_so_everywhere():
     assert "The context bays failed.</strong> TemplateNotFound: 0 " in html
     assert "Nothing was measured, as the context bays failed: " in html
     assert "No iteration ran" not in text + html
+
+
+def test_the_versions_are_those_that_ran():
+    source = records.Source("task", 1, "rms-bay")
+    stored = [
+        workload(
+            iteration(
+                found=[source.envelope("conditions", {"versions": versions})]
+            )
+        )
+        for versions in ({"locust": "2.1", "x": "1"}, {"locust": "2.2"})
+    ]
+    report = results.read([task(*stored)])
+    assert report.versions == {"locust": "2.1, 2.2", "x": "1"}
+    assert f"locust {report.made_with['locust']}" in " ".join(
+        page.render(report).split()
+    )
 
 
 def test_a_context_that_could_not_clean_up_is_told():

@@ -1,0 +1,112 @@
+"""From what a task left behind to lines of the history."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+from collections.abc import Sequence
+
+from rally_magnum_scale.measurement import conditions as run_conditions
+from rally_magnum_scale.measurement import metrics as run_metrics
+from rally_magnum_scale.measurement import trend
+from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.report import conclusion
+from rally_magnum_scale.report import history
+from rally_magnum_scale.report import model
+
+
+def of_report(report: model.Report, link: str = "") -> list[history.Run]:
+    """Return the workloads of one task as lines of the history.
+
+    :param report: of one task
+    :param link: where its page is, relative to the history
+    """
+    return [
+        _of_workload(report, number, workload, link)
+        for number, workload in enumerate(report.workloads, 1)
+    ]
+
+
+def _of_workload(
+    report: model.Report, number: int, workload: model.Workload, link: str
+) -> history.Run:
+    ours = workload.verdicts()
+    runs = [one.numbered_run for one in workload.iterations]
+    asked = run_conditions.ask("", workload.scenario, workload.args)
+    return history.Run(
+        task=report.task,
+        position=number,
+        at_s=_began(report, workload),
+        state=_state(report, workload, ours),
+        sentence=conclusion.conclude([workload], report.errors).sentence,
+        title=workload.title,
+        conditions=run_conditions.find(
+            runs, dataclasses.replace(asked, versions={})
+        ),
+        judged=tuple(map(_judged, ours)),
+        others=tuple(
+            f"{one.criterion}: {one.detail}".rstrip(": ")
+            for one in workload.other_results()
+            if not one.success
+        ),
+        metrics=tuple(run_metrics.read(runs)),
+        link=link,
+    )
+
+
+def _judged(verdict: verdicts.Verdict) -> history.Judged:
+    return history.Judged(
+        # That of the metric: by it a collector joins value and bound.
+        name=trend.metric_name(
+            verdict.criterion,
+            verdict.bound_key,
+            run_metrics.place_of(verdict),
+        ),
+        holds=verdict.passed,
+        value=verdict.value,
+        # NaN, which JSON can't hold, is no bound.
+        bound=verdict.bound if verdict.bound == verdict.bound else None,
+        unit=verdict.unit,
+        at_least=verdict.at_least,
+        reason=verdict.reason,
+    )
+
+
+def _began(report: model.Report, workload: model.Workload) -> float:
+    """Return when the first iteration began, else when the task was made."""
+    stamps = (one.started_at for one in workload.iterations)
+    begun = [one for one in stamps if one is not None]
+    if begun:
+        return min(begun)
+    with contextlib.suppress(ValueError):
+        made = datetime.datetime.fromisoformat(report.created_at)
+        # Rally writes UTC without saying so.
+        return (
+            made if made.tzinfo else made.replace(tzinfo=datetime.UTC)
+        ).timestamp()
+    return 0.0
+
+
+def _state(
+    report: model.Report,
+    workload: model.Workload,
+    ours: Sequence[verdicts.Verdict],
+) -> str:
+    if (
+        report.errors
+        or workload.broken_context
+        or workload.failed_iterations
+        or not workload.iterations
+        # What it made may still be in the cloud.
+        or any(one.cleanup_error for one in workload.contexts)
+    ):
+        return history.BROKEN
+    if conclusion.spoilt_load(workload) or any(
+        one.reason and one.value is not None for one in ours
+    ):
+        return history.INVALID
+    held = all(one.passed for one in ours) and all(
+        one.success for one in workload.other_results()
+    )
+    return history.HOLDS if held else history.FAILS

@@ -1,0 +1,95 @@
+"""Records are taken along as finely as there is room for."""
+
+import base64
+import gzip
+import json
+
+import pytest
+
+from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.report import downloads
+from tests.unit import factories
+
+EVENT = {**factories.event(15, "node_lost", "rms-3"), "kept": True}
+
+
+def text_of(run):
+    """The records of a run with an event in the middle."""
+    lines = factories.lines(run).splitlines()
+    return "\n".join([*lines[:15], json.dumps(EVENT), *lines[15:]])
+
+
+def unpacked(address):
+    packed = base64.b64decode(
+        address.removeprefix("data:application/gzip;base64,")
+    )
+    text = gzip.decompress(packed).decode()
+    return text, list(map(json.loads, text.splitlines()))
+
+
+@pytest.fixture(scope="module")
+def run():
+    return factories.run(factories.plan(10_000, duration_s=90, ramp_s=30))
+
+
+@pytest.fixture(scope="module")
+def sizes(run):
+    """How large the records are with windows of 1, 10 and 60 seconds."""
+    text, found = text_of(run), []
+    for _ in range(3):
+        most = found[-1] - 1 if found else 10**9
+        packed = downloads.pack([text], most)
+        found.append(len(packed.addresses[0]))
+    return found
+
+
+def test_what_fits_is_taken_as_it_was_measured(run, sizes):
+    packed = downloads.pack([text_of(run)], sizes[0])
+    assert packed.window_s == 1
+    assert unpacked(packed.addresses[0])[0] == text_of(run)
+
+
+@pytest.mark.parametrize(
+    ("at", "window_s", "windows"),
+    # Ramp, steady seconds and stop; the event parts the windows of the ramp.
+    # The epoch second of the start is a multiple of 10; a minute begins 40 s
+    # after it.
+    [(1, 10, 3 + 1 + 9 + 1), (2, 60, 1 + 1 + 3 + 1)],
+)
+def test_too_much_is_added_up_and_nothing_is_lost(
+    run, sizes, at, window_s, windows
+):
+    packed = downloads.pack([text_of(run)], sizes[at - 1] - 1)
+    assert packed.window_s == window_s
+    _, found = unpacked(packed.addresses[0])
+    assert [one for one in found if one["record"] == "event"] == [EVENT]
+    rows = [one for one in found if one["record"] == "window"]
+    merged = [Window.from_json(one) for one in rows]
+    assert sum(one["seconds"] for one in rows) == len(run.windows)
+    for name in ("latency_us", "service_us", "schedule_lag_us"):
+        assert Histogram().merge(
+            *(getattr(one, name) for one in merged)
+        ) == Histogram().merge(*(getattr(one, name) for one in run.windows))
+    for name in ("requests", "failed"):
+        assert sum(getattr(one, name) for one in merged) == sum(
+            getattr(one, name) for one in run.windows
+        )
+    assert {(one.phase, one.step) for one in merged} == {
+        (one.phase, one.step) for one in run.windows
+    }
+    assert {one.workers for one in merged} == {2}
+    assert rows[0]["task"] == factories.SOURCE.task
+    assert len(rows) == windows
+
+
+def test_all_iterations_share_the_room(run, sizes):
+    texts = [text_of(run), "", text_of(run)]
+    packed = downloads.pack(texts, 2 * sizes[0] - 1)
+    assert packed.window_s == 10
+    assert packed.addresses[1] == ""
+    assert packed.addresses[0] == packed.addresses[2] != ""
+
+
+def test_what_can_not_fit_is_left_out(run):
+    assert downloads.pack([text_of(run)], 100) == downloads.Downloads(0, [""])
