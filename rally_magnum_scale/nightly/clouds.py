@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import pathlib
 import subprocess
@@ -17,6 +15,9 @@ from openstack import exceptions as openstack_errors
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
+from rally_magnum_scale.nightly import deadline
+from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import rally_setup
 from rally_magnum_scale.nightly import settings as nightly_settings
 from rally_magnum_scale.sandbox import client_environment
 from rally_magnum_scale.sandbox import cloud as sandbox_cloud
@@ -27,56 +28,78 @@ from rally_magnum_scale.sandbox import settings as sandbox_settings
 # The folder of Rally's database and log, and of a sandbox that is ours.
 HOME = "rally"
 _OPENRC_DEADLINE_S = 30
-_SANDBOX_DEADLINE_S = 3600.0
+_UP_DEADLINE_S = 3600.0
+# It may begin when the night's deadline is over.
+DOWN_DEADLINE_S = 600.0
 _NEEDED = ("auth_url", "username", "password", "project_name")
 _DOMAINS = ("user_domain_name", "project_domain_name")
 
 
 @contextlib.contextmanager
 def opened(
-    wanted: nightly_settings.Settings, report: commands.Report
+    wanted: nightly_settings.Settings,
+    report: commands.Report,
+    until: deadline.Deadline | None = None,
 ) -> Iterator[dict[str, str]]:
     """Return the environment in which Rally reaches the cloud.
 
-    The sandbox is brought up when it is not, and then taken down again.
+    The sandbox is brought up when it is not, and then taken down again; for
+    that it has 600 s, however late it is.
 
-    :raises ScaleError: when there is no such cloud, or Rally refuses it
+    :param until: when the night is over; by default it begins now
+    :raises ScaleError: when there is no such cloud, Rally refuses it, or the
+        night is over before it can be used
     """
+    until = until or deadline.Deadline(wanted.deadline_s)
     home = wanted.folder / HOME
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _sandbox_up(wanted, report):
+    rally_setup.forget_secrets(home)
+    with _sandbox_up(wanted, report, until):
         environment, spec = _of(wanted)
         # Somebody's own selection, in ~/.rally/globals, must not be used,
         # and the marks of a killed run must be found again.
         environment |= {
             "HOME": str(home),
             "OS_DATABASE__CONNECTION": f"sqlite:///{home}/rally.sqlite",
+            **_mark(wanted),
         }
         environment.pop("RALLY_ENV", None)
         environment.pop("XDG_STATE_HOME", None)
-        environment["RALLY_ENV"] = _ensure_rally(home, environment, spec)
+        environment["RALLY_ENV"] = rally_setup.ensure(
+            home, environment, spec, until
+        )
         yield environment
 
 
 @contextlib.contextmanager
 def _sandbox_up(
-    wanted: nightly_settings.Settings, report: commands.Report
+    wanted: nightly_settings.Settings,
+    report: commands.Report,
+    until: deadline.Deadline,
 ) -> Iterator[None]:
     if not wanted.sandbox:
         yield
         return
     # Outlives a night that is killed, so that the next one takes it down.
     ours = wanted.folder / HOME / "sandbox-is-ours"
-    if not _is_up():
-        ours.touch()
-        _sandbox(wanted, "up", report)
     try:
+        # Of one that is ours from a night that was killed nobody knows how far
+        # it came up, or went down; `up` starts what is missing.
+        if ours.exists() or not _is_up():
+            with until.step("the sandbox to come up", _UP_DEADLINE_S) as up_s:
+                ours.touch()
+                _sandbox(wanted, "up", up_s, report)
         yield
     finally:
         if ours.exists():
             with interruption.deferred():
-                _sandbox(wanted, "down", report)
+                _sandbox(wanted, "down", DOWN_DEADLINE_S, report)
             ours.unlink()
+
+
+def _mark(wanted: nightly_settings.Settings) -> dict[str, str]:
+    """Return what the next night finds our processes by."""
+    return {predecessor.NIGHT_VARIABLE: str(wanted.folder)}
 
 
 def _is_up() -> bool:
@@ -88,13 +111,18 @@ def _is_up() -> bool:
 
 
 def _sandbox(
-    wanted: nightly_settings.Settings, what: str, report: commands.Report
+    wanted: nightly_settings.Settings,
+    what: str,
+    limit_s: float,
+    report: commands.Report,
 ) -> None:
     commands.run(
         [str(client_environment.PROGRAMS / "rally-magnum-sandbox"), what],
         what=f"take the sandbox {what}",
         log=wanted.folder / HOME / "sandbox.log",
-        deadline_s=_SANDBOX_DEADLINE_S,
+        deadline_s=limit_s,
+        # The sandbox's servers, which live on, do not get it.
+        env={**os.environ, **_mark(wanted)},
         report=report,
     )
 
@@ -120,7 +148,8 @@ def _of(
 def read_openrc(path: pathlib.Path) -> dict[str, str]:
     """Return the ``OS_`` variables that a file sets.
 
-    :raises InvalidInput: when it fails, or waits for a password
+    :raises InvalidInput: when it fails, waits for a password, or sets what
+        is no UTF-8
     """
     script = 'set -eu; . "$1" >/dev/null; env -0'
     try:
@@ -137,8 +166,22 @@ def read_openrc(path: pathlib.Path) -> dict[str, str]:
             f"cloud.openrc: {path} can't be sourced by sh without a person "
             f"at the keyboard: {error}."
         ) from error
-    lines = (line.partition("=") for line in done.stdout.decode().split("\0"))
-    return {name: value for name, _, value in lines if name[:3] == "OS_"}
+    lines = (line.partition(b"=") for line in done.stdout.split(b"\0"))
+    return {
+        name.decode(errors="replace"): _decoded(path, name, value)
+        for name, _, value in lines
+        if name.startswith(b"OS_")
+    }
+
+
+def _decoded(path: pathlib.Path, name: bytes, value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise exceptions.InvalidInput(
+            f"cloud.openrc: {name.decode(errors='replace')} in {path} is no "
+            "UTF-8 text; write the file in UTF-8."
+        ) from error
 
 
 def of_variables(variables: Mapping[str, str]) -> dict[str, Any]:
@@ -211,35 +254,3 @@ def _spec(
     if cacert:
         cloud["https_cacert"] = cacert
     return {"existing@openstack": cloud}
-
-
-def _ensure_rally(
-    home: pathlib.Path,
-    environment: Mapping[str, str],
-    spec: Mapping[str, Any],
-) -> str:
-    """Make Rally's database and its environment for this cloud, once.
-
-    :returns: the name of Rally's environment
-    """
-    text = json.dumps(spec, sort_keys=True)
-    name = f"nightly-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-    done = home / f"{name}.complete"
-    if done.exists():
-        return name
-    path = home / "spec.json"
-    path.touch(mode=0o600)
-    try:
-        path.write_text(text)
-        for arguments in (
-            ("db", "ensure"),
-            ("env", "create", "--name", name, "--spec", str(path), "--no-use"),
-        ):
-            client_environment.run_rally(
-                arguments, environment, home / "rally.log"
-            )
-    finally:
-        # It holds a password.
-        path.unlink()
-    done.touch()
-    return name

@@ -64,9 +64,14 @@ def begin(folder: pathlib.Path, began_s: float) -> pathlib.Path:
     return path
 
 
+def name_at_end(partial: pathlib.Path) -> str:
+    """Return the name that the folder of a night will have."""
+    return partial.name.removesuffix(PARTIAL)
+
+
 def end(partial: pathlib.Path) -> pathlib.Path:
-    """Give the folder of a night that is over its name."""
-    return partial.rename(partial.with_suffix(""))
+    """Give the folder of a night its name, when all is in it."""
+    return partial.rename(partial.with_name(name_at_end(partial)))
 
 
 def set_aside_killed(folder: pathlib.Path) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import time
+import traceback
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import whole_files
 from rally_magnum_scale.nightly import clouds
+from rally_magnum_scale.nightly import deadline
 from rally_magnum_scale.nightly import folders
 from rally_magnum_scale.nightly import nights_page
 from rally_magnum_scale.nightly import outcome
@@ -35,36 +37,51 @@ RUNS_PAGE = "runs.html"
 Report = Callable[[str], None]
 
 
-def run(settings: nightly_settings.Settings, report: Report) -> outcome.Night:
+def run(
+    settings: nightly_settings.Settings,
+    report: Report,
+    tell: Callable[[outcome.Night], None] = lambda _: None,
+) -> outcome.Night:
     """Run all tasks, and write what they came to.
 
     A cloud that can't be reached, or a task that fails, is part of what a
     night came to, and is written down as such.
 
+    The night's deadline counts from here.  What a killed night left running
+    is given grace_s and 40 s to end, however short the deadline is.  When the
+    deadline is over, the task that runs is interrupted: in grace_s and 40 s
+    it ends, two exports take at most 300 s each, the history is waited for
+    for 60 s, and the sandbox, if it is ours, goes down in 600 s.
+
+    :param tell: gets what the night came to, also when the pages over all
+        nights then can't be drawn
     :raises NightRuns: when another night is going on in the folder
-    :raises InvalidInput: when nothing can be written there
+    :raises InvalidInput: when nothing can be written there, or the history
+        can't be read
     """
-    began_s, clock_s = time.time(), time.monotonic()
+    began_s, until = time.time(), deadline.Deadline(settings.deadline_s)
     with folders.alone(settings.folder):
         notes = _clean_up(settings, report)
         partial = folders.begin(settings.folder, began_s)
-        work = _Work(settings, partial, clock_s, report)
-        tasks, error = work.all_tasks()
-        final = folders.end(partial)
+        tasks, error = _Work(settings, partial, until, report).all_tasks()
         night = outcome.Night(
-            name=final.name,
+            name=folders.name_at_end(partial),
             began_s=began_s,
-            took_s=time.monotonic() - clock_s,
+            took_s=time.monotonic() - until.began_s,
             cloud=settings.cloud,
             tasks=tuple(tasks),
             error=error,
             notes=tuple(notes),
             interrupted=interruption.requested(),
         )
-        night.write(final / folders.SUMMARY)
-        (final / "summary.txt").write_text(night.text())
-        folders.keep(settings.folder, settings.keep)
-        _write_pages(settings)
+        night.write(partial / folders.SUMMARY)
+        whole_files.write(partial / "summary.txt", night.text())
+        folders.end(partial)
+        try:
+            folders.keep(settings.folder, settings.keep)
+            _write_pages(settings)
+        finally:
+            tell(night)
         return night
 
 
@@ -91,35 +108,34 @@ class _Work:
     """The tasks of one night.
 
     :param folder: that their files go to
-    :param began_s: when the night began, by the monotonic clock
+    :param until: when the night is over
     """
 
     settings: nightly_settings.Settings
     folder: pathlib.Path
-    began_s: float
+    until: deadline.Deadline
     report: Report
 
     def all_tasks(self) -> tuple[list[outcome.Task], str]:
         """Return what the tasks came to, and why the cloud failed, if so."""
         tasks: list[outcome.Task] = []
         try:
-            with clouds.opened(self.settings, self.report) as environment:
-                marked = environment | {
-                    predecessor.NIGHT_VARIABLE: str(self.settings.folder)
-                }
+            with clouds.opened(
+                self.settings, self.report, self.until
+            ) as environment:
                 for number, task in enumerate(self.settings.tasks, 1):
                     total = len(self.settings.tasks)
                     self.report(f"task {number} of {total}: {task.name}")
-                    tasks.append(self._one(task, marked))
+                    tasks.append(self._one(task, environment))
                     self.report(f"{task.name}: {tasks[-1].state}")
         except exceptions.ScaleError as error:
-            return tasks, str(error)
+            return tasks, _say_all(error)
         return tasks, ""
 
     def _one(
         self, task: nightly_settings.Task, environment: Mapping[str, str]
     ) -> outcome.Task:
-        left_s = self.settings.deadline_s - (time.monotonic() - self.began_s)
+        left_s = self.until.left_s()
         if interruption.requested() or left_s <= 0:
             why = (
                 "the night was interrupted"
@@ -146,10 +162,11 @@ class _Work:
             with interruption.deferred():
                 return self._judge(task, ended, environment)
         except (exceptions.ScaleError, OSError) as error:
-            said = f"Its results could not be kept: {error}"
-            return dataclasses.replace(
-                _broken(task, said, ended.took_s), uuid=ended.uuid
-            )
+            return _not_kept(task, ended, str(error))
+        except Exception as error:
+            # One page that can't be drawn must not lose the whole night.
+            self.report(traceback.format_exc())
+            return _not_kept(task, ended, f"{type(error).__name__}: {error}.")
 
     def _judge(
         self,
@@ -169,13 +186,14 @@ class _Work:
                 environment,
                 self.settings.folder / clouds.HOME / "export.log",
             )
-        found = result_files.read(kept)
+        found = [_with_refusal(one, ended) for one in result_files.read(kept)]
         drawn = results.read(found)
         name = f"{task.name}.html"
-        night = self.folder.name.removesuffix(folders.PARTIAL)
+        night = folders.name_at_end(self.folder)
         added = result_files.runs_of(found, f"{night}/{name}")
         every = history.append(self.settings.folder / HISTORY, added)
-        (self.folder / name).write_text(page.render(drawn, every))
+        html = page.render(drawn, every, self.settings.across)
+        whole_files.write(self.folder / name, html)
         sentence = conclusion.conclude(drawn.workloads, drawn.errors).sentence
         state = max(
             (one.state for one in added),
@@ -201,6 +219,39 @@ def _broken(
     task: nightly_settings.Task, sentence: str, took_s: float = 0.0
 ) -> outcome.Task:
     return outcome.Task(task.name, history.BROKEN, sentence, took_s)
+
+
+def _not_kept(
+    task: nightly_settings.Task, ended: rally_tasks.Ended, why: str
+) -> outcome.Task:
+    said = f"Its results could not be kept: {why}"
+    return dataclasses.replace(
+        _broken(task, said, ended.took_s), uuid=ended.uuid
+    )
+
+
+def _with_refusal(
+    task: results.Result, ended: rally_tasks.Ended
+) -> results.Result:
+    """Add why Rally refused a task that measured nothing.
+
+    Rally keeps it in its database, but leaves it out of what it exports.
+    """
+    whole = task.get("status") == "finished"
+    if whole or task.get("subtasks") or ended.cut_short or not ended.said:
+        return task
+    return {**task, "validation_result": {"etype": "", "msg": ended.said}}
+
+
+def _say_all(error: BaseException) -> str:
+    """Say an error, and the one before it that it would hide.
+
+    A sandbox that did not come up may not go down, either.
+    """
+    before = None if error.__suppress_context__ else error.__context__
+    if isinstance(before, exceptions.ScaleError):
+        return f"{_say_all(before)} After that: {error}"
+    return str(error)
 
 
 def _tell(

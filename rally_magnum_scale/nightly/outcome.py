@@ -6,9 +6,11 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 from typing import Self
 
+from rally_magnum_scale import whole_files
 from rally_magnum_scale.report import history
 
 SCHEMA = 1
@@ -109,22 +111,13 @@ class Night:
         lines += [f"! {one}" for one in (self.error, *self.notes) if one]
         for task in self.tasks:
             lines.append(f"- {task.name}: {task.state}. {task.sentence}")
-            lines += [f"    worse: {one}" for one in task.worse]
-            lines += [
-                f"    suspected, till the next night: {one}"
-                for one in task.suspected
-            ]
-            lines += [
-                f"    beside the last night alone: {one}"
-                for one in task.beside_last[:MOST_TOLD]
-            ]
-            more = len(task.beside_last) - MOST_TOLD
-            if more > 0:
-                lines.append(f"    … and {more} more")
+            lines += _told("worse", task.worse)
+            lines += _told("suspected, till the next night", task.suspected)
+            lines += _told("beside the last night alone", task.beside_last)
         return "\n".join(lines) + "\n"
 
     def write(self, path: pathlib.Path) -> None:
-        """Write it for programs, and for the page over the nights."""
+        """Write it, whole, for programs and the page over the nights."""
         content = {
             "summary": SCHEMA,
             **dataclasses.asdict(self),
@@ -132,7 +125,7 @@ class Night:
             "exit": self.exit,
             "headline": self.headline,
         }
-        path.write_text(json.dumps(content, indent=2) + "\n")
+        whole_files.write(path, json.dumps(content, indent=2) + "\n")
 
     @classmethod
     def read(cls, path: pathlib.Path) -> Self:
@@ -150,7 +143,8 @@ class Night:
             raise ValueError(f"{path} is no summary: {error}") from error
 
 
-# More would drown what a chat message is for; the page has all.
+# Of a kind and a task; more would drown what a chat message is for.  The page
+# has all.
 MOST_TOLD = 5
 
 
@@ -161,6 +155,12 @@ def words_of(seconds: float) -> str:
     parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
     said = [f"{number} {unit}" for number, unit in parts if number]
     return " ".join(said) or "0 s"
+
+
+def _told(label: str, found: Sequence[str]) -> list[str]:
+    lines = [f"    {label}: {one}" for one in found[:MOST_TOLD]]
+    more = len(found) - MOST_TOLD
+    return [*lines, f"    … and {more} more"] if more > 0 else lines
 
 
 def _read_task(found: Mapping[str, Any]) -> Task:

@@ -16,8 +16,8 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 
-# Only Rally's processes have it, so that those of a killed night are found
-# and nothing else is.
+# Only what a night starts has it (Rally, and the sandbox's command), so that
+# what a killed one left is found and nothing else is.
 NIGHT_VARIABLE = "RALLY_MAGNUM_SCALE_NIGHT"
 # Between asking by SIGTERM and SIGKILL.
 _LAST_GRACE_S = 20.0
@@ -26,11 +26,12 @@ _LAST_GRACE_S = 20.0
 def end(
     folder: pathlib.Path, grace_s: float, report: Callable[[str], None]
 ) -> int:
-    """End the Rally processes of a killed night in this folder.
+    """End what a killed night in this folder left running.
 
     Only for who holds the folder: then no other night lives.
 
-    :param grace_s: how long they may remove what they made
+    :param grace_s: how long they may remove what they made; 40 s later they
+        are killed
     :returns: how many there were
     """
     found = _find(folder)

@@ -21,6 +21,9 @@ from rally_magnum_scale.nightly import settings as nightly_settings
 from rally_magnum_scale.sandbox import client_environment
 from rally_magnum_scale.sandbox.servers import bay_folder
 
+# The last line before a task is checked, and then run.
+_USED = "Using task: "
+_LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _UUID = re.compile(r"\bTask\b.*?([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
@@ -33,6 +36,8 @@ class Ended:
     :param status: exit status of ``rally task start``; below 0 the signal
     :param cut_short: why it did not come to its end by itself, if so
     :param last_line: that it said
+    :param said: what it said after it was given its uuid, which is why the
+        task was refused, if it was
     """
 
     uuid: str
@@ -40,6 +45,7 @@ class Ended:
     status: int
     cut_short: str = ""
     last_line: str = ""
+    said: str = ""
 
 
 def run(
@@ -102,6 +108,7 @@ def run(
         status=child.returncode,
         cut_short=cut_short,
         last_line=bay_folder.last_line(log),
+        said=_said(log),
     )
 
 
@@ -144,3 +151,10 @@ def _family(pid: int) -> list[psutil.Process]:
 def _uuid(log: pathlib.Path) -> str:
     found = _UUID.search(log.read_text(errors="replace"))
     return found.group(1) if found else ""
+
+
+def _said(log: pathlib.Path) -> str:
+    """Return what Rally said of a task, but not what it logged."""
+    _, found, said = log.read_text(errors="replace").rpartition(_USED)
+    lines = said.splitlines()[1:] if found else []
+    return "\n".join(one for one in lines if not _LOGGED.match(one)).strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,41 +18,89 @@ from rally_magnum_scale.measurement import conditions
 RESERVED = "summary"
 
 _TEXT = {"type": "string", "minLength": 1}
+_MOST_S = 366 * 86_400.0
 _SECONDS = {"type": "number", "exclusiveMinimum": 0}
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "cloud": {
             "type": "object",
+            "description": "Where the tasks run: exactly one of these.",
             "properties": {
-                "sandbox": {"const": True},
-                "clouds_yaml": _TEXT,
-                "openrc": _TEXT,
+                "sandbox": {
+                    "const": True,
+                    "description": "The sandbox, on this machine.",
+                },
+                "clouds_yaml": {
+                    **_TEXT,
+                    "description": "The name of a cloud in clouds.yaml.",
+                },
+                "openrc": {
+                    **_TEXT,
+                    "description": "A shell file that exports OS_AUTH_URL "
+                    "and the other variables of a cloud.",
+                },
             },
             "minProperties": 1,
             "maxProperties": 1,
             "additionalProperties": False,
         },
-        "folder": _TEXT,
+        "folder": {
+            **_TEXT,
+            "description": "Gets a folder for each night, the history and "
+            "the pages.",
+        },
         "tasks": {
             "type": "array",
+            "description": "What runs, one after the other.",
             "minItems": 1,
             "items": {
                 "type": "object",
                 "properties": {
-                    "name": {"type": "string", "pattern": "^[A-Za-z0-9._-]+$"},
-                    "task": _TEXT,
-                    "arguments": _TEXT,
-                    "deadline_s": _SECONDS,
+                    "name": {
+                        "type": "string",
+                        "pattern": "^[A-Za-z0-9._-]+$",
+                        "description": "Names its files; default: the name "
+                        "of the task file.",
+                    },
+                    "task": {**_TEXT, "description": "Rally's task file."},
+                    "arguments": {
+                        **_TEXT,
+                        "description": "A file with its arguments.",
+                    },
+                    "deadline_s": {
+                        **_SECONDS,
+                        "description": "Seconds after which it is "
+                        "interrupted; default: when the night is over.",
+                    },
                 },
                 "required": ["task"],
                 "additionalProperties": False,
             },
         },
-        "across": {"type": "array", "items": {"enum": list(conditions.KEYS)}},
-        "keep": {"type": "integer", "minimum": 1},
-        "deadline_s": _SECONDS,
-        "grace_s": _SECONDS,
+        "across": {
+            "type": "array",
+            "description": "Conditions in which compared runs may differ.",
+            "items": {"enum": list(conditions.KEYS)},
+        },
+        "keep": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "How many nights' folders stay; the history keeps "
+            "the figures of all.",
+        },
+        "deadline_s": {
+            **_SECONDS,
+            "description": "Seconds that the night may take: then nothing "
+            "begins, and what goes on is interrupted. To tidy up takes at "
+            "most grace_s and 700 s more, and for the sandbox to go down "
+            "600 s more.",
+        },
+        "grace_s": {
+            **_SECONDS,
+            "description": "Seconds that a task which is interrupted has to "
+            "remove what it made.",
+        },
     },
     "required": ["cloud", "folder", "tasks"],
     "additionalProperties": False,
@@ -85,7 +134,9 @@ class Settings:
     :param across: conditions in which compared runs may differ, of
         :data:`~rally_magnum_scale.measurement.conditions.KEYS`
     :param keep: how many nights' folders stay; the history keeps all
-    :param deadline_s: of the whole night
+    :param deadline_s: of the night: then nothing begins, and what goes on is
+        interrupted; to tidy up takes at most grace_s and 700 s more, and
+        for the sandbox to go down 600 s more
     :param grace_s: how long a task that is interrupted may remove what it
         made
     """
@@ -114,12 +165,17 @@ def read(path: pathlib.Path) -> Settings:
     :raises InvalidInput: when a key can't be right, or a file is missing
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise exceptions.InvalidInput(
             f"The file {path} can't be read: {error.strerror}."
         ) from error
-    except yaml.YAMLError as error:
+    except UnicodeDecodeError as error:
+        raise exceptions.InvalidInput(
+            f"The file {path} is no UTF-8 text: {error}."
+        ) from error
+    # PyYAML lets the error of a date that is none through.
+    except (yaml.YAMLError, ValueError) as error:
         raise exceptions.InvalidInput(
             f"The file {path} is no YAML: {' '.join(str(error).split())}."
         ) from error
@@ -133,6 +189,7 @@ def _check(path: pathlib.Path, content: Any) -> None:
     found = jsonschema.Draft202012Validator(SCHEMA).iter_errors(content)
     error = jsonschema.exceptions.best_match(found)
     if error is None:
+        _check_seconds(path, content)
         return
     key = error.json_path.removeprefix("$").lstrip(".") or "the file"
     if key == "cloud":
@@ -143,12 +200,32 @@ def _check(path: pathlib.Path, content: Any) -> None:
     raise exceptions.InvalidInput(f"{key} in {path}: {error.message}.")
 
 
+def _check_seconds(path: pathlib.Path, content: Mapping[str, Any]) -> None:
+    """Refuse what is a number of YAML and never comes to its end."""
+    for key, seconds in _seconds(content):
+        if not 0 < seconds <= _MOST_S:
+            raise exceptions.InvalidInput(
+                f"{key} in {path}: {seconds} is no number of seconds that "
+                "can be waited for; give one of at most "
+                f"{_MOST_S:.0f} (a year)."
+            )
+
+
+def _seconds(content: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    for key in ("deadline_s", "grace_s"):
+        if key in content:
+            yield key, content[key]
+    for place, task in enumerate(content["tasks"]):
+        if "deadline_s" in task:
+            yield f"tasks[{place}].deadline_s", task["deadline_s"]
+
+
 def _settings(base: pathlib.Path, content: Mapping[str, Any]) -> Settings:
     cloud = content["cloud"]
     openrc = cloud.get("openrc")
     numbers = {
         key: content[key]
-        for key in ("keep", "deadline_s", "grace_s")
+        for key in ("deadline_s", "grace_s")
         if key in content
     }
     return Settings(
@@ -158,6 +235,8 @@ def _settings(base: pathlib.Path, content: Mapping[str, Any]) -> Settings:
         clouds_yaml=cloud.get("clouds_yaml", ""),
         openrc=base / openrc if openrc else None,
         across=tuple(content.get("across", ())),
+        # 3.0 is an integer of JSON Schema, too.
+        keep=int(content.get("keep", Settings.keep)),
         **numbers,
     )
 

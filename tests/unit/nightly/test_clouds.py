@@ -1,9 +1,18 @@
 """From a cloud's name to what Rally's environment is made from."""
 
+import time
+
 import pytest
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
 from rally_magnum_scale.nightly import clouds
+from rally_magnum_scale.nightly import deadline
+from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import settings
+from rally_magnum_scale.sandbox import client_environment
+from rally_magnum_scale.sandbox import settings as sandbox_settings
+from tests.unit.nightly import test_rally_tasks
 
 ADMIN = {
     "username": "admin",
@@ -43,6 +52,15 @@ def test_an_openrc_file_that_asks_or_fails_is_told(tmp_path, text):
     path = tmp_path / "openrc"
     path.write_text(text)
     with pytest.raises(exceptions.InvalidInput, match="can't be sourced by"):
+        clouds.read_openrc(path)
+
+
+def test_an_openrc_file_that_is_no_utf_8_is_told(tmp_path):
+    path = tmp_path / "openrc"
+    path.write_bytes("export OTHER=ä OS_PASSWORD=ä".encode("latin-1"))
+    with pytest.raises(
+        exceptions.InvalidInput, match="OS_PASSWORD in .* is no UTF-8 text"
+    ):
         clouds.read_openrc(path)
 
 
@@ -103,3 +121,180 @@ def test_a_cloud_that_is_not_there_or_not_enough_is_told(clouds_yaml):
         exceptions.InvalidInput, match="mine has no password, project_name;"
     ):
         clouds.of_clouds_yaml("mine")
+
+
+@pytest.fixture
+def reached(tmp_path, monkeypatch):
+    """Reach a cloud of an openrc file by a program that stands for Rally."""
+    monkeypatch.setattr(
+        client_environment, "RALLY", str(test_rally_tasks.PROGRAM)
+    )
+    openrc = tmp_path / "openrc"
+    openrc.write_text(
+        "export OS_AUTH_URL=https://cloud:5000/v3 OS_USERNAME=admin "
+        "OS_PROJECT_NAME=admins OS_PASSWORD='se\"cret'"
+    )
+    wanted = settings.Settings(tmp_path / "nights", (), openrc=openrc)
+
+    def reach(**changes):
+        until = deadline.Deadline(**{"limit_s": 300.0, **changes})
+        with clouds.opened(wanted, lambda line: None, until) as environment:
+            return environment
+
+    return reach
+
+
+def in_home(tmp_path):
+    home = tmp_path / "nights" / clouds.HOME
+    return {path.name for path in home.iterdir() if path.suffix != ".complete"}
+
+
+def test_rallys_environment_is_made_once(reached, tmp_path):
+    first = reached()
+    assert first["RALLY_ENV"].startswith("nightly-")
+    assert reached()["RALLY_ENV"] == first["RALLY_ENV"]
+    assert first[predecessor.NIGHT_VARIABLE] == str(tmp_path / "nights")
+    assert in_home(tmp_path) == {"rally.log", "rally.sqlite"}
+
+
+def test_an_environment_that_was_cut_short_stands_in_no_nights_way(
+    reached, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("STAND_IN_CREATE", "break")
+    with pytest.raises(exceptions.SandboxError, match="rally env create"):
+        reached()
+    monkeypatch.setenv("STAND_IN_CREATE", "end")
+    name = reached()["RALLY_ENV"]
+    names = tmp_path / "nights" / clouds.HOME / "rally.sqlite"
+    broken, whole = names.read_text().split()
+    assert (broken[:16], whole) == (name[:16], name)
+
+
+def test_no_password_stays(reached, tmp_path, monkeypatch):
+    monkeypatch.setenv("STAND_IN_CREATE", "break")
+    with pytest.raises(exceptions.SandboxError) as told:
+        reached()
+    log = tmp_path / "nights" / clouds.HOME / "rally.log"
+    for said in (str(told.value), log.read_text()):
+        assert '"password": "***"' in said
+        assert "cret" not in said
+    assert in_home(tmp_path) == {"rally.log", "rally.sqlite"}
+
+
+def test_what_a_killed_night_left_of_a_password_goes_first(reached, tmp_path):
+    home = tmp_path / "nights" / clouds.HOME
+    home.mkdir(parents=True)
+    for name in ("spec.json", "spec.log"):
+        (home / name).touch()
+    with pytest.raises(exceptions.DeadlineExceeded):
+        reached(began_s=time.monotonic() - 300)
+    assert in_home(tmp_path) == set()
+
+
+def test_a_night_that_is_over_waits_for_no_cloud(
+    reached, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("STAND_IN_CREATE", "hang")
+    with pytest.raises(
+        exceptions.DeadlineExceeded,
+        match="^Gave up waiting for Rally's (environment|database), as the "
+        "night's deadline was over after 2 s.$",
+    ):
+        reached(limit_s=2.0)
+    assert in_home(tmp_path) <= {"rally.log", "rally.sqlite"}
+
+
+def test_a_step_that_takes_too_long_by_itself_is_named():
+    until = deadline.Deadline(300.0)
+    with (
+        pytest.raises(
+            exceptions.DeadlineExceeded,
+            match="^Gave up waiting for a thing after 5 s.$",
+        ),
+        until.step("a thing", 5.0) as limit_s,
+    ):
+        raise exceptions.DeadlineExceeded("run it", limit_s)
+
+
+# Stands for the program of the sandbox: it notes what is asked of it, and for
+# which night.
+SANDBOX = """\
+#!/bin/sh
+echo "$1 $RALLY_MAGNUM_SCALE_NIGHT" >>"$STAND_IN_CALLED"
+test "$1" = down || {up}
+"""
+
+
+@pytest.fixture
+def sandbox(tmp_path, monkeypatch):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setattr(client_environment, "PROGRAMS", programs)
+    monkeypatch.setenv(
+        sandbox_settings.STATE_VARIABLE, str(tmp_path / "state")
+    )
+    monkeypatch.setenv("STAND_IN_CALLED", str(tmp_path / "called"))
+
+    def come_up(up, **changes):
+        program = programs / "rally-magnum-sandbox"
+        program.write_text(SANDBOX.format(up=up))
+        program.chmod(0o755)
+        wanted = settings.Settings(tmp_path / "nights", (), sandbox=True)
+        until = deadline.Deadline(**{"limit_s": 300.0, **changes})
+        with clouds.opened(wanted, lambda line: None, until):
+            pytest.fail("it is not up")
+
+    return come_up
+
+
+def called(tmp_path):
+    path = tmp_path / "called"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_a_sandbox_that_half_came_up_goes_down(sandbox, tmp_path):
+    with pytest.raises(exceptions.SandboxError, match="To take the sandbox u"):
+        sandbox("exit 1")
+    # Both are found by the next night, if this one is killed.
+    nights = tmp_path / "nights"
+    assert called(tmp_path) == [f"up {nights}", f"down {nights}"]
+    assert not (nights / clouds.HOME / "sandbox-is-ours").exists()
+
+
+def test_a_sandbox_of_a_killed_night_comes_up_again(sandbox, tmp_path):
+    ready = sandbox_settings.from_environment().ready_file
+    home = tmp_path / "nights" / clouds.HOME
+    for path in (ready, home / "sandbox-is-ours"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with pytest.raises(exceptions.SandboxError, match="To take the sandbox u"):
+        sandbox("exit 1")
+    assert called(tmp_path)[0].startswith("up ")
+
+
+def test_a_sandbox_that_comes_up_too_late_goes_down(sandbox, tmp_path):
+    with pytest.raises(
+        exceptions.DeadlineExceeded,
+        match="waiting for the sandbox to come up, as the night's deadline "
+        "was over after 2 s",
+    ):
+        sandbox("exec sleep 60", limit_s=2.0)
+    assert called(tmp_path)[-1].startswith("down ")
+
+
+def test_a_sandbox_goes_down_when_the_night_is_interrupted(sandbox, tmp_path):
+    handlers = interruption.install()
+    try:
+        interruption._note(2, None)
+        with pytest.raises(exceptions.Interrupted):
+            sandbox("exec sleep 60")
+    finally:
+        interruption.restore(interruption.install())
+        interruption.restore(handlers)
+    assert called(tmp_path)[-1].startswith("down ")
+
+
+def test_no_sandbox_comes_up_for_a_night_that_is_over(sandbox, tmp_path):
+    with pytest.raises(exceptions.DeadlineExceeded):
+        sandbox("exit 0", began_s=time.monotonic() - 300)
+    assert called(tmp_path) == []

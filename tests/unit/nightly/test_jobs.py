@@ -23,8 +23,12 @@ from rally import plugins
 from rally.task import engine
 from rally.task import task_cfg
 
+from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import outcome
+from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import rally_setup
 from rally_magnum_scale.nightly import settings
+from rally_magnum_scale.report import history
 
 ROOT = pathlib.Path(__file__).parents[3]
 PROGRAMS = pathlib.Path(sys.prefix) / "bin"
@@ -36,8 +40,16 @@ UNITS = ROOT / "packaging/systemd"
 RALLY_JOB = ROOT / "rally-jobs/rally-magnum-scale.yaml"
 # A tenant of Zuul allows no more, unless it says so.
 ZUUL_MOST_S = 10800
-# SIGTERM and SIGKILL, for what outlives its grace.
-LAST_S = 40
+# What comes after grace_s: SIGTERM and SIGKILL, two exports of Rally, the
+# history, and the end of the sandbox.
+LAST_S = (
+    2 * predecessor._LAST_GRACE_S
+    + 2 * 300
+    + history.LOCK_DEADLINE_S
+    + clouds.DOWN_DEADLINE_S
+)
+# For a tool that reads a file of ours, on a busy machine.
+TOOL_S = 300
 
 _PATH = {"type": "string", "pattern": "^playbooks/.*\\.yaml$"}
 _SECONDS = {"type": "integer", "minimum": 1}
@@ -114,12 +126,24 @@ def zuul_job():
     return job
 
 
+def test_what_comes_after_the_deadline_is_told_as_it_is():
+    assert LAST_S == 1300
+    told = " ".join((ROOT / "docs/howto/nightly.md").read_text().split())
+    assert "`grace_s` and 700 s" in told
+    assert "600 s more for a sandbox" in told
+    unit = (UNITS / "rally-magnum-nightly@.service").read_text()
+    assert "grace_s and 1300 s" in unit
+    schema = settings.SCHEMA["properties"]["deadline_s"]["description"]
+    assert "grace_s and 700 s more" in schema
+    assert "down 600 s more" in schema
+
+
 def sample(name):
     return settings.read(ROOT / "samples/nightly" / name)
 
 
 def at_most_s(name):
-    """Return how long the tasks of a sample's night can take."""
+    """Return how long a sample's night can take."""
     read = sample(name)
     return read.deadline_s + read.grace_s + LAST_S
 
@@ -214,6 +238,7 @@ def play(tmp_path):
                 "LC_ALL": "C.UTF-8",
                 "PATH": os.environ["PATH"],
             },
+            timeout=TOOL_S,
         )
 
     return play_it
@@ -262,6 +287,7 @@ def test_zuul_keeps_the_pages_and_no_password(play, tmp_path):
         "rally/rally.log",
         "rally/rally.sqlite",
         "rally/rally.sqlite-journal",
+        *(f"rally/{name}" for name in rally_setup.SECRETS),
         ".lock",
     ):
         path = nights / name
@@ -322,6 +348,7 @@ def check_workflow(path):
         ],
         capture_output=True,
         text=True,
+        timeout=TOOL_S,
     )
 
 
@@ -361,9 +388,11 @@ def test_github_waits_longer_than_a_night_can_take():
 def test_github_keeps_the_nights_however_they_end_and_no_password():
     upload = step(uses="actions/upload-artifact@")
     assert upload["if"] == "always()"
-    kept, left_out = upload["with"]["path"].split()
+    kept, *left_out = upload["with"]["path"].split()
     assert ROOT / kept == sample("sandbox.yaml").folder
-    assert left_out == f"!{kept}/**/*.sqlite*"
+    assert left_out == [f"!{kept}/**/*.sqlite*", f"!{kept}/**/spec.*"]
+    for name in rally_setup.SECRETS:
+        assert pathlib.PurePath(name).match("spec.*")
 
 
 def test_github_hands_the_history_on_to_the_next_night():
@@ -397,7 +426,7 @@ def unit(kind):
 def verify(tmp_path):
     """Let systemd read the units, as if the package were installed here."""
     if not shutil.which("systemd-analyze"):
-        pytest.skip(
+        pytest.fail(
             "systemd-analyze is missing; install the Debian package systemd"
         )
 
@@ -418,6 +447,7 @@ def verify(tmp_path):
             ],
             capture_output=True,
             text=True,
+            timeout=TOOL_S,
         )
 
     return verify_it
@@ -460,6 +490,25 @@ def test_systemd_has_the_folder_that_the_sample_writes_to():
     state = unit("service")["Service"]["StateDirectory"]
     folder = sample("cloud.yaml").folder
     assert pathlib.Path("/var/lib") / state == folder
+
+
+@pytest.mark.parametrize("name", ["sandbox", "cloud"])
+def test_a_sample_is_right_where_systemd_reads_it(tmp_path, name):
+    told = (ROOT / "docs/howto/nightly.md").read_text()
+    (line,) = (one for one in told.splitlines() if one.startswith('sed "'))
+    folder = "/etc/rally-magnum-nightly"
+    done = subprocess.run(
+        [
+            *("sh", "-euc"),
+            line.replace(folder, str(tmp_path)).replace(
+                "cloud.y", f"{name}.y"
+            ),
+        ],
+        cwd=ROOT,
+        timeout=TOOL_S,
+    )
+    assert done.returncode == 0
+    assert settings.read(tmp_path / "NAME.yaml") == sample(f"{name}.yaml")
 
 
 def test_systemd_asks_the_command_alone_to_stop_and_hides_no_failure():

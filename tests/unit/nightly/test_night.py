@@ -29,7 +29,7 @@ def cloud(tmp_path, monkeypatch):
     environment = {**os.environ, "STAND_IN_RESULTS": str(results)}
 
     @contextlib.contextmanager
-    def opened(wanted, report):
+    def opened(wanted, report, until):
         (wanted.folder / clouds.HOME).mkdir(exist_ok=True)
         if "error" in environment:
             raise exceptions.InvalidInput(environment["error"])
@@ -111,7 +111,7 @@ def test_old_nights_go_and_are_linked_to_no_more(cloud, nightly):
 @pytest.mark.parametrize(
     ("variables", "changes", "said"),
     [
-        ({"STAND_IN_WAY": "refuse"}, {}, "ended with 1: No cloud answers."),
+        ({"STAND_IN_WAY": "not-begin"}, {}, "ended with 1: No cloud answers."),
         ({"error": "No such cloud."}, {}, "! No such cloud."),
         (
             {"STAND_IN_WAY": "hang"},
@@ -132,6 +132,103 @@ def test_what_failed_is_told(cloud, nightly, variables, changes, said):
     assert said in came_out.text()
     assert (came_out.state, came_out.exit) == (history.BROKEN, 3)
     assert (nightly.folder / "index.html").is_file()
+
+
+def test_why_rally_refused_a_task_is_told(cloud, nightly):
+    # Of `validation_result` Rally's export has nothing.
+    cloud(task={"status": "crashed", "subtasks": []}, STAND_IN_WAY="refuse")
+    (task,) = run(nightly).tasks
+    assert task.state == history.BROKEN
+    assert "Rally refused the task c0ffee00: Scenario plugin" in task.sentence
+    assert "0 is less than the minimum of 1; SLA plugin" in task.sentence
+    assert "'max_z' was unexpected." in task.sentence
+    page = nightly.folder / run(nightly).name / "task.html"
+    assert "&#39;max_z&#39; was unexpected." in page.read_text()
+
+
+def test_a_page_that_can_not_be_drawn_does_not_lose_the_night(
+    cloud, nightly, monkeypatch
+):
+    def fail(*whatever):
+        raise KeyError("x")
+
+    monkeypatch.setattr(night.page, "render", fail)
+    told = []
+    came_out = night.run(nightly, told.append)
+    assert "could not be kept: KeyError: 'x'." in came_out.text()
+    assert came_out.exit == 3
+    assert any("Traceback" in line for line in told)
+
+
+def test_a_night_gets_its_name_when_its_summary_is_there(
+    cloud, nightly, monkeypatch
+):
+    seen = []
+
+    def die(folder):
+        seen.append(folder)
+        raise SystemExit(9)
+
+    monkeypatch.setattr(folders, "end", die)
+    with pytest.raises(SystemExit):
+        run(nightly)
+    (partial,) = seen
+    assert partial.suffix == folders.PARTIAL
+    summary = outcome.Night.read(partial / folders.SUMMARY)
+    assert f"{summary.name}.partial" == partial.name
+    assert (partial / "summary.txt").read_text() == summary.text()
+    assert {path.suffix for path in partial.iterdir()} == {
+        ".html",
+        ".json",
+        ".log",
+        ".txt",
+        ".xml",
+    }
+
+
+def test_a_summary_is_told_also_when_the_pages_can_not_be_drawn(
+    cloud, nightly
+):
+    nightly.folder.mkdir()
+    (nightly.folder / night.HISTORY).write_text("no run\n")
+    told = []
+    with pytest.raises(exceptions.InvalidInput, match="Line 1 of the history"):
+        night.run(nightly, lambda line: None, told.append)
+    (came_out,) = told
+    assert (nightly.folder / came_out.name / "summary.txt").is_file()
+
+
+def test_of_two_errors_of_a_cloud_both_are_told(cloud, nightly, monkeypatch):
+    @contextlib.contextmanager
+    def opened(*whatever):
+        try:
+            raise exceptions.SandboxError("It did not come up.")
+        finally:
+            raise exceptions.SandboxError("It did not go down.")
+        yield
+
+    monkeypatch.setattr(clouds, "opened", opened)
+    assert run(nightly).error == (
+        "It did not come up. After that: It did not go down."
+    )
+
+
+def test_the_opening_of_the_cloud_has_what_the_deadline_leaves(
+    nightly, monkeypatch
+):
+    seen = []
+
+    @contextlib.contextmanager
+    def opened(wanted, report, until):
+        seen.append(until)
+        raise exceptions.InvalidInput("No cloud.")
+        yield
+
+    monkeypatch.setattr(clouds, "opened", opened)
+    came_out = run(nightly, deadline_s=100.0)
+    (until,) = seen
+    assert until.limit_s == 100.0
+    assert until.left_s() <= 100.0 - came_out.took_s
 
 
 def test_a_killed_night_is_told_by_the_next(cloud, nightly):
@@ -228,11 +325,16 @@ def test_the_worst_of_all_is_the_exit_status():
 
 def test_a_chat_message_stays_short():
     many = tuple(f"metric {number}" for number in range(9))
-    task = outcome.Task("one", "holds", "All hold.", beside_last=many)
+    task = outcome.Task("one", "holds", "All hold.", 0.0, "", many, many, many)
     text = outcome.Night("n", 0.0, 1.0, "c", (task,)).text()
-    assert "metric 4" in text
-    assert "metric 5" not in text
-    assert text.endswith("    … and 4 more\n")
+    for label in (
+        "worse",
+        "suspected, till the next night",
+        "beside the last night alone",
+    ):
+        assert f"    {label}: metric 4\n    … and 4 more\n" in text
+        assert f"{label}: metric 5" not in text
+    assert len(text.splitlines()) == 2 + 3 * 6
 
 
 def test_the_command_says_what_is_wrong_and_ends_with_3(
@@ -252,9 +354,34 @@ def test_the_command_says_what_is_wrong_and_ends_with_3(
         == outcome.EXITS[history.read(tmp_path / "n" / night.HISTORY)[0].state]
     )
     assert f"(exit {status})" in said
+    (tmp_path / "n" / night.HISTORY).write_text("no run\n")
+    assert cli.main([str(path)]) == 3
+    said = capsys.readouterr()
+    assert "(exit 3)" in said.out
+    assert said.err.startswith("rally-magnum-nightly: Line 1 of the history")
     with folders.alone(tmp_path / "n"):
         assert cli.main([str(path)]) == 3
     assert "Another night is going on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--no-such"], ["a", "b"]])
+def test_wrong_arguments_are_no_invalid_run(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 3
+    assert "rally-magnum-nightly: error: " in capsys.readouterr().err
+
+
+def test_a_fault_of_the_program_is_no_failed_sla(
+    tmp_path, capsys, monkeypatch
+):
+    def fail(path):
+        raise KeyError("x")
+
+    monkeypatch.setattr(cli.nightly_settings, "read", fail)
+    assert cli.main([str(tmp_path / "nightly.yaml")]) == 3
+    said = capsys.readouterr().err
+    assert "KeyError: 'x'\nrally-magnum-nightly: this is a fault of" in said
 
 
 def test_the_summary_of_something_else_is_refused(tmp_path):

@@ -55,9 +55,17 @@ def test_a_task_runs_to_its_end(run):
 
 
 def test_a_task_that_never_began_has_no_uuid(run):
-    ended = run("refuse")
+    ended = run("not-begin")
     assert (ended.uuid, ended.status) == ("", 1)
     assert ended.last_line == "No cloud answers."
+
+
+def test_what_rally_says_of_a_task_is_told_from_its_log(run, tmp_path):
+    ended = run("refuse")
+    assert (ended.uuid, ended.status) == (stand_in_rally.UUID, 114)
+    assert ended.said.startswith("Input task is invalid!")
+    assert ended.said.endswith("{'type': 'object'}")
+    assert run("end").said == ""
 
 
 def test_a_deadline_interrupts_as_ctrl_c_does(run):

@@ -31,12 +31,13 @@ def write(tmp_path):
 def test_paths_are_seen_from_the_file(write, tmp_path):
     (tmp_path / "openrc").touch()
     read = settings.read(
-        write(cloud={"openrc": "openrc"}, keep=3, across=["versions"])
+        write(cloud={"openrc": "openrc"}, keep=3.0, across=["versions"])
     )
     assert read.folder == tmp_path / "nights"
     assert read.openrc == tmp_path / "openrc"
     assert read.tasks == (settings.Task("task", tmp_path / "task.json"),)
-    assert (read.keep, read.across) == (3, ("versions",))
+    # A slice takes no 3.0.
+    assert (repr(read.keep), read.across) == ("3", ("versions",))
     assert (read.sandbox, read.deadline_s, read.grace_s) == (0, 28800, 1800)
 
 
@@ -59,6 +60,13 @@ def test_the_samples_are_right(name):
         ({"across": ["weather"]}, r"across\[0\] in .*: 'weather' is not one"),
         ({"tasks": []}, "tasks in .*: \\[\\] should be non-empty"),
         ({"deadline_s": 0}, "deadline_s in .*: 0 is less than or equal"),
+        ({"deadline_s": float("nan")}, "^deadline_s in .*: nan is no number"),
+        ({"grace_s": float("inf")}, "^grace_s in .*: inf is no number of sec"),
+        ({"deadline_s": 10**400}, "is no number of seconds that can be"),
+        (
+            {"tasks": [{"task": "task.json", "deadline_s": float("inf")}]},
+            r"^tasks\[0\].deadline_s in .*: inf is no number of seconds",
+        ),
         ({"tasks": [{"task": "no"}]}, r"tasks\[0\].task: there is no file"),
         (
             {"tasks": [{"task": "task.json", "arguments": "no"}]},
@@ -86,6 +94,12 @@ def test_what_can_not_be_right_is_named(write, changes, why):
 def test_a_file_that_is_none_is_told(tmp_path):
     path = tmp_path / "nightly.yaml"
     with pytest.raises(exceptions.InvalidInput, match="can't be read: No su"):
+        settings.read(path)
+    path.write_bytes("folder: Nächte".encode("latin-1"))
+    with pytest.raises(exceptions.InvalidInput, match="is no UTF-8 text: "):
+        settings.read(path)
+    path.write_text("folder: 2026-13-41")
+    with pytest.raises(exceptions.InvalidInput, match="is no YAML: month"):
         settings.read(path)
     path.write_text("tasks: [")
     with pytest.raises(exceptions.InvalidInput, match="is no YAML: while"):

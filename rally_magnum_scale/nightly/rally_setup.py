@@ -1,0 +1,114 @@
+"""Rally's database and its environment for the cloud of the nights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+import uuid
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import whole_files
+from rally_magnum_scale.nightly import deadline
+from rally_magnum_scale.sandbox import client_environment
+from rally_magnum_scale.sandbox import commands
+from rally_magnum_scale.sandbox.servers import bay_folder
+
+LOG = "rally.log"
+_SPEC = "spec.json"
+_SPEC_LOG = "spec.log"
+# Rally prints the administrator's password when it makes an environment.
+SECRETS = (_SPEC, _SPEC_LOG)
+_DEADLINE_S = 300.0
+
+
+def forget_secrets(home: pathlib.Path) -> None:
+    """Remove what holds a password; a killed night may have left it."""
+    for name in SECRETS:
+        (home / name).unlink(missing_ok=True)
+
+
+def ensure(
+    home: pathlib.Path,
+    environment: Mapping[str, str],
+    spec: Mapping[str, Any],
+    until: deadline.Deadline,
+) -> str:
+    """Make Rally's database and its environment for this cloud, once.
+
+    Names are taken for good in Rally's database.  So each try has its own,
+    and one that was cut short leaves an environment that nobody uses.
+
+    :param home: folder of the database
+    :param environment: in which Rally finds the database
+    :param spec: Rally's description of the cloud
+    :returns: the name of Rally's environment
+    :raises SandboxError: when Rally refuses
+    :raises DeadlineExceeded: when Rally takes too long, or the night is over
+    """
+    text = json.dumps(spec, sort_keys=True)
+    known = f"nightly-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    complete = home / f"{known}.complete"
+    if complete.exists() and (name := complete.read_text().strip()):
+        return name
+    name = f"{known}-{uuid.uuid4().hex[:8]}"
+    with until.step("Rally's database", _DEADLINE_S) as limit_s:
+        _rally(("db", "ensure"), environment, home / LOG, limit_s)
+    with until.step("Rally's environment", _DEADLINE_S) as limit_s:
+        _create(home, environment, name, spec, limit_s)
+    whole_files.write(complete, f"{name}\n")
+    return name
+
+
+def _create(
+    home: pathlib.Path,
+    environment: Mapping[str, str],
+    name: str,
+    spec: Mapping[str, Any],
+    limit_s: float,
+) -> None:
+    path, log = home / _SPEC, home / _SPEC_LOG
+    create = ("env", "create", "--name", name, "--spec", str(path), "--no-use")
+    try:
+        for each in (path, log):
+            each.touch(mode=0o600)
+        path.write_text(json.dumps(spec))
+        _rally(create, environment, log, limit_s)
+    except exceptions.SandboxError:
+        said = _masked(log.read_text(errors="replace"), spec)
+        with (home / LOG).open("a") as kept:
+            kept.write(said)
+        raise exceptions.SandboxError(
+            "To make Rally's environment of the cloud, `rally env create` "
+            "was run; it failed and said: "
+            f"{_masked(bay_folder.last_line(log), spec)} (all of it is in "
+            f"{home / LOG})"
+        ) from None
+    finally:
+        forget_secrets(home)
+
+
+def _masked(said: str, spec: Mapping[str, Any]) -> str:
+    for cloud in spec.values():
+        password = cloud["admin"]["password"]
+        for written in (password, json.dumps(password)[1:-1]):
+            said = said.replace(written, "***")
+    return said
+
+
+def _rally(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    log: pathlib.Path,
+    limit_s: float,
+) -> None:
+    commands.run(
+        [client_environment.RALLY, *arguments],
+        what=f"run rally {' '.join(arguments[:2])}",
+        log=log,
+        deadline_s=limit_s,
+        env=environment,
+    )
