@@ -4,4 +4,4 @@ demo:
 test:
 	tools/in-venv tools/run-tests
 bench:
-	tools/in-venv tools/run-bench $(BENCH)
+	@tools/in-venv tools/run-bench $(BENCH)

@@ -1,6 +1,6 @@
 """Turn the lines of the benchmark ``regression`` into a table of the docs.
 
-``make bench BENCH=regression | python -m benchmarks.regression_table``
+``make bench BENCH=regression | python3 -m benchmarks.regression_table``
 """
 
 from __future__ import annotations

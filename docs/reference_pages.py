@@ -46,6 +46,8 @@ RECORDS = {
     "update": disturbances.Update,
     "fault": disturbances.Fault,
 }
+# Of a key that the words before the keys name.
+TOLD_ABOVE = "as told above"
 COMMANDS = (nightly_cli, history_cli, sandbox_cli)
 
 
@@ -61,8 +63,7 @@ def write(folder: pathlib.Path) -> None:
         "records": _records(),
         "history": _history(),
         "commands": _commands(),
-        "nightly": _fields(nightly_settings.Settings)
-        + _fields(nightly_settings.Task),
+        "nightly": _nightly(),
     }
     for name, lines in pages.items():
         (folder / f"{name}.md").write_text("\n".join(lines) + "\n")
@@ -86,16 +87,50 @@ def _plugin(each: Any) -> list[str]:
     needed = (about["schema"] or {}).get("required", [])
     said = {one["name"]: one["doc"] for one in about["parameters"]}
     for name, schema in sorted(_properties(each).items()):
-        words = said.get(name) or schema.get("description", "")
-        need = ", needed" if name in needed else ""
-        if "default " in words:
-            schema = {**schema, "default": None}
-        lines += [f"`{name}` ({_kind(schema)}{need})", f": {_line(words)}", ""]
+        words = said.get(name) or schema.get("description") or TOLD_ABOVE
+        lines += _key(name, schema, words, name in needed)
     return lines
+
+
+def _key(
+    name: str, schema: dict[str, Any], words: str, needed: bool
+) -> list[str]:
+    need = ", needed" if needed else ""
+    if "default " in words:
+        schema = {**schema, "default": None}
+    return [f"`{name}` ({_kind(schema)}{need})", f": {_line(words)}", ""]
 
 
 def _properties(each: Any) -> dict[str, Any]:
     return (each.get_info()["schema"] or {}).get("properties", {})
+
+
+def _nightly() -> list[str]:
+    """Describe the keys of the settings, with their defaults."""
+    schema = nightly_settings.SCHEMA
+    defaults = {
+        field.name: field.default
+        for field in dataclasses.fields(nightly_settings.Settings)
+        if field.default not in (dataclasses.MISSING, ())
+    }
+    properties = {
+        name: {"default": defaults.get(name), **one}
+        for name, one in schema["properties"].items()
+    }
+    return _keys({**schema, "properties": properties})
+
+
+def _keys(schema: dict[str, Any], path: str = "") -> list[str]:
+    """Describe keys, each object before what is in it."""
+    lines = []
+    for name, one in schema["properties"].items():
+        key, needed = f"{path}{name}", name in schema.get("required", [])
+        lines += _key(key, one, one["description"], needed)
+        if "properties" in one:
+            lines += _keys(one, f"{key}.")
+        elif "properties" in one.get("items", {}):
+            lines += _keys(one["items"], f"{key}[].")
+    return lines
 
 
 def _criteria() -> list[str]:
@@ -184,11 +219,14 @@ def _help(parser: argparse.ArgumentParser) -> list[str]:
 
 def _kind(schema: dict[str, Any]) -> str:
     """Say in a few words what a value must be."""
-    if "enum" in schema:
-        return " or ".join(f"`{json.dumps(one)}`" for one in schema["enum"])
+    only = schema.get("enum") or [schema[k] for k in schema if k == "const"]
+    if only:
+        return " or ".join(f"`{json.dumps(one)}`" for one in only)
     kinds = schema.get("type", "any")
     kinds = [kinds] if isinstance(kinds, str) else kinds
     said = " or ".join(kinds)
+    if "enum" in schema.get("items", {}):
+        said += f" of {_kind(schema['items'])}"
     if schema.get("default") not in (None, {}, []):
         said += f", default `{json.dumps(schema['default'])}`"
     return said

@@ -1,8 +1,12 @@
 """The synthetic series, and the table that is made of what they gave."""
 
 import json
+import os
+import pathlib
 import random
+import shutil
 import statistics
+import subprocess
 
 import pytest
 
@@ -10,6 +14,7 @@ from benchmarks import regression
 from benchmarks import regression_table
 from benchmarks import synthetic_series
 
+CHECKOUT = pathlib.Path(__file__).parents[3]
 KINDS = {kind.name: kind for kind in synthetic_series.KINDS}
 
 
@@ -76,3 +81,24 @@ def test_the_table_has_a_row_for_each_kind_and_a_column_for_each_length():
         "| quiet | 0.5, 10, 100 | 0.5, 10, 100 |",
         "| step | 0.5, 10, 100 | 0.5, 10, 100 |",
     ]
+
+
+def test_make_prints_the_lines_of_a_benchmark_and_nothing_else(tmp_path):
+    shutil.copy(CHECKOUT / "Makefile", tmp_path)
+    tool = tmp_path / "tools/in-venv"
+    tool.parent.mkdir()
+    tool.write_text('#!/bin/sh\necho "{}"\necho "$@" >asked\n')
+    tool.chmod(0o755)
+    done = subprocess.run(
+        ["make", "bench", "BENCH=regression"],
+        cwd=tmp_path,
+        # A make that runs these tests would have this one tell its folder.
+        env={"PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == "{}\n"
+    asked = (tmp_path / "asked").read_text()
+    assert asked == "tools/run-bench regression\n"

@@ -1,13 +1,24 @@
 """The documentation: it builds, and says of the code what is so."""
 
+import dataclasses
+import importlib
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import rally.plugins
+from rally.task import context
+from rally.task import scenario
+from rally.task import sla
 
 from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.nightly import settings
+from rally_magnum_scale.workload.in_bay.collector import Collector
+from rally_magnum_scale.workload.in_bay.job import Job
 
 CHECKOUT = Path(__file__).parents[3]
 DOCS = CHECKOUT / "docs"
@@ -29,6 +40,17 @@ def built(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    """Write the reference alone, where no other build is at work."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(DOCS))
+        pages = importlib.import_module("reference_pages")
+    folder = tmp_path_factory.mktemp("generated")
+    pages.write(folder)
+    return folder
+
+
 def test_it_builds_without_a_warning(built):
     assert (built / "index.html").is_file()
     for page in ("tutorial", "howto/nightly", "explanation/regression"):
@@ -45,8 +67,7 @@ def test_the_reference_has_every_plugin_record_and_command(built):
     for name in ("request_rate", "recovery_time", "no_regression"):
         assert f'id="{name.replace("_", "-")}"' in text("criteria")
     assert "min_rps_per_pod_core" in text("criteria")
-    # These two are told in words: a load's begin, and what happened to it.
-    for kind in set(records.KINDS) - {"start", "event"}:
+    for kind in records.KINDS:
         assert f">{kind}</span>" in text("records"), kind
     assert "rally-magnum-history check" in text("commands")
     assert "--kubernetes-binaries" in text("commands")
@@ -56,10 +77,96 @@ def test_the_reference_has_every_plugin_record_and_command(built):
     assert "<code" in text("history")
 
 
-def test_no_field_of_a_setting_is_without_words(built):
-    page = (built / "howto/nightly.html").read_text()
-    assert "how many nights" in page
-    assert "deadline_s" in page
+def keys(schema, path=""):
+    """Return all keys of a schema, with their own schemas."""
+    for name, one in schema["properties"].items():
+        yield f"{path}{name}", one
+        for inner, place in ((one, "."), (one.get("items", {}), "[].")):
+            if "properties" in inner:
+                yield from keys(inner, f"{path}{name}{place}")
+
+
+def test_every_key_of_the_settings_is_told(generated):
+    text = (generated / "nightly.md").read_text()
+    told = dict(re.findall(r"^`(.+?)` \((.+)\)\n: \S", text, re.MULTILINE))
+    assert list(told) == [name for name, _ in keys(settings.SCHEMA)]
+    assert told["cloud"] == "object, needed"
+    assert told["cloud.sandbox"] == "`true`"
+    assert told["tasks[].task"] == "string, needed"
+    assert told["keep"] == "integer, default `30`"
+    assert told["across"].startswith('array of `"cloud"` or ')
+
+
+def ours(base):
+    """Return our plugins of a kind, with what Rally knows of them."""
+    rally.plugins.load()
+    for each in base.get_all():
+        if each.__module__.startswith("rally_magnum_scale."):
+            yield each.get_name(), each.get_info()
+
+
+def test_every_key_of_a_criterion_has_words():
+    found = {
+        (name, key): one.get("description")
+        for name, about in ours(sla.SLA)
+        for key, one in keys(about["schema"])
+    }
+    assert len({name for name, _ in found}) > 10
+    assert [key for key, words in found.items() if not words] == []
+
+
+def test_every_argument_of_a_scenario_has_words():
+    found = {
+        (name, one["name"]): one["doc"]
+        for name, about in ours(scenario.Scenario)
+        for one in about["parameters"]
+    }
+    assert {name for name, _ in found} == dict(ours(scenario.Scenario)).keys()
+    assert [key for key, words in found.items() if not words] == []
+    for name, about in ours(scenario.Scenario):
+        schema = about["schema"] or {"properties": {}}
+        for key in schema["properties"]:
+            assert (name, key) in found
+
+
+def test_every_key_of_a_context_has_words():
+    for name, about in ours(context.Context):
+        said = f"{about['title']} {about['description']}"
+        for key, one in (about["schema"] or {}).get("properties", {}).items():
+            words = one.get("description") or re.search(rf"\b{key}\b", said)
+            assert words, (name, key)
+
+
+def test_no_key_of_the_reference_is_left_without_words(generated):
+    for page in generated.glob("*.md"):
+        bare = re.search(r"^.*\n:\s*$", page.read_text(), re.MULTILINE)
+        assert bare is None, (page.name, bare.group())
+
+
+def collected():
+    """Return a start, an event and an end as a load writes them."""
+    plan = Plan((Step(20, 1),))
+    collector = Collector(Job("t", 1, "b", plan, "http://x/", workers=1))
+    collector.begin(["one"], 100)
+    start = collector.start(99.5, {})
+    collector.note(100, "worker_died", "worker one died")
+    (event, *_, end) = collector.end(101)
+    return start, event, end
+
+
+def test_what_is_told_of_a_start_an_event_and_an_end_is_so():
+    text = (DOCS / "reference/records.md").read_text()
+    told = {}
+    for part in re.split("^## ", text, flags=re.MULTILINE)[1:]:
+        head = part.partition("\n")[0]
+        told[head] = set(re.findall(r"^`(\w+)` \(", part, re.MULTILINE))
+    start, event, end = (
+        set(record) - set(records.Source("t", 1, "b").envelope("start", {}))
+        for record in collected()
+    )
+    assert (told["`start`"], told["`event`"]) == (start, event)
+    known = {field.name for field in dataclasses.fields(records.End)}
+    assert told["More of `end`"] == end - known
 
 
 def test_the_links_of_the_readme_lead_somewhere():
@@ -70,7 +177,8 @@ def test_the_links_of_the_readme_lead_somewhere():
 
 
 def test_what_a_page_says_to_run_is_there():
-    for page in (CHECKOUT / "README.md", *DOCS.glob("[!g]*/*.md")):
+    pages = (*DOCS.glob("*.md"), *DOCS.glob("[!g]*/*.md"))
+    for page in (CHECKOUT / "README.md", *pages):
         for path in re.findall(
             r"\b((?:samples|tools|packaging|playbooks)/[\w./-]+)",
             page.read_text(),
