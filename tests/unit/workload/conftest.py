@@ -31,6 +31,11 @@ def reset(connection):
     connection.close()
 
 
+def at_once(connection):
+    """Let a piece not wait until the one before it has arrived."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 def body_bytes(head):
     found = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
     return int(found[1]) if found else 0
@@ -117,9 +122,12 @@ class Server:
             except OSError:
                 return
 
-    def drain(self):
-        """Answer all that was asked, then end the connections there are."""
-        serving = list(self._serving)
+    def drain(self, most=None):
+        """Answer all that was asked, then end the connections there are.
+
+        :param most: how many of them, None for all
+        """
+        serving = [one for one in self._serving if one[1].is_alive()][:most]
         for connection, _ in serving:
             # Its thread still reads what has come, and then an end.
             with contextlib.suppress(OSError):
@@ -178,6 +186,7 @@ class Behaviour:
 
     @staticmethod
     def in_pieces(connection, _number):
+        at_once(connection)
         for piece in (ANSWER[:9], ANSWER[9:-2], ANSWER[-2:]):
             connection.sendall(piece)
             time.sleep(0.002)
@@ -251,6 +260,7 @@ class Behaviour:
 
     @staticmethod
     def chunked(connection, _number):
+        at_once(connection)
         connection.sendall(
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         )

@@ -13,7 +13,7 @@ from rally_magnum_scale.workload import bay_code
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload import ports
 
-DEADLINE_S = 60
+DEADLINE_S = 180
 TARGET = f"http://127.0.0.1:{ports.TARGET_PORT}"
 
 # Locust's own command, after whatever a test changes in that process.

@@ -1,7 +1,6 @@
 """A target that ends its connections the right way fails no request."""
 
-import contextlib
-import socket
+import itertools
 import time
 
 import pytest
@@ -29,7 +28,7 @@ def test_a_target_that_drains_ends_each_connection_with_an_answer(
 def test_a_target_that_drains_for_long_is_asked_at_the_rate(serve, behaviour):
     server = serve(behaviour.on(range(50, 1000), behaviour.close))
     # Were a connection opened again only every 50 ms, most would be unsent.
-    outcome, _ = run(server.url, Step(200, 2), timeout_s=0.5)
+    outcome, _ = run(server.url, Step(200, 2), timeout_s=1.5)
     assert (outcome.requests, outcome.failures) == (400, {})
     assert server.requests == 400
 
@@ -46,23 +45,21 @@ def test_an_end_that_has_come_before_the_next_request_is_no_failure(
     assert server.connections > 40
 
 
-def test_a_target_may_end_the_connections_that_are_idle(serve, behaviour):
+def test_a_target_may_end_the_connections_that_are_idle(serve):
+    server = serve()
+    turns = itertools.count(1)
     ended = []
 
-    def leave_when_idle(connection, number):
-        behaviour.answer(connection, number)
-        time.sleep(0.004)
-        with contextlib.suppress(BlockingIOError):
-            connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-            return
-        ended.append(number)
-        connection.shutdown(socket.SHUT_RDWR)
+    def give_way():
+        # The engine asks nothing meanwhile, so nothing is lost on the way.
+        if next(turns) % 2 == 0:
+            server.drain(most=1)
+            ended.append(server.requests)
 
-    server = serve(behaviour.on(range(10, 200, 3), leave_when_idle))
-    outcome, _ = run(server.url, Step(100, 2))
+    outcome, _ = run(server.url, Step(100, 2), give_way=give_way)
     assert (outcome.requests, outcome.failures) == (200, {})
     assert server.requests == 200
-    assert server.connections > len(ended) > 10
+    assert server.connections > len(ended) > 5
 
 
 def test_what_has_ended_while_the_engine_stood_still_is_not_asked(serve):

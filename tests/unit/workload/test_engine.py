@@ -47,40 +47,46 @@ def test_an_open_loop_offers_its_rate(serve):
 
 @pytest.mark.parametrize("rate_rps", [None, 100])
 def test_to_wait_is_not_to_be_busy(serve, behaviour, rate_rps):
-    slow = serve(behaviour.stall_on(0, 0.8))
+    slow = serve(behaviour.stall_on(1, 0.8))
     step = Step(rate_rps, 1)
     _, (waiting, *_) = run(slow.url, step, connections=1)
     # A machine that has no processor for it makes it busier, never less.
-    assert waiting.busy_ratio_max < 0.75
+    assert waiting.busy_ratio_max < 0.5
     _, (working, *_) = run(serve().url, step, give_way=lambda: time.sleep(0.5))
     assert working.busy_ratio_max > 0.75
 
 
 @pytest.mark.parametrize("keep_alive", [True, False])
 def test_all_that_queues_up_behind_a_standstill_is_late(serve, keep_alive):
+    turns = itertools.count(1)
+
+    def give_way():
+        if next(turns) % 4 == 0:
+            time.sleep(0.1)
+
     _, reported = run(
         serve().url,
         Step(100, 3),
         connections=2,
-        give_way=lambda: time.sleep(0.1),
+        give_way=give_way,
         keep_alive=keep_alive,
     )
-    # It stands still for two thirds of the time.  Of the ten that are due in
-    # a standstill two have a connection: they alone would be an eighth of
-    # all.  On a busy machine fewer than half come to be late.
+    # Ten queue up in a standstill.  Two of these have a connection, and would
+    # alone be late, by almost 100 ms; those behind them are late by less.  On
+    # a busy machine there are standstills that no idle connection tells of.
     _, _, lag_us = whole(reported)
-    late = sum(count for us, count in lag_us.counts.items() if us > 10_000)
-    assert late > 0.18 * lag_us.total > 48
+    behind = (n for us, n in lag_us.counts.items() if 20_000 < us < 70_000)
+    assert sum(behind) >= 10
 
 
 def test_a_stall_counts_for_all_that_were_due_in_it(serve, behaviour):
     server = serve(behaviour.stall_on(50, 0.5))
-    outcome, reported = run(server.url, Step(200, 2), connections=1)
+    outcome, reported = run(server.url, Step(50, 4), connections=1)
     latency_us, service_us, lag_us = whole(reported)
-    assert (outcome.requests, outcome.unsent) == (400, 0)
-    # One request was stalled; the 100 that were due meanwhile waited.
+    assert (outcome.requests, outcome.unsent) == (200, 0)
+    # One request was stalled; the 25 that were due meanwhile waited.
     slow = sum(n for us, n in latency_us.counts.items() if us > 50_000)
-    assert 75 <= slow < 300
+    assert 19 <= slow < 100
     assert latency_us.max_us >= 500_000
     assert sum(n for us, n in service_us.counts.items() if us > 400_000) == 1
     # The generator was in time all along: it had no idle connection.
@@ -160,7 +166,7 @@ def test_failures_are_counted_by_kind_and_the_rest_goes_on(
     outcome, reported = run(
         server.url,
         Step(100, 1),
-        timeout_s=0.3,
+        timeout_s=2.0,
         asked={"expected_body_bytes": 3},
         keep_alive=keep_alive,
     )
@@ -190,7 +196,7 @@ def test_more_than_is_received_at_once_is_read_to_its_end(
     serve, behaviour, size
 ):
     server = serve(behaviour.of_bytes(size))
-    outcome, _ = run(server.url, Step(100, 1), timeout_s=0.5)
+    outcome, _ = run(server.url, Step(100, 1))
     assert outcome.failures == {}
     assert outcome.requests == server.requests == 100
 
@@ -218,17 +224,20 @@ def test_nobody_listens(free_port):
 
 def test_others_get_their_turn_every_50_ms(serve):
     turns = []
-    job = Job("t", 1, "b", Plan((Step(None, 1),)), serve().url, 1)
+    # A clock that goes on by 1 ms each time that it is looked at.
+    clock_ns = itertools.count(0, 1_000_000).__next__
+    plan = Plan((Step(None, 1),))
     Engine(
-        job,
+        Job("t", 1, "b", plan, serve().url, 1, connections=4),
         start_second=1000,
-        wall_ns=lambda: 999_900_000_000,
+        clock_ns=clock_ns,
+        wall_ns=lambda: 1_000_000_000_000,
         report=lambda _: None,
-        give_way=lambda: turns.append(time.perf_counter()),
+        give_way=lambda: turns.append(clock_ns()),
     ).run()
-    gaps_s = [after - before for before, after in itertools.pairwise(turns)]
-    assert max(gaps_s, default=0) < 0.3
-    assert turns
+    gaps_ns = [after - before for before, after in itertools.pairwise(turns)]
+    assert max(gaps_ns) < 100_000_000
+    assert len(turns) >= 12
 
 
 def test_the_target_gets_what_was_asked(serve):
@@ -310,7 +319,7 @@ def test_each_request_may_have_a_connection_of_its_own(serve, rate_rps):
 
 
 def test_the_time_to_connect_is_part_of_a_request(serve):
-    server = serve(accept_after_s=0.5)
+    server = serve(accept_after_s=0.9)
     with socket.create_connection(("127.0.0.1", server.port)):
         # Nobody else fits into the queue: the kernel tries again in 1 s.
         outcome, reported = run(

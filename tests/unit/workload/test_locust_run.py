@@ -145,14 +145,14 @@ def test_a_killed_worker_makes_the_run_invalid(make_bay, serve):
 
 def test_a_missing_worker_ends_the_wait(make_bay, serve):
     server = serve()
-    bay = make_bay(server.url, Step(200, 1), connect_deadline_s=6.0)
+    bay = make_bay(server.url, Step(200, 1), connect_deadline_s=12.0)
     worker = bay.start_worker()
     master = bay.start_master()
     records = bay.records(master)
     assert [one["record"] for one in records] == ["event", "end"]
     assert records[-1]["workers_connected"] == 1
     assert records[-1]["reasons"] == [
-        "1 of 2 workers did not connect within 6 s"
+        "1 of 2 workers did not connect within 12 s"
     ]
     assert server.requests == 0
     assert master.returncode == 0
@@ -243,7 +243,7 @@ def test_heartbeats_are_sent_while_the_engine_runs(serve):
     finally:
         heart.kill()
     # The run lasts from one to two seconds, and a turn of the loop 50 ms.
-    assert len(beats) >= 5
+    assert len(beats) >= 3
 
 
 def test_an_engine_that_breaks_says_so():

@@ -9,18 +9,22 @@ from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.workload.in_bay.engine import Engine
 from rally_magnum_scale.workload.in_bay.job import Job
 
-AWAY_S = 0.4
+AWAY_S = 0.8
 
 
 class Away:
-    """A greenlet that keeps the process for itself, once."""
+    """A greenlet that keeps the process for itself, in the second second.
 
-    def __init__(self, after_turns):
-        self._left = after_turns
+    :param reported: the windows so far
+    """
+
+    def __init__(self, reported):
+        self._reported = reported
+        self._was = False
 
     def __call__(self):
-        self._left -= 1
-        if self._left == 0:
+        if len(self._reported) == 1 and not self._was:
+            self._was = True
             time.sleep(AWAY_S)
 
 
@@ -32,8 +36,7 @@ def test_a_greenlet_that_gives_nothing_back_is_told(serve, rate_rps):
         Job("t", 1, "b", plan, serve().url, workers=1, connections=2),
         start_second=1000,
         report=reported.append,
-        # The second second has 20 turns: from the 21st to the 40th.
-        give_way=Away(after_turns=30),
+        give_way=Away(reported),
         wall_ns=lambda: 1_000_000_000_000,
     ).run()
     delays_us = [one.loop_delay_max_us for one in reported]
