@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -105,12 +106,15 @@ def ensure_rally(
     :raises SandboxError: when Rally refuses
     """
     settings.home_dir.mkdir(mode=0o700, exist_ok=True)
-    (settings.state_dir / "rally").mkdir(mode=0o700, exist_ok=True)
-    done = settings.state_dir / "rally" / "complete"
+    rally = settings.state_dir / "rally"
+    done = rally / "complete"
     if done.exists():
         return
+    # What was cut short has no task in it, but may have taken the name.
+    shutil.rmtree(rally, ignore_errors=True)
+    rally.mkdir(mode=0o700)
     _rally(settings, secrets, "db", "ensure")
-    spec = settings.state_dir / "rally" / "spec.json"
+    spec = rally / "spec.json"
     _write(spec, json.dumps(_rally_spec(settings, secrets)))
     create = ["env", "create", "--name", RALLY_ENVIRONMENT]
     _rally(settings, secrets, *create, "--spec", str(spec))

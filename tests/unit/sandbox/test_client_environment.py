@@ -1,6 +1,7 @@
 """The variables that `run` gives to a command."""
 
 import json
+import pathlib
 
 import pytest
 
@@ -59,3 +60,26 @@ def test_passwords_are_made_once(sandbox):
     first = secrets_file.ensure(sandbox.state_dir)
     assert secrets_file.ensure(sandbox.state_dir) == first
     assert len({first.admin, first.magnum, first.trustee}) == 3
+
+
+def test_an_environment_of_rally_that_was_cut_short_is_made_anew(
+    sandbox, monkeypatch
+):
+    sandbox.logs_dir.mkdir(parents=True, exist_ok=True)
+    with monkeypatch.context() as killed:
+        # As if it had been killed before the file that says so.
+        killed.setattr(pathlib.Path, "touch", _no_complete(pathlib.Path.touch))
+        with pytest.raises(KeyboardInterrupt):
+            client_environment.ensure_rally(sandbox, SECRETS)
+    for _ in range(2):
+        client_environment.ensure_rally(sandbox, SECRETS)
+        assert (sandbox.state_dir / "rally" / "complete").exists()
+
+
+def _no_complete(touch):
+    def instead(path, *arguments, **options):
+        if path.name == "complete":
+            raise KeyboardInterrupt
+        touch(path, *arguments, **options)
+
+    return instead
