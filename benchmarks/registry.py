@@ -13,6 +13,7 @@ from benchmarks import bay
 from benchmarks import engine
 from benchmarks import in_bay
 from benchmarks import master_scale
+from benchmarks import pages
 from benchmarks import regression
 from benchmarks import truth_bench
 from benchmarks.result import LeftOut
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result | LeftOut]]] = {
     "engine": engine.compare,
     "engine_open_loop": engine.open_loop,
     "master_scale": master_scale.compare,
+    "pages": pages.compare,
     "regression": regression.compare,
     "truth_stall": truth_bench.stall,
     "truth_delays": truth_bench.delays,

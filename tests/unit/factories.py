@@ -56,7 +56,9 @@ def windows(of=None, served=0.998, failures=None, workers=2, **latency):
                 requests=count,
                 failures=dict(failures or {}),
                 latency_us=latencies(rng, count, **latency),
-                service_us=latencies(rng, count, median_us=600.0),
+                service_us=latencies(
+                    rng, count, **{**latency, "median_us": 600.0}
+                ),
                 schedule_lag_us=Histogram.from_values_us({40: count}),
                 cpu_ratio_max=0.6,
                 cpu_s=0.6 * workers,

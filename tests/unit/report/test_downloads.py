@@ -35,7 +35,7 @@ def run():
 
 @pytest.fixture(scope="module")
 def sizes(run):
-    """How large the records are with windows of 1, 10 and 60 seconds."""
+    """How large the records are with windows of 1, 10 and 30 seconds."""
     text, found = text_of(run), []
     for _ in range(3):
         most = found[-1] - 1 if found else 10**9
@@ -53,9 +53,9 @@ def test_what_fits_is_taken_as_it_was_measured(run, sizes):
 @pytest.mark.parametrize(
     ("at", "window_s", "windows"),
     # Ramp, steady seconds and stop; the event parts the windows of the ramp.
-    # The epoch second of the start is a multiple of 10; a minute begins 40 s
+    # The epoch second of the start is a multiple of 10; one of 30 comes 10 s
     # after it.
-    [(1, 10, 3 + 1 + 9 + 1), (2, 60, 1 + 1 + 3 + 1)],
+    [(1, 10, 3 + 1 + 9 + 1), (2, 30, 2 + 1 + 4 + 1)],
 )
 def test_too_much_is_added_up_and_nothing_is_lost(
     run, sizes, at, window_s, windows
