@@ -13,6 +13,8 @@ from tests.browser import pages
 SCREENS = Path(__file__).parents[2] / "reports/screens"
 WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 800}
+# What our margins leave of A4, at 96 pixels an inch.
+PAPER = {"width": 1046, "height": 718}
 NAMES = [*pages.PAGES, "nights"]
 # A page is done when everything is drawn; a second is an age.
 DEADLINE_MS = 60_000
@@ -99,6 +101,19 @@ def test_a_page_is_read_without_scripts_and_on_paper(browser, folder, name):
         for drawing in opened.tab.locator("figure svg").all():
             assert drawing.is_visible()
         assert len(opened.tab.pdf()) > 10_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_cut_off_on_paper(browser, folder, name):
+    with Opened(browser, folder / f"{name}.html", viewport=PAPER) as opened:
+        opened.tab.emulate_media(media="print")
+        width = opened.tab.evaluate("document.documentElement.scrollWidth")
+        assert width <= PAPER["width"]
+        scrolling = """[...document.querySelectorAll("body *")].filter(
+            one => one.scrollWidth > one.clientWidth + 1
+            && getComputedStyle(one).overflowX != "visible"
+        ).map(one => one.outerHTML.slice(0, 80))"""
+        assert opened.tab.evaluate(scrolling) == []
 
 
 def test_the_verdicts_are_one_key_away(browser, folder):
