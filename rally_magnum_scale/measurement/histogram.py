@@ -266,12 +266,26 @@ class PackedSum:
         )
 
 
+class _Floors(dict[int, int]):
+    """Where the buckets begin, by their numbers; worked out once each."""
+
+    def __missing__(self, number: int) -> int:
+        floor_us = self[number] = numbered_floor_us(number)
+        return floor_us
+
+
+_FLOORS = _Floors()
+
+
 def _read(written: str) -> dict[int, int]:
+    # Reports read each window more than once: this loop is most of their
+    # time.
     counts: dict[int, int] = {}
+    floors = _FLOORS
     number = 0
     for count in map(int, written.split()):
         if count > 0:
-            counts[numbered_floor_us(number)] = count
+            counts[floors[number]] = count
             number += 1
         else:
             number -= count
