@@ -30,6 +30,9 @@ SAMPLES = pathlib.Path(__file__).parents[1] / "samples"
 NIGHTS, SLOWER_NIGHTS = 20, 4
 # A night of one small task, and a good deal more.
 DEADLINE_S = 600
+GRACE_S = 60
+# What a night may take after its deadline and its grace.
+LAST_S = 1300
 # More, and less, than 2,000 requests a second need.
 ENOUGH, TOO_LITTLE = "500m", "40m"
 ARGUMENTS = {
@@ -101,7 +104,8 @@ def _write_settings(folder: pathlib.Path) -> pathlib.Path:
                 "folder": "nights",
                 "tasks": [task],
                 "across": list(ACROSS),
-                "grace_s": 60,
+                "deadline_s": DEADLINE_S,
+                "grace_s": GRACE_S,
             }
         )
     )
@@ -121,7 +125,8 @@ def _night(
         ["rally-magnum-nightly", str(settings)],
         stdout=subprocess.PIPE,
         text=True,
-        timeout=DEADLINE_S + 300,
+        # It ends by itself before.
+        timeout=DEADLINE_S + GRACE_S + LAST_S,
         check=False,
     )
     # Lines of progress come before the summary.

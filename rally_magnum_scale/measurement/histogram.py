@@ -76,7 +76,7 @@ class Histogram:
 
     One that was read from JSON keeps that text until its counts are asked
     for, each time anew: a reader holds all windows of a run, and a dict
-    takes twenty times as much memory.
+    takes ten times as much memory.
 
     :param counts: lowest µs of a bucket to how many values it holds
     """

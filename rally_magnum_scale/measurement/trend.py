@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +40,13 @@ class Trend:
     def worse_ratio(self, value: float, reference: float) -> float:
         """Tell by which share of ``reference`` a value is worse than it.
 
-        :returns: above 0 for worse, below 0 for better; 0 when the reference
-            is 0, of which nothing is a share
+        :returns: above 0 for worse, below 0 for better; infinite when the
+            reference is 0, of which nothing is a share, and the value is not
         """
         if not reference:
-            return 0.0
+            if not value:
+                return 0.0
+            return -math.inf if (value > 0) == self.at_least else math.inf
         change = (value - reference) / abs(reference)
         return -change if self.at_least else change
 

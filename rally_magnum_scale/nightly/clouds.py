@@ -39,18 +39,17 @@ _DOMAINS = ("user_domain_name", "project_domain_name")
 def opened(
     wanted: nightly_settings.Settings,
     report: commands.Report,
-    until: deadline.Deadline | None = None,
+    until: deadline.Deadline,
 ) -> Iterator[dict[str, str]]:
     """Return the environment in which Rally reaches the cloud.
 
     The sandbox is brought up when it is not, and then taken down again; for
     that it has 600 s, however late it is.
 
-    :param until: when the night is over; by default it begins now
+    :param until: when the night is over
     :raises ScaleError: when there is no such cloud, Rally refuses it, or the
         night is over before it can be used
     """
-    until = until or deadline.Deadline(wanted.deadline_s)
     home = wanted.folder / HOME
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     rally_setup.forget_secrets(home)

@@ -24,6 +24,7 @@ from rally_magnum_scale.nightly import settings as nightly_settings
 from rally_magnum_scale.report import comparison
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import history
+from rally_magnum_scale.report import model
 from rally_magnum_scale.report import openmetrics
 from rally_magnum_scale.report import page
 from rally_magnum_scale.report import runs_page
@@ -164,7 +165,7 @@ class _Work:
         except (exceptions.ScaleError, OSError) as error:
             return _not_kept(task, ended, str(error))
         except Exception as error:
-            # One page that can't be drawn must not lose the whole night.
+            # One task must not lose the whole night.
             self.report(traceback.format_exc())
             return _not_kept(task, ended, f"{type(error).__name__}: {error}.")
 
@@ -192,8 +193,7 @@ class _Work:
         night = folders.name_at_end(self.folder)
         added = result_files.runs_of(found, f"{night}/{name}")
         every = history.append(self.settings.folder / HISTORY, added)
-        html = page.render(drawn, every, self.settings.across)
-        whole_files.write(self.folder / name, html)
+        undrawn = self._draw(name, drawn, every)
         sentence = conclusion.conclude(drawn.workloads, drawn.errors).sentence
         state = max(
             (one.state for one in added),
@@ -201,18 +201,35 @@ class _Work:
             default=history.BROKEN,
         )
         if ended.cut_short:
-            state = history.BROKEN
             sentence = f"Not to its end: {ended.cut_short}. {sentence}"
+        if ended.cut_short or undrawn:
+            state = history.BROKEN
         told = _tell(added, every, comparison.Ask(across=self.settings.across))
         return dataclasses.replace(
             told,
             name=task.name,
             state=state,
-            sentence=sentence,
+            sentence=f"{sentence} {undrawn}".rstrip(),
             took_s=ended.took_s,
             uuid=ended.uuid,
-            page=name,
+            page="" if undrawn else name,
         )
+
+    def _draw(
+        self, name: str, drawn: model.Report, every: Sequence[history.Run]
+    ) -> str:
+        """Draw the page of a task; return why it could not be, if so.
+
+        That must not lose what the task came to.
+        """
+        try:
+            html = page.render(drawn, every, self.settings.across)
+            whole_files.write(self.folder / name, html)
+        except Exception as error:
+            self.report(traceback.format_exc())
+            why = f"{type(error).__name__}: {error}"
+            return f"Its page could not be drawn: {why}."
+        return ""
 
 
 def _broken(

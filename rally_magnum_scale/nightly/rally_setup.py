@@ -7,14 +7,12 @@ import json
 import pathlib
 import uuid
 from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import Any
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import whole_files
 from rally_magnum_scale.nightly import deadline
 from rally_magnum_scale.sandbox import client_environment
-from rally_magnum_scale.sandbox import commands
 from rally_magnum_scale.sandbox.servers import bay_folder
 
 LOG = "rally.log"
@@ -22,7 +20,6 @@ _SPEC = "spec.json"
 _SPEC_LOG = "spec.log"
 # Rally prints the administrator's password when it makes an environment.
 SECRETS = (_SPEC, _SPEC_LOG)
-_DEADLINE_S = 300.0
 
 
 def forget_secrets(home: pathlib.Path) -> None:
@@ -55,9 +52,12 @@ def ensure(
     if complete.exists() and (name := complete.read_text().strip()):
         return name
     name = f"{known}-{uuid.uuid4().hex[:8]}"
-    with until.step("Rally's database", _DEADLINE_S) as limit_s:
-        _rally(("db", "ensure"), environment, home / LOG, limit_s)
-    with until.step("Rally's environment", _DEADLINE_S) as limit_s:
+    limit = client_environment.RALLY_DEADLINE_S
+    with until.step("Rally's database", limit) as limit_s:
+        client_environment.run_rally(
+            ("db", "ensure"), environment, home / LOG, deadline_s=limit_s
+        )
+    with until.step("Rally's environment", limit) as limit_s:
         _create(home, environment, name, spec, limit_s)
     whole_files.write(complete, f"{name}\n")
     return name
@@ -76,7 +76,9 @@ def _create(
         for each in (path, log):
             each.touch(mode=0o600)
         path.write_text(json.dumps(spec))
-        _rally(create, environment, log, limit_s)
+        client_environment.run_rally(
+            create, environment, log, deadline_s=limit_s
+        )
     except exceptions.SandboxError:
         said = _masked(log.read_text(errors="replace"), spec)
         with (home / LOG).open("a") as kept:
@@ -97,18 +99,3 @@ def _masked(said: str, spec: Mapping[str, Any]) -> str:
         for written in (password, json.dumps(password)[1:-1]):
             said = said.replace(written, "***")
     return said
-
-
-def _rally(
-    arguments: Sequence[str],
-    environment: Mapping[str, str],
-    log: pathlib.Path,
-    limit_s: float,
-) -> None:
-    commands.run(
-        [client_environment.RALLY, *arguments],
-        what=f"run rally {' '.join(arguments[:2])}",
-        log=log,
-        deadline_s=limit_s,
-        env=environment,
-    )

@@ -16,7 +16,6 @@ import types
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.measurement import trend
-from rally_magnum_scale.report import comparison
 
 # Otava's own default: 1 in 1000, at each change point.
 MAX_P_VALUE = 0.001
@@ -74,9 +73,7 @@ def find(
             baseline=float(found.mean_before()),
             value=float(found.mean_after()),
             change_ratio=float(
-                comparison.worse_ratio(
-                    one, found.mean_after(), found.mean_before()
-                )
+                one.worse_ratio(found.mean_after(), found.mean_before())
             ),
             p_value=float(found.pvalue()),
         )

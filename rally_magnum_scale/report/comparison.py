@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable
 from collections.abc import Sequence
 
@@ -178,17 +177,6 @@ def compare_run(
     return dataclasses.replace(found, run=run)
 
 
-def worse_ratio(of: trend.Trend, value: float, reference: float) -> float:
-    """Tell by which share of a reference a value is worse than it.
-
-    :returns: above 0 for worse, below 0 for better; infinite when the
-        reference is 0 and the value is not
-    """
-    if reference or not value:
-        return of.worse_ratio(value, reference)
-    return -math.inf if (value > 0) == of.at_least else math.inf
-
-
 def _wanted(
     measured: Iterable[run_metrics.Metric], ask: Ask
 ) -> list[run_metrics.Metric]:
@@ -258,7 +246,7 @@ def beside_last(
         if one.reason or not old:
             continue
         value = old.points[-1].value
-        ratio = worse_ratio(old, one.value, value)
+        ratio = old.worse_ratio(one.value, value)
         if not value and one.value <= regression.LEAST_NOISE.get(one.unit, 0):
             continue
         if ratio >= max(UNPROVEN_RATIO, ask.rules.min_change_ratio):

@@ -63,6 +63,17 @@ def _address(text: str) -> str:
 
 
 def _with_longer_windows(text: str, window_s: int) -> str:
+    """Add up windows; leave records as they are where one can't be read.
+
+    The page says of such an iteration what is wrong with it.
+    """
+    try:
+        return _added_up_by(text, window_s)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return text
+
+
+def _added_up_by(text: str, window_s: int) -> str:
     """Add up the windows of each phase of a step that follow each other.
 
     What is added up says in ``seconds`` how many it was.

@@ -19,6 +19,8 @@ from rally_magnum_scale.sandbox import settings as sandbox_settings
 RALLY_ENVIRONMENT = "sandbox"
 PROGRAMS = pathlib.Path(sys.prefix) / "bin"
 RALLY = str(PROGRAMS / "rally")
+# For a command of Rally that runs no task.
+RALLY_DEADLINE_S = 300.0
 
 
 def openstack_variables(
@@ -155,6 +157,7 @@ def run_rally(
     environment: Mapping[str, str],
     log: pathlib.Path,
     what: str = "",
+    deadline_s: float = RALLY_DEADLINE_S,
 ) -> None:
     """Run a command of Rally that takes a moment.
 
@@ -162,12 +165,13 @@ def run_rally(
     :param log: gets what Rally prints
     :param what: what it does, in words; by default which command it is
     :raises SandboxError: when it fails
+    :raises DeadlineExceeded: when it takes longer than ``deadline_s``
     """
     commands.run(
         [RALLY, *arguments],
         what=what or f"run rally {' '.join(arguments[:2])}",
         log=log,
-        deadline_s=300,
+        deadline_s=deadline_s,
         env=environment,
     )
 

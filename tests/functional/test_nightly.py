@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from rally_magnum_scale.nightly import clouds
+from rally_magnum_scale.nightly import deadline
 from rally_magnum_scale.nightly import folders
 from rally_magnum_scale.nightly import night
 from rally_magnum_scale.nightly import outcome
@@ -56,7 +57,8 @@ def test_rally_reaches_a_cloud_by_either_kind_of_file(
         clouds_yaml="sandbox" if kind == "clouds_yaml" else "",
         openrc=state / "openrc" if kind == "openrc" else None,
     )
-    with clouds.opened(wanted, lambda line: None) as environment:
+    until = deadline.Deadline(wanted.deadline_s)
+    with clouds.opened(wanted, lambda line: None, until) as environment:
         done = subprocess.run(
             ["rally", "env", "check"],
             env=environment,

@@ -22,6 +22,8 @@ class Setting(context.Context):
     def setup(self) -> None:
         """Read it from Rally's database, where the engine has put it."""
         asked = db.workload_get(self.get_owner_id())
+        if asked is None:
+            return
         self.context[KEY] = {
             "runner": conditions.say_runner(
                 asked["runner_type"], asked["runner"]

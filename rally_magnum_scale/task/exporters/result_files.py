@@ -13,7 +13,6 @@ from typing import Any
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.report import history
-from rally_magnum_scale.report import model
 from rally_magnum_scale.report import new_runs
 from rally_magnum_scale.task.exporters import results
 
@@ -57,15 +56,17 @@ def runs_of(
     """
     found: list[history.Run] = []
     for task in tasks:
-        runs = new_runs.of_report(_report(task, source), link)
-        # The report has them in the same order.
-        found += map(_with_setting, runs, _workloads(task))
+        found += _runs_of(task, link, source)
     return found
 
 
-def _report(task: results.Result, source: str) -> model.Report:
+def _runs_of(
+    task: results.Result, link: str, source: str
+) -> list[history.Run]:
     try:
-        return results.read([task])
+        runs = new_runs.of_report(results.read([task]), link)
+        # The report has them in the same order.
+        return list(map(_with_setting, runs, _workloads(task)))
     except (KeyError, TypeError, AttributeError) as error:
         raise exceptions.InvalidInput(
             f"{source} can't be read: the task {task.get('uuid', '')} "

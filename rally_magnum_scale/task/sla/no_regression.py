@@ -128,7 +128,7 @@ class NoRegression(sla.SLA):
     def _compare(self) -> tuple[bool, list[str]]:
         if not self._runs:
             return False, ["no iteration was measured"]
-        path = pathlib.Path(self.criterion_value["history"]).expanduser()
+        path = pathlib.Path(self.criterion_value["history"])
         try:
             known = history.read(path, missing_ok=True)
         except exceptions.InvalidInput as error:

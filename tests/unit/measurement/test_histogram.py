@@ -79,7 +79,7 @@ def test_json_lists_counts_and_skips_what_is_empty():
     assert Histogram().to_json() == ""
 
 
-def test_one_that_was_read_takes_a_tenth_of_a_dict_s_memory():
+def test_one_that_was_read_takes_a_fifth_of_a_dict_s_memory_at_most():
     text = Histogram.from_values_us(
         {us: us for us in range(1000, 9000, 2)}
     ).to_json()
@@ -90,7 +90,7 @@ def test_one_that_was_read_takes_a_tenth_of_a_dict_s_memory():
     dicts_bytes = tracemalloc.get_traced_memory()[0] - read_bytes
     tracemalloc.stop()
     assert as_dicts[0] == held[0].counts
-    assert read_bytes < dicts_bytes / 10
+    assert read_bytes < dicts_bytes / 5
 
 
 @pytest.mark.parametrize(

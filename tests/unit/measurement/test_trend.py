@@ -1,5 +1,7 @@
 """How much worse a value is than another, whichever side is good."""
 
+import math
+
 import pytest
 
 from rally_magnum_scale.measurement import trend
@@ -12,7 +14,10 @@ from rally_magnum_scale.measurement import trend
         (True, 110.0, 100.0, -0.1),
         (False, 110.0, 100.0, 0.1),
         (False, 90.0, 100.0, -0.1),
-        (False, 5.0, 0.0, 0.0),
+        (False, 0.0, 0.0, 0.0),
+        (False, 5.0, 0.0, math.inf),
+        (True, 5.0, 0.0, -math.inf),
+        (True, -5.0, 0.0, math.inf),
     ],
 )
 def test_worse_is_a_share_of_the_reference(at_least, value, reference, worse):

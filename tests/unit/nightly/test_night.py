@@ -155,7 +155,11 @@ def test_a_page_that_can_not_be_drawn_does_not_lose_the_night(
     monkeypatch.setattr(night.page, "render", fail)
     told = []
     came_out = night.run(nightly, told.append)
-    assert "could not be kept: KeyError: 'x'." in came_out.text()
+    (task,) = came_out.tasks
+    assert task.sentence == (
+        "The only bound holds. Its page could not be drawn: KeyError: 'x'."
+    )
+    assert (task.state, task.page) == (history.BROKEN, "")
     assert came_out.exit == 3
     assert any("Traceback" in line for line in told)
 

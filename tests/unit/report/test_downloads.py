@@ -20,12 +20,15 @@ def text_of(run):
     return "\n".join([*lines[:15], json.dumps(EVENT), *lines[15:]])
 
 
-def unpacked(address):
+def text_in(address):
     packed = base64.b64decode(
         address.removeprefix("data:application/gzip;base64,")
     )
-    text = gzip.decompress(packed).decode()
-    return text, list(map(json.loads, text.splitlines()))
+    return gzip.decompress(packed).decode()
+
+
+def records_in(address):
+    return list(map(json.loads, text_in(address).splitlines()))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def sizes(run):
 def test_what_fits_is_taken_as_it_was_measured(run, sizes):
     packed = downloads.pack([text_of(run)], sizes[0])
     assert packed.window_s == 1
-    assert unpacked(packed.addresses[0])[0] == text_of(run)
+    assert text_in(packed.addresses[0]) == text_of(run)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,7 @@ def test_too_much_is_added_up_and_nothing_is_lost(
 ):
     packed = downloads.pack([text_of(run)], sizes[at - 1] - 1)
     assert packed.window_s == window_s
-    _, found = unpacked(packed.addresses[0])
+    found = records_in(packed.addresses[0])
     assert [one for one in found if one["record"] == "event"] == [EVENT]
     rows = [one for one in found if one["record"] == "window"]
     merged = [Window.from_json(one) for one in rows]
@@ -89,6 +92,22 @@ def test_all_iterations_share_the_room(run, sizes):
     assert packed.window_s == 10
     assert packed.addresses[1] == ""
     assert packed.addresses[0] == packed.addresses[2] != ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"record":"window","version":1,"second":1,"step":1,"phase":"ramp"}',
+        '{"record":"window"}',
+        '{"record":"win',
+        "[1]",
+    ],
+)
+def test_an_iteration_that_can_not_be_read_is_taken_as_it_is(run, sizes, line):
+    packed = downloads.pack([line, text_of(run)], sizes[0] - 1)
+    assert packed.window_s == 10
+    assert text_in(packed.addresses[0]) == line
+    assert len(records_in(packed.addresses[1])) < len(run.windows)
 
 
 def test_what_can_not_fit_is_left_out(run):

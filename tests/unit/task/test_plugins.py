@@ -78,6 +78,11 @@ for each in plugin.Plugin.get_all(allow_hidden=True):
     if each.__module__.startswith("rally_magnum_scale."):
         titles = found.setdefault(each._get_base().__name__, {})
         titles[each.get_name()] = each.get_info()["title"]
+        if each._get_base().__name__ == "Scenario":
+            contexts = set(each.get_default_context())
+            missing = {"cleanup@openstack", "interruption@openstack",
+                       "leftovers@openstack", "setting@openstack"} - contexts
+            assert not missing, (each, missing)
 print(json.dumps(found))
 """
 

@@ -70,3 +70,12 @@ def test_a_run_records_the_runner_and_contexts_of_its_task_file(stored):
     (run,) = result_files.runs_of([{"subtasks": [{"workloads": [results]}]}])
     assert run.conditions.runner == record["runner"]
     assert run.conditions.contexts == record["contexts"]
+
+
+def test_a_workload_that_rally_has_not_stored_is_of_no_known_setting(database):
+    made = {"task": {"uuid": "t"}, "owner_id": "nobody's", "iteration": 1}
+    setting.Setting(made).setup()
+    scenario = NothingDone(made)
+    with scenario.recorded():
+        (record,) = scenario._records
+    assert (record["runner"], record["contexts"]) == ("", "")
