@@ -23,7 +23,6 @@ from gevent import monkey
 from locust import User, constant, task
 
 POOL = gevent.get_hub().threadpool
-POOL.maxsize = 24
 
 class Busy(User):
     wait_time = constant({wait_s})
@@ -121,7 +120,7 @@ def test_a_generator_out_of_processor_time_is_the_limit(make_bay):
         Step(None, 3, 1),
         workers=1,
         own_file=TASK.format(wait_s=0, does=burn),
-        users=24,
+        users=8,
     )
     bay.start_worker()
     found = bay.records(bay.start_master())
