@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
+from tests.unit import fresh_python
+
 # Playwright starts once in a process, and the other tests have it there.
 SCRIPT = """
 from benchmarks import pages
@@ -20,16 +18,8 @@ for one in pages.compare():
 
 
 def test_pages_are_compared_with_those_of_rally() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    found = list(map(json.loads, done.stdout.splitlines()))
+    said = fresh_python.run(SCRIPT, deadline_s=300)
+    found = list(map(json.loads, said.splitlines()))
     assert [one["subject"].rpartition(" ")[2] for one in found] == [
         "draw",
         "size",

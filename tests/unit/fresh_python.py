@@ -6,13 +6,13 @@ import sys
 DEADLINE_S = 60
 
 
-def run(program):
+def run(program, deadline_s=DEADLINE_S):
     """Run a program that must succeed; return what it printed."""
     done = subprocess.run(
         [sys.executable, "-c", program],
         check=True,
         capture_output=True,
         text=True,
-        timeout=DEADLINE_S,
+        timeout=deadline_s,
     )
     return done.stdout
