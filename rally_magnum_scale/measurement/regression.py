@@ -290,7 +290,7 @@ class _Series:
             runs=len(self.points) - at,
             baseline=baseline,
             value=value,
-            change_ratio=_change_ratio(self.of_trend, value, baseline),
+            change_ratio=change_ratio(self.of_trend, value, baseline),
             p_value=self.p_value(at),
         )
 
@@ -316,11 +316,15 @@ class _Series:
         return noise * math.sqrt(variance + newest)
 
 
-def _change_ratio(one: trend.Trend, value: float, baseline: float) -> float:
-    if baseline:
-        return one.worse_ratio(value, baseline)
-    # Of 0 nothing is a share: what is above the least noise is all new.
-    return math.inf if value > LEAST_NOISE.get(one.unit, 0) else 0.0
+def change_ratio(one: trend.Trend, value: float, baseline: float) -> float:
+    """Tell by which share of a baseline a value is worse than it.
+
+    :returns: as :meth:`~trend.Trend.worse_ratio`, but 0 for what is within
+        the least noise of a baseline of 0
+    """
+    if not baseline and value <= LEAST_NOISE.get(one.unit, 0):
+        return 0.0
+    return one.worse_ratio(value, baseline)
 
 
 @dataclasses.dataclass(frozen=True)

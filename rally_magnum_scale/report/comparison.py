@@ -246,9 +246,7 @@ def beside_last(
         if one.reason or not old:
             continue
         value = old.points[-1].value
-        ratio = old.worse_ratio(one.value, value)
-        if not value and one.value <= regression.LEAST_NOISE.get(one.unit, 0):
-            continue
+        ratio = regression.change_ratio(old, one.value, value)
         if ratio >= max(UNPROVEN_RATIO, ask.rules.min_change_ratio):
             found.append((ratio, one, value))
     return [
