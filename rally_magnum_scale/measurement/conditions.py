@@ -174,15 +174,16 @@ def find(
     """
     seen = list(runs)
     recorded = (Asked.from_json(one.asked) for one in seen if one.asked)
+    asked = asked or Asked("", "", "", {})
     known = next(recorded, asked)
     bays = [bay for one in seen for bay in one.bays]
-    versions = dict(known.versions) if known else {}
+    versions = dict(known.versions)
     if kubernetes := _each(bay.kubernetes_version for bay in bays):
         versions["Kubernetes"] = kubernetes
     return Conditions(
-        cloud=known.cloud if known else "",
-        scenario=known.scenario if known else "",
-        arguments=known.arguments if known else "",
+        cloud=known.cloud,
+        scenario=known.scenario,
+        arguments=known.arguments,
         nodes=_each(
             f"{bay.nodes} ({bay.nodes_hollow} hollow)"
             for bay in bays
@@ -190,8 +191,9 @@ def find(
         ),
         templates=_each(bay.template_name or bay.template for bay in bays),
         versions=versions,
-        runner=known.runner if known else "",
-        contexts=known.contexts if known else "",
+        # A release before recorded all but these two.
+        runner=known.runner or asked.runner,
+        contexts=known.contexts or asked.contexts,
     )
 
 

@@ -106,6 +106,9 @@ class Workload:
     :param args: the arguments of the scenario
     :param sla: the SLA section as it was configured
     :param sla_results: what Rally stored about each criterion
+    :param runner: by :func:`conditions.say_runner`; empty when not known
+    :param digest_of_contexts: by :func:`conditions.digest_contexts`;
+        likewise
     """
 
     scenario: str
@@ -116,6 +119,8 @@ class Workload:
     sla_results: Sequence[SlaResult] = ()
     iterations: Sequence[Iteration] = ()
     contexts: Sequence[ContextResult] = ()
+    runner: str = ""
+    digest_of_contexts: str = ""
 
     @property
     def name(self) -> str:

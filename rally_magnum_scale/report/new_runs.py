@@ -33,7 +33,13 @@ def _of_workload(
 ) -> history.Run:
     ours = workload.verdicts()
     runs = [one.numbered_run for one in workload.iterations]
-    asked = run_conditions.ask("", workload.scenario, workload.args)
+    asked = run_conditions.ask(
+        "",
+        workload.scenario,
+        workload.args,
+        workload.runner,
+        workload.digest_of_contexts,
+    )
     return history.Run(
         task=report.task,
         position=number,

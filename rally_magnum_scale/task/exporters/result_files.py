@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import pathlib
 from collections.abc import Iterable
@@ -11,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import new_runs
 from rally_magnum_scale.task.exporters import results
@@ -64,44 +62,12 @@ def _runs_of(
     task: results.Result, link: str, source: str
 ) -> list[history.Run]:
     try:
-        runs = new_runs.of_report(results.read([task]), link)
-        # The report has them in the same order.
-        return list(map(_with_setting, runs, _workloads(task)))
+        return new_runs.of_report(results.read([task]), link)
     except (KeyError, TypeError, AttributeError) as error:
         raise exceptions.InvalidInput(
             f"{source} can't be read: the task {task.get('uuid', '')} "
             f"{_say(error)}."
         ) from error
-
-
-def _workloads(task: results.Result) -> list[results.Result]:
-    return [
-        workload
-        for subtask in task.get("subtasks", [])
-        for workload in subtask["workloads"]
-    ]
-
-
-def _with_setting(run: history.Run, workload: results.Result) -> history.Run:
-    """Add runner and contexts, if the run did not record them."""
-    known = run.conditions
-    changed = dataclasses.replace(
-        known,
-        runner=known.runner or _runner(workload),
-        contexts=known.contexts or _contexts(workload),
-    )
-    return dataclasses.replace(run, conditions=changed)
-
-
-def _runner(workload: results.Result) -> str:
-    kind = workload.get("runner_type")
-    config = workload.get("runner") or {}
-    return conditions.say_runner(kind, config) if kind else ""
-
-
-def _contexts(workload: results.Result) -> str:
-    found = workload.get("contexts")
-    return "" if found is None else conditions.digest_contexts(found)
 
 
 def _files(

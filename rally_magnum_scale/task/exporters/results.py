@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
+from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import model
 from rally_magnum_scale.task import output
@@ -118,7 +119,20 @@ def _workload(subtask: Result, workload: Result) -> model.Workload:
         contexts=[
             _context(one) for one in workload.get("contexts_results") or []
         ],
+        runner=_runner(workload),
+        digest_of_contexts=_digest_of_contexts(workload),
     )
+
+
+def _runner(workload: Result) -> str:
+    kind = workload.get("runner_type")
+    config = workload.get("runner") or {}
+    return conditions.say_runner(kind, config) if kind else ""
+
+
+def _digest_of_contexts(workload: Result) -> str:
+    found = workload.get("contexts")
+    return "" if found is None else conditions.digest_contexts(found)
 
 
 def _context(result: Result) -> model.ContextResult:
