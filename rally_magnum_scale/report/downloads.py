@@ -58,8 +58,13 @@ def _address(text: str) -> str:
     if not text:
         return ""
     packed = gzip.compress(text.encode(), 6, mtime=0)
-    encoded = base64.b64encode(packed).decode()
-    return f"data:application/gzip;base64,{encoded}"
+    return address("application/gzip", packed)
+
+
+def address(media_type: str, content: bytes) -> str:
+    """Return content as a ``data:`` address."""
+    encoded = base64.b64encode(content).decode()
+    return f"data:{media_type};base64,{encoded}"
 
 
 def _with_longer_windows(text: str, window_s: int) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import math
 import pathlib
@@ -18,9 +17,9 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 from typing import Self
-from typing import TextIO
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import file_locks
 from rally_magnum_scale import waiting
 from rally_magnum_scale import whole_files
 from rally_magnum_scale.measurement import conditions as run_conditions
@@ -195,22 +194,13 @@ def _locked(path: pathlib.Path) -> Iterator[None]:
     held = path.with_name(f".{path.name}.lock")
     with held.open("a") as lock:
         waiting.wait_for(
-            lambda: _lock(lock),
+            lambda: file_locks.take(lock),
             what=f"the process that holds {held}, and so the history {path} "
             "(end it if it hangs, then add the runs again),",
             deadline_s=LOCK_DEADLINE_S,
             interval_s=_LOCK_INTERVAL_S,
         )
         yield
-
-
-def _lock(lock: TextIO) -> bool | None:
-    """Take the lock; None while another process has it."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return None
-    return True
 
 
 def read(path: pathlib.Path, *, missing_ok: bool = False) -> list[Run]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import dataclasses
 import io
@@ -324,5 +323,4 @@ def _csv(points: Sequence[series.Point]) -> str:
                 *(one.versions.get(name, 0) for name in versions),
             ]
         )
-    encoded = base64.b64encode(text.getvalue().encode()).decode()
-    return f"data:text/csv;base64,{encoded}"
+    return downloads.address("text/csv", text.getvalue().encode())

@@ -27,6 +27,7 @@ from typing import Any
 from rally.common import cfg
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import file_locks
 from rally_magnum_scale import waiting
 
 FOLDER_VARIABLE = "RALLY_MAGNUM_SCALE_STATE"
@@ -362,7 +363,7 @@ def alone(where: pathlib.Path, deadline_s: float = 3.0) -> Iterator[bool]:
     with (where / "removal.lock").open("a") as file:
         try:
             waiting.wait_for(
-                lambda: _locked(file),
+                lambda: file_locks.take(file),
                 what="another start that removes leftovers",
                 deadline_s=deadline_s,
                 interval_s=0.2,
@@ -371,14 +372,6 @@ def alone(where: pathlib.Path, deadline_s: float = 3.0) -> Iterator[bool]:
             yield False
             return
         yield True
-
-
-def _locked(file: Any) -> bool | None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return None
-    return True
 
 
 def age(mark: Mark) -> float:
