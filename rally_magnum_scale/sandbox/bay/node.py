@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import socket
 from pathlib import Path
 
 import psutil
@@ -225,22 +228,17 @@ def start_containerd(
     return component
 
 
-def containerd_socket(folder: Path) -> Path:
-    """Name the socket of a node's containerd, as the host sees it."""
-    return folder / SOCKET.lstrip("/")
-
-
 def wait_for_containerd(component: launching.Component) -> None:
     """Wait until a containerd that was started answers.
 
     :raises SandboxError: when it ends
     :raises DeadlineExceeded: when it does not answer
     """
-    socket = containerd_socket(component.log.parent)
+    path = component.log.parent / SOCKET.lstrip("/")
 
     def answers() -> bool | None:
         component.check()
-        return True if socket.exists() else None
+        return True if _is_listened_to(path) else None
 
     waiting.wait_for(
         answers,
@@ -249,6 +247,20 @@ def wait_for_containerd(component: launching.Component) -> None:
         interval_s=0.02,
     )
     _check_runtime(component)
+
+
+def _is_listened_to(path: Path) -> bool:
+    # The file alone tells nothing: it is there before its owner listens, and
+    # outlives it.  Its whole path may be longer than the kernel takes.
+    with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+        folder = os.open(path.parent, os.O_PATH)
+        try:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(f"/proc/self/fd/{folder}/{path.name}")
+        finally:
+            os.close(folder)
+        return True
+    return False
 
 
 def _check_runtime(component: launching.Component) -> None:

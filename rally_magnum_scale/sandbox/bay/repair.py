@@ -125,9 +125,6 @@ class _Repair:
     def _start(
         self, dead: launching.Component, inside: launching.Namespace
     ) -> None:
-        if dead.name == "containerd":
-            socket = bay_node.containerd_socket(dead.log.parent)
-            socket.unlink(missing_ok=True)
         started = self._launcher.restart(dead, inside)
         if dead.name == "containerd":
             bay_node.wait_for_containerd(started)

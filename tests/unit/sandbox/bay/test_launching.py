@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
 from rally_magnum_scale.sandbox.bay import launching
+from rally_magnum_scale.sandbox.bay import node as bay_node
 
 
 @pytest.fixture
@@ -76,3 +78,27 @@ def test_only_what_belongs_to_a_node_is_forgotten(
         "node-10.kubelet.process.json"
     ]
     assert launcher.components() == []
+
+
+def test_containerd_is_waited_for_until_it_listens(
+    launcher: launching.Launcher,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bay_node, "CONTAINERD_DEADLINE_S", 0)
+    deep = tmp_path / ("deep" * 30)
+    started = launcher.start("containerd", "sleep", "60", log_folder=deep)
+    with pytest.raises(exceptions.DeadlineExceeded):
+        bay_node.wait_for_containerd(started)
+    run = deep / "run/containerd"
+    run.mkdir(parents=True)
+    monkeypatch.chdir(run)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("containerd.sock")
+        with pytest.raises(exceptions.DeadlineExceeded, match="containerd"):
+            bay_node.wait_for_containerd(started)
+        server.listen()
+        bay_node.wait_for_containerd(started)
+    # Its file is left behind.
+    with pytest.raises(exceptions.DeadlineExceeded):
+        bay_node.wait_for_containerd(started)
