@@ -10,10 +10,6 @@ from __future__ import annotations
 
 from rally_magnum_scale.sandbox.bay.cgroups import CgroupTree
 
-PARENT = "rally-magnum-sandbox"
-CLOUD = f"{PARENT}/cloud"
-BAYS = f"{PARENT}/bays"
-
 
 def entering(name: str, command: list[str]) -> list[str]:
     """Make a command that enters a group before it starts another one.

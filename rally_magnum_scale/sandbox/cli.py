@@ -27,9 +27,12 @@ is slow to make, default {sandbox_settings.DEFAULT_CACHE_DIR}),
 {sandbox_settings.PORT_VARIABLE} (the first of four ports on 127.0.0.1, for
 Keystone, Magnum, the stub and PostgreSQL, default
 {sandbox_settings.DEFAULT_FIRST_PORT}), {sandbox_settings.BINARIES_VARIABLE}
-(as --kubernetes-binaries). Exit status: 0, 1 when something
-failed, 3 when the machine lacks something, 130 after Ctrl-C; `run` and
-`demo` give that of what they ran.
+(as --kubernetes-binaries), {sandbox_settings.NUMBER_VARIABLE} (0 to \
+{sandbox_settings.SANDBOXES - 1}, default 0:
+each number is a sandbox of its own, with its own folder, ports and
+addresses, so that several can run at the same time). Exit status: 0, 1 when
+something failed, 3 when the machine lacks something, 130 after Ctrl-C; `run`
+and `demo` give that of what they ran.
 """
 
 

@@ -69,10 +69,8 @@ def variables(
             "NO_PROXY": no_proxy,
             "no_proxy": no_proxy,
             "PATH": f"{PROGRAMS}{os.pathsep}{search}",
-            sandbox_settings.STATE_VARIABLE: str(settings.state_dir),
-            sandbox_settings.CACHE_VARIABLE: str(settings.cache_dir),
-            sandbox_settings.PORT_VARIABLE: str(settings.first_port),
         }
+        | sandbox_settings.variables(settings)
     )
 
 

@@ -39,7 +39,7 @@ def ensure(
     if database.ensure(settings, servers.postgres_bin, secrets.postgres):
         # They would go on using connections to the one that is gone.
         for name in ("keystone", "magnum"):
-            processes.end(name)
+            processes.end(settings, name)
     report("PostgreSQL is up")
     wanted = [
         _stub(settings, servers),
@@ -47,9 +47,9 @@ def ensure(
         _keystone(settings, secrets, servers),
     ]
     for server in wanted:
-        processes.ensure_started(server, settings.state_dir)
+        processes.ensure_started(server, settings)
     for server in wanted:
-        processes.wait_until_up(server, settings.state_dir)
+        processes.wait_until_up(server, settings)
     report("Keystone, Magnum and the stub listen")
     _ensure_objects(settings, secrets)
     report("Keystone's services and Magnum's cluster template are made")
@@ -74,7 +74,7 @@ def _ensure_objects(
 
 def healthy(settings: sandbox_settings.Settings) -> bool:
     """Tell whether every server runs and answers."""
-    alive = all(processes.find(settings.state_dir, name) for name in SERVERS)
+    alive = all(processes.find(settings, name) for name in SERVERS)
     return (
         alive
         and answers(settings.keystone_url)
@@ -159,15 +159,13 @@ def _magnum(
     settings: sandbox_settings.Settings,
     servers: servers_environment.ServersEnvironment,
 ) -> processes.Server:
-    server = _module_server(
+    return _module_server(
         settings,
         servers,
         "magnum",
         settings.magnum_port,
         str(_configuration(settings, "magnum")),
     )
-    folder = {sandbox_settings.STATE_VARIABLE: str(settings.state_dir)}
-    return processes.with_environment(server, folder)
 
 
 def _stub(
@@ -212,6 +210,7 @@ def _environment(settings: sandbox_settings.Settings) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "NO_PROXY": sandbox_settings.NO_PROXY,
         "no_proxy": sandbox_settings.NO_PROXY,
+        **sandbox_settings.variables(settings),
     }
 
 

@@ -59,12 +59,12 @@ def ensure(
     if not (data / "complete").exists():
         _make_data(settings, bin_dir, data, password)
     server = _server(settings, bin_dir, data)
-    if processes.find(settings.state_dir, server.name) is None:
+    if processes.find(settings, server.name) is None:
         # PostgreSQL takes a killed one that nobody has collected yet for
         # alive; that nothing of it is left is certain after this.
-        processes.end(server.name)
+        processes.end(settings, server.name)
         (data / "postmaster.pid").unlink(missing_ok=True)
-    started = processes.ensure(server, settings.state_dir)
+    started = processes.ensure(server, settings)
     # It listens before it has replayed what a crash left.
     waiting.wait_for(
         lambda: _ready(settings, bin_dir),

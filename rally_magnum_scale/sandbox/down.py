@@ -10,7 +10,6 @@ import time
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.sandbox import bay_commands
-from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.sandbox import commands
 from rally_magnum_scale.sandbox import folders
 from rally_magnum_scale.sandbox import inotify
@@ -32,13 +31,13 @@ def down(settings: sandbox_settings.Settings, report: commands.Report) -> None:
     """
     folders.check_ours(settings.state_dir, *folders.STATE)
     started_s = time.monotonic()
-    left = _end_all_in(cgroups.CLOUD)
+    left = _end_all_in(settings.cloud_cgroup)
     left += _delete_bays(settings, report)
     # Bays whose folder is gone, and the groups themselves.
-    for group in (cgroups.BAYS, cgroups.CLOUD):
+    for group in (settings.bays_cgroup, settings.cloud_cgroup):
         left += _end_all_in(group, remove=True)
     left += _unmount_below(settings.state_dir)
-    inotify.restore(settings.state_dir)
+    inotify.restore(settings)
     if not left and not folders.remove(settings.state_dir):
         left = [f"the folder {settings.state_dir}"]
     if left:

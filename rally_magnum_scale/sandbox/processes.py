@@ -36,9 +36,9 @@ class Server:
     env: Mapping[str, str]
 
 
-def cgroup(name: str) -> str:
+def cgroup(settings: sandbox_settings.Settings, name: str) -> str:
     """Name the control group of a server."""
-    return f"{cgroups.CLOUD}/{name}"
+    return f"{settings.cloud_cgroup}/{name}"
 
 
 def record_file(state_dir: pathlib.Path, name: str) -> pathlib.Path:
@@ -46,9 +46,11 @@ def record_file(state_dir: pathlib.Path, name: str) -> pathlib.Path:
     return state_dir / "run" / f"{name}.json"
 
 
-def find(state_dir: pathlib.Path, name: str) -> bay_folder.Process | None:
+def find(
+    settings: sandbox_settings.Settings, name: str
+) -> bay_folder.Process | None:
     """Find a server's process, if it is alive."""
-    record = bay_folder.read_json(record_file(state_dir, name))
+    record = bay_folder.read_json(record_file(settings.state_dir, name))
     process = bay_folder.Process.of(record)
     return process if process is not None and process.alive() else None
 
@@ -58,28 +60,30 @@ def with_environment(server: Server, more: Mapping[str, str]) -> Server:
     return replace(server, env={**server.env, **more})
 
 
-def ensure(server: Server, state_dir: pathlib.Path) -> bool:
+def ensure(server: Server, settings: sandbox_settings.Settings) -> bool:
     """Start a server if it is not running, and wait until it listens.
 
     :returns: whether it had to be started
     :raises SandboxError: when it ends by itself, or its port is taken
     """
-    started = ensure_started(server, state_dir)
-    wait_until_up(server, state_dir)
+    started = ensure_started(server, settings)
+    wait_until_up(server, settings)
     return started
 
 
-def ensure_started(server: Server, state_dir: pathlib.Path) -> bool:
+def ensure_started(
+    server: Server, settings: sandbox_settings.Settings
+) -> bool:
     """Start a server if it is not running; it may not listen yet.
 
     :returns: whether it had to be started
     :raises SandboxError: when its port is taken
     """
-    if find(state_dir, server.name):
+    if find(settings, server.name):
         return False
     # A server that was killed may leave children that hold its port or
     # its data.
-    end(server.name)
+    end(settings, server.name)
     if listening(server.port):
         raise exceptions.SandboxError(
             f"{server.name} can't be started: something else listens on "
@@ -87,29 +91,29 @@ def ensure_started(server: Server, state_dir: pathlib.Path) -> bool:
             f"{sandbox_settings.PORT_VARIABLE} to the first of four free "
             "ports."
         )
-    _start(server, state_dir)
+    _start(server, settings)
     return True
 
 
-def wait_until_up(server: Server, state_dir: pathlib.Path) -> None:
+def wait_until_up(server: Server, settings: sandbox_settings.Settings) -> None:
     """Wait until a started server listens.
 
     :raises SandboxError: when it ended by itself
     """
     waiting.wait_for(
-        lambda: _is_up(server, state_dir),
+        lambda: _is_up(server, settings),
         what=f"{server.name} to listen on 127.0.0.1:{server.port}",
         deadline_s=START_DEADLINE_S,
         interval_s=0.05,
     )
 
 
-def end(name: str) -> None:
+def end(settings: sandbox_settings.Settings, name: str) -> None:
     """Kill a server and all that it started.
 
     :raises DeadlineExceeded: when something outlives that
     """
-    CgroupTree(cgroup(name)).kill(END_DEADLINE_S)
+    CgroupTree(cgroup(settings, name)).kill(END_DEADLINE_S)
 
 
 def listening(port: int) -> bool:
@@ -119,14 +123,15 @@ def listening(port: int) -> bool:
         return probe.connect_ex((sandbox_settings.HOST, port)) == 0
 
 
-def _start(server: Server, state_dir: pathlib.Path) -> None:
-    log = state_dir / "logs" / f"{server.name}.log"
-    command = cgroups.entering(cgroup(server.name), list(server.command))
+def _start(server: Server, settings: sandbox_settings.Settings) -> None:
+    log = settings.logs_dir / f"{server.name}.log"
+    group = cgroup(settings, server.name)
+    command = cgroups.entering(group, list(server.command))
     with log.open("ab") as stream:
         child = subprocess.Popen(
             command,
             env=dict(server.env),
-            cwd=state_dir,
+            cwd=settings.state_dir,
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -135,14 +140,14 @@ def _start(server: Server, state_dir: pathlib.Path) -> None:
     # The servers outlive this command: nobody here waits for them.
     child.returncode = 0
     bay_folder.write_json(
-        record_file(state_dir, server.name),
+        record_file(settings.state_dir, server.name),
         bay_folder.Process.running(child.pid).record() | {"port": server.port},
     )
 
 
-def _is_up(server: Server, state_dir: pathlib.Path) -> bool | None:
-    if find(state_dir, server.name) is None:
-        log = state_dir / "logs" / f"{server.name}.log"
+def _is_up(server: Server, settings: sandbox_settings.Settings) -> bool | None:
+    if find(settings, server.name) is None:
+        log = settings.logs_dir / f"{server.name}.log"
         raise exceptions.SandboxError(
             f"{server.name} ended as soon as it was started; the last line "
             f"of {log} is: {bay_folder.last_line(log)}"

@@ -192,7 +192,7 @@ def _server(
     now_s: float,
     kinds: set[str],
 ) -> Server:
-    pids = _pids(processes.cgroup(name))
+    pids = _pids(processes.cgroup(settings, name))
     pid = _first_pid(settings, name, pids)
     taken = memory.of_processes(pids)
     kinds.add(taken.kind)
@@ -212,7 +212,7 @@ def _first_pid(
     settings: sandbox_settings.Settings, name: str, pids: list[int]
 ) -> int | None:
     try:
-        process = processes.find(settings.state_dir, name)
+        process = processes.find(settings, name)
     except PermissionError:
         return min(pids, key=_started_s) if pids else None
     return process.pid if process is not None else None
@@ -225,19 +225,26 @@ def _bays(
     kinds: set[str],
 ) -> tuple[Bay, ...]:
     if not readable:
-        groups = [path.name for path in _bay_groups()]
-        return tuple(_hidden_bay(name, now_s, kinds) for name in groups)
+        return tuple(
+            _hidden_bay(group, now_s, kinds)
+            for group in _bay_groups(settings.bays_cgroup)
+        )
     found = []
     for bay in bay_folder.Bays(settings.bays_dir).all():
         # It may be removed while it is looked at.
         with contextlib.suppress(FileNotFoundError):
-            found.append(_bay(bay, now_s, kinds))
+            found.append(_bay(settings, bay, now_s, kinds))
     return tuple(found)
 
 
-def _bay(bay: bay_folder.Bay, now_s: float, kinds: set[str]) -> Bay:
+def _bay(
+    settings: sandbox_settings.Settings,
+    bay: bay_folder.Bay,
+    now_s: float,
+    kinds: set[str],
+) -> Bay:
     spec, created_s = bay.spec(), bay.notes().get("created_s")
-    pids = _pids(str(spec.get("cgroup", _group(bay.folder.name))))
+    pids = _pids(f"{settings.bays_cgroup}/{bay.folder.name}")
     taken = memory.of_processes(pids)
     kinds.add(taken.kind)
     return Bay(
@@ -256,8 +263,8 @@ def _bay(bay: bay_folder.Bay, now_s: float, kinds: set[str]) -> Bay:
     )
 
 
-def _hidden_bay(digits: str, now_s: float, kinds: set[str]) -> Bay:
-    pids = _pids(_group(digits))
+def _hidden_bay(group: str, now_s: float, kinds: set[str]) -> Bay:
+    pids = _pids(group)
     taken = memory.of_processes(pids)
     kinds.add(taken.kind)
     ages = [age for pid in pids if (age := _age_s(pid, now_s)) is not None]
@@ -273,7 +280,7 @@ def _hidden_bay(digits: str, now_s: float, kinds: set[str]) -> Bay:
         )
     )
     return Bay(
-        uuid=digits,
+        uuid=group.rpartition("/")[2],
         status=UNKNOWN,
         processes=len(pids),
         memory_bytes=taken.size_bytes,
@@ -282,18 +289,15 @@ def _hidden_bay(digits: str, now_s: float, kinds: set[str]) -> Bay:
     )
 
 
-def _group(digits: str) -> str:
-    return f"{cgroups.BAYS}/{digits}"
-
-
-def _bay_groups() -> list[pathlib.Path]:
+def _bay_groups(bays_cgroup: str) -> list[str]:
     try:
-        folder = CgroupTree(cgroups.BAYS).procs.parent
+        folder = CgroupTree(bays_cgroup).procs.parent
     except exceptions.MissingRequirement:
         return []
     # With version 2 it is a leaf beside the bays' groups.
     parent = folder.parent if folder.name == "host" else folder
-    return sorted(path for path in parent.glob("*/") if path.name != "host")
+    names = [path.name for path in parent.glob("*/") if path.name != "host"]
+    return [f"{bays_cgroup}/{name}" for name in sorted(names)]
 
 
 def _pids(group: str) -> list[int]:

@@ -65,7 +65,7 @@ def up(settings: sandbox_settings.Settings, report: commands.Report) -> None:
         check_machine(settings, given, report)
     _make_folders(settings)
     with _locked(settings):
-        inotify.raise_limit(settings.state_dir, report)
+        inotify.raise_limit(settings, report)
         secrets = secrets_file.ensure(settings.state_dir)
         _run_jobs(settings, secrets, given, report)
         cloud.wait_until_healthy(settings)
@@ -163,7 +163,7 @@ def _refuse(missing: list[str]) -> None:
 def _mend(
     settings: sandbox_settings.Settings, report: commands.Report
 ) -> None:
-    inotify.raise_limit(settings.state_dir, report)
+    inotify.raise_limit(settings, report)
     repaired = repair.repair_bays(settings, report)
     state = "up again" if repaired else "up already"
     report(f"the sandbox in {settings.state_dir} is {state}")

@@ -19,10 +19,10 @@ from typing import Any
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.sandbox import cgroups
+from rally_magnum_scale.sandbox import settings as sandbox_settings
 from rally_magnum_scale.sandbox.bay import files
 from rally_magnum_scale.sandbox.bay import process
 
-INDEXES = 251
 BAY_MODULE = "rally_magnum_scale.sandbox.bay"
 Process = process.Process
 read_json = files.read_json
@@ -75,22 +75,24 @@ class Bays:
         """Name the output of a removal; the bay's own folder is removed."""
         return self.folder / f".{uuid}.delete.log"
 
-    def free_index(self) -> int:
+    def free_index(self, indexes: range) -> int:
         """Choose an index, the one that was free for the longest time.
 
         A client of a bay that is gone must not meet its successor.
 
+        :param indexes: those of the sandbox
         :raises SandboxError: when there are as many bays as indexes
         """
         taken = {bay.spec().get("index") for bay in self.all()}
-        last = read_json(self.folder / ".last-index.json").get("index", -1)
-        for step in range(1, INDEXES + 1):
-            index = int((last + step) % INDEXES)
+        note = self.folder / ".last-index.json"
+        last = int(read_json(note).get("index", indexes.stop - 1))
+        for step in range(len(indexes)):
+            index = indexes[(last + 1 - indexes.start + step) % len(indexes)]
             if index not in taken:
-                write_json(self.folder / ".last-index.json", {"index": index})
+                write_json(note, {"index": index})
                 return index
         raise exceptions.SandboxError(
-            f"The sandbox already has {INDEXES} bays; delete one first."
+            f"The sandbox already has {len(indexes)} bays; delete one first."
         )
 
 
@@ -181,9 +183,10 @@ def start_bay_command(command: str, bay: Bay, output: pathlib.Path) -> Process:
     # Apart from Magnum's own group: a bay that is being made goes on when
     # Magnum is killed and started again.
     arguments = [sys.executable, "-m", BAY_MODULE, command, str(bay.folder)]
+    cloud = sandbox_settings.from_environment().cloud_cgroup
     with output.open("ab") as stream:
         child = subprocess.Popen(
-            cgroups.entering(f"{cgroups.CLOUD}/bays", arguments),
+            cgroups.entering(f"{cloud}/bays", arguments),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,

@@ -40,7 +40,6 @@ time.
 
 from __future__ import annotations
 
-import os
 import pathlib
 import sys
 import time
@@ -56,7 +55,7 @@ from magnum.drivers.common import driver
 from magnum.objects import fields
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox import cgroups
+from rally_magnum_scale.sandbox import settings as sandbox_settings
 from rally_magnum_scale.sandbox.bay import labels as bay_labels
 from rally_magnum_scale.sandbox.servers import bay_folder
 
@@ -69,8 +68,8 @@ class KubernetesDriver(driver.Driver):
 
     def __init__(self) -> None:
         super().__init__()
-        folder = pathlib.Path(os.environ["RALLY_MAGNUM_SANDBOX_DIR"])
-        self._bays = bay_folder.Bays(folder / "bays")
+        self._settings = sandbox_settings.from_environment()
+        self._bays = bay_folder.Bays(self._settings.bays_dir)
 
     @property
     def provides(self) -> list[dict[str, str]]:
@@ -114,12 +113,12 @@ class KubernetesDriver(driver.Driver):
         return {
             "name": cluster.name,
             "uuid": cluster.uuid,
-            "index": self._bays.free_index(),
+            "index": self._bays.free_index(self._settings.bay_indexes),
             "node_count": node_count,
             "real_nodes": min(labels.real_nodes, node_count),
             "unready_nodes": labels.unready_nodes,
             "node_grace_s": labels.node_grace_s,
-            "cgroup": f"{cgroups.BAYS}/{cluster.uuid[:8]}",
+            "cgroup": f"{self._settings.bays_cgroup}/{cluster.uuid[:8]}",
         } | self._bays.artifacts()
 
     def _start_maker(self, bay: bay_folder.Bay, fault: str) -> None:

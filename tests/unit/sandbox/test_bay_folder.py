@@ -23,26 +23,29 @@ def make(bays, uuid, index):
     return bay
 
 
+INDEXES = range(60, 120)
+
+
 def test_indexes_are_used_in_turn(bays):
-    assert [bays.free_index() for _ in range(3)] == [0, 1, 2]
+    assert [bays.free_index(INDEXES) for _ in range(3)] == [60, 61, 62]
 
 
 def test_a_taken_index_is_passed_over(bays):
-    make(bays, "a", 1)
-    assert [bays.free_index() for _ in range(2)] == [0, 2]
+    make(bays, "a", 61)
+    assert [bays.free_index(INDEXES) for _ in range(2)] == [60, 62]
 
 
 def test_after_the_last_index_comes_the_first_free_one(bays):
-    make(bays, "a", 0)
-    bay_folder.write_json(bays.folder / ".last-index.json", {"index": 250})
-    assert bays.free_index() == 1
+    make(bays, "a", 60)
+    bay_folder.write_json(bays.folder / ".last-index.json", {"index": 119})
+    assert bays.free_index(INDEXES) == 61
 
 
 def test_no_index_is_left(bays):
-    for index in range(bay_folder.INDEXES):
+    for index in INDEXES:
         make(bays, f"bay-{index}", index)
-    with pytest.raises(exceptions.SandboxError, match="251 bays"):
-        bays.free_index()
+    with pytest.raises(exceptions.SandboxError, match="60 bays"):
+        bays.free_index(INDEXES)
 
 
 def test_notes_add_up(bays):

@@ -3,6 +3,19 @@
 import pytest
 
 from rally_magnum_scale.sandbox import inotify
+from rally_magnum_scale.sandbox import settings as sandbox_settings
+
+
+@pytest.fixture
+def sandbox(tmp_path):
+    return sandbox_of(tmp_path, 0)
+
+
+def sandbox_of(tmp_path, number):
+    (tmp_path / "cache").mkdir(exist_ok=True)
+    state = tmp_path / f"state-{number}"
+    state.mkdir()
+    return sandbox_settings.Settings(state, tmp_path / "cache", number=number)
 
 
 @pytest.fixture
@@ -12,55 +25,76 @@ def limit(tmp_path):
     return path
 
 
-def raise_limit(tmp_path, limit):
+def raise_limit(sandbox, limit):
     said = []
-    inotify.raise_limit(tmp_path, said.append, limit)
+    inotify.raise_limit(sandbox, said.append, limit)
     return said
 
 
-def test_it_is_raised_and_put_back(tmp_path, limit):
-    assert raise_limit(tmp_path, limit) == []
+def test_it_is_raised_and_put_back(sandbox, limit):
+    assert raise_limit(sandbox, limit) == []
     assert int(limit.read_text()) == 1024
-    inotify.restore(tmp_path, limit)
+    inotify.restore(sandbox, limit)
     assert int(limit.read_text()) == 128
     limit.write_text("1024")
-    inotify.restore(tmp_path, limit)
+    inotify.restore(sandbox, limit)
     assert int(limit.read_text()) == 1024
 
 
-def test_a_second_up_does_not_forget_what_it_was(tmp_path, limit):
-    raise_limit(tmp_path, limit)
-    raise_limit(tmp_path, limit)
-    inotify.restore(tmp_path, limit)
+def test_a_second_up_does_not_forget_what_it_was(sandbox, limit):
+    raise_limit(sandbox, limit)
+    raise_limit(sandbox, limit)
+    inotify.restore(sandbox, limit)
     assert int(limit.read_text()) == 128
 
 
 @pytest.mark.parametrize("later", [512, 8192])
-def test_what_somebody_set_since_stays(tmp_path, limit, later):
-    raise_limit(tmp_path, limit)
+def test_what_somebody_set_since_stays(sandbox, limit, later):
+    raise_limit(sandbox, limit)
     limit.write_text(str(later))
-    inotify.restore(tmp_path, limit)
+    inotify.restore(sandbox, limit)
     assert int(limit.read_text()) == later
 
 
-def test_a_high_limit_is_never_touched(tmp_path, limit):
+def test_a_high_limit_is_never_touched(sandbox, limit):
     limit.write_text("65536")
-    raise_limit(tmp_path, limit)
-    inotify.restore(tmp_path, limit)
+    raise_limit(sandbox, limit)
+    inotify.restore(sandbox, limit)
     assert int(limit.read_text()) == 65536
 
 
-def test_where_it_can_not_be_raised_it_says_what_fits(tmp_path, limit):
+def test_where_it_can_not_be_raised_it_says_what_fits(sandbox, limit):
     class ReadOnly(type(limit)):
         def write_text(self, *arguments, **options):
             raise OSError(30, "Read-only file system")
 
-    (said,) = raise_limit(tmp_path, ReadOnly(limit))
+    (said,) = raise_limit(sandbox, ReadOnly(limit))
     assert "is 128 and can't be raised (Read-only file system)" in said
     assert "about 12 real nodes" in said
-    inotify.restore(tmp_path, limit)
+    inotify.restore(sandbox, limit)
     assert int(limit.read_text()) == 128
 
 
-def test_a_kernel_without_the_limit_is_no_matter(tmp_path):
-    assert raise_limit(tmp_path, tmp_path / "none") == []
+def test_a_kernel_without_the_limit_is_no_matter(sandbox, tmp_path):
+    assert raise_limit(sandbox, tmp_path / "none") == []
+
+
+def test_the_last_of_two_sandboxes_puts_it_back(sandbox, tmp_path, limit):
+    second = sandbox_of(tmp_path, 1)
+    raise_limit(sandbox, limit)
+    raise_limit(second, limit)
+    inotify.restore(sandbox, limit)
+    assert int(limit.read_text()) == 1024
+    inotify.restore(second, limit)
+    assert int(limit.read_text()) == 128
+
+
+def test_a_sandbox_whose_folder_is_gone_needs_it_no_longer(
+    sandbox, tmp_path, limit
+):
+    lost = sandbox_of(tmp_path, 1)
+    raise_limit(lost, limit)
+    raise_limit(sandbox, limit)
+    lost.state_dir.rmdir()
+    inotify.restore(sandbox, limit)
+    assert int(limit.read_text()) == 128

@@ -6,7 +6,13 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.sandbox import processes
+from rally_magnum_scale.sandbox import settings as sandbox_settings
 from rally_magnum_scale.sandbox.servers import bay_folder
+
+
+@pytest.fixture
+def sandbox(tmp_path):
+    return sandbox_settings.Settings(tmp_path, tmp_path / "cache")
 
 
 @pytest.fixture
@@ -25,20 +31,20 @@ def test_nobody_listens_any_more():
     assert not processes.listening(port)
 
 
-def test_a_server_that_was_never_started_is_not_found(tmp_path):
-    assert processes.find(tmp_path, "keystone") is None
+def test_a_server_that_was_never_started_is_not_found(sandbox):
+    assert processes.find(sandbox, "keystone") is None
 
 
-def test_a_record_of_another_boot_is_not_believed(tmp_path):
+def test_a_record_of_another_boot_is_not_believed(sandbox, tmp_path):
     (tmp_path / "run").mkdir()
     bay_folder.write_json(
         processes.record_file(tmp_path, "keystone"),
         {"pid": 1, "start_ticks": -5, "port": 15000},
     )
-    assert processes.find(tmp_path, "keystone") is None
+    assert processes.find(sandbox, "keystone") is None
 
 
-def test_a_taken_port_is_named(tmp_path, taken_port):
+def test_a_taken_port_is_named(sandbox, taken_port):
     server = processes.Server("unit-test", taken_port, ("true",), {})
     with pytest.raises(exceptions.SandboxError, match=f":{taken_port};"):
-        processes.ensure_started(server, tmp_path)
+        processes.ensure_started(server, sandbox)

@@ -29,3 +29,27 @@ def test_the_four_ports_differ():
 def test_a_port_that_is_none_is_refused_with_its_name(text):
     with pytest.raises(exceptions.InvalidInput, match="SANDBOX_PORT"):
         settings.from_environment({settings.PORT_VARIABLE: text})
+
+
+def test_sandboxes_with_other_numbers_share_nothing_but_the_cache():
+    first, second = (
+        settings.from_environment({settings.NUMBER_VARIABLE: number})
+        for number in "01"
+    )
+    assert first == settings.from_environment({})
+    assert str(second.state_dir) == "/var/lib/rally-magnum-sandbox-1"
+    assert second.cache_dir == first.cache_dir
+    assert second.keystone_port > first.postgres_port
+    assert second.cgroup == "rally-magnum-sandbox-1"
+    assert not set(first.bay_indexes) & set(second.bay_indexes)
+
+
+def test_the_variables_give_the_same_settings():
+    found = settings.from_environment({settings.NUMBER_VARIABLE: "2"})
+    assert settings.from_environment(settings.variables(found)) == found
+
+
+@pytest.mark.parametrize("text", ["", "x", "4", "-1"])
+def test_a_number_that_is_none_is_refused_with_its_name(text):
+    with pytest.raises(exceptions.InvalidInput, match="SANDBOX_NUMBER"):
+        settings.from_environment({settings.NUMBER_VARIABLE: text})
