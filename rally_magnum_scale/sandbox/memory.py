@@ -1,4 +1,4 @@
-"""How much memory processes take, and the images of real nodes."""
+"""How much memory processes take."""
 
 from __future__ import annotations
 
@@ -40,29 +40,6 @@ def of_processes(pids: Iterable[int], proc: str = "/proc") -> Memory:
             kind, size = "rss", _rss_bytes(pathlib.Path(proc, str(pid)))
         sizes.append(size)
     return Memory(sum(sizes), kind)
-
-
-def images_bytes(folder: pathlib.Path, pids: Iterable[int]) -> int:
-    """Tell how much memory the images of a bay's real nodes take.
-
-    They lie in a file system in memory that is only mounted in the node's
-    own namespace, and belong to no process.
-
-    :param folder: of the bay
-    :param pids: of the bay's processes, through which it is seen
-    """
-    found: dict[int, int] = {}
-    stores = [str(path) for path in folder.glob("node-*/containerd")]
-    for pid in pids:
-        for store in stores:
-            with contextlib.suppress(OSError):
-                path = f"/proc/{pid}/root{store}"
-                device = os.stat(path).st_dev  # noqa: PTH116
-                if device != folder.stat().st_dev and device not in found:
-                    size = os.statvfs(path)
-                    blocks = size.f_blocks - size.f_bfree
-                    found[device] = blocks * size.f_frsize
-    return sum(found.values())
 
 
 def _pss_bytes(rollup: pathlib.Path) -> int | None:

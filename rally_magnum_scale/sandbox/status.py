@@ -71,7 +71,6 @@ class Bay:
     :param api_port: port of its Kubernetes API
     :param processes: in its control group, those in pods too
     :param memory_bytes: of all of them
-    :param images_bytes: what its real nodes' images take of the memory
     :param age_s: since it was asked for
     :param failed: real nodes whose machines were made to fail, by name:
         ``stopped``, ``cut off`` or ``deleted``
@@ -86,7 +85,6 @@ class Bay:
     api_port: int | None
     processes: int
     memory_bytes: int
-    images_bytes: int | None
     age_s: float | None
     failed: dict[str, str] | None
 
@@ -257,7 +255,6 @@ def _bay(
         api_port=bay_spec.API_PORT,
         processes=len(pids),
         memory_bytes=taken.size_bytes,
-        images_bytes=memory.images_bytes(bay.folder, pids),
         age_s=None if created_s is None else now_s - created_s,
         failed=_failed(bay.folder),
     )
@@ -275,7 +272,6 @@ def _hidden_bay(group: str, now_s: float, kinds: set[str]) -> Bay:
             "real_nodes",
             "api_address",
             "api_port",
-            "images_bytes",
             "failed",
         )
     )

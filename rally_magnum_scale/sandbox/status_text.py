@@ -27,7 +27,6 @@ BAY_COLUMNS = (
     "API",
     ">PROCESSES",
     ">MEMORY",
-    ">IMAGES",
     ">AGE",
 )
 KINDS = {
@@ -147,7 +146,6 @@ def _bay_row(bay: sandbox_status.Bay) -> list[str]:
         api,
         str(bay.processes),
         size(bay.memory_bytes),
-        size(bay.images_bytes),
         age(bay.age_s),
     ]
 
@@ -168,7 +166,6 @@ def _failed(status: sandbox_status.Status) -> list[str]:
 def _totals(status: sandbox_status.Status) -> list[str]:
     servers, bays = status.servers, status.bays
     up = sum(server.up for server in servers)
-    images = _sum([bay.images_bytes for bay in bays])
     nodes = _sum([bay.nodes for bay in bays])
     real = _sum([bay.real_nodes for bay in bays])
     counted = f", {_count(nodes)} nodes ({_count(real)} real)" if bays else ""
@@ -182,8 +179,7 @@ def _totals(status: sandbox_status.Status) -> list[str]:
             f"{size(sum(x.memory_bytes for x in group))}"
             for what, group in parts
         ),
-        f"images in memory: {size(images)}; memory: "
-        f"{KINDS[status.memory_kind]}",
+        f"memory: {KINDS[status.memory_kind]}",
     ]
 
 

@@ -208,7 +208,7 @@ def _run_jobs(
                 "kubernetes_binary": str(program),
                 "kubernetes_version": version,
                 "kubernetes_given": given is not None,
-                "image_archive": str(jobs["the container image"].result()),
+                "image_store": str(jobs["the container image"].result()),
             },
         )
         if given:

@@ -59,6 +59,6 @@ def is_complete(cache_dir: Path, given: GivenBinaries | None) -> bool:
     :param given: binaries that need not be built
     """
     binary = kubernetes_binary.binary_file(cache_dir)
-    return image.archive_file(cache_dir).exists() and (
+    return image.store_folder(cache_dir).exists() and (
         given is not None or binary.exists()
     )

@@ -38,6 +38,28 @@ PLACES = {
     "finish.sh": "finish.sh",
 }
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# A containerd that only unpacks.
+UNPACKING = """\
+version = 2
+root = "{folder}/root"
+state = "{folder}/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+  address = "{folder}/socket"
+"""
+# $1 is its folder, $2 the archive.
+UNPACK = """
+containerd --config "$1/containerd.toml" &
+containerd=$!
+trap 'kill $containerd; wait $containerd || true' EXIT
+ask() { ctr --address "$1/socket" --namespace k8s.io images "$2" "$3"; }
+for try in $(seq 300); do
+    ! ask "$1" list --quiet || break
+    kill -0 $containerd
+    sleep 0.1
+done
+ask "$1" import "$2"
+"""
 CONFIGS: dict[str, dict[str, Any]] = {
     PAUSE_IMAGE: {
         "User": "65535",
@@ -61,25 +83,29 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 
 def ensure_image(cache_dir: Path, report: commands.Report) -> Path:
-    """Build the image archive, or find the one that was built before.
+    """Build the images and unpack them, or find what was built before.
 
     :param cache_dir: where artifacts are kept
     :param report: gets progress lines
-    :returns: a docker-archive tar with the three images
+    :returns: the root folder of a containerd that has the three images
     :raises SandboxError: when a step of the build fails
     """
-    archive = archive_file(cache_dir)
-    if archive.exists():
-        return archive
+    store = store_folder(cache_dir)
+    if store.exists():
+        return store
     with commands.locked(cache_dir / "image.lock", report):
+        archive = store.with_suffix(".tar")
         if not archive.exists():
             _build(archive, report)
-    return archive
+        if not store.exists():
+            report("unpacking the container image")
+            _unpack(archive, store)
+    return store
 
 
-def archive_file(cache_dir: Path) -> Path:
-    """Name the file of the archive, which exists once it is whole."""
-    return cache_dir / f"image-{_key()}.tar"
+def store_folder(cache_dir: Path) -> Path:
+    """Name the folder of the images, which exists once it is whole."""
+    return cache_dir / f"image-{_key()}.containerd"
 
 
 def find_mirror(sources: str, suite: str = SUITE) -> str | None:
@@ -140,6 +166,22 @@ def _install_packages(root: Path, log: Path, report: commands.Report) -> None:
         log=log,
         report=report,
     )
+
+
+def _unpack(archive: Path, store: Path) -> None:
+    """Let a containerd import the images once, for all nodes of all bays."""
+    log = archive.with_suffix(".log")
+    with commands.working_folder(store.parent, "store") as folder:
+        (folder / "containerd.toml").write_text(
+            UNPACKING.format(folder=folder)
+        )
+        commands.run(
+            *("unshare", "--mount", "--propagation", "private"),
+            *("sh", "-euc", UNPACK, "sh", str(folder), str(archive)),
+            what="unpack the container image",
+            log=log,
+        )
+        (folder / "root").rename(store)
 
 
 def _mirror() -> str:

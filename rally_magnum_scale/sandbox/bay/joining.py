@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import os
 import shutil
@@ -51,17 +50,8 @@ def join(
         inside = bay_node.prepare(spec, node, launcher)
         network.attach_node(spec, node, others, control, inside)
         started = [bay_node.start_containerd(node, launcher, inside)]
-
-    def import_image() -> None:
-        with timeline.step("image_import"):
-            bay_node.import_image(node, spec.image_archive, inside)
-
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        imported = pool.submit(import_image)
-        api_is_up()
-        started += bay_node.start_kubelet(spec, node, launcher, inside)
-        imported.result()
-    return started
+    api_is_up()
+    return started + bay_node.start_kubelet(spec, node, launcher, inside)
 
 
 def leave(

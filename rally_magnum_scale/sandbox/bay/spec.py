@@ -70,7 +70,8 @@ class BaySpec:
     :param node_count: worker nodes, real and hollow
     :param real_nodes: how many of them run containers
     :param kubernetes_binary: the binary with every component
-    :param image_archive: a docker-archive, imported by each real node
+    :param image_store: root folder of a containerd that has the images; each
+        real node begins with them
     :param cgroup: the bay's control group, relative to each hierarchy's
         root
     :param unready_nodes: how many of the hollow nodes that it is made with
@@ -86,7 +87,7 @@ class BaySpec:
     node_count: int
     real_nodes: int
     kubernetes_binary: Path
-    image_archive: Path
+    image_store: Path
     cgroup: str
     unready_nodes: int = 0
     node_grace_s: int = NODE_GRACE_S
@@ -192,7 +193,7 @@ def read_spec(folder: Path) -> BaySpec:
             node_count=int(values["node_count"]),
             real_nodes=int(values["real_nodes"]),
             kubernetes_binary=Path(values["kubernetes_binary"]),
-            image_archive=Path(values["image_archive"]),
+            image_store=Path(values["image_store"]),
             cgroup=str(values["cgroup"]).strip("/"),
             unready_nodes=int(values.get("unready_nodes", 0)),
             node_grace_s=int(values.get("node_grace_s", NODE_GRACE_S)),
@@ -213,7 +214,7 @@ def _made_of(*parts: str) -> str:
 
 def _check(spec: BaySpec, path: Path) -> None:
     most = min(spec.node_count, MAX_REAL_NODES)
-    paths = (spec.folder, spec.kubernetes_binary, spec.image_archive)
+    paths = (spec.folder, spec.kubernetes_binary, spec.image_store)
     hidden = [
         str(path)
         for path in paths

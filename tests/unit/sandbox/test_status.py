@@ -29,7 +29,7 @@ def bay(tmp_path):
         "node_count": 200,
         "real_nodes": 1,
         "kubernetes_binary": "/binary",
-        "image_archive": "/image",
+        "image_store": "/image",
         "cgroup": "rally-magnum-sandbox/bays/feedfeed",
     }
     bay_folder.write_json(found.folder / "spec.json", spec)
@@ -69,7 +69,6 @@ def test_a_bay_that_is_there(bay, sandbox):
         api_port=6443,
         processes=0,
         memory_bytes=0,
-        images_bytes=0,
         age_s=3660.0,
         failed={},
     )

@@ -35,7 +35,7 @@ class Bay:
             "node_count": 3,
             "real_nodes": 2,
             "kubernetes_binary": "/cache/kubernetes",
-            "image_archive": "/cache/image.tar",
+            "image_store": "/cache/image.tar",
             "cgroup": "rally-magnum-sandbox/bays/0123abcd",
         }
         files.write_json(self.bay.folder / "spec.json", spec)

@@ -133,7 +133,7 @@ def test_a_cache_is_complete_when_nothing_must_be_built(
 ) -> None:
     given = artifacts.GivenBinaries(tmp_path, "v1.33.4")
     assert not artifacts.is_complete(tmp_path, given)
-    image.archive_file(tmp_path).touch()
+    image.store_folder(tmp_path).touch()
     assert artifacts.is_complete(tmp_path, given)
     assert not artifacts.is_complete(tmp_path, None)
     kubernetes_binary.binary_file(tmp_path).touch()

@@ -25,7 +25,7 @@ def spec(tmp_path: Path) -> bay_spec.BaySpec:
         node_count=2,
         real_nodes=1,
         kubernetes_binary=Path("kubernetes"),
-        image_archive=Path("image"),
+        image_store=Path("image"),
         cgroup="group",
     )
 

@@ -21,7 +21,7 @@ VALUES = {
     "node_count": 4,
     "real_nodes": 4,
     "kubernetes_binary": "/cache/kubernetes",
-    "image_archive": "/cache/image.tar",
+    "image_store": "/cache/image.tar",
     "cgroup": "rally-magnum-sandbox-no-such-group/0123abcd",
 }
 

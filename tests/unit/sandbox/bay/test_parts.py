@@ -31,7 +31,7 @@ def make_spec(folder: Path) -> bay_spec.BaySpec:
         node_count=4,
         real_nodes=2,
         kubernetes_binary=Path("/cache/kubernetes"),
-        image_archive=Path("/cache/image.tar"),
+        image_store=Path("/cache/image.tar"),
         cgroup="rally-magnum-sandbox/u",
     )
 

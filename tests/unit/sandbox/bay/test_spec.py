@@ -17,7 +17,7 @@ VALUES: dict[str, Any] = {
     "node_count": 5,
     "real_nodes": 2,
     "kubernetes_binary": "/cache/kubernetes",
-    "image_archive": "/cache/image.tar",
+    "image_store": "/cache/image.tar",
     "cgroup": "/rally-magnum-sandbox/0123abcd",
 }
 
@@ -82,7 +82,7 @@ def test_two_bays_share_no_address(tmp_path: Path) -> None:
         ({"node_count": 200, "real_nodes": 101}, "real_nodes"),
         ({"cgroup": ""}, "cgroup"),
         ({"cgroup": "a/../.."}, "cgroup"),
-        ({"image_archive": "/run/image.tar"}, "/run/image.tar would be"),
+        ({"image_store": "/run/image.tar"}, "/run/image.tar would be"),
         ({"index": "x"}, "'x'"),
     ],
 )
