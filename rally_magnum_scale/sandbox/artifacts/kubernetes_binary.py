@@ -26,6 +26,13 @@ from rally_magnum_scale.sandbox.artifacts import commands
 SOURCE = Path(__file__).parents[1] / "kubernetes_build"
 FILES = ("go.mod", "go.sum", "main.go")
 VERSION_PACKAGE = "k8s.io/component-base/version"
+# The linker drops the debugging data anyway (-w), so the compiler need not
+# make it: 7 % less CPU, archives smaller by a sixth, the same machine code.
+COMPILER_FLAGS = "-gcflags=all=-dwarf=false"
+# Compilers live for a second, so collecting their garbage is mostly wasted:
+# 13 % less CPU. The limit is for the largest package, k8s.io/api/core/v1;
+# all but a few stay below 250 MB. Linking takes 2.5 GB either way.
+COMPILER_MEMORY = {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
 
 
 def ensure_kubernetes_binary(cache_dir: Path, report: commands.Report) -> Path:
@@ -164,13 +171,13 @@ def _build(binary: Path, report: commands.Report) -> None:
         packages.write_bytes(b"")
         commands.run(
             *(go, "build", "-v", "-trimpath", "-o", "kubernetes"),
-            *("-ldflags", version_flags(version), "."),
+            *(COMPILER_FLAGS, "-ldflags", version_flags(version), "."),
             what=f"compile Kubernetes {version} with etcd and KWOK",
             log=packages,
             report=report,
             progress=_progress(packages, total),
             cwd=folder,
-            env=environment,
+            env=environment | COMPILER_MEMORY,
         )
         (folder / "kubernetes").rename(binary)
 

@@ -24,6 +24,16 @@ Suites: bookworm-security
 Components: main
 """
 
+# Its "binary" is how it was called.
+FAKE_GO = """\
+#!/bin/sh
+case "$1" in
+env) echo go1.99.0 ;;
+build)
+    echo "$GOGC $GOMEMLIMIT $CGO_ENABLED $GOTOOLCHAIN $*" > kubernetes ;;
+esac
+"""
+
 
 @pytest.mark.parametrize(
     ("sources", "mirror"),
@@ -62,6 +72,24 @@ def test_the_build_knows_its_versions() -> None:
     flags = kubernetes_binary.version_flags("v1.33.13")
     assert "version.gitMinor=33" in flags
     assert "version.gitVersion=v1.33.13" in flags
+
+
+def test_the_compilers_make_no_debugging_data_and_collect_no_garbage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = tmp_path / "bin" / "go"
+    go.parent.mkdir()
+    go.write_text(FAKE_GO)
+    go.chmod(0o755)
+    monkeypatch.setenv("PATH", str(go.parent), prepend=":")
+    monkeypatch.setenv("GOGC", "50")
+    binary = artifacts.ensure_kubernetes_binary(
+        tmp_path / "cache", lambda line: None
+    )
+    built = binary.read_text()
+    assert built.startswith("off 1GiB 0 local build ")
+    assert " -gcflags=all=-dwarf=false " in built
+    assert " -trimpath " in built
 
 
 def test_what_is_in_the_cache_is_not_built(tmp_path: Path) -> None:
