@@ -1,6 +1,7 @@
 """Builders of realistic records: a load as the bay would have left it."""
 
 import dataclasses
+import functools
 import itertools
 import math
 import random
@@ -12,8 +13,10 @@ from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import steps
 from rally_magnum_scale.measurement import throughput
 from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.measurement.windows import HISTOGRAMS
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import page
 
 START = 1_760_000_000
 SOURCE = records.Source(task="0" * 8, iteration=1, bay="rms-bay")
@@ -208,9 +211,33 @@ def hour():
 
 def lines(of):
     """The windows of a run as they were written."""
+    # An hour has the histograms of one minute, again and again.
+    written = {}
+
+    def to_json(histogram):
+        if id(histogram) not in written:
+            written[id(histogram)] = histogram.to_json()
+        return written[id(histogram)]
+
+    none = dict.fromkeys(HISTOGRAMS, Histogram())
     return records.dump(
-        SOURCE.envelope("window", one.to_json()) for one in of.windows
+        SOURCE.envelope(
+            "window",
+            {
+                **dataclasses.replace(one, **none).to_json(),
+                **{name: to_json(getattr(one, name)) for name in HISTOGRAMS},
+            },
+        )
+        for one in of.windows
     )
+
+
+@functools.cache
+def hour_page():
+    """The page of that hour, with all its records."""
+    of = hour()
+    one = iteration(of_run=of, raw=lines(of))
+    return page.render(report(workload(one)))
 
 
 def searched(**changes):

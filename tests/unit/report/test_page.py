@@ -211,8 +211,7 @@ def test_an_hour_of_windows_stays_small():
     run = factories.hour()
     assert len(run.windows) > 3600
     assert len(run.windows[0].latency_us.counts) > 1000
-    one = factories.iteration(of_run=run, raw=factories.lines(run))
-    text = page.render(factories.report(factories.workload(one)))
+    text = factories.hour_page()
     assert len(text.encode()) < 3e6
     assert "All records with windows of up to 10 s, JSON lines" in text
     assert "as measured are too many for a page" in text

@@ -6,6 +6,7 @@ import psutil
 
 from tests.unit.task import test_runners
 
+made_rally = test_runners.made_rally
 rally = test_runners.rally
 
 

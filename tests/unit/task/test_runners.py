@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,15 +19,34 @@ RUNNERS = {
 }
 
 
-@pytest.fixture
-def rally(tmp_path, monkeypatch):
-    monkeypatch.setenv(
-        "OS_DATABASE__CONNECTION", f"sqlite:///{tmp_path}/rally.sqlite"
-    )
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("RALLY_PLUGIN_PATHS", str(PLUGINS))
+def variables(folder):
+    """Return what lets Rally keep to a folder."""
+    return {
+        "OS_DATABASE__CONNECTION": f"sqlite:///{folder}/rally.sqlite",
+        "HOME": str(folder),
+        "RALLY_PLUGIN_PATHS": str(PLUGINS),
+    }
+
+
+@pytest.fixture(scope="module")
+def made_rally(tmp_path_factory):
+    """Make the database and an environment of a Rally in a folder."""
+    folder = tmp_path_factory.mktemp("rally")
     for command in (["db", "create"], ["env", "create", "--name", "test"]):
-        subprocess.run([RALLY, *command], check=True, capture_output=True)
+        subprocess.run(
+            [RALLY, *command],
+            env={**os.environ, **variables(folder)},
+            check=True,
+            capture_output=True,
+        )
+    return folder
+
+
+@pytest.fixture
+def rally(made_rally, tmp_path, monkeypatch):
+    shutil.copytree(made_rally, tmp_path, dirs_exist_ok=True)
+    for name, value in variables(tmp_path).items():
+        monkeypatch.setenv(name, value)
     return tmp_path
 
 

@@ -11,13 +11,13 @@ from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 
 
-def test_a_stall_of_1500_ms_in_10_s_is_in_p99_and_max_as_arithmetic_says():
-    by_formula, by_log = truth.stall(400, 10, 1.5, connections=4)
-    assert by_formula.requests == by_formula.counted == 4000
-    # 1.4 s and 1.5 s, or more where the stall took longer.  Counted from
+def test_a_stall_of_1500_ms_in_5_s_is_in_p99_and_max_as_arithmetic_says():
+    by_formula, by_log = truth.stall(400, 5, 1.5, connections=4)
+    assert by_formula.requests == by_formula.counted == 2000
+    # 1.45 s and 1.5 s, or more where the stall took longer.  Counted from
     # the actual send, only the requests that were on the 4 connections
-    # would be late: 0.1 % of all, far from p99.
-    for name, least_us in (("p99", 1_395_000), ("max", 1_495_000)):
+    # would be late: 0.2 % of all, far from p99.
+    for name, least_us in (("p99", 1_445_000), ("max", 1_495_000)):
         assert by_formula.expected[name] > least_us
         assert by_formula.measured[name] > 0.99 * by_formula.expected[name]
         assert by_formula.error_ratio(name) < 0.1
@@ -30,7 +30,7 @@ def test_percentiles_of_known_delays_are_within_1_percent():
     # Each percentile is the first of its group: were it hit by a pause of
     # this machine, all of the group would have to be.
     delays_us = truth.steps_us({1_000_000: 1187, 1_500_000: 11, 2_000_000: 2})
-    found = truth.delays(300, 4, delays_us, connections=700)
+    found = truth.delays(600, 2, delays_us, connections=700)
     assert found.requests == found.counted == 1200
     nominal_us = {"p50": 1_000_000, "p99": 1_500_000, "p99_9": 2_000_000}
     for name, least_us in nominal_us.items():

@@ -11,6 +11,7 @@ import pytest
 
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.workload.manifests import WorkloadSpec
+from tests.unit.workload import locust_processes
 from tests.unit.workload import processes
 
 ANSWER = (
@@ -150,18 +151,27 @@ class Server:
             connection.close()
 
 
-@pytest.fixture
-def serve():
-    """Start servers that are closed when the test is over."""
+@contextlib.contextmanager
+def serving():
+    """Start servers that are closed in the end."""
     servers = []
 
     def start(behave=answer, **options):
         servers.append(Server(behave, **options))
         return servers[-1]
 
-    yield start
-    for server in servers:
-        server.close()
+    try:
+        yield start
+    finally:
+        for server in servers:
+            server.close()
+
+
+@pytest.fixture
+def serve():
+    """Start servers that are closed when the test is over."""
+    with serving() as start:
+        yield start
 
 
 @pytest.fixture
@@ -273,8 +283,15 @@ def behaviour():
     return Behaviour
 
 
+@pytest.fixture(scope="session")
+def locust():
+    """Start what the processes of Locust are forked from."""
+    with locust_processes.serving() as orders:
+        yield orders
+
+
 @pytest.fixture
-def make_bay(tmp_path, free_port):
+def make_bay(tmp_path, free_port, locust):
     """Make the pods of loads, as processes that end with the test."""
     bays = []
 
@@ -291,7 +308,7 @@ def make_bay(tmp_path, free_port):
                 **changes,
             },
         )
-        bays.append(processes.Bay(tmp_path, spec, url, free_port))
+        bays.append(processes.Bay(tmp_path, spec, url, free_port, locust))
         return bays[-1]
 
     yield make

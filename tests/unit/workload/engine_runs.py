@@ -1,5 +1,7 @@
 """Runs of an engine in the process of a test."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.workload.in_bay.asking import Request
@@ -39,6 +41,20 @@ def run(
         wall_ns=lambda: 999_900_000_000,
     ).run()
     return outcome, reported
+
+
+def side_by_side(experiment, cases):
+    """Make an experiment in each of several ways, all at the same time.
+
+    A run takes whole seconds, in which a few requests leave the processor
+    almost nothing to do.
+
+    :param experiment: called with the values of a case
+    :returns: the future of each case, which is done
+    """
+    cases = [*cases]
+    with ThreadPoolExecutor(len(cases)) as threads:
+        return {case: threads.submit(experiment, *case) for case in cases}
 
 
 def whole(reported):

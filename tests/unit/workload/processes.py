@@ -6,24 +6,25 @@ with the arguments and variables of the pods.
 
 import json
 import os
-import subprocess
-import sys
 
 from rally_magnum_scale.workload import bay_code
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload import ports
+from tests.unit.workload.locust_processes import LocustProcess
 
 DEADLINE_S = 180
+# Locust's workers report every 3 s, which a test need not wait for.
+REPORTING_OFTEN = (
+    "import locust.runners; locust.runners.WORKER_REPORT_INTERVAL = 0.5"
+)
 TARGET = f"http://127.0.0.1:{ports.TARGET_PORT}"
-
-# Locust's own command, after whatever a test changes in that process.
-LOCUST = "import sys; from locust.main import main; sys.exit(main())"
 
 
 class Bay:
     """The pods of a load as processes of this machine."""
 
-    def __init__(self, folder, spec, url, master_port):
+    def __init__(self, folder, spec, url, master_port, orders):
+        self._orders = orders
         self.processes = []
         self.spec = spec
         self._read = []
@@ -45,7 +46,7 @@ class Bay:
     def start_worker(self, before=""):
         """Start the processes of one worker pod.
 
-        :param before: Python that runs before Locust is imported
+        :param before: Python that runs before Locust's command does
         """
         name = f"worker{len(self.processes)}"
         return self._start(self._worker, name, before)
@@ -59,9 +60,12 @@ class Bay:
         assert all(line.startswith('{"record":') for line in lines)
         return [json.loads(line) for line in lines]
 
-    def first_window(self, master):
-        """Wait until the run has begun; return its first window."""
-        return self._wait_for("window", master)
+    def first_window(self, master, step=1):
+        """Wait until a step has begun; return its first window."""
+        while True:
+            window = self._wait_for("window", master)
+            if window["step"] == step:
+                return window
 
     def wait_for_start(self, master):
         """Wait until the master has told when the run begins."""
@@ -99,25 +103,21 @@ class Bay:
             for one in container["args"]
         ]
         with (self._folder / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-c", f"{before}\n{LOCUST}", *arguments],
-                cwd=self._folder,
+            process = LocustProcess(
+                self._orders,
+                arguments,
                 env={**os.environ, **environment},
-                stdout=subprocess.PIPE if name == "master" else log,
-                stderr=log,
-                # A line is read, then all the rest: keep nothing back.
-                bufsize=0,
+                folder=self._folder,
+                err=log,
+                out=None if name == "master" else log,
+                before=before,
             )
         self.processes.append(process)
         return process
 
     def close(self):
         for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait(10)
-            if process.stdout:
-                process.stdout.close()
+            process.close()
 
 
 def of(records, name):

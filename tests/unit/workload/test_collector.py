@@ -247,7 +247,7 @@ def test_an_hour_of_windows_takes_no_more_memory_than_five_minutes():
                 name, [{**parts, "second": second + one} for one in range(3)]
             )
             given_out += len(only(collector.records(second + 3), "window"))
-            if name == names[-2]:
+            if name == names[-2] and second in (1300, 4597):
                 held_bytes[second] = len(pickle.dumps(vars(collector)))
     assert given_out == 3600
     assert held_bytes[4597] < held_bytes[1300] * 1.1

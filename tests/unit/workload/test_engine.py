@@ -15,7 +15,10 @@ from rally_magnum_scale.workload.in_bay.engine import RECEIVE_BYTES
 from rally_magnum_scale.workload.in_bay.engine import Engine
 from rally_magnum_scale.workload.in_bay.fresh import engine_of
 from rally_magnum_scale.workload.in_bay.job import Job
+from tests.unit.workload.conftest import Behaviour
+from tests.unit.workload.conftest import serving
 from tests.unit.workload.engine_runs import run
+from tests.unit.workload.engine_runs import side_by_side
 from tests.unit.workload.engine_runs import whole
 
 
@@ -66,7 +69,7 @@ def test_all_that_queues_up_behind_a_standstill_is_late(serve, keep_alive):
 
     _, reported = run(
         serve().url,
-        Step(100, 3),
+        Step(100, 2),
         connections=2,
         give_way=give_way,
         keep_alive=keep_alive,
@@ -123,11 +126,11 @@ def test_requests_that_found_no_connection_are_named(serve, behaviour):
 def test_a_stall_before_the_end_of_the_plan_shows_in_its_last_step(
     serve, behaviour
 ):
-    server = serve(behaviour.stall_on(310, 1.2))
-    plan = Plan((Step(100, 2), Step(100, 2)))
+    server = serve(behaviour.stall_on(210, 1.2))
+    plan = Plan((Step(100, 1), Step(100, 2)))
     outcome, reported = run(server.url, *plan.steps, connections=1)
-    assert (outcome.requests, outcome.failures) == (400, {})
-    assert (outcome.unsent, server.requests) == (0, 400)
+    assert (outcome.requests, outcome.failures) == (300, {})
+    assert (outcome.unsent, server.requests) == (0, 300)
     end = records.End(len(reported), outcome.requests, {}, 1, 1)
     first, last = throughput.summarise(
         plan, reported, end, cores_pods=None, cores_real_nodes=None
@@ -146,34 +149,45 @@ def test_after_a_closed_loop_nothing_is_due(serve):
     assert reported[-1].requests <= 4
 
 
-@pytest.mark.parametrize(
-    ("what", "kind"),
-    [
-        ("reset", "reset"),
-        ("cut", "short"),
-        ("status", "bad_status"),
-        ("longer", "bad_length"),
-        ("overrun", "malformed"),
-        ("silence", "timeout"),
-    ],
-)
-@pytest.mark.parametrize("keep_alive", [True, False])
+FAILURES = {
+    "reset": "reset",
+    "cut": "short",
+    "status": "bad_status",
+    "longer": "bad_length",
+    "overrun": "malformed",
+    "silence": "timeout",
+}
+
+
+@pytest.fixture(scope="module", params=[True, False])
+def failed_runs(request):
+    """Run the engine against a target that fails in each way."""
+
+    def fail(what):
+        numbers = {20, 40, 41}
+        with serving() as serve:
+            server = serve(Behaviour.on(numbers, getattr(Behaviour, what)))
+            outcome, reported = run(
+                server.url,
+                Step(100, 1),
+                timeout_s=2.0,
+                asked={"expected_body_bytes": 3},
+                keep_alive=request.param,
+            )
+            return outcome, reported, server.requests
+
+    return side_by_side(fail, [(what,) for what in FAILURES])
+
+
+@pytest.mark.parametrize(("what", "kind"), FAILURES.items())
 def test_failures_are_counted_by_kind_and_the_rest_goes_on(
-    serve, behaviour, what, kind, keep_alive
+    failed_runs, what, kind
 ):
-    numbers = {20, 40, 41}
-    server = serve(behaviour.on(numbers, getattr(behaviour, what)))
-    outcome, reported = run(
-        server.url,
-        Step(100, 1),
-        timeout_s=2.0,
-        asked={"expected_body_bytes": 3},
-        keep_alive=keep_alive,
-    )
+    outcome, reported, requests = failed_runs[(what,)].result()
     assert outcome.failures == {kind: 3}
     assert (outcome.requests, outcome.unsent) == (97, 0)
     assert windows.add_counts(one.failures for one in reported) == {kind: 3}
-    assert server.requests == outcome.requests + 3
+    assert requests == outcome.requests + 3
 
 
 @pytest.mark.parametrize("what", ["in_pieces", "chunked"])
@@ -295,21 +309,38 @@ def test_the_answer_to_a_head_is_its_head(serve, behaviour):
     assert (outcome.requests, outcome.failures) == (100, {})
 
 
-@pytest.mark.parametrize("keep_alive", [True, False])
-@pytest.mark.parametrize("what", ["chunked", "numbered", "until_the_end"])
-def test_answers_that_are_never_alike_are_all_counted(
-    serve, behaviour, what, keep_alive
-):
-    server = serve(getattr(behaviour, what))
-    outcome, _ = run(server.url, Step(100, 1), keep_alive=keep_alive)
+NEVER_ALIKE = [
+    *itertools.product(("chunked", "numbered", "until_the_end"), (True, False))
+]
+
+
+@pytest.fixture(scope="module")
+def never_alike():
+    """Run the engine against targets whose answers all differ."""
+
+    def differ(what, keep_alive):
+        with serving() as serve:
+            server = serve(getattr(Behaviour, what))
+            outcome, _ = run(server.url, Step(100, 1), keep_alive=keep_alive)
+            return outcome, server.requests
+
+    return side_by_side(differ, NEVER_ALIKE)
+
+
+@pytest.mark.parametrize("case", NEVER_ALIKE)
+def test_answers_that_are_never_alike_are_all_counted(never_alike, case):
+    outcome, requests = never_alike[case].result()
     assert (outcome.requests, outcome.failures) == (100, {})
-    assert server.requests == 100
+    assert requests == 100
 
 
-@pytest.mark.parametrize("rate_rps", [200, None])
-def test_each_request_may_have_a_connection_of_its_own(serve, rate_rps):
+# How many a closed loop asks in a second depends on the machine.
+@pytest.mark.parametrize(
+    "step", [Step(200, 1), Step(None, 2)], ids=["open", "closed"]
+)
+def test_each_request_may_have_a_connection_of_its_own(serve, step):
     server = serve()
-    outcome, reported = run(server.url, Step(rate_rps, 1), keep_alive=False)
+    outcome, reported = run(server.url, step, keep_alive=False)
     assert outcome.failures == {}
     assert outcome.requests == server.requests >= 100
     assert server.connections == outcome.requests
@@ -355,35 +386,51 @@ def waiting_to_close(port):
     return sum(one[3] == "06" for one in mine)
 
 
+@pytest.fixture(scope="module")
+def gone_for_a_while():
+    """Run the engine against a target that is gone for a second."""
+
+    def go(keep_alive):
+        seconds = []
+        with serving() as serve:
+            first = serve()
+
+            def report(window):
+                seconds.append(window)
+                if len(seconds) == 1:
+                    first.close()
+                if len(seconds) == 2:
+                    serve(port=first.port)
+
+            job = Job(
+                "t",
+                1,
+                "b",
+                Plan((Step(100, 5),)),
+                first.url,
+                1,
+                connections=4,
+                keep_alive=keep_alive,
+            )
+            outcome = engine_of(job)(
+                job,
+                start_second=1000,
+                report=report,
+                wall_ns=lambda: 999_900_000_000,
+            ).run()
+        return outcome, seconds
+
+    return side_by_side(go, [(True,), (False,)])
+
+
 @pytest.mark.parametrize("keep_alive", [True, False])
 def test_a_target_that_is_gone_for_a_while_gets_its_requests_again(
-    serve, keep_alive
+    gone_for_a_while, keep_alive
 ):
-    first = serve()
-    seconds = []
-
-    def report(window):
-        seconds.append(window)
-        if len(seconds) == 1:
-            first.close()
-        if len(seconds) == 2:
-            serve(port=first.port)
-
-    job = Job(
-        "t",
-        1,
-        "b",
-        Plan((Step(100, 5),)),
-        first.url,
-        1,
-        connections=4,
-        keep_alive=keep_alive,
-    )
-    outcome = engine_of(job)(
-        job, start_second=1000, report=report, wall_ns=lambda: 999_900_000_000
-    ).run()
-    assert outcome.failures.pop("refused") >= 4
-    assert set(outcome.failures) <= {"reset"}
+    outcome, seconds = gone_for_a_while[(keep_alive,)].result()
+    failed = {**outcome.failures}
+    assert failed.pop("refused") >= 4
+    assert set(failed) <= {"reset"}
     # The back-off is a second at most: the last two went well again, and
     # nothing that was due was left out.
     assert [one.failures for one in seconds[3:5]] == [{}, {}]
@@ -392,27 +439,42 @@ def test_a_target_that_is_gone_for_a_while_gets_its_requests_again(
     assert whole(seconds)[0].max_us > 500_000
 
 
+@pytest.fixture(scope="module")
+def gone_after_a_standstill():
+    """Run an engine that stands still and whose target goes meanwhile."""
+
+    def go(keep_alive):
+        turns = itertools.count(1)
+        gone_at = []
+        with serving() as serve:
+            first = serve()
+
+            def give_way():
+                if next(turns) == 10:
+                    # More is due meanwhile, though connections are idle.
+                    time.sleep(0.05)
+                    first.close()
+                    gone_at.append(time.monotonic())
+                elif gone_at and time.monotonic() - gone_at[-1] > 1:
+                    serve(port=first.port)
+                    gone_at.clear()
+
+            _, reported = run(
+                first.url,
+                Step(200, 3),
+                give_way=give_way,
+                keep_alive=keep_alive,
+            )
+        return reported
+
+    return side_by_side(go, [(True,), (False,)])
+
+
 @pytest.mark.parametrize("keep_alive", [True, False])
 def test_no_connection_to_a_target_that_is_gone_is_no_standstill(
-    serve, keep_alive
+    gone_after_a_standstill, keep_alive
 ):
-    first = serve()
-    turns = itertools.count(1)
-    gone_at = []
-
-    def give_way():
-        if next(turns) == 10:
-            # More is due meanwhile, though connections are idle.
-            time.sleep(0.05)
-            first.close()
-            gone_at.append(time.monotonic())
-        elif gone_at and time.monotonic() - gone_at[-1] > 1:
-            serve(port=first.port)
-            gone_at.clear()
-
-    _, reported = run(
-        first.url, Step(200, 4), give_way=give_way, keep_alive=keep_alive
-    )
+    reported = gone_after_a_standstill[(keep_alive,)].result()
     latency_us, _, lag_us = whole(reported)
     late = sum(count for us, count in lag_us.counts.items() if us > 10_000)
     # What was due in the standstill is late by that, not by what followed.
@@ -421,15 +483,17 @@ def test_no_connection_to_a_target_that_is_gone_is_no_standstill(
 
 
 def test_arrivals_by_chance_offer_the_rate_too(serve):
-    server = serve()
-    outcome, _ = run(server.url, Step(400, 1), arrivals="poisson")
+    servers = serve(), serve()
+
+    def offer(url):
+        return run(url, Step(400, 1), arrivals="poisson")[0]
+
+    found = side_by_side(offer, [(one.url,) for one in servers])
+    outcome, again = (one.result() for one in found.values())
     assert outcome.failures == {}
-    assert outcome.requests == server.requests
+    assert outcome.requests == servers[0].requests
     assert 300 < outcome.requests < 500
-    assert (
-        outcome.requests
-        == run(serve().url, Step(400, 1), arrivals="poisson")[0].requests
-    )
+    assert outcome.requests == again.requests
 
 
 @pytest.mark.parametrize(

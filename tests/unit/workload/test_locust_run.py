@@ -14,6 +14,7 @@ from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import worker as worker_module
 from rally_magnum_scale.workload.in_bay.job import Job
+from tests.unit.workload.processes import REPORTING_OFTEN
 from tests.unit.workload.processes import of
 
 
@@ -67,9 +68,9 @@ def test_a_pod_of_two_processes_is_two_workers(make_bay, serve):
 
 def test_a_killed_process_of_a_pod_makes_the_run_invalid(make_bay, serve):
     bay = make_bay(
-        serve().url, Step(200, 12), workers=1, processes_per_worker=2
+        serve().url, Step(200, 5), workers=1, processes_per_worker=2
     )
-    pod = bay.start_worker()
+    pod = bay.start_worker(REPORTING_OFTEN)
     master = bay.start_master()
     assert bay.first_window(master)["workers"] == 2
     (first, _) = psutil.Process(pod.pid).children()
@@ -120,7 +121,7 @@ def test_a_target_that_never_answers_makes_the_run_invalid(
 
 def test_a_master_that_is_killed_leaves_no_end(make_bay, serve):
     bay = make_bay(serve().url, Step(100, 30), workers=1)
-    bay.start_worker()
+    bay.start_worker(REPORTING_OFTEN)
     master = bay.start_master()
     bay.first_window(master)
     master.kill()
@@ -129,8 +130,8 @@ def test_a_master_that_is_killed_leaves_no_end(make_bay, serve):
 
 
 def test_a_killed_worker_makes_the_run_invalid(make_bay, serve):
-    bay = make_bay(serve().url, Step(200, 12))
-    first, _ = bay.start_worker(), bay.start_worker()
+    bay = make_bay(serve().url, Step(200, 5))
+    first, _ = [bay.start_worker(REPORTING_OFTEN) for _ in range(2)]
     master = bay.start_master()
     assert bay.first_window(master)["workers"] == 2
     first.send_signal(signal.SIGKILL)
@@ -145,14 +146,14 @@ def test_a_killed_worker_makes_the_run_invalid(make_bay, serve):
 
 def test_a_missing_worker_ends_the_wait(make_bay, serve):
     server = serve()
-    bay = make_bay(server.url, Step(200, 1), connect_deadline_s=12.0)
+    bay = make_bay(server.url, Step(200, 1), connect_deadline_s=5.0)
     worker = bay.start_worker()
     master = bay.start_master()
     records = bay.records(master)
     assert [one["record"] for one in records] == ["event", "end"]
     assert records[-1]["workers_connected"] == 1
     assert records[-1]["reasons"] == [
-        "1 of 2 workers did not connect within 12 s"
+        "1 of 2 workers did not connect within 5 s"
     ]
     assert server.requests == 0
     assert master.returncode == 0
@@ -161,7 +162,7 @@ def test_a_missing_worker_ends_the_wait(make_bay, serve):
 
 def test_a_stopped_master_still_says_how_it_ended(make_bay, serve):
     bay = make_bay(serve().url, Step(100, 30), workers=1)
-    bay.start_worker()
+    bay.start_worker(REPORTING_OFTEN)
     master = bay.start_master()
     bay.first_window(master)
     master.terminate()

@@ -9,6 +9,7 @@ from rally_magnum_scale.measurement import records as record_types
 from rally_magnum_scale.measurement import trials
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.runs import searching
+from tests.unit.workload.processes import REPORTING_OFTEN
 from tests.unit.workload.processes import of
 
 ANSWER_S = 0.004
@@ -31,8 +32,8 @@ def search_of(**changes):
     return trials.Search(
         **{
             "bounds": {"p99_ms": 200},
-            "start_rps": 40,
-            "precision": 0.3,
+            "start_rps": 80,
+            "precision": 0.5,
             "step_s": 1,
             "ramp_s": 0,
             "confirm_s": 2,
@@ -75,7 +76,7 @@ def test_a_search_finds_what_the_target_can_do(make_bay, serve, behaviour):
             trial.rate_rps,
             trial.duration_s,
         )
-    assert done[0].rate_rps == 40
+    assert done[0].rate_rps == 80
     assert any(not one.held for one in done)
     assert all(one.achieved_rps <= 1.05 * CAPACITY_RPS for one in done)
     assert all(not one.held for one in done if one.rate_rps > 300)
@@ -87,7 +88,7 @@ def test_a_search_finds_what_the_target_can_do(make_bay, serve, behaviour):
 
 
 def test_a_closed_loop_comes_first_when_no_rate_is_given(make_bay, serve):
-    wanted = search_of(start_rps=None, max_rps=50, max_steps=3)
+    wanted = search_of(start_rps=None, max_rps=50, max_steps=2)
     bay = make(make_bay, serve().url, wanted)
     bay.start_worker(), bay.start_worker()
     records = bay.records(bay.start_master())
@@ -104,9 +105,9 @@ def test_a_closed_loop_comes_first_when_no_rate_is_given(make_bay, serve):
 
 
 def test_a_killed_worker_ends_the_search(make_bay, serve):
-    wanted = search_of(step_s=12)
+    wanted = search_of(step_s=5)
     bay = make(make_bay, serve().url, wanted)
-    first, _ = bay.start_worker(), bay.start_worker()
+    first, _ = [bay.start_worker(REPORTING_OFTEN) for _ in range(2)]
     master = bay.start_master()
     bay.first_window(master)
     first.send_signal(signal.SIGKILL)
@@ -117,5 +118,5 @@ def test_a_killed_worker_ends_the_search(make_bay, serve):
     followed = searching.Followed(wanted)
     for one in of(records, "trial"):
         followed.take(one)
-    assert followed.plan.steps == (Step(40, 12, 0),)
+    assert followed.plan.steps == (Step(80, 5, 0),)
     assert not any(one.held for one in followed.done)

@@ -78,7 +78,7 @@ class Runner:
         self.quitted.set()
 
 
-def conduct(first_answers, capfd, clock_deadline_s=1.5):
+def conduct(first_answers, capfd, clock_deadline_s=0.5):
     """Carry out a run of one second; return its runner and records."""
     runner = Runner(first_answers)
     events = types.SimpleNamespace(
@@ -142,6 +142,6 @@ def test_a_clock_that_never_answers_makes_the_run_invalid(
     kinds = [one["kind"] for one in records if one["record"] == "event"]
     assert kinds == ["clock_unknown"]
     assert records[-1]["reasons"] == [
-        f"{silent} of 2 workers did not tell their time within 1.5 s, so "
+        f"{silent} of 2 workers did not tell their time within 0.5 s, so "
         "their clocks may differ from the master's"
     ]

@@ -15,6 +15,7 @@ from rally_magnum_scale.workload.in_bay import worker
 from tests.unit import fresh_python
 from tests.unit.workload import test_master
 from tests.unit.workload.processes import DEADLINE_S
+from tests.unit.workload.processes import REPORTING_OFTEN
 from tests.unit.workload.processes import of
 
 STANDSTILL_S = master.BEHIND_MAX_S + 1.0
@@ -22,8 +23,8 @@ STANDSTILL_S = master.BEHIND_MAX_S + 1.0
 
 def test_a_master_that_stands_still_makes_the_run_invalid(make_bay, serve):
     server = serve()
-    bay = make_bay(server.url, Step(100, 10))
-    workers = [bay.start_worker(), bay.start_worker()]
+    bay = make_bay(server.url, Step(100, 8))
+    workers = [bay.start_worker(REPORTING_OFTEN) for _ in range(2)]
     process = bay.start_master()
     bay.first_window(process)
     process.send_signal(signal.SIGSTOP)
@@ -37,7 +38,7 @@ def test_a_master_that_stands_still_makes_the_run_invalid(make_bay, serve):
     assert [one["kind"] for one in of(records, "event")] == ["master_behind"]
     # The workers measured on, and nothing of that is lost.
     assert records[-1]["requests"] == server.requests
-    assert all(one["workers"] == 2 for one in of(records, "window")[:9])
+    assert all(one["workers"] == 2 for one in of(records, "window")[:7])
     assert [worker.wait(10) for worker in workers] == [0, 0]
 
 

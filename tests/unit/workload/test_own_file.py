@@ -12,6 +12,7 @@ from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import own_file
 from rally_magnum_scale.workload.in_bay.job import Job
+from tests.unit.workload.processes import REPORTING_OFTEN
 from tests.unit.workload.processes import of
 
 START = 1000
@@ -304,7 +305,7 @@ def test_users_that_end_before_the_plan_make_the_run_invalid(make_bay, serve):
     ending = ASKING + "        self.stop(force=True)\n"
     bay = make_bay(
         serve().url,
-        Step(None, 2),
+        Step(None, 1),
         workers=1,
         own_file=ending,
         users=2,
@@ -325,7 +326,7 @@ def test_a_target_that_stalls_to_the_end_is_not_forgiven(
 
     bay = make_bay(
         serve(stall).url,
-        Step(None, 3),
+        Step(None, 1),
         workers=1,
         own_file=ASKING,
         users=2,
@@ -340,11 +341,11 @@ def test_a_target_that_stalls_to_the_end_is_not_forgiven(
 def test_a_killed_worker_of_an_own_file_makes_the_run_invalid(make_bay, serve):
     bay = make_bay(
         serve().url,
-        Step(None, 10),
+        Step(None, 5),
         own_file=ASKING,
         users=4,
     )
-    first, _ = bay.start_worker(), bay.start_worker()
+    first, _ = [bay.start_worker(REPORTING_OFTEN) for _ in range(2)]
     master = bay.start_master()
     assert bay.first_window(master)["workers"] == 2
     first.kill()

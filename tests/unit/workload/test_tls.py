@@ -1,3 +1,4 @@
+import itertools
 import json
 import ssl
 import subprocess
@@ -12,6 +13,9 @@ from rally_magnum_scale.workload.in_bay.fresh import engine_of
 from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.job import Trust
 from tests.unit.kubernetes import certificates
+from tests.unit.workload.conftest import Behaviour
+from tests.unit.workload.conftest import serving
+from tests.unit.workload.engine_runs import side_by_side
 
 NAME = "target.load.svc"
 
@@ -35,18 +39,23 @@ def authority():
     return certificates.Authority()
 
 
+def server_context(authority, folder, *, dns_name=NAME, **options):
+    """Return a context with a certificate that the authority has signed."""
+    pem, key = authority.issue(dns_name=dns_name, **options)
+    (folder / "tls.crt").write_text(pem)
+    (folder / "tls.key").write_text(key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+    return context
+
+
 @pytest.fixture
 def secured(serve, authority, tmp_path):
     """Start a server whose certificate is signed by the authority."""
 
-    def start(behave=None, *, dns_name=NAME, **options):
-        pem, key = authority.issue(dns_name=dns_name, **options)
-        (tmp_path / "tls.crt").write_text(pem)
-        (tmp_path / "tls.key").write_text(key)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    def start(behave=None):
         given = {} if behave is None else {"behave": behave}
-        return serve(context=context, **given)
+        return serve(context=server_context(authority, tmp_path), **given)
 
     return start
 
@@ -74,16 +83,31 @@ def run(job):
     ).run()
 
 
-@pytest.mark.parametrize("keep_alive", [True, False])
-@pytest.mark.parametrize("what", ["answer", "in_pieces", "chunked"])
-def test_requests_are_asked_by_tls(
-    secured, authority, behaviour, what, keep_alive
-):
-    server = secured(getattr(behaviour, what))
-    job = job_for(server, authority.pem, Step(100, 1), keep_alive=keep_alive)
-    outcome = run(job)
-    assert (outcome.requests, outcome.failures) == (100, {})
-    assert server.requests == 100
+KEEP_ALIVE = (True, False)
+ANSWERS = [*itertools.product(("answer", "in_pieces", "chunked"), KEEP_ALIVE)]
+
+
+@pytest.fixture(scope="module")
+def tls_runs(authority, tmp_path_factory):
+    """Run the engine against targets with TLS that answer in each way."""
+
+    def ask(what, keep_alive):
+        context = server_context(authority, tmp_path_factory.mktemp("tls"))
+        with serving() as serve:
+            server = serve(getattr(Behaviour, what), context=context)
+            job = job_for(
+                server, authority.pem, Step(50, 1), keep_alive=keep_alive
+            )
+            return run(job), server.requests
+
+    return side_by_side(ask, ANSWERS)
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_requests_are_asked_by_tls(tls_runs, case):
+    outcome, requests = tls_runs[case].result()
+    assert (outcome.requests, outcome.failures) == (50, {})
+    assert requests == 50
 
 
 def test_a_long_answer_and_a_long_body_go_through_whole(secured, authority):
@@ -97,25 +121,40 @@ def test_a_long_answer_and_a_long_body_go_through_whole(secured, authority):
     assert request.endswith(b"\r\n\r\n" + b"y" * 60_000)
 
 
-@pytest.mark.parametrize(
-    ("ours", "options"),
-    [
-        (False, {}),
-        (True, {"dns_name": "other.load.svc"}),
-        (True, {"life": certificates.EXPIRED}),
-    ],
-    ids=["authority", "name", "expired"],
-)
-@pytest.mark.parametrize("keep_alive", [True, False])
+# Whether our authority has signed it, and what it says.
+UNTRUSTED = {
+    "authority": (False, {}),
+    "name": (True, {"dns_name": "other.load.svc"}),
+    "expired": (True, {"life": certificates.EXPIRED}),
+}
+UNTRUSTED_CASES = [*itertools.product(UNTRUSTED, KEEP_ALIVE)]
+
+
+@pytest.fixture(scope="module")
+def untrusted_runs(authority, tmp_path_factory):
+    """Run the engine against targets that it must not trust."""
+    stranger = certificates.Authority()
+
+    def ask(why, keep_alive):
+        ours, options = UNTRUSTED[why]
+        context = server_context(
+            authority, tmp_path_factory.mktemp("tls"), **options
+        )
+        ca_pem = authority.pem if ours else stranger.pem
+        with serving() as serve:
+            server = serve(context=context)
+            job = job_for(server, ca_pem, Step(None, 1), keep_alive=keep_alive)
+            return run(job), server.requests
+
+    return side_by_side(ask, UNTRUSTED_CASES)
+
+
+@pytest.mark.parametrize("case", UNTRUSTED_CASES)
 def test_a_certificate_that_is_not_trusted_is_a_failure_of_its_own(
-    secured, authority, ours, options, keep_alive
+    untrusted_runs, case
 ):
-    server = secured(**options)
-    ca_pem = authority.pem if ours else certificates.Authority().pem
-    outcome = run(
-        job_for(server, ca_pem, Step(None, 1), keep_alive=keep_alive)
-    )
-    assert outcome.requests == server.requests == 0
+    outcome, requests = untrusted_runs[case].result()
+    assert outcome.requests == requests == 0
     assert set(outcome.failures) == {"tls"}
 
 
