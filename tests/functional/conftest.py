@@ -1,4 +1,8 @@
-"""The sandbox that the functional tests share: up once, down at the end."""
+"""The sandbox of a test process: up once, down at the end.
+
+Each process of pytest-xdist has a sandbox of its own, by its number, so that
+tests that run at the same time meet nowhere but at the processors.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +21,17 @@ from rally_magnum_scale.sandbox import client_environment
 from rally_magnum_scale.sandbox import openstack
 from rally_magnum_scale.sandbox import secrets_file
 from rally_magnum_scale.sandbox import settings as sandbox_settings
+from tests.functional import evidence
 from tests.functional import host_state
+from tests.functional import rally_cli
 
 CHECKOUT = Path(__file__).parents[2]
 # Leaves the sandbox up after the tests, and takes one that is up: for work
 # on a test. The tests that take it down bring it up again.
 KEEP_VARIABLE = "RALLY_MAGNUM_SANDBOX_KEEP"
-# Debian packages are installed once and stay.
+# Each look at Magnum costs some 50 ms of a processor, of which there are two,
+# and the sandbox's Magnum looks at its bays once a second.
+LOOK_EVERY_S = 0.5
 PROGRAM = str(Path(sys.prefix) / "bin" / "rally-magnum-sandbox")
 
 
@@ -63,6 +71,18 @@ class Sandbox:
         """Run a command in the sandbox's environment."""
         return self.command("run", "--", *command, deadline_s=deadline_s)
 
+    def rally(
+        self,
+        *arguments: str,
+        folder: Path = CHECKOUT,
+        deadline_s: float = 600,
+        **variables: str,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of Rally in the sandbox's environment."""
+        return rally_cli.run(
+            arguments, self.env | variables, folder, deadline_s
+        )
+
     def up(self) -> None:
         """Bring it up; a failure is the test's, with what was said."""
         done = self.command("up", deadline_s=2400)
@@ -97,13 +117,18 @@ def sandbox() -> Iterator[Sandbox]:
 
     What it leaves behind is an error of the last test.
     """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    number = int(worker.removeprefix("gw")) % sandbox_settings.SANDBOXES
+    os.environ.setdefault(sandbox_settings.NUMBER_VARIABLE, str(number))
     no_proxy = os.environ.get("NO_PROXY")
     os.environ["NO_PROXY"] = ",".join(
         filter(None, [no_proxy, sandbox_settings.NO_PROXY])
     )
     keep = bool(os.environ.get(KEEP_VARIABLE))
     settings = sandbox_settings.from_environment()
-    shared = Sandbox(settings, host_state.capture())
+    rally_cli.start()
+    owner = host_state.Owner.of_sandbox(settings)
+    shared = Sandbox(settings, host_state.capture(owner))
     if not keep:
         # Of an earlier run that was killed.
         shared.down()
@@ -111,7 +136,7 @@ def sandbox() -> Iterator[Sandbox]:
     # the last change to the machine that is to stay: Debian's packages.
     done = shared.command("prepare", deadline_s=2400)
     assert done.returncode == 0, done.stderr
-    shared = dataclasses.replace(shared, before=host_state.capture())
+    shared = dataclasses.replace(shared, before=host_state.capture(owner))
     shared.up()
     try:
         yield shared
@@ -119,3 +144,18 @@ def sandbox() -> Iterator[Sandbox]:
         if not keep:
             shared.down()
             assert host_state.settle(shared.before) == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Iterator[None]:
+    """Add the state of the sandbox to the report of a failed test."""
+    report: Any = yield
+    shared = item.funcargs.get("sandbox")
+    if report.failed and isinstance(shared, Sandbox):
+        try:
+            report.sections += evidence.of_sandbox(shared.settings)
+        except Exception as error:
+            report.sections.append(("sandbox", f"can't be read: {error!r}"))
+    return report

@@ -1,7 +1,9 @@
-"""What a machine runs and holds, to compare before with after.
+"""What of a sandbox, or of a bay by itself, a machine runs and holds.
 
-A test takes ``before = host_state.capture()``, does its work, and asserts
-``host_state.settle(before) == []``.
+A test takes ``before = host_state.capture(owner)``, does its work, and
+asserts ``host_state.settle(before) == []``.  Only what belongs to the owner
+is compared, so that other programs of the machine, and tests that run at
+the same time, may come and go.
 """
 
 from __future__ import annotations
@@ -13,12 +15,17 @@ import re
 import subprocess
 import time
 from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
+from rally_magnum_scale.sandbox import cgroups
+from rally_magnum_scale.sandbox import settings as sandbox_settings
+
+# Nothing of ours ever changes these; inotify's limit, which a sandbox
+# raises for as long as there is one, is left out.
 SYSCTLS = (
-    "fs/inotify/max_user_instances",
     "kernel/panic",
     "kernel/panic_on_oops",
     "net/bridge/bridge-nf-call-iptables",
@@ -26,6 +33,30 @@ SYSCTLS = (
     "net/ipv4/ip_forward",
     "vm/overcommit_memory",
 )
+# Variables of a test's process that the processes which it starts inherit.
+WORKER = ("PYTEST_XDIST_TESTRUNUID", "PYTEST_XDIST_WORKER")
+
+
+@dataclasses.dataclass(frozen=True)
+class Owner:
+    """Whose things are compared.
+
+    :param cgroup: its control group, relative to each hierarchy
+    :param folder: holds all of its mounts
+    :param bay_indexes: of its bays; they name its links
+    """
+
+    cgroup: str
+    folder: Path
+    bay_indexes: range
+
+    @classmethod
+    def of_sandbox(cls, settings: sandbox_settings.Settings) -> Owner:
+        return cls(settings.cgroup, settings.state_dir, settings.bay_indexes)
+
+    @property
+    def links(self) -> set[str]:
+        return {f"rmsb{index}" for index in self.bay_indexes}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,13 +67,16 @@ class Process:
     started_s: float
     command: str
 
+    def __str__(self) -> str:
+        return f"{self.pid} {self.command}"
+
 
 @dataclasses.dataclass(frozen=True)
 class HostState:
     """A snapshot, each part as a set of lines that a reader understands."""
 
+    owner: Owner
     processes: frozenset[Process]
-    namespaces: frozenset[str]
     links: frozenset[str]
     routes: frozenset[str]
     mounts: frozenset[str]
@@ -51,129 +85,89 @@ class HostState:
     sysctls: frozenset[str]
 
 
-def capture() -> HostState:
-    """Take a snapshot of this machine.
+def capture(owner: Owner) -> HostState:
+    """Take a snapshot of what the owner has on this machine.
 
-    :returns: everything that a sandbox could leave behind; kernel threads
-        are left out
+    :returns: everything that it could leave behind.  A network namespace
+        lives as long as a process or a mount in it, so these tell of it.
     """
     return HostState(
-        processes=frozenset(_processes()),
-        namespaces=frozenset(_namespaces()),
-        links=frozenset(link["ifname"] for link in _ip("link")),
-        routes=frozenset(_routes()),
-        mounts=frozenset(_mounts()),
-        cgroups=frozenset(_cgroups()),
+        owner=owner,
+        processes=frozenset(_processes(owner)),
+        links=frozenset(
+            link["ifname"]
+            for link in _ip("link")
+            if link["ifname"] in owner.links
+        ),
+        routes=frozenset(_routes(owner)),
+        mounts=frozenset(_mounts(owner)),
+        cgroups=frozenset(_cgroups(owner)),
         rules=frozenset(_rules()),
         sysctls=frozenset(_sysctls()),
     )
 
 
-def difference(
-    before: HostState, after: HostState, ignore: Iterable[str] = ()
-) -> list[str]:
+def difference(before: HostState, after: HostState) -> list[str]:
     """List what differs, one line for each thing.
-
-    A process that began meanwhile as a descendant of one that was there
-    before, such as a neighbour's shell, is no concern of ours, unless it
-    descends from the calling process.  Nor is one that another worker of
-    pytest's has begun.
 
     :param before: the earlier snapshot
     :param after: the later one
-    :param ignore: regular expressions; lines in which one is found are
-        left out
     :returns: lines such as ``left behind: link rmsb0``; empty if all is as
         it was
     """
-    lines = [
-        f"left behind: process {process.pid} {process.command}"
-        for process in sorted(
-            after.processes - before.processes, key=lambda p: p.pid
-        )
-        if not _is_neighbours(process, before)
-    ]
+    lines = []
     for field in dataclasses.fields(HostState):
-        if field.name == "processes":
+        if field.name == "owner":
             continue
         old, new = getattr(before, field.name), getattr(after, field.name)
-        name = field.name.removesuffix("s")
-        lines += [f"left behind: {name} {x}" for x in sorted(new - old)]
-        # Control groups of neighbours end with their processes.
-        if field.name != "cgroups":
-            lines += [f"gone: {name} {x}" for x in sorted(old - new)]
-    return [
-        line for line in lines if not any(re.search(x, line) for x in ignore)
-    ]
+        name = field.name.removesuffix("s").removesuffix("se")
+        lines += sorted(f"left behind: {name} {x}" for x in new - old)
+        if field.name not in ("processes", "cgroups"):
+            lines += sorted(f"gone: {name} {x}" for x in old - new)
+    return lines
 
 
-def settle(
-    before: HostState, deadline_s: float = 10.0, ignore: Iterable[str] = ()
-) -> list[str]:
+def settle(before: HostState, deadline_s: float = 10.0) -> list[str]:
     """Compare until nothing differs, or the deadline is reached.
 
-    The kernel removes network namespaces a moment after their last
-    process, and other programs of the machine come and go.
+    The kernel removes what a process held a moment after it has ended.
 
     :param before: the snapshot to come back to
     :param deadline_s: seconds to wait at most
-    :param ignore: as in :func:`difference`
     :returns: what differed at last
     """
-    ignore = tuple(ignore)
     end = time.monotonic() + deadline_s
-    while (found := difference(before, capture(), ignore)) and (
+    while (found := difference(before, capture(before.owner))) and (
         time.monotonic() < end
     ):
         time.sleep(0.2)
     return found
 
 
-def _processes() -> Iterable[Process]:
+def _processes(owner: Owner) -> Iterator[Process]:
+    """List the owner's processes, and those that the test has started."""
+    own = set(cgroups.processes(owner.cgroup))
+    own |= {p.pid for p in psutil.Process().children(recursive=True)}
     for process in psutil.process_iter(["pid", "create_time", "cmdline"]):
         info = process.info
-        if info["cmdline"]:
+        if info["cmdline"] and (process.pid in own or _is_orphan(process)):
             yield Process(
                 info["pid"], info["create_time"], " ".join(info["cmdline"])
             )
 
 
-def _is_neighbours(process: Process, before: HostState) -> bool:
-    earlier = {(p.pid, p.started_s) for p in before.processes}
+def _is_orphan(process: psutil.Process) -> bool:
+    """Tell whether the test started it, and its parent has ended."""
     try:
-        parents = psutil.Process(process.pid).parents()
-        ancestors = [(p.pid, p.create_time()) for p in parents]
-    except psutil.NoSuchProcess:
-        return True
-    if any(pid == os.getpid() for pid, _ in ancestors):
-        return False
-    if _is_of_another_worker(process):
-        return True
-    return any(pid != 1 and (pid, s) in earlier for pid, s in ancestors)
-
-
-def _is_of_another_worker(process: Process) -> bool:
-    """Tell whether another process of pytest's, beside this one, began it."""
-    name = "PYTEST_XDIST_WORKER"
-    try:
-        theirs = psutil.Process(process.pid).environ().get(name)
+        theirs = process.environ()
+        orphan = process.ppid() == 1
     except (psutil.Error, OSError):
         return False
-    return theirs is not None and theirs != os.environ.get(name)
-
-
-def _namespaces() -> Iterable[str]:
-    """Name the network namespaces that this process could enter."""
-    for path in Path("/proc").glob("[0-9]*/ns/net"):
-        try:
-            yield str(path.readlink())
-        except OSError:
-            continue
-    yield from re.findall(
-        r"net:\[\d+\]", Path("/proc/self/mountinfo").read_text()
+    return (
+        orphan
+        and "PYTEST_CURRENT_TEST" in theirs
+        and all(theirs.get(name) == os.environ.get(name) for name in WORKER)
     )
-    for name in Path("/run/netns").glob("*"):
-        yield f"named {name.name}"
 
 
 def _ip(subject: str) -> list[dict[str, str]]:
@@ -181,21 +175,24 @@ def _ip(subject: str) -> list[dict[str, str]]:
     return json.loads(out or "[]")
 
 
-def _routes() -> Iterable[str]:
+def _routes(owner: Owner) -> Iterable[str]:
     for route in _ip("route"):
-        yield f"{route.get('dst')} dev {route.get('dev')}"
+        if route.get("dev") in owner.links:
+            yield f"{route.get('dst')} dev {route.get('dev')}"
 
 
-def _mounts() -> Iterable[str]:
+def _mounts(owner: Owner) -> Iterable[str]:
     for line in Path("/proc/self/mounts").read_text().splitlines():
         source, target, kind = line.split()[:3]
-        yield f"{kind} {source} on {target}"
+        if target.startswith(f"{owner.folder}/"):
+            yield f"{kind} {source} on {target}"
 
 
-def _cgroups() -> Iterable[str]:
-    for mount in _mounts():
-        if mount.startswith("cgroup"):
-            for folder, _, _ in os.walk(mount.partition(" on ")[2]):
+def _cgroups(owner: Owner) -> Iterable[str]:
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, target, kind = line.split()[:3]
+        if kind.startswith("cgroup"):
+            for folder, _, _ in os.walk(f"{target}/{owner.cgroup}"):
                 yield folder
 
 

@@ -32,6 +32,10 @@ from tests import authority
 from tests.functional import host_state
 from tests.functional import processes
 
+# No sandbox has bays of these indexes, and each test process has its own.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+FIRST_INDEX = 240 + 3 * (WORKER % 3)
+GROUP = f"rally-magnum-sandbox-by-hand-{WORKER}"
 PODS = "/api/v1/namespaces/default/pods"
 DAEMON_SETS = "/apis/apps/v1/namespaces/default/daemonsets"
 # A loop, since kube-proxy may not have written its rules yet.
@@ -118,8 +122,10 @@ class Bay:
 
 
 @pytest.fixture
-def before() -> host_state.HostState:
-    return host_state.capture()
+def before(tmp_path: Path) -> host_state.HostState:
+    return host_state.capture(
+        host_state.Owner(GROUP, tmp_path, range(FIRST_INDEX, FIRST_INDEX + 3))
+    )
 
 
 @pytest.fixture
@@ -149,14 +155,14 @@ def description(bay: Bay, index: int) -> dict[str, Any]:
     return {
         "name": bay.folder.name,
         "uuid": number,
-        "index": index,
+        "index": FIRST_INDEX + index,
         "node_count": 20,
         "real_nodes": 1,
         "kubernetes_binary": str(
             artifacts.ensure_kubernetes_binary(cache_dir, print)
         ),
-        "image_archive": str(artifacts.ensure_image(cache_dir, print)),
-        "cgroup": f"rally-magnum-sandbox/{number[:8]}",
+        "image_store": str(artifacts.ensure_image(cache_dir, print)),
+        "cgroup": f"{GROUP}/{number[:8]}",
     }
 
 
@@ -244,14 +250,13 @@ def check_logs(client: api.ApiClient) -> None:
 def test_two_bays_at_once(
     before: host_state.HostState, make_bay: Callable[..., Bay]
 ) -> None:
-    bays = [make_bay(249), make_bay(250, real_nodes=2)]
+    bays = [make_bay(1), make_bay(2, real_nodes=2)]
     makers = [bay.command("create") for bay in bays]
     for maker in makers:
         output, _ = maker.communicate(timeout=300)
         assert maker.returncode == 0, output
     for bay in bays:
         assert bay.status["status"] == "CREATE_COMPLETE"
-        assert bay.status["seconds"]["image_import"] > 0
         with bay.client() as client:
             nodes = json.loads(client.get("/api/v1/nodes"))["items"]
             run_pods(client)
@@ -277,7 +282,7 @@ def test_nothing_stays_of_a_bay_that_lost_a_part(
     make_bay: Callable[..., Bay],
     program: str,
 ) -> None:
-    bay = make_bay(249, node_count=3)
+    bay = make_bay(1, node_count=3)
     code, output = bay.run("create")
     assert code == 0, output
     with bay.client() as client:
@@ -296,7 +301,7 @@ def test_nothing_stays_of_a_bay_that_was_not_finished(
     after_s: float,
     killed: bool,
 ) -> None:
-    bay = make_bay(249, node_count=200)
+    bay = make_bay(1, node_count=200)
     with bay.command("create") as maker:
         time.sleep(after_s)
         if killed:
@@ -313,7 +318,7 @@ def test_a_failed_create_names_the_component_and_its_last_line(
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\necho no luck with $1 >&2\nexit 1\n")
     broken.chmod(0o755)
-    bay = make_bay(249, kubernetes_binary=str(broken))
+    bay = make_bay(1, kubernetes_binary=str(broken))
     code, output = bay.run("create")
     assert code == 1
     assert bay.status["status"] == "CREATE_FAILED"
@@ -367,7 +372,7 @@ def running_on(
 def test_pods_of_three_real_nodes_reach_each_other(
     make_bay: Callable[..., Bay],
 ) -> None:
-    bay = make_bay(248, node_count=6, real_nodes=3)
+    bay = make_bay(0, node_count=6, real_nodes=3)
     code, output = bay.run("create")
     assert code == 0, output
     with bay.client() as client:
@@ -393,34 +398,34 @@ def test_pods_of_three_real_nodes_reach_each_other(
 def test_a_bay_comes_to_the_size_that_is_wished(
     before: host_state.HostState, make_bay: Callable[..., Bay]
 ) -> None:
-    bay = make_bay(248, node_count=4)
+    bay = make_bay(0, node_count=4)
     assert bay.run("create")[0] == 0
     first = bay.nodes()
     code, output = bay.resize(6)
     assert code == 0, output
     assert bay.update["node_count"] == 6
     grown = bay.nodes()
-    assert {"bay-248-hollow-0004", "bay-248-hollow-0005"} == set(grown) - set(
+    assert {"bay-0-hollow-0004", "bay-0-hollow-0005"} == set(grown) - set(
         first
     )
     # A real node comes back as a real one, with a name of its own.
-    uid = grown["bay-248-hollow-0002"]["metadata"]["uid"]
+    uid = grown["bay-0-hollow-0002"]["metadata"]["uid"]
     address = bay.status["node_addresses"][0]
     assert bay.resize(6, remove=[address, uid])[0] == 0
     replaced = bay.nodes()
     assert set(grown) - set(replaced) == {
-        "bay-248-node-0",
-        "bay-248-hollow-0002",
+        "bay-0-node-0",
+        "bay-0-hollow-0002",
     }
     assert set(replaced) - set(grown) == {
-        "bay-248-node-1",
-        "bay-248-hollow-0006",
+        "bay-0-node-1",
+        "bay-0-hollow-0006",
     }
     assert all(map(api.is_ready, replaced.values()))
     assert not (bay.folder / "node-0").exists()
-    code, output = bay.resize(5, remove=["bay-248-node-0"])
+    code, output = bay.resize(5, remove=["bay-0-node-0"])
     assert code == 1
-    assert "'bay-248-node-0' is no node of the bay" in output
+    assert "'bay-0-node-0' is no node of the bay" in output
     assert set(bay.nodes()) == set(replaced)
     assert bay.resize(0)[0] == 0
     assert bay.nodes() == {}
@@ -431,7 +436,7 @@ def test_a_bay_comes_to_the_size_that_is_wished(
 def test_a_new_real_node_runs_pods_and_a_removed_one_loses_them(
     make_bay: Callable[..., Bay],
 ) -> None:
-    bay = make_bay(248, node_count=2, real_nodes=2)
+    bay = make_bay(0, node_count=2, real_nodes=2)
     assert bay.run("create")[0] == 0
     with bay.client() as client:
         account = "/api/v1/namespaces/default/serviceaccounts/default"
@@ -439,12 +444,12 @@ def test_a_new_real_node_runs_pods_and_a_removed_one_loses_them(
         nginx = {"image": artifacts.NGINX_IMAGE}
         client.post(DAEMON_SETS, daemon_set("nginx", nginx))
         old = running_on(client, "nginx", 2)
-        wish = {"real_nodes": 2, "remove": ["bay-248-node-0"]}
+        wish = {"real_nodes": 2, "remove": ["bay-0-node-0"]}
         code, output = bay.resize(2, **wish)
         assert code == 0, output
         new = running_on(client, "nginx", 2)
         nodes = {x["spec"]["nodeName"] for x in new}
-        assert nodes == {"bay-248-node-1", "bay-248-node-2"}
+        assert nodes == {"bay-0-node-1", "bay-0-node-2"}
         kept = {x["metadata"]["uid"] for x in old} & {
             x["metadata"]["uid"] for x in new
         }
@@ -465,9 +470,9 @@ def test_a_resize_that_was_killed_is_taken_up(
     make_bay: Callable[..., Bay],
     after_s: float,
 ) -> None:
-    bay = make_bay(248, node_count=3)
+    bay = make_bay(0, node_count=3)
     assert bay.run("create")[0] == 0
-    wish = bay.wish(3, remove=["bay-248-node-0"])
+    wish = bay.wish(3, remove=["bay-0-node-0"])
     (bay.folder / "wish.json").write_text(json.dumps(wish))
     with bay.command("resize") as resizer:
         time.sleep(after_s)
@@ -485,7 +490,7 @@ def test_a_resize_that_was_killed_is_taken_up(
 def test_what_died_is_started_again(
     before: host_state.HostState, make_bay: Callable[..., Bay]
 ) -> None:
-    bay = make_bay(248, node_count=3)
+    bay = make_bay(0, node_count=3)
     assert bay.run("create")[0] == 0
     assert bay.run("repair") == (0, "")
     components = (
@@ -518,7 +523,7 @@ def test_what_died_is_started_again(
 def test_a_bay_without_a_process_must_be_deleted(
     make_bay: Callable[..., Bay],
 ) -> None:
-    bay = make_bay(248, node_count=1, real_nodes=0)
+    bay = make_bay(0, node_count=1, real_nodes=0)
     assert bay.run("create")[0] == 0
     cgroups.CgroupTree(bay.spec.cgroup).kill(10)
     code, output = bay.run("repair")

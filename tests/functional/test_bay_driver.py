@@ -18,6 +18,7 @@ from rally_magnum_scale import waiting
 from rally_magnum_scale.sandbox import openstack
 from rally_magnum_scale.sandbox.bay import files
 from rally_magnum_scale.sandbox.bay.process import Process
+from tests.functional import conftest
 from tests.functional import test_sandbox
 from tests.functional.conftest import Sandbox
 
@@ -65,7 +66,7 @@ class Cloud:
             poll,
             what=f"bay {bay} to be {' or '.join(statuses)}",
             deadline_s=240,
-            interval_s=0.1,
+            interval_s=conftest.LOOK_EVERY_S,
             progress=lambda: str(self.get(bay)),
             sleep=time.sleep,
         )

@@ -166,7 +166,7 @@ def test_a_quota_that_is_too_small_is_told_before_the_first_bay(
     if quota is not None:
         contexts["bay_quotas@openstack"] = {"bays": quota}
     file = task(tmp_path, contexts)
-    done = runs.sandbox.run("rally", "task", "start", str(file))
+    done = runs.sandbox.rally("task", "start", str(file))
     said = done.stdout + done.stderr
     runs.note(said)
     assert done.returncode != 0

@@ -19,6 +19,8 @@ from rally_magnum_scale.sandbox.bay import cgroups
 from tests.functional import conftest
 from tests.functional import test_tasks
 
+pytestmark = pytest.mark.quiet
+
 LOOK_EVERY_S = 0.1
 STEP_S = 30
 ARGUMENTS = {
@@ -59,7 +61,7 @@ class Group:
 class Groups:
     """The control groups of all pods of all bays of the sandbox."""
 
-    def __init__(self) -> None:
+    def __init__(self, sandbox: conftest.Sandbox) -> None:
         mounts = Path("/proc/self/mountinfo").read_text()
         used = cgroups.used_hierarchies(cgroups.parse_hierarchies(mounts))
         (self._root,) = (
@@ -68,6 +70,7 @@ class Groups:
             if one.version == 2 or "cpuacct" in one.controllers
         )
         self._version = used[0].version
+        self._bays = self._root / sandbox.settings.bays_cgroup
         self._found: dict[Path, Group] = {}
 
     @contextlib.contextmanager
@@ -96,8 +99,7 @@ class Groups:
         ]
 
     def _look(self) -> None:
-        base = self._root / "rally-magnum-sandbox"
-        for folder in base.glob("**/pod*"):
+        for folder in self._bays.glob("**/pod*"):
             # A pod may go while it is looked at.
             with contextlib.suppress(OSError):
                 group = self._found.get(folder) or self._new(folder)
@@ -133,7 +135,7 @@ def load(
     sandbox: conftest.Sandbox,
 ) -> tuple[Groups, records.Run, test_tasks.Ran]:
     """A load whose control groups were looked at beside it."""
-    groups = Groups()
+    groups = Groups(sandbox)
     with groups.watched():
         ran = test_tasks.start(sandbox, "2m-rps.json", ARGUMENTS)
     assert ran.errors == [], ran.said

@@ -154,6 +154,7 @@ def kill_when(
         test_tasks.kill(process)
 
 
+@pytest.mark.quiet
 def test_a_rolling_update_with_the_right_manifest_fails_no_request(
     sandbox: conftest.Sandbox,
 ) -> None:
@@ -215,6 +216,7 @@ def test_a_wrong_manifest_fails_requests_and_nodes_come_back(
     assert kept.namespaces() == []
 
 
+@pytest.mark.quiet
 def test_a_node_that_stops_is_noticed_and_started_again(
     sandbox: conftest.Sandbox, kept: test_in_bay.Kept
 ) -> None:

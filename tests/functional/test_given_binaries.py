@@ -37,7 +37,7 @@ def test_a_bay_of_official_binaries(
     given = given_binaries.check_binaries(official)
     assert given.version == artifacts.built_version()
     program = given_binaries.ensure_program(given, tmp_path)
-    bay = make_bay(248, node_count=3, kubernetes_binary=str(program))
+    bay = make_bay(0, node_count=3, kubernetes_binary=str(program))
     code, output = bay.run("create")
     assert code == 0, output
     assert bay.status["status"] == "CREATE_COMPLETE"

@@ -71,12 +71,12 @@ def rally_environment(
     path = folder / "spec.json"
     path.write_text(json.dumps(spec))
     create = ["--name", name, "--spec", str(path), "--no-use"]
-    made = sandbox.run("rally", "env", "create", *create)
+    made = sandbox.rally("env", "create", *create)
     assert made.returncode == 0, made.stdout + made.stderr
     try:
         yield name
     finally:
-        sandbox.run("rally", "env", "delete", name, "--force")
+        sandbox.rally("env", "delete", name, "--force")
 
 
 @contextlib.contextmanager
@@ -303,6 +303,7 @@ OWN_FILE = {
 }
 
 
+@pytest.mark.quiet
 def test_a_locust_file_makes_the_load(
     sandbox: conftest.Sandbox, kept: Kept, no_openstack: str
 ) -> None:
@@ -408,9 +409,9 @@ def test_a_bay_that_is_not_there_is_said(
 def test_a_bay_is_not_kept_for_a_tenant_that_goes(
     sandbox: conftest.Sandbox,
 ) -> None:
-    done = sandbox.run(
+    done = sandbox.rally(
         *test_tasks.command(
-            "create-and-delete.json", {"nodes": 1, "keep_bay": True}, "t"
+            "create-and-delete.json", {"nodes": 1, "keep_bay": True}
         )
     )
     assert done.returncode != 0
@@ -460,6 +461,7 @@ SEARCH = {
 }
 
 
+@pytest.mark.quiet
 def test_a_search_needs_no_openstack_with_a_kubeconfig(
     sandbox: conftest.Sandbox, kept: Kept, no_openstack: str
 ) -> None:

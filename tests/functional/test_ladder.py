@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from rally_magnum_scale.measurement import bay_records
 from tests.functional import conftest
 from tests.functional import test_tasks
@@ -80,6 +82,7 @@ def test_a_bound_for_each_node_can_fail(sandbox: conftest.Sandbox) -> None:
     assert failed == {"bay_create_time", "node_ready_time", "bay_delete_time"}
 
 
+@pytest.mark.long
 def test_a_thousand_nodes_come_and_go(sandbox: conftest.Sandbox) -> None:
     ran, (bay,) = climb(sandbox, [1000])
     assert ran.status == 0, ran.said

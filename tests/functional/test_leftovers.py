@@ -74,13 +74,12 @@ class Cloud:
 
     def status(self, task: str) -> str:
         """Return what Rally says of a task."""
-        done = self.sandbox.run("rally", "task", "status", "--uuid", task)
+        done = self.sandbox.rally("task", "status", "--uuid", task)
         return done.stdout
 
     def start(self) -> str:
         """Run a small task, which must succeed, and return what it said."""
-        command = test_tasks.command(SAMPLE, SMALL, "leftovers")
-        done = self.sandbox.run(*command)
+        done = self.sandbox.rally(*test_tasks.command(SAMPLE, SMALL))
         said = done.stdout + done.stderr
         assert done.returncode == 0, said
         return said
@@ -116,7 +115,7 @@ class Cloud:
             lambda: self._shows(asked_for(said.read_text())),
             what="three bays in Magnum",
             deadline_s=180,
-            interval_s=0.3,
+            interval_s=conftest.LOOK_EVERY_S,
             progress=lambda: said.read_text()[-2000:],
             sleep=time.sleep,
         )

@@ -112,7 +112,7 @@ def connection(sandbox: Sandbox) -> Any:
 @pytest.fixture
 def bay(sandbox: Sandbox, tmp_path: Path) -> Iterator[Bay]:
     """A bay of which nothing may stay."""
-    before = host_state.capture()
+    before = host_state.capture(host_state.Owner.of_sandbox(sandbox.settings))
     cloud = Cloud(sandbox, tmp_path)
     try:
         made = Bay(cloud, cloud.complete(3, sandbox_real_nodes="2"))

@@ -10,6 +10,8 @@ from rally_magnum_scale.measurement import trials
 from tests.functional import conftest
 from tests.functional import test_tasks
 
+pytestmark = pytest.mark.quiet
+
 ARGUMENTS = json.loads(
     (test_tasks.SAMPLES / "args/sandbox-max-rate.json").read_text()
 )
@@ -27,20 +29,10 @@ SLOW = {
 }
 
 
-# A busy machine spoils steps of the generator, and the search says so.
-ATTEMPTS = 3
-
-
 @pytest.fixture(scope="module")
 def found(sandbox: conftest.Sandbox) -> test_tasks.Ran:
-    for _ in range(ATTEMPTS):
-        ran = test_tasks.start(sandbox, "max-rate.json", SLOW)
-        assert ran.errors == [], ran.said
-        (run,) = ran.runs()
-        assert run.max_rate is not None
-        disturbed = run.max_rate.failed_by == trials.BY_INVALID
-        if run.max_rate.valid and not disturbed:
-            break
+    ran = test_tasks.start(sandbox, "max-rate.json", SLOW)
+    assert ran.errors == [], ran.said
     return ran
 
 

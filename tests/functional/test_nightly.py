@@ -27,6 +27,8 @@ from rally_magnum_scale.report import history
 from tests.functional import conftest
 from tests.functional import test_tasks
 
+pytestmark = pytest.mark.quiet
+
 PROGRAM = str(Path(sys.prefix) / "bin" / "rally-magnum-nightly")
 DEADLINE_S = 240
 ARGUMENTS = {
@@ -167,6 +169,7 @@ def test_a_night_keeps_all_that_came_out(
     assert (rally / "rally.sqlite").exists()
 
 
+@pytest.mark.long
 def test_a_slower_target_is_told_the_next_night(
     nights: Nights, first: tuple[int, str]
 ) -> None:
@@ -205,6 +208,7 @@ def _of_the_night(nights: Nights) -> list[psutil.Process]:
     return predecessor._find(nights.folder)
 
 
+@pytest.mark.long
 def test_the_next_night_cleans_up_after_a_killed_one_and_runs(
     sandbox: conftest.Sandbox, nights: Nights, killed: None
 ) -> None:

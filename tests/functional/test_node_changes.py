@@ -76,11 +76,8 @@ def test_a_bay_grows_and_shrinks(
     for change in changes:
         assert_timed(change)
     assert ran.sla["bay_resize_time"]["success"]
-    table = clean_sandbox.run(
-        "rally", "task", "export", "--uuid", ran.uuid,
-        "--type", "magnum-scale-table",
-    )  # fmt: skip
-    assert "Changes of nodes" in table.stdout
+    table = test_tasks.export(clean_sandbox, ran.uuid, "magnum-scale-table")
+    assert "Changes of nodes" in table
 
 
 def test_nodes_are_replaced_in_batches(

@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ import pytest
 from rally_magnum_scale import waiting
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
-from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.task import output
 from tests.functional import conftest
 from tests.functional import processes
@@ -91,14 +89,11 @@ def start(
     :param environment: of Rally, None for the sandbox's own
     :param folder: where the task is started
     """
-    tag = f"t-{uuid.uuid4().hex[:8]}"
     own = ["--env", environment] if environment else []
-    done = sandbox.run(
-        "env", "-C", str(folder), *command(sample, arguments, tag), *own
-    )
+    done = sandbox.rally(*command(sample, arguments), *own, folder=folder)
     said = done.stdout + done.stderr
     task = task_of(said)
-    report = sandbox.run("rally", "task", "report", "--json", task)
+    report = sandbox.rally("task", "report", "--json", task)
     result = json.loads(report.stdout[report.stdout.index("{") :])
     return Ran(task, done.returncode, said, result["tasks"][0])
 
@@ -110,16 +105,11 @@ def task_of(said: str) -> str:
     return found[1]
 
 
-def command(sample: str, arguments: dict[str, Any], tag: str) -> list[str]:
+def command(sample: str, arguments: dict[str, Any]) -> list[str]:
+    """Return the arguments of ``rally`` that start a sample."""
     return [
-        "rally",
-        "task",
-        "start",
-        str(SAMPLES / "tasks" / sample),
-        "--task-args",
-        json.dumps(arguments),
-        "--tag",
-        tag,
+        *("task", "start", str(SAMPLES / "tasks" / sample)),
+        *("--task-args", json.dumps(arguments)),
     ]
 
 
@@ -136,91 +126,6 @@ def clean(sandbox: conftest.Sandbox) -> Iterator[conftest.Sandbox]:
     assert bays(sandbox) == []
 
 
-@pytest.fixture(scope="module")
-def small(sandbox: conftest.Sandbox) -> Ran:
-    """A small load that holds, for several looks at it."""
-    return start(sandbox, "2m-rps.json", SMALL)
-
-
-def test_a_load_holds_its_sla(small: Ran) -> None:
-    assert small.status == 0, small.said
-    assert small.errors == []
-    assert all(each["success"] for each in small.sla.values()), small.sla
-    # What other scenarios measure: a search, and what happens to a bay.
-    others = {
-        "max_rate",
-        "bay_resize_time",
-        "node_replace_time",
-        "rolling_update_time",
-        "recovery_time",
-    }
-    assert set(verdicts.CRITERIA) - others <= set(small.sla)
-
-
-def test_every_step_of_the_way_is_an_atomic_action(small: Ran) -> None:
-    (iteration,) = small.workload["data"]
-    names = [action["name"] for action in iteration["atomic_actions"]]
-    assert names == [
-        "magnum.create_bay",
-        "kubernetes.wait_for_nodes",
-        "workload.deploy",
-        "workload.run",
-        "magnum.delete_bay",
-    ]
-
-
-def test_the_records_are_whole(small: Ran) -> None:
-    (run,) = small.runs()
-    assert run.end is not None
-    assert run.throughput is not None
-    assert run.bay is not None
-    assert run.end.windows == len(run.windows)
-    assert run.bay.nodes_hollow == 4
-    assert run.bay.nodes_real == 1
-    seconds = [window.second for window in run.windows]
-    assert seconds == list(range(seconds[0], seconds[0] + len(seconds)))
-    assert [step.valid for step in run.throughput.steps] == [True, True]
-
-
-def test_pods_and_the_api_server_are_timed(small: Ran) -> None:
-    (run,) = small.runs()
-    assert run.throughput is not None
-    assert run.throughput.pod_start_s is not None
-    assert 0 < run.throughput.pod_start_s["max"] < 60
-    assert run.throughput.pods_unready == 0
-    assert run.api_latency is not None
-    assert run.api_latency.missing == ""
-    # Its own objects alone: a namespace, two pods, a Deployment and more.
-    assert run.api_latency.kinds["mutating"]["requests"] > 10
-    for kind in ("mutating", "get", "list"):
-        found = run.api_latency.kinds[kind]
-        assert 0 < found["p50_s"] <= found["p99_s"] < 60
-
-
-def test_reported_requests_equal_what_nginx_counted(small: Ran) -> None:
-    (run,) = small.runs()
-    assert run.end is not None
-    assert run.throughput is not None
-    reported = sum(window.requests for window in run.windows)
-    assert reported == run.end.requests > 5000
-    assert run.end.failures == {}
-    assert run.throughput.requests_counted_by_targets == reported
-
-
-def test_progress_is_told(small: Ran) -> None:
-    for words in (
-        "asking Magnum for the bay",
-        "5 nodes Ready (4 of them hollow)",
-        "step 2 of 2 steady: 1,000 rps offered",
-        "bay gone after",
-    ):
-        assert words in small.said
-
-
-def test_our_verdicts_are_those_that_rally_stored(small: Ran) -> None:
-    assert_same_verdicts(small)
-
-
 def assert_same_verdicts(ran: Ran) -> None:
     """Compare what the report judges with what Rally stored."""
     judged = verdicts.judge_all(ran.workload["sla"], ran.runs())
@@ -233,30 +138,18 @@ def assert_same_verdicts(ran: Ran) -> None:
 
 def export(sandbox: conftest.Sandbox, task: str, kind: str) -> str:
     """Return an export of a task as text."""
-    done = sandbox.run(
-        "rally", "task", "export", "--uuid", task, "--type", kind
-    )
+    done = sandbox.rally("task", "export", "--uuid", task, "--type", kind)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def test_pages_and_table_are_written(
-    sandbox: conftest.Sandbox, small: Ran
-) -> None:
-    for kind, words in (
-        ("magnum-scale-html", "min_rps_per_core"),
-        ("magnum-scale-table", "min_rps_per_core"),
-        ("html-static", "Life of the bay"),
-    ):
-        assert words in export(sandbox, small.uuid, kind)
 
 
 def test_an_sla_that_can_not_hold_fails(
     clean: conftest.Sandbox, tmp_path: Path
 ) -> None:
-    ran = start(
-        clean, "2m-rps.json", {**SMALL, "p99_ms": 0.001, "max_create_s": 1}
-    )
+    # So low that it can't hold; yet its margin fits into the table, however
+    # slow the machine is.
+    bounds = {"p99_ms": 0.05, "max_create_s": 1}
+    ran = start(clean, "2m-rps.json", {**SMALL, **bounds})
     assert ran.status != 0
     failed = {name for name, each in ran.sla.items() if not each["success"]}
     assert failed >= {"request_latency", "bay_create_time"}
@@ -320,7 +213,7 @@ def test_a_generator_that_is_late_makes_the_run_invalid(
     arguments = {**SMALL, "steps": steps, "min_rps": 1}
     with started(clean, "2m-rps.json", arguments, said) as process:
         wait_for_words(said, "steady: 500 rps offered")
-        (worker,) = in_pods("--worker")
+        (worker,) = in_pods(clean, "--worker")
         worker.suspend()
         time.sleep(1)
         worker.resume()
@@ -329,18 +222,6 @@ def test_a_generator_that_is_late_makes_the_run_invalid(
     table = export(clean, task_of(said.read_text()), "magnum-scale-table")
     assert re.search(FAILING_RATE, table, re.MULTILINE), table
     assert "the load generator" in table
-
-
-def test_a_closed_loop_is_measured(clean: conftest.Sandbox) -> None:
-    steps = [{"rate_rps": None, "duration_s": 3, "ramp_s": 1}]
-    ran = start(clean, "2m-rps.json", {**SMALL, "steps": steps})
-    (run,) = ran.runs()
-    assert run.throughput is not None
-    assert run.end is not None
-    (step,) = run.throughput.steps
-    assert step.offered_rps is None
-    assert step.achieved_rps > 1000
-    assert run.throughput.requests_counted_by_targets == run.end.requests
 
 
 @pytest.mark.parametrize(
@@ -355,7 +236,7 @@ def test_a_dead_part_of_the_generator_is_never_a_result(
     arguments = {**SMALL, "steps": steps}
     with started(clean, "2m-rps.json", arguments, said) as process:
         wait_for_words(said, "steady: 500 rps offered")
-        for victim in in_pods(role):
+        for victim in in_pods(clean, role):
             victim.kill()
         status = process.wait(240)
     text = said.read_text()
@@ -431,7 +312,7 @@ def started(
     :param environment: as in :func:`start`
     """
     own = ["--env", environment] if environment else []
-    task = [*command(sample, arguments, "t"), *own]
+    task = ["rally", *command(sample, arguments), *own]
     with said.open("w") as out:
         process = subprocess.Popen(
             [conftest.PROGRAM, "run", "--", *task],
@@ -449,12 +330,12 @@ def started(
         process.wait(30)
 
 
-def in_pods(role: str) -> list[psutil.Process]:
+def in_pods(sandbox: conftest.Sandbox, role: str) -> list[psutil.Process]:
     """Return the Locust processes of a role in the bays' pods.
 
     :param role: ``--master`` or ``--worker``, as Locust is told
     """
-    found = processes.find(cgroups.BAYS, role)
+    found = processes.find(sandbox.settings.bays_cgroup, role)
     assert found, role
     return found
 

@@ -23,9 +23,9 @@ from tests.functional.bad_inputs import running
 
 @contextlib.contextmanager
 def _sandbox() -> Iterator[conftest.Sandbox]:
-    found = conftest.Sandbox(
-        sandbox_settings.from_environment(), host_state.capture()
-    )
+    settings = sandbox_settings.from_environment()
+    owner = host_state.Owner.of_sandbox(settings)
+    found = conftest.Sandbox(settings, host_state.capture(owner))
     was_up = found.settings.ready_file.exists()
     found.up()
     try:

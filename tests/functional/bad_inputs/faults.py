@@ -15,7 +15,6 @@ from typing import Any
 import psutil
 
 from rally_magnum_scale import waiting
-from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.sandbox import openstack
 from rally_magnum_scale.sandbox import secrets_file
 from tests.functional import conftest
@@ -95,12 +94,12 @@ def rally_environment(
         spec = Path(folder, "spec.json")
         spec.write_text(json.dumps({"existing@openstack": cloud}))
         make = ["--name", name, "--spec", str(spec), "--no-use"]
-        done = sandbox.run("rally", "env", "create", *make)
+        done = sandbox.rally("env", "create", *make)
         assert done.returncode == 0, done.stdout + done.stderr
     try:
         yield {"RALLY_ENV": name}
     finally:
-        sandbox.run("rally", "env", "delete", "--env", name, "--force")
+        sandbox.rally("env", "delete", "--env", name, "--force")
 
 
 def bays(sandbox: conftest.Sandbox) -> list[str]:
@@ -131,30 +130,30 @@ def projects_and_users(sandbox: conftest.Sandbox) -> list[str]:
     return [one for one in found if " c_rally_" in one]
 
 
-def stop_targets(_: conftest.Sandbox) -> None:
+def stop_targets(sandbox: conftest.Sandbox) -> None:
     """Stop every nginx: it accepts connections and never answers."""
-    for process in _soon("/etc/rms/nginx.conf"):
+    for process in _soon(sandbox, "/etc/rms/nginx.conf"):
         with contextlib.suppress(psutil.NoSuchProcess):
             for one in [*process.children(), process]:
                 one.send_signal(signal.SIGSTOP)
 
 
-def stop_workers(_: conftest.Sandbox) -> None:
+def stop_workers(sandbox: conftest.Sandbox) -> None:
     """Stop every Locust worker before it has connected."""
-    for process in _soon("--worker"):
+    for process in _soon(sandbox, "--worker"):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGSTOP)
 
 
-def kill_master(_: conftest.Sandbox) -> None:
+def kill_master(sandbox: conftest.Sandbox) -> None:
     """Kill the Locust master."""
-    for process in _soon("--master"):
+    for process in _soon(sandbox, "--master"):
         process.kill()
 
 
-def _soon(*words: str) -> list[psutil.Process]:
+def _soon(sandbox: conftest.Sandbox, *words: str) -> list[psutil.Process]:
     return waiting.wait_for(
-        lambda: processes.find(cgroups.BAYS, *words) or None,
+        lambda: processes.find(sandbox.settings.bays_cgroup, *words) or None,
         what=f"a process with {' '.join(words)}",
         deadline_s=STARTED_WITHIN_S,
         interval_s=0.02,

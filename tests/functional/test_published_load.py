@@ -1,0 +1,130 @@
+"""A load like the published run, in small: what holds, and all it says.
+
+Its SLA holds only if the generator has the processors to itself.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from rally_magnum_scale.measurement import verdicts
+from tests.functional import conftest
+from tests.functional import test_tasks
+
+pytestmark = pytest.mark.quiet
+
+
+@pytest.fixture(scope="module")
+def small(sandbox: conftest.Sandbox) -> test_tasks.Ran:
+    """A small load that holds, for several looks at it."""
+    return test_tasks.start(sandbox, "2m-rps.json", test_tasks.SMALL)
+
+
+def test_a_load_holds_its_sla(small: test_tasks.Ran) -> None:
+    assert small.status == 0, small.said
+    assert small.errors == []
+    assert all(each["success"] for each in small.sla.values()), small.sla
+    # What other scenarios measure: a search, and what happens to a bay.
+    others = {
+        "max_rate",
+        "bay_resize_time",
+        "node_replace_time",
+        "rolling_update_time",
+        "recovery_time",
+    }
+    assert set(verdicts.CRITERIA) - others <= set(small.sla)
+
+
+def test_every_step_of_the_way_is_an_atomic_action(
+    small: test_tasks.Ran,
+) -> None:
+    (iteration,) = small.workload["data"]
+    names = [action["name"] for action in iteration["atomic_actions"]]
+    assert names == [
+        "magnum.create_bay",
+        "kubernetes.wait_for_nodes",
+        "workload.deploy",
+        "workload.run",
+        "magnum.delete_bay",
+    ]
+
+
+def test_the_records_are_whole(small: test_tasks.Ran) -> None:
+    (run,) = small.runs()
+    assert run.end is not None
+    assert run.throughput is not None
+    assert run.bay is not None
+    assert run.end.windows == len(run.windows)
+    assert run.bay.nodes_hollow == 4
+    assert run.bay.nodes_real == 1
+    seconds = [window.second for window in run.windows]
+    assert seconds == list(range(seconds[0], seconds[0] + len(seconds)))
+    assert [step.valid for step in run.throughput.steps] == [True, True]
+
+
+def test_pods_and_the_api_server_are_timed(small: test_tasks.Ran) -> None:
+    (run,) = small.runs()
+    assert run.throughput is not None
+    assert run.throughput.pod_start_s is not None
+    assert 0 < run.throughput.pod_start_s["max"] < 60
+    assert run.throughput.pods_unready == 0
+    assert run.api_latency is not None
+    assert run.api_latency.missing == ""
+    # Its own objects alone: a namespace, two pods, a Deployment and more.
+    assert run.api_latency.kinds["mutating"]["requests"] > 10
+    for kind in ("mutating", "get", "list"):
+        found = run.api_latency.kinds[kind]
+        assert 0 < found["p50_s"] <= found["p99_s"] < 60
+
+
+def test_reported_requests_equal_what_nginx_counted(
+    small: test_tasks.Ran,
+) -> None:
+    (run,) = small.runs()
+    assert run.end is not None
+    assert run.throughput is not None
+    reported = sum(window.requests for window in run.windows)
+    assert reported == run.end.requests > 5000
+    assert run.end.failures == {}
+    assert run.throughput.requests_counted_by_targets == reported
+
+
+def test_progress_is_told(small: test_tasks.Ran) -> None:
+    for words in (
+        "asking Magnum for the bay",
+        "5 nodes Ready (4 of them hollow)",
+        "step 2 of 2 steady: 1,000 rps offered",
+        "bay gone after",
+    ):
+        assert words in small.said
+
+
+def test_our_verdicts_are_those_that_rally_stored(
+    small: test_tasks.Ran,
+) -> None:
+    test_tasks.assert_same_verdicts(small)
+
+
+def test_pages_and_table_are_written(
+    sandbox: conftest.Sandbox, small: test_tasks.Ran
+) -> None:
+    for kind, words in (
+        ("magnum-scale-html", "min_rps_per_core"),
+        ("magnum-scale-table", "min_rps_per_core"),
+        ("html-static", "Life of the bay"),
+    ):
+        assert words in test_tasks.export(sandbox, small.uuid, kind)
+
+
+def test_a_closed_loop_is_measured(sandbox: conftest.Sandbox) -> None:
+    steps = [{"rate_rps": None, "duration_s": 3, "ramp_s": 1}]
+    ran = test_tasks.start(
+        sandbox, "2m-rps.json", {**test_tasks.SMALL, "steps": steps}
+    )
+    (run,) = ran.runs()
+    assert run.throughput is not None
+    assert run.end is not None
+    (step,) = run.throughput.steps
+    assert step.offered_rps is None
+    assert step.achieved_rps > 1000
+    assert run.throughput.requests_counted_by_targets == run.end.requests
