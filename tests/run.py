@@ -133,7 +133,10 @@ class Gate:
 
     def _run(self, stage: Stage) -> int:
         left_s = self._budget_s - (time.monotonic() - self._start_s)
-        with subprocess.Popen(stage.command, cwd=CHECKOUT) as process:
+        # A group of its own, so that a Ctrl-C does not reach it twice.
+        with subprocess.Popen(
+            stage.command, cwd=CHECKOUT, start_new_session=True
+        ) as process:
             try:
                 return process.wait(max(left_s, 0))
             except subprocess.TimeoutExpired:
@@ -141,19 +144,18 @@ class Gate:
                 _end(process)
                 return TIME_UP
             except BaseException:
-                # Ctrl-C reaches the whole group; SIGTERM only this process.
                 _end(process)
                 raise
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Let pytest end its tests and remove what they use, or kill it."""
+    """Let pytest end its tests and remove what they use; kill the rest."""
     process.send_signal(signal.SIGINT)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(END_DEADLINE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def summary(gate: Gate) -> list[str]:

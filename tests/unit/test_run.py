@@ -1,10 +1,12 @@
 """What `make test` runs, when it stops, and what it says at the end."""
 
+import contextlib
 import json
 import signal
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from tests import costs
@@ -98,12 +100,11 @@ def test_a_file_that_can_not_be_read_as_tests_is_named(report):
 
 def test_when_the_time_is_up_the_run_ends_and_says_what_was_slow(report):
     script = (
-        "import pathlib, sys, time\n"
-        "pathlib.Path(sys.argv[1]).write_text(sys.argv[2] + '\\n{\"cut')\n"
-        "time.sleep(600)"
+        """printf '%s\n{"cut' "$2" > "$1"; sleep 600 & """
+        'echo $! > "$1.child"; wait'
     )
     slow = json.dumps(entry("a.py::slow", "call"))
-    endless = (sys.executable, "-c", script, str(report), slow)
+    endless = ("sh", "-c", script, "sh", str(report), slow)
     gate = gate_of(
         run.Stage("tests", endless, report),
         run.Stage("never", WELL),
@@ -114,6 +115,9 @@ def test_when_the_time_is_up_the_run_ends_and_says_what_was_slow(report):
     said = run.summary(gate)
     assert any(line.startswith("The time of ") for line in said)
     assert any(line.endswith("s  a.py::slow") for line in said)
+    child = int(report.with_name("report.jsonl.child").read_text())
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(child).wait(30)
 
 
 def test_a_report_of_an_earlier_run_does_not_count(report):
