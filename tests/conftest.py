@@ -19,6 +19,7 @@ YIELDING_NICENESS = 10
 # What is begun first, since it takes longest; the rest fills the gaps.
 FIRST = (
     *TIMED,
+    "tests/browser/test_pages.py",
     "tests/functional/test_disturbed_loads.py",
     "tests/functional/test_sandbox.py",
     "tests/functional/test_bad_inputs.py",

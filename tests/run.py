@@ -38,10 +38,9 @@ END_DEADLINE_S = 60
 DOWN_DEADLINE_S = 300
 TIME_UP = 124
 INTERRUPTED = 130
-# Of two processors: unit tests compute or sleep, functional ones mostly wait.
-UNIT_PROCESSES = 3
-# As many as there can be sandboxes.
-FUNCTIONAL_PROCESSES = 4
+# On two processors: most tests wait for half of their time.  There can be as
+# many sandboxes.
+PROCESSES = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,14 +64,14 @@ def stages(*, everything: bool, coverage: bool) -> list[Stage]:
         Stage("style, types and layers", ("tools/run-lint",)),
         _tests(
             "unit tests",
-            *("tests/unit", "tests/browser", "-n", str(UNIT_PROCESSES)),
+            *("tests/unit", "tests/browser", "-n", str(PROCESSES)),
             *("-m", more.removeprefix(" and ")),
             *(("--hypothesis-profile", "long") if everything else ()),
             coverage=coverage,
         ),
         _tests(
             "functional tests side by side",
-            *("tests/functional", "-n", str(FUNCTIONAL_PROCESSES)),
+            *("tests/functional", "-n", str(PROCESSES)),
             *("-m", f"not quiet{more}"),
             coverage=coverage,
         ),
@@ -242,7 +241,7 @@ def install_programs() -> None:
 
 def take_sandboxes_down() -> None:
     """Remove the sandboxes of tests that were not ended in order."""
-    for number in range(FUNCTIONAL_PROCESSES):
+    for number in range(PROCESSES):
         subprocess.run(
             ["rally-magnum-sandbox", "down"],
             env=os.environ | {"RALLY_MAGNUM_SANDBOX_NUMBER": str(number)},

@@ -15,6 +15,7 @@ from rally_magnum_scale.workload.in_bay import answers
 from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.versions import Versions
 from tests.unit.workload.engine_runs import run
+from tests.unit.workload.engine_runs import side_by_side
 
 HEADER = "X-Rms-Version"
 
@@ -106,7 +107,6 @@ def counted(server, *steps, **options):
     return total, outcome, reported
 
 
-@pytest.mark.parametrize("keep_alive", [True, False])
 @pytest.mark.parametrize(
     "details",
     [
@@ -130,18 +130,20 @@ def counted(server, *steps, **options):
         "wrong",
     ],
 )
-def test_each_answer_is_counted_for_the_version_that_gave_it(
-    serve, details, keep_alive
-):
-    target = Target(rolling, **details)
-    # The new version has more in the first second, so both were usual.
-    loops = Step(300, 1), Step(None, 1)
-    total, outcome, _ = counted(serve(target), *loops, keep_alive=keep_alive)
-    assert total == dict(target.said)
-    assert min(total.values()) > 100
-    assert set(outcome.failures) == (
-        {"bad_status"} if "is_wrong" in details else set()
-    )
+def test_each_answer_is_counted_for_the_version_that_gave_it(serve, details):
+    def ask(keep_alive):
+        target = Target(rolling, **details)
+        # The new version has more in the first second, so both were usual.
+        loops = Step(300, 1), Step(None, 1)
+        return target, *counted(serve(target), *loops, keep_alive=keep_alive)
+
+    for one in side_by_side(ask, [(True,), (False,)]).values():
+        target, total, outcome, _ = one.result()
+        assert total == dict(target.said)
+        assert min(total.values()) > 100
+        assert set(outcome.failures) == (
+            {"bad_status"} if "is_wrong" in details else set()
+        )
 
 
 def test_an_answer_that_tells_no_version_is_of_one_without_a_name(serve):
