@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import pathlib
 from collections.abc import Iterator
 
+import psutil
+
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.sandbox import artifacts
+from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.sandbox import commands
 from rally_magnum_scale.sandbox import down
 from rally_magnum_scale.sandbox import folders
@@ -25,10 +29,11 @@ def purge(
     :param report: gets lines of progress; one says how much disk came free
     :raises InvalidInput: when a folder is somebody else's; nothing was
         removed then
-    :raises SandboxError: when somebody builds in the cache, or something
-        stays
+    :raises SandboxError: when somebody builds in the cache, another sandbox
+        uses it, or something stays
     """
     folders.check_ours(settings.cache_dir, *folders.CACHE)
+    _check_no_other_uses_it(settings)
     with nobody_builds(settings.cache_dir):
         used = [
             folders.used_bytes(path)
@@ -44,6 +49,26 @@ def purge(
     )
     for sentence in what_stays():
         report(sentence)
+
+
+def _check_no_other_uses_it(settings: sandbox_settings.Settings) -> None:
+    for number in range(sandbox_settings.SANDBOXES):
+        other = dataclasses.replace(settings, number=number)
+        caches = map(_cache_of, cgroups.processes(other.cloud_cgroup))
+        if number != settings.number and str(settings.cache_dir) in caches:
+            raise exceptions.SandboxError(
+                f"Nothing was removed: the sandbox with the number {number} "
+                f"uses {settings.cache_dir} too; take it down first, with "
+                f"{sandbox_settings.NUMBER_VARIABLE}={number} in the "
+                "environment of `rally-magnum-sandbox down`."
+            )
+
+
+def _cache_of(pid: int) -> str | None:
+    with contextlib.suppress(psutil.Error):
+        environment = psutil.Process(pid).environ()
+        return environment.get(sandbox_settings.CACHE_VARIABLE)
+    return None
 
 
 @contextlib.contextmanager

@@ -1,10 +1,13 @@
 """What a purge refuses, removes, and leaves with a word about it."""
 
 import fcntl
+import os
+import subprocess
 
 import pytest
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.sandbox import folders
 from rally_magnum_scale.sandbox import purge
 from rally_magnum_scale.sandbox import settings
@@ -37,6 +40,36 @@ def test_a_cache_in_which_somebody_builds_stays(cache):
             pytest.fail("it would have been removed")
     with purge.nobody_builds(cache):
         pass
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_cache_that_another_sandbox_uses_stays(
+    cache, tmp_path, monkeypatch, ours
+):
+    used = cache if ours else tmp_path / "another"
+    variables = {settings.CACHE_VARIABLE: str(used)}
+    with subprocess.Popen(
+        ["sleep", "60"], env=os.environ | variables
+    ) as server:
+        monkeypatch.setattr(
+            cgroups,
+            "processes",
+            lambda group: [server.pid] if "sandbox-2/" in group else [],
+        )
+        sandbox = settings.Settings(tmp_path / "state", cache)
+        said = []
+        try:
+            if ours:
+                with pytest.raises(
+                    exceptions.SandboxError,
+                    match=r"the sandbox with the number 2 uses \S+/cache too",
+                ):
+                    purge.purge(sandbox, said.append)
+            else:
+                purge._check_no_other_uses_it(sandbox)
+        finally:
+            server.kill()
+    assert cache.exists()
 
 
 def test_what_stays_is_told():
