@@ -38,9 +38,10 @@ END_DEADLINE_S = 60
 DOWN_DEADLINE_S = 300
 TIME_UP = 124
 INTERRUPTED = 130
-# On two processors: most tests wait for half of their time.  There can be as
-# many sandboxes.
-PROCESSES = 4
+# On two processors: unit tests wait for half of their time, functional ones
+# keep the sandbox's servers and bays busy.
+UNIT_PROCESSES = 3
+FUNCTIONAL_PROCESSES = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,14 +65,14 @@ def stages(*, everything: bool, coverage: bool) -> list[Stage]:
         Stage("style, types and layers", ("tools/run-lint",)),
         _tests(
             "unit tests",
-            *("tests/unit", "tests/browser", "-n", str(PROCESSES)),
+            *("tests/unit", "tests/browser", "-n", str(UNIT_PROCESSES)),
             *("-m", more.removeprefix(" and ")),
             *(("--hypothesis-profile", "long") if everything else ()),
             coverage=coverage,
         ),
         _tests(
             "functional tests side by side",
-            *("tests/functional", "-n", str(PROCESSES)),
+            *("tests/functional", "-n", str(FUNCTIONAL_PROCESSES)),
             *("-m", f"not quiet{more}"),
             coverage=coverage,
         ),
@@ -241,7 +242,7 @@ def install_programs() -> None:
 
 def take_sandboxes_down() -> None:
     """Remove the sandboxes of tests that were not ended in order."""
-    for number in range(PROCESSES):
+    for number in range(FUNCTIONAL_PROCESSES):
         subprocess.run(
             ["rally-magnum-sandbox", "down"],
             env=os.environ | {"RALLY_MAGNUM_SANDBOX_NUMBER": str(number)},

@@ -32,6 +32,7 @@ def purge(
     :raises SandboxError: when somebody builds in the cache, another sandbox
         uses it, or something stays
     """
+    folders.check_ours(settings.state_dir, *folders.STATE)
     folders.check_ours(settings.cache_dir, *folders.CACHE)
     _check_no_other_uses_it(settings)
     with nobody_builds(settings.cache_dir):

@@ -112,7 +112,7 @@ def test_bays_of_several_tenants_are_made_kept_and_removed(
     assert actions(ran, "bays", "cleanup") == {"magnum.delete_bay": 4}
     # Nothing took them away under the iterations, and Rally's own cleanup
     # left them to the context.
-    assert "which was left behind" not in ran.said
+    assert "which was left behind" not in ran.said, ran.said
     over = ran.said.index("ITER: 1 END: OK")
     gone = [m.start() for m in re.finditer("bay gone after", ran.said)]
     assert len([at for at in gone if at > over]) == 4

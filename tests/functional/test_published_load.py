@@ -5,6 +5,8 @@ Its SLA holds only if the generator has the processors to itself.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from rally_magnum_scale.measurement import verdicts
@@ -128,3 +130,28 @@ def test_a_closed_loop_is_measured(sandbox: conftest.Sandbox) -> None:
     assert step.offered_rps is None
     assert step.achieved_rps > 1000
     assert run.throughput.requests_counted_by_targets == run.end.requests
+
+
+def test_an_sla_that_can_not_hold_fails(
+    sandbox: conftest.Sandbox,
+) -> None:
+    ran = test_tasks.start(
+        sandbox,
+        "2m-rps.json",
+        {**test_tasks.SMALL, "p99_ms": 0.001, "max_create_s": 1},
+    )
+    assert ran.status != 0
+    failed = {name for name, each in ran.sla.items() if not each["success"]}
+    assert failed >= {"request_latency", "bay_create_time"}
+    test_tasks.assert_same_verdicts(ran)
+    (run,) = ran.runs()
+    assert run.bay is not None
+    table = test_tasks.export(sandbox, ran.uuid, "magnum-scale-table")
+    page = test_tasks.export(sandbox, ran.uuid, "magnum-scale-html")
+    for text in (table, page):
+        assert verdicts.format_number(run.bay.create_s) in text
+        assert "do not hold" in text
+    for key in ("request_latency p99_ms", "bay_create_time max_s"):
+        (line,) = re.findall(rf"^FAILS +{key} .*$", table, re.MULTILINE)
+        assert re.search(r"-[\d,.]+ (ms|s) .*-[\d,.]+ %", line), line
+    assert test_tasks.bays(sandbox) == []
