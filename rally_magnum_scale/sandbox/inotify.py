@@ -86,7 +86,9 @@ def _noted(settings: sandbox_settings.Settings) -> Iterator[dict[str, Any]]:
     if not path.parent.exists():
         yield {}
         return
-    with path.with_suffix(".lock").open("a") as lock:
+    # Not *.lock: these tell who builds, and `purge` holds all of them while
+    # it takes the sandbox down.
+    with path.with_suffix(".flock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield bay_folder.read_json(path)
 

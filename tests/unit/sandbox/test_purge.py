@@ -9,6 +9,7 @@ import pytest
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.sandbox import cgroups
 from rally_magnum_scale.sandbox import folders
+from rally_magnum_scale.sandbox import inotify
 from rally_magnum_scale.sandbox import purge
 from rally_magnum_scale.sandbox import settings
 
@@ -40,6 +41,17 @@ def test_a_cache_in_which_somebody_builds_stays(cache):
             pytest.fail("it would have been removed")
     with purge.nobody_builds(cache):
         pass
+
+
+def test_the_limit_of_inotify_is_put_back_while_nobody_builds(cache, tmp_path):
+    limit = tmp_path / "max_user_instances"
+    limit.write_text("128")
+    sandbox = settings.Settings(tmp_path / "state", cache)
+    inotify.raise_limit(sandbox, print, limit)
+    with purge.nobody_builds(cache):
+        # It would wait for ever if it took one of the locks of builds.
+        inotify.restore(sandbox, limit)
+    assert limit.read_text() == "128"
 
 
 @pytest.mark.parametrize("ours", [True, False])
