@@ -27,7 +27,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from rally_magnum_scale.sandbox.bay.cgroups import CgroupTree
 from tests import costs
+from tests.functional import host_state
 
 CHECKOUT = Path(__file__).parents[1]
 REPORTS = CHECKOUT / "reports"
@@ -250,6 +252,9 @@ def take_sandboxes_down() -> None:
             timeout=DOWN_DEADLINE_S,
             check=False,
         )
+        bays = CgroupTree(f"{host_state.BY_HAND}-{number}")
+        bays.kill(END_DEADLINE_S)
+        bays.remove(END_DEADLINE_S)
 
 
 def report_coverage() -> None:

@@ -33,6 +33,8 @@ SYSCTLS = (
     "net/ipv4/ip_forward",
     "vm/overcommit_memory",
 )
+# What the control groups of bays that no sandbox has begin with.
+BY_HAND = "rally-magnum-sandbox-by-hand"
 # Variables of a test's process that the processes which it starts inherit.
 WORKER = ("PYTEST_XDIST_TESTRUNUID", "PYTEST_XDIST_WORKER")
 

@@ -35,7 +35,7 @@ from tests.functional import processes
 # No sandbox has bays of these indexes, and each test process has its own.
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 FIRST_INDEX = 240 + 3 * (WORKER % 3)
-GROUP = f"rally-magnum-sandbox-by-hand-{WORKER}"
+GROUP = f"{host_state.BY_HAND}-{WORKER}"
 PODS = "/api/v1/namespaces/default/pods"
 DAEMON_SETS = "/apis/apps/v1/namespaces/default/daemonsets"
 # A loop, since kube-proxy may not have written its rules yet.

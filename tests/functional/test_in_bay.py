@@ -481,6 +481,7 @@ def test_a_search_needs_no_openstack_with_a_kubeconfig(
     assert kept.namespaces() == []
 
 
+@pytest.mark.quiet
 def test_a_bound_that_no_rate_holds_has_no_highest_rate(
     sandbox: conftest.Sandbox, kept: Kept
 ) -> None:
