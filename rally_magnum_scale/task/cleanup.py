@@ -72,9 +72,16 @@ class _MagnumManager(base.ResourceManager):
         return str(self.raw_resource.uuid)
 
     def list(self) -> Sequence[Any]:
-        """Return what Magnum shows of the project and no context holds."""
-        found = listing.everything(self._manager())
-        return [each for each in found if each.uuid not in _held]
+        """Return what Magnum shows of the project and no context holds.
+
+        Magnum shows a bay for a moment after its deletion is complete.
+        """
+        return [
+            each
+            for each in listing.everything(self._manager())
+            if each.uuid not in _held
+            and getattr(each, "status", "") != "DELETE_COMPLETE"
+        ]
 
 
 @base.resource(

@@ -57,6 +57,15 @@ def test_what_a_context_holds_is_left_to_it():
     assert names(cloud) == set()
 
 
+def test_a_bay_whose_deletion_is_complete_was_not_left_behind(caplog):
+    cloud = cloud_of_bays.Cloud()
+    uuid = cloud.add("clusters", MINE)
+    cloud.objects["clusters"][uuid]["status"] = "DELETE_COMPLETE"
+    clean(cloud)
+    assert "left behind" not in caplog.text
+    assert names(cloud) == {MINE}
+
+
 def test_a_bay_that_can_not_be_deleted_is_named(caplog):
     caplog.set_level(logging.ERROR)
     cloud = cloud_of_bays.Cloud(after_delete="DELETE_FAILED")
