@@ -122,7 +122,7 @@ def difference(before: HostState, after: HostState) -> list[str]:
         if field.name == "owner":
             continue
         old, new = getattr(before, field.name), getattr(after, field.name)
-        name = field.name.removesuffix("s").removesuffix("se")
+        name = field.name.removesuffix("s").replace("processe", "process")
         lines += sorted(f"left behind: {name} {x}" for x in new - old)
         if field.name not in ("processes", "cgroups"):
             lines += sorted(f"gone: {name} {x}" for x in old - new)
