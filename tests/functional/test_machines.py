@@ -112,7 +112,13 @@ def connection(sandbox: Sandbox) -> Any:
 @pytest.fixture
 def bay(sandbox: Sandbox, tmp_path: Path) -> Iterator[Bay]:
     """A bay of which nothing may stay."""
-    before = host_state.capture(host_state.Owner.of_sandbox(sandbox.settings))
+    # Without the servers: PostgreSQL starts processes as it needs them.
+    settings = sandbox.settings
+    before = host_state.capture(
+        host_state.Owner(
+            settings.bays_cgroup, settings.bays_dir, settings.bay_indexes
+        )
+    )
     cloud = Cloud(sandbox, tmp_path)
     try:
         made = Bay(cloud, cloud.complete(3, sandbox_real_nodes="2"))
