@@ -67,8 +67,8 @@ def _remember_trustee_domain() -> None:
     """Look the ID of the trustees' domain up once.
 
     Magnum logs in as that domain's administrator for each check of a policy,
-    only to learn this ID, which never changes.  A cloud has processors for
-    that; here Keystone, Magnum and PostgreSQL spent half of their time on it.
+    only to learn this ID, which never changes.  In the tests two thirds of
+    the time that Keystone worked went into these logins.
     """
     from magnum.common import keystone
 
