@@ -43,7 +43,7 @@ INTERRUPTED = 130
 # On two processors: unit tests wait for half of their time, functional ones
 # keep the sandbox's servers and bays busy.
 UNIT_PROCESSES = 3
-FUNCTIONAL_PROCESSES = 2
+FUNCTIONAL_PROCESSES = 3
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from rally_magnum_scale.sandbox.bay import api
 from rally_magnum_scale.sandbox.bay import cgroups
 from rally_magnum_scale.sandbox.bay import deletion
 from rally_magnum_scale.sandbox.bay import files
+from rally_magnum_scale.sandbox.bay import roster
 from rally_magnum_scale.sandbox.bay import spec as bay_spec
 from tests import authority
 from tests.functional import host_state
@@ -266,9 +266,7 @@ def test_two_bays_at_once(
         with bay.client() as client:
             check_logs(client)
     for bay in bays:
-        start = time.monotonic()
         assert bay.run("delete") == (0, "")
-        assert time.monotonic() - start < 5
         assert not bay.folder.exists()
         assert bay.run("delete") == (0, "")
     assert host_state.settle(before) == []
@@ -293,17 +291,27 @@ def test_nothing_stays_of_a_bay_that_lost_a_part(
     assert host_state.settle(before) == []
 
 
-@pytest.mark.parametrize("after_s", [0.3, 1.0, 3.0])
+# The nodes join after the last of these steps of making a bay.
+@pytest.mark.parametrize(
+    "step", ["certificates", "control_network", "api_server"]
+)
 @pytest.mark.parametrize("killed", [True, False])
 def test_nothing_stays_of_a_bay_that_was_not_finished(
     before: host_state.HostState,
     make_bay: Callable[..., Bay],
-    after_s: float,
+    step: str,
     killed: bool,
 ) -> None:
     bay = make_bay(1, node_count=200)
+    log = bay.folder / "bay.log"
+
+    def reached() -> bool | None:
+        return (log.exists() and f"  {step}: " in log.read_text()) or None
+
     with bay.command("create") as maker:
-        time.sleep(after_s)
+        waiting.wait_for(
+            reached, what=f"the step {step}", deadline_s=120, interval_s=0.02
+        )
         if killed:
             maker.kill()
         assert bay.run("delete") == (0, "")
@@ -464,18 +472,25 @@ def test_a_new_real_node_runs_pods_and_a_removed_one_loses_them(
                 assert "nginx of the sandbox" in log
 
 
-@pytest.mark.parametrize("after_s", [0.8, 2.0])
+@pytest.mark.parametrize("half", [0, 1], ids=["half-removed", "half-made"])
 def test_a_resize_that_was_killed_is_taken_up(
     before: host_state.HostState,
     make_bay: Callable[..., Bay],
-    after_s: float,
+    half: int,
 ) -> None:
     bay = make_bay(0, node_count=3)
     assert bay.run("create")[0] == 0
     wish = bay.wish(3, remove=["bay-0-node-0"])
     (bay.folder / "wish.json").write_text(json.dumps(wish))
+
+    def begun() -> bool | None:
+        members = roster.read(bay.folder).members
+        return any(m.number == half and not m.whole for m in members) or None
+
     with bay.command("resize") as resizer:
-        time.sleep(after_s)
+        waiting.wait_for(
+            begun, what=f"node {half}", deadline_s=120, interval_s=0.02
+        )
         os.killpg(resizer.pid, signal.SIGKILL)
     code, output = bay.resize(3)
     assert code == 0, output
