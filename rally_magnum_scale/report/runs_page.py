@@ -20,13 +20,6 @@ from rally_magnum_scale.report import page
 from rally_magnum_scale.report import words
 
 SIZE = (1080.0, 220.0)
-# As the banners of a task have them.
-STATES = {
-    history.HOLDS: conclusion.PASS,
-    history.FAILS: conclusion.FAIL,
-    history.INVALID: conclusion.WARN,
-    history.BROKEN: conclusion.FAIL,
-}
 # Older ones are folded away.
 _RUNS_SHOWN = 10
 # Otava compares the runs on both sides of each, and needs some.
@@ -83,7 +76,7 @@ def render(runs: Sequence[history.Run], across: Sequence[str] = ()) -> str:
         groups=groups,
         when=words.when,
         finds_changes=finds_changes,
-        states=STATES,
+        states=conclusion.LOOKS,
         shown=_RUNS_SHOWN,
     )
     return text
@@ -118,7 +111,7 @@ def _group(
         name=newest.name,
         conditions=newest.conditions.describe(),
         runs=list(reversed(group)),
-        state=STATES[newest.state],
+        state=conclusion.LOOKS[newest.state],
         beside=_beside(compared.run if compared else None, newest),
         compared=compared.sentences() if compared else [],
         holds=compared.holds if compared else True,
