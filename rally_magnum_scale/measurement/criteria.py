@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,7 @@ class Bound:
     :param description: what the bound is on, for the schema
     :param missing: says why there is no value, as far as it is known
     :param doubt: says why the value does not count, if so
+    :param endless: says in words what an infinite value is
     """
 
     unit: str
@@ -29,6 +31,7 @@ class Bound:
     description: str
     missing: Callable[[Any], str] = lambda _: ""
     doubt: Callable[[Any], str] = lambda _: ""
+    endless: Callable[[Any], str] = lambda _: ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +80,10 @@ class Criterion:
 def _percentile_ms(name: str) -> Callable[[records.StepResult], float | None]:
     def read(step: records.StepResult) -> float | None:
         value_us = step.latency_us.get(name)
-        return None if value_us is None else value_us / 1000
+        if value_us is not None:
+            return value_us / 1000
+        # A request that failed is slower than any bound.
+        return math.inf if name in step.latency_us and step.failed else None
 
     return read
 
@@ -185,7 +191,8 @@ CRITERIA = {
         ),
         Criterion(
             "request_latency",
-            "The latency of a step, from the intended send time.",
+            "The latency of all requests that were due in a step, from the "
+            "intended send time; one that failed is slower than any bound.",
             "step",
             {
                 f"{name}_ms": Bound(
@@ -193,20 +200,21 @@ CRITERIA = {
                     False,
                     _percentile_ms(name),
                     f"{name.replace('_', '.')} of the {_LATENCY}",
+                    endless=_field("slowest"),
                 )
                 for name in ("p50", "p90", "p99", "p99_9", "max")
             },
         ),
         Criterion(
             "request_errors",
-            "The share of requests in a step that failed.",
+            "The share of the requests that were due in a step that failed.",
             "step",
             {
                 "max_ratio": Bound(
                     "ratio",
                     False,
                     _field("error_ratio"),
-                    "Failed requests over all requests, at most",
+                    "Failed requests over all that were due, at most",
                 )
             },
         ),

@@ -369,6 +369,7 @@ def _hint_rps(done: Sequence[records.Trial]) -> float | None:
         one
         for one in done
         if one.achieved_rps
+        and one.limit in (trials.BY_OFFER, trials.BY_INVALID)
         and one.achieved_rps < trials.REACHED_RATIO * _rps(one)
     ]
     if overloaded:

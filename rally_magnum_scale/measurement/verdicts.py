@@ -31,7 +31,9 @@ class Verdict:
     :param at_least: True when the value must reach the bound, False when
         it must not pass it
     :param step: number of the judged step, change or event, from 1, or None
-    :param value: what was measured, in ``unit``, or None
+    :param value: what was measured, in ``unit``, or None; infinite where it
+        is longer than any bound, as a request that failed
+    :param endless: what an infinite value is, in words
     :param reason: why there is no value, or why it does not count
     :param bay: name of the bay, where the iteration had several
     :param during: of what kind the event is over whose time a criterion of
@@ -49,6 +51,12 @@ class Verdict:
     reason: str = ""
     bay: str = ""
     during: str = ""
+    endless: str = ""
+
+    @property
+    def measured(self) -> str:
+        """The value with its unit, in words."""
+        return self.endless or format_value(self.value, self.unit)
 
     @property
     def margin(self) -> float | None:
@@ -87,7 +95,7 @@ class Verdict:
         whence = known if self.iteration else "an iteration without records"
         return (
             f"{self.criterion} {self.bound_key}: "
-            f"{format_value(self.value, self.unit)}, asked for {side} "
+            f"{self.measured}, asked for {side} "
             f"{format_value(self.bound, self.unit)}"
             f" ({whence}{where})" + (f": {self.reason}" if self.reason else "")
         )
@@ -175,6 +183,7 @@ def _judge_bound(
         value=value,
         reason=subject.reason or _why_not(bound, subject, value),
         during=subject.during,
+        endless=bound.endless(subject.found) if value == math.inf else "",
     )
 
 

@@ -70,12 +70,13 @@ def _judged(verdict: verdicts.Verdict) -> history.Judged:
             run_metrics.place_of(verdict),
         ),
         holds=verdict.passed,
-        value=verdict.value,
+        # JSON holds no infinite value; the reason says what it was.
+        value=None if verdict.endless else verdict.value,
         # NaN, which JSON can't hold, is no bound.
         bound=verdict.bound if verdict.bound == verdict.bound else None,
         unit=verdict.unit,
         at_least=verdict.at_least,
-        reason=verdict.reason,
+        reason=verdict.reason or verdict.endless,
     )
 
 

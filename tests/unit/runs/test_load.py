@@ -125,6 +125,7 @@ def end(windows=3, **changes):
         "windows": windows,
         "requests": 300,
         "failures": {},
+        "due": [200],
         "workers_expected": 1,
         "workers_connected": 1,
         "reasons": [],
@@ -559,7 +560,9 @@ def a_search():
 
 def test_a_search_is_followed_and_concluded():
     log = a_search()
-    last = end(windows=sum(one["record"] == "window" for one in log))
+    last = end(
+        windows=sum(one["record"] == "window" for one in log), due=[200, 3000]
+    )
     run = Run(
         script_of([[*log_of(*log, last), "END"]]), spec_of(search=SEARCH)
     )
