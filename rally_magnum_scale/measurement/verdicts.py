@@ -308,7 +308,10 @@ def _find_max_rate(run: records.Run) -> _Subject:
     found = run.max_rate
     if found is None:
         return _Subject(reason="no search for the highest rate was run")
-    return _Subject(found, step=found.step, reason="; ".join(found.reasons))
+    reason = "; ".join(found.reasons)
+    if not found.confirmed:
+        reason = reason or "no longer step confirmed it"
+    return _Subject(found, step=found.step, reason=reason)
 
 
 _NO_CHANGE = {
@@ -322,11 +325,25 @@ def _find_changes(run: records.Run, purpose: str) -> list[_Subject]:
         _Subject(
             change,
             step=change.number,
-            reason=f"it failed: {change.reason}" if change.failure else "",
+            reason=_why_unsettled(change),
         )
         for change in run.node_changes
         if change.purpose == purpose
     ] or [_Subject(reason=_NO_CHANGE[purpose])]
+
+
+def _why_unsettled(change: bay_records.NodeChange) -> str:
+    """Say why the times of a change of nodes do not count."""
+    if change.failure:
+        return f"it failed: {change.reason}"
+    if change.nodes_after is None:
+        return "it was never seen to end"
+    if change.nodes_after != change.nodes_wanted:
+        return (
+            f"the bay has {change.nodes_after} nodes and was to have "
+            f"{change.nodes_wanted}"
+        )
+    return ""
 
 
 # The events of each kind, and what is said where there is none.
