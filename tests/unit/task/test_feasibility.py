@@ -1,8 +1,11 @@
 """Criteria that can never hold are refused before anything is created."""
 
 import pytest
+from rally import exceptions
+from rally.task import engine
 from rally.task import scenario
 from rally.task import sla
+from rally.task import task_cfg
 
 from rally_magnum_scale.measurement import criteria
 from rally_magnum_scale.task.scenarios import measured
@@ -426,3 +429,22 @@ def test_steps_that_are_wrong_are_refused_by_others(steps):
 
 def test_a_task_without_criteria_has_none_that_are_wrong():
     assert errors("throughput", None) == []
+
+
+def test_rally_refuses_the_task_before_it_speaks_to_a_cloud():
+    subtask = {
+        "title": "t",
+        "scenario": {
+            "MagnumScale.create_and_delete_bay": ARGUMENTS[
+                "create_and_delete_bay"
+            ]
+        },
+        "sla": {"request_rate@default": {"min_rps": 1}},
+    }
+    task = {"version": 2, "title": "t", "subtasks": [subtask]}
+    config = task_cfg.TaskConfig(task)
+    checker = engine.TaskEngine(config, {"uuid": "x"}, None)
+    with pytest.raises(
+        exceptions.InvalidTaskConfig, match="sla.request_rate@default: Magnum"
+    ):
+        checker._validate_config_syntax(config)
