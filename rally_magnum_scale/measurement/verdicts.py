@@ -182,6 +182,8 @@ def _why_not(
     bound: criteria.Bound, subject: _Subject, value: float | None
 ) -> str:
     """Say why there is no value, or why it does not count."""
+    if value is not None and value < 0:
+        return "a value below 0 can't be right"
     if value is not None:
         return bound.doubt(subject.found)
     why = bound.missing(subject.found) if subject.found else ""
@@ -343,6 +345,11 @@ def _why_unsettled(change: bay_records.NodeChange) -> str:
             f"the bay has {change.nodes_after} nodes and was to have "
             f"{change.nodes_wanted}"
         )
+    if (change.removed or 0) < change.to_go:
+        return (
+            f"only {change.removed or 0} of the {change.to_go} nodes that "
+            "were to go are gone"
+        )
     return ""
 
 
@@ -367,11 +374,20 @@ def _find_events(run: records.Run, kind: str) -> list[_Subject]:
         _Subject(
             event,
             step=event.number,
-            reason=f"it failed: {event.reason}" if event.failure else "",
+            reason=_why_no_event(event),
             silent=event.reason or _NOT_MEASURED,
         )
         for event in getattr(run, field)
     ] or [_Subject(reason=none)]
+
+
+def _why_no_event(event: disturbances.Disturbance) -> str:
+    """Say why nothing of an event counts."""
+    if event.failure:
+        return f"it failed: {event.reason}"
+    if isinstance(event, disturbances.Fault) and not event.targets_lost:
+        return event.reason or "no target ran on the lost nodes"
+    return ""
 
 
 def _find_loads_during(run: records.Run, kind: str) -> list[_Subject]:
@@ -395,7 +411,9 @@ def _find_bays(
         _Subject(
             bay,
             bay=bay.name if several else "",
-            reason=f"the bay failed: {bay.reason}" if bay.failure else "",
+            reason=f"the bay failed: {bay.reason or bay.status}"
+            if bay.failure or bay.status.endswith("_FAILED")
+            else "",
             silent=_why_silent(criterion, bay),
         )
         for bay in run.bays

@@ -773,3 +773,58 @@ def test_requests_of_an_unknown_load_do_not_tell_of_a_recovery():
             "it is not known what the load came to meanwhile"
         )
     assert judge_one("recovery_time", {"pods_max_s": 1e9}, run).passed
+
+
+def test_a_replacement_that_left_old_nodes_does_not_count():
+    half = factories.node_change(
+        purpose=bay_records.REPLACE,
+        nodes_wanted=200,
+        nodes_after=200,
+        to_go=20,
+        added=10,
+        removed=10,
+    )
+    run = records.Run(node_changes=(half,))
+    verdict = judge_one("node_replace_time", {"max_s": 1e9}, run)
+    assert not verdict.passed
+    assert verdict.reason == "only 10 of the 20 nodes that were to go are gone"
+    whole = dataclasses.replace(half, added=20, removed=20)
+    run = records.Run(node_changes=(whole,))
+    assert judge_one("node_replace_time", {"max_s": 1e9}, run).passed
+
+
+@pytest.mark.parametrize(
+    ("criterion", "key", "during"),
+    [
+        *(
+            ("recovery_time", one[1], {})
+            for one in EVENT_BOUNDS
+            if one[0] == "recovery_time"
+        ),
+        ("request_errors", "max_ratio", {"during": "fault"}),
+    ],
+)
+def test_a_fault_that_hit_no_target_shows_no_recovery(criterion, key, during):
+    run = disturbed(factories.fault(targets_lost=0))
+    verdict = judge_one(criterion, {key: 1e9, **during}, run)
+    assert not verdict.passed
+    assert verdict.reason == "no target ran on the lost nodes"
+
+
+@pytest.mark.parametrize("status", ["CREATE_FAILED", "DELETE_FAILED"])
+@pytest.mark.parametrize("criterion", ["bay_create_time", "bay_delete_time"])
+def test_the_status_of_a_failed_bay_fails_it(criterion, status):
+    bay = factories.bay(status=status)
+    run = dataclasses.replace(GOOD, bays=(bay,))
+    verdict = judge_one(criterion, {"max_s": 1e9}, run)
+    assert not verdict.passed
+    assert verdict.reason == f"the bay failed: {status}"
+
+
+def test_a_negative_value_can_not_be_right():
+    run = dataclasses.replace(GOOD, bays=(factories.bay(create_s=-5.0),))
+    verdict = judge_one("bay_create_time", {"max_s": 1}, run)
+    assert not verdict.passed
+    assert verdict.reason == "a value below 0 can't be right"
+    at_once = dataclasses.replace(GOOD, bays=(factories.bay(create_s=0.0),))
+    assert judge_one("bay_create_time", {"max_s": 1}, at_once).passed

@@ -148,6 +148,7 @@ def lost_nodes(*requests_s):
                 step=1,
                 at_s=5.0,
                 load=step(),
+                targets_lost=1,
                 noticed_s=2.0,
                 pods_ready_s=6.0,
                 requests_s=value,
