@@ -106,23 +106,45 @@ def _per_node(name: str) -> Callable[[bay_records.Bay], float | None]:
     return read
 
 
-def _times(name: str) -> dict[str, Bound]:
+def _times(
+    name: str, doubt: Callable[[bay_records.Bay], str] = lambda _: ""
+) -> dict[str, Bound]:
     """Bound a time of a bay, and the same divided by its nodes."""
     return {
-        "max_s": Bound("s", False, _field(name), "Time, at most"),
+        "max_s": Bound("s", False, _field(name), "Time, at most", doubt=doubt),
         "max_s_per_node": Bound(
             "s/node",
             False,
             _per_node(name),
             "Time divided by the number of nodes, at most",
+            doubt=doubt,
         ),
     }
+
+
+def _nodes_doubt(bay: bay_records.Bay) -> str:
+    """Say why the nodes that were Ready may not be all."""
+    if bay.nodes_real is None or bay.nodes_hollow is None:
+        return "its nodes were not counted"
+    found = bay.nodes_real + bay.nodes_hollow
+    if found < bay.nodes:
+        return f"only {found} of {bay.nodes} nodes were there"
+    return ""
 
 
 def _pod_percentile_s(
     name: str,
 ) -> Callable[[records.Throughput], float | None]:
     return lambda load: (load.pod_start_s or {}).get(name)
+
+
+def _pods_doubt(load: records.Throughput) -> str:
+    """Say why the pods that were timed may not be all."""
+    if load.pods_unready is None:
+        return "it is not known whether all of the load's pods were Ready"
+    if load.pods_unready:
+        return f"{load.pods_unready} of the load's pods were never Ready"
+    return ""
 
 
 def _api_p99_s(kind: str) -> Callable[[bay_records.ApiLatency], float | None]:
@@ -150,7 +172,9 @@ def _change_times(prefix: str, name: str, what: str) -> dict[str, Bound]:
 
 def _load_doubt(event: disturbances.Disturbance) -> str:
     """Say why what requests did during an event does not count."""
-    return "; ".join(event.load.reasons) if event.load else ""
+    if event.load is None:
+        return "it is not known what the load came to meanwhile"
+    return "; ".join(event.load.reasons)
 
 
 _LATENCY = "latency from the intended send time, at most"
@@ -228,6 +252,7 @@ CRITERIA = {
                     False,
                     _pod_percentile_s(name),
                     f"{name} of the time over the pods, at most",
+                    doubt=_pods_doubt,
                 )
                 for name in ("p50", "p90", "p99", "max")
             },
@@ -242,6 +267,7 @@ CRITERIA = {
                     False,
                     _api_p99_s(kind),
                     f"p99 of requests that {what}, at most",
+                    _field("missing"),
                     _field("missing"),
                 )
                 for kind, what in (
@@ -322,8 +348,9 @@ CRITERIA = {
                 "max_s": Bound(
                     "s",
                     False,
-                    _field("old_gone_s"),
-                    "Time until the last old pod is gone, at most",
+                    _field("all_new_s"),
+                    "Time until as many new pods are Ready and the last old "
+                    "one is gone, at most",
                 ),
                 "max_s_per_target": Bound(
                     "s/target",
@@ -372,7 +399,7 @@ CRITERIA = {
             "The time from the create request until the nodes are Ready.",
             "bay",
             {
-                **_times("nodes_ready_s"),
+                **_times("nodes_ready_s", _nodes_doubt),
                 **{
                     f"{name}_s": Bound(
                         "s",
@@ -380,6 +407,7 @@ CRITERIA = {
                         _node_percentile_s(name),
                         f"Time to the {name} of the nodes, by the bay's own "
                         "time stamps, at most",
+                        doubt=_nodes_doubt,
                     )
                     for name in ("p50", "p90", "p99")
                 },

@@ -191,6 +191,8 @@ def _why_not(
     bound: criteria.Bound, subject: _Subject, value: float | None
 ) -> str:
     """Say why there is no value, or why it does not count."""
+    if value is not None and value < 0:
+        return "a value below 0 can't be right"
     if value is not None:
         return bound.doubt(subject.found)
     why = bound.missing(subject.found) if subject.found else ""
@@ -317,7 +319,10 @@ def _find_max_rate(run: records.Run) -> _Subject:
     found = run.max_rate
     if found is None:
         return _Subject(reason="no search for the highest rate was run")
-    return _Subject(found, step=found.step, reason="; ".join(found.reasons))
+    reason = "; ".join(found.reasons)
+    if not found.confirmed:
+        reason = reason or "no longer step confirmed it"
+    return _Subject(found, step=found.step, reason=reason)
 
 
 _NO_CHANGE = {
@@ -331,11 +336,30 @@ def _find_changes(run: records.Run, purpose: str) -> list[_Subject]:
         _Subject(
             change,
             step=change.number,
-            reason=f"it failed: {change.reason}" if change.failure else "",
+            reason=_why_unsettled(change),
         )
         for change in run.node_changes
         if change.purpose == purpose
     ] or [_Subject(reason=_NO_CHANGE[purpose])]
+
+
+def _why_unsettled(change: bay_records.NodeChange) -> str:
+    """Say why the times of a change of nodes do not count."""
+    if change.failure:
+        return f"it failed: {change.reason}"
+    if change.nodes_after is None:
+        return "it was never seen to end"
+    if change.nodes_after != change.nodes_wanted:
+        return (
+            f"the bay has {change.nodes_after} nodes and was to have "
+            f"{change.nodes_wanted}"
+        )
+    if (change.removed or 0) < change.to_go:
+        return (
+            f"only {change.removed or 0} of the {change.to_go} nodes that "
+            "were to go are gone"
+        )
+    return ""
 
 
 # The events of each kind, and what is said where there is none.
@@ -359,11 +383,20 @@ def _find_events(run: records.Run, kind: str) -> list[_Subject]:
         _Subject(
             event,
             step=event.number,
-            reason=f"it failed: {event.reason}" if event.failure else "",
+            reason=_why_no_event(event),
             silent=event.reason or _NOT_MEASURED,
         )
         for event in getattr(run, field)
     ] or [_Subject(reason=none)]
+
+
+def _why_no_event(event: disturbances.Disturbance) -> str:
+    """Say why nothing of an event counts."""
+    if event.failure:
+        return f"it failed: {event.reason}"
+    if isinstance(event, disturbances.Fault) and not event.targets_lost:
+        return event.reason or "no target ran on the lost nodes"
+    return ""
 
 
 def _find_loads_during(run: records.Run, kind: str) -> list[_Subject]:
@@ -387,7 +420,9 @@ def _find_bays(
         _Subject(
             bay,
             bay=bay.name if several else "",
-            reason=f"the bay failed: {bay.reason}" if bay.failure else "",
+            reason=f"the bay failed: {bay.reason or bay.status}"
+            if bay.failure or bay.status.endswith("_FAILED")
+            else "",
             silent=_why_silent(criterion, bay),
         )
         for bay in run.bays
