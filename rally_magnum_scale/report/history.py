@@ -154,6 +154,21 @@ def _check_values(known: dict[str, Any]) -> None:
             raise ValueError(
                 f"value of {metric.name} is {metric.value!r}, and no number"
             )
+        _check_resolution(metric)
+
+
+def _check_resolution(metric: run_metrics.Metric) -> None:
+    """Refuse one that would hide any difference.
+
+    :raises ValueError: with the name of the metric
+    """
+    found = metric.resolution
+    if found is None or (_is_number(found) and 0 <= found < math.inf):
+        return
+    raise ValueError(
+        f"resolution of {metric.name} is {found!r}, and no number that is 0 "
+        "or more"
+    )
 
 
 def _is_number(value: Any) -> bool:

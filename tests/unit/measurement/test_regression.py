@@ -243,6 +243,25 @@ def test_more_metrics_ask_for_more_certainty() -> None:
     assert among.compared[0].p_value == pytest.approx(alone.p_value * 31)
 
 
+@pytest.mark.parametrize("metrics", [1, 20])
+def test_the_largest_p_value_that_is_worse_is_alpha(metrics: int) -> None:
+    quiet = [
+        trend_of(noisy(seed, 21), metric=f"m{seed}") for seed in range(metrics)
+    ]
+    values = trend_of([*noisy(6, 20), 112.0])
+
+    def judged(confidence: float) -> regression.Comparison:
+        rules = dataclasses.replace(RULES, confidence=confidence)
+        every = regression.compare([values, *quiet], rules).compared
+        (found,) = (one for one in every if one.metric == values.metric)
+        return found
+
+    p_value = judged(0.5).p_value
+    assert 0 < p_value < 0.3
+    assert judged(1 - p_value * 1.01).worse
+    assert not judged(1 - p_value * 0.99).worse
+
+
 @pytest.mark.parametrize("noise_ratio", [0.01, 0.05])
 def test_noise_alone_is_seldom_worse(noise_ratio: float) -> None:
     rules = dataclasses.replace(RULES, confidence=0.95)

@@ -292,6 +292,18 @@ def test_fields_of_a_later_release_are_left(tmp_path):
             {"metrics": [dataclasses.replace(GOOD.metrics[0], value="x")]},
             "value of .* is 'x', and no number",
         ),
+        *(
+            (
+                {
+                    "metrics": [
+                        dataclasses.replace(GOOD.metrics[0], resolution=one)
+                    ]
+                },
+                f"resolution of request_rate.min_rps step 1 is {one!r}, and "
+                "no number that is 0 or more",
+            )
+            for one in ("x", -1.0, float("nan"), float("inf"), True)
+        ),
     ],
 )
 def test_a_value_that_can_not_be_followed_is_named(tmp_path, changes, why):
