@@ -174,7 +174,8 @@ def _verdict_lines(
     rows = [_verdict_row(one) for one in ours]
     lines = _verdict_table(rows, width) if rows else []
     for one in others:
-        mark = "holds" if one.success else "FAILS"
+        mark = words.stored_outcome(one)
+        mark = mark if one.success else mark.upper()
         text = f"{mark}{_GAP}{one.criterion}: {one.detail}"
         lines.append(_wrap(text, width, indent=7))
     return lines

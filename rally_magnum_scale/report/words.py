@@ -40,6 +40,17 @@ def outcome(verdict: verdicts.Verdict) -> str:
     return "invalid"
 
 
+def stored_outcome(stored: model.SlaResult) -> str:
+    """Say in a word what Rally stored of a criterion.
+
+    It stores no third state: that ``no_regression`` only learns is told by
+    the end of its detail.
+    """
+    if not stored.success:
+        return "fails"
+    return "learning" if stored.detail.endswith("- Learning") else "holds"
+
+
 def margin(verdict: verdicts.Verdict) -> str:
     """Write the margin with its unit and sign; plus is the good side."""
     if verdict.margin is None or math.isinf(verdict.margin):
