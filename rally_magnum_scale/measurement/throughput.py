@@ -46,6 +46,7 @@ def summarise(
     cores_real_nodes: float | None,
     cores_of: Mapping[str, float | None] | None = None,
     cpu: cpu_time.Counters | None = None,
+    counted_by_targets: int | None = None,
 ) -> list[records.StepResult]:
     """Judge nothing, sum up everything: one result for each step.
 
@@ -58,8 +59,10 @@ def summarise(
     :param cores_real_nodes: cores of all nodes that are not hollow
     :param cores_of: cores that each of :data:`records.SIDES` could use
     :param cpu: what the counters of the targets and the nodes said
+    :param counted_by_targets: how many requests the targets have counted in
+        the whole run; None where that can't be compared
     """
-    shared = _run_reasons(seen, end)
+    shared = _run_reasons(seen, end, counted_by_targets)
     ground = _Ground(cores_pods, cores_real_nodes, cores_of or {}, cpu)
     return [
         _summarise_step(number, step, seen, end, shared, ground)
@@ -113,6 +116,7 @@ def _summarise_step(
             *shared,
             *_step_reasons(step, steady, end),
             *_unaccounted(result),
+            *_lag_reasons(number, step, steady),
             *_saturation_reasons(steady),
         ],
     )
@@ -376,16 +380,47 @@ def percentiles(
 
 
 def _run_reasons(
-    seen: Sequence[windows.Window], end: records.End | None
+    seen: Sequence[windows.Window],
+    end: records.End | None,
+    counted_by_targets: int | None = None,
 ) -> list[str]:
     if end is None:
         return ["the load's records break off before their end"]
     reasons = list(end.reasons)
+    missing = end.workers_expected - end.workers_connected
+    if missing > 0 and not reasons:
+        reasons.append(
+            f"{missing} of {end.workers_expected} workers did not connect"
+        )
     if end.windows != len(seen):
         reasons.append(
             f"{len(seen)} windows were read, but {end.windows} were written"
         )
+    elif end.requests != (requests := sum(one.requests for one in seen)):
+        reasons.append(
+            f"the windows hold {requests} answers, but {end.requests} were "
+            "counted"
+        )
+    if counted_by_targets is not None:
+        reasons += _count_reasons(end, counted_by_targets)
     return reasons
+
+
+def _count_reasons(end: records.End, counted: int) -> list[str]:
+    """Hold what was counted to what the targets themselves have counted.
+
+    They have counted each request that they answered, and some of those
+    that failed: nobody knows whether one that timed out has reached them.
+    """
+    sent = end.requests + sum(
+        count for kind, count in end.failures.items() if kind != windows.UNSENT
+    )
+    if end.requests <= counted <= sent:
+        return []
+    told = f"{end.requests} requests were answered"
+    if sent > end.requests:
+        told += f" and {sent - end.requests} failed"
+    return [f"{told}, but the targets have counted {counted}"]
 
 
 def _step_reasons(
@@ -413,6 +448,17 @@ def _short_reasons(
         f"in {len(short)} windows not all workers reported, in one only "
         f"{fewest} of {workers}"
     ]
+
+
+def _lag_reasons(
+    number: int, step: steps.Step, steady: Sequence[windows.Window]
+) -> list[str]:
+    """Hold an open loop to tell how late it sent what it has sent."""
+    due = windows.due_in(steady, number, steps.STEADY)
+    sent = any(part.requests for part in due)
+    if step.rate_rps is None or not sent or _lag(steady).total:
+        return []
+    return ["the load generator did not tell how late it sent its requests"]
 
 
 def _saturation_reasons(counted: Sequence[windows.Window]) -> list[str]:

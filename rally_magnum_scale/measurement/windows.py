@@ -17,6 +17,8 @@ from rally_magnum_scale.measurement.histogram import PackedSum
 
 HISTOGRAMS = ("latency_us", "service_us", "schedule_lag_us")
 PART_HISTOGRAMS = HISTOGRAMS[:2]
+# The kind of failure of a request that was due but never sent.
+UNSENT = "unsent"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rally_magnum_scale.measurement import arrivals
+from rally_magnum_scale.measurement.windows import UNSENT
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import answers
 from rally_magnum_scale.workload.in_bay import failures
@@ -469,5 +470,5 @@ class Engine:
     def _skip_due(self, before_ns: int) -> None:
         """Give up requests that were due before a moment."""
         while self._due_ns < before_ns:
-            self._count_failure("unsent", self._due_ns)
+            self._count_failure(UNSENT, self._due_ns)
             self._due_ns = next(self._dues, NEVER_NS)

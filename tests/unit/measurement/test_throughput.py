@@ -96,6 +96,56 @@ def test_what_is_not_accounted_for_spoils_the_step():
         assert "did not tell how many requests were due" in step.reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("changes", "counted", "reason"),
+    [
+        ({}, 60, None),
+        ({}, 66, None),
+        ({}, 59, "60 requests were answered and 6 failed, but the targets"),
+        ({}, 67, "60 requests were answered and 6 failed, but the targets"),
+        (
+            {"failures": {"unsent": 6}},
+            61,
+            "60 requests were answered, but the targets have counted 61",
+        ),
+        ({"requests": 61}, None, "hold 60 answers, but 61 were counted"),
+        ({"workers_connected": 1}, None, "1 of 2 workers did not connect"),
+    ],
+)
+def test_counts_that_do_not_agree_spoil_the_run(changes, counted, reason):
+    end = factories.end(ALL)
+    told = {"failures": {"timeout": 6}, **changes}
+    for step in throughput.summarise(
+        PLAN,
+        ALL,
+        dataclasses.replace(end, **told),
+        cores_pods=None,
+        cores_real_nodes=None,
+        counted_by_targets=counted,
+    ):
+        assert step.valid is (reason is None)
+        assert reason is None or reason in step.reasons[0]
+
+
+def test_a_generator_that_does_not_tell_its_lag_spoils_the_step():
+    first, second = summarise(
+        [dataclasses.replace(one, schedule_lag_us=Histogram()) for one in ALL]
+    )
+    assert "did not tell how late it sent" in first.reasons[0]
+    closed = factories.plan(None, duration_s=2, ramp_s=1)
+    (step,) = throughput.summarise(
+        closed,
+        [
+            dataclasses.replace(one, schedule_lag_us=Histogram())
+            for one in ALL[:3]
+        ],
+        factories.end(ALL[:3]),
+        cores_pods=None,
+        cores_real_nodes=None,
+    )
+    assert step.valid
+
+
 def test_what_a_ramp_left_behind_can_not_raise_the_rate():
     own = window(1)
     late = Part(1, "ramp", 500, {}, own.latency_us, own.service_us)
