@@ -331,7 +331,7 @@ class Swarm:
         outcome = {
             "requests": worker.requests,
             "failures": {},
-            "unsent": 0,
+            "due": [None] * len(self._plan.steps),
             "late_s": max(0.0, self.sent.last_order_s - start),
         }
         packer = msgpack.Packer()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import inspect
 import json
 import pathlib
@@ -134,9 +135,13 @@ def _keys(schema: dict[str, Any], path: str = "") -> list[str]:
 
 
 def _criteria() -> list[str]:
+    # It reads options that only the loading of the plugins registers.
+    measured = importlib.import_module(f"{OURS}task.scenarios.measured")
     lines = []
     for each in criteria.CRITERIA.values():
         lines += [f"## `{each.name}`", "", each.summary, ""]
+        by = sorted(measured.scenarios_that_measure(each.name))
+        lines += [f"Measured by {', '.join(f'`{one}`' for one in by)}.", ""]
         for key, bound in each.bounds.items():
             lines += [
                 f"`{key}` ({bound.unit}, at "

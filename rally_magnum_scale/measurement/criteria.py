@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,7 @@ class Bound:
     :param description: what the bound is on, for the schema
     :param missing: says why there is no value, as far as it is known
     :param doubt: says why the value does not count, if so
+    :param endless: says in words what an infinite value is
     """
 
     unit: str
@@ -29,6 +31,7 @@ class Bound:
     description: str
     missing: Callable[[Any], str] = lambda _: ""
     doubt: Callable[[Any], str] = lambda _: ""
+    endless: Callable[[Any], str] = lambda _: ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +89,10 @@ def normalise(name: str) -> str:
 def _percentile_ms(name: str) -> Callable[[records.StepResult], float | None]:
     def read(step: records.StepResult) -> float | None:
         value_us = step.latency_us.get(name)
-        return None if value_us is None else value_us / 1000
+        if value_us is not None:
+            return value_us / 1000
+        # A request that failed is slower than any bound.
+        return math.inf if name in step.latency_us and step.failed else None
 
     return read
 
@@ -109,23 +115,45 @@ def _per_node(name: str) -> Callable[[bay_records.Bay], float | None]:
     return read
 
 
-def _times(name: str) -> dict[str, Bound]:
+def _times(
+    name: str, doubt: Callable[[bay_records.Bay], str] = lambda _: ""
+) -> dict[str, Bound]:
     """Bound a time of a bay, and the same divided by its nodes."""
     return {
-        "max_s": Bound("s", False, _field(name), "Time, at most"),
+        "max_s": Bound("s", False, _field(name), "Time, at most", doubt=doubt),
         "max_s_per_node": Bound(
             "s/node",
             False,
             _per_node(name),
             "Time divided by the number of nodes, at most",
+            doubt=doubt,
         ),
     }
+
+
+def _nodes_doubt(bay: bay_records.Bay) -> str:
+    """Say why the nodes that were Ready may not be all."""
+    if bay.nodes_real is None or bay.nodes_hollow is None:
+        return "its nodes were not counted"
+    found = bay.nodes_real + bay.nodes_hollow
+    if found < bay.nodes:
+        return f"only {found} of {bay.nodes} nodes were there"
+    return ""
 
 
 def _pod_percentile_s(
     name: str,
 ) -> Callable[[records.Throughput], float | None]:
     return lambda load: (load.pod_start_s or {}).get(name)
+
+
+def _pods_doubt(load: records.Throughput) -> str:
+    """Say why the pods that were timed may not be all."""
+    if load.pods_unready is None:
+        return "it is not known whether all of the load's pods were Ready"
+    if load.pods_unready:
+        return f"{load.pods_unready} of the load's pods were never Ready"
+    return ""
 
 
 def _api_p99_s(kind: str) -> Callable[[bay_records.ApiLatency], float | None]:
@@ -153,7 +181,9 @@ def _change_times(prefix: str, name: str, what: str) -> dict[str, Bound]:
 
 def _load_doubt(event: disturbances.Disturbance) -> str:
     """Say why what requests did during an event does not count."""
-    return "; ".join(event.load.reasons) if event.load else ""
+    if event.load is None:
+        return "it is not known what the load came to meanwhile"
+    return "; ".join(event.load.reasons)
 
 
 _LATENCY = "latency from the intended send time, at most"
@@ -194,7 +224,8 @@ CRITERIA = {
         ),
         Criterion(
             "request_latency",
-            "The latency of a step, from the intended send time.",
+            "The latency of all requests that were due in a step, from the "
+            "intended send time; one that failed is slower than any bound.",
             "step",
             {
                 f"{name}_ms": Bound(
@@ -202,20 +233,21 @@ CRITERIA = {
                     False,
                     _percentile_ms(name),
                     f"{name.replace('_', '.')} of the {_LATENCY}",
+                    endless=_field("slowest"),
                 )
                 for name in ("p50", "p90", "p99", "p99_9", "max")
             },
         ),
         Criterion(
             "request_errors",
-            "The share of requests in a step that failed.",
+            "The share of the requests that were due in a step that failed.",
             "step",
             {
                 "max_ratio": Bound(
                     "ratio",
                     False,
                     _field("error_ratio"),
-                    "Failed requests over all requests, at most",
+                    "Failed requests over all that were due, at most",
                 )
             },
         ),
@@ -229,6 +261,7 @@ CRITERIA = {
                     False,
                     _pod_percentile_s(name),
                     f"{name} of the time over the pods, at most",
+                    doubt=_pods_doubt,
                 )
                 for name in ("p50", "p90", "p99", "max")
             },
@@ -243,6 +276,7 @@ CRITERIA = {
                     False,
                     _api_p99_s(kind),
                     f"p99 of requests that {what}, at most",
+                    _field("missing"),
                     _field("missing"),
                 )
                 for kind, what in (
@@ -323,8 +357,9 @@ CRITERIA = {
                 "max_s": Bound(
                     "s",
                     False,
-                    _field("old_gone_s"),
-                    "Time until the last old pod is gone, at most",
+                    _field("all_new_s"),
+                    "Time until as many new pods are Ready and the last old "
+                    "one is gone, at most",
                 ),
                 "max_s_per_target": Bound(
                     "s/target",
@@ -373,7 +408,7 @@ CRITERIA = {
             "The time from the create request until the nodes are Ready.",
             "bay",
             {
-                **_times("nodes_ready_s"),
+                **_times("nodes_ready_s", _nodes_doubt),
                 **{
                     f"{name}_s": Bound(
                         "s",
@@ -381,6 +416,7 @@ CRITERIA = {
                         _node_percentile_s(name),
                         f"Time to the {name} of the nodes, by the bay's own "
                         "time stamps, at most",
+                        doubt=_nodes_doubt,
                     )
                     for name in ("p50", "p90", "p99")
                 },

@@ -74,7 +74,8 @@ class Disturbance(record_body.Body):
 class Update(Disturbance):
     """An update of the targets while the load runs.
 
-    It is over when the last pod of the old version is gone.
+    It is over when as many pods of the new version were Ready and the last
+    pod of the old version is gone.
 
     :param strategy: ``RollingUpdate`` or ``Recreate``
     :param targets: pods that were to be updated
@@ -94,11 +95,18 @@ class Update(Disturbance):
     versions: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property
+    def all_new_s(self) -> float | None:
+        """How long it took until all were new, and no old one was left."""
+        if self.new_ready_s is None or self.old_gone_s is None:
+            return None
+        return max(self.new_ready_s, self.old_gone_s)
+
+    @property
     def per_target_s(self) -> float | None:
         """How long it took, divided by the pods."""
-        if self.old_gone_s is None or not self.targets:
+        if self.all_new_s is None or not self.targets:
             return None
-        return self.old_gone_s / self.targets
+        return self.all_new_s / self.targets
 
 
 @dataclasses.dataclass(frozen=True)

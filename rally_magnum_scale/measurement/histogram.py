@@ -126,6 +126,21 @@ class Histogram:
                 counts[floor_us] = counts.get(floor_us, 0) + count
         return Histogram(counts)
 
+    def less(self, *others: Histogram) -> Histogram:
+        """Take histograms away that were merged into this one.
+
+        :raises ValueError: when one of them holds what is not in this one
+        """
+        if not others:
+            return self
+        counts = dict(self.counts)
+        for other in others:
+            for floor_us, count in other.counts.items():
+                counts[floor_us] = counts.get(floor_us, 0) - count
+        if min(counts.values(), default=0) < 0:
+            raise ValueError("a histogram holds less than is taken away")
+        return Histogram({at: count for at, count in counts.items() if count})
+
     def at_least_us(self, least_us: int) -> Histogram:
         """Return the times that are surely as long as one, or longer.
 
@@ -159,11 +174,14 @@ class Histogram:
         """
         return self.percentiles_us([percentile])[0]
 
-    def percentiles_us(self, percentiles: Iterable[float]) -> list[int | None]:
+    def percentiles_us(
+        self, percentiles: Iterable[float], above: int = 0
+    ) -> list[int | None]:
         """Return several percentiles, for one sorting of the buckets.
 
         :param percentiles: each above 0 and up to 100
-        :returns: µs for each, in the order asked for
+        :param above: how many more values there are above all these
+        :returns: µs for each, in the order asked for; None for one above
         :raises ValueError: when there is no such percentile
         """
         asked = list(percentiles)
@@ -173,7 +191,7 @@ class Histogram:
                     f"percentile must be above 0 and up to 100: {percentile}"
                 )
         ordered = sorted(self.counts.items())
-        total = sum(count for _, count in ordered)
+        total = sum(count for _, count in ordered) + above
         return [
             _at_rank(ordered, _nearest_rank(percentile, total))
             for percentile in asked

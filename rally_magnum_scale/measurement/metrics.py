@@ -14,6 +14,7 @@ from rally_magnum_scale.measurement import criteria
 from rally_magnum_scale.measurement import disturbances
 from rally_magnum_scale.measurement import record_body
 from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import resolutions
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 
@@ -28,7 +29,11 @@ class Metric(record_body.Body):
     :param at_least: whether more is better
     :param value: in ``unit``: the median over iterations and bays of those
         that count; if none counts, of all
-    :param reason: why it does not count; empty when it does
+    :param reason: why it does not count; empty when it was measured, and
+        counts, in each iteration
+    :param resolution: how closely it was measured, in ``unit``: the width of
+        the range in which ``value`` may lie; 0 for an exact count, None in a
+        line of an older release
     """
 
     criterion: str
@@ -38,6 +43,7 @@ class Metric(record_body.Body):
     at_least: bool
     value: float
     reason: str = ""
+    resolution: float | None = None
 
     @property
     def name(self) -> str:
@@ -52,16 +58,36 @@ def read(runs: Iterable[records.Run]) -> list[Metric]:
     :returns: in the order of the criteria; what was not measured is left
         out
     """
-    found: dict[tuple[str, str, str], list[verdicts.Verdict]] = {}
-    for run in runs:
+    found: dict[_Key, list[_Reading]] = {}
+    seen = list(runs)
+    for number, run in enumerate(seen):
         for criterion in criteria.CRITERIA.values():
             for config in _configs(criterion, run):
                 for one in verdicts.read(criterion.name, config, run):
                     # What is no number can't be followed, nor written.
                     if one.value is not None and math.isfinite(one.value):
                         key = (one.criterion, one.bound_key, place_of(one))
-                        found.setdefault(key, []).append(one)
-    return [_summed_up(*key, every) for key, every in found.items()]
+                        found.setdefault(key, []).append(
+                            _Reading(number, one.value, one.reason, run)
+                        )
+    return [_summed_up(*key, every, len(seen)) for key, every in found.items()]
+
+
+_Key = tuple[str, str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Reading:
+    """One value of a metric.
+
+    :param iteration: which of the runs that are read together it is of
+    :param reason: why it does not count, if so
+    """
+
+    iteration: int
+    value: float
+    reason: str
+    run: records.Run
 
 
 def _configs(
@@ -89,17 +115,33 @@ def place_of(verdict: verdicts.Verdict) -> str:
 
 
 def _summed_up(
-    criterion: str, key: str, place: str, every: list[verdicts.Verdict]
+    criterion: str,
+    key: str,
+    place: str,
+    every: list[_Reading],
+    iterations: int,
 ) -> Metric:
     bound = criteria.CRITERIA[criterion].bounds[key]
-    counting = [one for one in every if not one.reason]
-    values = [one.value for one in counting or every if one.value is not None]
+    counting = [one for one in every if not one.reason] or every
     return Metric(
         criterion=criterion,
         bound_key=key,
         place=place,
         unit=bound.unit,
         at_least=bound.at_least,
-        value=statistics.median(values),
-        reason="" if counting else every[0].reason,
+        value=statistics.median(one.value for one in counting),
+        reason=_why_not(every, iterations),
+        resolution=max(
+            resolutions.find(criterion, key, one.run, one.value)
+            for one in counting
+        ),
     )
+
+
+def _why_not(every: list[_Reading], iterations: int) -> str:
+    """Say why a metric does not count: a part of it is not the whole."""
+    reason = next((one.reason for one in every if one.reason), "")
+    measured = len({one.iteration for one in every})
+    if reason or measured == iterations:
+        return reason
+    return f"only {measured} of {iterations} iterations measured it"

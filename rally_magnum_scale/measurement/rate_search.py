@@ -164,12 +164,13 @@ def conclude(
     held, failed = bracket.held, bracket.failed
     figures = {one.step: one for one in results}
     best = figures.get(held.step) if held else None
+    if best and held and best.achieved_rps > _rps(held):
+        # By chance, more may be due than the rate says (Poisson).
+        best = _cut(best, _rps(held) / best.achieved_rps)
     return records.MaxRate(
         bounds=dict(wanted.bounds),
         precision=wanted.precision,
-        max_rate_rps=min(best.achieved_rps, _rps(held))
-        if best and held
-        else None,
+        max_rate_rps=best.achieved_rps if best else None,
         held_rps=bracket.held_rps,
         failed_rps=bracket.failed_rps,
         failed_by=failed.limit if failed else "",
@@ -184,6 +185,20 @@ def conclude(
         ended=_ended(wanted, bracket, done),
         trials=list(done),
         reasons=_reasons(bracket, best),
+    )
+
+
+def _cut(result: records.StepResult, share: float) -> records.StepResult:
+    """Reduce the rates of a step to a share of them."""
+
+    def cut(rate: float | None) -> float | None:
+        return None if rate is None else rate * share
+
+    return dataclasses.replace(
+        result,
+        achieved_rps=result.achieved_rps * share,
+        rps_per_core=cut(result.rps_per_core),
+        rps_per_core_real_nodes=cut(result.rps_per_core_real_nodes),
     )
 
 
@@ -369,6 +384,7 @@ def _hint_rps(done: Sequence[records.Trial]) -> float | None:
         one
         for one in done
         if one.achieved_rps
+        and one.limit in (trials.BY_OFFER, trials.BY_INVALID)
         and one.achieved_rps < trials.REACHED_RATIO * _rps(one)
     ]
     if overloaded:

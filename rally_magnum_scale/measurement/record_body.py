@@ -7,6 +7,7 @@ import functools
 import sys
 import types
 import typing
+from collections.abc import Hashable
 from collections.abc import Mapping
 from typing import Any
 from typing import Self
@@ -49,7 +50,8 @@ def check_types(read: Any, kind: str) -> None:
     :param kind: what to call it in the error
     :raises ValueError: with the field and its value
     """
-    for name, wanted in _types(type(read)).items():
+    cls: Hashable = type(read)
+    for name, wanted in _types(cls).items():
         value = getattr(read, name)
         if not _fits(value, wanted):
             raise ValueError(
@@ -60,9 +62,10 @@ def check_types(read: Any, kind: str) -> None:
 
 
 @functools.cache
-def _types(cls: type) -> dict[str, Any]:
+def _types(cls: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(cls)
-    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+    fields = dataclasses.fields(cls)
+    return {field.name: hints[field.name] for field in fields}
 
 
 def _type_name(wanted: Any) -> str:

@@ -29,7 +29,7 @@ from rally_magnum_scale.measurement.step_results import (
     StepResult as StepResult,
 )
 
-VERSION = 2
+VERSION = 3
 KINDS = (
     "conditions",
     "start",
@@ -73,7 +73,11 @@ class End(record_body.Body):
     :param windows: how many windows were written before it
     :param requests: answered as expected, in all phases together
     :param failures: count by kind, in all phases together; ``unsent`` are
-        those due but not sent when the time to wait after the plan was over
+        those due but never sent: not when the time to wait after the plan
+        was over, or before a closed loop began
+    :param due: how many requests were due in the steady seconds of each
+        step, by the schedules of all workers; None for a closed loop
+    :param timeout_s: after how long a request has failed
     :param reasons: why the run is invalid; empty when it is valid
     """
 
@@ -82,6 +86,8 @@ class End(record_body.Body):
     failures: dict[str, int]
     workers_expected: int
     workers_connected: int
+    due: list[int | None] = dataclasses.field(default_factory=list)
+    timeout_s: float | None = None
     reasons: list[str] = dataclasses.field(default_factory=list)
 
 

@@ -1,12 +1,14 @@
-"""Whether the newest runs are worse than those before them, and how sure.
+"""Whether the newest runs are worse than those before them, beyond noise.
 
 The newest runs are compared with the runs before, one-sided, in the worse
 direction, in the noise that those runs had.  Since when is not known, so
 each split into newest and earlier runs is tried, and the p-value pays for
 each try (Bonferroni), and for each metric (Holm).
 
-- Values that are all above 0 are compared as logarithms: noise in times and
-  rates grows with them, and a change is a ratio.
+- Values that are all above their resolution are compared as logarithms:
+  noise in times and rates grows with them, and a change is a ratio.  Others
+  are compared as they are: the logarithm of what can't be told from 0 is
+  anything.
 - The level of some runs is their Hodges-Lehmann estimate, the median of all
   pairwise means, as efficient as the mean (95 %), unmoved by outliers [1]_.
 - The noise of the runs before is Qn, an order statistic of all pairwise
@@ -17,6 +19,7 @@ each try (Bonferroni), and for each metric (Holm).
   has drifted since that run is what is asked for.
 - The difference of the two over its standard error follows Student's t with
   fewer degrees of freedom than runs, as the noise is an estimate.
+- The noise is never taken for less than the resolution of the metric adds.
 
 .. [1] J. L. Hodges and E. L. Lehmann, Estimates of location based on rank
    tests, Annals of Mathematical Statistics 34 (1963), 598-611
@@ -48,14 +51,15 @@ MOST_SINCE = 10
 # Nothing here repeats more closely: a series that seems to, such as times
 # in whole poll intervals, must not make a change out of the last digit.
 LEAST_NOISE_RATIO = 0.005
-# Nor more closely than this, in the unit: a failed request in a thousand,
-# and the standard deviation of what a poll once a second adds to a time.
-LEAST_NOISE = {"ratio": 0.001, "s": 0.29, "ms": 0.01}
+# Fewer failed requests than one in a thousand are no matter.
+LEAST_NOISE = {"ratio": 0.001}
+# The standard deviation of what lies anywhere in a range of width 1.
+_UNIFORM_NOISE = 1 / math.sqrt(12)
 
 _QN_CONSISTENCY = 2.2219
 _FREEDOM_RATIO = 0.6
 # No tail of a distribution is known further than that.
-_SUREST = 1e-4
+_LEAST_P_VALUE = 1e-4
 # From here on a share says less than a factor.
 _MANIFOLD = 10
 _QN_FEW = (0.399, 0.994, 0.512, 0.844, 0.611, 0.857, 0.669, 0.872)
@@ -69,8 +73,8 @@ class Rules:
     :param min_runs: how many runs there must be before them, at least
     :param min_change_ratio: by which share of the baseline the level must be
         worse, at least
-    :param confidence: how sure it must be that it isn't noise, over all
-        metrics together, between 0 and 1
+    :param confidence: 1 - alpha, between 0 and 1: the largest p-value that
+        counts as worse is alpha, over all metrics together
     :param baseline: ``median`` for the level of the runs before, or the
         name of one run
     """
@@ -86,14 +90,14 @@ class Rules:
 class Comparison:
     """How the newest runs of one metric compare with their baseline.
 
-    :param since: the first of the runs that are most surely different
+    :param since: the first of the runs that noise explains least
     :param runs: how many runs there have been since, this one included
     :param baseline: level of the baseline, in the unit of the metric
     :param value: level since, in the same unit
     :param change_ratio: by which share of the baseline it is worse; below 0
         for better, infinite when the baseline is 0
-    :param p_value: how likely noise alone makes so much of a difference or
-        more, over all splits and all metrics
+    :param p_value: in what share of comparisons noise alone would make a
+        difference this large, over all splits and all metrics
     :param worse: whether it counts as worse
     """
 
@@ -107,20 +111,15 @@ class Comparison:
     p_value: float
     worse: bool = False
 
-    @property
-    def confidence(self) -> float:
-        """How sure it is that it isn't noise, between 0 and 1."""
-        return 1 - self.p_value
-
     def describe(self) -> str:
-        """Say which metric, how much, since which run, and how sure."""
+        """Say which metric, how much, since which run, and the p-value."""
         old = verdicts.format_value(self.baseline, self.unit)
         new = verdicts.format_value(self.value, self.unit)
         much = say_change(self.change_ratio)
         runs = "1 run" if self.runs == 1 else f"{self.runs} runs"
         return (
             f"{self.metric}: {much}, {new} after {old}, since run "
-            f"{self.since.run} ({runs}), {say_sureness(self.p_value)} sure"
+            f"{self.since.run} ({runs}), {say_p_value(self.p_value)}"
         )
 
 
@@ -128,26 +127,36 @@ class Comparison:
 class TooFew:
     """A metric of which there are too few runs to tell.
 
-    :param reason: how many there are, and how many it takes
+    :param runs: how many there are before the newest
+    :param needed: how many it takes
     """
 
     metric: str
-    reason: str
+    runs: int
+    needed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class NoBaseline:
+    """A metric that the run chosen as the baseline did not measure."""
+
+    metric: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """What comparing all metrics came to.
 
-    :param compared: most surely worse first
+    :param compared: the smallest p-value first
     """
 
     compared: tuple[Comparison, ...] = ()
     too_few: tuple[TooFew, ...] = ()
+    no_baseline: tuple[NoBaseline, ...] = ()
 
     @property
     def worse(self) -> tuple[Comparison, ...]:
-        """Return what counts as worse, most surely so first."""
+        """Return what counts as worse, the smallest p-value first."""
         return tuple(one for one in self.compared if one.worse)
 
 
@@ -160,6 +169,7 @@ def compare(trends: Iterable[trend.Trend], rules: Rules) -> Outcome:
     return Outcome(
         _judge([one for one in found if isinstance(one, Comparison)], rules),
         tuple(one for one in found if isinstance(one, TooFew)),
+        tuple(one for one in found if isinstance(one, NoBaseline)),
     )
 
 
@@ -173,11 +183,21 @@ def say_change(ratio: float) -> str:
     return f"{abs(ratio) * 100:.3g}% {side}"
 
 
-def say_sureness(p_value: float) -> str:
-    """Say how sure a change is, never that it is certain."""
-    if p_value < _SUREST:
-        return f"more than {(1 - _SUREST) * 100:g}%"
-    return f"{(1 - p_value) * 100:.4g}%"
+def say_p_value(p_value: float) -> str:
+    """Say a p-value, and what it is: a share of comparisons, no certainty."""
+    noise = "noise alone would make a difference this large in"
+    if p_value < _LEAST_P_VALUE:
+        few = f"fewer than {_LEAST_P_VALUE * 10_000:g} of 10,000"
+        return f"p < {_LEAST_P_VALUE:.4f}: {noise} {few} comparisons"
+    # Two digits, as p-values of so few runs have no more.
+    shown = float(f"{p_value:.2g}")
+    total = next(
+        10**digits
+        for digits in (1, 2, 3, 4, 5)
+        if math.isclose(shown * 10**digits, round(shown * 10**digits))
+    )
+    often = f"{round(shown * total):,} of {total:,} comparisons"
+    return f"p = {shown:g}: {noise} {often}"
 
 
 def _judge(
@@ -201,30 +221,27 @@ def _judge(
     return tuple(judged)
 
 
-def _compare_one(one: trend.Trend, rules: Rules) -> Comparison | TooFew:
+def _compare_one(
+    one: trend.Trend, rules: Rules
+) -> Comparison | TooFew | NoBaseline:
     points = one.points[-MOST_RUNS:]
     named, first = None, 0
     if rules.baseline != MEDIAN:
         named = next((p for p in one.points if p.run == rules.baseline), None)
         if named is None:
-            return TooFew(
-                one.metric, f"the run {rules.baseline} did not measure it"
-            )
+            return NoBaseline(one.metric)
         first = points.index(named) + 1 if named in points else 0
     before = len(points) - rules.last
-    if before < max(first, rules.min_runs):
-        return TooFew(
-            one.metric,
-            f"{max(before, 0)} runs to compare with, and "
-            f"{max(first, rules.min_runs)} are needed",
-        )
-    oldest = max(first, rules.min_runs, len(points) - MOST_SINCE)
+    needed = max(first, rules.min_runs)
+    if before < needed:
+        return TooFew(one.metric, max(before, 0), needed)
+    oldest = max(needed, len(points) - MOST_SINCE)
     splits = range(min(oldest, before), before + 1)
     series = _Series.of(one, points, named)
-    surest = min(splits, key=series.p_value)
+    split = min(splits, key=series.p_value)
     return dataclasses.replace(
-        series.compare(series.begin(surest, before)),
-        p_value=min(1.0, series.p_value(surest) * len(splits)),
+        series.compare(series.begin(split, before)),
+        p_value=min(1.0, series.p_value(split) * len(splits)),
     )
 
 
@@ -263,9 +280,10 @@ class _Series:
         """Tell how likely noise makes the runs from one on so much worse."""
         difference = self._newest(at) - self._baseline(at)
         error = self._error(at)
-        if not error:
-            return 1.0
         worse = difference if self.scale.worse_is_more else -difference
+        if not error:
+            # Noise of nothing makes no difference at all.
+            return 0.0 if worse > 0 else 1.0
         named = self.reference is not None
         # Of differences between neighbours a third tells nothing new.
         counting = at * 2 // 3 if named else at
@@ -322,9 +340,14 @@ def change_ratio(one: trend.Trend, value: float, baseline: float) -> float:
     :returns: as :meth:`~trend.Trend.worse_ratio`, but 0 for what is within
         the least noise of a baseline of 0
     """
-    if not baseline and value <= LEAST_NOISE.get(one.unit, 0):
+    if not baseline and value <= least_noise(one):
         return 0.0
     return one.worse_ratio(value, baseline)
+
+
+def least_noise(one: trend.Trend) -> float:
+    """Return the least noise of a metric that is believed, in its unit."""
+    return max(LEAST_NOISE.get(one.unit, 0.0), one.resolution * _UNIFORM_NOISE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -342,9 +365,9 @@ class _Scale:
 
     @classmethod
     def of(cls, one: trend.Trend) -> _Scale:
-        above = all(point.value > 0 for point in one.points)
-        least = LEAST_NOISE.get(one.unit, 0.0)
-        return cls(above and one.unit != "ratio", not one.at_least, least)
+        above = all(point.value > one.resolution for point in one.points)
+        logarithmic = above and one.unit != "ratio"
+        return cls(logarithmic, not one.at_least, least_noise(one))
 
     def inward(self, value: float) -> float:
         return math.log(value) if self.logarithmic else value

@@ -85,6 +85,7 @@ class Position:
 class Slice:
     """The requests that one worker has to send in 1/20 s.
 
+    :param position: the step and the phase in which it lies
     :param start_s: where the slice begins, in seconds of the plan
     :param end_s: where it ends
     :param closed: a closed loop: nothing is due, connections never rest
@@ -94,6 +95,7 @@ class Slice:
     :param mean_count: how many would be, could there be parts of one
     """
 
+    position: Position
     start_s: float
     end_s: float
     closed: bool
@@ -194,7 +196,19 @@ class Plan:
             start_s, end_s = index / SLICES_PER_S, (index + 1) / SLICES_PER_S
             rate_rps = self.rate_rps((start_s + end_s) / 2)
             passed = (rate_rps or 0.0) / workers / SLICES_PER_S
-            yield _slice(start_s, end_s, rate_rps is None, due, passed)
+            count = math.floor(due + passed) - math.floor(due)
+            interval_s = (end_s - start_s) / passed if count else 0.0
+            to_next = math.floor(due) + 1 - due
+            yield Slice(
+                position=self.position(start_s),
+                start_s=start_s,
+                end_s=end_s,
+                closed=rate_rps is None,
+                first_due_s=start_s + to_next * interval_s,
+                interval_s=interval_s,
+                count=count,
+                mean_count=passed,
+            )
             due += passed
 
     def _rate_before_rps(self, step: int) -> float:
@@ -211,19 +225,6 @@ def expected_seconds(plan: Plan, start_second: int) -> range:
         phase ``stop`` may follow, as long as answers are still on the way
     """
     return range(start_second, start_second + plan.total_s)
-
-
-def _slice(
-    start_s: float, end_s: float, closed: bool, due: float, passed: float
-) -> Slice:
-    count = math.floor(due + passed) - math.floor(due)
-    if not count:
-        return Slice(start_s, end_s, closed, end_s, end_s - start_s, 0, passed)
-    interval_s = (end_s - start_s) / passed
-    first_due_s = start_s + (math.floor(due) + 1 - due) * interval_s
-    return Slice(
-        start_s, end_s, closed, first_due_s, interval_s, count, passed
-    )
 
 
 def _check_rate(rate_rps: float | None) -> None:

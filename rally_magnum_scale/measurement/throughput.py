@@ -46,11 +46,11 @@ def summarise(
     cores_real_nodes: float | None,
     cores_of: Mapping[str, float | None] | None = None,
     cpu: cpu_time.Counters | None = None,
+    counted_by_targets: int | None = None,
 ) -> list[records.StepResult]:
     """Judge nothing, sum up everything: one result for each step.
 
-    Latency, service time and failures of the last step include those of
-    the ``stop`` windows after it; see ``_answer_windows``.
+    A request belongs to the step in which it was due, whenever it ended.
 
     :param plan: the steps as they were ordered
     :param seen: the windows that were read, each second once
@@ -59,12 +59,13 @@ def summarise(
     :param cores_real_nodes: cores of all nodes that are not hollow
     :param cores_of: cores that each of :data:`records.SIDES` could use
     :param cpu: what the counters of the targets and the nodes said
+    :param counted_by_targets: how many requests the targets have counted in
+        the whole run; None where that can't be compared
     """
-    shared = _run_reasons(seen, end)
-    expected = end.workers_expected if end else None
+    shared = _run_reasons(seen, end, counted_by_targets)
     ground = _Ground(cores_pods, cores_real_nodes, cores_of or {}, cpu)
     return [
-        _summarise_step(number, step, seen, expected, shared, ground)
+        _summarise_step(number, step, seen, end, shared, ground)
         for number, step in enumerate(plan.steps, 1)
     ]
 
@@ -83,25 +84,71 @@ def _summarise_step(
     number: int,
     step: steps.Step,
     seen: Sequence[windows.Window],
-    workers: int | None,
+    end: records.End | None,
     shared: list[str],
     ground: _Ground,
 ) -> records.StepResult:
-    steady = [w for w in seen if w.phase == "steady" and w.step == number]
+    steady = [w for w in seen if w.phase == steps.STEADY and w.step == number]
+    due = windows.due_in(seen, number, steps.STEADY)
+    in_time = sum(
+        part.requests
+        for phase in (steps.RAMP, steps.STEADY)
+        for part in windows.due_in(steady, number, phase)
+    )
     result = _sum_up(
         number,
         step.rate_rps,
         step.duration_s,
+        min(in_time, sum(part.requests for part in due)),
         steady,
-        _answer_windows(seen, number),
+        due,
         ground,
     )
-    gaps = _step_reasons(step, steady, workers)
+    result = dataclasses.replace(
+        result,
+        due=_due(number, step, end, result),
+        timeout_s=end.timeout_s if end else None,
+    )
     return dataclasses.replace(
         result,
         **_cpu_fields(step, steady, result.requests, ground.cpu),
-        reasons=[*shared, *gaps, *_saturation_reasons(steady)],
+        reasons=[
+            *shared,
+            *_step_reasons(step, steady, end),
+            *_unaccounted(result),
+            *_lag_reasons(number, step, steady),
+            *_saturation_reasons(steady),
+        ],
     )
+
+
+def _due(
+    number: int,
+    step: steps.Step,
+    end: records.End | None,
+    result: records.StepResult,
+) -> int | None:
+    """Return how many requests were due, by the workers' schedules."""
+    if end is None:
+        return None
+    due = dict(enumerate(end.due, 1)).get(number)
+    if due is None and step.rate_rps is None:
+        # It has no schedule: what is sent is due.
+        return result.answered + result.failed
+    return due
+
+
+def _unaccounted(result: records.StepResult) -> list[str]:
+    """Hold a step to what was due in it."""
+    ended = result.answered + result.failed
+    if result.due is None:
+        return ["the workers did not tell how many requests were due"]
+    if result.due == ended:
+        return []
+    return [
+        f"{result.due} requests were due, but {result.answered} were answered "
+        f"as expected and {result.failed} failed, which makes {ended}"
+    ]
 
 
 def during(
@@ -148,13 +195,14 @@ def during(
             number,
             asked.rate_rps,
             seconds,
+            sum(w.requests for w in inside),
             inside,
             [*inside, *later],
             ground,
         ),
         reasons=[
             *reasons,
-            *_short_reasons(inside, end.workers_expected if end else None),
+            *_short_reasons(inside, end),
             *_saturation_reasons(inside),
         ],
     )
@@ -200,20 +248,23 @@ def _sum_up(
     number: int,
     rate_rps: float | None,
     seconds: int,
+    requests: int,
     counted: Sequence[windows.Window],
-    ended: Sequence[windows.Window],
+    due: Sequence[windows.Window | windows.Part],
     ground: _Ground,
 ) -> records.StepResult:
     """Sum up a stretch of time.
 
+    :param requests: how many were answered as expected in it
     :param counted: windows of its seconds
-    :param ended: windows in which what was due in it ended
+    :param due: how the requests ended that were due in it
     """
-    requests = sum(w.requests for w in counted)
-    failures = windows.add_counts(w.failures for w in ended)
+    failures = windows.add_counts(one.failures for one in due)
     failed = sum(failures.values())
-    asked = sum(w.requests for w in ended) + failed
+    answered = sum(one.requests for one in due)
+    asked = answered + failed
     rate = requests / seconds
+    latencies = [one.latency_us for one in due]
     return records.StepResult(
         step=number,
         offered_rps=rate_rps,
@@ -222,8 +273,10 @@ def _sum_up(
         failures=failures,
         achieved_rps=rate,
         error_ratio=failed / asked if asked else None,
-        latency_us=percentiles(w.latency_us for w in ended),
-        service_us=percentiles(w.service_us for w in ended),
+        latency_us=percentiles(latencies, failed),
+        answered_latency_us=percentiles(latencies),
+        service_us=percentiles(one.service_us for one in due),
+        answered=answered,
         schedule_lag_p99_us=_lag(counted).percentile_us(99),
         rps_per_core=_over(rate, ground.cores_pods),
         rps_per_core_real_nodes=_over(rate, ground.cores_real_nodes),
@@ -309,66 +362,84 @@ def _why_no_cpu(step: steps.Step, cpu: cpu_time.Counters | None) -> str:
     )
 
 
-def _answer_windows(
-    seen: Sequence[windows.Window], number: int
-) -> list[windows.Window]:
-    """Return the windows that tell how a step's requests ended.
-
-    A stall before the end of the plan shows only after it: every request
-    that ends in a ``stop`` window was due in the plan.  Left out, the
-    slowest answers of the last step would be missing.  The rate, what the
-    generator used and how late it was stay those of the steady seconds,
-    as nothing is offered after them.
-    """
-    # Only the last step has stop windows: they carry its number.
-    return [
-        one
-        for one in seen
-        if one.step == number and one.phase in (steps.STEADY, steps.STOP)
-    ]
-
-
 def percentiles(
-    parts: Iterable[histogram.Histogram],
+    parts: Iterable[histogram.Histogram], failed: int = 0
 ) -> dict[str, int | None]:
     """Merge histograms, never average them, and read the percentiles.
 
-    :returns: microseconds by name, ``max`` included; None when empty
+    :param failed: how many more there were that took longer than any
+    :returns: microseconds by name, ``max`` included; None when empty, and
+        where one of those that failed is at that place
     """
     whole = histogram.Histogram().merge(*parts)
-    read = {name: whole.percentile_us(p) for name, p in PERCENTILES.items()}
-    return {**read, "max": whole.max_us}
+    read = whole.percentiles_us(PERCENTILES.values(), failed)
+    return {
+        **dict(zip(PERCENTILES, read, strict=True)),
+        "max": None if failed else whole.max_us,
+    }
 
 
 def _run_reasons(
-    seen: Sequence[windows.Window], end: records.End | None
+    seen: Sequence[windows.Window],
+    end: records.End | None,
+    counted_by_targets: int | None = None,
 ) -> list[str]:
     if end is None:
         return ["the load's records break off before their end"]
     reasons = list(end.reasons)
+    missing = end.workers_expected - end.workers_connected
+    if missing > 0 and not reasons:
+        reasons.append(
+            f"{missing} of {end.workers_expected} workers did not connect"
+        )
     if end.windows != len(seen):
         reasons.append(
             f"{len(seen)} windows were read, but {end.windows} were written"
         )
+    elif end.requests != (requests := sum(one.requests for one in seen)):
+        reasons.append(
+            f"the windows hold {requests} answers, but {end.requests} were "
+            "counted"
+        )
+    if counted_by_targets is not None:
+        reasons += _count_reasons(end, counted_by_targets)
     return reasons
+
+
+def _count_reasons(end: records.End, counted: int) -> list[str]:
+    """Hold what was counted to what the targets themselves have counted.
+
+    They have counted each request that they answered, and some of those
+    that failed: nobody knows whether one that timed out has reached them.
+    """
+    sent = end.requests + sum(
+        count for kind, count in end.failures.items() if kind != windows.UNSENT
+    )
+    if end.requests <= counted <= sent:
+        return []
+    told = f"{end.requests} requests were answered"
+    if sent > end.requests:
+        told += f" and {sent - end.requests} failed"
+    return [f"{told}, but the targets have counted {counted}"]
 
 
 def _step_reasons(
     step: steps.Step,
     steady: Sequence[windows.Window],
-    workers: int | None,
+    end: records.End | None,
 ) -> list[str]:
     reasons = []
     if len(steady) != step.duration_s:
         reasons.append(
             f"{len(steady)} of {step.duration_s} steady windows are there"
         )
-    return reasons + _short_reasons(steady, workers)
+    return reasons + _short_reasons(steady, end)
 
 
 def _short_reasons(
-    counted: Sequence[windows.Window], workers: int | None
+    counted: Sequence[windows.Window], end: records.End | None
 ) -> list[str]:
+    workers = end.workers_expected if end else None
     short = [w for w in counted if workers and w.workers < workers]
     if not short:
         return []
@@ -377,6 +448,17 @@ def _short_reasons(
         f"in {len(short)} windows not all workers reported, in one only "
         f"{fewest} of {workers}"
     ]
+
+
+def _lag_reasons(
+    number: int, step: steps.Step, steady: Sequence[windows.Window]
+) -> list[str]:
+    """Hold an open loop to tell how late it sent what it has sent."""
+    due = windows.due_in(steady, number, steps.STEADY)
+    sent = any(part.requests for part in due)
+    if step.rate_rps is None or not sent or _lag(steady).total:
+        return []
+    return ["the load generator did not tell how late it sent its requests"]
 
 
 def _saturation_reasons(counted: Sequence[windows.Window]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,11 +15,14 @@ class Point:
         workload in it, from 1, such as ``3f0c…/1``
     :param at_s: when the run began, in epoch seconds
     :param value: in the unit of the trend
+    :param resolution: how closely the value was measured, in the same unit:
+        the width of the range in which it may lie; None where not known
     """
 
     run: str
     at_s: float
     value: float
+    resolution: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +40,16 @@ class Trend:
     unit: str
     at_least: bool
     points: tuple[Point, ...]
+
+    @property
+    def resolution(self) -> float:
+        """How closely the metric is measured, as a rule; 0 for exactly."""
+        known = [
+            point.resolution
+            for point in self.points
+            if point.resolution is not None
+        ]
+        return statistics.median(known) if known else 0.0
 
     def worse_ratio(self, value: float, reference: float) -> float:
         """Tell by which share of ``reference`` a value is worse than it.

@@ -20,7 +20,7 @@ LATENCY_BOUNDS = ("p50_ms", "p90_ms", "p99_ms", "p99_9_ms", "max_ms")
 ERROR_BOUND = "max_error_ratio"
 BOUNDS = (*LATENCY_BOUNDS, ERROR_BOUND)
 
-# An open loop that answers less than this of its offer lags behind it.
+# An open loop that answers less than this of what was due lags behind it.
 REACHED_RATIO = 0.99
 
 ESTIMATE = "estimate"
@@ -48,7 +48,8 @@ class Search:
         that fails must come, as a share of the former
     :param step_s: steady seconds of a step
     :param ramp_s: seconds of the ramp before each
-    :param confirm_s: steady seconds of a confirming step
+    :param confirm_s: steady seconds of a confirming step, which lasts no
+        less than ``step_s``
     :param max_steps: all steps together
     :raises ValueError: naming the key that can't be right
     """
@@ -145,7 +146,9 @@ def order(
         purpose=purpose,
         rate_rps=rate_rps,
         ramp_s=wanted.ramp_s,
-        duration_s=wanted.confirm_s if purpose == CONFIRM else wanted.step_s,
+        duration_s=max(
+            wanted.step_s, wanted.confirm_s if purpose == CONFIRM else 0
+        ),
     )
 
 
@@ -170,7 +173,7 @@ def judge(
     )
     if trial.rate_rps is None:
         return dataclasses.replace(said, why="; ".join(result.reasons))
-    limit, why = _fault(wanted, trial.rate_rps, result)
+    limit, why = _fault(wanted, result)
     return dataclasses.replace(said, held=not limit, limit=limit, why=why)
 
 
@@ -210,14 +213,9 @@ def _announce(trial: records.Trial) -> str:
     )
 
 
-def _fault(
-    wanted: Search, rate_rps: float, result: records.StepResult
-) -> tuple[str, str]:
+def _fault(wanted: Search, result: records.StepResult) -> tuple[str, str]:
     """Return what kept a step from holding, and the words for it."""
-    told = [
-        _say(key, _value(key, result), bound)
-        for key, bound in wanted.bounds.items()
-    ]
+    told = [_say(key, result, bound) for key, bound in wanted.bounds.items()]
     broken = [
         said
         for said, (key, bound) in zip(told, wanted.bounds.items(), strict=True)
@@ -225,12 +223,13 @@ def _fault(
     ]
     if result.reasons:
         return BY_INVALID, "; ".join(result.reasons)
-    # One request more or less is a matter of when the seconds begin.
-    due = rate_rps * result.steady_s
-    if result.requests + 1 < REACHED_RATIO * due:
+    # Chance may have made more or fewer due than the rate says.  One request
+    # more or less is a matter of when the seconds begin.
+    if result.due is None or result.requests + 1 < REACHED_RATIO * result.due:
+        due_rps = (result.due or 0) / result.steady_s
         broken.insert(
             0,
-            f"{_number(result.achieved_rps)} of {_number(rate_rps)} rps were "
+            f"{_number(result.achieved_rps)} of {_number(due_rps)} rps were "
             "answered as expected",
         )
         return BY_OFFER, "; ".join(broken)
@@ -250,13 +249,14 @@ def _value(key: str, result: records.StepResult) -> float | None:
     return None if value_us is None else value_us / 1000
 
 
-def _say(key: str, value: float | None, bound: float) -> str:
+def _say(key: str, result: records.StepResult, bound: float) -> str:
+    value = _value(key, result)
     if key == ERROR_BOUND:
         said = "unknown" if value is None else f"{value:.3%}"
         return f"errors {said} of {bound:.3%}"
     name = key.removesuffix("_ms").replace("_", ".")
     if value is None:
-        return f"{name} unknown of {bound:g} ms"
+        return f"{name} {result.slowest or 'unknown'} of {bound:g} ms"
     return f"{name} {_number(value)} ms of {bound:g} ms"
 
 

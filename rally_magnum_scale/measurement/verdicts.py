@@ -34,7 +34,9 @@ class Verdict:
     :param at_least: True when the value must reach the bound, False when
         it must not pass it
     :param step: number of the judged step, change or event, from 1, or None
-    :param value: what was measured, in ``unit``, or None
+    :param value: what was measured, in ``unit``, or None; infinite where it
+        is longer than any bound, as a request that failed
+    :param endless: what an infinite value is, in words
     :param reason: why there is no value, or why it does not count
     :param bay: name of the bay, where the iteration had several
     :param during: of what kind the event is over whose time a criterion of
@@ -52,6 +54,12 @@ class Verdict:
     reason: str = ""
     bay: str = ""
     during: str = ""
+    endless: str = ""
+
+    @property
+    def measured(self) -> str:
+        """The value with its unit, in words."""
+        return self.endless or format_value(self.value, self.unit)
 
     @property
     def margin(self) -> float | None:
@@ -90,7 +98,7 @@ class Verdict:
         whence = known if self.iteration else "an iteration without records"
         return (
             f"{self.criterion} {self.bound_key}: "
-            f"{format_value(self.value, self.unit)}, asked for {side} "
+            f"{self.measured}, asked for {side} "
             f"{format_value(self.bound, self.unit)}"
             f" ({whence}{where})" + (f": {self.reason}" if self.reason else "")
         )
@@ -240,8 +248,10 @@ def _judge_bound(
 ) -> Verdict:
     bound = criterion.bounds[key]
     value = None if subject.found is None else bound.read(subject.found)
+    endless = bound.endless(subject.found) if value == math.inf else ""
     odd = ""
-    if value is not None and not (record_body.is_number(value) and value >= 0):
+    # Infinity itself would hold any bound from below.
+    if not (value is None or record_body.is_number(value) or endless):
         odd, value = f"{_NOT_MEASURED}: {value!r} can't be right", None
     return Verdict(
         criterion=criterion.name,
@@ -255,6 +265,7 @@ def _judge_bound(
         value=value,
         reason=subject.reason or odd or _why_not(bound, subject, value),
         during=subject.during,
+        endless=endless,
     )
 
 
@@ -262,6 +273,8 @@ def _why_not(
     bound: criteria.Bound, subject: _Subject, value: float | None
 ) -> str:
     """Say why there is no value, or why it does not count."""
+    if value is not None and value < 0:
+        return "a value below 0 can't be right"
     if value is not None:
         return bound.doubt(subject.found)
     why = bound.missing(subject.found) if subject.found else ""
@@ -370,7 +383,10 @@ def _find_max_rate(run: records.Run) -> _Subject:
     found = run.max_rate
     if found is None:
         return _Subject(reason="no search for the highest rate was run")
-    return _Subject(found, step=found.step, reason="; ".join(found.reasons))
+    reason = "; ".join(found.reasons)
+    if not found.confirmed:
+        reason = reason or "no longer step confirmed it"
+    return _Subject(found, step=found.step, reason=reason)
 
 
 _NO_CHANGE = {
@@ -384,11 +400,30 @@ def _find_changes(run: records.Run, purpose: str) -> list[_Subject]:
         _Subject(
             change,
             step=change.number,
-            reason=f"it failed: {change.reason}" if change.failure else "",
+            reason=_why_unsettled(change),
         )
         for change in run.node_changes
         if change.purpose == purpose
     ] or [_Subject(reason=_NO_CHANGE[purpose])]
+
+
+def _why_unsettled(change: bay_records.NodeChange) -> str:
+    """Say why the times of a change of nodes do not count."""
+    if change.failure:
+        return f"it failed: {change.reason}"
+    if change.nodes_after is None:
+        return "it was never seen to end"
+    if change.nodes_after != change.nodes_wanted:
+        return (
+            f"the bay has {change.nodes_after} nodes and was to have "
+            f"{change.nodes_wanted}"
+        )
+    if (change.removed or 0) < change.to_go:
+        return (
+            f"only {change.removed or 0} of the {change.to_go} nodes that "
+            "were to go are gone"
+        )
+    return ""
 
 
 # The events of each kind, and what is said where there is none.
@@ -412,11 +447,20 @@ def _find_events(run: records.Run, kind: str) -> list[_Subject]:
         _Subject(
             event,
             step=event.number,
-            reason=f"it failed: {event.reason}" if event.failure else "",
+            reason=_why_no_event(event),
             silent=event.reason or _NOT_MEASURED,
         )
         for event in getattr(run, field)
     ] or [_Subject(reason=none)]
+
+
+def _why_no_event(event: disturbances.Disturbance) -> str:
+    """Say why nothing of an event counts."""
+    if event.failure:
+        return f"it failed: {event.reason}"
+    if isinstance(event, disturbances.Fault) and not event.targets_lost:
+        return event.reason or "no target ran on the lost nodes"
+    return ""
 
 
 def _find_loads_during(run: records.Run, kind: str) -> list[_Subject]:
@@ -440,7 +484,9 @@ def _find_bays(
         _Subject(
             bay,
             bay=bay.name if several else "",
-            reason=f"the bay failed: {bay.reason}" if bay.failure else "",
+            reason=f"the bay failed: {bay.reason or bay.status}"
+            if bay.failure or bay.status.endswith("_FAILED")
+            else "",
             silent=_why_silent(criterion, bay),
         )
         for bay in run.bays

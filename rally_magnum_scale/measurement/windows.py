@@ -16,15 +16,73 @@ from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.histogram import PackedSum
 
 HISTOGRAMS = ("latency_us", "service_us", "schedule_lag_us")
+PART_HISTOGRAMS = HISTOGRAMS[:2]
+# The kind of failure of a request that was due but never sent.
+UNSENT = "unsent"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Requests of a window that were due in one phase of one step.
+
+    :param step: number of the step in the plan, from 1
+    :param phase: ``ramp``, ``steady`` or ``stop``
+    :param requests: how many were answered as expected
+    :param failures: the kind of failure to how many failed so
+    :param latency_us: of the answers, from the intended send time
+    :param service_us: the same from the actual send time
+    """
+
+    step: int
+    phase: str
+    requests: int
+    failures: Mapping[str, int] = field(default_factory=dict)
+    latency_us: Histogram = field(default_factory=Histogram)
+    service_us: Histogram = field(default_factory=Histogram)
+
+    def write(self, histogram: Callable[[Histogram], Any]) -> dict[str, Any]:
+        """Return the part as plain values.
+
+        :param histogram: writes a histogram
+        """
+        return {
+            "step": self.step,
+            "phase": self.phase,
+            "requests": self.requests,
+            "failures": dict(sorted(self.failures.items())),
+            **{
+                name: histogram(getattr(self, name))
+                for name in PART_HISTOGRAMS
+            },
+        }
+
+    @classmethod
+    def read(
+        cls, data: Mapping[str, Any], histogram: Callable[[Any], Histogram]
+    ) -> Part:
+        """Read what :meth:`write` returned.
+
+        :param histogram: reads a histogram
+        :raises KeyError: when a key is missing
+        """
+        return cls(
+            step=int(data["step"]),
+            phase=_phase(data["phase"]),
+            requests=int(data["requests"]),
+            failures=_counts(data["failures"]),
+            **{name: histogram(data[name]) for name in PART_HISTOGRAMS},
+        )
 
 
 @dataclass(frozen=True)
 class Window:
     """One second of a run.
 
-    A request belongs to the second in which it was answered or failed,
-    and is counted once: in ``requests`` when the answer was the expected
-    one, else in ``failures``.
+    A request is in the window of the second in which it was answered or
+    failed, and is counted once: in ``requests`` when the answer was the
+    expected one, else in ``failures``.  It belongs to the step in which it
+    was due: ``carried`` tells which of them were due earlier than in the
+    step and the phase of this second.
 
     :param second: epoch second, by the workers' clocks
     :param phase: ``ramp``, ``steady`` or ``stop``
@@ -49,6 +107,10 @@ class Window:
     :param versions: the version of the targets to how many of ``requests``
         it answered, "" for answers that did not tell theirs; empty where
         they are not counted by version
+    :param carried: those of all these requests that were due in an earlier
+        phase, by that phase
+    :param connect_failures: attempts to open a connection that failed by
+        their kind, in an open loop, whose requests wait for another one
     """
 
     second: int
@@ -65,6 +127,35 @@ class Window:
     loop_delay_max_us: int = 0
     cpu_s: float | None = None
     versions: Mapping[str, int] = field(default_factory=dict)
+    carried: tuple[Part, ...] = ()
+    connect_failures: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def own(self) -> Part:
+        """The requests that were due in the step and phase of this second.
+
+        :raises ValueError: when more were carried than there were
+        """
+        carried = [part.latency_us for part in self.carried]
+        served = [part.service_us for part in self.carried]
+        earlier = add_counts(part.failures for part in self.carried)
+        own = add_counts(
+            [self.failures, {kind: -n for kind, n in earlier.items()}]
+        )
+        requests = self.requests - sum(one.requests for one in self.carried)
+        if min([requests, *own.values()]) < 0:
+            raise ValueError(
+                f"In second {self.second} more requests were due earlier than "
+                "there were."
+            )
+        return Part(
+            self.step,
+            self.phase,
+            requests,
+            {kind: count for kind, count in own.items() if count},
+            self.latency_us.less(*carried),
+            self.service_us.less(*served),
+        )
 
     @property
     def failed(self) -> int:
@@ -73,7 +164,7 @@ class Window:
 
     def to_json(self) -> dict[str, Any]:
         """Return the window as plain JSON, histograms sparse."""
-        return {**self._plain(), **self._histograms(Histogram.to_json)}
+        return self._written(Histogram.to_json)
 
     def packed(self) -> dict[str, Any]:
         """Return the window as a :class:`Merger` takes it.
@@ -81,13 +172,19 @@ class Window:
         A worker sends one each second, and its master gets thousands.  In
         a closed loop latency and service time are one, and sent once.
         """
-        packed = {**self._plain(), **self._histograms(Histogram.packed)}
+        packed = self._written(Histogram.packed)
         if self.latency_us is self.service_us:
             packed["latency_us"] = None
         return packed
 
-    def _histograms(self, write: Callable[[Histogram], Any]) -> dict[str, Any]:
-        return {name: write(getattr(self, name)) for name in HISTOGRAMS}
+    def _written(self, write: Callable[[Histogram], Any]) -> dict[str, Any]:
+        written = {
+            **self._plain(),
+            **{name: write(getattr(self, name)) for name in HISTOGRAMS},
+        }
+        if self.carried:
+            written["carried"] = [part.write(write) for part in self.carried]
+        return written
 
     def _plain(self) -> dict[str, Any]:
         plain = {
@@ -102,9 +199,10 @@ class Window:
             "loop_delay_max_us": self.loop_delay_max_us,
             "cpu_s": None if self.cpu_s is None else round(self.cpu_s, 6),
         }
-        # Few runs count by version, and a record is written each second.
-        if self.versions:
-            plain["versions"] = dict(sorted(self.versions.items()))
+        # They are seldom there, and a record is written each second.
+        for name in ("versions", "connect_failures"):
+            if counts := getattr(self, name):
+                plain[name] = dict(sorted(counts.items()))
         return plain
 
     @classmethod
@@ -116,7 +214,14 @@ class Window:
         return cls._read(
             data,
             lambda: {
-                name: Histogram.from_json(data[name]) for name in HISTOGRAMS
+                "carried": tuple(
+                    Part.read(part, Histogram.from_json)
+                    for part in data.get("carried", ())
+                ),
+                **{
+                    name: Histogram.from_json(data[name])
+                    for name in HISTOGRAMS
+                },
             },
         )
 
@@ -132,7 +237,7 @@ class Window:
     def _read(
         cls,
         data: Mapping[str, Any],
-        histograms: Callable[[], dict[str, Histogram]],
+        histograms: Callable[[], dict[str, Any]],
     ) -> Window:
         try:
             return cls(
@@ -149,6 +254,7 @@ class Window:
                 loop_delay_max_us=int(data["loop_delay_max_us"]),
                 cpu_s=_number(data.get("cpu_s")),
                 versions=_counts(data.get("versions", {})),
+                connect_failures=_counts(data.get("connect_failures", {})),
                 **histograms(),
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -166,6 +272,7 @@ class Merger:
     def __init__(self) -> None:
         self._parts: list[Window] = []
         self._sums = {name: PackedSum() for name in HISTOGRAMS}
+        self._carried: dict[tuple[int, str], _PartSum] = {}
 
     def add(self, packed: Mapping[str, Any]) -> None:
         """Add what :meth:`Window.packed` returned.
@@ -176,6 +283,10 @@ class Merger:
         for name, total in self._sums.items():
             own = packed[name]
             total.add(packed["service_us"] if own is None else own)
+        for carried in packed.get("carried", ()):
+            part = Part.read(carried, lambda _: Histogram())
+            key = (part.step, part.phase)
+            self._carried.setdefault(key, _PartSum()).add(part, carried)
 
     def window(self) -> Window:
         """Return the sum of all that was added.
@@ -188,6 +299,29 @@ class Merger:
             latency_us=self._sums["latency_us"].histogram(),
             service_us=self._sums["service_us"].histogram(),
             schedule_lag_us=self._sums["schedule_lag_us"].histogram(),
+            carried=tuple(
+                total.part() for _, total in sorted(self._carried.items())
+            ),
+        )
+
+
+class _PartSum:
+    """Adds up the packed parts of one step and phase."""
+
+    def __init__(self) -> None:
+        self._parts: list[Part] = []
+        self._latency_us, self._service_us = PackedSum(), PackedSum()
+
+    def add(self, part: Part, packed: Mapping[str, Any]) -> None:
+        self._parts.append(part)
+        self._latency_us.add(packed["latency_us"])
+        self._service_us.add(packed["service_us"])
+
+    def part(self) -> Part:
+        return replace(
+            _merge_parts(self._parts),
+            latency_us=self._latency_us.histogram(),
+            service_us=self._service_us.histogram(),
         )
 
 
@@ -220,7 +354,52 @@ def merge(windows: Iterable[Window]) -> Window:
         loop_delay_max_us=max(one.loop_delay_max_us for one in found),
         cpu_s=add_known(one.cpu_s for one in found),
         versions=add_counts(one.versions for one in found),
+        connect_failures=add_counts(one.connect_failures for one in found),
+        carried=tuple(
+            _merge_parts(
+                part
+                for one in found
+                for part in one.carried
+                if (part.step, part.phase) == key
+            )
+            for key in sorted(
+                {(p.step, p.phase) for one in found for p in one.carried}
+            )
+        ),
     )
+
+
+def _merge_parts(parts: Iterable[Part]) -> Part:
+    """Add up parts of one step and phase, at least one."""
+    found = list(parts)
+    empty = Histogram()
+    return Part(
+        found[0].step,
+        found[0].phase,
+        sum(one.requests for one in found),
+        add_counts(one.failures for one in found),
+        empty.merge(*(one.latency_us for one in found)),
+        empty.merge(*(one.service_us for one in found)),
+    )
+
+
+def due_in(seen: Iterable[Window], step: int, phase: str) -> list[Part]:
+    """Return the requests that were due in a phase of a step.
+
+    They may have ended in any window since.
+
+    :param step: number of the step, from 1
+    """
+    found = []
+    for one in seen:
+        if (one.step, one.phase) == (step, phase):
+            found.append(one.own)
+        found += [
+            part
+            for part in one.carried
+            if (part.step, part.phase) == (step, phase)
+        ]
+    return found
 
 
 def add_known(values: Iterable[float | None]) -> float | None:

@@ -24,10 +24,11 @@ folder, and say whether it holds and what is worse than before.
 EPILOG = """\
 Exit status: 0 when all bounds hold and nothing is known to be worse, 1 when
 an SLA failed or a metric is worse than in the runs before, 2 when a run was
-invalid, 3 when the arguments, the settings, the cloud, the set-up or the
-program itself failed, a run broke (a task, a context or an iteration failed,
-or a context could not clean up), a deadline was met or another night has the
-folder, 130 after Ctrl-C or SIGTERM. Of several the largest.
+invalid or could not be compared with those before, 3 when the arguments, the
+settings, the cloud, the set-up or the program itself failed, a run broke (a
+task, a context or an iteration failed, or a context could not clean up), a
+deadline was met or another night has the folder, 130 after Ctrl-C or SIGTERM.
+Of several the largest.
 """
 
 

@@ -23,13 +23,16 @@ from rally_magnum_scale.task.exporters import result_files
 
 EXIT_WORSE = 1
 EXIT_FAILED = 2
+EXIT_NOT_COMPARED = 3
 DESCRIPTION = """\
 The history of runs: add results of Rally to it, list it, look for what got
 worse, and draw a page over many nights.
 """
 EPILOG = """\
-Exit status: 0, 1 when `check` finds something worse, 2 when something can't
-be read, written or compared.
+Exit status: 0, 1 when `check` finds something worse, 2 when the arguments are
+wrong or something can't be read or written, 3 when `check` can't compare: the
+history is empty, the newest run broke or is invalid, a metric is missing, or
+there are too few runs and --no-learning-passes is given.
 """
 
 
@@ -122,12 +125,20 @@ def _add_rules(check: argparse.ArgumentParser) -> None:
         "--confidence",
         type=float,
         default=rules.confidence,
-        help="that it is not noise (default %(default)s)",
+        help="1 - alpha: the p-value may be alpha at most (default "
+        "%(default)s)",
     )
     check.add_argument(
         "--baseline",
         default=rules.baseline,
         help="the id of a run to compare with (default: those before)",
+    )
+    check.add_argument(
+        "--learning-passes",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="whether too few runs to compare with are exit status 0 "
+        "(default: they are)",
     )
 
 
@@ -153,20 +164,30 @@ def _list(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     ask = comparison.Ask(
-        tuple(options.metric), tuple(options.across), _rules(options)
+        tuple(options.metric),
+        tuple(options.across),
+        _rules(options),
+        options.learning_passes,
     )
     runs = history.read(options.history)
     found = [
-        (group, compared)
+        (group, comparison.compare_newest(group, ask))
         for group in history.groups(runs, ask.across)
-        if (compared := comparison.compare_newest(group, ask))
     ]
     if options.json:
         _say(json.dumps([_as_json(*one) for one in found]))
     else:
         for one in found:
             _say_check(*one)
-    return 0 if all(one.holds for _, one in found) else EXIT_WORSE
+    if not found:
+        sys.stderr.write(
+            f"rally-magnum-history: The history {options.history} holds no "
+            "run, so nothing could be compared.\n"
+        )
+    if any(one.state == comparison.WORSE for _, one in found):
+        return EXIT_WORSE
+    held = bool(found) and all(one.holds for _, one in found)
+    return 0 if held else EXIT_NOT_COMPARED
 
 
 def _say_check(
@@ -175,11 +196,8 @@ def _say_check(
     newest = group[-1]
     run = compared.run or newest
     _say(f"{run.name} ({run.conditions.describe()})")
-    if run.id != newest.id:
-        _say(
-            f"  the newest run, {newest.id}, broke; compared is {run.id} of "
-            f"{words.when(run.at_s)}."
-        )
+    if compared.run and run.id != newest.id:
+        _say(f"  compared is {run.id} of {words.when(run.at_s)}.")
     for sentence in compared.sentences():
         _say(f"  {sentence}.")
 
@@ -188,8 +206,9 @@ def _as_json(
     group: Sequence[history.Run], compared: comparison.Comparison
 ) -> dict[str, object]:
     return {
-        "run": (compared.run or group[-1]).id,
+        "run": compared.run.id if compared.run else None,
         "newest": group[-1].id,
+        "state": compared.state,
         "holds": compared.holds,
         "sentences": compared.sentences(),
         "worse": [_worse_as_json(one) for one in compared.outcome.worse],

@@ -276,10 +276,12 @@ def _tell(
     every: Sequence[history.Run],
     ask: comparison.Ask,
 ) -> outcome.Task:
-    """Return a task that knows only what is worse than before."""
+    """Return a task that knows only how it compares with those before."""
     worse: list[str] = []
     suspected: list[str] = []
     beside: list[str] = []
+    gaps: list[str] = []
+    learning: list[str] = []
     for run_ in added:
         if run_.state == history.BROKEN:
             continue
@@ -287,6 +289,10 @@ def _tell(
         where = f"{run_.name}: " if len(added) > 1 else ""
         worse += [where + one.describe() for one in compared.outcome.worse]
         suspected += [where + one.describe() for one in compared.suspected]
+        learning += [where + one for one in compared.learning()]
+        if run_.counts:
+            # Of one that is invalid, its state and sentence tell.
+            gaps += [where + one for one in compared.gaps()]
         if not compared.outcome.compared:
             last = comparison.beside_last(run_, every, ask)
             beside += [where + one for one in last]
@@ -297,6 +303,8 @@ def _tell(
         worse=tuple(worse),
         suspected=tuple(suspected),
         beside_last=tuple(beside),
+        not_compared=tuple(gaps),
+        learning=tuple(learning),
     )
 
 

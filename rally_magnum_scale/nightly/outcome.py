@@ -17,7 +17,7 @@ SCHEMA = 1
 
 EXIT_INTERRUPTED = 130
 # From the best to the worst; a regression that is confirmed counts as an
-# SLA that failed.
+# SLA that failed, and what could not be compared as a run that is invalid.
 EXITS = {
     history.HOLDS: 0,
     history.FAILS: 1,
@@ -40,6 +40,10 @@ class Task:
     :param beside_last: what is worse than in the last run, where there are
         too few to tell noise
     :param page: name of its page in the night's folder, if there is one
+    :param not_compared: what should have been compared with the runs before
+        and could not be
+    :param learning: how many runs there are to compare with, while there are
+        too few
     """
 
     name: str
@@ -51,11 +55,17 @@ class Task:
     suspected: tuple[str, ...] = ()
     beside_last: tuple[str, ...] = ()
     page: str = ""
+    not_compared: tuple[str, ...] = ()
+    learning: tuple[str, ...] = ()
 
     @property
     def exit(self) -> int:
         """The exit status that it alone would give."""
-        return max(EXITS[self.state], 1 if self.worse else 0)
+        return max(
+            EXITS[self.state],
+            EXITS[history.FAILS] if self.worse else 0,
+            EXITS[history.INVALID] if self.not_compared else 0,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +111,9 @@ class Night:
         said = f"{self.state}, {_count(len(self.tasks), 'task')}"
         if worse:
             said += f", {worse} of them worse than before"
+        gaps = sum(bool(one.not_compared) for one in self.tasks)
+        if gaps:
+            said += f", {gaps} of them not compared with all before"
         if self.interrupted:
             said += ", interrupted"
         return f"{said}, in {words_of(self.took_s)} on {self.cloud}"
@@ -114,6 +127,8 @@ class Night:
             lines += _told("worse", task.worse)
             lines += _told("suspected, till the next night", task.suspected)
             lines += _told("beside the last night alone", task.beside_last)
+            lines += _told("not compared", task.not_compared)
+            lines += [f"    {one}" for one in task.learning]
         return "\n".join(lines) + "\n"
 
     def write(self, path: pathlib.Path) -> None:

@@ -248,7 +248,8 @@ def _steps(run: records.Run, load: records.Throughput) -> dict[str, Any]:
         "title": "Steps",
         "description": (
             "Over the steady seconds of each step; latency from the "
-            f"intended send time. {words.load(run)}"
+            "intended send time, over all requests that were due. "
+            + " ".join([words.load(run), *map(words.answered, load.steps)])
         ),
         "chart_plugin": "Table",
         "data": {
@@ -260,7 +261,7 @@ def _steps(run: records.Run, load: records.Throughput) -> dict[str, Any]:
 
 def _step_row(step: records.StepResult) -> list[Any]:
     latency = (
-        words.milliseconds(step.latency_us.get(name))
+        words.latency(step, name)
         for name in ("p50", "p90", "p99", "p99_9", "max")
     )
     closed = step.offered_rps is None

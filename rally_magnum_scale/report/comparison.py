@@ -21,6 +21,13 @@ UNPROVEN_RATIO = 0.1
 _RULES = regression.Rules(last=CONFIRMED)
 
 
+# What comes of a comparison.
+WORSE = "worse"
+NOT_COMPARED = "not compared"
+LEARNING = "learning"
+NOT_WORSE = "not worse"
+
+
 @dataclasses.dataclass(frozen=True)
 class Ask:
     """What to compare, and with what.
@@ -29,46 +36,94 @@ class Ask:
         and bound; empty for all
     :param across: conditions in which compared runs may differ
     :param rules: what counts as worse
+    :param learning_passes: whether too few runs to compare with pass
     """
 
     metrics: tuple[str, ...] = ()
     across: tuple[str, ...] = ()
     rules: regression.Rules = _RULES
+    learning_passes: bool = True
 
     def wants(self, metric: str) -> bool:
         """Tell whether a metric is asked for."""
-        criterion_and_bound = metric.partition(" ")[0]
-        criterion = metric.partition(".")[0]
-        names = {metric, criterion_and_bound, criterion}
-        return not self.metrics or bool(names & set(self.metrics))
+        return not self.metrics or any(
+            is_named(metric, name) for name in self.metrics
+        )
+
+
+def is_named(metric: str, name: str) -> bool:
+    """Tell whether a name is that of a metric, its bound or criterion."""
+    bound, criterion = metric.partition(" ")[0], metric.partition(".")[0]
+    return name in {metric, bound, criterion}
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
     """What came of it.
 
+    :param ask: what was asked for
     :param outcome: of the metrics
     :param suspected: worse, but in fewer runs than the rules ask for
     :param runs: how many comparable runs were before
     :param uncounted: why metrics of the run do not count
+    :param vanished: metrics that the runs before measured, and this one not
     :param missing: asked for, but not measured in the run
     :param no_baseline: the run to compare with, if no comparable one is it
     :param run: that was compared, where it is one of the history
+    :param newest: why the newest run of the history is not that run
     """
 
+    ask: Ask
     outcome: regression.Outcome
     suspected: tuple[regression.Comparison, ...] = ()
     runs: int = 0
     uncounted: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     no_baseline: str = ""
     run: history.Run | None = None
+    newest: str = ""
+
+    @property
+    def state(self) -> str:
+        """What came of it: known to be worse, or the least that is known.
+
+        What was not measured, or does not count, may be worse.
+        """
+        if self.outcome.worse:
+            return WORSE
+        in_vain = (
+            *(*self.uncounted, *self.vanished, *self.missing),
+            *(self.no_baseline, self.newest),
+        )
+        if any(in_vain):
+            return NOT_COMPARED
+        known = [one.metric for one in self.outcome.compared]
+        if self._has_all(known):
+            return NOT_WORSE
+        known += [one.metric for one in self.outcome.too_few]
+        return LEARNING if self._has_all(known) else NOT_COMPARED
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is known to be worse, or asked for in vain."""
-        vain = self.missing or self.no_baseline
-        return not self.outcome.worse and not vain
+        """Whether it passes: nothing is known to be worse, or to be missing.
+
+        Nor is it without knowing anything, unless learning passes.
+        """
+        learning = self.state == LEARNING and self.ask.learning_passes
+        return self.state == NOT_WORSE or learning
+
+    def _has_all(self, metrics: Sequence[str]) -> bool:
+        """Tell whether each name that was asked for is among metrics.
+
+        Without names one of them is enough.
+        """
+        if not self.ask.metrics:
+            return bool(metrics)
+        return all(
+            any(is_named(one, name) for one in metrics)
+            for name in self.ask.metrics
+        )
 
     def sentences(self) -> list[str]:
         """Say what is worse first, then what could not be told."""
@@ -78,27 +133,56 @@ class Comparison:
             f"suspected, till the next run confirms it: {one.describe()}"
             for one in self.suspected
         ]
-        said += [f"{name} was not measured" for name in self.missing]
-        if self.no_baseline:
-            said.append(
-                f"the history has no comparable run {self.no_baseline} to be "
-                "the baseline"
-            )
+        said += [*self.learning(), *self.gaps()]
         if outcome.compared and not outcome.worse:
             said.append(
                 f"none of {_metrics(outcome.compared)} is known to be worse "
                 f"than before, in {self.runs} comparable runs"
             )
         if outcome.too_few:
+            few = outcome.too_few[0]
             said.append(
-                f"{_metrics(outcome.too_few)} not compared: "
-                f"{outcome.too_few[0].reason}"
+                f"{_metrics(outcome.too_few)} not compared: {few.runs} runs "
+                f"to compare with, and {few.needed} are needed"
+            )
+        return said or ["nothing was measured that could be compared"]
+
+    def learning(self) -> list[str]:
+        """Say how many runs there are to learn from, while there are few."""
+        if self.state != LEARNING:
+            return []
+        most = max(self.outcome.too_few, key=lambda one: one.runs)
+        return [f"learning ({most.runs} of {most.needed} runs)"]
+
+    def gaps(self) -> list[str]:
+        """Say what should have been compared, and could not be."""
+        said = [self.newest] if self.newest else []
+        said += [f"{name} was not measured" for name in self.missing]
+        if self.vanished:
+            said.append(
+                "not measured this time, but in the runs before: "
+                + _names(self.vanished)
             )
         if self.uncounted:
             said.append(
                 f"{_metrics(self.uncounted)} not counted: {self.uncounted[0]}"
             )
-        return said or ["nothing was measured that could be compared"]
+        if self.no_baseline:
+            said.append(
+                "the history has no comparable and valid run "
+                f"{self.no_baseline} to be the baseline"
+            )
+        elif self.outcome.no_baseline:
+            said.append(
+                f"{_metrics(self.outcome.no_baseline)} not compared: the run "
+                f"{self.ask.rules.baseline} did not measure them"
+            )
+        return said
+
+
+def _names(every: Sequence[str]) -> str:
+    first, *others = every
+    return f"{first} and {len(others)} more" if others else first
 
 
 def _metrics(every: Sequence[object]) -> str:
@@ -130,6 +214,7 @@ def compare(
     named = ask.rules.baseline
     known_worse = {one.metric for one in outcome.worse}
     return Comparison(
+        ask,
         outcome=outcome,
         suspected=tuple(
             one
@@ -138,10 +223,11 @@ def compare(
         ),
         runs=max((len(one.points) - 1 for one in series), default=0),
         uncounted=tuple(one.reason for one in wanted if one.reason),
+        vanished=_vanished(before, measured, ask),
         missing=tuple(
             name
             for name in ask.metrics
-            if not any(Ask((name,)).wants(one.name) for one in measured)
+            if not any(is_named(one.name, name) for one in measured)
         ),
         no_baseline=(
             ""
@@ -151,19 +237,28 @@ def compare(
     )
 
 
-def compare_newest(
-    group: Sequence[history.Run], ask: Ask
-) -> Comparison | None:
-    """Compare the newest run of a group that did not break.
+def compare_newest(group: Sequence[history.Run], ask: Ask) -> Comparison:
+    """Compare the newest run of a group that counts.
 
-    :param group: comparable runs
+    :param group: comparable runs, at least one
     :returns: with the run that was compared, which need not be the newest;
-        None when all broke
+        without one when none counts
     """
-    whole = [one for one in group if one.state != history.BROKEN]
-    if not whole:
-        return None
-    return compare_run(max(whole, key=lambda one: one.at_s), group, ask)
+    newest = max(group, key=lambda one: one.at_s)
+    counting = [one for one in group if one.counts]
+    if not counting:
+        none = regression.Outcome()
+        return Comparison(ask, none, newest=_say_newest(newest))
+    compared = max(counting, key=lambda one: one.at_s)
+    found = compare_run(compared, group, ask)
+    if compared.id == newest.id:
+        return found
+    return dataclasses.replace(found, newest=_say_newest(newest))
+
+
+def _say_newest(run: history.Run) -> str:
+    what = "broke" if run.state == history.BROKEN else "is invalid"
+    return f"the newest run, {run.id}, {what}, so it is not compared"
 
 
 def compare_run(
@@ -180,16 +275,38 @@ def compare_run(
 def _wanted(
     measured: Iterable[run_metrics.Metric], ask: Ask
 ) -> list[run_metrics.Metric]:
-    """Return what is asked for; without being asked no time twice.
+    return [one for one in measured if _is_wanted(one.name, one.unit, ask)]
+
+
+def _is_wanted(metric: str, unit: str, ask: Ask) -> bool:
+    """Tell what is asked for; without being asked no time twice.
 
     Comparable runs have as many nodes, so a time for each says the same as
-    the whole time, of which it is known how closely it is measured.
+    the whole time.
     """
-    return [
-        one
-        for one in measured
-        if ask.wants(one.name) and (ask.metrics or one.unit != _PER_NODE)
-    ]
+    return ask.wants(metric) and bool(ask.metrics or unit != _PER_NODE)
+
+
+def _vanished(
+    before: Sequence[history.Run],
+    measured: Iterable[run_metrics.Metric],
+    ask: Ask,
+) -> tuple[str, ...]:
+    """Name what would be compared if it had been measured.
+
+    While there are fewer runs than that takes, what all of them measured.
+    What older runs than the last 50 measured is forgotten.
+    """
+    recent = before[-regression.MOST_RUNS :]
+    needed = min(len(recent), ask.rules.min_runs)
+    names = {one.name for one in measured}
+    return tuple(
+        one.metric
+        for one in history.trends(recent).values()
+        if _is_wanted(one.metric, one.unit, ask)
+        and len(one.points) >= needed
+        and one.metric not in names
+    )
 
 
 def _point(run: history.Run) -> trend.Point:
@@ -206,14 +323,16 @@ def _before(
     return [
         one
         for one in history.comparable(runs, conditions, ask.across)
-        if one.at_s <= newest.at_s and one.id != newest.run
+        if one.counts and one.at_s <= newest.at_s and one.id != newest.run
     ]
 
 
 def _with(
     known: trend.Trend | None, metric: run_metrics.Metric, newest: trend.Point
 ) -> trend.Trend:
-    point = dataclasses.replace(newest, value=metric.value)
+    point = dataclasses.replace(
+        newest, value=metric.value, resolution=metric.resolution
+    )
     return trend.Trend(
         metric.name,
         metric.unit,
@@ -232,11 +351,7 @@ def beside_last(
     :param runs: the history; the run itself may be in it
     :returns: the largest change first; empty without a run to compare with
     """
-    before = [
-        one
-        for one in _before(runs, run.conditions, _point(run), ask)
-        if one.state != history.BROKEN
-    ]
+    before = _before(runs, run.conditions, _point(run), ask)
     if not before:
         return []
     known = history.trends(before[-1:])

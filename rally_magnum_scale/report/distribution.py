@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from rally_magnum_scale.measurement import histogram
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import steps
+from rally_magnum_scale.measurement import windows
 from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import words
 
@@ -27,7 +28,7 @@ _DASHES = ("-", "--", "-.", ":")
 class Step:
     """The distribution of one step.
 
-    :param total: requests in its steady seconds
+    :param total: requests that were due in its steady seconds
     :param spots: each a number of nines, and the latency in ms
     """
 
@@ -37,30 +38,36 @@ class Step:
 
 
 def find(run: records.Run) -> list[Step]:
-    """Return the distribution of each step, from its steady windows."""
-    seen: dict[int, list[histogram.Histogram]] = {}
-    for window in run.windows:
-        if window.phase == steps.STEADY:
-            seen.setdefault(window.step, []).append(window.latency_us)
+    """Return the distribution of what was due in each step.
+
+    It ends where the requests begin that failed.
+    """
     found = []
-    for number, parts in sorted(seen.items()):
-        merged = histogram.Histogram().merge(*parts)
+    for number in sorted({window.step for window in run.windows}):
+        due = windows.due_in(run.windows, number, steps.STEADY)
+        merged = histogram.Histogram().merge(*(one.latency_us for one in due))
+        failed = sum(sum(one.failures.values()) for one in due)
         if merged.total:
-            found.append(Step(number, merged.total, _spots(merged)))
+            spots = _spots(merged, failed)
+            found.append(Step(number, merged.total + failed, spots))
     return found
 
 
-def _spots(merged: histogram.Histogram) -> tuple[tuple[float, float], ...]:
-    most = math.log10(merged.total)
+def _spots(
+    merged: histogram.Histogram, failed: int
+) -> tuple[tuple[float, float], ...]:
+    most = math.log10(merged.total + failed)
     # The least lies at no nine at all: its percentile is as good as 0.
     nines = [i / _PER_NINE for i in range(math.floor(most * _PER_NINE) + 1)]
     wanted = [100 * (1 - 10.0**-nine) or 1e-9 for nine in nines]
-    values = merged.percentiles_us(wanted)
+    values = merged.percentiles_us(wanted, failed)
     spots = [
         (nine, value / 1000)
         for nine, value in zip(nines, values, strict=True)
         if value is not None
     ]
+    if failed:
+        return tuple(spots)
     # The largest is that of the last request.
     return (*spots, (most, (merged.max_us or 0) / 1000))
 

@@ -135,9 +135,7 @@ def _load(event: disturbances.Disturbance) -> _Row:
     load = event.load
     return {
         "Failed share": words.ratio(load.error_ratio if load else None),
-        "p99 ms": words.milliseconds(
-            load.latency_us.get("p99") if load else None
-        ),
+        "p99 ms": words.latency(load, "p99") if load else grids.NONE,
         "Ended": _ended(event),
     }
 

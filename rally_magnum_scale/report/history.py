@@ -34,6 +34,9 @@ INVALID = "invalid"
 BROKEN = "broken"
 # From the best to the worst.
 STATES = (HOLDS, FAILS, INVALID, BROKEN)
+# Whose figures may be compared with others.  A run that failed a bound is
+# as true as one that held it; without it the baseline would be flattered.
+COUNTED = (HOLDS, FAILS)
 
 # For which a writer may hold the history; none takes a second.
 LOCK_DEADLINE_S = 60.0
@@ -98,6 +101,11 @@ class Run:
         return f"{self.task}/{self.position}"
 
     @property
+    def counts(self) -> bool:
+        """Whether its figures may be compared with others."""
+        return self.state in COUNTED
+
+    @property
     def name(self) -> str:
         """The title, or the name of the scenario without one."""
         return self.title or self.conditions.scenario
@@ -140,13 +148,28 @@ def _check_values(known: dict[str, Any]) -> None:
         raise ValueError(
             f"state is {state!r}, and none of {', '.join(STATES)}"
         )
+    for metric in known["metrics"]:
+        _check_resolution(metric)
+
+
+def _check_resolution(metric: run_metrics.Metric) -> None:
+    """Refuse one that would hide any difference.
+
+    :raises ValueError: with the name of the metric
+    """
+    if metric.resolution is not None and metric.resolution < 0:
+        raise ValueError(
+            f"resolution of {metric.name} is {metric.resolution!r}, and no "
+            "number that is 0 or more"
+        )
 
 
 def append(path: pathlib.Path, added: Iterable[Run]) -> list[Run]:
     """Add runs to a history; one that stands there is replaced.
 
-    The history is made when it is not there.  It is written whole or not at
-    all, also when two write at a time.
+    The history is made when it is not there, unless there is nothing to
+    add: an empty one is taken for one that was lost.  It is written whole or
+    not at all, also when two write at a time.
 
     :returns: all runs of the history
     :raises InvalidInput: when what stands there can't be read, or nothing
@@ -166,6 +189,8 @@ def append(path: pathlib.Path, added: Iterable[Run]) -> list[Run]:
                     one, link=one.link or known.link
                 )
             ordered = sorted(runs.values(), key=lambda one: one.at_s)
+            if not ordered:
+                return []
             whole_files.write(path, "".join(map(_line, ordered)))
             return ordered
     except OSError as error:
@@ -217,6 +242,29 @@ def read(path: pathlib.Path, *, missing_ok: bool = False) -> list[Run]:
         for number, line in enumerate(text.splitlines(), 1)
         if line.strip()
     ]
+
+
+def read_before(path: pathlib.Path) -> list[Run] | None:
+    """Read the history that a run is to be compared with.
+
+    :returns: None when it is not there, as before the first run
+    :raises InvalidInput: when it can't be read or is empty, or when not even
+        its folder is there
+    """
+    if not path.parent.is_dir():
+        raise exceptions.InvalidInput(
+            f"there is no folder {path.parent}; give the path of the file "
+            "that the export type magnum-scale-history adds to."
+        )
+    if not path.exists():
+        return None
+    found = read(path)
+    if not found:
+        raise exceptions.InvalidInput(
+            f"the history {path} holds no run; name another one, or remove "
+            "it to begin anew."
+        )
+    return found
 
 
 def _read_line(path: pathlib.Path, number: int, line: str) -> Run:
@@ -284,17 +332,20 @@ def groups(
 def trends(runs: Iterable[Run]) -> dict[str, trend.Trend]:
     """Follow each metric over comparable runs.
 
-    Runs that broke and values that do not count are left out.
+    Runs that broke or are invalid, and values that do not count, are left
+    out.
 
     :returns: by the name of the metric, in the order in which they come
     """
-    seen = [one for one in runs if one.state != BROKEN]
+    seen = [one for one in runs if one.counts]
     found: dict[str, trend.Trend] = {}
     for run in sorted(seen, key=lambda one: one.at_s):
         for metric in run.metrics:
             if metric.reason:
                 continue
-            point = trend.Point(run.id, run.at_s, metric.value)
+            point = trend.Point(
+                run.id, run.at_s, metric.value, metric.resolution
+            )
             before = found.get(metric.name)
             found[metric.name] = trend.Trend(
                 metric.name,

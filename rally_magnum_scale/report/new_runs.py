@@ -71,12 +71,13 @@ def _judged(verdict: verdicts.Verdict) -> history.Judged:
             run_metrics.place_of(verdict),
         ),
         holds=verdict.passed,
-        value=verdict.value,
-        # JSON can't hold NaN and infinity.
+        # JSON holds no infinite value; the reason says what it was.
+        value=None if verdict.endless else verdict.value,
+        # It holds no NaN, either.
         bound=verdict.bound if math.isfinite(verdict.bound) else None,
         unit=verdict.unit,
         at_least=verdict.at_least,
-        reason=verdict.reason,
+        reason=verdict.reason or verdict.endless,
     )
 
 

@@ -164,6 +164,7 @@ def environment() -> jinja2.Environment:
     )
     shared = (
         words.outcome,
+        words.stored_outcome,
         words.measured,
         words.asked,
         words.side,

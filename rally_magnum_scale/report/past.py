@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import pathlib
 import statistics
@@ -73,7 +74,10 @@ def of(
     if found is None:
         return None
     values = [point.value for point in found.points[-MOST_RUNS:]]
-    now = [] if verdict.value is None or verdict.reason else [verdict.value]
+    value = verdict.value
+    now = []
+    if value is not None and math.isfinite(value) and not verdict.reason:
+        now = [value]
     return Past(_bars([*values, *now]), _words(values, found, now))
 
 

@@ -20,6 +20,13 @@ from rally_magnum_scale.report import page
 from rally_magnum_scale.report import words
 
 SIZE = (1080.0, 220.0)
+# As the banners of a task have them; learning is neither.
+_SIDES = {
+    comparison.NOT_WORSE: conclusion.PASS,
+    comparison.LEARNING: "",
+    comparison.NOT_COMPARED: conclusion.WARN,
+    comparison.WORSE: conclusion.FAIL,
+}
 # Older ones are folded away.
 _RUNS_SHOWN = 10
 # Otava compares the runs on both sides of each, and needs some.
@@ -48,6 +55,7 @@ class _Group:
     :param runs: the newest first
     :param beside: which run stands beside those before it, in words
     :param compared: what it came to
+    :param side: the state of that, as banners have it
     """
 
     name: str
@@ -56,7 +64,7 @@ class _Group:
     state: str
     beside: str
     compared: list[str]
-    holds: bool
+    side: str
     metrics: list[_Metric]
 
 
@@ -99,10 +107,9 @@ def _group(
 ) -> _Group:
     newest = group[-1]
     compared = comparison.compare_newest(group, comparison.Ask(across=across))
-    worse = compared.outcome.worse if compared else ()
     names = dict.fromkeys(
         [
-            *(one.metric for one in worse),
+            *(one.metric for one in compared.outcome.worse),
             *(metric.name for run in group for metric in run.metrics),
         ]
     )
@@ -112,9 +119,9 @@ def _group(
         conditions=newest.conditions.describe(),
         runs=list(reversed(group)),
         state=conclusion.LOOKS[newest.state],
-        beside=_beside(compared.run if compared else None, newest),
-        compared=compared.sentences() if compared else [],
-        holds=compared.holds if compared else True,
+        beside=_beside(compared.run, newest),
+        compared=compared.sentences(),
+        side=_SIDES[compared.state],
         metrics=[
             _metric(
                 f"{identifier}m{number}",
@@ -129,12 +136,12 @@ def _group(
 
 
 def _beside(compared: history.Run | None, newest: history.Run) -> str:
-    """Say which run was compared: not the newest, if that broke."""
+    """Say which run was compared: not the newest, if that can't be."""
     if compared is None or compared.id == newest.id:
         return "Beside the runs before it"
     return (
-        f"The run of {words.when(compared.at_s)}, the newest that did not "
-        "break, beside the runs before it"
+        f"The run of {words.when(compared.at_s)}, the newest that can be "
+        "compared, beside the runs before it"
     )
 
 
@@ -171,7 +178,9 @@ def _metric(
 
 def _uncounted(run: history.Run, metric: run_metrics.Metric) -> str:
     """Say why a value does not count; empty when it does."""
-    return "the run broke" if run.state == history.BROKEN else metric.reason
+    if run.state == history.BROKEN:
+        return "the run broke"
+    return metric.reason or ("" if run.counts else "the run is invalid")
 
 
 def _say(change: change_points.ChangePoint, unit: str) -> str:

@@ -174,7 +174,8 @@ def _verdict_lines(
     rows = [_verdict_row(one) for one in ours]
     lines = _verdict_table(rows, width) if rows else []
     for one in others:
-        mark = "holds" if one.success else "FAILS"
+        mark = words.stored_outcome(one)
+        mark = mark if one.success else mark.upper()
         text = f"{mark}{_GAP}{one.criterion}: {one.detail}"
         lines.append(_wrap(text, width, indent=7))
     return lines
@@ -229,6 +230,8 @@ def _iteration_lines(
         load = iteration.run.throughput
         lines.append(_wrap(words.load(iteration.run), width, indent=2))
         lines += _step_lines(load, width)
+        told = filter(None, map(words.answered, load.steps))
+        lines += [_wrap(f"- {one}", width, indent=2) for one in told]
         if cores := grids.cores(load):
             # What the columns are is told on the page.
             lines += ["", cores.title, *_grid_lines(cores, width), ""]
@@ -278,15 +281,14 @@ def _step_lines(load: records.Throughput, width: int) -> list[str]:
 
 def _step_row(step: records.StepResult) -> tuple[str, ...]:
     latency = (
-        words.milliseconds(step.latency_us.get(name))
-        for name in ("p50", "p99", "p99_9", "max")
+        words.latency(step, name) for name in ("p50", "p99", "p99_9", "max")
     )
     closed = step.offered_rps is None
     return (
         str(step.step),
         "closed" if closed else words.number(step.offered_rps),
         words.number(step.achieved_rps),
-        words.number(sum(step.failures.values())),
+        words.number(step.failed),
         *latency,
         words.number(step.rps_per_core_real_nodes),
         words.number(step.rps_per_core),

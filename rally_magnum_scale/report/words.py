@@ -26,7 +26,7 @@ def asked(verdict: verdicts.Verdict) -> str:
 
 def measured(verdict: verdicts.Verdict) -> str:
     """Write the value with its unit."""
-    return verdicts.format_value(verdict.value, verdict.unit)
+    return verdict.measured
 
 
 def outcome(verdict: verdicts.Verdict) -> str:
@@ -40,9 +40,20 @@ def outcome(verdict: verdicts.Verdict) -> str:
     return "invalid"
 
 
+def stored_outcome(stored: model.SlaResult) -> str:
+    """Say in a word what Rally stored of a criterion.
+
+    It stores no third state: that ``no_regression`` only learns is told by
+    the end of its detail.
+    """
+    if not stored.success:
+        return "fails"
+    return "learning" if stored.detail.endswith("- Learning") else "holds"
+
+
 def margin(verdict: verdicts.Verdict) -> str:
     """Write the margin with its unit and sign; plus is the good side."""
-    if verdict.margin is None:
+    if verdict.margin is None or math.isinf(verdict.margin):
         return ""
     sign = "-" if verdict.margin < 0 else "+"
     return sign + verdicts.format_value(abs(verdict.margin), verdict.unit)
@@ -50,7 +61,7 @@ def margin(verdict: verdicts.Verdict) -> str:
 
 def margin_percent(verdict: verdicts.Verdict) -> str:
     """Write the margin as a share of the bound; empty for a bound of 0."""
-    if verdict.margin is None or not verdict.bound:
+    if verdict.margin is None or not margin(verdict) or not verdict.bound:
         return ""
     sign = "-" if verdict.margin < 0 else "+"
     return sign + percent(abs(verdict.margin) / verdict.bound)
@@ -79,6 +90,37 @@ def number(value: float | None) -> str:
 def milliseconds(value_us: float | None) -> str:
     """Write µs as ms."""
     return number(None if value_us is None else value_us / 1000)
+
+
+def latency(step: records.StepResult, name: str) -> str:
+    """Write a percentile over all requests that were due, in ms.
+
+    :param name: such as ``p99``, or ``max``
+    :returns: a dash for none, and ``failed`` where a request that failed is
+        at that place
+    """
+    value_us = step.latency_us.get(name)
+    failed = value_us is None and name in step.latency_us and step.failed
+    return "failed" if failed else milliseconds(value_us)
+
+
+def answered(step: records.StepResult) -> str:
+    """Say how long the answered requests alone took, where others failed.
+
+    :returns: a sentence; empty where none failed, or none was answered
+    """
+    known = [
+        f"{name.replace('_', '.')} {milliseconds(value_us)} ms"
+        for name, value_us in step.answered_latency_us.items()
+        if value_us is not None
+    ]
+    if not step.failed or not known:
+        return ""
+    return (
+        f"Step {step.step}: {step.failed:,} requests "
+        f"({ratio(step.error_ratio)}) failed, and count as slower than any "
+        f"answer; of the answered ones alone: {', '.join(known)}."
+    )
 
 
 def errors(step: records.StepResult) -> str:

@@ -271,6 +271,10 @@ class Load:
                 cores_real_nodes=cores_real,
                 cores_of=cores_of,
                 cpu=self._watch.counters if self._watch else None,
+                # An own file may ask whom and when it likes.
+                counted_by_targets=(
+                    None if self._spec.users else self._counted
+                ),
             )
             if plan
             else [],

@@ -245,15 +245,8 @@ class HistoryValidator(validation.Validator):
     ) -> None:
         """Fail with one sentence that names the key."""
         del context, config, plugin_cls
-        path = Path(plugin_cfg["history"])
-        if not path.parent.is_dir():
-            self.fail(
-                f"history: there is no folder {path.parent}; give the path "
-                "of the file that the export type magnum-scale-history adds "
-                "to."
-            )
         try:
-            history.read(path, missing_ok=True)
+            history.read_before(Path(plugin_cfg["history"]))
         except exceptions.InvalidInput as error:
             self.fail(f"history: {error}")
 

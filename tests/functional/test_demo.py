@@ -29,7 +29,7 @@ ARGUMENTS = json.loads(
     (conftest.CHECKOUT / "samples" / "args" / "sandbox.json").read_text()
 )
 STEP = {"rate_rps": 500, "duration_s": 300, "ramp_s": 1}
-LOAD = {**ARGUMENTS, "nodes": 3, "steps": [STEP]}
+LOAD = {**ARGUMENTS, "nodes": 3, "steps": [STEP], "min_rps": 490}
 SMALL = {"nodes": 2, "max_create_s": 120, "max_delete_s": 120}
 
 

@@ -42,6 +42,7 @@ FAILING_RATE = r"^(FAILS|INVALID|NO DATA) +request_rate"
 LONG = {
     **SMALL,
     "steps": [{"rate_rps": 500, "duration_s": 300, "ramp_s": 1}],
+    "min_rps": 490,
 }
 
 
@@ -210,7 +211,7 @@ def test_a_dead_part_of_the_generator_is_never_a_result(
 ) -> None:
     said = tmp_path / "said"
     steps = [{"rate_rps": 500, "duration_s": 20, "ramp_s": 1}]
-    arguments = {**SMALL, "steps": steps}
+    arguments = {**SMALL, "steps": steps, "min_rps": 490}
     with started(clean, "2m-rps.json", arguments, said) as process:
         wait_for_words(said, "steady: 500 rps offered")
         for victim in in_pods(clean, role):

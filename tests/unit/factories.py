@@ -14,7 +14,9 @@ from rally_magnum_scale.measurement import steps
 from rally_magnum_scale.measurement import throughput
 from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.windows import HISTOGRAMS
+from rally_magnum_scale.measurement.windows import Part
 from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.measurement.windows import due_in
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import page
 
@@ -50,18 +52,28 @@ def windows(of=None, served=0.998, failures=None, workers=2, **latency):
         stopped = offset == of.total_s
         rate = 200 if stopped else of.rate_rps(offset + 0.5) or 15_000
         count = int(rate * served * rng.uniform(0.99, 1.0))
+        part = Part(
+            step=where.step + 1,
+            phase=where.phase,
+            requests=count,
+            failures=dict(failures or {}),
+            latency_us=latencies(rng, count, **latency),
+            service_us=latencies(
+                rng, count, **{**latency, "median_us": 600.0}
+            ),
+        )
         found.append(
             Window(
                 second=START + offset,
                 phase="stop" if stopped else where.phase,
-                step=where.step + 1,
+                step=part.step,
                 workers=workers,
                 requests=count,
-                failures=dict(failures or {}),
-                latency_us=latencies(rng, count, **latency),
-                service_us=latencies(
-                    rng, count, **{**latency, "median_us": 600.0}
-                ),
+                failures=part.failures,
+                latency_us=part.latency_us,
+                service_us=part.service_us,
+                # What ends after the plan was due in its last step.
+                carried=(part,) if stopped else (),
                 schedule_lag_us=Histogram.from_values_us({40: count}),
                 cpu_ratio_max=0.6,
                 cpu_s=0.6 * workers,
@@ -71,7 +83,17 @@ def windows(of=None, served=0.998, failures=None, workers=2, **latency):
 
 
 def end(seen, reasons=(), workers=2):
+    seen = list(seen)
+    last = max((one.step for one in seen), default=0)
     return records.End(
+        due=[
+            sum(
+                part.requests + sum(part.failures.values())
+                for part in due_in(seen, step, steps.STEADY)
+            )
+            for step in range(1, last + 1)
+        ],
+        timeout_s=10.0,
         windows=len(seen),
         requests=sum(one.requests for one in seen),
         failures={},

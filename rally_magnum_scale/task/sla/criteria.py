@@ -199,8 +199,8 @@ class NodeReplaceTime(_Criterion):
 class RollingUpdateTime(_Criterion):
     """Longest time from the update of the targets until all are new.
 
-    ``max_s`` is in seconds until the last old pod is gone,
-    ``max_s_per_target`` divided by the targets.
+    ``max_s`` is in seconds until as many new pods are Ready and the last old
+    one is gone, ``max_s_per_target`` divided by the targets.
     """
 
     criterion = "rolling_update_time"

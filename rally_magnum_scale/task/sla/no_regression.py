@@ -42,7 +42,8 @@ _RULES = {
         "type": "number",
         "minimum": 0.5,
         "exclusiveMaximum": 1,
-        "description": "That it is not noise, over all metrics together.",
+        "description": "1 - alpha: a metric is worse only if its p-value is "
+        "alpha or less, over all metrics together.",
     },
     "baseline": {
         "type": "string",
@@ -51,6 +52,7 @@ _RULES = {
         "of the runs before.",
     },
 }
+_LEARNING = "learning_passes"
 
 
 @validation.add("magnum_scale_history")
@@ -60,11 +62,14 @@ class NoRegression(sla.SLA):
     """No metric may be worse than in the comparable runs of a history.
 
     ``history`` is the file that ``rally task export --type
-    magnum-scale-history`` adds to; one that is not there is one without
-    runs.  ``metrics`` names some, such as ``request_latency`` or
-    ``request_latency.p99_ms step 2``; else all count.  ``across`` names
-    conditions in which runs may differ, ``baseline`` one run to compare
-    with.  Too few comparable runs hold, and the detail says so.
+    magnum-scale-history`` adds to; before the first night it is not there,
+    and the detail says so.  An empty one fails.  ``metrics`` names some, such
+    as ``request_latency`` or ``request_latency.p99_ms step 2``; else all
+    count.  ``across`` names conditions in which runs may differ,
+    ``baseline`` one run to compare with.  While there are too few comparable
+    runs, the criterion is ``learning``; ``learning_passes`` says whether it
+    then holds.  A metric that was measured before, but is missing now or
+    does not count, fails; so does a run with an iteration that failed.
     """
 
     CONFIG_SCHEMA: dict[str, Any] = {
@@ -88,6 +93,11 @@ class NoRegression(sla.SLA):
                 "uniqueItems": True,
             },
             **_RULES,
+            _LEARNING: {
+                "type": "boolean",
+                "description": "Whether the criterion holds while there are "
+                "too few runs to compare with; default: true.",
+            },
         },
         "required": ["history"],
         "additionalProperties": False,
@@ -95,54 +105,80 @@ class NoRegression(sla.SLA):
 
     def __init__(self, criterion_value: dict[str, Any]) -> None:
         super().__init__(criterion_value)
+        self.success = False
         self._ask = ask_of(criterion_value)
         self._runs: list[records.Run] = []
         self._began_s: list[float] = []
+        self._failed = 0
+        self._state = comparison.NOT_COMPARED
         self._said: list[str] = []
 
     def add_iteration(self, iteration: Mapping[str, Any]) -> bool:
         """Take in an iteration; the comparison needs them all.
 
-        :returns: True: it may still hold
+        :returns: whether it may still hold
         """
+        self._failed += bool(iteration["error"])
         run = output.read_run(iteration)
         # Windows are long, and no metric reads them.
         self._runs.append(dataclasses.replace(run, windows=()))
         self._began_s.append(iteration["timestamp"])
-        return True
+        return not self._failed
 
     def merge(self, other: NoRegression) -> bool:
         """Take in the iterations of another process."""
         self._runs += other._runs
         self._began_s += other._began_s
-        return True
+        self._failed += other._failed
+        return not self._failed
 
     def details(self) -> str:
-        """Compare, and say what came of it."""
-        return f"{'; '.join(self._said)} - {self.status()}"
+        """Say what came of the comparison; learning is not passing."""
+        learning = self.success and self._state == comparison.LEARNING
+        status = "Learning" if learning else self.status()
+        return f"{'; '.join(self._said)} - {status}"
 
     def result(self) -> dict[str, Any]:
         """Compare and return the result, as Rally stores it."""
-        self.success, self._said = self._compare()
+        self.success, self._state, self._said = self._compare()
         stored: dict[str, Any] = super().result()
         return stored
 
-    def _compare(self) -> tuple[bool, list[str]]:
-        if not self._runs:
-            return False, ["no iteration was measured"]
-        path = pathlib.Path(self.criterion_value["history"])
+    def _compare(self) -> tuple[bool, str, list[str]]:
+        """Tell whether it holds, as which state, and why."""
         try:
-            known = history.read(path, missing_ok=True)
+            path = pathlib.Path(self.criterion_value["history"])
+            known = history.read_before(path)
+            self._check_iterations()
         except exceptions.InvalidInput as error:
-            return False, [str(error).rstrip(".")]
+            return False, comparison.NOT_COMPARED, [str(error).rstrip(".")]
         found = comparison.compare(
-            known,
+            known or [],
             conditions.find(self._runs),
             metrics.read(self._runs),
             trend.Point(self._task(), min(self._began_s), 0.0),
             self._ask,
         )
-        return found.holds, found.sentences()
+        said = found.sentences()
+        if known is None:
+            said.append(
+                f"there is no file {path} yet; unless this is the first run, "
+                "check its name"
+            )
+        return found.holds, found.state, said
+
+    def _check_iterations(self) -> None:
+        """Refuse a run that is not whole: its figures are those of a part.
+
+        :raises InvalidInput: with what is missing
+        """
+        if not self._runs:
+            raise exceptions.InvalidInput("no iteration was measured")
+        if self._failed:
+            raise exceptions.InvalidInput(
+                f"{self._failed} of {len(self._runs)} iterations failed, so "
+                "the run is not compared"
+            )
 
     def _task(self) -> str:
         tasks = (run.asked["task"] for run in self._runs if run.asked)
@@ -157,4 +193,5 @@ def ask_of(config: Mapping[str, Any]) -> comparison.Ask:
         metrics=tuple(config.get("metrics", ())),
         across=tuple(config.get("across", ())),
         rules=dataclasses.replace(default.rules, **chosen),
+        learning_passes=config.get(_LEARNING, default.learning_passes),
     )

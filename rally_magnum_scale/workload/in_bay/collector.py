@@ -17,7 +17,7 @@ from rally_magnum_scale.measurement import windows
 from rally_magnum_scale.measurement.windows import Merger
 from rally_magnum_scale.workload.in_bay.job import Job
 
-VERSION = 2
+VERSION = 3
 CLOCK_SKEW_MAX_S = 0.5
 LATE_START_MAX_S = 0.1
 REASONS_OF_A_KIND = 10
@@ -50,7 +50,9 @@ class Collector:
         self._requests = 0
         self._failures: dict[str, int] = {}
         self._claimed = 0
-        self._unsent = 0
+        # Requests due in each step of the run, by its index; and of the plan.
+        self._due: dict[int, int | None] = {}
+        self.leg_due: list[int | None] = []
         self._expected = 0
         self._steps_before = 0
         self._leg: list[windows.Window] = []
@@ -80,6 +82,9 @@ class Collector:
         self._expected += self._plan.total_s
         self._steps_before = steps_before
         self._leg = []
+        self.leg_due = [
+            None if step.rate_rps is None else 0 for step in self._plan.steps
+        ]
 
     def start(
         self, written_s: float, cpus: Mapping[str, str]
@@ -233,7 +238,13 @@ class Collector:
         self._done.add(worker)
         self._claimed += int(outcome["requests"])
         self._claimed += sum(outcome["failures"].values())
-        self._unsent += int(outcome["unsent"])
+        for index, count in enumerate(outcome["due"]):
+            known = self.leg_due[index]
+            if count is None or known is None:
+                self.leg_due[index] = None
+            else:
+                self.leg_due[index] = known + int(count)
+            self._due[self._steps_before + index] = self.leg_due[index]
         for kind, reason in outcome.get("reasons", {}).items():
             self.fail(second, kind, reason)
         for kind, detail in outcome.get("notes", {}).items():
@@ -281,7 +292,8 @@ class Collector:
             windows=self._windows,
             requests=self._requests,
             failures=self._failures,
-            unsent=self._unsent,
+            due=[count for _, count in sorted(self._due.items())],
+            timeout_s=self._job.timeout_s,
             workers_expected=self._job.workers,
             workers_connected=len(self._connected),
             reasons=self.reasons,

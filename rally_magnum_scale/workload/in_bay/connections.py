@@ -8,6 +8,7 @@ greenlets for each answer, which is thirty times what the answer costs.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import socket as socket_module
 from collections import deque
@@ -36,6 +37,7 @@ BACK_OFF_MAX_NS = 1_000_000_000
 # What the empty buffer of a socket takes at once, whatever the kernel's
 # settings are.
 SENT_WHOLE_BYTES = 2048
+NEVER_NS = 1 << 62
 # No answer is this one byte: the rest of one has come, and was read.
 READ = b"\0"
 
@@ -78,8 +80,9 @@ class Connections:
         # again, and how often that was tried in vain.
         self._number: dict[int, int] = {}
         self._attempts = [0] * job.connections
-        # When to open again, and which.
+        # When to open again, and which; and the first of these times.
         self._closed = [(0, number) for number in range(job.connections)]
+        self.next_open_ns = 0
 
     @property
     def outstanding(self) -> list[int]:
@@ -153,14 +156,13 @@ class Connections:
     def close(self, fd: int, now_ns: int) -> bool:
         """Close a connection, to be opened again a little later.
 
-        :returns: whether it had a request or was still being opened
+        :returns: whether it was still being opened
         """
         was_opening = fd in self._opening_ns
-        had_request = bool(self.sent_ns.get(fd))
-        if not had_request and not was_opening:
+        if not self.sent_ns.get(fd) and not was_opening:
             self.idle.remove(next(one for one in self.idle if one[0] == fd))
         self._open_later(self._forget(fd), now_ns)
-        return had_request or was_opening
+        return was_opening
 
     def close_all(self) -> None:
         """Close everything for good."""
@@ -178,6 +180,9 @@ class Connections:
                 self._closed.append(one)
             else:
                 due.append(one[1])
+        self.next_open_ns = min(
+            (at_ns for at_ns, _ in self._closed), default=NEVER_NS
+        )
         return due
 
     def _open(self, number: int, now_ns: int) -> int:
@@ -211,10 +216,22 @@ class Connections:
     def _use(self, fd: int) -> None:
         """Let the engine receive from a socket and send to it."""
         socket = self._sockets[fd]
-        if self._sent_whole:
-            self.slots[fd] = socket.recv, socket.send
-        else:
-            self.slots[fd] = socket.recv, lambda data: self._send(fd, data)
+        send = (
+            socket.send
+            if self._sent_whole
+            else functools.partial(self._send, fd)
+        )
+
+        def receive_first(size: int) -> Any:
+            data = socket.recv(size)
+            # Only who answers is asked again at once after a close: one
+            # that closes what it has accepted would be asked for ever.
+            if data:
+                self._attempts[self._number[fd]] = 0
+            self.slots[fd] = socket.recv, send
+            return data
+
+        self.slots[fd] = receive_first, send
 
     def _finish_opening(self, fd: int) -> None:
         socket = self._sockets[fd]
@@ -230,7 +247,6 @@ class Connections:
             self.epoll.modify(fd, events)
             return
         del self._opening_ns[fd]
-        self._attempts[self._number[fd]] = 0
         self.epoll.modify(fd, self._watched)
         self._use(fd)
         self._stand(fd)
@@ -271,6 +287,7 @@ class Connections:
         due_ns = now_ns + _back_off_ns(self._attempts[number])
         self._attempts[number] += 1
         self._closed.append((due_ns, number))
+        self.next_open_ns = min(self.next_open_ns, due_ns)
 
 
 def _not_yet(_: object) -> Any:

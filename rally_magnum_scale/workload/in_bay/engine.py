@@ -5,7 +5,8 @@ connections are answered (closed loop).  In the open loop a request that is
 due while all connections are busy waits for one, and its latency runs
 from the time at which it was due: a stalled target can't hide its stall
 (coordinated omission; Gil Tene, "How NOT to Measure Latency").  So what
-was due in the plan is still sent after its last second.
+was due in the plan is still sent after its last second, and each request
+is counted for the step and the phase in which it was due.
 
 The two ``_take`` loops run once for each request and set the rate that a
 core can reach, so they are written for the interpreter: local names, no
@@ -19,15 +20,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rally_magnum_scale.measurement import arrivals
+from rally_magnum_scale.measurement.windows import UNSENT
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import answers
 from rally_magnum_scale.workload.in_bay import failures
 from rally_magnum_scale.workload.in_bay.connections import EPOLLIN
+from rally_magnum_scale.workload.in_bay.connections import NEVER_NS
 from rally_magnum_scale.workload.in_bay.connections import READ
 from rally_magnum_scale.workload.in_bay.connections import Connections
 from rally_magnum_scale.workload.in_bay.failures import kind_of
 from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.meter import NS_PER_S
+from rally_magnum_scale.workload.in_bay.meter import Counters
 from rally_magnum_scale.workload.in_bay.meter import Meter
 from rally_magnum_scale.workload.in_bay.outcome import Outcome
 from rally_magnum_scale.workload.in_bay.outcome import Sums
@@ -42,7 +46,6 @@ BATCH_NS = 50_000_000
 # still; less is the work on a batch of answers.
 STANDSTILL_NS = 5_000_000
 RECEIVE_BYTES = 65536
-NEVER_NS = 1 << 62
 
 
 class Engine:
@@ -87,15 +90,19 @@ class Engine:
         self._meter = Meter(job.plan, start_second, clock_ns=clock_ns)
         self._connections = self._connect(job, clock_ns)
         self._poller = Poller(self._connections, clock_ns)
-        self._dues = arrivals.due_ns(
+        self._schedule = arrivals.Schedule(
             job.arrivals,
             job.plan,
             worker,
             workers,
-            f"{job.task}/{job.iteration}",
-            self._start_ns,
+            seed=f"{job.task}/{job.iteration}",
+            start_ns=self._start_ns,
         )
+        self._dues = iter(self._schedule)
         self._due_ns = next(self._dues, NEVER_NS)
+        # In the phase that began then, a closed loop or an open one.
+        self._phase_ns = self._start_ns
+        self._closed = False
         self._versions = Versions(job.version_header)
         self._usual = UsualAnswers()
         # What was due before then queued up behind an engine that stood
@@ -105,7 +112,6 @@ class Engine:
         # target's doing.
         self._lost_ns = 0
         self._without_ns = 0
-        self._unsent = 0
         self._sums = Sums()
 
     @staticmethod
@@ -127,9 +133,11 @@ class Engine:
         return Outcome(
             self._sums.requests,
             self._sums.failures,
-            self._unsent,
             self._late_ns / NS_PER_S,
-            failures.our_fault(self._sums.failures),
+            due=self._schedule.due,
+            reasons=failures.our_fault(
+                {**self._sums.failures, **self._sums.connect_failures}
+            ),
         )
 
     def _get_ready(self) -> None:
@@ -139,16 +147,21 @@ class Engine:
         self._poller.idle_ns = 0
 
     def _run_second(self, second: int) -> None:
-        end_ns = self._start_ns + (second + 1) * NS_PER_S
-        step = self._plan.steps[self._plan.position(second).step]
-        if step.rate_rps is None:
-            self._unsent += self._skip_due(end_ns)
+        start_ns = self._start_ns + second * NS_PER_S
+        end_ns = start_ns + NS_PER_S
+        where = self._plan.position(second)
+        if not second or where != self._plan.position(second - 1):
+            self._phase_ns = start_ns
+        self._closed = self._plan.steps[where.step].rate_rps is None
+        if self._closed:
+            # A closed loop has no place for what an open one left behind.
+            self._skip_due(end_ns)
             self._batches(end_ns, self._batch_closed)
             # From here on, an open loop may wait for their answers.
             self._connections.intended_ns.update(self._connections.sent_ns)
         else:
             self._batches(end_ns, self._batch_open)
-        self._end_window(closed=step.rate_rps is None)
+        self._end_window(closed=self._closed)
 
     def _drain(self) -> None:
         """Send what was due, wait for its answers, then give up.
@@ -158,6 +171,7 @@ class Engine:
         """
         limit_ns = self._clock_ns() + self._timeout_ns
         end_ns = self._start_ns + self._plan.total_s * NS_PER_S
+        self._phase_ns, self._closed = end_ns, False
         while self._is_pending() and self._clock_ns() < limit_ns:
             end_ns += NS_PER_S
             self._batches(
@@ -168,10 +182,8 @@ class Engine:
             if self._clock_ns() >= end_ns:
                 self._end_window()
         for fd in self._connections.outstanding:
-            self._fail(fd, "timeout")
-        if never_sent := self._skip_due(NEVER_NS):
-            self._unsent += never_sent
-            self._meter.failures["unsent"] += never_sent
+            self._count_failure("timeout", self._belongs_ns(fd))
+        self._skip_due(NEVER_NS)
         self._end_window()
 
     def _is_pending(self) -> bool:
@@ -196,7 +208,11 @@ class Engine:
         """Run the loop in pieces of 50 ms, so that heartbeats stay alive."""
         while (now_ns := self._clock_ns()) < until_ns and while_():
             self._tend(now_ns)
-            end_ns = min(until_ns, now_ns + BATCH_NS)
+            end_ns = min(
+                until_ns,
+                now_ns + BATCH_NS,
+                max(now_ns, self._connections.next_open_ns),
+            )
             batch(end_ns)
             self._give_way()
             self._meter.note_loop_delay(self._clock_ns() - end_ns)
@@ -209,7 +225,7 @@ class Engine:
 
     def _open_closed(self, now_ns: int) -> None:
         for error in self._connections.open_closed(now_ns):
-            self._count_failure(kind_of(error))
+            self._count_attempt(kind_of(error), now_ns)
 
     def _batch_closed(self, until_ns: int) -> None:
         while self._clock_ns() < until_ns:
@@ -297,6 +313,7 @@ class Engine:
         slots, sent_ns = connections.slots, connections.sent_ns
         service_us, request = self._meter.service_us, self._request
         want, heads = self._usual.want, self._usual.heads
+        phase_ns = self._phase_ns
         for fd, seen in events:
             try:
                 receive, send = slots[fd]
@@ -306,6 +323,7 @@ class Engine:
                     len(data) == want
                     and data.startswith(heads)
                     and seen == EPOLLIN
+                    and sent_ns[fd] >= phase_ns
                 ):
                     service_us[(now_ns - sent_ns[fd]) // 1000] += 1
                     sent_ns[fd] = now_ns
@@ -329,7 +347,7 @@ class Engine:
         lag_us, request, dues = meter.lag_us, self._request, self._dues
         want, heads = self._usual.want, self._usual.heads
         due_ns, stood_until_ns = self._due_ns, self._stood_until_ns
-        without_ns = self._without_ns
+        without_ns, phase_ns = self._without_ns, self._phase_ns
         for fd, seen in events:
             try:
                 receive, send = slots[fd]
@@ -339,6 +357,7 @@ class Engine:
                     len(data) != want
                     or not data.startswith(heads)
                     or seen != EPOLLIN
+                    or intended_ns[fd] < phase_ns
                 ):
                     self._take_unusual(fd, data, now_ns)
                     continue
@@ -376,7 +395,7 @@ class Engine:
         if kind := self._asked.what_is_wrong(
             answer.head.status, answer.body_bytes
         ):
-            self._count_failure(kind)
+            self._count_failure(kind, self._belongs_ns(fd))
         else:
             self._count_answer(fd, now_ns)
             is_usual = self._versions.note(answer.head)
@@ -388,17 +407,14 @@ class Engine:
     def _end_answer(self, fd: int, head: answers.Head, now_ns: int) -> None:
         self._connections.rest(fd, now_ns)
         if head.close:
-            self._connections.close(fd, now_ns)
-            self._note_loss(now_ns)
-            # At once: what a target that drains is asked next would wait
-            # for us, and seem to wait for the target.
-            self._open_closed(now_ns)
+            self._fail(fd, "reset")
 
     def _count_answer(self, fd: int, now_ns: int) -> None:
         sent_ns = self._connections.sent_ns[fd]
-        intended_ns = self._connections.intended_ns.get(fd, sent_ns)
-        self._meter.service_us[(now_ns - sent_ns) // 1000] += 1
-        self._meter.latency_us[(now_ns - intended_ns) // 1000] += 1
+        due_ns = self._belongs_ns(fd)
+        counters = self._counters(due_ns)
+        counters.service_us[(now_ns - sent_ns) // 1000] += 1
+        counters.latency_us[(now_ns - due_ns) // 1000] += 1
 
     def _take_error(self, fd: int, error: OSError) -> None:
         if not isinstance(error, BlockingIOError):
@@ -410,19 +426,49 @@ class Engine:
             self._fail(fd, kind_of(reason))
 
     def _fail(self, fd: int, kind: str) -> None:
-        """Close a connection; count a failure unless it was idle."""
+        """Close a connection, to be opened again; count what that cost."""
         now_ns = self._clock_ns()
-        if self._connections.close(fd, now_ns):
-            self._count_failure(kind)
+        has_request = bool(self._connections.sent_ns.get(fd))
+        belongs_ns = self._belongs_ns(fd) if has_request else 0
+        was_opening = self._connections.close(fd, now_ns)
+        if has_request:
+            self._count_failure(kind, belongs_ns)
+        elif was_opening:
+            self._count_attempt(kind, now_ns)
         self._note_loss(now_ns)
+        # At once: what is due meanwhile must not wait for us.
+        self._open_closed(now_ns)
 
-    def _count_failure(self, kind: str) -> None:
-        self._meter.failures[kind] += 1
+    def _belongs_ns(self, fd: int) -> int:
+        """Return when the request of a connection was due.
 
-    def _skip_due(self, before_ns: int) -> int:
-        """Give up requests that were due before a moment; count them."""
-        skipped = 0
+        In a closed loop that is when it was sent.
+        """
+        sent_ns = self._connections.sent_ns[fd]
+        if self._closed and sent_ns >= self._phase_ns:
+            return sent_ns
+        return self._connections.intended_ns[fd]
+
+    def _counters(self, due_ns: int) -> Counters:
+        return self._meter.of((due_ns - self._start_ns) // NS_PER_S)
+
+    def _count_failure(self, kind: str, due_ns: int) -> None:
+        self._counters(due_ns).failures[kind] += 1
+
+    def _count_attempt(self, kind: str, now_ns: int) -> None:
+        """Count an attempt to open a connection that failed.
+
+        In an open loop no request is lost by it: what is due waits for
+        another connection.  In a closed loop each connection is a user, who
+        has asked in vain.
+        """
+        if self._closed:
+            self._count_failure(kind, now_ns)
+        else:
+            self._meter.connect_failures[kind] += 1
+
+    def _skip_due(self, before_ns: int) -> None:
+        """Give up requests that were due before a moment."""
         while self._due_ns < before_ns:
-            skipped += 1
+            self._count_failure(UNSENT, self._due_ns)
             self._due_ns = next(self._dues, NEVER_NS)
-        return skipped

@@ -83,7 +83,7 @@ class FreshEngine(Engine):
         try:
             self._connections.start(fd, intended_ns, now_ns)
         except OSError as error:
-            self._count_failure(kind_of(error))
+            self._count_failure(kind_of(error), intended_ns)
             self._note_loss(now_ns)
 
     def _take_closed(self, events: Events) -> None:
@@ -92,11 +92,16 @@ class FreshEngine(Engine):
         intended_ns, end = connections.intended_ns, connections.end
         latency_us, service_us = self._meter.latency_us, self._meter.service_us
         want, heads = self._usual.want, self._usual.heads
+        phase_ns = self._phase_ns
         for fd, _ in events:
             try:
                 data = slots[fd][0](RECEIVE_BYTES)
                 now_ns = clock_ns()
-                if len(data) == want and data.startswith(heads):
+                if (
+                    len(data) == want
+                    and data.startswith(heads)
+                    and intended_ns[fd] >= phase_ns
+                ):
                     latency_us[(now_ns - intended_ns[fd]) // 1000] += 1
                     service_us[(now_ns - sent_ns[fd]) // 1000] += 1
                     end(fd, now_ns)

@@ -42,16 +42,20 @@ class Hunt:
         """
         return Plan((trials.plan(self._ordered),))
 
-    def take(self, seen: Sequence[Window]) -> records.Trial:
+    def take(
+        self, seen: Sequence[Window], due: list[int | None]
+    ) -> records.Trial:
         """Judge that step by its windows.
 
         :param seen: all of them, as the plan numbers them
+        :param due: how many requests were due in the step
         :raises RuntimeError: when there is no step
         """
         whole = records.End(
             windows=len(seen),
             requests=0,
             failures={},
+            due=due,
             workers_expected=self._workers,
             workers_connected=self._workers,
         )

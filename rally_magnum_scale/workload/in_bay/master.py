@@ -122,7 +122,7 @@ class Master:
             self._print([self._collector.trial(trial.to_json())])
             self._start(hunt.plan, steps_before=trial.step - 1, more=True)
             self._follow()
-            judged = hunt.take(self._collector.leg)
+            judged = hunt.take(self._collector.leg, self._collector.leg_due)
             if not self._collector.waiting_for:
                 self._print([self._collector.trial(judged.to_json())])
 

@@ -8,7 +8,10 @@ from collections.abc import Callable
 
 from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.measurement.steps import Position
+from rally_magnum_scale.measurement.windows import Part
 from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.measurement.windows import add_counts
 
 NS_PER_S = 1_000_000_000
 NS_PER_US = 1_000
@@ -17,11 +20,24 @@ NS_PER_US = 1_000
 RATIO_OVER_NS = 100_000_000
 
 
-class Meter:
-    """Counters of one second, turned into a window when it is over.
+class Counters:
+    """Requests that were due in one phase of one step.
 
     The engine adds to the dicts directly, a raw time in µs to its count:
     a call for each request would cost as much as the request.
+    """
+
+    def __init__(self) -> None:
+        self.latency_us: dict[int, int] = defaultdict(int)
+        self.service_us: dict[int, int] = defaultdict(int)
+        self.failures: dict[str, int] = defaultdict(int)
+
+
+class Meter(Counters):
+    """Counters of one second, turned into a window when it is over.
+
+    Its own are those of the requests that were due in the phase of the
+    second; those that were due earlier have counters of their own.
 
     :param plan: tells phase and step of a second
     :param start_second: epoch second at which the plan begins
@@ -46,13 +62,22 @@ class Meter:
 
     def clear(self) -> None:
         """Begin to count anew."""
-        self.latency_us: dict[int, int] = defaultdict(int)
-        self.service_us: dict[int, int] = defaultdict(int)
+        super().__init__()
         self.lag_us: dict[int, int] = defaultdict(int)
-        self.failures: dict[str, int] = defaultdict(int)
+        self.connect_failures: dict[str, int] = defaultdict(int)
+        self._carried: dict[Position, Counters] = defaultdict(Counters)
         self._loop_delay_max_us = 0
         self._since_ns = self._clock_ns()
         self._cpu_since_ns = self._cpu_ns()
+
+    def of(self, second: int) -> Counters:
+        """Return the counters of what was due in a second.
+
+        :param second: of the plan, from 0
+        """
+        due = self._plan.position(second)
+        now = self._plan.position(self.second - self._start_second)
+        return self if due == now else self._carried[due]
 
     def note_loop_delay(self, late_ns: int) -> None:
         """Note how late the event loop came back to the connections.
@@ -76,18 +101,25 @@ class Meter:
         wall_ns = self._clock_ns() - self._since_ns
         where = self._plan.position(self.second - self._start_second)
         service_us = Histogram.from_values_us(self.service_us)
+        latency_us = (
+            service_us if closed else Histogram.from_values_us(self.latency_us)
+        )
+        carried = tuple(
+            _part(at, counters) for at, counters in self._carried.items()
+        )
+        if carried:
+            latency_us = latency_us.merge(*(one.latency_us for one in carried))
+            service_us = service_us.merge(*(one.service_us for one in carried))
         window = Window(
             second=self.second,
             phase=where.phase,
             step=where.step + 1,
             workers=1,
             requests=service_us.total,
-            failures=dict(self.failures),
-            latency_us=(
-                service_us
-                if closed
-                else Histogram.from_values_us(self.latency_us)
+            failures=add_counts(
+                [self.failures, *(one.failures for one in carried)]
             ),
+            latency_us=latency_us,
             service_us=service_us,
             schedule_lag_us=Histogram.from_values_us(self.lag_us),
             cpu_ratio_max=_ratio(cpu_ns, wall_ns),
@@ -96,10 +128,24 @@ class Meter:
             ),
             loop_delay_max_us=self._loop_delay_max_us,
             cpu_s=cpu_ns / NS_PER_S,
+            carried=carried,
+            connect_failures=dict(self.connect_failures),
         )
         self.second += 1
         self.clear()
         return window
+
+
+def _part(due: Position, counted: Counters) -> Part:
+    service_us = Histogram.from_values_us(counted.service_us)
+    return Part(
+        step=due.step + 1,
+        phase=due.phase,
+        requests=service_us.total,
+        failures=dict(counted.failures),
+        latency_us=Histogram.from_values_us(counted.latency_us),
+        service_us=service_us,
+    )
 
 
 def _ratio(part_ns: int, wall_ns: int) -> float:

@@ -65,6 +65,7 @@ class Watch:
         self._report = report
         self._sleep = sleep
         self._clock_ns = clock_ns
+        self._plan = job.plan
         self._timeout_ns = int(job.timeout_s * NS_PER_S)
         self._start_ns = start_second * NS_PER_S - wall_ns() + clock_ns()
         self._end_ns = self._start_ns + job.plan.total_s * NS_PER_S
@@ -168,8 +169,8 @@ class Watch:
         return Outcome(
             self._sums.requests,
             self._sums.failures,
-            unsent=0,
             late_s=self._late_ns / NS_PER_S,
+            due=[None] * len(self._plan.steps),
             reasons=self._reasons,
         )
 

@@ -36,6 +36,7 @@ class Case:
     :param scenario: after ``MagnumScale.``
     :param args: of the scenario
     :param contexts: beside Rally's users
+    :param sla: criteria beside Rally's own
     :param runner: Rally's, for what needs several iterations
     :param around: changes the cloud, and changes it back
     :param when: words of the output at which ``meanwhile`` is called
@@ -47,6 +48,7 @@ class Case:
     scenario: str = "create_and_delete_bay"
     args: dict[str, Any] = dataclasses.field(default_factory=dict)
     contexts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    sla: dict[str, Any] = dataclasses.field(default_factory=dict)
     runner: dict[str, Any] = dataclasses.field(
         default_factory=lambda: {"serial": {"times": 1}}
     )
@@ -67,7 +69,7 @@ class Case:
             "scenario": {f"MagnumScale.{self.scenario}": self.args},
             "runner": self.runner,
             "contexts": {**USERS, **self.contexts},
-            "sla": {"failure_rate": {"max": 0}},
+            "sla": {"failure_rate": {"max": 0}, **self.sla},
         }
         return {"version": 2, "title": self.name, "subtasks": [subtask]}
 
@@ -98,6 +100,17 @@ CASES = (
         args={"nodes": "five"},
     ),
     Case("an unknown key", r"nodez", args={"nodes": 2, "nodez": 3}),
+    Case(
+        "a criterion that never has data",
+        r"sla\.request_rate: .*create_and_delete_bay measures nothing",
+        args={"nodes": 2},
+        sla={"request_rate": {"min_rps": 1}},
+    ),
+    load(
+        "a rate above the offer",
+        r"sla\.request_rate\.min_rps: 201 rps can't be reached with steps",
+        sla={"request_rate": {"min_rps": 201}},
+    ),
     load(
         "an unknown key of a step",
         r"rate_rsp",

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 BUFFER = 4096
 LOOK_EVERY_S = 0.02
@@ -19,6 +20,8 @@ class TcpProxy:
 
     :param target: where connections go
     :param cut_every_s: how long a connection lives; None for ever
+    :param cut_after_bytes: how much of the target's answers a connection
+        forwards; None for all
     :param how: ``fin``, ``rst``, or ``silence``: nothing is forwarded any
         more, and nobody is told
     """
@@ -27,9 +30,11 @@ class TcpProxy:
         self,
         target: tuple[str, int],
         cut_every_s: float | None = None,
+        cut_after_bytes: int | None = None,
         how: str = "fin",
     ) -> None:
         self.cut_every_s = cut_every_s
+        self._cut_after_bytes = cut_after_bytes
         self.cuts = 0
         # While it is down, no connection is forwarded at all.
         self.is_down = False
@@ -81,18 +86,24 @@ class TcpProxy:
         client: socket.socket,
     ) -> None:
         begun = time.monotonic()
+        left = self._cut_after_bytes
         while not self._closing:
             life_s = self.cut_every_s
-            if self.is_down or (
-                life_s is not None and time.monotonic() - begun > life_s
+            if (
+                self.is_down
+                or left == 0
+                or (life_s is not None and time.monotonic() - begun > life_s)
             ):
                 self._cut(client)
                 return
             for ready in select.select([*other], [], [], LOOK_EVERY_S)[0]:
-                data = ready.recv(BUFFER)
+                is_answer = ready is not client and left is not None
+                data = ready.recv(min(BUFFER, left) if is_answer else BUFFER)
                 if not data:
                     return
                 other[ready].sendall(data)
+                if is_answer:
+                    left -= len(data)
 
     def _cut(self, client: socket.socket) -> None:
         with self._lock:
@@ -104,13 +115,9 @@ class TcpProxy:
 
 
 @contextlib.contextmanager
-def proxy(
-    target: tuple[str, int],
-    cut_every_s: float | None = None,
-    how: str = "fin",
-) -> Iterator[TcpProxy]:
+def proxy(target: tuple[str, int], **options: Any) -> Iterator[TcpProxy]:
     """Run a proxy for as long as the context is open."""
-    running = TcpProxy(target, cut_every_s, how)
+    running = TcpProxy(target, **options)
     try:
         yield running
     finally:

@@ -87,6 +87,7 @@ def result(trial, achieved_rps, p99_ms, reasons=(), errors=0.0):
         steady_s=trial.duration_s,
         requests=int(achieved_rps * trial.duration_s),
         failures={},
+        due=int((trial.rate_rps or achieved_rps) * trial.duration_s),
         achieved_rps=achieved_rps,
         error_ratio=errors,
         latency_us={"p50": int(p99_ms * 300), "p99": int(p99_ms * 1000)},

@@ -2,6 +2,8 @@ import itertools
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rally_magnum_scale.measurement import arrivals
 from rally_magnum_scale.measurement.steps import Plan
@@ -11,7 +13,9 @@ PLAN = Plan((Step(1000, 10, 10), Step(4000, 10)))
 
 
 def due(plan, worker=0, workers=1, *, kind="poisson", seed="task/1"):
-    found = arrivals.due_ns(kind, plan, worker, workers, seed, 5)
+    found = arrivals.Schedule(
+        kind, plan, worker, workers, seed=seed, start_ns=5
+    )
     return [(one - 5) / arrivals.NS_PER_S for one in found]
 
 
@@ -96,3 +100,30 @@ def test_in_a_closed_loop_nothing_is_due(kind):
 def test_other_arrivals_are_refused():
     with pytest.raises(ValueError, match=r"^arrivals: 'bursts' is none of"):
         due(PLAN, kind="bursts")
+
+
+@given(
+    st.lists(
+        st.builds(
+            Step,
+            st.one_of(st.none(), st.floats(0.1, 900)),
+            st.integers(1, 3),
+            st.integers(0, 2),
+        ),
+        min_size=1,
+        max_size=4,
+    ).map(lambda found: Plan(tuple(found))),
+    st.sampled_from(arrivals.ARRIVALS),
+    st.integers(1, 3),
+)
+def test_what_is_due_is_counted_by_the_steps_whose_seconds_it_is_due_in(
+    plan, kind, workers
+):
+    for worker in range(workers):
+        schedule = arrivals.Schedule(kind, plan, worker, workers, start_ns=7)
+        found = [None if s.rate_rps is None else 0 for s in plan.steps]
+        for due_ns in schedule:
+            where = plan.position((due_ns - 7) // arrivals.NS_PER_S)
+            if where.phase == "steady":
+                found[where.step] += 1
+        assert schedule.due == found

@@ -88,7 +88,9 @@ def test_an_update_is_divided_by_its_targets():
     assert factories.update().per_target_s == pytest.approx(2.4)
     assert factories.update(old_gone_s=None).per_target_s is None
     assert factories.update(targets=0).per_target_s is None
-    assert factories.update(old_gone_s=0.0).per_target_s == 0
+    assert factories.update(new_ready_s=None).per_target_s is None
+    at_once = factories.update(new_ready_s=0.0, old_gone_s=0.0)
+    assert at_once.per_target_s == 0
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,33 @@ def test_what_does_not_count_is_kept_with_its_reason():
     name = "request_rate.min_rps step 1"
     assert read(bad)[name].reason == "the generator was late"
     assert read(bad)["request_rate.min_rps step 2"].reason == ""
-    both = read(bad, good)[name]
-    assert (both.reason, both.value) == ("", step.achieved_rps)
+
+
+def test_what_does_not_count_in_one_iteration_does_not_count():
+    good = factories.run()
+    step, *rest = good.throughput.steps
+    late = dataclasses.replace(
+        step, achieved_rps=1.0, reasons=["the generator was late"]
+    )
+    load = dataclasses.replace(good.throughput, steps=[late, *rest])
+    bad = dataclasses.replace(good, throughput=load)
+    for runs in ((bad, good, good), (good, bad, good), (good, good, bad)):
+        found = read(*runs)["request_rate.min_rps step 1"]
+        assert found.reason == "the generator was late"
+        assert found.value == step.achieved_rps
+
+
+def test_what_not_every_iteration_measured_does_not_count():
+    one = records.Run(bays=(factories.bay(),))
+    other = records.Run(bays=(factories.bay(delete_s=None),))
+    found = read(one, other, records.Run())
+    assert found["bay_delete_time.max_s"].reason == (
+        "only 1 of 3 iterations measured it"
+    )
+    assert found["bay_create_time.max_s"].reason == (
+        "only 2 of 3 iterations measured it"
+    )
+    assert read(one, one)["bay_delete_time.max_s"].reason == ""
 
 
 def test_of_a_search_the_highest_rate_counts_and_no_step():

@@ -21,9 +21,10 @@ def trend_of(
     metric: str = "request_latency.p99_ms step 1",
     unit: str = "ms",
     at_least: bool = False,
+    resolution: float = 0.0,
 ) -> trend.Trend:
     points = [
-        trend.Point(f"t{number}/1", float(number), value)
+        trend.Point(f"t{number}/1", float(number), value, resolution)
         for number, value in enumerate(values, 1)
     ]
     return trend.Trend(metric, unit, at_least, tuple(points))
@@ -47,16 +48,40 @@ def one(
 STEP = noisy(1, 20) + [value * 1.15 for value in noisy(2, 4)]
 
 
-def test_a_step_is_found_with_its_run_its_size_and_how_sure_it_is() -> None:
+def test_a_step_is_found_with_its_run_its_size_and_its_p_value() -> None:
     found = one(STEP)
     assert found.worse
     assert (found.since.run, found.runs) == ("t21/1", 4)
     assert found.change_ratio == pytest.approx(0.15, abs=0.03)
-    assert found.confidence > 0.99
+    assert found.p_value < 0.01
     said = found.describe()
     assert said.startswith("request_latency.p99_ms step 1: 1")
     assert "% worse, 11" in said
-    assert "since run t21/1 (4 runs), more than 99.99% sure" in said
+    assert said.endswith(
+        "since run t21/1 (4 runs), p < 0.0001: noise alone would make a "
+        "difference this large in fewer than 1 of 10,000 comparisons"
+    )
+
+
+@pytest.mark.parametrize(
+    ("p_value", "said"),
+    [
+        (0.0, "p < 0.0001: {} fewer than 1 of 10,000 comparisons"),
+        (0.00009, "p < 0.0001: {} fewer than 1 of 10,000 comparisons"),
+        (0.0001, "p = 0.0001: {} 1 of 10,000 comparisons"),
+        (0.000123, "p = 0.00012: {} 12 of 100,000 comparisons"),
+        (0.0002, "p = 0.0002: {} 2 of 10,000 comparisons"),
+        (0.00516, "p = 0.0052: {} 52 of 10,000 comparisons"),
+        (0.0996, "p = 0.1: {} 1 of 10 comparisons"),
+        (0.42, "p = 0.42: {} 42 of 100 comparisons"),
+        (1.0, "p = 1: {} 10 of 10 comparisons"),
+    ],
+)
+def test_a_p_value_is_said_as_a_share_of_comparisons(
+    p_value: float, said: str
+) -> None:
+    noise = "noise alone would make a difference this large in"
+    assert regression.say_p_value(p_value) == said.format(noise)
 
 
 def test_a_rate_is_worse_when_it_falls() -> None:
@@ -122,7 +147,9 @@ def test_a_baseline_that_is_not_there_is_no_comparison() -> None:
     rules = dataclasses.replace(RULES, baseline="other/1")
     outcome = regression.compare([trend_of(STEP)], rules)
     assert not outcome.compared
-    assert "the run other/1 did not measure it" in outcome.too_few[0].reason
+    assert not outcome.too_few
+    (found,) = outcome.no_baseline
+    assert found.metric == "request_latency.p99_ms step 1"
 
 
 @pytest.mark.parametrize("runs", [0, 1, 5])
@@ -130,9 +157,7 @@ def test_too_few_runs_are_said_and_never_judged(runs: int) -> None:
     outcome = regression.compare([trend_of([1.0] * runs)], RULES)
     assert not outcome.compared
     (few,) = outcome.too_few
-    assert few.reason == (
-        f"{max(runs - 1, 0)} runs to compare with, and 5 are needed"
-    )
+    assert (few.runs, few.needed) == (max(runs - 1, 0), 5)
 
 
 def test_a_newest_run_that_is_the_baseline_has_nothing_to_compare() -> None:
@@ -152,7 +177,8 @@ def test_a_newest_run_that_is_the_baseline_has_nothing_to_compare() -> None:
 def test_from_nothing_but_zeros_only_what_counts_is_worse(
     unit: str, value: float, worse: bool
 ) -> None:
-    found = one([0.0] * 12 + [value], unit=unit)
+    resolution = 1.0 if unit == "s" else 0.0
+    found = one([0.0] * 12 + [value], unit=unit, resolution=resolution)
     assert found.worse is worse
     if worse:
         assert math.isinf(found.change_ratio)
@@ -161,8 +187,47 @@ def test_from_nothing_but_zeros_only_what_counts_is_worse(
 
 def test_whole_poll_intervals_are_no_noise_of_nothing() -> None:
     polls = [10.0] * 12 + [11.0] * 3 + [10.0] * 5 + [11.0]
-    assert not one(polls, unit="s").worse
-    assert one([*polls, 15.0, 15.0], unit="s").worse
+    assert not one(polls, unit="s", resolution=1.0).worse
+    assert one([*polls, 15.0, 15.0], unit="s", resolution=1.0).worse
+
+
+@pytest.mark.parametrize("before", [0.02, 0.3])
+@pytest.mark.parametrize("runs", [6, 20])
+def test_a_time_that_is_known_closely_is_compared_closely(
+    before: float, runs: int
+) -> None:
+    values = [before * (1 + 0.1 * (number % 3)) for number in range(runs)]
+    # The width of the bucket that the p99 of an API server lies in.
+    width = before
+    assert one([*values, 30.0], unit="s", resolution=width).worse
+    assert not one([*values, before], unit="s", resolution=width).worse
+
+
+@pytest.mark.parametrize("before", [0.0, 0.02, 0.9, 1.1])
+@pytest.mark.parametrize("runs", [6, 20])
+def test_a_poll_hides_no_time_that_is_many_polls_long(
+    before: float, runs: int
+) -> None:
+    values = [before] * runs
+    assert one([*values, 60.0], unit="s", resolution=1.0).worse
+    assert not one([*values, before + 0.5], unit="s", resolution=1.0).worse
+
+
+def test_a_difference_from_runs_without_any_noise_is_no_chance() -> None:
+    assert one([0.0] * 12 + [5.0], unit="s").worse
+    better = one([0.0] * 12 + [5.0], unit="rps", at_least=True)
+    assert not better.worse
+
+
+def test_a_line_of_an_older_release_has_the_resolution_of_the_newer() -> None:
+    old = trend_of([10.0] * 20 + [10.4], unit="s")
+    points = [dataclasses.replace(p, resolution=None) for p in old.points]
+    points[-1] = dataclasses.replace(points[-1], resolution=1.0)
+    mixed = dataclasses.replace(old, points=tuple(points))
+    assert mixed.resolution == 1.0
+    (found,) = regression.compare([mixed], RULES).compared
+    assert not found.worse
+    assert one([10.0] * 20 + [10.4], unit="s").worse
 
 
 def test_more_metrics_ask_for_more_certainty() -> None:
@@ -176,6 +241,25 @@ def test_more_metrics_ask_for_more_certainty() -> None:
     assert not among.worse
     assert among.compared[0].metric == alone.metric
     assert among.compared[0].p_value == pytest.approx(alone.p_value * 31)
+
+
+@pytest.mark.parametrize("metrics", [1, 20])
+def test_the_largest_p_value_that_is_worse_is_alpha(metrics: int) -> None:
+    quiet = [
+        trend_of(noisy(seed, 21), metric=f"m{seed}") for seed in range(metrics)
+    ]
+    values = trend_of([*noisy(6, 20), 112.0])
+
+    def judged(confidence: float) -> regression.Comparison:
+        rules = dataclasses.replace(RULES, confidence=confidence)
+        every = regression.compare([values, *quiet], rules).compared
+        (found,) = (one for one in every if one.metric == values.metric)
+        return found
+
+    p_value = judged(0.5).p_value
+    assert 0 < p_value < 0.3
+    assert judged(1 - p_value * 1.01).worse
+    assert not judged(1 - p_value * 0.99).worse
 
 
 @pytest.mark.parametrize("noise_ratio", [0.01, 0.05])

@@ -5,6 +5,7 @@ import pytest
 from rally_magnum_scale.measurement import cpu_time
 from rally_magnum_scale.measurement import throughput
 from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.measurement.windows import Part
 from rally_magnum_scale.measurement.windows import Window
 from tests.unit import factories
 
@@ -65,10 +66,112 @@ def test_percentiles_are_read_from_merged_histograms():
     slow = Histogram.from_values_us({1_000_000: 1})
     first, second = summarise(changed(1, latency_us=slow))
     assert first.latency_us["p50"] == 1000
-    assert first.latency_us["p90"] == 1000
-    assert first.latency_us["max"] >= 1_000_000
-    assert second.latency_us["max"] == 1000
+    assert first.answered_latency_us["p90"] == 1000
+    assert first.answered_latency_us["max"] >= 1_000_000
+    assert second.answered_latency_us["max"] == 1000
     assert first.service_us["max"] == 500
+
+
+def test_a_request_that_failed_is_slower_than_any_answer():
+    first, _ = summarise(ALL)
+    # Two of twenty-two requests failed.
+    assert first.answered_latency_us["max"] == 1000
+    assert first.latency_us["p90"] == 1000
+    assert first.latency_us["p99"] is first.latency_us["max"] is None
+    assert first.slowest == "> 10 s (timed out)"
+
+
+def test_what_is_not_accounted_for_spoils_the_step():
+    told = factories.end(ALL)
+    for due in (21, 23):
+        end = dataclasses.replace(told, due=[due, 22])
+        first, second = summarise(ALL, end)
+        assert first.reasons == [
+            f"{due} requests were due, but 20 were answered as expected and 2 "
+            "failed, which makes 22"
+        ]
+        assert second.valid
+    unknown = dataclasses.replace(told, due=[])
+    for step in summarise(ALL, unknown):
+        assert "did not tell how many requests were due" in step.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "counted", "reason"),
+    [
+        ({}, 60, None),
+        ({}, 66, None),
+        ({}, 59, "60 requests were answered and 6 failed, but the targets"),
+        ({}, 67, "60 requests were answered and 6 failed, but the targets"),
+        (
+            {"failures": {"unsent": 6}},
+            61,
+            "60 requests were answered, but the targets have counted 61",
+        ),
+        ({"requests": 61}, None, "hold 60 answers, but 61 were counted"),
+        ({"workers_connected": 1}, None, "1 of 2 workers did not connect"),
+    ],
+)
+def test_counts_that_do_not_agree_spoil_the_run(changes, counted, reason):
+    end = factories.end(ALL)
+    told = {"failures": {"timeout": 6}, **changes}
+    for step in throughput.summarise(
+        PLAN,
+        ALL,
+        dataclasses.replace(end, **told),
+        cores_pods=None,
+        cores_real_nodes=None,
+        counted_by_targets=counted,
+    ):
+        assert step.valid is (reason is None)
+        assert reason is None or reason in step.reasons[0]
+
+
+def test_a_generator_that_does_not_tell_its_lag_spoils_the_step():
+    first, second = summarise(
+        [dataclasses.replace(one, schedule_lag_us=Histogram()) for one in ALL]
+    )
+    assert "did not tell how late it sent" in first.reasons[0]
+    closed = factories.plan(None, duration_s=2, ramp_s=1)
+    (step,) = throughput.summarise(
+        closed,
+        [
+            dataclasses.replace(one, schedule_lag_us=Histogram())
+            for one in ALL[:3]
+        ],
+        factories.end(ALL[:3]),
+        cores_pods=None,
+        cores_real_nodes=None,
+    )
+    assert step.valid
+
+
+def test_what_a_ramp_left_behind_can_not_raise_the_rate():
+    own = window(1)
+    late = Part(1, "ramp", 500, {}, own.latency_us, own.service_us)
+    seen = changed(
+        1,
+        requests=510,
+        latency_us=Histogram.from_values_us({1000: 20}),
+        service_us=Histogram.from_values_us({500: 20}),
+        carried=(late,),
+    )
+    first, _ = summarise(seen)
+    assert (first.requests, first.answered) == (20, 20)
+    # One that came late is made up for by one that was due in the ramp.
+    later = dataclasses.replace(
+        ALL[4],
+        requests=12,
+        carried=(
+            Part(
+                1, "steady", 2, {}, Histogram({1000: 2}), Histogram({500: 2})
+            ),
+        ),
+    )
+    seen = [*seen[:4], later, *seen[5:]]
+    first, second = summarise(seen)
+    assert (first.requests, first.answered) == (22, 22)
+    assert second.requests == 20
 
 
 def test_what_ends_after_the_plan_counts_for_the_last_step_but_its_rate():
@@ -82,6 +185,7 @@ def test_what_ends_after_the_plan_counts_for_the_last_step_but_its_rate():
         failures={"unsent": 3},
         latency_us=slow,
         service_us=slow,
+        carried=(Part(2, "steady", 5, {"unsent": 3}, slow, slow),),
         schedule_lag_us=Histogram.from_values_us({900_000: 5}),
         busy_ratio_max=1.0,
     )
@@ -91,8 +195,9 @@ def test_what_ends_after_the_plan_counts_for_the_last_step_but_its_rate():
     assert (last.requests, last.achieved_rps) == (20, 10.0)
     assert last.failures == {"timeout": 2, "unsent": 3}
     assert last.error_ratio == 5 / 30
+    assert (last.due, last.answered) == (30, 25)
     assert last.latency_us["p50"] == 1000
-    assert last.latency_us["p90"] >= 850_000
+    assert last.answered_latency_us["p90"] >= 850_000
     assert last.service_us["p90"] >= 850_000
     assert last.schedule_lag_p99_us < 1000
 

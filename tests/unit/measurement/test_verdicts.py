@@ -665,3 +665,166 @@ def test_the_place_of_a_step_or_a_bay_is_no_event():
         records.Run(node_changes=(factories.node_change(),)),
     )
     assert change.place == change.event == "change 1"
+
+
+# What a record says of itself: that it is incomplete, or never happened.
+
+
+def with_pods(**changes):
+    load = dataclasses.replace(
+        GOOD.throughput,
+        **{"pod_start_s": {"p99": 3.0}, "pods_unready": 0, **changes},
+    )
+    return dataclasses.replace(GOOD, throughput=load)
+
+
+@pytest.mark.parametrize(
+    ("unready", "words"),
+    [
+        (1, "1 of the load's pods were never Ready"),
+        (None, "it is not known whether all of the load's pods were Ready"),
+    ],
+)
+def test_pods_that_were_never_ready_have_no_fast_start(unready, words):
+    bound = {"p99_s": 5}
+    assert judge_one("pod_startup_time", bound, with_pods()).passed
+    run = with_pods(pods_unready=unready)
+    verdict = judge_one("pod_startup_time", bound, run)
+    assert (verdict.passed, verdict.reason) == (False, words)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"nodes_real": 0}, "only 199 of 200 nodes were there"),
+        ({"nodes_hollow": None}, "its nodes were not counted"),
+        ({"nodes_real": None}, "its nodes were not counted"),
+    ],
+)
+@pytest.mark.parametrize("key", ["max_s", "max_s_per_node", "p50_s", "p99_s"])
+def test_nodes_that_are_missing_were_not_ready(key, changes, words):
+    bay = factories.bay(**changes)
+    run = dataclasses.replace(GOOD, bays=(bay,))
+    verdict = judge_one("node_ready_time", {key: 1e9}, run)
+    assert (verdict.passed, verdict.reason) == (False, words)
+    more = dataclasses.replace(GOOD, bays=(factories.bay(nodes_real=5),))
+    assert judge_one("node_ready_time", {key: 1e9}, more).passed
+
+
+def test_figures_of_an_api_server_with_a_reason_do_not_count():
+    def run(missing):
+        kinds = {"get": {"requests": 7, "p50_s": 0.1, "p99_s": 0.2}}
+        api = bay_records.ApiLatency(kinds, {}, missing)
+        return records.Run(api_latency=api)
+
+    bound = {"get_p99_s": 1}
+    assert judge_one("api_latency", bound, run("")).passed
+    verdict = judge_one("api_latency", bound, run("started anew"))
+    assert (verdict.passed, verdict.reason) == (False, "started anew")
+
+
+def test_a_highest_rate_without_a_confirming_step_fails():
+    run = factories.searched(confirmed=False)
+    verdict = judge_one("max_rate", {"min_rps": 1}, run)
+    assert not verdict.passed
+    assert verdict.reason == "no longer step confirmed it"
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (None, "it was never seen to end"),
+        (299, "the bay has 299 nodes and was to have 300"),
+        (301, "the bay has 301 nodes and was to have 300"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("criterion", "purpose"),
+    [
+        ("bay_resize_time", bay_records.RESIZE),
+        ("node_replace_time", bay_records.REPLACE),
+    ],
+)
+def test_a_change_to_another_size_does_not_count(
+    criterion, purpose, after, words
+):
+    change = factories.node_change(purpose=purpose, nodes_after=after)
+    run = records.Run(node_changes=(change,))
+    verdict = judge_one(criterion, {"max_s": 1e9}, run)
+    assert (verdict.passed, verdict.reason) == (False, words)
+
+
+def test_an_update_is_not_over_before_the_new_targets_are_ready():
+    late = disturbed(factories.update(new_ready_s=20.0, old_gone_s=2.0))
+    for key, value in (("max_s", 20.0), ("max_s_per_target", 5.0)):
+        verdict = judge_one("rolling_update_time", {key: 3}, late)
+        assert (verdict.value, verdict.passed) == (value, False)
+        never = disturbed(factories.update(new_ready_s=None))
+        verdict = judge_one("rolling_update_time", {key: 1e9}, never)
+        assert (verdict.value, verdict.passed) == (None, False)
+
+
+def test_requests_of_an_unknown_load_do_not_tell_of_a_recovery():
+    run = disturbed(factories.fault(load=None))
+    for key in ("max_s", "requests_max_s"):
+        verdict = judge_one("recovery_time", {key: 1e9}, run)
+        assert not verdict.passed
+        assert verdict.reason == (
+            "it is not known what the load came to meanwhile"
+        )
+    assert judge_one("recovery_time", {"pods_max_s": 1e9}, run).passed
+
+
+def test_a_replacement_that_left_old_nodes_does_not_count():
+    half = factories.node_change(
+        purpose=bay_records.REPLACE,
+        nodes_wanted=200,
+        nodes_after=200,
+        to_go=20,
+        added=10,
+        removed=10,
+    )
+    run = records.Run(node_changes=(half,))
+    verdict = judge_one("node_replace_time", {"max_s": 1e9}, run)
+    assert not verdict.passed
+    assert verdict.reason == "only 10 of the 20 nodes that were to go are gone"
+    whole = dataclasses.replace(half, added=20, removed=20)
+    run = records.Run(node_changes=(whole,))
+    assert judge_one("node_replace_time", {"max_s": 1e9}, run).passed
+
+
+@pytest.mark.parametrize(
+    ("criterion", "key", "during"),
+    [
+        *(
+            ("recovery_time", one[1], {})
+            for one in EVENT_BOUNDS
+            if one[0] == "recovery_time"
+        ),
+        ("request_errors", "max_ratio", {"during": "fault"}),
+    ],
+)
+def test_a_fault_that_hit_no_target_shows_no_recovery(criterion, key, during):
+    run = disturbed(factories.fault(targets_lost=0))
+    verdict = judge_one(criterion, {key: 1e9, **during}, run)
+    assert not verdict.passed
+    assert verdict.reason == "no target ran on the lost nodes"
+
+
+@pytest.mark.parametrize("status", ["CREATE_FAILED", "DELETE_FAILED"])
+@pytest.mark.parametrize("criterion", ["bay_create_time", "bay_delete_time"])
+def test_the_status_of_a_failed_bay_fails_it(criterion, status):
+    bay = factories.bay(status=status)
+    run = dataclasses.replace(GOOD, bays=(bay,))
+    verdict = judge_one(criterion, {"max_s": 1e9}, run)
+    assert not verdict.passed
+    assert verdict.reason == f"the bay failed: {status}"
+
+
+def test_a_negative_value_can_not_be_right():
+    run = dataclasses.replace(GOOD, bays=(factories.bay(create_s=-5.0),))
+    verdict = judge_one("bay_create_time", {"max_s": 1}, run)
+    assert not verdict.passed
+    assert verdict.reason == "a value below 0 can't be right"
+    at_once = dataclasses.replace(GOOD, bays=(factories.bay(create_s=0.0),))
+    assert judge_one("bay_create_time", {"max_s": 1}, at_once).passed

@@ -7,6 +7,7 @@ import pytest
 
 from rally_magnum_scale.nightly import history_cli
 from rally_magnum_scale.report import history
+from tests.unit.report import test_history
 from tests.unit.report import test_runs_page
 from tests.unit.task import test_histories
 
@@ -57,9 +58,12 @@ def test_what_got_worse_is_found(path, capsys):
     status, said, _ = run(capsys, "check", path)
     assert status == 1
     assert "  worse: bay_create_time.max_s: 30% worse, 13 s after 10" in said
+    assert "noise alone would make a difference this large in" in said
     status, said, _ = run(capsys, "check", path, "--json")
     (found,) = json.loads(said)
     assert (status, found["run"], found["holds"]) == (1, "task-12/1", False)
+    assert found["state"] == "worse"
+    assert 0 < found["worse"][0]["p_value"] < 0.01
     assert found["worse"][0]["since"]["run"] == "task-11/1"
 
 
@@ -69,10 +73,10 @@ def test_a_run_that_broke_is_not_named_as_the_one_that_is_worse(path, capsys):
     history.append(path, [*runs, broken])
     status, said, _ = run(capsys, "check", path)
     assert status == 1
+    assert "  compared is task-12/1 of 1970-01-13 00:00.\n" in said
     assert (
-        "  the newest run, task-13/1, broke; compared is task-12/1 of "
-        "1970-01-13 00:00.\n"
-    ) in said
+        "  the newest run, task-13/1, broke, so it is not compared.\n" in said
+    )
     _, said, _ = run(capsys, "check", path, "--json")
     (found,) = json.loads(said)
     assert (found["run"], found["newest"]) == ("task-12/1", "task-13/1")
@@ -101,15 +105,76 @@ def test_quiet_nights_are_quiet(path, capsys):
     write(path, *QUIET, 10.1)
     assert run(capsys, "check", path)[0] == 0
     status, said, _ = run(capsys, "check", path, "--metric", "max_rate")
-    assert status == 1
+    assert status == 3
     assert "max_rate was not measured" in said
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_an_empty_history_is_no_comparison(path, capsys, more):
+    path.touch()
+    status, said, error = run(capsys, "check", path, *more)
+    assert status == 3
+    assert said == ("[]\n" if more else "")
+    assert error == (
+        f"rally-magnum-history: The history {path} holds no run, so nothing "
+        "could be compared.\n"
+    )
+
+
+def test_a_history_that_can_not_be_read_is_told(path, capsys):
+    status, _, error = run(capsys, "check", path)
+    assert (status, "There is no history" in error) == (2, True)
+    path.write_text("{")
+    status, _, error = run(capsys, "check", path)
+    assert (status, "Line 1 of the history" in error) == (2, True)
+
+
+@pytest.mark.parametrize("state", ["broken", "invalid"])
+def test_a_newest_run_that_does_not_count_is_no_comparison(
+    path, capsys, state
+):
+    *runs, last = test_runs_page.nights(*QUIET)
+    history.append(path, [*runs, dataclasses.replace(last, state=state)])
+    status, said, _ = run(capsys, "check", path)
+    assert (status, "so it is not compared" in said) == (3, True)
+    path.unlink()
+    history.append(path, [dataclasses.replace(last, state=state)])
+    status, said, _ = run(capsys, "check", path, "--json")
+    (found,) = json.loads(said)
+    assert (status, found["state"]) == (3, "not compared")
+    assert (found["run"], found["holds"]) == (None, False)
+
+
+def test_too_few_runs_are_learning_and_pass_if_that_is_wanted(path, capsys):
+    write(path, *QUIET[:5])
+    status, said, _ = run(capsys, "check", path)
+    assert (status, "  learning (3 of 5 runs).\n" in said) == (0, True)
+    status, said, _ = run(capsys, "check", path, "--no-learning-passes")
+    assert (status, "  learning (3 of 5 runs).\n" in said) == (3, True)
+    status, said, _ = run(capsys, "check", path, "--json")
+    (found,) = json.loads(said)
+    assert (status, found["state"], found["holds"]) == (0, "learning", True)
+
+
+def test_one_group_that_is_quiet_hides_no_other(path, capsys):
+    quiet = test_runs_page.nights(*QUIET)
+    other = test_history.under(nodes="500 (499 hollow)")
+    spoilt = [
+        dataclasses.replace(one, conditions=other, task=f"other-{one.task}")
+        for one in test_runs_page.nights(*QUIET[:2])
+    ]
+    broken = [dataclasses.replace(one, state="broken") for one in spoilt]
+    history.append(path, [*quiet, *broken])
+    assert run(capsys, "check", path)[0] == 3
+    history.append(path, test_runs_page.nights(*QUIET, 13.0, 13.0))
+    assert run(capsys, "check", path)[0] == 1
 
 
 def test_one_run_is_compared_with_when_it_is_chosen(path, capsys):
     write(path, *QUIET, 10.0)
     status, said, _ = run(capsys, "check", path, "--baseline", "task-99/1")
-    assert status == 1
-    assert "no comparable run task-99/1 to be the baseline" in said
+    assert status == 3
+    assert "no comparable and valid run task-99/1 to be the" in said
     assert run(capsys, "check", path, "--baseline", "task-2/1")[0] == 0
 
 

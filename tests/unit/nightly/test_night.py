@@ -279,6 +279,36 @@ def test_what_is_worse_is_proven_suspected_or_just_told():
     assert told(10.0).beside_last == told(10.0, 10.5).beside_last == ()
 
 
+def test_a_night_that_could_not_be_compared_is_no_good_one():
+    def told(every):
+        return night._tell(every[-1:], every, night.comparison.Ask())
+
+    quiet = test_runs_page.nights(*test_runs_page.QUIET)
+    assert told(quiet).not_compared == told(quiet).learning == ()
+    vanished = [*quiet[:-1], dataclasses.replace(quiet[-1], metrics=())]
+    task = dataclasses.replace(told(vanished), name="one", sentence="So.")
+    assert task.not_compared == (
+        "not measured this time, but in the runs before: "
+        "bay_create_time.max_s",
+    )
+    assert task.exit == 2
+    came_out = outcome.Night("n", 0.0, 1.0, "c", (task,))
+    assert came_out.exit == 2
+    assert "1 of them not compared with all before" in came_out.headline
+    assert "    not compared: not measured this time" in came_out.text()
+    # That of an invalid one is told by its state.
+    invalid = dataclasses.replace(vanished[-1], state="invalid")
+    assert told([*quiet[:-1], invalid]).not_compared == ()
+
+
+def test_a_night_that_is_learning_says_so():
+    every = test_runs_page.nights(*test_runs_page.QUIET[:5])
+    task = night._tell(every[-1:], every, night.comparison.Ask())
+    assert (task.learning, task.exit) == (("learning (3 of 5 runs)",), 0)
+    text = outcome.Night("n", 0.0, 1.0, "c", (task,)).text()
+    assert "\n    learning (3 of 5 runs)\n" in text
+
+
 def test_one_metric_is_suspected_beside_another_that_is_worse():
     quiet = test_runs_page.QUIET
     both = zip(

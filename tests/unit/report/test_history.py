@@ -155,6 +155,16 @@ def test_the_same_run_stands_once_and_the_oldest_first(tmp_path):
     assert history.append(path, [nightly(2)])[1] == again
 
 
+def test_a_history_without_runs_is_not_begun(tmp_path):
+    path = tmp_path / "history.jsonl"
+    assert history.append(path, []) == []
+    assert not path.exists()
+    assert history.read_before(path) is None
+    history.append(path, [nightly(1)])
+    assert history.append(path, []) == [nightly(1)]
+    assert history.read_before(path) == [nightly(1)]
+
+
 def test_a_history_that_is_a_link_stays_one(tmp_path):
     real, link = tmp_path / "real.jsonl", tmp_path / "link.jsonl"
     link.symlink_to(real)
@@ -287,6 +297,23 @@ def test_fields_of_a_later_release_are_left(tmp_path):
             {"metrics": [dataclasses.replace(GOOD.metrics[0], value="x")]},
             r"field value is 'x', and a value of the type float is needed\.$",
         ),
+        *(
+            (
+                {
+                    "metrics": [
+                        dataclasses.replace(GOOD.metrics[0], resolution=one)
+                    ]
+                },
+                why,
+            )
+            for one, why in (
+                ("x", "field resolution is 'x'"),
+                (-1.0, "resolution of request_rate.min_rps step 1 is -1.0"),
+                (float("nan"), "field resolution is nan"),
+                (float("inf"), "field resolution is inf"),
+                (True, "field resolution is True"),
+            )
+        ),
     ],
 )
 def test_a_value_that_can_not_be_followed_is_named(tmp_path, changes, why):
@@ -334,8 +361,23 @@ def test_a_trend_follows_what_counts():
         nightly(1, metrics=measured(1.0)),
         nightly(2, metrics=measured(2.0, reason="the generator was late")),
         nightly(4, metrics=measured(4.0), state="broken"),
+        nightly(5, metrics=measured(5.0), state="invalid"),
     ]
     found = history.trends(runs)[name]
     assert [point.value for point in found.points] == [1.0, 3.0]
     assert [point.run for point in found.points] == ["task-1/1", "task-3/1"]
     assert (found.unit, found.at_least) == ("rps", True)
+
+
+def test_a_run_that_failed_a_bound_is_followed_and_so_is_its_resolution():
+    name = "bay_create_time.max_s"
+    runs = [nightly(1), nightly(2, state="fails")]
+    points = history.trends(runs)[name].points
+    assert [point.run for point in points] == ["task-1/1", "task-2/1"]
+    assert [point.resolution for point in points] == [1.0, 1.0]
+    # Lines of older releases lack it.
+    line = json.loads(json.dumps(runs[0].to_json()))
+    for metric in line["metrics"]:
+        del metric["resolution"]
+    old = history.Run.from_json(line)
+    assert history.trends([old])[name].points[0].resolution is None

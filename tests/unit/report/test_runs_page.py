@@ -31,6 +31,9 @@ def nights(*values, **changes):
 def test_what_got_worse_is_said_drawn_and_linked():
     page = runs_page.render(nights(*QUIET, 13.0, 13.1, 12.9))
     assert "Worse: bay_create_time.max_s: 29% worse, 12.9 s after 10 s" in page
+    assert "p = 0.0002" in page or "p < 0.0001" in page
+    assert "noise alone would make a difference this large in" in page
+    assert " sure" not in page
     assert "30.0% worse since 1970-01-12 00:00: 13 s after 10 s" in page
     assert '<a href="13/page.html">1970-01-14 00:00</a>' in page
     # The change is marked in the drawing, in the colour of a fault.
@@ -128,7 +131,11 @@ def test_few_runs_are_drawn(count):
 
 
 ERRORS = dataclasses.replace(
-    METRIC, criterion="request_errors", bound_key="max_ratio", unit="ratio"
+    METRIC,
+    criterion="request_errors",
+    bound_key="max_ratio",
+    unit="ratio",
+    resolution=0.0,
 )
 
 
@@ -160,9 +167,35 @@ def test_a_run_that_broke_is_not_taken_for_the_one_that_was_compared():
     page = runs_page.render(runs)
     assert "The newest run, of 1970-01-14 00:00, broken" in page
     assert (
-        "<strong>The run of 1970-01-13 00:00, the newest that did not break, "
-        "beside the runs before it:</strong>"
+        "<strong>The run of 1970-01-13 00:00, the newest that can be "
+        "compared, beside the runs before it:</strong>"
     ) in page
     assert "<strong>Beside the runs before it:</strong>" in runs_page.render(
         nights(*QUIET, 13.0)
     )
+
+
+def test_what_is_only_learning_or_not_compared_is_no_pass():
+    def banner(runs):
+        (found,) = re.findall(
+            r'<div class="banner ?([a-z]*)"><strong>', runs_page.render(runs)
+        )
+        return found
+
+    assert banner(nights(*QUIET)) == "pass"
+    assert banner(nights(*QUIET[:6])) == ""
+    assert "Learning (4 of 5 runs)" in runs_page.render(nights(*QUIET[:6]))
+    assert banner(nights(*QUIET, 13.0, 13.0)) == "fail"
+    for state in ("broken", "invalid"):
+        runs = nights(*QUIET)
+        runs[-1] = dataclasses.replace(runs[-1], state=state)
+        assert banner(runs) == "warn"
+        assert banner(runs[-1:]) == "warn"
+
+
+def test_a_run_that_is_invalid_is_marked_though_its_metric_counts():
+    runs = nights(*QUIET)
+    runs[4] = dataclasses.replace(runs[4], state="invalid")
+    page = runs_page.render(runs)
+    assert "9 runs, from" in page
+    assert ">the run is invalid</td>" in page

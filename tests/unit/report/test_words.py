@@ -1,9 +1,12 @@
 import dataclasses
+import re
 
 import pytest
 
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import page
+from rally_magnum_scale.report import table
 from rally_magnum_scale.report import words
 from tests.unit import factories
 
@@ -257,3 +260,24 @@ def test_versions_are_told_with_share_and_count():
     assert words.shares({"1": 0}) == "version 1: 0 (0)"
     assert words.shares({}) == ""
     assert words.kind("pods_ready_again") == "pods ready again"
+
+
+@pytest.mark.parametrize(
+    ("success", "detail", "word"),
+    [
+        (True, "none of 3 metrics is known to be worse - Passed", "holds"),
+        (True, "learning (3 of 5 runs) - Learning", "learning"),
+        (False, "learning (3 of 5 runs) - Failed", "fails"),
+        (True, "", "holds"),
+    ],
+)
+def test_a_criterion_that_is_learning_is_not_shown_as_holding(
+    success, detail, word
+):
+    stored = model.SlaResult("no_regression", success, detail)
+    assert words.stored_outcome(stored) == word
+    shown = factories.report(factories.workload(sla_results=[stored]))
+    assert f"{word if success else 'FAILS'}  no_reg" in table.render(shown)
+    side = {"holds": "pass", "fails": "fail", "learning": "warn"}[word]
+    row = rf'<td class="word {side}">. {word}</td><th scope="row">no_reg'
+    assert re.search(row, page.render(shown))

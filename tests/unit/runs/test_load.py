@@ -125,6 +125,7 @@ def end(windows=3, **changes):
         "windows": windows,
         "requests": 300,
         "failures": {},
+        "due": [200],
         "workers_expected": 1,
         "workers_connected": 1,
         "reasons": [],
@@ -155,8 +156,11 @@ def running(phase):
     return {"metadata": {"name": "m"}, "status": {"phase": phase}}
 
 
-def script_of(log, **changes):
-    """Everything goes well, but for what is changed."""
+def script_of(log, counted=300, **changes):
+    """Everything goes well, but for what is changed.
+
+    :param counted: by both targets, of the requests of the load
+    """
     service = {"metadata": {"name": "s"}, "spec": {"clusterIP": "10.0.0.1"}}
     script = {
         "/api/v1/namespaces": [{}],
@@ -180,7 +184,9 @@ def script_of(log, **changes):
     }
     for number in (1, 2):
         name = f"{PREFIX}-target-{number}"
-        script[f"{BASE}/pods/{name}:8080/proxy/stub_status"] = [status(151)]
+        script[f"{BASE}/pods/{name}:8080/proxy/stub_status"] = [
+            status(counted // 2 + 1)
+        ]
         script[f"{BASE}/pods/{name}/exec"] = [403]
     return {**script, **changes}
 
@@ -557,11 +563,24 @@ def a_search():
     return found
 
 
+def test_a_load_that_the_targets_did_not_see_is_invalid():
+    log = [[*log_of(start(), *WINDOWS, end()), "END"]]
+    run = Run(script_of(log, counted=200))
+    assert run.error is None
+    (step,) = run.found.throughput.steps
+    assert "but the targets have counted 200" in "; ".join(step.reasons)
+
+
 def test_a_search_is_followed_and_concluded():
     log = a_search()
-    last = end(windows=sum(one["record"] == "window" for one in log))
+    last = end(
+        windows=sum(one["record"] == "window" for one in log),
+        requests=sum(one.get("requests", 0) for one in log),
+        due=[200, 3000],
+    )
     run = Run(
-        script_of([[*log_of(*log, last), "END"]]), spec_of(search=SEARCH)
+        script_of([[*log_of(*log, last), "END"]], counted=3400),
+        spec_of(search=SEARCH),
     )
     assert run.error is None
     answer = run.found.max_rate

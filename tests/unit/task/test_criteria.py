@@ -41,6 +41,8 @@ def bay(name="bay", **changes):
         "uuid": "u",
         "template": "t",
         "nodes": 2,
+        "nodes_real": 2,
+        "nodes_hollow": 0,
         "create_s": 10.0,
         "nodes_ready_s": 12.0,
         "delete_s": 3.0,
@@ -58,7 +60,13 @@ def iteration(*steps, number=1, bays=None, error=(), pods=None, **changes):
     ]
     if steps:
         load = records.Throughput(
-            1, 1, 2.0, 2.0, list(steps), pod_start_s=pods
+            1,
+            1,
+            2.0,
+            2.0,
+            list(steps),
+            pod_start_s=pods,
+            pods_unready=0,
         )
         found.append(source.envelope("throughput", load.to_json()))
     return {
@@ -92,6 +100,7 @@ def changed(purpose, *nodes_s):
                 purpose=purpose,
                 nodes_before=2,
                 nodes_wanted=4,
+                nodes_after=4,
                 magnum_s=10.0,
                 nodes_s=value,
                 drain_s=3.0,
@@ -121,6 +130,7 @@ def updated(*loads, took_s=8.0):
                 at_s=5.0,
                 load=load,
                 targets=4,
+                new_ready_s=1.0,
                 old_gone_s=took_s,
             )
             for number, load in enumerate(loads, 1)
@@ -138,6 +148,7 @@ def lost_nodes(*requests_s):
                 step=1,
                 at_s=5.0,
                 load=step(),
+                targets_lost=1,
                 noticed_s=2.0,
                 pods_ready_s=6.0,
                 requests_s=value,

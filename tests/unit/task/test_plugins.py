@@ -53,6 +53,7 @@ EXPECTED = {
         "magnum_scale_bay_quotas",
         "magnum_scale_bay_templates",
         "magnum_scale_bays",
+        "magnum_scale_criteria",
         "magnum_scale_faulty_load",
         "magnum_scale_history",
         "magnum_scale_keep_bay",

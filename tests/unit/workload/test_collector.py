@@ -11,7 +11,7 @@ from rally_magnum_scale.workload.in_bay.collector import Collector
 from rally_magnum_scale.workload.in_bay.job import Job
 
 JOB = Job("t", 2, "b", Plan((Step(100, 2, 1),)), "http://x/", workers=2)
-OUTCOME = {"requests": 30, "failures": {}, "unsent": 0, "late_s": 0.0}
+OUTCOME = {"requests": 30, "failures": {}, "due": [20], "late_s": 0.0}
 
 
 def window(second, requests=10, failures=None):
@@ -223,12 +223,22 @@ def test_strangers_are_passed_over(collector):
     assert collector.records(1000) == []
 
 
-def test_failures_and_what_was_not_sent_are_summed(collector):
+def test_failures_and_what_was_due_are_summed(collector):
     collector.add("one", [window(100, failures={"reset": 2})])
-    collector.done("one", 103, {**OUTCOME, "unsent": 5})
+    collector.done("one", 103, {**OUTCOME, "due": [5]})
+    collector.done("two", 103, {**OUTCOME, "due": [7]})
     last = collector.end(103)[-1]
     assert last["failures"] == {"reset": 2}
-    assert last["unsent"] == 5
+    assert last["due"] == [12]
+
+
+def test_what_was_due_is_told_by_the_steps_of_all_legs(collector):
+    for leg, due in enumerate((20, None, 30)):
+        plan = Plan((Step(None if due is None else 100, 2, 1),))
+        collector.begin(["one"], 100 + 5 * leg, plan, steps_before=leg)
+        collector.done("one", 103 + 5 * leg, {**OUTCOME, "due": [due]})
+        assert collector.leg_due == [due]
+    assert collector.end(120)[-1]["due"] == [20, None, 30]
 
 
 def test_an_hour_of_windows_takes_no_more_memory_than_five_minutes():

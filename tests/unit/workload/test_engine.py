@@ -42,7 +42,8 @@ def test_every_request_is_in_one_window_and_the_server_counted_as_many(serve):
 def test_an_open_loop_offers_its_rate(serve):
     server = serve()
     outcome, reported = run(server.url, Step(500, 1))
-    assert (outcome.requests, outcome.unsent) == (500, 0)
+    assert (outcome.requests, outcome.failures) == (500, {})
+    assert outcome.due == [500]
     assert server.requests == 500
     _, _, lag_us = whole(reported)
     assert lag_us.total == outcome.requests
@@ -86,7 +87,7 @@ def test_a_stall_counts_for_all_that_were_due_in_it(serve, behaviour):
     server = serve(behaviour.stall_on(50, 0.5))
     outcome, reported = run(server.url, Step(50, 4), connections=1)
     latency_us, service_us, lag_us = whole(reported)
-    assert (outcome.requests, outcome.unsent) == (200, 0)
+    assert (outcome.requests, outcome.failures) == (200, {})
     # One request was stalled; the 25 that were due meanwhile waited.
     slow = sum(n for us, n in latency_us.counts.items() if us > 50_000)
     assert 19 <= slow < 100
@@ -102,7 +103,7 @@ def test_requests_that_waited_for_a_connection_are_sent_after_the_plan(
     server = serve(behaviour.stall_on(1, 1.5))
     outcome, reported = run(server.url, Step(100, 1), connections=1)
     assert (outcome.requests, outcome.failures) == (100, {})
-    assert (outcome.unsent, server.requests) == (0, 100)
+    assert server.requests == 100
     stop = [one for one in reported if one.phase == "stop"]
     assert sum(one.requests for one in stop) == 100
     # Their latency runs from when they were due, within the plan.
@@ -118,9 +119,12 @@ def test_requests_that_found_no_connection_are_named(serve, behaviour):
     assert set(outcome.failures) == {"timeout", "unsent"}
     assert sum(outcome.failures.values()) == 100
     assert outcome.failures["timeout"] >= server.requests
-    assert outcome.unsent == outcome.failures["unsent"] > 90
+    assert outcome.failures["unsent"] > 90
     assert (reported[-1].phase, len(reported)) == ("stop", 2)
-    assert reported[-1].failures["unsent"] == outcome.unsent
+    assert reported[-1].failures["unsent"] == outcome.failures["unsent"]
+    assert windows.due_in(reported, 1, "steady")[-1].failures == (
+        reported[-1].failures
+    )
 
 
 def test_a_stall_before_the_end_of_the_plan_shows_in_its_last_step(
@@ -130,8 +134,10 @@ def test_a_stall_before_the_end_of_the_plan_shows_in_its_last_step(
     plan = Plan((Step(100, 1), Step(100, 2)))
     outcome, reported = run(server.url, *plan.steps, connections=1)
     assert (outcome.requests, outcome.failures) == (300, {})
-    assert (outcome.unsent, server.requests) == (0, 300)
-    end = records.End(len(reported), outcome.requests, {}, 1, 1)
+    assert (outcome.due, server.requests) == ([100, 200], 300)
+    end = records.End(
+        len(reported), outcome.requests, {}, 1, 1, due=list(outcome.due)
+    )
     first, last = throughput.summarise(
         plan, reported, end, cores_pods=None, cores_real_nodes=None
     )
@@ -185,7 +191,7 @@ def test_failures_are_counted_by_kind_and_the_rest_goes_on(
 ):
     outcome, reported, requests = failed_runs[(what,)].result()
     assert outcome.failures == {kind: 3}
-    assert (outcome.requests, outcome.unsent) == (97, 0)
+    assert (outcome.requests, outcome.due) == (97, [100])
     assert windows.add_counts(one.failures for one in reported) == {kind: 3}
     assert requests == outcome.requests + 3
 
@@ -428,9 +434,14 @@ def test_a_target_that_is_gone_for_a_while_gets_its_requests_again(
     gone_for_a_while, keep_alive
 ):
     outcome, seconds = gone_for_a_while[(keep_alive,)].result()
-    failed = {**outcome.failures}
-    assert failed.pop("refused") >= 4
-    assert set(failed) <= {"reset"}
+    if keep_alive:
+        # What was due waited for a connection: none was lost by an attempt.
+        refused = windows.add_counts(one.connect_failures for one in seconds)
+        assert refused["refused"] >= 4
+        assert set(outcome.failures) <= {"reset"}
+    else:
+        assert outcome.failures["refused"] >= 4
+        assert set(outcome.failures) <= {"refused", "reset"}
     # The back-off is a second at most: the last two went well again, and
     # nothing that was due was left out.
     assert [one.failures for one in seconds[3:5]] == [{}, {}]

@@ -41,7 +41,7 @@ def test_two_workers_two_steps(make_bay, serve):
     assert server.requests == end["requests"]
     assert server.requests == sum(one.requests for one in windows)
     assert end["requests"] == pytest.approx(700, abs=2)
-    assert end["unsent"] == 0
+    assert end["due"] == [200, 400]
     assert (master.returncode, end["failures"]) == (0, {})
     assert [worker.wait(10) for worker in workers] == [0, 0]
 

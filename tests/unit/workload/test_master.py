@@ -18,7 +18,7 @@ from rally_magnum_scale.workload.in_bay import messages
 from rally_magnum_scale.workload.in_bay.job import Job
 
 WORKERS = ("one", "two")
-OUTCOME = {"requests": 10, "failures": {}, "unsent": 0, "late_s": 0.0}
+OUTCOME = {"requests": 10, "failures": {}, "due": [10], "late_s": 0.0}
 
 
 class Hook:

@@ -1,0 +1,66 @@
+"""Which scenario measures what: the criteria that can get data from it."""
+
+from __future__ import annotations
+
+from rally_magnum_scale.task.scenarios import base
+from rally_magnum_scale.task.scenarios import create_and_delete_bay as bay
+from rally_magnum_scale.task.scenarios import find_max_rate as search
+from rally_magnum_scale.task.scenarios import node_failure_under_load as loss
+from rally_magnum_scale.task.scenarios import replace_nodes as replacement
+from rally_magnum_scale.task.scenarios import resize_bay as resize
+from rally_magnum_scale.task.scenarios import (
+    rolling_update_under_load as update,
+)
+from rally_magnum_scale.task.scenarios import throughput
+from rally_magnum_scale.task.scenarios import throughput_in_bay
+
+_VISIT = {
+    "api_latency",
+    "bay_create_time",
+    "no_regression",
+    "node_ready_time",
+}
+_BAY = {*_VISIT, "bay_delete_time"}
+_REQUESTS = {
+    "pod_startup_time",
+    "request_errors",
+    "request_latency",
+    "request_rate",
+}
+_LOAD = {*_REQUESTS, "recovery_time"}
+_UPDATE = {*_LOAD, "rolling_update_time"}
+_SEARCH = {*_REQUESTS, "max_rate"}
+
+MEASURED: dict[type[base.Scenario], frozenset[str]] = {
+    bay.CreateAndDeleteBay: frozenset(_BAY),
+    search.FindMaxRate: frozenset(_BAY | _SEARCH),
+    search.FindMaxRateInBay: frozenset(_VISIT | _SEARCH),
+    loss.NodeFailureUnderLoad: frozenset(_BAY | _LOAD),
+    loss.NodeFailureUnderLoadInBay: frozenset(_VISIT | _LOAD),
+    replacement.ReplaceNodes: frozenset({*_BAY, "node_replace_time"}),
+    resize.ResizeBay: frozenset({*_BAY, "bay_resize_time"}),
+    update.RollingUpdateUnderLoad: frozenset(_BAY | _UPDATE),
+    update.RollingUpdateUnderLoadInBay: frozenset(_VISIT | _UPDATE),
+    throughput.Throughput: frozenset(_BAY | _LOAD),
+    throughput_in_bay.ThroughputInBay: frozenset(_VISIT | _LOAD),
+}
+_NOTHING: frozenset[str] = frozenset()
+
+
+def measured_by(scenario: type) -> frozenset[str]:
+    """Return the criteria that can get data from a scenario.
+
+    :param scenario: its class; one that is derived from ours measures the
+        same, any other leaves no records of ours
+    """
+    ours = (MEASURED[one] for one in scenario.__mro__ if one in MEASURED)
+    return next(ours, _NOTHING)
+
+
+def scenarios_that_measure(criterion: str) -> list[str]:
+    """Return the names of our scenarios that give data to a criterion."""
+    return [
+        scenario.get_name()
+        for scenario, criteria in MEASURED.items()
+        if criterion in criteria
+    ]
