@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from typing import Any
+from typing import TypeVar
 
 from magnumclient import exceptions as magnum_errors
 from magnumclient.v1 import client as magnum_client
@@ -25,6 +26,8 @@ from rally_magnum_scale.bays import resizing
 from rally_magnum_scale.bays import selection
 from rally_magnum_scale.bays import templates
 from rally_magnum_scale.bays import timing
+
+T = TypeVar("T")
 
 # A finer poll would load Magnum; a coarser one would blur the figures.
 # Magnum itself looks at its stacks every 10 s by default.
@@ -131,6 +134,11 @@ class Bays:
         """What each request to Magnum's API took so far."""
         return timing.times_of(self._magnum)
 
+    @property
+    def requests_timed_out(self) -> int:
+        """How many requests to Magnum's API were given up unanswered."""
+        return timing.timed_out_of(self._magnum)
+
     def find_template(self, wanted: str | None) -> Any:
         """Return the cluster template to use.
 
@@ -189,7 +197,7 @@ class Bays:
 
         :raises DeadlineExceeded: when Magnum does not show it
         """
-        look = looks.Looks(self._magnum, uuid)
+        look = self._looks(uuid)
 
         def poll() -> bool | None:
             found = look()
@@ -207,39 +215,40 @@ class Bays:
         uuid: str,
         nodes: int,
         deadlines: limits.Deadlines = limits.OURS,
-    ) -> Any:
+    ) -> looks.Observed:
         """Wait for CREATE_COMPLETE.
 
-        :returns: the cluster as Magnum shows it then
+        :returns: the cluster as Magnum shows it then, and how exact it is
         :raises BayCreateFailed: at CREATE_FAILED, with Magnum's reason
         :raises DeadlineExceeded: when it never completes
         """
         seen = {"status": "requested"}
-        look = looks.Looks(self._magnum, uuid)
+        look = self._looks(uuid)
 
-        def poll() -> Any | None:
+        def poll() -> looks.Observed | None:
             cluster = look()
             if cluster is None:
                 raise exceptions.BayCreateFailed(
                     f"Magnum lost the bay {uuid} of {nodes} nodes while it "
                     "was created; someone else may have deleted it."
                 )
-            seen["status"] = cluster.status
+            seen["status"] = cluster.status or seen["status"]
             if cluster.status == "CREATE_COMPLETE":
-                return cluster
+                return look.observed()
             if cluster.status not in (None, "CREATE_IN_PROGRESS"):
                 why = failures.reason(cluster)
                 raise exceptions.BayCreateFailed(
                     f"The bay {cluster.name} of {nodes} nodes went to "
                     f"{cluster.status}: {why}{failures.advice(why)}."
                 )
+            look.not_yet()
             return None
 
         return self._wait(
             poll,
             what=f"Magnum to complete the bay of {nodes} nodes",
             deadline_s=deadlines.for_create(nodes),
-            progress=lambda: seen["status"],
+            progress=lambda: f"{seen['status']}{look.silence()}",
         )
 
     def nodes_of_group(self, cluster: Any, name: str) -> int:
@@ -271,12 +280,14 @@ class Bays:
             self._magnum, cluster, wanted, settled, self._clock
         )
 
-    def resize(self, asked: resizing.Resize, deadline_s: float) -> Any:
+    def resize(
+        self, asked: resizing.Resize, deadline_s: float
+    ) -> looks.Observed:
         """Bring a bay to another size and wait for UPDATE_COMPLETE.
 
         :param asked: from :meth:`prepare_resize`
         :param deadline_s: seconds from the request on
-        :returns: the cluster as Magnum shows it then
+        :returns: the cluster as Magnum shows it then, and how exact it is
         :raises BayResizeFailed: when Magnum refuses, and at UPDATE_FAILED,
             with its reason
         :raises DeadlineExceeded: when it never completes
@@ -286,7 +297,7 @@ class Bays:
             asked.poll,
             what=f"Magnum to bring the bay to {asked.nodes} nodes",
             deadline_s=deadline_s,
-            progress=lambda: asked.status,
+            progress=lambda: asked.progress,
         )
 
     def delete(
@@ -294,17 +305,17 @@ class Bays:
         uuid: str,
         nodes: int,
         deadlines: limits.Deadlines = limits.OURS,
-    ) -> bool:
+    ) -> looks.Observed | None:
         """Delete a bay and wait until Magnum has lost it.
 
-        :returns: False when it was not there any more
+        :returns: how exact the end of it is; None when the bay was not there
+            any more
         :raises BayDeleteFailed: at DELETE_FAILED, with Magnum's reason
         :raises DeadlineExceeded: when it never goes
         """
         if not self._request_delete(uuid):
-            return False
-        self.wait_gone(uuid, nodes, deadlines)
-        return True
+            return None
+        return self.wait_gone(uuid, nodes, deadlines)
 
     def _request_delete(self, uuid: str) -> bool:
         """Ask for the delete; an API under load is asked a few times."""
@@ -330,22 +341,24 @@ class Bays:
         uuid: str,
         nodes: int,
         deadlines: limits.Deadlines = limits.OURS,
-    ) -> None:
+    ) -> looks.Observed:
         """Wait until Magnum has lost a bay; raises as :meth:`delete`.
 
         A delete that Magnum forgets is asked for again.
+
+        :returns: how exact its end is
         """
         seen = {"status": "requested"}
-        look = looks.Looks(self._magnum, uuid)
+        look = self._looks(uuid)
         forgotten = forgotten_delete.ForgottenDelete(
             lambda: self._request_delete(uuid)
         )
 
-        def poll() -> bool | None:
+        def poll() -> looks.Observed | None:
             cluster = look()
             if cluster is None or cluster.status == "DELETE_COMPLETE":
-                return True
-            seen["status"] = cluster.status
+                return look.observed()
+            seen["status"] = cluster.status or seen["status"]
             forgotten.look(cluster.status)
             if cluster.status == "DELETE_FAILED":
                 raise exceptions.BayDeleteFailed(
@@ -353,13 +366,14 @@ class Bays:
                     f"{failures.reason(cluster)}; delete it by hand with "
                     f"'openstack coe cluster delete {uuid}'."
                 )
+            look.not_yet()
             return None
 
-        self._wait(
+        return self._wait(
             poll,
             what=f"Magnum to delete the bay of {nodes} nodes",
             deadline_s=deadlines.for_delete(nodes),
-            progress=lambda: seen["status"],
+            progress=lambda: f"{seen['status']}{look.silence()}",
         )
 
     def server_certificate(
@@ -374,7 +388,10 @@ class Bays:
         with answers.said_clearly("sign a certificate for the bay"):
             return credentials.obtain(self._magnum, cluster)
 
-    def _wait(self, poll: Callable[[], Any], **options: Any) -> Any:
+    def _looks(self, uuid: str) -> looks.Looks:
+        return looks.Looks(self._magnum, uuid, self._clock)
+
+    def _wait(self, poll: Callable[[], T | None], **options: Any) -> T:
         return waiting.wait_for(
             poll,
             interval_s=POLL_INTERVAL_S,

@@ -77,7 +77,7 @@ class Resize:
         self._settled = settled
         self._clock = clock
         self._what = f"resize the bay {cluster.name} to {wanted.nodes} nodes"
-        self._look = looks.Looks(magnum, cluster.uuid)
+        self._look = looks.Looks(magnum, cluster.uuid, clock)
         self._begun = False
         self._surely_begun_at = math.inf
         self.status = "requested"
@@ -89,6 +89,11 @@ class Resize:
     def nodes(self) -> int:
         """How many nodes are asked for."""
         return self._wanted.nodes
+
+    @property
+    def progress(self) -> str:
+        """How far it is, in words."""
+        return self.status + self._look.silence()
 
     def request(self) -> None:
         """Ask for it; return when Magnum has accepted.
@@ -116,10 +121,11 @@ class Resize:
                     nodegroup=self._wanted.nodegroup,
                 )
 
-    def poll(self) -> Any | None:
+    def poll(self) -> looks.Observed | None:
         """Look once.
 
-        :returns: the cluster when it is complete, else None
+        :returns: the cluster when it is complete, and how exact that is;
+            else None
         :raises BayResizeFailed: at UPDATE_FAILED, with Magnum's reason, or
             when the bay is gone
         """
@@ -130,9 +136,13 @@ class Resize:
                 "resized; someone else may have deleted it."
             )
         if cluster is looks.UNKNOWN or not self._has_begun(cluster):
+            # It may have gone by already where Magnum has written to the bay.
+            if cluster.updated_at == self._before.updated_at:
+                self._look.not_yet()
             return None
         self.status = cluster.status
         if cluster.status == WORKING:
+            self._look.not_yet()
             return None
         if cluster.status != COMPLETE:
             said = failures.reason(cluster)
@@ -141,7 +151,7 @@ class Resize:
                 f"way to {self._wanted.nodes} nodes: {said}"
                 f"{failures.advice(said)}."
             )
-        return cluster
+        return self._look.observed()
 
     def _has_begun(self, cluster: Any) -> bool:
         """Tell an end of this resize from that of one before.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import email.utils
 import json
 import pathlib
@@ -44,6 +45,17 @@ BROKEN = (urllib3.exceptions.HTTPError, OSError)
 _DISTRUST = "CERTIFICATE_VERIFY_FAILED"
 
 
+@dataclasses.dataclass(frozen=True)
+class ClockOffset:
+    """A clock minus ours.
+
+    :param error_s: how far off ``seconds`` may be, either way
+    """
+
+    seconds: float
+    error_s: float
+
+
 class Cluster:
     """The Kubernetes API of one bay, opened once, outside timed regions.
 
@@ -83,13 +95,14 @@ class Cluster:
         except exceptions.DeadlineExceeded as error:
             raise exceptions.KubernetesError(str(error)) from last
 
-    def clock_offset_s(
+    def clock_offset(
         self, wall_clock: Callable[[], float] = time.time
-    ) -> float:
-        """Return the bay's clock minus ours, to a second.
+    ) -> ClockOffset:
+        """Return the bay's clock minus ours.
 
         The API server's ``Date`` has whole seconds: half a second is added
-        for what they leave out.
+        for what they leave out.  It was written at some moment between the
+        question and the answer.
 
         :param wall_clock: epoch seconds
         :raises KubernetesError: when the API does not answer, or dateless
@@ -106,7 +119,10 @@ class Cluster:
                 "time stamps can't be compared with this machine's clock."
             ) from error
         shown_s: float = date.timestamp()
-        return shown_s + 0.5 - (before_s + after_s) / 2
+        return ClockOffset(
+            shown_s + 0.5 - (before_s + after_s) / 2,
+            0.5 + (after_s - before_s) / 2,
+        )
 
     def stream(self, path: str, **query: Any) -> Any:
         """Open an answer that is read as it comes.

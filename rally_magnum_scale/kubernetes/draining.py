@@ -7,6 +7,7 @@ DaemonSets and static pods stay, since they belong to the node.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -27,13 +28,27 @@ _HELD_BACK = 429
 _GONE = 404
 
 
+@dataclasses.dataclass(frozen=True)
+class Drained:
+    """What became of the pods of some nodes.
+
+    :param evicted: how many were evicted
+    :param resolution_s: seconds from the request of the last list with pods
+        that had to go to the answer without any; None where there never
+        were any
+    """
+
+    evicted: int
+    resolution_s: float | None
+
+
 def drain(
     cluster: client.Cluster,
     names: Collection[str],
     *,
     deadline_s: float,
     report: Callable[[str], None] | None = None,
-) -> int:
+) -> Drained:
     """Cordon nodes and evict their pods.
 
     Whoever gives the change up :func:`uncordons <uncordon>` them.
@@ -41,7 +56,6 @@ def drain(
     :param names: of the nodes
     :param deadline_s: seconds after which it is given up
     :param report: gets lines of progress
-    :returns: how many pods were evicted
     :raises KubernetesError: when the API refuses
     :raises DeadlineExceeded: with the pods that did not go, and why
     """
@@ -107,9 +121,11 @@ class _Emptying:
         self._report = report
         self._evicted: set[str] = set()
         self._left: dict[str, str] = {}
+        # When the last list was asked for that had pods in it.
+        self._full_at: float | None = None
 
-    def run(self, deadline_s: float) -> int:
-        """Evict them; return how many evictions were accepted."""
+    def run(self, deadline_s: float) -> Drained:
+        """Evict them until there are none."""
         end = time.monotonic() + deadline_s
         waiting.wait_for(
             lambda: self._look(end),
@@ -118,10 +134,17 @@ class _Emptying:
             progress=lambda: _progress(self._left),
             report=self._report,
         )
-        return len(self._evicted)
+        full_at = self._full_at
+        return Drained(
+            len(self._evicted),
+            None if full_at is None else time.monotonic() - full_at,
+        )
 
     def _look(self, end: float) -> bool | None:
+        asked_at = time.monotonic()
         found = _pods_on(self._cluster, self._nodes)
+        if found:
+            self._full_at = asked_at
         told, self._left = self._left, {}
         for pod in found:
             interruption.check()

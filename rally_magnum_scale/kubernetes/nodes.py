@@ -33,7 +33,11 @@ class Node:
     :param ready_at: epoch seconds, by the bay's clock, since when it is
         Ready; None while it is not
     :param seen_ready_at: monotonic seconds at which it was first seen
-        Ready; None where nobody waited for that
+        Ready since ``ready_at``; None where nobody waited for that
+    :param unready_at: monotonic seconds at which it was not Ready for
+        certain; None where it was never seen so
+    :param created_at: epoch seconds, by the API server's clock, at which
+        the Node object was made
     :param cores_set_apart: those that no pod may use
     :param uid: of the Node object
     :param machine: the provider's id of what stands behind it, or an empty
@@ -47,6 +51,8 @@ class Node:
     cores: float
     ready_at: float | None = None
     seen_ready_at: float | None = None
+    unready_at: float | None = None
+    created_at: float | None = None
     cores_set_apart: float = 0.0
     uid: str = ""
     machine: str = ""
@@ -74,7 +80,7 @@ def wait_for_ready(
     :param count: how many nodes must be Ready
     :param deadline_s: seconds after which the wait is given up
     :param report: gets lines of progress
-    :param clock: monotonic seconds, of ``seen_ready_at``
+    :param clock: monotonic seconds, of ``seen_ready_at`` and ``unready_at``
     :returns: the nodes, without the control plane
     :raises DeadlineExceeded: with the number that was Ready
     :raises KubernetesError: when the API refuses
@@ -95,6 +101,10 @@ def wait_for_ready(
     )
 
 
+# In place of a stamp and when it was first seen.
+_NEVER = (None, None)
+
+
 class _Tally:
     """Which nodes are Ready, and when each was first seen so.
 
@@ -105,7 +115,11 @@ class _Tally:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._judged: dict[str, Mapping[str, Any]] = {}
-        self._seen_ready_at: dict[str, float] = {}
+        # The stamp since when each is Ready, and when that was first seen.
+        self._seen_ready: dict[str, tuple[str | None, float]] = {}
+        # What is not Ready in the first list was not when it was asked for.
+        self._began_at = clock()
+        self._ready_at_first: frozenset[str] | None = None
         self.ready: set[str] = set()
 
     def look(self, seen: Mapping[str, Mapping[str, Any]]) -> None:
@@ -117,12 +131,17 @@ class _Tally:
         for name in self._judged.keys() - seen.keys():
             del self._judged[name]
             self.ready.discard(name)
+        if self._ready_at_first is None:
+            self._ready_at_first = frozenset(self.ready)
 
     def read(self, seen: Mapping[str, Mapping[str, Any]]) -> list[Node]:
         """Return the nodes, with the times at which they were Ready."""
+        at_first = self._ready_at_first or frozenset()
         return [
             dataclasses.replace(
-                node, seen_ready_at=self._seen_ready_at.get(node.name)
+                node,
+                seen_ready_at=self._seen_ready.get(node.name, _NEVER)[1],
+                unready_at=None if node.name in at_first else self._began_at,
             )
             for node in read_nodes(seen)
         ]
@@ -131,7 +150,10 @@ class _Tally:
         self._judged[name] = item
         if counts(item) and is_ready(item):
             self.ready.add(name)
-            self._seen_ready_at.setdefault(name, now)
+            stamp = _ready_condition(item).get("lastTransitionTime")
+            known = self._seen_ready.get(name)
+            if known is None or known[0] != stamp:
+                self._seen_ready[name] = stamp, now
         else:
             self.ready.discard(name)
 
@@ -170,6 +192,7 @@ def _read(item: Mapping[str, Any]) -> Node:
         cores=cores,
         cores_set_apart=quantity.cores(every) - cores if every else 0.0,
         ready_at=_changed_at(_ready_condition(item)) if ready else None,
+        created_at=_epoch_s(item["metadata"].get("creationTimestamp")),
         uid=item["metadata"].get("uid", ""),
         machine=item.get("spec", {}).get("providerID", ""),
         address=_address(status),
@@ -184,7 +207,10 @@ def _address(status: Mapping[str, Any]) -> str:
 
 
 def _changed_at(condition: Mapping[str, Any]) -> float | None:
-    stamp = condition.get("lastTransitionTime")
+    return _epoch_s(condition.get("lastTransitionTime"))
+
+
+def _epoch_s(stamp: str | None) -> float | None:
     if not stamp:
         return None
     return datetime.datetime.fromisoformat(stamp).timestamp()

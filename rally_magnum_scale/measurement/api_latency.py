@@ -69,14 +69,31 @@ def count(buckets: Buckets) -> int:
     return int(buckets.get(math.inf, 0))
 
 
-def quantile_s(buckets: Buckets, share: float) -> float | None:
-    """Return a quantile, as Prometheus' ``histogram_quantile`` does.
+@dataclasses.dataclass(frozen=True)
+class Quantile:
+    """A quantile of a histogram, in seconds.
 
-    Within a bucket it is interpolated evenly, so it is as exact as the
-    bucket is narrow; beyond the last bound it is that bound.
+    :param low_s: lower end of its bucket; the truth lies above it
+    :param high_s: upper end of its bucket; the truth lies not above it.
+        None in the last bucket, which has none
+    :param value_s: interpolated between them; None in the last bucket
+    """
+
+    low_s: float
+    high_s: float | None = None
+    value_s: float | None = None
+
+
+def quantile(buckets: Buckets, share: float) -> Quantile | None:
+    """Return a quantile and the bucket that it lies in.
+
+    Within a bucket it is interpolated evenly, as Prometheus'
+    ``histogram_quantile`` does, so it is as exact as the bucket is narrow.
+    Beyond the last bound, where that function returns the bound, nothing is
+    known but that it lies above it.
 
     :param share: such as 0.99
-    :returns: seconds, or None without any request
+    :returns: None without any request
     """
     total = buckets.get(math.inf, 0.0)
     if not total:
@@ -86,8 +103,9 @@ def quantile_s(buckets: Buckets, share: float) -> float | None:
     for bound_s, at_most in sorted(buckets.items()):
         if at_most >= rank:
             if math.isinf(bound_s):
-                return lower_s
+                return Quantile(lower_s)
             part = (rank - below) / (at_most - below)
-            return lower_s + (bound_s - lower_s) * part
+            value_s = lower_s + (bound_s - lower_s) * part
+            return Quantile(lower_s, bound_s, value_s)
         lower_s, below = bound_s, at_most
-    return lower_s
+    return Quantile(lower_s)

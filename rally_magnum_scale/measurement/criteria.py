@@ -23,6 +23,10 @@ class Bound:
     :param missing: says why there is no value, as far as it is known
     :param doubt: says why the value does not count, if so
     :param endless: says in words what an infinite value is
+    :param between: the two values that the truth lies between: above the
+        first and not above the second; None where it is the value. A bound
+        that lies between them can't be judged
+    :param coarse: why no more is known, for who reads that
     """
 
     unit: str
@@ -32,6 +36,8 @@ class Bound:
     missing: Callable[[Any], str] = lambda _: ""
     doubt: Callable[[Any], str] = lambda _: ""
     endless: Callable[[Any], str] = lambda _: ""
+    between: Callable[[Any], tuple[float, float] | None] = lambda _: None
+    coarse: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,31 +107,80 @@ def _field(name: str) -> Callable[[Any], Any]:
     return lambda subject: getattr(subject, name)
 
 
+_POLLED = "Magnum's API answered no poll in between"
+_STAMPED = "the clocks of bay and client are no more exact"
+_BUCKETS = "the buckets of the API server's histogram are no finer"
+
+_Range = tuple[float, float]
+
+
+def _below(value: float | None, resolution: float | None) -> _Range | None:
+    """Return what a value lies between that was seen at its upper end."""
+    if value is None or resolution is None:
+        return None
+    return value - resolution, value
+
+
 def _node_percentile_s(name: str) -> Callable[[bay_records.Bay], float | None]:
     return lambda bay: (bay.node_ready_s or {}).get(name)
 
 
-def _per_node(name: str) -> Callable[[bay_records.Bay], float | None]:
-    def read(bay: bay_records.Bay) -> float | None:
-        value_s, nodes = getattr(bay, name), bay.nodes
-        if name == "delete_s" and bay.nodes_deleted is not None:
-            nodes = bay.nodes_deleted
-        return None if value_s is None or not nodes else value_s / nodes
+def _node_percentile(name: str) -> Bound:
+    read = _node_percentile_s(name)
+    return Bound(
+        "s",
+        False,
+        read,
+        f"Time to the {name} of the nodes, by the bay's own time stamps, at "
+        "most",
+        _field("node_ready_missing"),
+        _nodes_doubt,
+        between=lambda bay: _below(read(bay), bay.node_ready_resolution_s),
+        coarse=_STAMPED,
+    )
 
-    return read
+
+def _per_node(name: str) -> Callable[[bay_records.Bay], float | None]:
+    return lambda bay: _share(bay, name, getattr(bay, name))
+
+
+def _share(
+    bay: bay_records.Bay, name: str, value_s: float | None
+) -> float | None:
+    nodes = bay.nodes
+    if name == "delete_s" and bay.nodes_deleted is not None:
+        nodes = bay.nodes_deleted
+    return None if value_s is None or not nodes else value_s / nodes
 
 
 def _times(
-    name: str, doubt: Callable[[bay_records.Bay], str] = lambda _: ""
+    name: str,
+    coarse: str,
+    doubt: Callable[[bay_records.Bay], str] = lambda _: "",
 ) -> dict[str, Bound]:
     """Bound a time of a bay, and the same divided by its nodes."""
+    per_node = _per_node(name)
     return {
-        "max_s": Bound("s", False, _field(name), "Time, at most", doubt=doubt),
+        "max_s": Bound(
+            "s",
+            False,
+            _field(name),
+            "Time, at most",
+            between=lambda bay: _below(
+                getattr(bay, name), bay.resolution_s(name)
+            ),
+            coarse=coarse,
+            doubt=doubt,
+        ),
         "max_s_per_node": Bound(
             "s/node",
             False,
-            _per_node(name),
+            per_node,
             "Time divided by the number of nodes, at most",
+            between=lambda bay: _below(
+                per_node(bay), _share(bay, name, bay.resolution_s(name))
+            ),
+            coarse=coarse,
             doubt=doubt,
         ),
     }
@@ -160,21 +215,64 @@ def _api_p99_s(kind: str) -> Callable[[bay_records.ApiLatency], float | None]:
     return lambda api: api.kinds.get(kind, {}).get("p99_s")
 
 
+def _api_p99_bucket_s(
+    kind: str,
+) -> Callable[[bay_records.ApiLatency], _Range | None]:
+    def read(api: bay_records.ApiLatency) -> _Range | None:
+        found = api.kinds.get(kind, {})
+        low_s, high_s = found.get("p99_low_s"), found.get("p99_high_s")
+        return None if low_s is None or high_s is None else (low_s, high_s)
+
+    return read
+
+
+def _api_p99_missing(
+    kind: str,
+) -> Callable[[bay_records.ApiLatency], str]:
+    def read(api: bay_records.ApiLatency) -> str:
+        found = api.kinds.get(kind, {})
+        low_s = found.get("p99_low_s")
+        if low_s is None or found.get("p99_s") is not None:
+            return api.missing
+        return (
+            f"the p99 lies above {low_s:g} s, in the last bucket of the API "
+            "server's histogram, which has no upper end"
+        )
+
+    return read
+
+
 def _per_changed(
     name: str,
 ) -> Callable[[bay_records.NodeChange], float | None]:
     return lambda change: change.per_node(getattr(change, name))
 
 
-def _change_times(prefix: str, name: str, what: str) -> dict[str, Bound]:
+def _change_times(
+    prefix: str, name: str, what: str, coarse: str = ""
+) -> dict[str, Bound]:
     """Bound a time of a change of nodes, and the same for each of them."""
+    per_node = _per_changed(name)
     return {
-        f"{prefix}max_s": Bound("s", False, _field(name), f"{what}, at most"),
+        f"{prefix}max_s": Bound(
+            "s",
+            False,
+            _field(name),
+            f"{what}, at most",
+            between=lambda change: _below(
+                getattr(change, name), change.resolution_s(name)
+            ),
+            coarse=coarse,
+        ),
         f"{prefix}max_s_per_node": Bound(
             "s/node",
             False,
-            _per_changed(name),
+            per_node,
             f"{what}, divided by the nodes that came or went, at most",
+            between=lambda change: _below(
+                per_node(change), change.per_node(change.resolution_s(name))
+            ),
+            coarse=coarse,
         ),
     }
 
@@ -276,8 +374,10 @@ CRITERIA = {
                     False,
                     _api_p99_s(kind),
                     f"p99 of requests that {what}, at most",
+                    _api_p99_missing(kind),
                     _field("missing"),
-                    _field("missing"),
+                    between=_api_p99_bucket_s(kind),
+                    coarse=_BUCKETS,
                 )
                 for kind, what in (
                     ("mutating", "change an object"),
@@ -311,20 +411,22 @@ CRITERIA = {
             "bay_create_time",
             "The time from the create request to CREATE_COMPLETE.",
             "bay",
-            _times("create_s"),
+            _times("create_s", _POLLED),
         ),
         Criterion(
             "bay_delete_time",
             "The time from the delete request until Magnum has lost the bay.",
             "bay",
-            _times("delete_s"),
+            _times("delete_s", _POLLED),
         ),
         Criterion(
             "bay_resize_time",
             "The time from the request for another size until it is there.",
             bay_records.RESIZE,
             {
-                **_change_times("", "magnum_s", "Time to UPDATE_COMPLETE"),
+                **_change_times(
+                    "", "magnum_s", "Time to UPDATE_COMPLETE", _POLLED
+                ),
                 **_change_times(
                     "nodes_",
                     "nodes_s",
@@ -345,7 +447,10 @@ CRITERIA = {
                     "gone",
                 ),
                 **_change_times(
-                    "drain_", "drain_s", "Time to empty the nodes that go"
+                    "drain_",
+                    "drain_s",
+                    "Time to empty the nodes that go",
+                    "the API listed no pods in between",
                 ),
             },
         ),
@@ -408,16 +513,13 @@ CRITERIA = {
             "The time from the create request until the nodes are Ready.",
             "bay",
             {
-                **_times("nodes_ready_s", _nodes_doubt),
+                **_times(
+                    "nodes_ready_s",
+                    "the last node was not seen in between",
+                    _nodes_doubt,
+                ),
                 **{
-                    f"{name}_s": Bound(
-                        "s",
-                        False,
-                        _node_percentile_s(name),
-                        f"Time to the {name} of the nodes, by the bay's own "
-                        "time stamps, at most",
-                        doubt=_nodes_doubt,
-                    )
+                    f"{name}_s": _node_percentile(name)
                     for name in ("p50", "p90", "p99")
                 },
             },

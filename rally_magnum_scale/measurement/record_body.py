@@ -7,7 +7,6 @@ import functools
 import sys
 import types
 import typing
-from collections.abc import Hashable
 from collections.abc import Mapping
 from typing import Any
 from typing import Self
@@ -50,8 +49,7 @@ def check_types(read: Any, kind: str) -> None:
     :param kind: what to call it in the error
     :raises ValueError: with the field and its value
     """
-    cls: Hashable = type(read)
-    for name, wanted in _types(cls).items():
+    for name, wanted in _types(type(read)).items():  # type: ignore[arg-type]
         value = getattr(read, name)
         if not _fits(value, wanted):
             raise ValueError(

@@ -15,9 +15,9 @@ from rally_magnum_scale.measurement import records
 
 # A watch tells of an event when it happens.
 WATCH_S = 0.001
-# How often the kubelet asks a target whether it is Ready, how often a drain
-# looks for pods that are left, and how long a window of requests is.
-PROBE_S = DRAIN_S = WINDOW_S = 1.0
+# How often the kubelet asks a target whether it is Ready, and how long a
+# window of requests is.
+PROBE_S = WINDOW_S = 1.0
 # Upper bounds of the buckets of apiserver_request_duration_seconds in
 # Kubernetes (staging/src/k8s.io/apiserver/pkg/endpoints/metrics/metrics.go).
 API_BUCKETS_S = (
@@ -43,21 +43,24 @@ def _constant(resolution: float) -> Resolution:
     return lambda *_: resolution
 
 
-def _poll_s(run: records.Run, value: float) -> float:
-    del value
-    return max((bay.poll_interval_s for bay in run.bays), default=0.0)
+def _of_bay(name: str) -> Resolution:
+    def find(run: records.Run, value: float) -> float:
+        del value
+        return max(bay.resolution_s(name) or 0.0 for bay in run.bays)
+
+    return find
 
 
-def _poll_s_per_node(run: records.Run, value: float) -> float:
-    del value
-    return max(
-        (
-            bay.poll_interval_s / nodes
+def _of_bay_per_node(name: str) -> Resolution:
+    def find(run: records.Run, value: float) -> float:
+        del value
+        return max(
+            (bay.resolution_s(name) or 0.0) / nodes
             for bay in run.bays
             if (nodes := bay.nodes_deleted or bay.nodes)
-        ),
-        default=0.0,
-    )
+        )
+
+    return find
 
 
 def _stamp_s(run: records.Run, value: float) -> float:
@@ -65,9 +68,12 @@ def _stamp_s(run: records.Run, value: float) -> float:
     return max((bay.node_ready_resolution_s or 0.0) for bay in run.bays)
 
 
-def _change_poll_s(run: records.Run, value: float) -> float:
-    del value
-    return max(one.poll_interval_s for one in run.node_changes)
+def _of_change(name: str) -> Resolution:
+    def find(run: records.Run, value: float) -> float:
+        del value
+        return max(one.resolution_s(name) or 0.0 for one in run.node_changes)
+
+    return find
 
 
 def _per_changed(of_change: Resolution) -> Resolution:
@@ -107,10 +113,13 @@ def _search(run: records.Run, value: float) -> float:
 
 
 def _timed() -> Iterator[tuple[str, str, Resolution]]:
-    for name in ("bay_create_time", "bay_delete_time", "node_ready_time"):
-        # Nodes are watched only when the bay has been seen complete.
-        yield name, "max_s", _poll_s
-        yield name, "max_s_per_node", _poll_s_per_node
+    for criterion, name in (
+        ("bay_create_time", "create_s"),
+        ("bay_delete_time", "delete_s"),
+        ("node_ready_time", "nodes_ready_s"),
+    ):
+        yield criterion, "max_s", _of_bay(name)
+        yield criterion, "max_s_per_node", _of_bay_per_node(name)
     for name in ("p50", "p90", "p99"):
         yield "node_ready_time", f"{name}_s", _stamp_s
     for name in ("p50", "p90", "p99", "max"):
@@ -120,10 +129,10 @@ def _timed() -> Iterator[tuple[str, str, Resolution]]:
     for name in ("mutating", "get", "list"):
         yield "api_latency", f"{name}_p99_s", _api_bucket_s
     for criterion, prefix, of_change in (
-        ("bay_resize_time", "", _change_poll_s),
+        ("bay_resize_time", "", _of_change("magnum_s")),
         ("bay_resize_time", "nodes_", _constant(WATCH_S)),
         ("node_replace_time", "", _constant(WATCH_S)),
-        ("node_replace_time", "drain_", _constant(DRAIN_S)),
+        ("node_replace_time", "drain_", _of_change("drain_s")),
     ):
         yield criterion, f"{prefix}max_s", of_change
         yield criterion, f"{prefix}max_s_per_node", _per_changed(of_change)

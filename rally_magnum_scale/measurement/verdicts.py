@@ -41,6 +41,8 @@ class Verdict:
     :param bay: name of the bay, where the iteration had several
     :param during: of what kind the event is over whose time a criterion of
         steps was judged; empty for a step
+    :param between: the values that the truth lies between, in ``unit``: above
+        the first and not above the second; None where it is ``value``
     """
 
     criterion: str
@@ -55,11 +57,20 @@ class Verdict:
     bay: str = ""
     during: str = ""
     endless: str = ""
+    between: tuple[float, float] | None = None
 
     @property
     def measured(self) -> str:
         """The value with its unit, in words."""
         return self.endless or format_value(self.value, self.unit)
+
+    @property
+    def undecided(self) -> bool:
+        """Tell whether the bound lies where the truth may be on both sides."""
+        if self.between is None:
+            return False
+        low, high = self.between
+        return low < self.bound < high
 
     @property
     def margin(self) -> float | None:
@@ -253,7 +264,8 @@ def _judge_bound(
     # Infinity itself would hold any bound from below.
     if not (value is None or record_body.is_number(value) or endless):
         odd, value = f"{_NOT_MEASURED}: {value!r} can't be right", None
-    return Verdict(
+    between = None if value is None else bound.between(subject.found)
+    verdict = Verdict(
         criterion=criterion.name,
         bound_key=key,
         at_least=bound.at_least,
@@ -266,6 +278,21 @@ def _judge_bound(
         reason=subject.reason or odd or _why_not(bound, subject, value),
         during=subject.during,
         endless=endless,
+        between=between,
+    )
+    if verdict.reason or not verdict.undecided:
+        return verdict
+    return dataclasses.replace(verdict, reason=_undecided(bound, verdict))
+
+
+def _undecided(bound: criteria.Bound, verdict: Verdict) -> str:
+    low, high = (
+        format_value(end, bound.unit) for end in verdict.between or ()
+    )
+    asked = format_value(verdict.bound, bound.unit)
+    return (
+        f"the time is between {low} and {high} ({bound.coarse}), so a bound "
+        f"of {asked} can't be judged"
     )
 
 
@@ -292,11 +319,13 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return min(verdicts, key=_rank)
 
 
-def _rank(verdict: Verdict) -> tuple[bool, bool, float, int, str, str]:
+def _rank(verdict: Verdict) -> tuple[bool, bool, bool, float, int, str, str]:
     margin = verdict.margin
     return (
         verdict.passed,
         margin is not None,
+        # One that fails for certain decides before one that may hold.
+        verdict.undecided,
         0.0 if margin is None else margin,
         verdict.iteration,
         verdict.bay,

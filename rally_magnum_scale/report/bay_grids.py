@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 from rally_magnum_scale.measurement import bay_records
@@ -15,7 +17,7 @@ _FOLDED = (
     "Made by",
     "Template",
     "Masters",
-    "Poll s",
+    "Exact to s",
     "Stamps s",
     "Kubernetes",
     "Status",
@@ -32,8 +34,10 @@ def bays(seen: Sequence[model.SeenBay]) -> grids.Grid | None:
     found = grids.Grid(
         title="Bays" if len(seen) > 1 else "Life of the bay",
         caption=(
-            "Seconds by the monotonic clock, from the request on; create "
-            "and delete are as exact as the polls. s/node is the time until "
+            "Seconds by the monotonic clock, from the request on, each until "
+            "its end was seen. Create and delete are exact to the time that "
+            "Magnum's API left between the last poll before and the first "
+            "after, the longer of the two. s/node is the time until "
             "all nodes were Ready, divided by them; p50 and p99 are over the "
             "nodes, by the bay's own time stamps and as exact as these. "
             "MB are those of the process that ran the iteration, at most."
@@ -41,13 +45,23 @@ def bays(seen: Sequence[model.SeenBay]) -> grids.Grid | None:
         ),
         head=_BAY_HEAD,
         rows=tuple(map(_bay_row, seen)),
-        notes=tuple(
-            f"{one.bay.name or one.bay.uuid}: {words.failure(one.bay)}"
-            for one in seen
-            if one.bay.failure or one.bay.reason
-        ),
+        notes=tuple(note for one in seen for note in _bay_notes(one.bay)),
     )
     return found.trimmed().folded(_FOLDED)
+
+
+def _bay_notes(bay: bay_records.Bay) -> Iterator[str]:
+    name = bay.name or bay.uuid
+    if bay.failure or bay.reason:
+        yield f"{name}: {words.failure(bay)}"
+    if bay.node_ready_missing:
+        yield f"{name}: {bay.node_ready_missing}."
+    if bay.magnum_requests_timed_out:
+        yield (
+            f"{name}: of {words.number(bay.magnum_requests)} requests, "
+            f"Magnum's API left {bay.magnum_requests_timed_out:,} unanswered; "
+            "they were given up and asked again."
+        )
 
 
 def api(run: records.Run) -> grids.Grid | None:
@@ -64,17 +78,18 @@ def api(run: records.Run) -> grids.Grid | None:
         caption=(
             "Its own histograms, from the opening of the bay to the end of "
             "the work in it, without watches and streams; interpolated "
-            "within their buckets. Kubernetes' SLO is a p99 of 1 s for "
-            "mutating and get, 30 s for list, for each resource; here all "
-            "are taken together, of the one server that was read."
+            "within their buckets, whose ends are given. Kubernetes' SLO is "
+            "a p99 of 1 s for mutating and get, 30 s for list, for each "
+            "resource; here all are taken together, of the one server that "
+            "was read."
         ),
         head=("Requests", "Count", "p50 ms", "p99 ms"),
         rows=tuple(
             (
                 name,
                 words.number(one["requests"]),
-                grids.milliseconds(one["p50_s"]),
-                grids.milliseconds(one["p99_s"]),
+                _quantile_ms(one, "p50"),
+                _quantile_ms(one, "p99"),
             )
             for name, one in rows
         )
@@ -83,6 +98,15 @@ def api(run: records.Run) -> grids.Grid | None:
         if found.missing
         else (),
     )
+
+
+def _quantile_ms(one: Mapping[str, float | None], name: str) -> str:
+    value_s = one.get(f"{name}_s")
+    low_s, high_s = one.get(f"{name}_low_s"), one.get(f"{name}_high_s")
+    value, low, high = map(grids.milliseconds, (value_s, low_s, high_s))
+    if low_s is None:
+        return value
+    return f"> {low}" if high_s is None else f"{value} ({low} to {high})"
 
 
 def node_changes(runs: Sequence[records.Run]) -> grids.Grid | None:
@@ -98,7 +122,9 @@ def node_changes(runs: Sequence[records.Run]) -> grids.Grid | None:
         title="Changes of nodes",
         caption=(
             "Seconds by the monotonic clock, from each request on: Magnum s "
-            "to UPDATE_COMPLETE, as exact as the polls; nodes s to the last "
+            "to UPDATE_COMPLETE seen, exact to the time that Magnum's API "
+            "left between the last poll before and the first after; nodes s "
+            "to the last "
             "new node Ready and the last old one gone, by a watch; s/node is "
             "that divided by the nodes that came or went; p50 and p99 are "
             "over the new nodes. Drain s is before the request. MB are "
@@ -115,7 +141,7 @@ def node_changes(runs: Sequence[records.Run]) -> grids.Grid | None:
             if one.failure
         ),
     )
-    return found.trimmed().folded(("What", "Poll s", "Ended"))
+    return found.trimmed().folded(("What", "Exact to s", "Ended"))
 
 
 _CHANGE_HEAD = (
@@ -135,7 +161,7 @@ _CHANGE_HEAD = (
     "New",
     "Gone",
     "Stayed",
-    "Poll s",
+    "Exact to s",
     "Peak MB",
     "Ended",
 )
@@ -162,7 +188,7 @@ def _change_row(
         words.number(change.added),
         words.number(change.removed),
         words.number(change.stayed),
-        words.number(change.poll_interval_s),
+        words.brief(change.resolution_s("magnum_s")),
         words.megabytes(change.client_memory_peak_bytes),
         f"failed ({change.failure})" if change.failure else "well",
     )
@@ -187,7 +213,7 @@ _BAY_HEAD = (
     "p50 s",
     "p99 s",
     "Delete s",
-    "Poll s",
+    "Exact to s",
     "Stamps s",
     "Peak MB",
     "Kubernetes",
@@ -214,8 +240,8 @@ def _bay_row(seen: model.SeenBay) -> tuple[str, ...]:
         words.number(ready_s.get("p50")),
         words.number(ready_s.get("p99")),
         words.number(bay.delete_s),
-        words.number(bay.poll_interval_s),
-        words.number(bay.node_ready_resolution_s),
+        words.brief(bay.polled_resolution_s),
+        words.brief(bay.node_ready_resolution_s),
         words.megabytes(bay.client_memory_peak_bytes),
         bay.kubernetes_version,
         f"{bay.status}{kind}",

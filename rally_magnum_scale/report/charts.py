@@ -281,12 +281,11 @@ def _step_row(step: records.StepResult) -> list[Any]:
 def _life(bay: bay_records.Bay) -> dict[str, Any]:
     rows = [
         ["Nodes", words.nodes(bay)],
-        ["Created in", words.seconds(bay.create_s)],
-        ["All nodes Ready after", words.seconds(bay.nodes_ready_s)],
+        ["Created in", words.bay_time(bay, "create_s")],
+        ["All nodes Ready after", words.bay_time(bay, "nodes_ready_s")],
         ["The same for each node", words.seconds(words.s_per_node(bay))],
         ["Nodes Ready after", words.nodes_ready(bay)],
-        ["Deleted in", words.seconds(bay.delete_s)],
-        ["Polled every", words.seconds(bay.poll_interval_s)],
+        ["Deleted in", words.bay_time(bay, "delete_s")],
         ["Peak memory of the plugin, MB", _peak(bay)],
         ["Origin", words.made_by(bay)],
         ["Status", words.failure(bay)],

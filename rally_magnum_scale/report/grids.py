@@ -308,7 +308,7 @@ def _median(values: Iterable[float | None]) -> str:
 
 def brief(value: float | None) -> str:
     """Write a small figure to three digits: four would claim too much."""
-    return NONE if value is None else words.number(float(f"{value:.3g}"))
+    return words.brief(value)
 
 
 def milliseconds(value_s: float | None) -> str:

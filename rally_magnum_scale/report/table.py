@@ -242,19 +242,17 @@ def _iteration_lines(
 def _life(bay: bay_records.Bay) -> str:
     origin = words.made_by(bay)
     parts = [f"Bay of {words.nodes(bay)}{origin and f', {origin}'}"]
-    for value_s, done, missing in (
-        (bay.create_s, "created in", "not created"),
-        (bay.nodes_ready_s, "all nodes Ready after", "nodes not all Ready"),
-        (bay.delete_s, "deleted in", "not deleted"),
+    for name, done, missing in (
+        ("create_s", "created in", "not created"),
+        ("nodes_ready_s", "all nodes Ready after", "nodes not all Ready"),
+        ("delete_s", "deleted in", "not deleted"),
     ):
-        told = f"{done} {words.seconds(value_s)}"
-        parts.append(
-            told if value_s is not None else "" if origin else missing
-        )
+        told = f"{done} {words.bay_time(bay, name)}"
+        there = getattr(bay, name) is not None
+        parts.append(told if there else "" if origin else missing)
     if each_s := words.s_per_node(bay):
         parts.append(f"{words.seconds(each_s)} a node")
     parts.append(words.nodes_ready(bay))
-    parts.append(f"polled every {words.seconds(bay.poll_interval_s)}")
     if bay.client_memory_peak_bytes is not None:
         peak = words.megabytes(bay.client_memory_peak_bytes)
         parts.append(f"the plugin used {peak} MB at most")

@@ -35,6 +35,8 @@ def outcome(verdict: verdicts.Verdict) -> str:
         return "holds"
     if verdict.value is None:
         return "no data"
+    if verdict.undecided:
+        return "invalid"
     if verdict.margin is not None and verdict.margin < 0:
         return "fails"
     return "invalid"
@@ -257,13 +259,33 @@ def made_by(bay: bay_records.Bay) -> str:
 
 def nodes_ready(bay: bay_records.Bay) -> str:
     """Say when half and when 99 % of the nodes were Ready."""
+    if bay.node_ready_missing:
+        return f"not known: {bay.node_ready_missing}"
     ready_s = bay.node_ready_s or {}
     known = [name for name in ("p50", "p90", "p99") if name in ready_s]
     if not known:
         return ""
-    exact = bay.node_ready_resolution_s
     told = ", ".join(f"{name} {seconds(ready_s[name])}" for name in known)
-    return told + ("" if exact is None else f" (exact to {seconds(exact)})")
+    return told + _exact_to(bay.node_ready_resolution_s)
+
+
+def bay_time(bay: bay_records.Bay, name: str) -> str:
+    """Write a time of a bay, and how exact it is; a dash for none.
+
+    :param name: ``create_s``, ``nodes_ready_s`` or ``delete_s``
+    """
+    return seconds(getattr(bay, name)) + _exact_to(bay.resolution_s(name))
+
+
+def _exact_to(resolution_s: float | None) -> str:
+    if resolution_s is None:
+        return ""
+    return f" (exact to {brief(resolution_s)} s)"
+
+
+def brief(value: float | None) -> str:
+    """Write a small figure to three digits: four would claim too much."""
+    return number(None if value is None else float(f"{value:.3g}"))
 
 
 def load(run: records.Run) -> str:

@@ -56,9 +56,22 @@ def _summary(found: dict[str, api_latency.Buckets]) -> Summary:
     return {
         name: {
             "requests": api_latency.count(buckets),
-            "p50_s": api_latency.quantile_s(buckets, 0.5),
-            "p99_s": api_latency.quantile_s(buckets, 0.99),
+            **_quantile("p50", buckets, 0.5),
+            **_quantile("p99", buckets, 0.99),
         }
         for name, buckets in sorted(found.items())
         if api_latency.count(buckets)
+    }
+
+
+def _quantile(
+    name: str, buckets: api_latency.Buckets, share: float
+) -> dict[str, float | None]:
+    found = api_latency.quantile(buckets, share)
+    if found is None:
+        return {f"{name}_s": None}
+    return {
+        f"{name}_s": found.value_s,
+        f"{name}_low_s": found.low_s,
+        f"{name}_high_s": found.high_s,
     }

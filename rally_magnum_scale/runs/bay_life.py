@@ -103,15 +103,18 @@ class BayLife:
             accepted = self._bays.request(self._request)
             self._note(uuid=accepted.uuid, status="CREATE_IN_PROGRESS")
             self._bays.wait_shown(accepted.uuid)
-            cluster = self._cluster = self._bays.wait_created(
+            observed = self._bays.wait_created(
                 accepted.uuid, self._request.nodes, self._request.deadlines
             )
+            create_s = self._since_request()
+            cluster = self._cluster = observed.cluster
             self._note(
                 status=cluster.status,
-                create_s=self._since_request(),
+                create_s=create_s,
+                create_resolution_s=observed.resolution_of(create_s),
                 template=cluster.cluster_template_id,
             )
-        self._report(f"bay complete after {self.record.create_s:.1f} s")
+        self._report(f"bay complete after {create_s:.1f} s")
         return cluster
 
     def connect(self, cluster: Any) -> client.Cluster:
@@ -234,13 +237,18 @@ class BayLife:
         ):
             self._report(f"deleting the bay {self.name}")
             start = self._clock()
-            deleted = self._bays.delete(
+            observed = self._bays.delete(
                 self.record.uuid,
                 self._most_nodes,
                 self._request.deadlines,
             )
             took_s = self._clock() - start
-            self._note(status="GONE", delete_s=took_s if deleted else None)
+            self._note(status="GONE")
+            if observed is not None:
+                self._note(
+                    delete_s=took_s,
+                    delete_resolution_s=observed.resolution_of(took_s),
+                )
         self._report(f"bay gone after {took_s:.1f} s")
 
     def _since_request(self) -> float:
@@ -252,32 +260,55 @@ class BayLife:
             self.record,
             client_memory_peak_bytes=memory.peak_bytes(),
             magnum_requests=len(times_s),
+            magnum_requests_timed_out=self._bays.requests_timed_out,
             magnum_request_s=node_times.nearest_ranks(times_s),
             **fields,
         )
 
     def _note_node_times(self, opened: client.Cluster) -> None:
         """Note when each node was Ready; doing without is no failure."""
-        try:
-            offset_s = opened.clock_offset_s(self._wall_clock)
-        except exceptions.KubernetesError as error:
-            self._report(f"counting from when nodes were seen Ready: {error}")
-            offset_s = None
-        ready = [
-            node_times.ReadyNode(node.ready_at, self._seen_after_s(node))
-            for node in self.nodes
-        ]
+        ready = [self._ready_node(one) for one in self.nodes if one.ready]
+        clocks = self._clocks(opened)
+        missing = node_times.doubt(ready, clocks)
+        if missing:
+            self._report(f"the nodes' times are not known: {missing}")
+            clocks = node_times.Clocks(self._requested_at_epoch)
+        found = node_times.spans(ready, clocks)
+        least_s = node_times.all_ready_after_s(found, self._request.nodes)
+        ready_s = self.record.nodes_ready_s
         self._note(
-            node_ready_s=node_times.percentiles(
-                ready, self._requested_at_epoch, offset_s
-            ),
-            node_ready_resolution_s=node_times.STAMP_RESOLUTION_S,
+            nodes_ready_resolution_s=None
+            if ready_s is None
+            else ready_s - least_s,
+            node_ready_s=None
+            if missing
+            else node_times.nearest_ranks(one.high_s for one in found),
+            node_ready_resolution_s=None
+            if missing
+            else node_times.resolution_s(found),
+            node_ready_missing=missing,
         )
 
-    def _seen_after_s(self, node: nodes.Node) -> float | None:
-        if node.seen_ready_at is None:
-            return None
-        return node.seen_ready_at - self._requested_at
+    def _clocks(self, opened: client.Cluster) -> node_times.Clocks:
+        try:
+            offset = opened.clock_offset(self._wall_clock)
+        except exceptions.KubernetesError as error:
+            self._report(f"counting from when nodes were seen Ready: {error}")
+            return node_times.Clocks(self._requested_at_epoch)
+        return node_times.Clocks(
+            self._requested_at_epoch, offset.seconds, offset.error_s
+        )
+
+    def _ready_node(self, node: nodes.Node) -> node_times.ReadyNode:
+        seen_at, unready_at = node.seen_ready_at, node.unready_at
+        start = self._requested_at
+        return node_times.ReadyNode(
+            node.name,
+            node.ready_at,
+            None if seen_at is None else seen_at - start,
+            0.0 if unready_at is None else unready_at - start,
+            node.created_at,
+        )
 
     @contextlib.contextmanager
     def _failures_noted(self) -> Iterator[None]:

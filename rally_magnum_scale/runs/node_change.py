@@ -175,9 +175,14 @@ class NodeChange:
         )
         self._follower.expect(wanted, {node.uid for node in wish.to_go})
         self._requested_at = self._clock()
-        self._bays.resize(asked, self._deadlines.for_resize(changed))
+        observed = self._bays.resize(
+            asked, self._deadlines.for_resize(changed)
+        )
         magnum_s = self._clock() - self._requested_at
-        self._note(magnum_s=magnum_s)
+        self._note(
+            magnum_s=magnum_s,
+            magnum_resolution_s=observed.resolution_of(magnum_s),
+        )
         self._report(f"bay complete again after {magnum_s:.1f} s")
         try:
             settled = self._wait_settled(self._deadlines.for_settle(changed))
@@ -196,15 +201,20 @@ class NodeChange:
         names = self._names_to_go
         self._report(f"draining {len(names)} nodes")
         start = self._clock()
-        evicted = draining.drain(
+        drained = draining.drain(
             self._opened,
             names,
             deadline_s=self._deadlines.for_drain(len(names)),
             report=self._report,
         )
         drain_s = self._clock() - start
-        self._note(drain_s=drain_s, evicted=evicted)
-        self._report(f"{evicted} pods evicted after {drain_s:.1f} s")
+        exact_s = drained.resolution_s
+        self._note(
+            drain_s=drain_s,
+            drain_resolution_s=drain_s if exact_s is None else exact_s,
+            evicted=drained.evicted,
+        )
+        self._report(f"{drained.evicted} pods evicted after {drain_s:.1f} s")
 
     def _request(self) -> resizing.ResizeRequest:
         used = collections.Counter(node.address for node in self._before)

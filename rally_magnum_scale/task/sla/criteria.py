@@ -128,7 +128,9 @@ class ApiLatency(_Criterion):
 
     ``mutating_p99_s``, ``get_p99_s`` and ``list_p99_s`` are in seconds, from
     the opening of the bay to the end of the work in it. Kubernetes' own SLO
-    is 1 s for the first two and 30 s for the third.
+    is 1 s for the first two and 30 s for the third. A bound that lies inside
+    a bucket of those metrics can't be judged when the p99 does, too: bounds at
+    the end of a bucket, as these are, always can.
     """
 
     criterion = "api_latency"
@@ -226,7 +228,8 @@ class NodeReadyTime(_Criterion):
 
     ``max_s`` is in seconds to the last node, ``max_s_per_node`` divided by
     their number; ``p50_s``, ``p90_s`` and ``p99_s`` are percentiles over the
-    nodes, by the bay's own time stamps.
+    nodes, by the bay's own time stamps. Where these can't be right, a bound
+    on a percentile fails and says why.
     """
 
     criterion = "node_ready_time"

@@ -112,6 +112,9 @@ class Engine:
         # target's doing.
         self._lost_ns = 0
         self._without_ns = 0
+        # The kinds of attempts to connect that failed when there was no
+        # connection at all: what is due can't wait for another one.
+        self._in_vain: list[str] = []
         self._sums = Sums()
 
     @staticmethod
@@ -144,6 +147,7 @@ class Engine:
         """Open the connections before the first request is due."""
         self._batches(self._start_ns, self._batch_open)
         self._meter.clear()
+        self._in_vain.clear()
         self._poller.idle_ns = 0
 
     def _run_second(self, second: int) -> None:
@@ -238,6 +242,8 @@ class Engine:
     def _batch_open(self, until_ns: int) -> None:
         has_looked = False
         while (now_ns := self._clock_ns()) < until_ns:
+            if self._in_vain:
+                self._fail_waiting(now_ns)
             if self._due_ns <= now_ns and self._connections.idle:
                 self._note_standstill(now_ns)
                 if not has_looked:
@@ -458,14 +464,24 @@ class Engine:
     def _count_attempt(self, kind: str, now_ns: int) -> None:
         """Count an attempt to open a connection that failed.
 
-        In an open loop no request is lost by it: what is due waits for
-        another connection.  In a closed loop each connection is a user, who
-        has asked in vain.
+        In an open loop what is due waits for another connection, as long as
+        there is one.  In a closed loop each connection is a user, who has
+        asked in vain.
         """
         if self._closed:
             self._count_failure(kind, now_ns)
-        else:
-            self._meter.connect_failures[kind] += 1
+            return
+        self._meter.connect_failures[kind] += 1
+        if not self._connections.sent_ns:
+            self._in_vain.append(kind)
+
+    def _fail_waiting(self, now_ns: int) -> None:
+        """Fail a request that waits for each attempt that was in vain."""
+        kinds, self._in_vain = self._in_vain, []
+        for kind in kinds:
+            if self._due_ns <= now_ns:
+                self._count_failure(kind, self._due_ns)
+                self._due_ns = next(self._dues, NEVER_NS)
 
     def _skip_due(self, before_ns: int) -> None:
         """Give up requests that were due before a moment."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,12 +14,24 @@ from keystoneauth1 import session
 from rally_magnum_scale.bays import lifecycle
 from tests.unit import loopback
 
+# A request that is not answered before the test is over.
+HANG = object()
+
+
+@dataclasses.dataclass(frozen=True)
+class Slow:
+    """An answer that comes after some seconds of the fake's clock."""
+
+    seconds: float
+    status: Any
+
 
 class FakeMagnum:
     """Clusters go through the scripted statuses, one at each look.
 
     :param statuses: what a look at the cluster shows, in turn: a status,
-        an HTTP error code, or a dict of fields; the last one stays
+        an HTTP error code, or a dict of fields; :class:`Slow` makes it slow,
+        and :data:`HANG` is no answer; the last one stays
     """
 
     def __init__(self, *statuses: Any) -> None:
@@ -29,6 +43,9 @@ class FakeMagnum:
         self.newest = "1.11"
         # Name of a node group to its nodes.
         self.nodegroups: dict[str, int] = {}
+        # Monotonic seconds of those who use it.
+        self.now = 0.0
+        self.over = threading.Event()
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         self.requests.append((method, path, body))
@@ -68,6 +85,12 @@ class FakeMagnum:
     def _look(self) -> tuple[int, Any]:
         many = len(self.statuses) > 1
         now = self.statuses.pop(0) if many else self.statuses[0]
+        if now is HANG:
+            self.over.wait(60)
+            return 503, None
+        if isinstance(now, Slow):
+            self.now += now.seconds
+            now = now.status
         if isinstance(now, int):
             error = {"status": now, "title": "no", "detail": f"error {now}"}
             return now, {"errors": [error]}
@@ -89,19 +112,30 @@ def template(uuid: str, name: str, coe: str = "kubernetes") -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def bays(magnum: FakeMagnum, **options: Any) -> Iterator[lifecycle.Bays]:
-    """Open the bays of a fake Magnum; time passes only by sleeping."""
-    now = [0.0]
+def bays(
+    magnum: FakeMagnum, timeout_s: float | None = None, **options: Any
+) -> Iterator[lifecycle.Bays]:
+    """Open the bays of a fake Magnum.
+
+    Time passes only by sleeping, and in answers that are :class:`Slow`.
+
+    :param timeout_s: of the session
+    """
 
     def sleep(seconds: float) -> None:
-        now[0] += seconds
+        magnum.now += seconds
 
-    with loopback.serve(magnum.answer, magnum.headers) as url:
-        opened = session.Session(auth=noauth.NoAuth(endpoint=url))
+    with (
+        loopback.serve(magnum.answer, magnum.headers) as url,
+        contextlib.ExitStack() as ending,
+    ):
+        ending.callback(magnum.over.set)
+        auth = noauth.NoAuth(endpoint=url)
+        opened = session.Session(auth=auth, timeout=timeout_s)
         with opened.session:
             yield lifecycle.Bays(
                 lifecycle.connect(opened, None, "public"),
-                clock=lambda: now[0],
+                clock=lambda: magnum.now,
                 sleep=sleep,
                 **options,
             )

@@ -1,10 +1,16 @@
+import dataclasses
+import itertools
+import math
+
 import pytest
+from keystoneauth1 import exceptions as keystone_errors
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import forgotten_delete
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import looks
+from rally_magnum_scale.bays import timing
 from tests.unit.bays import fake_magnum
 
 REQUEST = lifecycle.BayRequest(name="rms-1", nodes=200)
@@ -60,7 +66,8 @@ def test_wait_created_returns_the_complete_cluster():
         "CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "CREATE_COMPLETE"
     )
     with fake_magnum.bays(magnum) as bays:
-        assert bays.wait_created("c-1", 2).status == "CREATE_COMPLETE"
+        observed = bays.wait_created("c-1", 2)
+    assert observed.cluster.status == "CREATE_COMPLETE"
 
 
 def test_failed_create_gives_magnums_reason_and_faults():
@@ -86,7 +93,8 @@ def test_errors_are_passed_over_a_few_times(error):
     many = [error] * looks.MAX_ERRORS_IN_A_ROW
     magnum = fake_magnum.FakeMagnum(*many, "CREATE_COMPLETE")
     with fake_magnum.bays(magnum) as bays:
-        assert bays.wait_created("c-1", 2).status == "CREATE_COMPLETE"
+        observed = bays.wait_created("c-1", 2)
+    assert observed.cluster.status == "CREATE_COMPLETE"
 
 
 def test_errors_without_end_are_an_error():
@@ -227,3 +235,128 @@ def test_a_bay_is_found_by_its_name():
         assert bays.find("prod").api_address == "https://127.0.0.1:1"
         with pytest.raises(exceptions.BayNotFound, match=r"prod .c-1"):
             bays.find("test")
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Give up a request after a moment of the real clock."""
+    monkeypatch.setattr(looks, "LIMIT_S", 0.05)
+
+
+def test_a_request_that_hangs_does_not_hold_up_the_wait(impatient):
+    magnum = fake_magnum.FakeMagnum(
+        "CREATE_IN_PROGRESS", fake_magnum.HANG, "CREATE_COMPLETE"
+    )
+    with fake_magnum.bays(magnum) as bays:
+        observed = bays.wait_created("c-1", 2)
+        assert bays.requests_timed_out == 1
+    assert observed.cluster.status == "CREATE_COMPLETE"
+    # One pause each before the request that hung and the one after.
+    assert observed.resolution_s == 2 * lifecycle.POLL_INTERVAL_S
+
+
+def test_requests_that_hang_are_no_errors(impatient, monkeypatch):
+    many = [fake_magnum.HANG] * 3
+    monkeypatch.setattr(looks, "MAX_ERRORS_IN_A_ROW", 1)
+    magnum = fake_magnum.FakeMagnum(*many, 503, *many, "CREATE_COMPLETE")
+    with fake_magnum.bays(magnum, timeout_s=0.05) as bays:
+        bays.wait_created("c-1", 2)
+        assert bays.requests_timed_out == 6
+
+
+def test_an_api_that_never_answers_is_named_at_the_deadline(impatient):
+    limits = deadlines.Deadlines(create_s=2, delete_s=2)
+    magnum = fake_magnum.FakeMagnum(fake_magnum.HANG)
+    named = pytest.raises(
+        exceptions.DeadlineExceeded,
+        match="requested, no answer to the last 3 requests",
+    )
+    with fake_magnum.bays(magnum, timeout_s=0.05) as bays:
+        with named:
+            bays.wait_created("c-1", 2, limits)
+        with named:
+            bays.wait_gone("c-1", 2, limits)
+
+
+class SlowClusters:
+    """Clusters of a slow API, in seconds of a clock of their own.
+
+    :param takes_s: seconds that each request takes, in turn
+    :param complete_at: when the bay is complete
+    """
+
+    def __init__(self, takes_s, complete_at=math.inf):
+        self.clusters = self
+        self.takes_s = iter(takes_s)
+        self.complete_at = complete_at
+        self.now = 0.0
+        self.limits_s = []
+
+    def get(self, uuid):
+        limit_s, takes_s = timing._limit_s.get(), next(self.takes_s)
+        self.limits_s.append(limit_s)
+        complete = self.now >= self.complete_at
+        self.now += min(limit_s, takes_s)
+        if limit_s < takes_s:
+            raise keystone_errors.ConnectTimeout
+        shown = dataclasses.make_dataclass("Cluster", ["uuid", "status"])
+        return shown(
+            uuid, f"CREATE_{'COMPLETE' if complete else 'IN_PROGRESS'}"
+        )
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def test_an_api_that_is_always_slow_is_given_more_time_and_keeps_it():
+    magnum = SlowClusters([12.0] * 5 + [0.1] * 2)
+    look = looks.Looks(magnum, "c-1", lambda: magnum.now)
+    for _ in range(7):
+        look()
+    assert magnum.limits_s == [5.0, 10.0, 20.0, 24.0, 24.0, 24.0, 5.0]
+
+
+@pytest.mark.parametrize("first", range(7))
+def test_an_api_that_holds_each_seventh_request_does_not_slow_a_bay(first):
+    takes_s = (
+        30.0 if number % 7 == 0 else 0.02 for number in itertools.count(first)
+    )
+    magnum = SlowClusters(takes_s, complete_at=8.0)
+    bays = lifecycle.Bays(magnum, clock=lambda: magnum.now, sleep=magnum.sleep)
+    exact_s = bays.wait_created("c-1", 2).resolution_of(magnum.now)
+    assert magnum.now < 8.0 + looks.LIMIT_S + 2 * 1.1
+    assert exact_s < looks.LIMIT_S + 2 * 1.1
+    assert magnum.now - exact_s < 8.0 <= magnum.now
+
+
+SLOW_END = fake_magnum.Slow(30.0, "CREATE_COMPLETE")
+
+
+def test_how_exact_a_create_is_runs_from_the_last_request_before():
+    magnum = fake_magnum.FakeMagnum(
+        fake_magnum.Slow(4.0, "CREATE_IN_PROGRESS"), 503, SLOW_END
+    )
+    with fake_magnum.bays(magnum) as bays:
+        observed = bays.wait_created("c-1", 2)
+    # From the request at 0 s, whose answer came at 4 s; that at 5 s failed.
+    assert magnum.now == 36.0
+    assert observed.resolution_s == 36.0
+    assert observed.resolution_of(40.0) == 36.0
+
+
+def test_a_create_that_was_never_seen_under_way_may_have_come_at_once():
+    magnum = fake_magnum.FakeMagnum(503, SLOW_END)
+    with fake_magnum.bays(magnum) as bays:
+        observed = bays.wait_created("c-1", 2)
+    assert observed.resolution_s is None
+    assert observed.resolution_of(31.0) == 31.0
+
+
+def test_how_exact_a_delete_is_is_told():
+    magnum = fake_magnum.FakeMagnum(
+        "CREATE_COMPLETE",
+        "DELETE_IN_PROGRESS",
+        fake_magnum.Slow(30.0, 404),
+    )
+    with fake_magnum.bays(magnum) as bays:
+        assert bays.delete("c-1", 2).resolution_s == 31.0

@@ -15,7 +15,9 @@ def resize(magnum, deadline_s=60.0, settled=lambda: False, **wanted):
         asked = bays.prepare_resize(
             bays.show("c-1"), resizing.ResizeRequest(**wanted), settled
         )
-        return bays.resize(asked, deadline_s)
+        observed = bays.resize(asked, deadline_s)
+    assert observed.cluster.status == "UPDATE_COMPLETE"
+    return observed
 
 
 def asked(magnum):
@@ -29,7 +31,7 @@ BEFORE = (COMPLETE, COMPLETE)
 
 def test_a_resize_is_asked_for_and_waited_for():
     magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, DONE)
-    assert resize(magnum, nodes=5).status == "UPDATE_COMPLETE"
+    assert resize(magnum, nodes=5).cluster.status == "UPDATE_COMPLETE"
     body = {"node_count": 5}
     assert asked(magnum) == [("POST", "/clusters/c-1/actions/resize", body)]
 
@@ -56,7 +58,7 @@ AGAIN = {**DONE, "updated_at": "2026-01-01T00:09:00"}
 def test_a_resize_that_went_by_between_two_looks_is_known_by_its_nodes():
     magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, AGAIN)
     found = resize(magnum, nodes=3, settled=lambda: True)
-    assert found.updated_at == AGAIN["updated_at"]
+    assert found.cluster.updated_at == AGAIN["updated_at"]
 
 
 def test_or_by_the_time_in_which_magnum_begins():
@@ -73,13 +75,13 @@ def test_a_write_of_the_health_monitor_is_no_end():
 def test_a_write_of_the_health_monitor_is_no_failure():
     healthy = {**COMPLETE, "updated_at": "2026-01-01T00:09:00"}
     magnum = fake_magnum.FakeMagnum(*BEFORE, healthy, healthy, WORKING, DONE)
-    assert resize(magnum, nodes=3).status == "UPDATE_COMPLETE"
+    assert resize(magnum, nodes=3).cluster.status == "UPDATE_COMPLETE"
 
 
 def test_a_bay_that_failed_to_resize_may_be_resized_again():
     failed = {**DONE, "status": "UPDATE_FAILED", "status_reason": "no"}
     magnum = fake_magnum.FakeMagnum(failed, failed, failed, WORKING, DONE)
-    assert resize(magnum, nodes=3).status == "UPDATE_COMPLETE"
+    assert resize(magnum, nodes=3).cluster.status == "UPDATE_COMPLETE"
 
 
 def test_one_that_magnum_never_begins_is_given_up():
@@ -143,3 +145,23 @@ def test_what_magnum_is_too_old_for_is_not_asked(newest, wanted, said):
     with pytest.raises(exceptions.BayResizeFailed, match=said):
         resize(magnum, **wanted)
     assert asked(magnum) == []
+
+
+def test_how_exact_a_resize_is_runs_from_the_last_request_before():
+    magnum = fake_magnum.FakeMagnum(
+        *BEFORE, COMPLETE, WORKING, fake_magnum.Slow(30.0, DONE)
+    )
+    assert resize(magnum, nodes=5, deadline_s=90).resolution_s == 31.0
+    magnum = fake_magnum.FakeMagnum(
+        *BEFORE, COMPLETE, fake_magnum.Slow(30.0, DONE)
+    )
+    assert resize(magnum, nodes=5, deadline_s=90).resolution_s == 31.0
+
+
+def test_a_look_that_may_have_shown_the_end_tells_nothing_of_when_it_came():
+    # It went by before the second look, and is known only by its nodes.
+    magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, AGAIN, AGAIN, AGAIN)
+    settled = iter([False, False, True])
+    found = resize(magnum, nodes=3, settled=lambda: next(settled))
+    assert magnum.now == 3.0
+    assert found.resolution_s == 3.0

@@ -29,3 +29,28 @@ def test_all_else_is_the_session_s_own():
     with pytest.raises(magnum_errors.NotFound, match="GET /x False"):
         session.request("/x", "GET", raise_exc=False)
     assert session.times_s == [2.5]
+
+
+class Recorded:
+    """A session that takes note of its time limits."""
+
+    def __init__(self, timeout):
+        self.timeout = timeout
+        self.limits = []
+
+    def request(self, _url, _method, **options):
+        self.limits.append(options.get("timeout"))
+
+
+@pytest.mark.parametrize(
+    ("own_s", "limit_s"), [(None, 5.0), (180.0, 5.0), (2.0, 2.0)]
+)
+def test_a_limit_is_that_of_a_block_and_never_longer_than_the_session_s(
+    own_s, limit_s
+):
+    recorded = Recorded(own_s)
+    session = timing.TimedSession(recorded)
+    with timing.limited(5.0):
+        session.request("/x", "GET")
+    session.request("/x", "POST")
+    assert recorded.limits == [limit_s, None]

@@ -1,3 +1,6 @@
+import itertools
+import types
+
 import pytest
 
 from rally_magnum_scale import exceptions
@@ -48,7 +51,8 @@ def script(*lists, **evictions):
 def drain(scripted, names=("n-1",), deadline_s=30.0):
     with fake_api.serve(scripted) as (fake, cluster):
         try:
-            count = draining.drain(cluster, names, deadline_s=deadline_s)
+            drained = draining.drain(cluster, names, deadline_s=deadline_s)
+            count = drained.evicted
         except exceptions.ScaleError as error:
             count = error
     return count, fake
@@ -79,6 +83,23 @@ def test_what_belongs_to_the_node_or_is_over_stays():
     count, fake = drain(script(pods(daemon, static, over)))
     assert count == 0
     assert not asked(fake, "eviction")
+
+
+def test_how_exact_the_end_is_runs_from_the_last_list_with_pods(monkeypatch):
+    ticks = itertools.count(100.0)
+    clock = types.SimpleNamespace(monotonic=lambda: next(ticks))
+    monkeypatch.setattr(draining, "time", clock)
+    scripted = script(pods(pod("a")), pods(pod("a")), pods(), a=[{}, {}])
+    with fake_api.serve(scripted) as (_, cluster):
+        found = draining.drain(cluster, ["n-1"], deadline_s=30.0)
+    # The clock is read before each list, at each pod, and at the end.
+    assert found.resolution_s == 3.0
+
+
+def test_nodes_that_were_empty_at_first_have_no_list_before():
+    with fake_api.serve(script(pods())) as (_, cluster):
+        found = draining.drain(cluster, ["n-1"], deadline_s=30.0)
+    assert found == draining.Drained(0, None)
 
 
 def test_a_budget_is_respected_and_asked_again():

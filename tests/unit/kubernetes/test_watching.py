@@ -165,7 +165,8 @@ def test_a_bay_of_hollow_nodes_can_carry_no_load():
 
 
 def test_it_is_told_since_when_each_node_is_ready():
-    seconds = itertools.count(100.0)
+    # Before the list, at the list, and at each event.
+    seconds = itertools.count(99.0)
     script = {
         PATH: [
             listed(1, node("a", True, 1), node("b", False, 2)),
@@ -181,10 +182,17 @@ def test_it_is_told_since_when_each_node_is_ready():
             cluster, 3, deadline_s=30, clock=lambda: next(seconds)
         )
     new_year = 1767225600.0
+    # The node a was Ready anew, since a later stamp.
     assert {(n.name, n.seen_ready_at, n.ready_at) for n in found} == {
-        ("a", 100.0, new_year + 4),
+        ("a", 102.0, new_year + 4),
         ("b", 101.0, new_year + 3),
         ("c", 103.0, new_year + 5),
+    }
+    # The list was asked for at 99.0, and only a was Ready in it.
+    assert {n.name: n.unready_at for n in found} == {
+        "a": None,
+        "b": 99.0,
+        "c": 99.0,
     }
 
 

@@ -13,18 +13,29 @@ BUCKETS = {0.1: 50.0, 0.2: 90.0, 1.0: 100.0, INF: 100.0}
     [(0.5, 0.1), (0.25, 0.05), (0.7, 0.15), (0.9, 0.2), (0.99, 0.92)],
 )
 def test_a_quantile_is_interpolated_in_its_bucket(share, expected):
-    found = api_latency.quantile_s(BUCKETS, share)
-    assert found == pytest.approx(expected)
+    found = api_latency.quantile(BUCKETS, share)
+    assert found.value_s == pytest.approx(expected)
+    assert found.low_s < found.value_s <= found.high_s
 
 
-def test_beyond_the_last_bound_it_is_that_bound():
+def test_a_quantile_is_as_exact_as_its_bucket():
+    found = api_latency.quantile(BUCKETS, 0.99)
+    assert (found.low_s, found.high_s) == (0.2, 1.0)
+    # At an end, all of the bucket below it may be the truth.
+    found = api_latency.quantile(BUCKETS, 0.9)
+    assert (found.low_s, found.high_s) == (0.1, 0.2)
+
+
+def test_a_quantile_in_the_last_bucket_has_no_upper_end():
     buckets = {0.1: 1.0, 1.0: 2.0, INF: 10.0}
-    assert api_latency.quantile_s(buckets, 0.99) == 1.0
+    found = api_latency.quantile(buckets, 0.99)
+    assert found == api_latency.Quantile(1.0, None, None)
+    assert api_latency.quantile(buckets, 0.2).high_s == 1.0
 
 
 def test_without_requests_there_is_none():
-    assert api_latency.quantile_s({0.1: 0.0, INF: 0.0}, 0.5) is None
-    assert api_latency.quantile_s({}, 0.5) is None
+    assert api_latency.quantile({0.1: 0.0, INF: 0.0}, 0.5) is None
+    assert api_latency.quantile({}, 0.5) is None
     assert api_latency.count({}) == 0
 
 

@@ -5,75 +5,164 @@ from hypothesis import strategies
 from rally_magnum_scale.measurement import node_times
 
 REQUESTED_AT = 1_000_000.0
-
 OFFSET_S = 50.0
+# The bay's clock is exactly 50 s ahead; a stamp leaves out up to a second.
+CLOCKS = node_times.Clocks(REQUESTED_AT, OFFSET_S)
+UNKNOWN = node_times.Clocks(REQUESTED_AT)
 
 
-def stamped(after_s, seen_after_s=1000.0):
-    at = REQUESTED_AT + OFFSET_S + after_s
-    return node_times.ReadyNode(at, seen_after_s)
+def on_bay_clock(after_s):
+    return None if after_s is None else REQUESTED_AT + OFFSET_S + after_s
 
 
-def after(node, offset_s=OFFSET_S):
-    return node_times.after_request_s(node, REQUESTED_AT, offset_s)
+def stamped(after_s, seen_after_s=1000.0, created_after_s=None, **values):
+    return node_times.ReadyNode(
+        "node-1",
+        on_bay_clock(after_s),
+        seen_after_s,
+        created_at=on_bay_clock(created_after_s),
+        **values,
+    )
 
 
-def test_a_stamp_is_moved_onto_our_clock():
-    assert after(stamped(7.0)) == 7.0
+def span(node, clocks=CLOCKS):
+    (found,) = node_times.spans([node], clocks)
+    return found.low_s, found.high_s
 
 
-def test_a_node_was_not_ready_after_we_saw_it():
-    assert after(stamped(9.0, seen_after_s=8.5)) == 8.5
+def test_a_stamp_is_moved_onto_our_clock_and_its_second_may_be_over():
+    assert span(stamped(7.0)) == (7.0, 8.0)
 
 
-def test_a_node_was_not_ready_before_it_was_asked_for():
-    assert after(stamped(-3.0)) == 0.0
+def test_what_is_not_known_of_the_clocks_makes_a_time_less_exact():
+    clocks = node_times.Clocks(REQUESTED_AT, OFFSET_S, 0.5)
+    assert span(stamped(7.0), clocks) == (6.5, 8.5)
+
+
+def test_a_node_was_not_ready_after_we_saw_it_nor_while_we_saw_it_unready():
+    assert span(stamped(9.0, seen_after_s=9.5)) == (9.0, 9.5)
+    assert span(stamped(9.0, unready_after_s=9.5)) == (9.5, 10.0)
 
 
 @pytest.mark.parametrize(
-    ("node", "offset_s"),
-    [
-        (node_times.ReadyNode(None, 4.0), OFFSET_S),
-        (node_times.ReadyNode(REQUESTED_AT + 1, 4.0), None),
-    ],
+    ("node", "clocks"),
+    [(stamped(None, 4.0), CLOCKS), (stamped(1.0, 4.0), UNKNOWN)],
     ids=["no stamp", "no offset"],
 )
-def test_without_a_stamp_that_can_be_moved_we_say_what_we_saw(node, offset_s):
-    assert after(node, offset_s) == 4.0
+def test_without_a_stamp_that_can_be_moved_we_say_what_we_saw(node, clocks):
+    assert span(node, clocks) == (0.0, 4.0)
 
 
 def test_a_stamp_alone_is_enough():
-    assert after(node_times.ReadyNode(REQUESTED_AT + 55, None)) == 5.0
-
-
-def test_a_percentile_is_a_time_that_was_measured():
-    nodes = [stamped(float(after_s)) for after_s in range(1, 201)]
-    found = node_times.percentiles(reversed(nodes), REQUESTED_AT, OFFSET_S)
-    assert found == {"p50": 100.0, "p90": 180.0, "p99": 198.0, "max": 200.0}
-
-
-def test_one_node_is_all_percentiles():
-    found = node_times.percentiles([stamped(3.0)], REQUESTED_AT, OFFSET_S)
-    assert found == dict.fromkeys(("p50", "p90", "p99", "max"), 3.0)
+    assert span(stamped(5.0, None)) == (5.0, 6.0)
 
 
 def test_nothing_known_is_nothing():
-    silent = node_times.ReadyNode(None, None)
-    for nodes in ([], [silent]):
-        assert node_times.percentiles(nodes, REQUESTED_AT, 0.0) is None
+    for nodes in ([], [stamped(None, None)]):
+        assert node_times.spans(nodes, CLOCKS) == []
+    assert node_times.nearest_ranks([]) is None
+    assert node_times.resolution_s([]) is None
+    assert node_times.all_ready_after_s([], 3) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        (stamped(-3600.0), "3,600.0 s before its bay was asked for"),
+        (stamped(-2.1), "2.1 s before its bay was asked for"),
+        (
+            stamped(10.0, created_after_s=40.0),
+            "30.0 s before its node was made",
+        ),
+        (
+            stamped(10.0, unready_after_s=25.0),
+            "15.0 s before it was seen not Ready",
+        ),
+        (stamped(30.0, 20.0), "10.0 s after it was seen Ready"),
+        (stamped(21.1, 20.0), "1.1 s after it was seen Ready"),
+    ],
+)
+def test_stamps_that_contradict_what_is_known_are_named(node, words):
+    found = node_times.doubt([stamped(9.0), node], CLOCKS)
+    assert found.startswith("1 node has a time stamp that can't be right, ")
+    assert f"node-1 is Ready by its own clock {words}; keep" in found
+
+
+def test_all_stamps_that_can_not_be_right_are_counted():
+    found = node_times.doubt([stamped(-60.0)] * 1000, CLOCKS)
+    assert found.startswith("1,000 nodes have stamps that can't be right")
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        stamped(0.0),
+        stamped(-1.9),
+        stamped(10.0, created_after_s=10.0),
+        stamped(10.0, created_after_s=11.9),
+        stamped(10.0, unready_after_s=11.9),
+        stamped(20.9, 20.0),
+        stamped(None),
+        stamped(5.0, None),
+    ],
+)
+def test_clocks_that_are_kept_in_time_are_believed(node):
+    assert node_times.doubt([node], CLOCKS) == ""
+
+
+def test_stamps_are_believed_as_far_as_the_clocks_are_known():
+    slow = node_times.Clocks(REQUESTED_AT, OFFSET_S, 3.0)
+    assert node_times.doubt([stamped(-4.9), stamped(23.9, 20.0)], slow) == ""
+    assert node_times.doubt([stamped(-5.1)], slow)
+    assert node_times.doubt([stamped(24.1, 20.0)], slow)
+
+
+def test_stamps_that_are_not_used_are_not_judged():
+    assert node_times.doubt([stamped(-3600.0)], UNKNOWN) == ""
+
+
+def test_percentiles_are_as_exact_as_the_least_exact_node():
+    found = node_times.spans([stamped(7.0), stamped(None, 4.0)], CLOCKS)
+    assert node_times.resolution_s(found) == 4.0
+
+
+def test_the_last_node_that_was_asked_for_was_not_ready_before_its_stamp():
+    found = node_times.spans([stamped(7.0), stamped(9.0)], CLOCKS)
+    assert node_times.all_ready_after_s(found, 2) == 9.0
+    assert node_times.all_ready_after_s(found, 1) == 7.0
+    # Of a node that is not known there is no time.
+    assert node_times.all_ready_after_s(found, 3) == 0.0
+
+
+def test_a_percentile_is_a_time_that_was_measured():
+    found = node_times.nearest_ranks(map(float, range(200, 0, -1)))
+    assert found == {"p50": 100.0, "p90": 180.0, "p99": 198.0, "max": 200.0}
+
+
+def test_one_time_is_all_percentiles():
+    found = node_times.nearest_ranks([3.0])
+    assert found == dict.fromkeys(("p50", "p90", "p99", "max"), 3.0)
 
 
 @given(
     strategies.lists(
         strategies.tuples(
-            strategies.floats(-1e4, 1e4), strategies.floats(0, 1e4)
+            strategies.floats(0, 1e4), strategies.floats(0, 100)
         ),
         min_size=1,
     )
 )
-def test_percentiles_never_fall_and_stay_within_what_was_seen(times):
-    nodes = [stamped(after_s, seen) for after_s, seen in times]
-    found = node_times.percentiles(nodes, REQUESTED_AT, OFFSET_S)
-    values = list(found.values())
-    assert values == sorted(values)
-    assert 0.0 <= values[0] <= values[-1] <= max(seen for _, seen in times)
+def test_the_true_percentiles_lie_within_what_is_told(nodes):
+    truth = node_times.nearest_ranks(ready_s for ready_s, _ in nodes)
+    # Stamps are cut to seconds of the bay's clock.
+    seen = [
+        stamped(float(int(ready_s)), ready_s + later)
+        for ready_s, later in nodes
+    ]
+    assert node_times.doubt(seen, CLOCKS) == ""
+    found = node_times.spans(seen, CLOCKS)
+    told = node_times.nearest_ranks(one.high_s for one in found)
+    exact_s = node_times.resolution_s(found)
+    assert exact_s <= 1.0
+    for name, value_s in told.items():
+        assert value_s - exact_s - 1e-6 <= truth[name] <= value_s + 1e-6

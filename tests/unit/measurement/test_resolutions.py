@@ -28,15 +28,22 @@ def test_each_time_has_a_resolution_and_no_other_bound_is_named():
 
 
 def test_a_bay_is_polled():
-    bay = factories.bay(poll_interval_s=2.0, nodes=200, nodes_deleted=100)
+    bay = factories.bay(
+        poll_interval_s=2.0,
+        nodes=200,
+        nodes_deleted=100,
+        create_resolution_s=None,
+        delete_resolution_s=None,
+        nodes_ready_resolution_s=0.3,
+    )
     found = read(records.Run(bays=(bay,)))
     assert found["bay_create_time.max_s"] == 2.0
     assert found["bay_delete_time.max_s"] == 2.0
-    assert found["node_ready_time.max_s"] == 2.0
+    assert found["node_ready_time.max_s"] == 0.3
     assert found["node_ready_time.p99_s"] == 1.0
     # The fewest nodes make it the coarsest.
     assert found["bay_create_time.max_s_per_node"] == 0.02
-    slow = dataclasses.replace(bay, poll_interval_s=5.0, name="other")
+    slow = dataclasses.replace(bay, create_resolution_s=5.0, name="other")
     both = read(records.Run(bays=(bay, slow)))
     assert both["bay_create_time.max_s"] == 5.0
 

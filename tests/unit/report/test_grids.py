@@ -154,7 +154,7 @@ def test_several_bays_say_once_what_is_the_same():
     assert "Made by" not in told
     assert found.notes[0] == (
         "The same for all: Made by scenario; Template kubernetes-sandbox; "
-        "Masters 1; Poll s 1; Stamps s 1; Kubernetes v1.33.2; Status "
+        "Masters 1; Exact to s 1.03; Stamps s 1; Kubernetes v1.33.2; Status "
         "CREATE_COMPLETE."
     )
 
@@ -324,6 +324,45 @@ def test_the_api_server_is_told_by_verb():
     assert told["Requests"] == ("get", "GET")
     assert told["p50 ms"] == ("5", "5")
     assert told["p99 ms"] == ("250", "250")
+
+
+def test_quantiles_are_told_with_their_buckets():
+    one = {
+        "requests": 40.0,
+        "p50_s": 0.005,
+        "p50_low_s": 0.0,
+        "p50_high_s": 0.05,
+        "p99_s": None,
+        "p99_low_s": 60.0,
+        "p99_high_s": None,
+    }
+    told = columns(bay_grids.api(api(kinds={"get": one}, verbs={})))
+    assert told["p50 ms"] == ("5 (0 to 50)",)
+    assert told["p99 ms"] == ("> 60,000",)
+
+
+def test_what_the_times_of_a_bay_are_exact_to_is_told():
+    late = factories.bay(delete_resolution_s=31.024)
+    told = columns(bay_grids.bays([model.SeenBay(late, (1,))]))
+    assert told["Exact to s"] == ("31",)
+    change = factories.node_change(magnum_resolution_s=4.5)
+    run = dataclasses.replace(factories.run(), node_changes=(change,))
+    told = columns(bay_grids.node_changes([run]))
+    assert told["Exact to s"] == ("4.5",)
+
+
+def test_what_is_not_known_of_a_bay_is_noted():
+    odd = factories.bay(
+        node_ready_missing="3 nodes have stamps that can't be right",
+        magnum_requests=120,
+        magnum_requests_timed_out=4,
+    )
+    found = bay_grids.bays([model.SeenBay(odd, (1,))])
+    assert found.notes == (
+        "rms-bay: 3 nodes have stamps that can't be right.",
+        "rms-bay: of 120 requests, Magnum's API left 4 unanswered; they were "
+        "given up and asked again.",
+    )
 
 
 def test_an_api_server_without_figures_says_why():

@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import page
@@ -281,3 +282,24 @@ def test_a_criterion_that_is_learning_is_not_shown_as_holding(
     side = {"holds": "pass", "fails": "fail", "learning": "warn"}[word]
     row = rf'<td class="word {side}">. {word}</td><th scope="row">no_reg'
     assert re.search(row, page.render(shown))
+
+
+def test_a_bound_that_can_not_be_judged_is_invalid():
+    late = factories.bay(create_s=34.2, create_resolution_s=29.1)
+    run = dataclasses.replace(factories.run(), bays=(late,))
+    (verdict,) = verdicts.judge("bay_create_time", {"max_s": 10}, run)
+    assert words.outcome(verdict) == "invalid"
+
+
+def test_a_time_is_told_with_what_it_is_exact_to():
+    late = factories.bay(create_s=34.2, create_resolution_s=29.1)
+    assert words.bay_time(late, "create_s") == "34.2 s (exact to 29.1 s)"
+    old = factories.bay(create_s=34.2, create_resolution_s=None)
+    assert words.bay_time(old, "create_s") == "34.2 s (exact to 1 s)"
+    none = factories.bay(create_s=None)
+    assert words.bay_time(none, "create_s") == "-"
+
+
+def test_refused_time_stamps_are_told_in_place_of_percentiles():
+    bay = factories.bay(node_ready_s=None, node_ready_missing="clocks differ")
+    assert words.nodes_ready(bay) == "not known: clocks differ"

@@ -46,8 +46,18 @@ def test_what_was_asked_meanwhile_is_summed_up():
     assert said == []
     assert found.verbs["GET"]["requests"] == 20
     assert found.kinds["get"]["p50_s"] == pytest.approx(0.05)
+    assert found.kinds["get"]["p50_low_s"] == 0.0
+    assert found.kinds["get"]["p50_high_s"] == 0.1
     assert found.kinds["mutating"]["requests"] == 8
     assert "list" not in found.kinds
+
+
+def test_a_quantile_in_the_last_bucket_has_no_value():
+    before = page(*buckets(SLI, "POST", 0, 0))
+    found, _ = watched(before, page(*buckets(SLI, "POST", 4, 9)))
+    mutating = found.kinds["mutating"]
+    assert (mutating["p99_s"], mutating["p99_high_s"]) == (None, None)
+    assert mutating["p99_low_s"] == 0.1
 
 
 def test_watches_and_streams_are_left_out():

@@ -11,6 +11,8 @@ import yaml
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.runs import bay_life
 from tests.unit.bays import fake_magnum
 from tests.unit.kubernetes import fake_api
@@ -23,6 +25,39 @@ def life_of(bays, said):
     return bay_life.BayLife(
         bays, REQUEST, said.append, clock=lambda: float(next(ticks))
     )
+
+
+def test_how_exact_the_times_of_a_bay_are_is_kept():
+    magnum = fake_magnum.FakeMagnum(
+        *["CREATE_IN_PROGRESS"] * 3,
+        fake_magnum.Slow(30.0, "CREATE_COMPLETE"),
+        *["DELETE_IN_PROGRESS"] * 3,
+        fake_magnum.Slow(40.0, 404),
+    )
+    with fake_magnum.bays(magnum) as bays:
+        life = bay_life.BayLife(bays, REQUEST, print, clock=lambda: magnum.now)
+        life.create()
+        life.delete()
+    record = life.record
+    assert (record.create_s, record.create_resolution_s) == (32.0, 31.0)
+    assert (record.delete_s, record.delete_resolution_s) == (43.0, 41.0)
+    assert record.magnum_requests_timed_out == 0
+
+
+def test_a_bay_that_was_gone_before_its_delete_has_no_time_for_it():
+    class Gone(fake_magnum.FakeMagnum):
+        def answer(self, method, path, body):
+            if method == "DELETE":
+                return 404, {"errors": [{"status": 404, "title": "no"}]}
+            return super().answer(method, path, body)
+
+    with fake_magnum.bays(Gone("CREATE_COMPLETE")) as bays:
+        life = life_of(bays, [])
+        life.create()
+        life.delete()
+    assert life.record.status == "GONE"
+    assert life.record.delete_s is None
+    assert life.record.delete_resolution_s is None
 
 
 def test_a_bay_that_comes_and_goes_is_timed():
@@ -72,7 +107,7 @@ def test_a_refused_bay_needs_no_delete():
 
 
 # A watch is not needed: all nodes are Ready in the first list.
-def node(name, ready_at, hollow=False):
+def node(name, ready_at, hollow=False, created_at=None):
     annotations = {"kwok.x-k8s.io/node": "fake"} if hollow else {}
     stamp = datetime.datetime.fromtimestamp(ready_at, datetime.UTC)
     ready = {
@@ -81,7 +116,14 @@ def node(name, ready_at, hollow=False):
         "lastTransitionTime": stamp.isoformat(timespec="seconds"),
     }
     return {
-        "metadata": {"name": name, "annotations": annotations},
+        "metadata": {
+            "name": name,
+            "annotations": annotations,
+            "creationTimestamp": created_at
+            and datetime.datetime.fromtimestamp(
+                created_at, datetime.UTC
+            ).isoformat(timespec="seconds"),
+        },
         "status": {"conditions": [ready], "allocatable": {"cpu": "4"}},
     }
 
@@ -141,10 +183,54 @@ def test_when_each_node_was_ready_is_kept():
     # The header Date and the stamps have whole seconds.
     assert record.node_ready_s["p50"] == pytest.approx(10, abs=2.5)
     assert record.node_ready_s["max"] == pytest.approx(20, abs=2.5)
-    assert record.node_ready_resolution_s == 1.0
+    # A second each: of the stamps, and of the header.
+    assert record.node_ready_resolution_s == pytest.approx(2.0, abs=0.5)
     assert record.nodes_ready_s == 600.0
+    # The last node was Ready after 20 s, by its stamp.
+    assert record.nodes_ready_resolution_s == pytest.approx(580, abs=2.5)
     assert (record.nodes_real, record.nodes_hollow) == (1, 1)
     assert record.cores_real_nodes == 4.0
+
+
+def judged(life, **bounds):
+    run = records.Run(bays=(life.record,))
+    return verdicts.judge("node_ready_time", bounds, run)
+
+
+@pytest.mark.parametrize("behind_s", [3600, -3600])
+def test_nodes_whose_clocks_are_an_hour_off_have_no_percentiles(behind_s):
+    life, said = ready_life(
+        fake_magnum.FakeMagnum("CREATE_COMPLETE"),
+        lambda start: [
+            node("good", start + 20),
+            node("bad", start + 20 - behind_s),
+        ],
+    )
+    assert life.record.node_ready_s is None
+    assert life.record.node_ready_resolution_s is None
+    why = life.record.node_ready_missing
+    assert "1 node has a time stamp that can't be right" in why
+    assert "bad is Ready by its own clock" in why
+    assert any(why in line for line in said)
+    for verdict in judged(life, p50_s=1e9, p99_s=1e9):
+        assert not verdict.passed
+        assert why in verdict.reason
+    # What we saw ourselves holds, and no stamp makes it more exact.
+    (seen,) = judged(life, max_s=600)
+    assert seen.passed
+    assert life.record.nodes_ready_resolution_s == 600.0
+
+
+def test_a_clock_that_is_behind_for_less_than_the_life_of_the_bay_is_seen():
+    life, _ = ready_life(
+        fake_magnum.FakeMagnum("CREATE_COMPLETE"),
+        lambda start: [
+            node("a", start + 20, created_at=start + 15),
+            node("b", start + 20, created_at=start + 50),
+        ],
+    )
+    assert life.record.node_ready_s is None
+    assert "b is Ready by its own clock 30" in life.record.node_ready_missing
 
 
 def test_a_bay_without_a_clock_counts_from_when_nodes_were_seen():

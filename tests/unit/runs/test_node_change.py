@@ -1,4 +1,5 @@
 import contextlib
+import time
 
 import pytest
 
@@ -37,17 +38,19 @@ class Magnum(fake_magnum.FakeMagnum):
 
 
 @contextlib.contextmanager
-def change_of(magnum, nodes, wish, limits=SOON, said=None):
+def change_of(
+    magnum, nodes, wish, limits=SOON, said=None, clock=time.monotonic
+):
     with (
         fake_magnum.bays(magnum) as bays,
         living_nodes.serve(nodes) as cluster,
-        node_changes.Follower(cluster).following() as follower,
+        node_changes.Follower(cluster, clock).following() as follower,
     ):
         follower.wait_listed()
         report = (said if said is not None else []).append
         wanted = wish(follower.now()) if callable(wish) else wish
         yield node_change.NodeChange(
-            bays, cluster, follower, "c-1", wanted, 1, report, limits
+            bays, cluster, follower, "c-1", wanted, 1, report, limits, clock
         )
 
 
@@ -231,7 +234,7 @@ def test_nodes_are_emptied_before_they_are_replaced(monkeypatch):
 
     def drain(_cluster, names, **options):
         happened.append(("drained", names, options["deadline_s"]))
-        return 3
+        return node_change.draining.Drained(3, 0.0)
 
     monkeypatch.setattr(node_change.draining, "drain", drain)
     limits = deadlines.ResizeDeadlines(drain_s=7)
@@ -250,7 +253,10 @@ def test_nodes_are_emptied_before_they_are_replaced(monkeypatch):
 def test_nodes_that_were_drained_in_vain_take_pods_again(monkeypatch):
     failed = {**DONE, "status": "UPDATE_FAILED", "status_reason": "no"}
     freed = []
-    monkeypatch.setattr(node_change.draining, "drain", lambda *_, **__: 0)
+    drained = node_change.draining.Drained(0, None)
+    monkeypatch.setattr(
+        node_change.draining, "drain", lambda *_, **__: drained
+    )
     monkeypatch.setattr(
         node_change.draining,
         "uncordon",
@@ -300,3 +306,45 @@ def test_a_node_whose_machine_is_gone_accuses_no_driver():
         ),
     ):
         change.run()
+
+
+@pytest.mark.parametrize("exact_s", [0.0, None])
+def test_how_exact_the_end_of_a_drain_is_is_kept(monkeypatch, exact_s):
+    nodes = bay_of("a", "b")
+
+    def replace(_body):
+        nodes.remove("a")
+        nodes.put("c")
+
+    magnum = Magnum(replace)
+
+    def drain(*_arguments, **_options):
+        magnum.now += 5.0
+        return node_change.draining.Drained(0, exact_s)
+
+    monkeypatch.setattr(node_change.draining, "drain", drain)
+    with change_of(
+        magnum,
+        nodes,
+        lambda now: node_change.Wish(2, "replace", now[:1], drain=True),
+        clock=lambda: magnum.now,
+    ) as change:
+        change.run()
+    assert change.record.drain_s == 5.0
+    expected_s = 5.0 if exact_s is None else exact_s
+    assert change.record.drain_resolution_s == expected_s
+
+
+def test_how_exact_magnums_end_of_a_change_is_is_kept():
+    nodes = bay_of("a")
+    working = {**DONE, "status": "UPDATE_IN_PROGRESS"}
+    magnum = Magnum(
+        lambda _: nodes.put("b"),
+        *[working] * 3,
+        fake_magnum.Slow(9.0, DONE),
+    )
+    wish = node_change.Wish(2)
+    with change_of(magnum, nodes, wish, clock=lambda: magnum.now) as change:
+        change.run()
+    record = change.record
+    assert (record.magnum_s, record.magnum_resolution_s) == (12.0, 10.0)

@@ -173,12 +173,11 @@ def test_an_end_that_nothing_announces_costs_no_wait_for_our_tick(
     serve, behaviour
 ):
     server = serve(behaviour.leave)
-    outcome, reported = run(server.url, Step(200, 2), connections=1)
-    assert outcome.failures == {}
-    assert outcome.requests == server.requests == 400
-    latencies = [one.latency_us for one in reported]
-    # Were it opened again only every 50 ms, twenty could be asked a second.
-    assert throughput.percentiles(latencies)["p50"] < 25_000
+    # Were it opened again only every 50 ms, twenty could be asked a second,
+    # and most would never be sent.
+    outcome, _ = run(server.url, Step(200, 2), connections=1)
+    assert (outcome.requests, outcome.failures) == (400, {})
+    assert server.requests == 400
 
 
 def test_an_attempt_to_connect_that_fails_fails_no_request(serve):
