@@ -10,12 +10,14 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from typing import NoReturn
 
 # The package is mounted, not installed, and Locust adds only the folder
 # of this file.
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 import gevent
+import locust.main
 from gevent.event import Event
 from locust import User
 from locust import clients
@@ -30,6 +32,7 @@ from rally_magnum_scale.workload.in_bay import job
 from rally_magnum_scale.workload.in_bay import locust_stats
 from rally_magnum_scale.workload.in_bay import master
 from rally_magnum_scale.workload.in_bay import own_file
+from rally_magnum_scale.workload.in_bay import refusal
 from rally_magnum_scale.workload.in_bay import worker
 
 ROLE = os.environ.get("RMS_ROLE", "")
@@ -40,10 +43,21 @@ WORKER = worker.Worker(
     OWN_FILE.run if IS_OWN_FILE else worker.run_engine(locust_stats.add)
 )
 
+
+def refuse_own_file(clause: str) -> NoReturn:
+    """End before the load begins, and say why."""
+    said = f"locust_file: {clause}"
+    if ROLE == "master":
+        master.write_refusal(job.from_environ(os.environ), said)
+        sys.exit(0)
+    sys.exit(said)
+
+
 # Locust starts users of every class that it finds here.
 if IS_OWN_FILE:
     IN_FLIGHT.wrap(clients.HttpSession, clients.ResponseContextManager)
     IN_FLIGHT.wrap(fasthttp.FastHttpSession, fasthttp.ResponseContextManager)
+    refusal.watch_loading(locust.main, __file__, refuse_own_file)
 else:
 
     class LoadUser(User):
