@@ -50,7 +50,8 @@ def wait_for_ready(
 
     :param selector: a label selector
     :param what: what the pods are, in words, such as ``nginx targets``
-    :returns: the pods, as the API's objects
+    :returns: the pods, as the API's objects; one that has already done its
+        work counts as Ready
     :raises WorkloadError: when one fails in a way that waiting can't mend
     :raises DeadlineExceeded: with the number that was Ready
     """
@@ -64,7 +65,8 @@ def wait_for_ready(
         for pod in found:
             refuse_hopeless(pod, what)
         _refuse_failed(cluster, namespace, found, what, count)
-        return found if sum(map(is_ready, found)) >= count else None
+        up = sum(is_ready(pod) or _phase(pod) == "Succeeded" for pod in found)
+        return found if up >= count else None
 
     return watching.wait_until(
         judge,

@@ -401,6 +401,13 @@ def _run_reasons(
             f"the windows hold {requests} answers, but {end.requests} were "
             "counted"
         )
+    stray = sum(
+        part.requests + sum(part.failures.values())
+        for number in {one.step for one in seen}
+        for part in windows.due_in(seen, number, steps.STOP)
+    )
+    if stray:
+        reasons.append(f"{stray} requests belong to no step")
     if counted_by_targets is not None:
         reasons += _count_reasons(end, counted_by_targets)
     return reasons

@@ -2,11 +2,16 @@
 
 The engine only asks here about an answer that does not look like the one
 before it: the first, one that came in pieces, and whatever is wrong.
+
+What can't be framed is refused with the first byte that shows it, however
+the bytes are cut into pieces.  Nobody could say where such an answer ends,
+so a reader that went on would wait until the request times out.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
@@ -18,11 +23,35 @@ LINE_END = b"\r\n"
 HEAD_MAX_BYTES = 262_144
 LINE_MAX_BYTES = 16_384
 
-_STATUS = re.compile(rb"HTTP/1\.([01]) (\d{3})[ \r]")
-_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
+# Lines without their ends, and what such a line may begin with.
+_TEXT = rb"[^\r\n\0]*"
+_STATUS = rb"HTTP/1\.([01]) ([1-9]\d\d)(?: %s)?" % _TEXT
+_STATUS_BEGUN = re.compile(_STATUS + rb"\r?")
+# No blank before the colon, and none before the name: that would be a line
+# that goes on with the one before it (RFC 9112, sections 5.1 and 5.2).
+_NAME = rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
+_FIELD = re.compile(rb"%s:%s" % (_NAME, _TEXT))
+_FIELD_BEGUN = re.compile(rb"\r?|%s(?::%s\r?)?" % (_NAME, _TEXT))
+_LENGTHS_BEGUN = re.compile(
+    rb"content-length:[\d, \t]*\r?|(?!content-length:).*",
+    re.IGNORECASE | re.DOTALL,
+)
+_HEAD = re.compile(rb"%s\r\n((?:%s\r\n)*)" % (_STATUS, _FIELD.pattern))
+# The headers that say where an answer ends, and its connection.
+_LISTS = re.compile(
+    rb"^(content-length|transfer-encoding|connection):(.*)\r$",
+    re.IGNORECASE | re.MULTILINE,
+)
+# Extensions of a chunk mean nothing to us (section 7.1.1).
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;%s)?" % _TEXT)
+_SIZE_BEGUN = re.compile(rb"(?:%s\r?)?" % _SIZE.pattern)
 _LENGTH = re.compile(rb"\d{1,18}")
+# What makes a whole status line of the beginning of one.
+_ANY_STATUS = b"HTTP/1.1 200"
 # They have no body, whatever their head says (RFC 9112, section 6.3).
 _BODILESS = (204, 304)
+# From here on it would be another protocol, which nobody has asked for.
+_SWITCHING = 101
 
 
 class Malformed(OSError):
@@ -104,8 +133,11 @@ class Reader:
 
     def _take_head(self) -> bool:
         text, end, rest = self._pending.partition(HEAD_END)
+        if len(text) + len(end) > HEAD_MAX_BYTES:
+            raise Malformed
         if not end:
-            return self._wait(HEAD_MAX_BYTES)
+            _check_begun_head(text)
+            return False
         head = read_head(text + LINE_END)
         self._pending = rest
         # An interim answer comes before the one that was asked for.
@@ -136,14 +168,10 @@ class Reader:
         return False
 
     def _take_size(self) -> bool:
-        line = self._line()
+        line = self._line(_SIZE_BEGUN)
         if line is None:
             return False
-        # Extensions of a chunk mean nothing to us (section 7.1.1).
-        size = line.partition(b";")[0].strip()
-        if not _SIZE.fullmatch(size):
-            raise Malformed
-        self._left = int(size, 16)
+        self._left = int(_matched(_SIZE, line)[1], 16)
         self._go_on = self._take_chunk if self._left else self._take_trailer
         return True
 
@@ -154,16 +182,18 @@ class Reader:
         return False
 
     def _take_chunk_end(self) -> bool:
+        if not LINE_END.startswith(self._pending[: len(LINE_END)]):
+            raise Malformed
         if len(self._pending) < len(LINE_END):
             return False
-        if not self._pending.startswith(LINE_END):
-            raise Malformed
         self._pending = self._pending[len(LINE_END) :]
         self._go_on = self._take_size
         return True
 
     def _take_trailer(self) -> bool:
-        line = self._line()
+        line = self._line(_FIELD_BEGUN)
+        if line:
+            _matched(_FIELD, line)
         self.whole = line == b""
         return line is not None
 
@@ -175,48 +205,91 @@ class Reader:
         self._pending = self._pending[taken:]
         return not self._left
 
-    def _line(self) -> bytes | None:
+    def _line(self, begun: re.Pattern[bytes]) -> bytes | None:
+        """Take the next line, None as long as it is not whole.
+
+        :param begun: what it may begin with
+        """
         line, end, rest = self._pending.partition(LINE_END)
+        if len(line) + len(end) > LINE_MAX_BYTES:
+            raise Malformed
         if not end:
-            self._wait(LINE_MAX_BYTES)
+            _matched(begun, line)
             return None
         self._pending = rest
         return line
-
-    def _wait(self, limit_bytes: int) -> bool:
-        """Wait for more, but not for ever."""
-        if len(self._pending) > limit_bytes:
-            raise Malformed
-        return False
 
 
 def read_head(text: bytes) -> Head:
     """Read the status line and the headers of an answer.
 
-    :param text: up to the empty line, which is left out
-    :raises Malformed: when it has no status, or no usable length
+    :param text: whole lines, without the empty one at the end
+    :raises Malformed: when it has no status, or can't say where it ends
     """
-    found = _STATUS.match(text)
-    if not found:
+    found = _matched(_HEAD, text)
+    old, status = found[1] == b"0", int(found[2])
+    lists = _lists(found[3])
+    length = _length(lists[b"content-length"])
+    codings = [one for one in lists[b"transfer-encoding"] if one]
+    options = lists[b"connection"]
+    if status == _SWITCHING or (old and codings):
         raise Malformed
-    headers = _headers(text)
-    codings = headers.get(b"transfer-encoding", b"")
-    chunked = codings.rpartition(b",")[2].strip() == b"chunked"
-    length = headers.get(b"content-length")
-    if length is not None and not _LENGTH.fullmatch(length):
-        raise Malformed
-    options = headers.get(b"connection", b"").replace(b" ", b"").split(b",")
-    old = found[1] == b"0"
     return Head(
-        status=int(found[2]),
+        status=status,
         close=b"close" in options or (old and b"keep-alive" not in options),
         # Where both are given, the chunks decide (section 6.3).
-        length=None if length is None or codings else int(length),
-        chunked=chunked,
+        length=None if codings else length,
+        chunked=_is_chunked(codings),
         text=text,
     )
 
 
-def _headers(text: bytes) -> dict[bytes, bytes]:
-    lines = (line.partition(b":") for line in text.lower().splitlines()[1:])
-    return {name.strip(): value.strip() for name, _, value in lines}
+def _lists(fields: bytes) -> dict[bytes, list[bytes]]:
+    """Return the headers that matter, as lists in lower case.
+
+    Several lines of one name are one list (RFC 9110, section 5.2).
+    """
+    found: dict[bytes, list[bytes]] = defaultdict(list)
+    for name, value in _LISTS.findall(fields):
+        found[name.lower()] += [
+            one.strip(b" \t") for one in value.lower().split(b",")
+        ]
+    return found
+
+
+def _length(lengths: list[bytes]) -> int | None:
+    """Return what all lengths of a head agree on, None without one."""
+    if not all(map(_LENGTH.fullmatch, lengths)):
+        raise Malformed
+    different = set(map(int, lengths))
+    if len(different) > 1:
+        raise Malformed
+    return different.pop() if different else None
+
+
+def _is_chunked(codings: list[bytes]) -> bool:
+    """Tell whether chunks are the last coding, as they must be if any."""
+    if codings.count(b"chunked") > 1:
+        raise Malformed
+    return codings[-1:] == [b"chunked"]
+
+
+def _check_begun_head(text: bytes) -> None:
+    """Refuse what can't become a head any more.
+
+    :param text: all that has come of it
+    """
+    lines, end, rest = text.rpartition(LINE_END)
+    if end:
+        read_head(lines + end)
+        _matched(_FIELD_BEGUN, rest)
+        _matched(_LENGTHS_BEGUN, rest)
+    else:
+        _matched(_STATUS_BEGUN, rest + _ANY_STATUS[len(rest) :])
+
+
+def _matched(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes]:
+    found = pattern.fullmatch(text)
+    if not found:
+        raise Malformed
+    return found

@@ -43,6 +43,7 @@ class Collector:
         self._seen: set[str] = set()
         self._of_kind: dict[str, int] = {}
         self._noted: set[tuple[str, str]] = set()
+        self._is_refused = False
         self._is_behind = False
         # The first figure of each second.
         self._own_cpu: list[tuple[int, float]] = []
@@ -160,6 +161,11 @@ class Collector:
         if self._of_kind[kind] <= REASONS_OF_A_KIND:
             self._reasons.append(reason)
             self.note(second, kind, reason)
+
+    def refuse(self, second: int, kind: str, reason: str) -> None:
+        """Note why there is no run at all: the only reason that counts."""
+        self.fail(second, kind, reason)
+        self._is_refused = True
 
     def note(self, second: int, kind: str, detail: str) -> None:
         """Note what happened when, so that a plot can mark it."""
@@ -284,7 +290,8 @@ class Collector:
         while self._by_second:
             found += self._give_out(self._next_second)
             self._next_second += 1
-        self._judge(second)
+        if not self._is_refused:
+            self._judge(second)
         events, self._events = self._events, []
         last = self._record(
             "end",

@@ -10,34 +10,55 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from typing import NoReturn
 
 # The package is mounted, not installed, and Locust adds only the folder
 # of this file.
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 import gevent
+import locust.main
 from gevent.event import Event
 from locust import User
+from locust import clients
 from locust import events
 from locust import task
+from locust.contrib import fasthttp
 from locust.rpc import zmqrpc
 
 from rally_magnum_scale.workload.in_bay import backlog
+from rally_magnum_scale.workload.in_bay import in_flight
 from rally_magnum_scale.workload.in_bay import job
 from rally_magnum_scale.workload.in_bay import locust_stats
+from rally_magnum_scale.workload.in_bay import master
 from rally_magnum_scale.workload.in_bay import own_file
+from rally_magnum_scale.workload.in_bay import refusal
 from rally_magnum_scale.workload.in_bay import worker
-from rally_magnum_scale.workload.in_bay.master import Master
 
 ROLE = os.environ.get("RMS_ROLE", "")
 IS_OWN_FILE = bool(os.environ.get("RMS_OWN_FILE"))
-OWN_FILE = own_file.OwnFile()
+IN_FLIGHT = in_flight.InFlight(User, events.request)
+OWN_FILE = own_file.OwnFile(IN_FLIGHT)
 WORKER = worker.Worker(
     OWN_FILE.run if IS_OWN_FILE else worker.run_engine(locust_stats.add)
 )
 
+
+def refuse_own_file(clause: str) -> NoReturn:
+    """End before the load begins, and say why."""
+    said = f"locust_file: {clause}"
+    if ROLE == "master":
+        master.write_refusal(job.from_environ(os.environ), said)
+        sys.exit(0)
+    sys.exit(said)
+
+
 # Locust starts users of every class that it finds here.
-if not IS_OWN_FILE:
+if IS_OWN_FILE:
+    IN_FLIGHT.wrap(clients.HttpSession, clients.ResponseContextManager)
+    IN_FLIGHT.wrap(fasthttp.FastHttpSession, fasthttp.ResponseContextManager)
+    refusal.watch_loading(locust.main, __file__, refuse_own_file)
+else:
 
     class LoadUser(User):
         """The one Locust user of a worker."""
@@ -68,7 +89,7 @@ if ROLE == "worker":
 def install(environment: Any, **_: Any) -> None:
     """Become the master's or a worker's half of the run."""
     if ROLE == "master":
-        Master(environment, job.from_environ(os.environ)).install()
+        master.Master(environment, job.from_environ(os.environ)).install()
     elif ROLE == "worker":
         WORKER.install(environment)
         if IS_OWN_FILE:

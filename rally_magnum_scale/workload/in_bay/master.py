@@ -22,6 +22,7 @@ from rally_magnum_scale.measurement import cpusets
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.workload.in_bay import messages
 from rally_magnum_scale.workload.in_bay import open_files
+from rally_magnum_scale.workload.in_bay import refusal
 from rally_magnum_scale.workload.in_bay.collector import Collector
 from rally_magnum_scale.workload.in_bay.hunt import Hunt
 from rally_magnum_scale.workload.in_bay.job import Job
@@ -35,6 +36,7 @@ ORDER_EACH_S = 0.002
 LOST_STATE = "missing"
 BEHIND_MAX_S = 3.0
 STDOUT_FD = 1
+FILE_REFUSED = "locust_file_refused"
 
 
 class Master:
@@ -100,8 +102,18 @@ class Master:
             if time.monotonic() > end_s:
                 self._collector.begin(self._runner.clients, 0)
                 return False
+            if self._refuse_shape():
+                return False
             gevent.sleep(LOOK_EVERY_S)
         return True
+
+    def _refuse_shape(self) -> bool:
+        """Refuse a load shape that an own file set by itself."""
+        shape = self._environment.shape_class
+        if shape is not None:
+            said = f"locust_file: {refusal.load_shape(shape)}"
+            self._collector.refuse(int(time.time()), FILE_REFUSED, said)
+        return shape is not None
 
     def _meet(self) -> None:
         self._workers = sorted(
@@ -290,9 +302,24 @@ class Master:
         self._skews_s[msg.node_id] = min(before, probe)
 
     def _print(self, records: list[dict[str, Any]]) -> None:
-        for record in records:
-            text = json.dumps(record, separators=(",", ":")) + "\n"
-            _write(text.encode())
+        _print_records(records)
+
+
+def write_refusal(job: Job, reason: str) -> None:
+    """Write the records of a run that an own file makes impossible.
+
+    :param reason: a clause without a full stop
+    """
+    collector = Collector(job)
+    second = int(time.time())
+    collector.refuse(second, FILE_REFUSED, reason)
+    _print_records(collector.end(second))
+
+
+def _print_records(records: list[dict[str, Any]]) -> None:
+    for record in records:
+        text = json.dumps(record, separators=(",", ":")) + "\n"
+        _write(text.encode())
 
 
 def _write(data: bytes) -> None:

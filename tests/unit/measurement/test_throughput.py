@@ -127,6 +127,13 @@ def test_counts_that_do_not_agree_spoil_the_run(changes, counted, reason):
         assert reason is None or reason in step.reasons[0]
 
 
+def test_what_belongs_to_no_step_spoils_the_run():
+    stray = dataclasses.replace(ALL[5], second=6, phase="stop")
+    seen = [*ALL, stray]
+    for step in summarise(seen):
+        assert step.reasons == ["11 requests belong to no step"]
+
+
 def test_a_generator_that_does_not_tell_its_lag_spoils_the_step():
     first, second = summarise(
         [dataclasses.replace(one, schedule_lag_us=Histogram()) for one in ALL]

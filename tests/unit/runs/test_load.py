@@ -434,6 +434,28 @@ def test_an_image_that_can_not_be_pulled_ends_it_in_the_registrys_words():
     assert run.paths[-1] == f"/api/v1/namespaces/{NAMESPACE}/status"
 
 
+def test_a_locust_file_that_locust_refuses_fails_the_load_in_its_words():
+    said = "locust_file: Locust finds no user class in it"
+    event = record(
+        "event",
+        second=FIRST_SECOND,
+        kind="locust_file_refused",
+        detail=said,
+    )
+    refused = end(windows=0, requests=0, workers_connected=0, reasons=[said])
+    # It ends as soon as it has said so, before anybody saw it Ready.
+    ended = pod("master", 3, state={"terminated": {}}, phase="Succeeded")
+    script = script_of(
+        [[*log_of(event, refused), "END"]],
+        **{f"{BASE}/pods?master": [listed(ended)]},
+    )
+    one = spec_of(plan=Plan((Step(None, 2, 1),)), own_file="", users=7)
+    run = Run(script, one)
+    assert isinstance(run.error, exceptions.WorkloadError)
+    assert str(run.error) == f"The load in the bay b has no figures: {said}."
+    assert f"locust_file_refused: {said}" in run.said
+
+
 def test_a_master_that_dies_is_told_with_the_end_of_its_log():
     log = [[*log_of(*WINDOWS[:2], "Killed"), "END"]]
     ended = {f"{BASE}/pods/{PREFIX}-master/status": [running("Failed")]}

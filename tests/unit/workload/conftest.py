@@ -235,6 +235,14 @@ class Behaviour:
         connection.sendall(ANSWER + b"x")
 
     @staticmethod
+    def other_protocol(connection, _number):
+        connection.sendall(b"SSH-2.0")
+
+    @staticmethod
+    def two_lengths(connection, _number):
+        connection.sendall(ANSWER[:-5] + b"Content-Length: 4\r\n")
+
+    @staticmethod
     def head_alone(connection, _number):
         connection.sendall(ANSWER[:-3])
 

@@ -1,6 +1,8 @@
 import itertools
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 from rally_magnum_scale.workload.in_bay import answers
 from rally_magnum_scale.workload.in_bay.answers import Malformed
@@ -100,6 +102,22 @@ def test_the_answer_to_a_head_has_no_body():
         (b"HTTP/1.1 200 OK\r\nConnection: TE, close\r\n", True),
         (b"HTTP/1.0 200 OK\r\n", True),
         (b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\n", False),
+        # Lines of one name are one list.
+        (
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+            b"Connection: keep-alive\r\n",
+            True,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nA: 1\r\n"
+            b"connection:te ,CLOSE\t\r\n",
+            True,
+        ),
+        (
+            b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n"
+            b"Connection: X-A\r\n",
+            False,
+        ),
     ],
 )
 def test_whether_a_connection_may_be_used_again(headers, close):
@@ -119,6 +137,166 @@ def test_only_a_length_tells_how_long_the_next_is(data, fixed):
     reader = Reader()
     reader.take(data)
     assert reader.fixed == fixed
+
+
+def head(*lines):
+    return b"\r\n".join([b"HTTP/1.1 200 OK", *lines, b"", b""])
+
+
+@pytest.mark.parametrize(
+    ("lines", "length"),
+    [
+        ([b"Content-Length: 3", b"content-length:3"], 3),
+        ([b"Content-Length: 3, 3 ,\t03"], 3),
+        ([b"Content-Length: 3", b"Content-Length: 4"], Malformed),
+        ([b"Content-Length: 4", b"Content-Length: 3"], Malformed),
+        ([b"Content-Length: 3, 4"], Malformed),
+        ([b"Content-Length: 3,"], Malformed),
+        ([b"Content-Length:"], Malformed),
+        ([b"Content-Length: +3"], Malformed),
+        ([b"Content-Length: 3", b"Content-Length: x"], Malformed),
+        # Chunks decide, but not between lengths that contradict each other.
+        ([b"Transfer-Encoding: chunked", b"Content-Length: 3, 4"], Malformed),
+    ],
+)
+def test_all_lengths_of_an_answer_must_agree(lines, length):
+    text = head(*lines)[:-2]
+    if length is Malformed:
+        with pytest.raises(Malformed):
+            answers.read_head(text)
+    else:
+        assert answers.read_head(text).length == length
+
+
+@pytest.mark.parametrize(
+    ("lines", "chunked"),
+    [
+        ([b"Transfer-Encoding: gzip", b"Transfer-Encoding: chunked"], True),
+        ([b"Transfer-Encoding: gzip, Chunked,"], True),
+        # Whatever comes after chunks ends with the connection.
+        ([b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip"], False),
+        ([b"Transfer-Encoding: chunked, chunked"], Malformed),
+        ([b"Transfer-Encoding: chunked"] * 2, Malformed),
+    ],
+)
+def test_all_codings_of_an_answer_count(lines, chunked):
+    text = head(*lines)[:-2]
+    if chunked is Malformed:
+        with pytest.raises(Malformed):
+            answers.read_head(text)
+    else:
+        read = answers.read_head(text)
+        assert (read.chunked, read.length) == (chunked, None)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        # The last byte is the one that no answer could go on with.
+        (b"HTTP/1.1 ", b"x"),
+        (b"", b"\r"),
+        (b"", b"h"),
+        (b"HTTP/1.", b"2"),
+        (b"HTTP/1.1 ", b"0"),
+        (b"HTTP/1.1 20", b" "),
+        (b"HTTP/1.1 200", b"0"),
+        (b"HTTP/1.1 200 O", b"\n"),
+        (b"HTTP/1.1 200 OK\r", b"x"),
+        # It would switch to another protocol.
+        (b"HTTP/1.1 101 Go\r", b"\n"),
+        # The line before it would go on.
+        (HEAD[:-2], b" "),
+        (HEAD[:-2], b"\t"),
+        (HEAD[:-2], b":"),
+        (HEAD[:-2] + b"Name", b" "),
+        (HEAD[:-2] + b"Name", b"\r"),
+        (HEAD[:-2] + b"Name: a", b"\n"),
+        (HEAD[:-2] + b"Name: a", b"\0"),
+        (HEAD[:-2] + b"Name: a\r", b"b"),
+        (HEAD[:-2] + b"\r", b"x"),
+        (HEAD[:-2] + b"content-LENGTH: 3,", b"x"),
+        (HEAD[:-2] + b"content-LENGTH: 4\r", b"\n"),
+        (b"HTTP/1.0 200\r\nTransfer-Encoding: chunked\r", b"\n"),
+        (CHUNKED[:-2] + b"Transfer-Encoding:chunked\r", b"\n"),
+        (HEAD + b"abc", b"d"),
+        (CHUNKED, b"g"),
+        (CHUNKED, b"\r"),
+        (CHUNKED + b"1" * 15, b"1"),
+        (CHUNKED + b"1", b"\n"),
+        (CHUNKED + b"1 ", b"1"),
+        (CHUNKED + b"1;a", b"\n"),
+        (CHUNKED + b"1\r\na", b"b"),
+        (CHUNKED + b"1\r\na\r", b"\r"),
+        (CHUNKED + b"0\r\n", b" "),
+        (CHUNKED + b"0\r\nA", b"\r"),
+        (CHUNKED + b"0\r\nA: 1\r\n\r\n", b"\r"),
+    ],
+)
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 103 Early\r\n\r\n"])
+def test_an_answer_is_malformed_with_the_byte_that_shows_it(before, good, bad):
+    reader = Reader()
+    for one in before + good:
+        reader.take(bytes([one]))
+    with pytest.raises(Malformed):
+        reader.take(bad)
+
+
+# Whole answers, what nearly is one, and noise.
+PARTS = [
+    *(data for data, *_ in WHOLE.values()),
+    HEAD,
+    CHUNKED,
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.0 200\r\n",
+    b"HTTP/1.1 100 Go on\r\n\r\n",
+    b"Content-Length: 3\r\n",
+    b"Content-Length: 4, 4\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Connection: close\r\n",
+    b"A",
+    b": ",
+    b" ",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"abc",
+    b"3\r\nabc\r\n",
+    b"0\r\n\r\n",
+    b";x",
+]
+LIKE_ANSWERS = (
+    strategies.lists(
+        strategies.sampled_from(PARTS) | strategies.binary(max_size=3),
+        min_size=1,
+        max_size=8,
+    )
+    .map(b"".join)
+    .filter(bool)
+)
+
+
+def what_comes_of(pieces):
+    reader = Reader()
+    try:
+        for piece in pieces:
+            reader.take(piece)
+        if not reader.whole:
+            reader.take(b"")
+    except OSError as error:
+        return type(error)
+    return reader.head.status, reader.head.close, reader.body_bytes
+
+
+@hypothesis.given(
+    data=LIKE_ANSWERS, cuts=strategies.lists(strategies.integers(0, 400))
+)
+@hypothesis.example(data=CHUNKED + b"0\r\nContent-Length: x\r\n\r\n", cuts=[])
+def test_how_an_answer_is_cut_makes_no_difference(data, cuts):
+    places = sorted({0, len(data), *(one % len(data) for one in cuts)})
+    pieces = [data[a:b] for a, b in itertools.pairwise(places)]
+    comes_of_it = what_comes_of([data])
+    assert what_comes_of(pieces) == comes_of_it
+    assert what_comes_of([bytes([one]) for one in data]) == comes_of_it
 
 
 @pytest.mark.parametrize(

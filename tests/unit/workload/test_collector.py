@@ -152,6 +152,15 @@ def test_missing_workers_are_named():
     assert "2 of 2 workers did not connect within 300 s" in last["reasons"]
 
 
+def test_a_refusal_is_the_only_reason():
+    collector = Collector(JOB)
+    collector.refuse(300, "locust_file_refused", "locust_file: it is empty")
+    event, last = collector.end(300)
+    assert (event["kind"], event["second"]) == ("locust_file_refused", 300)
+    assert last["reasons"] == ["locust_file: it is empty"]
+    assert (last["windows"], last["requests"]) == (0, 0)
+
+
 @pytest.mark.parametrize(("skew_s", "valid"), [(0.4, True), (-0.6, False)])
 def test_clocks(collector, skew_s, valid):
     collector.clock("two", 100, skew_s)

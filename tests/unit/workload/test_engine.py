@@ -161,6 +161,9 @@ FAILURES = {
     "status": "bad_status",
     "longer": "bad_length",
     "overrun": "malformed",
+    # Neither of them is whole.
+    "other_protocol": "malformed",
+    "two_lengths": "malformed",
     "silence": "timeout",
 }
 

@@ -84,7 +84,9 @@ def conduct(first_answers, capfd, clock_deadline_s=0.5):
     events = types.SimpleNamespace(
         worker_report=Hook(), spawning_complete=Hook(), quitting=Hook()
     )
-    environment = types.SimpleNamespace(runner=runner, events=events)
+    environment = types.SimpleNamespace(
+        runner=runner, events=events, shape_class=None
+    )
     job = Job(
         "t",
         1,

@@ -1,15 +1,19 @@
 """What Locust's request events come to: first without Locust, then with."""
 
+import datetime
+import decimal
+import threading
 import time
-import types
 
 import gevent
 import pytest
 
+from rally_magnum_scale.measurement import windows
 from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.workload.in_bay import in_flight
 from rally_magnum_scale.workload.in_bay import own_file
 from rally_magnum_scale.workload.in_bay.job import Job
 from tests.unit.workload.processes import REPORTING_OFTEN
@@ -44,32 +48,47 @@ class Clock:
         gevent.sleep(0)
 
 
-class Runner:
-    """A worker's runner whose users stop some seconds after they must."""
+class User:
+    """What stands for Locust's class of users."""
 
-    def __init__(self, clock, users, stop_takes_s):
-        self.environment = types.SimpleNamespace(stop_timeout=0.0)
-        self.target_user_count = self.user_count = users
+
+class Users:
+    """Users of whom some must end their tasks by themselves.
+
+    :param ends_s: after how many seconds of the plan they do
+    """
+
+    are_all_there = True
+
+    def __init__(self, clock, ends_s):
         self._clock = clock
-        self._stop_takes_s = stop_takes_s
+        self._ends_ns = int((ends_s + 1) * NS_PER_S)
 
-    def stop(self):
-        self.stop_timeout = self.environment.stop_timeout
-        after_s = self._clock.now_ns / NS_PER_S + self._stop_takes_s
-        self._clock.at(after_s, lambda: setattr(self, "user_count", 0))
+    def stop_idle(self, end_ns):
+        assert self._clock.now_ns >= end_ns
+        return 2 if self._clock.now_ns < self._ends_ns else 0
 
 
-def watch(clock, *steps, requests=(), users=2, stop_takes_s=0.0):
-    """Watch a plan; return the outcome, the windows and the runner.
+def mark_answered(call):
+    call.answered = True
+
+
+def watch(clock, *steps, requests=(), calls=(), answered=0, ends_s=0.0):
+    """Watch a plan; return the outcome and the windows.
 
     :param requests: when each ends, in seconds of the plan, and its event
+    :param calls: when requests of Locust's clients that never end begin
+    :param answered: how many of them are answered, and not judged
+    :param ends_s: when the last user has ended its task
     """
-    reported = []
+    reported, begun = [], []
     job = Job("t", 1, "b", Plan(steps), "http://h/", 1, timeout_s=2.0)
+    flight = in_flight.InFlight(User, None, clock_ns=lambda: clock.now_ns)
     watched = own_file.Watch(
         job,
         START,
         reported.append,
+        flight,
         sleep=clock.sleep,
         clock_ns=lambda: clock.now_ns,
         # One second before the plan begins.
@@ -82,13 +101,15 @@ def watch(clock, *steps, requests=(), users=2, stop_takes_s=0.0):
                 **{"request_type": "GET", "name": "/", **event}
             ),
         )
-    runner = Runner(clock, users, stop_takes_s)
-    return watched.run(runner), reported, runner
+    for offset_s in calls:
+        clock.at(offset_s + 1, lambda: begun.append(flight.begin(None)))
+    clock.at(1.95, lambda: [mark_answered(one) for one in begun[:answered]])
+    return watched.run(Users(clock, ends_s)), reported
 
 
 def test_a_request_is_in_the_second_in_which_it_ended():
     ended = [0.2, 0.9, 1.4, 1.5, 1.6]
-    outcome, windows, _ = watch(
+    outcome, windows = watch(
         Clock(),
         Step(None, 1, 1),
         requests=[(at, {"response_time": 300.0}) for at in ended],
@@ -100,9 +121,45 @@ def test_a_request_is_in_the_second_in_which_it_ended():
     assert outcome.reasons == {}
 
 
+def test_a_request_belongs_to_the_step_in_which_it_began():
+    plan = (Step(None, 1), Step(None, 1, 1))
+    _, found = watch(
+        Clock(),
+        *plan,
+        requests=[
+            (0.5, {"response_time": 300.0}),
+            # Begun in the first step, and ended in the ramp and the second.
+            (1.5, {"response_time": 700.0}),
+            (2.5, {"response_time": 1600.0, "exception": TimeoutError()}),
+            # Begun before the plan, and in its last second.
+            (0.6, {"response_time": 900.0}),
+            (3.4, {"response_time": 600.0}),
+            # When these began is not known.
+            (2.6, {}),
+            (3.5, {}),
+        ],
+        ends_s=4,
+    )
+    assert counted(found, 1, "steady") == (3, {"timeout_error": 1})
+    assert counted(found, 2, "steady") == (1, {"no_response_time": 2})
+    assert counted(found, 2, "ramp") == counted(found, 2, "stop") == (0, {})
+    slowest = [
+        one.latency_us.max_us for one in windows.due_in(found, 1, "steady")
+    ]
+    assert max(filter(None, slowest)) >= 900_000
+
+
+def counted(found, step, phase):
+    parts = windows.due_in(found, step, phase)
+    return (
+        sum(one.requests for one in parts),
+        windows.add_counts(one.failures for one in parts),
+    )
+
+
 def test_a_response_time_keeps_its_microseconds():
     times_ms = [0.0571, 1.2345, 12.5]
-    _, windows, _ = watch(
+    _, windows = watch(
         Clock(),
         Step(None, 1),
         requests=[(0.5, {"response_time": one}) for one in times_ms],
@@ -120,6 +177,12 @@ class HTTPError(Exception):
     pass
 
 
+class Unreadable:
+    @property
+    def __class__(self):
+        raise HTTPError
+
+
 @pytest.mark.parametrize(
     ("event", "kind"),
     [
@@ -127,34 +190,67 @@ class HTTPError(Exception):
         ({"exception": HTTPError()}, "http_error"),
         ({"exception": "a text"}, "failed"),
         ({"exception": HTTPError(), "response_time": None}, "http_error"),
+        ({"exception": HTTPError(), "response_time": "5"}, "http_error"),
         ({"response_time": None}, "no_response_time"),
-        ({"response_time": float("nan")}, "no_response_time"),
-        ({"response_time": -1.0}, "no_response_time"),
+        ({"response_time": float("nan")}, "bad_response_time"),
+        ({"response_time": float("inf")}, "bad_response_time"),
+        ({"response_time": -1.0}, "bad_response_time"),
+        # It would have begun before there was a worker.
+        ({"response_time": 1e300}, "bad_response_time"),
+        ({"response_time": 3_000}, "bad_response_time"),
+        ({"response_time": 10**400}, "bad_response_time"),
+        ({"response_time": "5"}, "bad_response_time"),
+        ({"response_time": True}, "bad_response_time"),
+        ({"response_time": decimal.Decimal(5)}, "bad_response_time"),
+        ({"response_time": datetime.timedelta(5)}, "bad_response_time"),
+        ({"response_time": Unreadable()}, "bad_event"),
+        ({"exception": Unreadable()}, "bad_event"),
     ],
 )
-def test_failures_are_counted_by_kind(event, kind):
-    outcome, windows, _ = watch(
+@pytest.mark.parametrize("at_s", [0.5, 1.5])
+def test_failures_are_counted_by_kind(event, kind, at_s):
+    outcome, windows = watch(
         Clock(),
         Step(None, 1),
-        requests=[(0.5, {"response_time": 5.0, **event})],
+        requests=[(at_s, {"response_time": 600.0, **event})],
+        ends_s=1.6,
     )
+    windows = [one for one in windows if one.failures]
     assert windows[0].failures == outcome.failures == {kind: 1}
     assert windows[0].requests == outcome.requests == 0
 
 
+def test_an_event_without_any_key_is_a_failure():
+    outcome, _ = watch(
+        Clock(),
+        Step(None, 1),
+        requests=[(0.5, {"response_time": None, "name": None})],
+    )
+    assert outcome.failures == {"no_response_time": 1}
+
+
+def test_a_request_that_began_before_the_plan_counts_with_all_of_its_time():
+    _, windows = watch(
+        Clock(), Step(None, 1), requests=[(0.5, {"response_time": 1200})]
+    )
+    assert windows[0].latency_us == Histogram.from_values_us({1_200_000: 1})
+
+
 def test_what_is_not_of_the_plan_is_not_counted():
-    outcome, windows, _ = watch(
+    outcome, windows = watch(
         Clock(),
         Step(None, 1),
         requests=[
             (-0.5, {"response_time": 1.0}),
+            (-0.5, {"response_time": "1"}),
+            (-0.5, {"exception": HTTPError()}),
             # It began before the end of the plan, and ends after it.
             (1.4, {"response_time": 500.0}),
             # It began after the end.
             (1.5, {"response_time": 400.0}),
-            (1.5, {"response_time": None, "exception": HTTPError()}),
+            (1.5, {"response_time": 400.0, "exception": HTTPError()}),
         ],
-        stop_takes_s=0.8,
+        ends_s=1.8,
     )
     assert [one.requests for one in windows] == [0, 1]
     assert windows[1].phase == "stop"
@@ -163,7 +259,7 @@ def test_what_is_not_of_the_plan_is_not_counted():
 
 
 def test_seconds_that_were_slept_away_have_windows_too():
-    _, windows, _ = watch(
+    _, windows = watch(
         Clock(late_s={3: 2.5}),
         Step(None, 6),
         requests=[(0.5, {"response_time": 1.0}), (5.5, {"response_time": 1})],
@@ -175,33 +271,65 @@ def test_seconds_that_were_slept_away_have_windows_too():
 
 
 def test_users_have_time_to_end_what_they_do():
-    outcome, windows, runner = watch(
+    outcome, windows = watch(
         Clock(),
         Step(None, 1),
         requests=[(2.5, {"response_time": 1800.0})],
-        stop_takes_s=1.6,
+        ends_s=2.6,
     )
     assert (outcome.requests, outcome.reasons) == (1, {})
     assert [one.phase for one in windows] == ["steady", "stop", "stop"]
-    # Locust must not kill them before the time is over.
-    assert runner.stop_timeout > 2.0
-    assert runner.environment.stop_timeout == 0.0
 
 
 def test_tasks_that_do_not_end_make_the_run_invalid():
-    outcome, windows, _ = watch(
+    outcome, windows = watch(
         Clock(),
         Step(None, 1),
         requests=[(0.5, {"response_time": 1.0})],
-        stop_takes_s=60.0,
+        ends_s=60.0,
     )
     assert [*outcome.reasons] == ["tasks_unfinished"]
+    assert "2 users" in outcome.reasons["tasks_unfinished"]
     assert "still ran 2 s" in outcome.reasons["tasks_unfinished"]
     assert len(windows) == 4
 
 
+def test_requests_that_never_end_time_out_unless_they_began_after_the_plan():
+    outcome, windows = watch(
+        Clock(), Step(None, 1), calls=[-0.5, 0.5, 0.9, 1.1], answered=1
+    )
+    failures = {"timeout": 2, "unreported": 1}
+    assert (outcome.failures, outcome.reasons) == (failures, {})
+    assert windows[-1].failures == failures
+    assert [one.phase for one in windows] == ["steady", *["stop"] * 3]
+
+
+def test_what_comes_after_the_last_word_is_in_no_window():
+    clock, taken = Clock(), []
+
+    def keep(window):
+        taken.append(window)
+
+    job = Job("t", 1, "b", Plan((Step(None, 1),)), "http://h/", 1)
+    watched = own_file.Watch(
+        job,
+        START,
+        keep,
+        in_flight.InFlight(User, None),
+        sleep=clock.sleep,
+        clock_ns=lambda: clock.now_ns,
+        wall_ns=lambda: START * NS_PER_S + clock.now_ns,
+    )
+    watched.run(Users(clock, 0.0))
+    before = len(taken)
+    clock.now_ns += 5 * NS_PER_S
+    watched.take(response_time=4_500.0)
+    watched.take(response_time="late")
+    assert len(taken) == before
+
+
 def test_a_worker_without_a_request_makes_the_run_invalid():
-    outcome, _, _ = watch(Clock(), Step(None, 1))
+    outcome, _ = watch(Clock(), Step(None, 1))
     assert [*outcome.reasons] == ["no_request"]
 
 
@@ -317,25 +445,210 @@ def test_users_that_end_before_the_plan_make_the_run_invalid(make_bay, serve):
     assert any("never began" in one for one in records[-1]["reasons"])
 
 
+def run_alone(make_bay, url, text, *steps, **changes):
+    """Run a file in one worker; return the records and the worker."""
+    bay = make_bay(
+        url, *steps, **{"workers": 1, "own_file": text, "users": 2, **changes}
+    )
+    worker = bay.start_worker()
+    return bay.records(bay.start_master()), worker
+
+
+@pytest.mark.parametrize("kind", ["HttpUser", "FastHttpUser"])
 def test_a_target_that_stalls_to_the_end_is_not_forgiven(
-    make_bay, serve, behaviour
+    make_bay, serve, behaviour, kind
 ):
+    stalled = threading.Event()
+
     def stall(connection, number):
-        if number <= 20:
+        if not stalled.is_set():
             behaviour.answer(connection, number)
 
     bay = make_bay(
         serve(stall).url,
-        Step(None, 1),
+        Step(None, 4),
         workers=1,
-        own_file=ASKING,
+        own_file=ASKING.replace("HttpUser", kind),
         users=2,
         timeout_s=1.0,
     )
-    bay.start_worker()
-    records = bay.records(bay.start_master())
+    bay.start_worker(REPORTING_OFTEN)
+    master = bay.start_master()
+    bay.first_window(master)
+    stalled.set()
+    end = bay.records(master)[-1]
+    assert (end["failures"], end["reasons"]) == ({"timeout": 2}, [])
+    assert end["requests"] > 10
+
+
+# The first example of Locust's manual.
+QUICKSTART = """
+import time
+from locust import HttpUser, task, between
+
+class QuickstartUser(HttpUser):
+    wait_time = between(1, 5)
+
+    @task
+    def hello_world(self):
+        self.client.get("/hello")
+        self.client.get("/world")
+
+    @task(3)
+    def view_items(self):
+        for item_id in range(10):
+            self.client.get(f"/item?id={item_id}", name="/item")
+            time.sleep(1)
+
+    def on_start(self):
+        self.client.post("/login", json={"username":"foo", "password":"bar"})
+"""
+
+
+@pytest.mark.parametrize("kind", ["HttpUser", "FastHttpUser"])
+def test_users_that_sleep_when_the_plan_ends_are_not_waited_for(
+    make_bay, serve, kind
+):
+    records, worker = run_alone(
+        make_bay,
+        serve().url,
+        QUICKSTART.replace("HttpUser", kind),
+        Step(None, 2),
+        users=12,
+    )
+    end = records[-1]
+    assert (end["reasons"], end["failures"]) == ([], {})
+    assert end["requests"] > 10
+    # Their tasks would go on for longer than the time-out of 10 s.
+    start = of(records, "start")[0]["second"]
+    assert max(one["second"] for one in of(records, "window")) - start <= 3
+    assert worker.wait(10) == 0
+
+
+OWN_CLIENT = """
+import time
+from locust import User, task
+
+class Poller(User):
+    @task
+    def ask(self):
+        self.environment.events.request.fire(
+            request_type="X", name="x", response_time=1, response_length=0
+        )
+        # It may be in the middle of a request that it tells of at its end.
+        time.sleep(60)
+"""
+SOMETIMES_ITS_OWN_CLIENT = OWN_CLIENT.replace("User", "HttpUser").replace(
+    "def ask(self):", 'def ask(self):\n        self.client.get("/")'
+)
+
+
+@pytest.mark.parametrize("text", [OWN_CLIENT, SOMETIMES_ITS_OWN_CLIENT])
+def test_what_a_client_of_the_files_own_waits_for_is_not_taken_for_ended(
+    make_bay, serve, text
+):
+    records, _ = run_alone(
+        make_bay,
+        serve().url,
+        text,
+        Step(None, 3),
+        timeout_s=1.0,
+        users=40,
+        spawn_rate=10,
+    )
     (reason,) = (one for one in records[-1]["reasons"] if "still ran" in one)
-    assert reason.endswith("what they asked last is not judged")
+    assert "that only their own client knows of" in reason
+
+
+QUITTING = (
+    ASKING
+    + """
+from locust import events
+
+@events.test_stop.add_listener
+def quit(environment, **_):
+    environment.runner.quit()
+"""
+)
+
+
+def test_a_hook_of_the_end_may_end_the_runner_and_loses_nothing(
+    make_bay, serve
+):
+    records, worker = run_alone(make_bay, serve().url, QUITTING, Step(None, 2))
+    end = records[-1]
+    assert (end["reasons"], end["failures"]) == ([], {})
+    steady = [one for one in of(records, "window") if one["phase"] == "steady"]
+    assert len(steady) == 2
+    assert worker.wait(10) == 0
+
+
+@pytest.mark.parametrize("ending", ["quit", "stop"])
+def test_a_file_that_ends_its_runner_in_the_plan_makes_the_run_invalid(
+    make_bay, serve, ending
+):
+    text = (
+        ASKING
+        + f"""
+        if self.environment.stats.total.num_requests > 12:
+            gevent.spawn(self.environment.runner.{ending})
+
+import gevent
+"""
+    )
+    records, _ = run_alone(make_bay, serve().url, text, Step(None, 4))
+    assert records[-1]["reasons"]
+
+
+# A listener of the file's own comes before those that Locust adds later.
+INTERRUPTING = """
+from locust import HttpUser, constant_throughput, events, task
+from locust.exception import RescheduleTask
+
+@events.request.add_listener
+def interrupt(**_):
+    raise RescheduleTask
+
+class Asker(HttpUser):
+    wait_time = constant_throughput(10)
+
+    @task
+    def ask(self):
+        self.client.get("/")
+"""
+
+
+def test_a_listener_that_ends_the_task_hides_no_request(make_bay, serve):
+    records, _ = run_alone(make_bay, serve().url, INTERRUPTING, Step(None, 2))
+    end = records[-1]
+    assert (end["reasons"], end["failures"]) == ([], {})
+    assert end["requests"] > 20
+
+
+UNREPORTED = """
+from locust import HttpUser, constant_throughput, task
+
+class Asker(HttpUser):
+    wait_time = constant_throughput(10)
+
+    @task
+    def ask(self):
+        with self.client.get("/", catch_response=True) as answer:
+            assert answer.text == "none of this"
+
+    @task
+    def ask_nobody(self):
+        self.client.get("nothing://at-all/")
+"""
+
+
+@pytest.mark.parametrize("kind", ["HttpUser", "FastHttpUser"])
+def test_what_ends_without_an_event_is_a_failure(make_bay, serve, kind):
+    text = UNREPORTED.replace("HttpUser", kind)
+    records, _ = run_alone(make_bay, serve().url, text, Step(None, 2))
+    end = records[-1]
+    assert end["requests"] == 0
+    assert end["failures"]["assertion_error"] > 5
 
 
 def test_a_killed_worker_of_an_own_file_makes_the_run_invalid(make_bay, serve):

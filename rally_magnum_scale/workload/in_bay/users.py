@@ -1,0 +1,78 @@
+"""The users of a worker, and which of them may be stopped at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gevent.hub
+
+from rally_magnum_scale.workload.in_bay.in_flight import InFlight
+
+# Locust's states of a user in a task, and between two of them.
+RUNNING = "running"
+WAITING = "waiting"
+
+
+class Users:
+    """The users of one worker.
+
+    :param runner: Locust's
+    :param in_flight: what they have asked
+    """
+
+    def __init__(self, runner: Any, in_flight: InFlight) -> None:
+        self._runner = runner
+        self._in_flight = in_flight
+        self._wanted: int = runner.target_user_count
+        # The greenlets of those that were stopped.
+        self._killed: set[Any] = set()
+
+    @property
+    def are_all_there(self) -> bool:
+        """Whether as many run as were ordered at the beginning."""
+        return bool(self._runner.user_count >= self._wanted)
+
+    def stop_idle(self, end_ns: int) -> int:
+        """Stop the users that surely wait for no request of the plan.
+
+        :param end_ns: when it ended
+        :returns: how many may wait for one that can't be seen: their tasks
+            must end by themselves
+        """
+        waiting = {id(one.user) for one in self._in_flight.outstanding(end_ns)}
+        later = {id(one.user) for one in self._in_flight.begun_since(end_ns)}
+        unclear = 0
+        for greenlet in [*self._runner.user_greenlets]:
+            # It forgets its arguments when it is dead.
+            if greenlet in self._killed or not greenlet.args:
+                continue
+            user = greenlet.args[0]
+            if id(user) in waiting:
+                continue
+            if self._is_idle(user, greenlet, later):
+                self._killed.add(greenlet)
+                self._runner.user_greenlets.killone(greenlet, block=False)
+            else:
+                unclear += 1
+                if user._state == RUNNING:
+                    # When its task is over.
+                    user.stop()
+        return unclear
+
+    def _is_idle(self, user: Any, greenlet: Any, later: set[int]) -> bool:
+        """Tell whether a user surely waits for nothing of the plan.
+
+        :param later: the ids of users that have asked since
+        """
+        if user._state in (None, WAITING):
+            return True
+        # Who asks by a client of its own may wait for it in any way.
+        return self._in_flight.sees_all_of(user) and (
+            id(user) in later or is_asleep(greenlet)
+        )
+
+
+def is_asleep(greenlet: Any) -> bool:
+    """Tell whether a greenlet waits for nothing but time."""
+    frame = greenlet.gr_frame
+    return frame is not None and frame.f_code is gevent.hub.sleep.__code__
