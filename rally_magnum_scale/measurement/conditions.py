@@ -30,6 +30,9 @@ _NO_MATTER = frozenset(
     }
 )
 
+# Runners of Rally that run one iteration where they are told no number.
+_ONCE_BY_DEFAULT = ("constant", "serial")
+
 
 @dataclasses.dataclass(frozen=True)
 class Asked(record_body.Body):
@@ -45,6 +48,9 @@ class Asked(record_body.Body):
         where they were not known
     :param contexts: those that the task file gives, digested by
         :func:`digest_contexts`; empty where they were not known
+    :param iterations: how many the runner was told to run, by
+        :func:`iterations_told`; None where it was told none, or where that
+        was not known
     """
 
     cloud: str
@@ -53,6 +59,7 @@ class Asked(record_body.Body):
     versions: dict[str, str]
     runner: str = ""
     contexts: str = ""
+    iterations: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,21 +154,61 @@ def say_runner(kind: str, config: Mapping[str, Any]) -> str:
     return f"{kind} ({', '.join(said)})" if said else kind
 
 
+def iterations_told(kind: str, config: Mapping[str, Any]) -> int | None:
+    """Return how many iterations a runner was told to run.
+
+    :param kind: its type, such as ``constant``
+    :param config: as the task file gives it
+    :returns: None where it runs for a time instead
+    """
+    once = kind.partition("@")[0] in _ONCE_BY_DEFAULT
+    times = config.get("times", 1 if once else None)
+    return int(times) if record_body.is_number(times) else None
+
+
+def say_missing(stored: int, told: int | None) -> str:
+    """Say that not all iterations left a result, or more than all.
+
+    A runner's process that is killed takes along those that it was at.
+
+    :param stored: how many have a result
+    :param told: how many the runner was told to run; None or 0 where that
+        is not known
+    :returns: empty where nothing is missing
+    """
+    if not told or stored == told:
+        return ""
+    if stored < told:
+        return f"{stored} of {told} iterations have a result"
+    return (
+        f"{stored} iterations have a result, but the runner was told to run "
+        f"{told}"
+    )
+
+
 def ask(
     cloud: str,
     scenario: str,
     arguments: Mapping[str, Any],
     runner: str = "",
     contexts: str = "",
+    iterations: int | None = None,
 ) -> Asked:
     """Return what is known before a run.
 
     :param runner: of :func:`say_runner`; empty when not known
     :param contexts: of :func:`digest_contexts`; empty when not known
+    :param iterations: of :func:`iterations_told`; None when not known
     """
     versions = {name: metadata.version(name) for name in PACKAGES}
     return Asked(
-        cloud, scenario, digest(arguments), versions, runner, contexts
+        cloud,
+        scenario,
+        digest(arguments),
+        versions,
+        runner,
+        contexts,
+        iterations,
     )
 
 

@@ -83,6 +83,15 @@ class Criterion:
         }
 
 
+def normalise(name: str) -> str:
+    """Return the name of a criterion without its platform.
+
+    Rally takes ``request_rate@default`` for ``request_rate``, and stores
+    the result under the short name.
+    """
+    return name.partition("@")[0]
+
+
 def _percentile_ms(name: str) -> Callable[[records.StepResult], float | None]:
     def read(step: records.StepResult) -> float | None:
         value_us = step.latency_us.get(name)

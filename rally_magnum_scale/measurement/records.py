@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 from typing import Self
 
@@ -47,7 +48,7 @@ KINDS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class Source(record_body.Body):
     """Where a record comes from.
 
     :param task: uuid of the Rally task
@@ -248,6 +249,8 @@ class Run:
     :param loaded_bay: name of the bay that the load ran on
     :param asked: the record ``conditions``; None where a release before
         0.5.0 wrote the records
+    :param error: why the iteration failed, by :func:`say_error`; empty when
+        it did not
     """
 
     iteration: int = 0
@@ -263,12 +266,21 @@ class Run:
     updates: tuple[disturbances.Update, ...] = ()
     faults: tuple[disturbances.Fault, ...] = ()
     asked: dict[str, Any] | None = None
+    error: str = ""
 
     @property
     def bay(self) -> bay_records.Bay | None:
         """The bay that the load ran on, else the last; None without any."""
         loaded = [one for one in self.bays if one.name == self.loaded_bay]
         return next(reversed(loaded or self.bays), None)
+
+
+def say_error(error: Sequence[str]) -> str:
+    """Return class and sentence of an error.
+
+    :param error: as Rally keeps it: class, sentence, traceback
+    """
+    return ": ".join(part.strip() for part in error[:2])
 
 
 def dump(records: Iterable[dict[str, Any]]) -> str:
@@ -299,11 +311,15 @@ def parse_line(line: str) -> dict[str, Any]:
             f"A record of version {record.get('version')} can't be read; "
             f"this release reads version {VERSION}."
         )
+    Source.from_json(record)
     return record
 
 
 def collect(records: Iterable[dict[str, Any]]) -> Run:
-    """Group the records of one iteration."""
+    """Group the records of one iteration.
+
+    :raises ValueError: when a field of one is missing or wrong
+    """
     found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
     for record in records:
         found[record["record"]].append(record)
@@ -320,8 +336,8 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
         loaded_bay=load["bay"] if load else "",
         throughput=Throughput.from_json(load) if load else None,
         end=End.from_json(end) if end else None,
-        windows=tuple(map(windows.Window.from_json, found["window"])),
-        events=tuple(found["event"]),
+        windows=tuple(map(_window, found["window"])),
+        events=tuple(map(_event, found["event"])),
         max_rate=MaxRate.from_json(found_rate) if found_rate else None,
         api_latency=bay_records.ApiLatency.from_json(api) if api else None,
         node_changes=tuple(
@@ -331,6 +347,26 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
         faults=tuple(map(disturbances.Fault.from_json, found["fault"])),
         asked=last("conditions"),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Event(record_body.Body):
+    """What is drawn of an event, which stays as it was written."""
+
+    second: float | None = None
+    kind: str = ""
+    detail: str = ""
+
+
+def _event(record: dict[str, Any]) -> dict[str, Any]:
+    _Event.from_json(record)
+    return record
+
+
+def _window(record: dict[str, Any]) -> windows.Window:
+    read = windows.Window.from_json(record)
+    record_body.check_types(read, "window")
+    return read
 
 
 def _bays(found: Iterable[dict[str, Any]]) -> tuple[bay_records.Bay, ...]:

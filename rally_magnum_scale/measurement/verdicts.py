@@ -11,11 +11,14 @@ import dataclasses
 import math
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import criteria
 from rally_magnum_scale.measurement import disturbances
+from rally_magnum_scale.measurement import record_body
 from rally_magnum_scale.measurement import records
 
 CRITERIA = criteria.CRITERIA
@@ -117,21 +120,94 @@ def judge(
 ) -> list[Verdict]:
     """Judge one criterion on one iteration.
 
+    Nothing is raised: what can't be judged fails, and says why.
+
     :param criterion_name: a key of :data:`CRITERIA`
     :param config: its configuration in the SLA section
     :param run: the records of the iteration
-    :returns: a verdict for each bound in ``config``
+    :returns: a verdict for each bound in ``config``, none of which holds
+        where the iteration failed
     """
     criterion = CRITERIA[criterion_name]
-    subjects = _find_subjects(criterion, run, config)
-    return _unknown(criterion, config, run.iteration) + [
-        worst(
-            _judge_bound(criterion, key, config[key], run.iteration, subject)
-            for subject in subjects
-        )
-        for key in criterion.bounds
-        if key in config
+    asked = _bounds_asked(criterion, config)
+    judged = []
+    for key in asked:
+        try:
+            judged.append(_judge_key(criterion, key, config, run))
+        except Exception as error:
+            why = f"it could not be judged: {type(error).__name__}: {error}"
+            judged.append(_failed(criterion, key, run.iteration, why))
+    return spoil(judged, _why_failed(run))
+
+
+def _why_failed(run: records.Run) -> str:
+    return f"the iteration failed: {run.error}" if run.error else ""
+
+
+def spoil(judged: Iterable[Verdict], reason: str) -> list[Verdict]:
+    """Return verdicts of which none holds.
+
+    :param reason: why not; one that a verdict has already stays.  Where it
+        is empty, the verdicts stay as they are
+    """
+    return [
+        dataclasses.replace(one, reason=one.reason or reason) for one in judged
     ]
+
+
+def _bounds_asked(
+    criterion: criteria.Criterion, config: Mapping[str, Any]
+) -> list[str]:
+    """Return the keys of a configuration that ask for a bound.
+
+    The schema refuses others before a task starts; a configuration that
+    was stored by another release may still hold one.
+
+    :returns: those that no bound has first; an empty key where nothing is
+        asked for
+    """
+    given = set(config) if isinstance(config, Mapping) else set()
+    unknown = sorted(given - {*criterion.bounds, "step", "during"}, key=str)
+    return [*unknown, *(key for key in criterion.bounds if key in given)] or [
+        ""
+    ]
+
+
+def _judge_key(
+    criterion: criteria.Criterion,
+    key: str,
+    config: Mapping[str, Any],
+    run: records.Run,
+) -> Verdict:
+    if not key:
+        return _failed(criterion, key, run.iteration, "it asks for no bound")
+    if key not in criterion.bounds:
+        why = f"there is no bound {key}, only {', '.join(criterion.bounds)}"
+        return _failed(criterion, key, run.iteration, why)
+    bound = config[key]
+    if not record_body.is_number(bound):
+        why = f"the bound is {bound!r}, which is no number"
+        return _failed(criterion, key, run.iteration, why)
+    return worst(
+        _judge_bound(criterion, key, bound, run.iteration, subject)
+        for subject in _find_subjects(criterion, run, config)
+    )
+
+
+def _failed(
+    criterion: criteria.Criterion, key: str, iteration: int, reason: str
+) -> Verdict:
+    """Return a verdict on a bound that could not be judged at all."""
+    bound = criterion.bounds.get(key)
+    return Verdict(
+        criterion=criterion.name,
+        bound_key=key,
+        at_least=bound.at_least if bound else True,
+        bound=math.nan,
+        unit=bound.unit if bound else "ratio",
+        iteration=iteration,
+        reason=reason,
+    )
 
 
 def read(
@@ -146,11 +222,12 @@ def read(
         which is NaN
     """
     criterion = CRITERIA[criterion_name]
-    return [
+    found = [
         _judge_bound(criterion, key, math.nan, run.iteration, subject)
         for subject in _find_subjects(criterion, run, config)
         for key in criterion.bounds
     ]
+    return spoil(found, _why_failed(run))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,6 +259,11 @@ def _judge_bound(
 ) -> Verdict:
     bound = criterion.bounds[key]
     value = None if subject.found is None else bound.read(subject.found)
+    endless = bound.endless(subject.found) if value == math.inf else ""
+    odd = ""
+    # Infinity itself would hold any bound from below.
+    if not (value is None or record_body.is_number(value) or endless):
+        odd, value = f"{_NOT_MEASURED}: {value!r} can't be right", None
     between = None if value is None else bound.between(subject.found)
     verdict = Verdict(
         criterion=criterion.name,
@@ -193,9 +275,9 @@ def _judge_bound(
         step=subject.step,
         bay=subject.bay,
         value=value,
-        reason=subject.reason or _why_not(bound, subject, value),
+        reason=subject.reason or odd or _why_not(bound, subject, value),
         during=subject.during,
-        endless=bound.endless(subject.found) if value == math.inf else "",
+        endless=endless,
         between=between,
     )
     if verdict.reason or not verdict.undecided:
@@ -226,34 +308,6 @@ def _why_not(
     return subject.silent + (f": {why}" if why else "")
 
 
-def _unknown(
-    criterion: criteria.Criterion, config: Mapping[str, Any], iteration: int
-) -> list[Verdict]:
-    """Fail what is asked for under a key that no bound has.
-
-    The schema refuses such a key before a task starts; a configuration
-    that was stored by another release may still hold one.
-    """
-    allowed = {*criterion.bounds, "step", "during"}
-    return [
-        Verdict(
-            criterion=criterion.name,
-            bound_key=key,
-            at_least=True,
-            bound=config[key] if _is_number(config[key]) else math.nan,
-            unit="ratio",
-            iteration=iteration,
-            reason=f"there is no bound {key}, only "
-            + ", ".join(criterion.bounds),
-        )
-        for key in sorted(set(config) - allowed)
-    ]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
-
-
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the verdict that decides: every iteration must hold.
 
@@ -280,21 +334,27 @@ def _rank(verdict: Verdict) -> tuple[bool, bool, bool, float, int, str, str]:
 
 
 def judge_all(
-    sla: Mapping[str, Any], runs: Iterable[records.Run]
+    sla: Mapping[str, Any],
+    runs: Sequence[records.Run],
+    told: int | None = None,
 ) -> list[Verdict]:
     """Judge all criteria of ours on all iterations of a workload.
 
-    :param sla: the SLA section; criteria that are not ours are left out
+    :param sla: the SLA section, with the names as the task file has them;
+        criteria that are not ours are left out
+    :param told: how many iterations the runner was told to run; None where
+        that is not known
     :returns: the deciding verdict for each bound; with no iteration a
-        verdict without a value, which fails
+        verdict without a value, which fails, and with too few none holds
     """
     seen = list(runs) or [records.Run()]
     decided = []
     for name in CRITERIA:
-        if name in sla:
-            each = [judge(name, sla[name], run) for run in seen]
-            decided += [worst(bound) for bound in zip(*each, strict=True)]
-    return decided
+        for given, config in sla.items():
+            if criteria.normalise(given) == name:
+                each = [judge(name, config, run) for run in seen]
+                decided += [worst(bound) for bound in zip(*each, strict=True)]
+    return spoil(decided, conditions.say_missing(len(runs), told))
 
 
 def _find_subjects(
@@ -320,11 +380,15 @@ def _find_subjects(
     return _find_bays(criterion, run)
 
 
-def _find_step(run: records.Run, number: int | None) -> _Subject:
+def _find_step(run: records.Run, number: float | None) -> _Subject:
+    # JSON takes 1.0 for an integer.
+    asked = None if number is None else int(number)
+    if asked != number:
+        return _Subject(reason=f"there is no step {number}")
     if run.throughput is None or not run.throughput.steps:
-        return _Subject(step=number, reason="no load was measured")
+        return _Subject(step=asked, reason="no load was measured")
     steps = run.throughput.steps
-    chosen = len(steps) if number is None else number
+    chosen = len(steps) if asked is None else asked
     if not 1 <= chosen <= len(steps):
         reason = f"there is no step {chosen}, only {len(steps)}"
         return _Subject(step=chosen, reason=reason)

@@ -178,7 +178,7 @@ class _Work:
         kept = self.folder / f"{task.name}.json"
         for kind, path in (
             ("json", kept),
-            ("junit-xml", self.folder / f"{task.name}.junit.xml"),
+            ("magnum-scale-junit", self.folder / f"{task.name}.junit.xml"),
         ):
             rally_tasks.export(
                 ended.uuid,

@@ -7,8 +7,8 @@ import pathlib
 
 from rally_magnum_scale.nightly import folders
 from rally_magnum_scale.nightly import outcome
+from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import page
-from rally_magnum_scale.report import runs_page
 from rally_magnum_scale.report import words
 
 
@@ -37,7 +37,7 @@ def render(folder: pathlib.Path, runs: str) -> str:
             rows=rows,
             runs=runs,
             when=words.when,
-            states=runs_page.STATES,
+            states=conclusion.LOOKS,
             took=outcome.words_of,
         )
     )

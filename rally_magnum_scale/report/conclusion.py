@@ -6,25 +6,30 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from rally_magnum_scale.measurement import criteria
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import states
 from rally_magnum_scale.report import words
 
-PASS = "pass"  # noqa: S105 - a state, not a password
+PASS = "pass"  # noqa: S105 - a look, not a password
 FAIL = "fail"
 WARN = "warn"
-# What bounds on requests are on: no invalid load can hold those.
-_OF_REQUESTS = ("step", "max_rate")
+# How what came of a run looks.
+LOOKS = {
+    history.HOLDS: PASS,
+    history.FAILS: FAIL,
+    history.INVALID: WARN,
+    history.BROKEN: FAIL,
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Conclusion:
     """What came out, for people.
 
-    :param state: ``pass``, ``fail``, or ``warn`` when nothing was judged
-        or when more went wrong than the bounds say
+    :param state: of :data:`LOOKS`, or ``warn`` when all that ran went well
+        and nothing was asked for
     :param sentence: the verdict in words
     """
 
@@ -60,16 +65,21 @@ def conclude(
         where = f"{workload.name}: " if len(workloads) > 1 else ""
         failing += _failing(ours, others, where)
     troubles = [] if errors and not workloads else _troubles(workloads)
+    if not errors and not all(one.ended for one in workloads):
+        troubles.insert(0, "the task did not come to its end")
+    look = LOOKS[states.of_task(workloads, errors)]
     if failing or broken:
-        bounds = [_say_failing(failing, total, broken)] if failing else []
-        told = [f"{one.rstrip('.')}." for one in broken]
-        return Conclusion(FAIL, " ".join([*told, *bounds, *_told(troubles)]))
+        bounds = _say_failing(failing, total, broken) if failing else ""
+        said = [*(f"{one.rstrip('.')}." for one in broken), bounds]
+        said += _told([one for one in troubles if one not in bounds])
+        return Conclusion(look, " ".join(filter(None, said)))
     if not total:
         troubles = ["No bound was asked for", *troubles]
+        look = WARN if look == PASS else look
     if troubles:
         held = [f"{_all_hold(total)}, but"] if total else []
-        return Conclusion(WARN, " ".join([*held, "; ".join(troubles)]) + ".")
-    return Conclusion(PASS, f"{_all_hold(total)}.")
+        return Conclusion(look, " ".join([*held, "; ".join(troubles)]) + ".")
+    return Conclusion(look, f"{_all_hold(total)}.")
 
 
 def _broken(workloads: Sequence[model.Workload]) -> list[str]:
@@ -147,39 +157,22 @@ def _troubles(workloads: Sequence[model.Workload]) -> list[str]:
         noun = "iteration" if iterations == 1 else "iterations"
         troubles.append(f"{failed} of {iterations} {noun} failed")
     for one in workloads:
-        spoilt = filter(None, [spoilt_load(one)])
-        troubles += [*spoilt, *cleanup_errors(one), *differences(one)]
+        # That none ran is told once, for all workloads.
+        missing = one.missing_iterations if one.iterations else ""
+        troubles += filter(None, [missing, spoilt_load(one)])
+        troubles += [*cleanup_errors(one), *differences(one)]
     return troubles
 
 
 def spoilt_load(workload: model.Workload) -> str:
-    """Say why the load of a workload does not count.
+    """Say why the load of a workload does not count, or a part of it.
 
-    :returns: empty when it counts, or when a bound on requests tells it
+    :returns: empty when it counts, or when bounds that do not hold for it
+        tell all of that
     """
-    subjects = {
-        criteria.CRITERIA[one.criterion].subject for one in workload.verdicts()
-    }
-    if subjects & set(_OF_REQUESTS):
-        return ""
-    reasons = dict.fromkeys(
-        reason.rstrip(".")
-        for one in workload.iterations
-        for reason in _load_reasons(one.run)
-    )
-    return f"the load does not count: {', '.join(reasons)}" if reasons else ""
-
-
-def _load_reasons(run: records.Run) -> list[str]:
-    """Return why a load is invalid.
-
-    A search looks for steps that are, so that its own word counts.
-    """
-    found = list(run.end.reasons) if run.end else []
-    if run.max_rate:
-        return found + run.max_rate.reasons
-    steps = run.throughput.steps if run.throughput else []
-    return found + [reason for step in steps for reason in step.reasons]
+    told = " ".join(one.reason for one in workload.verdicts())
+    left = [one for one in states.invalid_parts(workload) if one not in told]
+    return f"the load does not count: {', '.join(left)}" if left else ""
 
 
 def cleanup_errors(workload: model.Workload) -> list[str]:
@@ -200,10 +193,10 @@ def differences(workload: model.Workload) -> list[str]:
     ours = workload.verdicts()
     notes = []
     for stored in workload.sla_results:
-        judged = [v.passed for v in ours if v.criterion == stored.criterion]
+        judged = [v.passed for v in ours if v.criterion == stored.name]
         if judged and all(judged) != stored.success:
             said = "holding" if stored.success else "failed"
-            notes.append(f"Rally stored {stored.criterion} as {said}")
+            notes.append(f"Rally stored {stored.name} as {said}")
     return notes
 
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
-from rally_magnum_scale.report import conclusion
+from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import states
 from rally_magnum_scale.report import words
 
 NONE = "-"
@@ -127,12 +128,7 @@ _LAST = " Rates and p99 are those of the last step."
 def _rung(workload: model.Workload) -> tuple[str, ...]:
     bays = [one.bay for one in workload.bays()]
     steps = _last_steps(workload)
-    state = conclusion.conclude([workload]).state
-    told = {
-        conclusion.PASS: "holds",
-        conclusion.FAIL: "FAILS",
-        conclusion.WARN: "unsure",
-    }
+    state = states.of_workload(workload)
     return (
         workload.name,
         _distinct(f"{bay.nodes:,}" for bay in bays),
@@ -144,7 +140,7 @@ def _rung(workload: model.Workload) -> tuple[str, ...]:
         _median(bay.delete_s for bay in bays),
         words.megabytes(_peak_bytes(bays)),
         milliseconds(_slowest(bays)),
-        told[state],
+        state if state == history.HOLDS else state.upper(),
         _median(step.achieved_rps for step in steps),
         _median(step.rps_per_core_real_nodes for step in steps),
         _median(step.requests_per_cpu_s.get("pods") for step in steps),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import math
 import pathlib
 from collections.abc import Collection
 from collections.abc import Iterable
@@ -143,17 +142,13 @@ def _check_values(known: dict[str, Any]) -> None:
     :raises ValueError: with the name of the field
     """
     at_s, state = known["at_s"], known["state"]
-    if not _is_number(at_s) or not 0 <= at_s < _TOO_LATE_S:
+    if not record_body.is_number(at_s) or not 0 <= at_s < _TOO_LATE_S:
         raise ValueError(f"at_s is {at_s!r}, and no time in epoch seconds")
     if state not in STATES:
         raise ValueError(
             f"state is {state!r}, and none of {', '.join(STATES)}"
         )
     for metric in known["metrics"]:
-        if not _is_number(metric.value) or not math.isfinite(metric.value):
-            raise ValueError(
-                f"value of {metric.name} is {metric.value!r}, and no number"
-            )
         _check_resolution(metric)
 
 
@@ -162,17 +157,11 @@ def _check_resolution(metric: run_metrics.Metric) -> None:
 
     :raises ValueError: with the name of the metric
     """
-    found = metric.resolution
-    if found is None or (_is_number(found) and 0 <= found < math.inf):
-        return
-    raise ValueError(
-        f"resolution of {metric.name} is {found!r}, and no number that is 0 "
-        "or more"
-    )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if metric.resolution is not None and metric.resolution < 0:
+        raise ValueError(
+            f"resolution of {metric.name} is {metric.resolution!r}, and no "
+            "number that is 0 or more"
+        )
 
 
 def append(path: pathlib.Path, added: Iterable[Run]) -> list[Run]:
@@ -285,7 +274,8 @@ def _read_line(path: pathlib.Path, number: int, line: str) -> Run:
         return Run.from_json(found)
     except ValueError as error:
         raise exceptions.InvalidInput(
-            f"Line {number} of the history {path} can't be read: {error}."
+            f"Line {number} of the history {path} can't be read: "
+            f"{str(error).rstrip('.')}."
         ) from error
 
 

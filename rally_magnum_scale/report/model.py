@@ -5,12 +5,15 @@ The exporter in ``task/`` fills these; the page and the table read them.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.measurement import conditions
+from rally_magnum_scale.measurement import criteria
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
 
@@ -55,8 +58,15 @@ class Iteration:
 
     @property
     def numbered_run(self) -> records.Run:
-        """The run under this iteration's number, also when it is empty."""
-        return dataclasses.replace(self.run, iteration=self.number)
+        """The run under this iteration's number, also when it is empty.
+
+        It has the error of the iteration, so that none that failed holds.
+        """
+        return dataclasses.replace(
+            self.run,
+            iteration=self.number,
+            error=records.say_error(self.error),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +108,11 @@ class SlaResult:
     success: bool
     detail: str = ""
 
+    @property
+    def name(self) -> str:
+        """The criterion without its platform."""
+        return criteria.normalise(self.criterion)
+
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
@@ -109,6 +124,10 @@ class Workload:
     :param runner: by :func:`conditions.say_runner`; empty when not known
     :param digest_of_contexts: by :func:`conditions.digest_contexts`;
         likewise
+    :param iterations_told: by :func:`conditions.iterations_told`; None when
+        not known
+    :param ended: False where the task broke or was aborted, so that Rally
+        may have stored a part of it
     """
 
     scenario: str
@@ -121,6 +140,8 @@ class Workload:
     contexts: Sequence[ContextResult] = ()
     runner: str = ""
     digest_of_contexts: str = ""
+    iterations_told: int | None = None
+    ended: bool = True
 
     @property
     def name(self) -> str:
@@ -151,18 +172,71 @@ class Workload:
                 seen[key] = SeenBay(bay, (*before, iteration.number))
         return list(seen.values())
 
-    def verdicts(self) -> list[verdicts.Verdict]:
-        """Judge the criteria of ours over all iterations."""
+    @property
+    def missing_iterations(self) -> str:
+        """Say that not all iterations have a result; empty when all do."""
+        return conditions.say_missing(
+            len(self.iterations), self.iterations_told
+        )
+
+    def own_verdicts(self) -> list[verdicts.Verdict]:
+        """Judge the criteria of ours over all iterations, by records alone."""
         runs = [one.numbered_run for one in self.iterations]
-        return verdicts.judge_all(self.sla, runs)
+        return verdicts.judge_all(self.sla, runs, self.iterations_told)
+
+    def verdicts(self) -> list[verdicts.Verdict]:
+        """Return our verdicts, without those on which Rally differs holding.
+
+        The same goes for a criterion of which Rally stored no result.
+        """
+        disputed = self._disputed()
+        return [
+            dataclasses.replace(
+                one, reason=one.reason or disputed.get(one.criterion, "")
+            )
+            for one in self.own_verdicts()
+        ]
+
+    def _disputed(self) -> dict[str, str]:
+        """Say of criteria that hold by the records why they do not."""
+        failing = {v.criterion for v in self.own_verdicts() if not v.passed}
+        failed = {
+            one.name: f"Rally stored {one.name} as failed"
+            for one in self.sla_results
+            if not one.success and one.name not in failing
+        }
+        missing = {
+            name: f"Rally stored no result of {name}"
+            for name in self._without_result()
+        }
+        return failed | missing
+
+    def _without_result(self) -> list[str]:
+        """Return the criteria that were asked for and have no result.
+
+        Where the task or a context broke, that is why.
+        """
+        if self.broken_context or not self.ended:
+            return []
+        asked = collections.Counter(map(criteria.normalise, self.sla))
+        stored = collections.Counter(one.name for one in self.sla_results)
+        return sorted(asked - stored)
 
     def other_results(self) -> list[SlaResult]:
-        """Return what Rally stored about criteria that are not ours."""
+        """Return what Rally stored about criteria that are not ours.
+
+        One of which it stored nothing has failed.
+        """
         known = set(verdicts.CRITERIA)
         if self.broken_context:
             # Rally's word for a context that failed: told by itself.
             known.add("something_went_wrong")
-        return [one for one in self.sla_results if one.criterion not in known]
+        missing = [
+            SlaResult(name, success=False, detail="Rally stored no result")
+            for name in self._without_result()
+        ]
+        every = [*self.sla_results, *missing]
+        return [one for one in every if one.name not in known]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Sequence
+import math
 
 from rally_magnum_scale.measurement import conditions as run_conditions
 from rally_magnum_scale.measurement import metrics as run_metrics
@@ -14,6 +14,7 @@ from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
+from rally_magnum_scale.report import states
 
 
 def of_report(report: model.Report, link: str = "") -> list[history.Run]:
@@ -44,7 +45,7 @@ def _of_workload(
         task=report.task,
         position=number,
         at_s=_began(report, workload),
-        state=_state(report, workload, ours),
+        state=states.of_task([workload], report.errors),
         sentence=conclusion.conclude([workload], report.errors).sentence,
         title=workload.title,
         conditions=run_conditions.find(
@@ -72,8 +73,8 @@ def _judged(verdict: verdicts.Verdict) -> history.Judged:
         holds=verdict.passed,
         # JSON holds no infinite value; the reason says what it was.
         value=None if verdict.endless else verdict.value,
-        # NaN, which JSON can't hold, is no bound.
-        bound=verdict.bound if verdict.bound == verdict.bound else None,
+        # It holds no NaN, either.
+        bound=verdict.bound if math.isfinite(verdict.bound) else None,
         unit=verdict.unit,
         at_least=verdict.at_least,
         reason=verdict.reason or verdict.endless,
@@ -93,27 +94,3 @@ def _began(report: model.Report, workload: model.Workload) -> float:
             made if made.tzinfo else made.replace(tzinfo=datetime.UTC)
         ).timestamp()
     return 0.0
-
-
-def _state(
-    report: model.Report,
-    workload: model.Workload,
-    ours: Sequence[verdicts.Verdict],
-) -> str:
-    if (
-        report.errors
-        or workload.broken_context
-        or workload.failed_iterations
-        or not workload.iterations
-        # What it made may still be in the cloud.
-        or any(one.cleanup_error for one in workload.contexts)
-    ):
-        return history.BROKEN
-    if conclusion.spoilt_load(workload) or any(
-        one.reason and one.value is not None for one in ours
-    ):
-        return history.INVALID
-    held = all(one.passed for one in ours) and all(
-        one.success for one in workload.other_results()
-    )
-    return history.HOLDS if held else history.FAILS

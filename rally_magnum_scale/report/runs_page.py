@@ -20,14 +20,7 @@ from rally_magnum_scale.report import page
 from rally_magnum_scale.report import words
 
 SIZE = (1080.0, 220.0)
-# As the banners of a task have them.
-STATES = {
-    history.HOLDS: conclusion.PASS,
-    history.FAILS: conclusion.FAIL,
-    history.INVALID: conclusion.WARN,
-    history.BROKEN: conclusion.FAIL,
-}
-# Likewise; learning is neither.
+# As the banners of a task have them; learning is neither.
 _SIDES = {
     comparison.NOT_WORSE: conclusion.PASS,
     comparison.LEARNING: "",
@@ -91,7 +84,7 @@ def render(runs: Sequence[history.Run], across: Sequence[str] = ()) -> str:
         groups=groups,
         when=words.when,
         finds_changes=finds_changes,
-        states=STATES,
+        states=conclusion.LOOKS,
         shown=_RUNS_SHOWN,
     )
     return text
@@ -125,7 +118,7 @@ def _group(
         name=newest.name,
         conditions=newest.conditions.describe(),
         runs=list(reversed(group)),
-        state=STATES[newest.state],
+        state=conclusion.LOOKS[newest.state],
         beside=_beside(compared.run, newest),
         compared=compared.sentences(),
         side=_SIDES[compared.state],

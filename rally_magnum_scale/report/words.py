@@ -188,8 +188,8 @@ def error_sentence(iteration: model.Iteration) -> str:
 
 
 def join_error(error: Sequence[str]) -> str:
-    """Return the first two parts of an error as Rally keeps it."""
-    return ": ".join(part.strip() for part in error[:2])
+    """Return class and sentence of an error as Rally keeps it."""
+    return records.say_error(error)
 
 
 def requests(run: records.Run) -> str:

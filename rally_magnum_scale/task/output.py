@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
+from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import records
 
 TITLE = "Records of the run"
@@ -28,9 +30,26 @@ def records_output(found: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def read_run(iteration: Mapping[str, Any]) -> records.Run:
     """Return the records that one iteration of Rally's results holds.
 
+    :returns: with the iteration's error, if Rally stored one
     :raises ValueError: when a line of them is no record
     """
-    return records.collect(records.parse(lines(iteration)))
+    run = records.collect(records.parse(lines(iteration)))
+    if run.asked:
+        conditions.Asked.from_json(run.asked)
+    error = records.say_error(iteration.get("error") or ())
+    return dataclasses.replace(run, error=error)
+
+
+def iterations_told(iteration: Mapping[str, Any]) -> int | None:
+    """Return how many iterations the runner was told to run, if one says so.
+
+    :raises ValueError: when a line of its records can't be read
+    """
+    found = (one for one in lines(iteration) if '"conditions"' in one)
+    for record in records.parse(found):
+        if record["record"] == "conditions":
+            return conditions.Asked.from_json(record).iterations
+    return None
 
 
 def lines(iteration: Mapping[str, Any]) -> list[str]:

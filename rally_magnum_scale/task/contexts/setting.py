@@ -24,10 +24,10 @@ class Setting(context.Context):
         asked = db.workload_get(self.get_owner_id())
         if asked is None:
             return
+        runner = asked["runner_type"], asked["runner"]
         self.context[KEY] = {
-            "runner": conditions.say_runner(
-                asked["runner_type"], asked["runner"]
-            ),
+            "runner": conditions.say_runner(*runner),
+            "iterations": conditions.iterations_told(*runner),
             "contexts": conditions.digest_contexts(asked["contexts"]),
         }
 

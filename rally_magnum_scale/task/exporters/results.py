@@ -40,7 +40,7 @@ def read(tasks: Iterable[Result]) -> model.Report:
     seen = list(tasks)
     environments = dict.fromkeys(str(t.get("env_name", "")) for t in seen)
     workloads = [
-        _workload(subtask, workload)
+        _workload(subtask, workload, ended=not _errors(task))
         for task in seen
         for subtask in task.get("subtasks", [])
         for workload in subtask["workloads"]
@@ -97,7 +97,9 @@ def _reasons(message: str) -> str:
     return "; ".join(filter(None, told)) + "."
 
 
-def _workload(subtask: Result, workload: Result) -> model.Workload:
+def _workload(
+    subtask: Result, workload: Result, *, ended: bool
+) -> model.Workload:
     return model.Workload(
         scenario=workload["name"],
         title=subtask.get("title", ""),
@@ -121,6 +123,8 @@ def _workload(subtask: Result, workload: Result) -> model.Workload:
         ],
         runner=_runner(workload),
         digest_of_contexts=_digest_of_contexts(workload),
+        iterations_told=_iterations_told(workload),
+        ended=ended,
     )
 
 
@@ -128,6 +132,12 @@ def _runner(workload: Result) -> str:
     kind = workload.get("runner_type")
     config = workload.get("runner") or {}
     return conditions.say_runner(kind, config) if kind else ""
+
+
+def _iterations_told(workload: Result) -> int | None:
+    kind = workload.get("runner_type")
+    config = workload.get("runner") or {}
+    return conditions.iterations_told(kind, config) if kind else None
 
 
 def _digest_of_contexts(workload: Result) -> str:
@@ -157,9 +167,10 @@ def _duration_s(part: Result) -> float | None:
 
 def _iteration(number: int, iteration: Result) -> model.Iteration:
     error = iteration.get("error") or ()
+    written = output.lines(iteration)
     try:
         run = output.read_run(iteration)
-    except ValueError as unread:
+    except Exception as unread:
         # One iteration that can't be read must not hide all others.
         run = records.Run()
         error = error or (type(unread).__name__, str(unread))
@@ -169,7 +180,7 @@ def _iteration(number: int, iteration: Result) -> model.Iteration:
         error=error,
         actions=list(map(_action, iteration.get("atomic_actions", []))),
         started_at=iteration.get("timestamp"),
-        raw="\n".join(output.lines(iteration)),
+        raw="\n".join(map(str, written)),
     )
 
 

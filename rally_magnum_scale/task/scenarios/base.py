@@ -224,12 +224,15 @@ class Scenario(scenario.OpenStackScenario):
             return work()
 
     def _write_output(self) -> None:
-        run = records.collect(self._records)
-        for drawn in charts.outputs(run):
-            self.add_output(complete=drawn)
-        for drawn in charts.additive(run):
-            self.add_output(additive=drawn)
-        self.add_output(complete=output.records_output(self._records))
+        try:
+            run = records.collect(self._records)
+            for drawn in charts.outputs(run):
+                self.add_output(complete=drawn)
+            for drawn in charts.additive(run):
+                self.add_output(additive=drawn)
+        finally:
+            # What can't be drawn must not be lost, and is judged.
+            self.add_output(complete=output.records_output(self._records))
 
 
 class BayScenario(Scenario):

@@ -17,8 +17,10 @@ from rally.task import sla
 
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.task import output
+from rally_magnum_scale.task.sla import judging
 
 
+@judging.fails_closed
 class _Criterion(sla.SLA):
     """Judges every iteration; the worst one decides."""
 

@@ -18,6 +18,7 @@ from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.report import comparison
 from rally_magnum_scale.report import history
 from rally_magnum_scale.task import output
+from rally_magnum_scale.task.sla import judging
 
 _NAMES = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
 _RULES = {
@@ -56,6 +57,7 @@ _LEARNING = "learning_passes"
 
 @validation.add("magnum_scale_history")
 @sla.configure(name="no_regression")
+@judging.fails_closed
 class NoRegression(sla.SLA):
     """No metric may be worse than in the comparable runs of a history.
 

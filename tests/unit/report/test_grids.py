@@ -89,7 +89,7 @@ def test_workloads_without_a_bay_keep_their_rung():
     nothing = factories.workload(iterations=(), title="never ran")
     found = grids.ladder([rung(200, 9.0), nothing])
     assert columns(found)["Create s"] == ("9", "-")
-    assert columns(found)["Verdict"] == ("holds", "FAILS")
+    assert columns(found)["Verdict"] == ("holds", "BROKEN")
 
 
 def test_iterations_are_summed_up_by_least_median_and_most():

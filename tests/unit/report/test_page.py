@@ -255,7 +255,7 @@ def test_workloads_are_compared_before_each_is_told():
     text = page.render(REPORTS["two workloads"])
     ladder = text.index('<h2 id="ladder">Side by side</h2>')
     assert ladder < text.index('<h2 id="w1">')
-    assert '<td class="word fail" data-name="Verdict">✘ FAILS</td>' in text
+    assert '<td class="word fail" data-name="Verdict">✘ BROKEN</td>' in text
     assert 'id="ladder"' not in page.render(REPORTS["good"])
 
 

@@ -79,10 +79,11 @@ def test_a_criterion_of_rally_alone_can_fail():
 
 
 @pytest.mark.parametrize(
-    ("workload", "sentence"),
+    ("workload", "state", "sentence"),
     [
         (
             factories.workload(sla={}, sla_results=()),
+            "warn",
             "No bound was asked for.",
         ),
         (
@@ -91,29 +92,59 @@ def test_a_criterion_of_rally_alone_can_fail():
                 sla={},
                 sla_results=(),
             ),
+            "fail",
             "No bound was asked for; 1 of 1 iteration failed.",
         ),
         (
-            factories.workload(factories.iteration(error=("Boom", "it"))),
-            "All 8 bounds hold, but 1 of 1 iteration failed.",
+            factories.workload(
+                factories.iteration(error=("Boom", "it")),
+                sla={"failure_rate": {"max": 100}},
+            ),
+            "fail",
+            "The only bound holds, but 1 of 1 iteration failed.",
+        ),
+        (
+            factories.workload(
+                sla={"failure_rate": {"max": 0}}, iterations_told=10
+            ),
+            "fail",
+            "The only bound holds, but 1 of 10 iterations have a result.",
+        ),
+        (
+            factories.workload(sla={"failure_rate": {"max": 0}}, ended=False),
+            "fail",
+            "The only bound holds, but the task did not come to its end.",
         ),
     ],
 )
-def test_what_is_neither_good_nor_bad_is_a_warning(workload, sentence):
-    assert conclude(workload) == conclusion.Conclusion("warn", sentence)
+def test_what_no_bound_tells_is_told_beside_them(workload, state, sentence):
+    assert conclude(workload) == conclusion.Conclusion(state, sentence)
 
 
-def test_a_task_without_workload_is_a_warning():
-    assert conclude().state == "warn"
+def test_a_task_without_workload_fails():
+    assert conclude().state == "fail"
     assert "the task holds no workload" in conclude().sentence
 
 
-def test_a_difference_to_what_rally_stored_is_told():
+def test_where_rally_stored_a_failure_no_bound_of_ours_holds():
     stored = model.SlaResult("request_rate", False, "")
-    workload = factories.workload(sla_results=(stored,))
-    assert conclude(workload) == conclusion.Conclusion(
-        "warn",
-        "All 7 bounds hold, but Rally stored request_rate as failed.",
+    found = conclude(
+        factories.workload(sla_results=(stored, factories.FAILURE_RATE))
+    )
+    assert found.state == "fail"
+    assert found.sentence.startswith("2 of 8 bounds do not hold; ")
+    assert found.sentence.endswith(
+        "does not count: Rally stored request_rate as failed."
+    )
+
+
+def test_where_rally_stored_that_it_holds_and_it_does_not_both_are_told():
+    sla = {"request_rate": {"min_rps": 9e6}}
+    stored = model.SlaResult("request_rate", True, "")
+    found = conclude(factories.workload(sla=sla, sla_results=(stored,)))
+    assert found.state == "fail"
+    assert found.sentence.endswith(
+        "off). Rally stored request_rate as holding."
     )
 
 

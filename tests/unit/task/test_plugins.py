@@ -45,6 +45,7 @@ EXPECTED = {
     "TaskExporter": [
         "magnum-scale-history",
         "magnum-scale-html",
+        "magnum-scale-junit",
         "magnum-scale-openmetrics",
         "magnum-scale-table",
     ],

@@ -3,6 +3,7 @@
 import pytest
 from rally.task import exporter
 
+from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import page
 from rally_magnum_scale.report import table
@@ -163,7 +164,7 @@ def test_an_iteration_that_failed_keeps_its_error_and_number():
     failed = report.workloads[0].iterations[1]
     assert failed.number == 2
     assert failed.error == ["BayCreateFailed", "no", "trace"]
-    assert failed.run == records.Run()
+    assert failed.run == records.Run(error="BayCreateFailed: no")
 
 
 def test_an_iteration_that_can_not_be_read_hides_no_other():
@@ -211,10 +212,16 @@ def test_a_context_that_failed_says_so_everywhere():
 
 def test_the_versions_are_those_that_ran():
     source = records.Source("task", 1, "rms-bay")
+    asked = conditions.Asked("a cloud", "a scenario", "", {})
     stored = [
         workload(
             iteration(
-                found=[source.envelope("conditions", {"versions": versions})]
+                found=[
+                    source.envelope(
+                        "conditions",
+                        {**asked.to_json(), "versions": versions},
+                    )
+                ]
             )
         )
         for versions in ({"locust": "2.1", "x": "1"}, {"locust": "2.2"})

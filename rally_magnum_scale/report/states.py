@@ -1,0 +1,87 @@
+"""What came of a run: one of the states of the history, for all who ask.
+
+Exit statuses, pages, the table, JUnit, OpenMetrics and the history read it.
+It is the worst of what Rally stored for each criterion, what we judge, and
+whether the whole run counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rally_magnum_scale.measurement import records
+from rally_magnum_scale.report import history
+from rally_magnum_scale.report import model
+
+
+def of_workload(workload: model.Workload) -> str:
+    """Return the state of one workload, one of :data:`history.STATES`."""
+    if _is_broken(workload):
+        return history.BROKEN
+    # Where Rally alone differs, it has failed the criterion.
+    if invalid_parts(workload) or any(
+        one.reason and one.value is not None for one in workload.own_verdicts()
+    ):
+        return history.INVALID
+    ours, others = workload.verdicts(), workload.other_results()
+    held = all(one.passed for one in ours) and all(
+        one.success for one in others
+    )
+    return history.HOLDS if held else history.FAILS
+
+
+def of_task(
+    workloads: Iterable[model.Workload], errors: Iterable[str] = ()
+) -> str:
+    """Return the worst state of the workloads of a task.
+
+    :param errors: of :class:`model.Report`; with one it is broken, and so it
+        is without a workload
+    """
+    if any(errors):
+        return history.BROKEN
+    return max(
+        map(of_workload, workloads),
+        key=history.STATES.index,
+        default=history.BROKEN,
+    )
+
+
+def _is_broken(workload: model.Workload) -> bool:
+    return bool(
+        not workload.ended
+        or workload.broken_context
+        or workload.failed_iterations
+        or not workload.iterations
+        or workload.missing_iterations
+        # What it made may still be in the cloud.
+        or any(one.cleanup_error for one in workload.contexts)
+    )
+
+
+def invalid_parts(workload: model.Workload) -> list[str]:
+    """Say why the load of a workload does not count, or a part of it.
+
+    :returns: each reason once, whether a bound is on that part or not
+    """
+    return list(
+        dict.fromkeys(
+            reason.rstrip(".")
+            for one in workload.iterations
+            for reason in _load_reasons(one.run)
+        )
+    )
+
+
+def _load_reasons(run: records.Run) -> list[str]:
+    """Return why a load is invalid, in its steps or around its events.
+
+    A search looks for steps that are, so that its own word counts.
+    """
+    found = list(run.end.reasons) if run.end else []
+    if run.max_rate:
+        return found + run.max_rate.reasons
+    parts = list(run.throughput.steps) if run.throughput else []
+    events = (*run.updates, *run.faults)
+    parts += [one.load for one in events if one.load]
+    return found + [reason for part in parts for reason in part.reasons]

@@ -1,0 +1,81 @@
+"""JUnit XML as an export type of Rally, for a CI system."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+from rally.common.io import junit
+from rally.task import exporter
+
+from rally_magnum_scale.report import conclusion
+from rally_magnum_scale.report import history
+from rally_magnum_scale.report import states
+from rally_magnum_scale.task.exporters import results
+
+
+@exporter.configure("magnum-scale-junit")
+class JUnitExporter(exporter.TaskExporter):
+    """JUnit XML in which only a workload that holds as a whole passes.
+
+    Rally's ``junit-xml`` knows the criteria of the SLA section alone. Here a
+    workload also fails when its load is invalid in any part, or when an
+    iteration, a context or the task failed.
+    """
+
+    def generate(self) -> dict[str, Any]:
+        """Write the XML.
+
+        :returns: the file to write, or the text to print without one
+        """
+        root = junit.JUnitXML()
+        for task in self.tasks_results:
+            _add(root, task)
+        text = root.to_string()
+        if self.output_destination in (None, "", "-"):
+            return {"print": text}
+        path = pathlib.Path(self.output_destination).absolute()
+        return {
+            "files": {self.output_destination: text},
+            "open": path.as_uri(),
+        }
+
+
+def _add(root: junit.JUnitXML, task: results.Result) -> None:
+    report = results.read([task])
+    stored = [
+        one
+        for subtask in task.get("subtasks", [])
+        for one in subtask["workloads"]
+    ]
+    suite = root.add_test_suite(
+        id=report.task,
+        time=_seconds(*(one.get("full_duration") for one in stored)),
+        timestamp=report.created_at,
+    )
+    if not report.workloads:
+        case = suite.add_test_case("Rally", "task", id=report.task, time="0")
+        said = conclusion.conclude([], report.errors).sentence
+        case.mark_as_failed(_plain(f"{history.BROKEN}: {said}"))
+    for raw, workload in zip(stored, report.workloads, strict=True):
+        class_name, _, name = workload.scenario.rpartition(".")
+        case = suite.add_test_case(
+            class_name,
+            name,
+            id=raw.get("uuid", ""),
+            time=_seconds(raw.get("full_duration")),
+            timestamp=raw.get("created_at", ""),
+        )
+        state = states.of_task([workload], report.errors)
+        if state != history.HOLDS:
+            said = conclusion.conclude([workload], report.errors).sentence
+            case.mark_as_failed(_plain(f"{state}: {said}"))
+
+
+def _seconds(*values: float | None) -> str:
+    return f"{sum(value or 0.0 for value in values):.2f}"
+
+
+def _plain(text: str) -> str:
+    """Leave out what XML can't hold, such as colours of a terminal."""
+    return "".join(one for one in text if one.isprintable() or one == "\n")
