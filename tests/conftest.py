@@ -32,7 +32,7 @@ FIRST = (
     "tests/functional/test_bay_by_hand.py",
 )
 # `make test-all` chooses it by --hypothesis-profile.
-hypothesis.settings.register_profile("long", max_examples=5000)
+hypothesis.settings.register_profile("long", max_examples=10_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -59,9 +59,13 @@ def conclude(
     """
     broken = [*errors, *_broken(workloads)]
     total, failing = 0, []
+    learning: list[str] = []
     for workload in workloads:
         ours, others = workload.verdicts(), workload.other_results()
-        total += len(ours) + len(others)
+        # It does not hold yet, and it does not fail.
+        learns = [x for x in others if words.stored_outcome(x) == "learning"]
+        learning += [f"{one.name} is still learning" for one in learns]
+        total += len(ours) + len(others) - len(learns)
         where = f"{workload.name}: " if len(workloads) > 1 else ""
         failing += _failing(ours, others, where)
     troubles = [] if errors and not workloads else _troubles(workloads)
@@ -73,9 +77,12 @@ def conclude(
         said = [*(f"{one.rstrip('.')}." for one in broken), bounds]
         said += _told([one for one in troubles if one not in bounds])
         return Conclusion(look, " ".join(filter(None, said)))
-    if not total:
+    if not total and not learning:
         troubles = ["No bound was asked for", *troubles]
         look = WARN if look == PASS else look
+    if learning and not troubles:
+        held = [f"{_all_hold(total)}; "] if total else []
+        return Conclusion(look, "".join([*held, ", ".join(learning), "."]))
     if troubles:
         held = [f"{_all_hold(total)}, but"] if total else []
         return Conclusion(look, " ".join([*held, "; ".join(troubles)]) + ".")

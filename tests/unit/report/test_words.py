@@ -284,6 +284,23 @@ def test_a_criterion_that_is_learning_is_not_shown_as_holding(
     assert re.search(row, page.render(shown))
 
 
+def test_a_criterion_that_is_learning_is_not_counted_as_holding():
+    told = model.SlaResult(
+        "no_regression", True, "learning (3 of 5 runs) - Learning"
+    )
+    other = model.SlaResult("failure_rate", True, "fine - Passed")
+    for results, said in (
+        (
+            [other, told],
+            "The only bound holds; no_regression is still learning.",
+        ),
+        ([told], "no_regression is still learning."),
+    ):
+        workload = factories.workload(sla={}, sla_results=results)
+        found = conclusion.conclude([workload])
+        assert (found.state, found.sentence) == ("pass", said)
+
+
 def test_a_bound_that_can_not_be_judged_is_invalid():
     late = factories.bay(create_s=34.2, create_resolution_s=29.1)
     run = dataclasses.replace(factories.run(), bays=(late,))
