@@ -29,17 +29,18 @@ JUNK = [
     *(None, True, "soon", "", [], {}, [None], {"p50": "x"}, {"a": {}}),
     *(*ENDLESS, -(10**30)),
 ]
+VERSION = f'"version":{records.VERSION}'
 UNREADABLE = {
     "no JSON": "{",
     "a list": "[]",
     "a number": "7",
     "NaN alone": "NaN",
     "another version": '{"record":"bay","version":99}',
-    "another kind": f'{{"record":"boy","version":{records.VERSION}}}',
-    "a kind that can't be looked up": f'{{"record":[],"version":{records.VERSION}}}',
+    "another kind": f'{{"record":"boy",{VERSION}}}',
+    "a kind that can't be looked up": f'{{"record":[],{VERSION}}}',
     "no string": 5,
     "too deep": "[" * 100_000,
-    "no iteration": f'{{"record":"start","version":{records.VERSION}}}',
+    "no iteration": f'{{"record":"start",{VERSION}}}',
 }
 
 

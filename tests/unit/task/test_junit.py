@@ -36,8 +36,8 @@ def workload(**changes):
         ({}, None),
         (
             {"runner_type": "serial", "runner": {"times": 2}},
-            "broken: 1 of 1 bound does not hold; bay_create_time max_s: 12.4 s "
-            "where at most 60 s was asked for does not count: 1 of 2 "
+            "broken: 1 of 1 bound does not hold; bay_create_time max_s: "
+            "12.4 s where at most 60 s was asked for does not count: 1 of 2 "
             "iterations have a result.",
         ),
         (
