@@ -42,7 +42,8 @@ class Grid:
     @property
     def figures(self) -> list[bool]:
         """Tell for each column whether it holds figures, not words."""
-        return [is_figures(column) for column in zip(*self.rows, strict=True)]
+        columns = zip(self.head, *self.rows, strict=True)
+        return [is_figures(one[1:]) for one in columns]
 
     def trimmed(self) -> Grid:
         """Leave out the columns in which no row has anything."""

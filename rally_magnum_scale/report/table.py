@@ -323,7 +323,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
         max(map(display_width, column)) for column in zip(*rows, strict=True)
     ]
     right = [
-        grids.is_figures(column) for column in zip(*rows[1:], strict=True)
+        grids.is_figures(column[1:]) for column in zip(*rows, strict=True)
     ]
     return [
         _GAP.join(

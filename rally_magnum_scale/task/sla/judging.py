@@ -100,9 +100,9 @@ def _guard_merge(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def merge(self: sla.SLA, other: sla.SLA) -> bool:
         account = _account(self)
-        account.add(_account(other))
         held = False
         try:
+            account.add(_account(other))
             held = bool(method(self, other))
         except Exception as error:
             account.note(error)

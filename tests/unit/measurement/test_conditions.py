@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import pytest
+
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import records
 from tests.unit import factories
@@ -93,3 +95,41 @@ def test_a_record_of_an_earlier_release_knows_no_runner():
     assert known.differences(found(), across=["cloud", "scenario"]) == [
         "arguments"
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "told"),
+    [
+        ("constant", {"times": 10, "concurrency": 2}, 10),
+        ("constant@default", {}, 1),
+        ("constant", {}, 1),
+        ("serial", {"times": 3, "concurrency": 9}, 3),
+        ("serial", {}, 1),
+        ("rps", {"times": 7, "rps": 1}, 7),
+        ("constant_for_duration", {"duration": 60, "concurrency": 2}, None),
+        ("of another package", {"times": 4.0}, 4),
+        ("of another package", {"until": "noon"}, None),
+        ("of another package", {"times": "many"}, None),
+    ],
+)
+def test_how_many_iterations_a_runner_was_told_to_run(kind, config, told):
+    assert conditions.iterations_told(kind, config) == told
+
+
+@pytest.mark.parametrize(
+    ("stored", "told", "said"),
+    [
+        (10, 10, ""),
+        (0, None, ""),
+        (5, None, ""),
+        (9, 10, "9 of 10 iterations have a result"),
+        (0, 1, "0 of 1 iterations have a result"),
+        (
+            11,
+            10,
+            "11 iterations have a result, but the runner was told to run 10",
+        ),
+    ],
+)
+def test_missing_iterations_are_told(stored, told, said):
+    assert conditions.say_missing(stored, told) == said

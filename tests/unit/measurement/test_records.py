@@ -121,3 +121,49 @@ def test_a_record_of_the_first_release_is_read():
         }
     )
     assert (load.pull_s, load.target_address) == (None, "service")
+
+
+FIELDS = "achieved_rps failures iteration node_ready_s nodes requests targets"
+NUMBERS = [None, True, "5", [], {}, float("nan"), float("inf"), 10**400]
+
+
+@pytest.mark.parametrize("value", NUMBERS)
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [
+        ("throughput", ("targets",)),
+        ("throughput", ("steps", 0, "achieved_rps")),
+        ("throughput", ("steps", 0, "failures", "timeout")),
+        ("end", ("requests",)),
+        ("bay", ("nodes",)),
+        ("bay", ("node_ready_s", "p50")),
+        ("bay", ("iteration",)),
+    ],
+)
+def test_a_number_that_is_none_is_refused_by_its_field(kind, way, value):
+    run = factories.run(failures={"timeout": 2})
+    written = json.loads(json.dumps(as_records(run)))
+    *inner, last = way
+    found = next(one for one in written if one["record"] == kind)
+    for key in inner:
+        found = found[key]
+    found[last] = value
+    field = next(key for key in reversed(way) if str(key) in FIELDS.split())
+    with pytest.raises(ValueError, match=f"its field {field} is "):
+        records.collect(records.parse(map(json.dumps, written)))
+
+
+def test_an_integer_may_be_written_as_a_float():
+    body = {**factories.bay().to_json(), "nodes": 200.0, "create_s": 12}
+    found = bay_records.Bay.from_json(body)
+    assert (found.nodes, found.create_s) == (200, 12.0)
+
+
+def test_a_window_with_a_number_that_is_none_is_refused():
+    window = factories.windows()[0].to_json()
+    for value in ("x", float("nan"), float("inf")):
+        line = factories.SOURCE.envelope(
+            "window", {**window, "cpu_ratio_max": value}
+        )
+        with pytest.raises(ValueError, match="cpu_ratio_max|float"):
+            records.collect([line])

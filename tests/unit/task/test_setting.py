@@ -58,6 +58,7 @@ def test_a_run_records_the_runner_and_contexts_of_its_task_file(stored):
     with scenario.recorded():
         (record,) = scenario._records
     assert record["runner"] == "constant (concurrency 2, times 2)"
+    assert record["iterations"] == 2
     assert record["contexts"] == conditions.digest_contexts(CONTEXTS)
     # What is read from Rally's results, when nothing was recorded.
     results = {
@@ -79,3 +80,4 @@ def test_a_workload_that_rally_has_not_stored_is_of_no_known_setting(database):
     with scenario.recorded():
         (record,) = scenario._records
     assert (record["runner"], record["contexts"]) == ("", "")
+    assert record["iterations"] is None

@@ -1,8 +1,10 @@
 """A scenario whose processes are killed, for the test of lost iterations."""
 
+import importlib
 import os
 import signal
 
+from rally.common import opts
 from rally.task import scenario
 
 from rally_magnum_scale.measurement import bay_records
@@ -10,6 +12,12 @@ from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.contexts import setting
+
+# Rally loads this before the packages whose options our scenarios read.
+opts.register_options_from_path("rally_openstack.common.cfg.opts:list_opts")
+measured = importlib.import_module(
+    "rally_magnum_scale.task.scenarios.measured"
+)
 
 
 @scenario.configure(name="DyingTest.die", context={"setting@openstack": {}})
@@ -38,3 +46,6 @@ class Die(scenario.Scenario):
         )
         if number == failed:
             raise RuntimeError("it broke at last")
+
+
+measured.MEASURED[Die] = frozenset({"bay_create_time"})
