@@ -113,10 +113,21 @@ def workload(chance: random.Random) -> oracle.Workload:
             kind = chance.random() < 0.85
             lower = kind is (key == "min_rps")
             bound = known * (1 - off if lower else 1 + off)
+            while any(_is_close(each, key, number, bound) for each in every):
+                bound *= 1.004
             if key == "max_ratio":
                 bound = min(bound, 1.0)
             asked.append((criterion, key, bound, number))
     return oracle.Workload(every, tuple(asked))
+
+
+def _is_close(
+    one: oracle.Iteration, key: str, number: int | None, bound: float
+) -> bool:
+    found = oracle.value(one, key, number or len(one.steps))
+    if not found or found == bound:
+        return False
+    return math.isclose(found, bound, rel_tol=0.0015)
 
 
 def seconds(one: oracle.Iteration) -> dict[tuple[int, int], Any]:
