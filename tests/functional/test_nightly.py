@@ -157,6 +157,7 @@ def test_a_night_keeps_all_that_came_out(
     }
     junit = ElementTree.parse(nights.newest / "small.junit.xml")
     assert junit.getroot().find(".//testcase") is not None
+    assert junit.getroot().find(".//failure") is None
     (run,) = history.read(nights.folder / night.HISTORY)
     assert run.state == history.HOLDS
     assert run.conditions.nodes == "2 (1 hollow)"

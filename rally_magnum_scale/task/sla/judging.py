@@ -135,7 +135,6 @@ def _guard_result(method: Callable[..., Any]) -> Callable[..., Any]:
             account.note(error)
             found = {"criterion": self.get_name()}
         if account.troubles():
-            self.success = False
             found |= {"success": False, "detail": self.details()}
         return found
 

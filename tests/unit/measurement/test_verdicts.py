@@ -994,3 +994,38 @@ def test_what_holds_or_fails_is_true_of_every_time_between_two_looks(
         assert value_s <= asked
     elif not verdict.undecided:
         assert asked <= value_s * (1 - share) * (1 + 1e-9) + 1e-9
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), True, "5"])
+def test_what_is_no_number_holds_no_bound(value):
+    steps = [
+        dataclasses.replace(one, achieved_rps=value)
+        for one in GOOD.throughput.steps
+    ]
+    load = dataclasses.replace(GOOD.throughput, steps=steps)
+    run = dataclasses.replace(GOOD, throughput=load)
+    verdict = judge_one("request_rate", {"min_rps": 0}, run)
+    assert not verdict.passed
+    assert "can't be right" in verdict.reason
+
+
+def test_nothing_counts_of_an_iteration_that_failed():
+    failed = dataclasses.replace(GOOD, error="Boom: it broke")
+    judged = judge_one("request_rate", {"min_rps": 1}, failed)
+    (read, *_) = verdicts.read("request_rate", {}, failed)
+    for one in (judged, read):
+        assert one.value > 1
+        assert one.reason == "the iteration failed: Boom: it broke"
+    # What was wrong before is told instead.
+    bay = factories.bay(create_s=None, failure="quota", reason="no cores")
+    early = dataclasses.replace(failed, bays=(bay,))
+    said = judge_one("bay_create_time", {"max_s": 60}, early).reason
+    assert "no cores" in said
+
+
+def test_what_can_not_be_judged_fails_with_the_error():
+    broken = dataclasses.replace(GOOD, bays=(None,))
+    found = verdicts.judge("bay_create_time", {"max_s": 60}, broken)
+    assert [one.passed for one in found] == [False]
+    assert found[0].reason.startswith("it could not be judged: AttributeErr")
+    assert found[0].bound != found[0].bound

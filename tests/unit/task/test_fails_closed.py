@@ -40,6 +40,9 @@ UNREADABLE = {
     "a kind that can't be looked up": f'{{"record":[],{VERSION}}}',
     "no string": 5,
     "too deep": "[" * 100_000,
+    "conditions without a field": f"""{{
+        "record":"conditions",{VERSION},"task":"t","iteration":1,"bay":""
+    }}""",
     "no iteration": f'{{"record":"start",{VERSION}}}',
 }
 
@@ -125,6 +128,10 @@ def test_an_iteration_that_left_no_result_fails_every_criterion(
     assert left.result()["success"]
     assert not right.result()["success"]
     assert not judge(name, config, *[one] * 11)["success"]
+    # Nor does one that saw nothing itself forget how many there must be.
+    empty = sla.SLA.get(name)(config)
+    empty.merge(right)
+    assert empty.result() == right.result()
 
 
 @pytest.mark.parametrize(("name", "config", "good"), CASES)

@@ -6,6 +6,7 @@ from rally.task import exporter
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import page
+from rally_magnum_scale.report import states
 from rally_magnum_scale.report import table
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.exporters import results
@@ -295,6 +296,11 @@ def test_an_error_that_nobody_foresaw_is_named():
 def test_a_task_that_did_not_end_is_not_taken_for_whole(status):
     for text in both(task(workload(iteration()), status=status)):
         assert f"Rally stored the task c0ffee00 as {status}, so what" in text
+    whole = task(workload(iteration()), uuid="decaf")
+    broken = task(workload(iteration()), status=status)
+    found = results.read([whole, broken]).workloads
+    # The one beside it in a report is no worse for it.
+    assert list(map(states.of_workload, found)) == ["holds", "broken"]
 
 
 def test_a_workload_that_never_got_results_is_read():
