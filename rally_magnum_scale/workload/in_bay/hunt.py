@@ -53,7 +53,7 @@ class Hunt:
         """
         whole = records.End(
             windows=len(seen),
-            requests=0,
+            requests=sum(one.requests for one in seen),
             failures={},
             due=due,
             workers_expected=self._workers,
