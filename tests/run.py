@@ -42,7 +42,7 @@ TIME_UP = 124
 INTERRUPTED = 130
 # On two processors: unit tests wait for half of their time, functional ones
 # keep the sandbox's servers and bays busy.
-UNIT_PROCESSES = 3
+UNIT_PROCESSES = 5
 FUNCTIONAL_PROCESSES = 3
 
 
@@ -290,6 +290,9 @@ def main() -> int:
     parser.add_argument("--coverage", action="store_true")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _raise_interrupt)
+    # A shell that starts this in the background has it ignore SIGINT, and
+    # so would pytest, which is ended by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(CHECKOUT)
     REPORTS.mkdir(exist_ok=True)
     if options.coverage:

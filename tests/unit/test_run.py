@@ -33,6 +33,14 @@ def failed(nodeid, when, message):
     return entry(nodeid, when, "failed", longrepr=crash)
 
 
+@pytest.fixture(autouse=True)
+def sigint():
+    """Heed SIGINT, also where these tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def report(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "REPORTS", tmp_path)
