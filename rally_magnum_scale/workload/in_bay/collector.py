@@ -334,8 +334,17 @@ class Collector:
         self._failures = windows.add_counts([self._failures, window.failures])
         if self._job.search:
             self._leg.append(window)
-        number = window.step + self._steps_before
-        return [self._record("window", **{**window.to_json(), "step": number})]
+        # A plan numbers its own steps from 1.
+        before = self._steps_before
+        numbered = dataclasses.replace(
+            window,
+            step=window.step + before,
+            carried=tuple(
+                dataclasses.replace(part, step=part.step + before)
+                for part in window.carried
+            ),
+        )
+        return [self._record("window", **numbered.to_json())]
 
     def _with_own_cpu(self, window: windows.Window) -> windows.Window:
         """Add what this process, the Locust master, used since the last.

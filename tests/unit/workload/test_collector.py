@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import pickle
 
@@ -6,6 +7,7 @@ import pytest
 from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.measurement.windows import Part
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay.collector import Collector
 from rally_magnum_scale.workload.in_bay.job import Job
@@ -239,6 +241,21 @@ def test_failures_and_what_was_due_are_summed(collector):
     last = collector.end(103)[-1]
     assert last["failures"] == {"reset": 2}
     assert last["due"] == [12]
+
+
+def test_the_steps_of_all_legs_are_numbered_in_one_row(collector):
+    times = Histogram.from_values_us({5: 2})
+    late = Part(1, "steady", 2, {"reset": 1}, times, times)
+    for leg in (0, 1):
+        collector.begin(["one"], 100 + 5 * leg, steps_before=leg)
+        stop = Window(
+            103 + 5 * leg, "stop", 1, 1, 2, {"reset": 1}, times, times
+        )
+        stop = dataclasses.replace(stop, carried=(late,))
+        collector.add("one", [stop.packed()])
+        (record,) = only(collector.end(110), "window")
+        assert record["step"] == leg + 1
+        assert [one["step"] for one in record["carried"]] == [leg + 1]
 
 
 def test_what_was_due_is_told_by_the_steps_of_all_legs(collector):
