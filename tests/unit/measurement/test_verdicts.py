@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import math
 
 import pytest
 from hypothesis import given
@@ -1029,3 +1030,22 @@ def test_what_can_not_be_judged_fails_with_the_error():
     assert [one.passed for one in found] == [False]
     assert found[0].reason.startswith("it could not be judged: AttributeErr")
     assert found[0].bound != found[0].bound
+
+
+@pytest.mark.parametrize(
+    ("failures", "words"),
+    [
+        ({"timeout": 5_000}, "> 10 s (timed out)"),
+        ({"refused": 5_000}, "no answer (refused)"),
+    ],
+)
+def test_a_percentile_among_failed_requests_satisfies_no_bound(
+    failures, words
+):
+    run = factories.run(failures=failures)
+    for key in ("p90_ms", "p99_ms", "max_ms"):
+        verdict = judge_one("request_latency", {key: 1e12}, run)
+        assert (verdict.value, verdict.passed) == (math.inf, False)
+        assert not verdict.reason
+        assert f"{words}, asked for at most" in verdict.describe()
+    assert judge_one("request_latency", {"p50_ms": 1e12}, run).passed

@@ -381,3 +381,19 @@ def test_a_run_that_failed_a_bound_is_followed_and_so_is_its_resolution():
         del metric["resolution"]
     old = history.Run.from_json(line)
     assert history.trends([old])[name].points[0].resolution is None
+
+
+def test_a_percentile_among_failed_requests_is_kept_in_words():
+    run = factories.run(failures={"timeout": 5_000})
+    workload = factories.workload(
+        factories.iteration(of_run=run),
+        sla={"request_latency": {"p99_ms": 50}},
+    )
+    (found,) = new_runs.of_report(factories.report(workload))
+    (judged,) = found.judged
+    assert (judged.holds, judged.value) == (False, None)
+    assert judged.reason == "> 10 s (timed out)"
+    assert history.Run.from_json(json.loads(json.dumps(found.to_json()))) == (
+        found
+    )
+    assert not [one for one in found.metrics if one.bound_key == "p99_ms"]
