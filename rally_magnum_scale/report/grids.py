@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import math
 import statistics
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -286,7 +287,9 @@ def _last_steps(workload: model.Workload) -> list[records.StepResult]:
 
 def _p99_ms(step: records.StepResult) -> float | None:
     value_us = step.latency_us.get("p99")
-    return None if value_us is None else value_us / 1000
+    if value_us is not None:
+        return value_us / 1000
+    return math.inf if step.failed else None
 
 
 def _peak_bytes(found: Iterable[bay_records.Bay]) -> int | None:

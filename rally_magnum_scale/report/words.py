@@ -85,8 +85,13 @@ def ratio(value: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Write a figure to four significant digits or whole; a dash for none."""
-    return "-" if value is None else verdicts.format_number(value)
+    """Write a figure to four significant digits or whole; a dash for none.
+
+    An infinite one is the latency of a request that failed.
+    """
+    if value is None:
+        return "-"
+    return "failed" if math.isinf(value) else verdicts.format_number(value)
 
 
 def milliseconds(value_us: float | None) -> str:

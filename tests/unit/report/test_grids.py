@@ -398,3 +398,14 @@ def test_many_bays_tell_how_many_failed_and_how_magnum_answered():
     assert told["Bays"] == ("4", "")
     assert told["Failed"] == ("1 capacity", "")
     assert told["Magnum ms"] == ("500", "-")
+
+
+def test_a_p99_among_failed_requests_is_shown_as_failed():
+    good = factories.workload(factories.iteration())
+    bad = factories.workload(
+        factories.iteration(of_run=factories.run(failures={"reset": 5_000}))
+    )
+    found = grids.ladder([good, bad])
+    column = found.head.index("p99 ms")
+    assert found.rows[0][column] != "failed"
+    assert found.rows[1][column] == "failed"
