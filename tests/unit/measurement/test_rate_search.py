@@ -1,3 +1,4 @@
+import dataclasses
 import random
 import statistics
 
@@ -330,6 +331,50 @@ def test_a_request_more_or_less_is_no_lack_of_answers():
     late = held(5.0)
     assert late.limit == trials.BY_OFFER
     assert late.why == "5 of 5.2 rps were answered as expected"
+
+
+@pytest.mark.parametrize(
+    ("due", "answered", "held"),
+    [
+        # By chance fewer were due than the rate says, and more.
+        (1_850, 1_850, True),
+        (2_150, 2_150, True),
+        (2_150, 2_000, False),
+        (None, 2_000, False),
+    ],
+)
+def test_an_offer_is_reached_by_what_was_due_not_by_its_rate(
+    due, answered, held
+):
+    search_for = wanted()
+    trial = trials.order(search_for, 1, 200, trials.SEARCH)
+    result = simulated_target.result(trial, answered / 10, 1.0)
+    judged = trials.judge(
+        search_for, trial, dataclasses.replace(result, due=due)
+    )
+    assert judged.held is held
+    assert judged.limit == ("" if held else trials.BY_OFFER)
+
+
+def test_a_highest_rate_is_never_above_its_offer():
+    search_for = wanted(start_rps=200, max_rps=200)
+    done, results = [], []
+    while trial := rate_search.next_trial(search_for, done):
+        # By chance, a tenth more was due.
+        result = simulated_target.result(trial, 220.0, 1.0)
+        results.append(dataclasses.replace(result, due=220 * trial.duration_s))
+        done.append(trials.judge(search_for, trial, results[-1]))
+    found = rate_search.conclude(search_for, done, results)
+    assert found.confirmed
+    assert found.max_rate_rps == pytest.approx(200)
+    assert found.rps_per_core == pytest.approx(100)
+    assert found.rps_per_core_real_nodes == pytest.approx(50)
+
+
+def test_a_confirming_step_is_no_shorter_than_the_others():
+    search_for = wanted(step_s=60, confirm_s=20)
+    for purpose in (trials.SEARCH, trials.CONFIRM):
+        assert trials.order(search_for, 1, 5, purpose).duration_s == 60
 
 
 def test_errors_are_bound_apart():
