@@ -42,7 +42,7 @@ TIME_UP = 124
 INTERRUPTED = 130
 # On two processors: unit tests wait for half of their time, functional ones
 # keep the sandbox's servers and bays busy.
-UNIT_PROCESSES = 5
+UNIT_PROCESSES = 3
 FUNCTIONAL_PROCESSES = 3
 
 
