@@ -292,6 +292,21 @@ def test_two_bays_at_once_as_a_plain_user(
         assert delete(magnum, bay) is None
 
 
+def test_a_bay_may_be_deleted_before_anything_of_it_is_made(
+    magnum: Any,
+) -> None:
+    """Magnum shows a bay before its driver is asked to make it."""
+    for _ in range(4):
+        bay = create(magnum, 5)
+        waiting.wait_for(
+            lambda bay=bay: get(magnum, bay),
+            what="the bay to be shown",
+            deadline_s=30,
+            interval_s=0.01,
+        )
+        assert delete(magnum, bay) is None
+
+
 def test_a_bay_may_be_deleted_while_it_is_made(
     sandbox: Sandbox, magnum: Any
 ) -> None:

@@ -80,6 +80,8 @@ class KubernetesDriver(driver.Driver):
     ) -> None:
         """Write the bay's folder and start what makes the bay.
 
+        Of a cluster that was deleted meanwhile nothing is made.
+
         :raises SandboxError: when a label is wrong; Magnum then shows it
             as the reason of CREATE_FAILED
         """
@@ -90,9 +92,9 @@ class KubernetesDriver(driver.Driver):
         certificate, key = _ca_pair(context, cluster)
         with self._bays.locked():
             if self._bays.tombstone(cluster.uuid).exists():
-                raise exceptions.SandboxError(
-                    "The cluster was deleted before it was created."
-                )
+                # Of an error Magnum would make CREATE_FAILED, and so forget
+                # the delete that came before.
+                return
             bay = self._bays.bay(cluster.uuid)
             bay.folder.mkdir(mode=0o700)
             _write_secret(bay.folder / "ca.crt", certificate)
