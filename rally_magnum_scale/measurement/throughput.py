@@ -90,11 +90,9 @@ def _summarise_step(
 ) -> records.StepResult:
     steady = [w for w in seen if w.phase == steps.STEADY and w.step == number]
     due = windows.due_in(seen, number, steps.STEADY)
-    in_time = sum(
-        part.requests
-        for phase in (steps.RAMP, steps.STEADY)
-        for part in windows.due_in(steady, number, phase)
-    )
+    own = windows.due_in(steady, number, steps.STEADY)
+    ramp = windows.due_in(steady, number, steps.RAMP)
+    in_time = sum(part.requests for part in (*own, *ramp))
     result = _sum_up(
         number,
         step.rate_rps,
@@ -116,7 +114,7 @@ def _summarise_step(
             *shared,
             *_step_reasons(step, steady, end),
             *_unaccounted(result),
-            *_lag_reasons(number, step, steady),
+            *_lag_reasons(result, own),
             *_saturation_reasons(steady),
         ],
     )
@@ -458,12 +456,14 @@ def _short_reasons(
 
 
 def _lag_reasons(
-    number: int, step: steps.Step, steady: Sequence[windows.Window]
+    result: records.StepResult, own: Sequence[windows.Part]
 ) -> list[str]:
-    """Hold an open loop to tell how late it sent what it has sent."""
-    due = windows.due_in(steady, number, steps.STEADY)
-    sent = any(part.requests for part in due)
-    if step.rate_rps is None or not sent or _lag(steady).total:
+    """Hold an open loop to tell how late it sent what it has sent.
+
+    :param own: what was due and ended in the steady seconds
+    """
+    sent = result.offered_rps is not None and any(p.requests for p in own)
+    if not sent or result.schedule_lag_p99_us is not None:
         return []
     return ["the load generator did not tell how late it sent its requests"]
 
