@@ -1,4 +1,4 @@
-.PHONY: demo test test-all coverage bench
+.PHONY: demo test test-all coverage mutation bench
 demo:
 	tools/in-venv rally-magnum-sandbox demo
 test:
@@ -7,5 +7,7 @@ test-all:
 	tools/in-venv tools/run-tests --all
 coverage:
 	tools/in-venv tools/run-tests --coverage
+mutation:
+	tools/in-venv python -m tests.mutation
 bench:
 	@tools/in-venv tools/run-bench $(BENCH)
