@@ -1,7 +1,11 @@
+import dataclasses
+import importlib
 import json
+import pkgutil
 
 import pytest
 
+from rally_magnum_scale import measurement
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
 from tests.unit import factories
@@ -167,3 +171,14 @@ def test_a_window_with_a_number_that_is_none_is_refused():
         )
         with pytest.raises(ValueError, match="cpu_ratio_max|float"):
             records.collect([line])
+
+
+@pytest.mark.parametrize(
+    "module",
+    [each.name for each in pkgutil.iter_modules(measurement.__path__)],
+)
+def test_what_was_measured_cannot_be_changed(module):
+    name = f"{measurement.__name__}.{module}"
+    for value in vars(importlib.import_module(name)).values():
+        if dataclasses.is_dataclass(value) and value.__module__ == name:
+            assert value.__dataclass_params__.frozen, value
