@@ -6,12 +6,12 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
+from rally_magnum_sandbox import down
+from rally_magnum_sandbox import openstack
+from rally_magnum_sandbox import secrets_file
+from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox import up
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.sandbox import down
-from rally_magnum_scale.sandbox import openstack
-from rally_magnum_scale.sandbox import secrets_file
-from rally_magnum_scale.sandbox import settings as sandbox_settings
-from rally_magnum_scale.sandbox import up
 
 LOCUST_IMAGE = "rally-magnum-sandbox/locust:2.47.0"
 NGINX_IMAGE = "rally-magnum-sandbox/nginx:1.22"

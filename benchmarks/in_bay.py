@@ -22,7 +22,8 @@ from benchmarks.measured import Measured
 from benchmarks.result import LeftOut
 from benchmarks.result import Result
 from benchmarks.turns import Turns
-from rally_magnum_scale import exceptions
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.kubernetes import client
 from rally_magnum_scale.kubernetes import objects
@@ -32,7 +33,6 @@ from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
-from rally_magnum_scale.sandbox.bay import cgroups
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload import ports
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 
-from rally_magnum_scale import exceptions
+from rally_magnum_sandbox import exceptions
 from rally_magnum_scale.measurement import histogram
 
 DEADLINE_S = 90

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks import measured
 from benchmarks.measured import Measured
-from rally_magnum_scale import exceptions
+from rally_magnum_sandbox import exceptions
 from rally_magnum_scale.measurement import histogram
 
 NS_PER_US = 1000

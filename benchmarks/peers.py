@@ -23,7 +23,7 @@ from benchmarks import peer_reports
 from benchmarks import target
 from benchmarks import tools
 from benchmarks.measured import Measured
-from rally_magnum_scale import exceptions
+from rally_magnum_sandbox import exceptions
 
 CONNECTIONS = 64
 DURATION_S = 5

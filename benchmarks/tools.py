@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import target
-from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox import settings as sandbox_settings
-from rally_magnum_scale.sandbox.artifacts import commands
-from rally_magnum_scale.sandbox.artifacts import kubernetes_binary
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox.artifacts import commands
+from rally_magnum_sandbox.artifacts import kubernetes_binary
 
 # The least that the three modules build with.
 GO_VERSION = (1, 25)

@@ -16,7 +16,7 @@ from benchmarks import peers
 from benchmarks.measured import Measured
 from benchmarks.result import LeftOut
 from benchmarks.result import Result
-from rally_magnum_scale import exceptions
+from rally_magnum_sandbox import exceptions
 
 OURS = "engine"
 

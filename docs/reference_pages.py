@@ -18,6 +18,7 @@ from rally.task import exporter
 from rally.task import scenario
 from rally.task import sla
 
+from rally_magnum_sandbox import cli as sandbox_cli
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import criteria
@@ -30,7 +31,6 @@ from rally_magnum_scale.nightly import cli as nightly_cli
 from rally_magnum_scale.nightly import history_cli
 from rally_magnum_scale.nightly import settings as nightly_settings
 from rally_magnum_scale.report import history
-from rally_magnum_scale.sandbox import cli as sandbox_cli
 
 OURS = "rally_magnum_scale."
 RECORDS = {

@@ -20,8 +20,7 @@
     ├── KubernetesError     the bay's Kubernetes API refused or broke off
     ├── NightRuns           another nightly run has the folder
     ├── WorkloadError       the load could not be started, run or read
-    └── SandboxError        the one-machine cloud
-        └── MissingRequirement   what the machine lacks, in words
+    └── CommandFailed       a program that was started failed
 
 A message is one sentence: what was tried, on what, what came back and
 what to do next.
@@ -125,9 +124,5 @@ class WorkloadError(ScaleError):
     """The load in the bay could not be started, run or read."""
 
 
-class SandboxError(ScaleError):
-    """The one-machine cloud could not do what it was asked to."""
-
-
-class MissingRequirement(SandboxError):
-    """This machine lacks something that the sandbox needs."""
+class CommandFailed(ScaleError):
+    """A program that was started failed; the message has its last line."""

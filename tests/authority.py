@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from rally_magnum_scale.sandbox.bay import certificates
+from rally_magnum_sandbox.bay import certificates
 
 
 def write(folder: Path) -> None:

@@ -27,7 +27,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rally_magnum_scale.sandbox.bay.cgroups import CgroupTree
+from rally_magnum_sandbox.bay.cgroups import CgroupTree
 from tests import costs
 from tests.functional import host_state
 

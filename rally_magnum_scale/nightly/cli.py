@@ -9,12 +9,12 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.nightly import night
 from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.nightly import settings as nightly_settings
-from rally_magnum_scale.sandbox import commands
 
 EXIT_FAILED = 3
 DESCRIPTION = """\

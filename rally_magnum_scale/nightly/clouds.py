@@ -13,17 +13,13 @@ from typing import Any
 from openstack import config as openstack_config
 from openstack import exceptions as openstack_errors
 
+from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.nightly import deadline
 from rally_magnum_scale.nightly import predecessor
 from rally_magnum_scale.nightly import rally_setup
 from rally_magnum_scale.nightly import settings as nightly_settings
-from rally_magnum_scale.sandbox import client_environment
-from rally_magnum_scale.sandbox import cloud as sandbox_cloud
-from rally_magnum_scale.sandbox import commands
-from rally_magnum_scale.sandbox import secrets_file
-from rally_magnum_scale.sandbox import settings as sandbox_settings
 
 # The folder of Rally's database and log, and of a sandbox that is ours.
 HOME = "rally"
@@ -103,10 +99,37 @@ def _mark(wanted: nightly_settings.Settings) -> dict[str, str]:
 
 def _is_up() -> bool:
     try:
-        sandbox_cloud.require_up(sandbox_settings.from_environment())
-    except exceptions.SandboxError:
+        _sandbox_variables()
+    except exceptions.CommandFailed:
         return False
     return True
+
+
+def _sandbox_variables() -> dict[str, str]:
+    """Return the environment of a client of the sandbox.
+
+    :raises CommandFailed: when it is not up
+    """
+    command = [str(_sandbox_program()), "run", "--", "env", "-0"]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=_OPENRC_DEADLINE_S,
+    )
+    if done.returncode:
+        raise exceptions.CommandFailed(
+            f"`{' '.join(command)}` ended with {done.returncode} and "
+            f"said: {done.stderr.strip()}"
+        )
+    lines = (line.partition("=") for line in done.stdout.split("\0"))
+    return {name: value for name, _, value in lines if name}
+
+
+def _sandbox_program() -> pathlib.Path:
+    return commands.PROGRAMS / "rally-magnum-sandbox"
 
 
 def _sandbox(
@@ -116,7 +139,7 @@ def _sandbox(
     report: commands.Report,
 ) -> None:
     commands.run(
-        [str(client_environment.PROGRAMS / "rally-magnum-sandbox"), what],
+        [str(_sandbox_program()), what],
         what=f"take the sandbox {what}",
         log=wanted.folder / HOME / "sandbox.log",
         deadline_s=limit_s,
@@ -131,13 +154,11 @@ def _of(
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """Return the environment of a client, and what Rally's is made from."""
     if wanted.sandbox:
-        settings = sandbox_settings.from_environment()
-        secrets = secrets_file.ensure(settings.state_dir)
-        environment = client_environment.variables(settings, secrets)
+        environment = _sandbox_variables()
         return environment, of_variables(environment)
     environment = dict(os.environ)
     environment["PATH"] = (
-        f"{client_environment.PROGRAMS}{os.pathsep}{environment['PATH']}"
+        f"{commands.PROGRAMS}{os.pathsep}{environment['PATH']}"
     )
     if wanted.openrc:
         return environment, of_variables(read_openrc(wanted.openrc))

@@ -9,11 +9,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import whole_files
 from rally_magnum_scale.nightly import deadline
-from rally_magnum_scale.sandbox import client_environment
-from rally_magnum_scale.sandbox.servers import bay_folder
 
 LOG = "rally.log"
 _SPEC = "spec.json"
@@ -43,7 +42,7 @@ def ensure(
     :param environment: in which Rally finds the database
     :param spec: Rally's description of the cloud
     :returns: the name of Rally's environment
-    :raises SandboxError: when Rally refuses
+    :raises CommandFailed: when Rally refuses
     :raises DeadlineExceeded: when Rally takes too long, or the night is over
     """
     text = json.dumps(spec, sort_keys=True)
@@ -52,9 +51,9 @@ def ensure(
     if complete.exists() and (name := complete.read_text().strip()):
         return name
     name = f"{known}-{uuid.uuid4().hex[:8]}"
-    limit = client_environment.RALLY_DEADLINE_S
+    limit = commands.RALLY_DEADLINE_S
     with until.step("Rally's database", limit) as limit_s:
-        client_environment.run_rally(
+        commands.run_rally(
             ("db", "ensure"), environment, home / LOG, deadline_s=limit_s
         )
     with until.step("Rally's environment", limit) as limit_s:
@@ -76,17 +75,15 @@ def _create(
         for each in (path, log):
             each.touch(mode=0o600)
         path.write_text(json.dumps(spec))
-        client_environment.run_rally(
-            create, environment, log, deadline_s=limit_s
-        )
-    except exceptions.SandboxError:
+        commands.run_rally(create, environment, log, deadline_s=limit_s)
+    except exceptions.CommandFailed:
         said = _masked(log.read_text(errors="replace"), spec)
         with (home / LOG).open("a") as kept:
             kept.write(said)
-        raise exceptions.SandboxError(
+        raise exceptions.CommandFailed(
             "To make Rally's environment of the cloud, `rally env create` "
             "was run; it failed and said: "
-            f"{_masked(bay_folder.last_line(log), spec)} (all of it is in "
+            f"{_masked(commands.last_line(log), spec)} (all of it is in "
             f"{home / LOG})"
         ) from None
     finally:

@@ -14,12 +14,11 @@ from collections.abc import Mapping
 
 import psutil
 
+from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
 from rally_magnum_scale.nightly import predecessor
 from rally_magnum_scale.nightly import settings as nightly_settings
-from rally_magnum_scale.sandbox import client_environment
-from rally_magnum_scale.sandbox.servers import bay_folder
 
 # The last line before a task is checked, and then run.
 _USED = "Using task: "
@@ -65,7 +64,7 @@ def run(
     :param grace_s: how long it may then remove what it made
     """
     command = [
-        client_environment.RALLY,
+        commands.RALLY,
         "task",
         "start",
         str(task.task),
@@ -92,7 +91,7 @@ def run(
             what=f"the task {task.name}",
             deadline_s=limit_s,
             interval_s=0.2,
-            progress=lambda: bay_folder.last_line(log),
+            progress=lambda: commands.last_line(log),
             report=report,
         )
     except exceptions.DeadlineExceeded:
@@ -107,7 +106,7 @@ def run(
         took_s=time.monotonic() - began_s,
         status=child.returncode,
         cut_short=cut_short,
-        last_line=bay_folder.last_line(log),
+        last_line=commands.last_line(log),
         said=_said(log),
     )
 
@@ -122,9 +121,9 @@ def export(
     """Let Rally write a task's results into a file.
 
     :param kind: an export type of Rally
-    :raises SandboxError: when it fails
+    :raises CommandFailed: when it fails
     """
-    client_environment.run_rally(
+    commands.run_rally(
         (
             *("task", "export", "--uuid", uuid),
             *("--type", kind, "--to", str(path)),

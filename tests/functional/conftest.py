@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from keystoneauth1 import adapter
 
-from rally_magnum_scale.sandbox import client_environment
-from rally_magnum_scale.sandbox import openstack
-from rally_magnum_scale.sandbox import secrets_file
-from rally_magnum_scale.sandbox import settings as sandbox_settings
+from rally_magnum_sandbox import client_environment
+from rally_magnum_sandbox import openstack
+from rally_magnum_sandbox import secrets_file
+from rally_magnum_sandbox import settings as sandbox_settings
 from tests.functional import evidence
 from tests.functional import host_state
 from tests.functional import rally_cli

@@ -7,14 +7,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from rally_magnum_sandbox import cloud
+from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox import status
+from rally_magnum_sandbox import status_text
+from rally_magnum_sandbox.bay import api
+from rally_magnum_sandbox.bay import spec as bay_spec
+from rally_magnum_sandbox.servers import bay_folder
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox import cloud
-from rally_magnum_scale.sandbox import settings as sandbox_settings
-from rally_magnum_scale.sandbox import status
-from rally_magnum_scale.sandbox import status_text
-from rally_magnum_scale.sandbox.bay import api
-from rally_magnum_scale.sandbox.bay import spec as bay_spec
-from rally_magnum_scale.sandbox.servers import bay_folder
 
 LOG_LINES = 30
 EVENTS = 40

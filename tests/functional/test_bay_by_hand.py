@@ -18,16 +18,16 @@ from typing import Any
 
 import pytest
 
-from rally_magnum_scale import exceptions
+from rally_magnum_sandbox import artifacts
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox.bay import api
+from rally_magnum_sandbox.bay import cgroups
+from rally_magnum_sandbox.bay import deletion
+from rally_magnum_sandbox.bay import files
+from rally_magnum_sandbox.bay import roster
+from rally_magnum_sandbox.bay import spec as bay_spec
 from rally_magnum_scale import waiting
-from rally_magnum_scale.sandbox import artifacts
-from rally_magnum_scale.sandbox import settings as sandbox_settings
-from rally_magnum_scale.sandbox.bay import api
-from rally_magnum_scale.sandbox.bay import cgroups
-from rally_magnum_scale.sandbox.bay import deletion
-from rally_magnum_scale.sandbox.bay import files
-from rally_magnum_scale.sandbox.bay import roster
-from rally_magnum_scale.sandbox.bay import spec as bay_spec
 from tests import authority
 from tests.functional import host_state
 from tests.functional import processes
@@ -59,7 +59,7 @@ class Bay:
     folder: Path
 
     def command(self, name: str) -> subprocess.Popen[str]:
-        module = "rally_magnum_scale.sandbox.bay"
+        module = "rally_magnum_sandbox.bay"
         return subprocess.Popen(
             [sys.executable, "-m", module, name, str(self.folder)],
             stdout=subprocess.PIPE,

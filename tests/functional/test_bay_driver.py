@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from rally_magnum_sandbox import openstack
+from rally_magnum_sandbox.bay import files
+from rally_magnum_sandbox.bay.process import Process
 from rally_magnum_scale import waiting
-from rally_magnum_scale.sandbox import openstack
-from rally_magnum_scale.sandbox.bay import files
-from rally_magnum_scale.sandbox.bay.process import Process
 from tests.functional import conftest
 from tests.functional import test_sandbox
 from tests.functional.conftest import Sandbox

@@ -24,6 +24,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from rally_magnum_sandbox import artifacts
+from rally_magnum_sandbox import openstack
+from rally_magnum_sandbox import secrets_file
+from rally_magnum_sandbox.bay import spec as bay_spec
+from rally_magnum_sandbox.servers import bay_folder
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import lifecycle
@@ -36,11 +41,6 @@ from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
-from rally_magnum_scale.sandbox import artifacts
-from rally_magnum_scale.sandbox import openstack
-from rally_magnum_scale.sandbox import secrets_file
-from rally_magnum_scale.sandbox.bay import spec as bay_spec
-from rally_magnum_scale.sandbox.servers import bay_folder
 from rally_magnum_scale.workload.manifests import WorkloadSpec
 from tests.functional import processes
 from tests.functional.conftest import Sandbox
@@ -79,7 +79,7 @@ class Bay:
 
     def repair(self) -> None:
         """Start again what of it has died."""
-        module = "rally_magnum_scale.sandbox.bay"
+        module = "rally_magnum_sandbox.bay"
         subprocess.run(
             [sys.executable, "-m", module, "repair", str(self.folder)],
             check=True,

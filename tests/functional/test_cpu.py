@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_scale.measurement import records
-from rally_magnum_scale.sandbox.bay import cgroups
 from tests.functional import conftest
 from tests.functional import test_tasks
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rally_magnum_scale.sandbox import artifacts
-from rally_magnum_scale.sandbox import settings as sandbox_settings
-from rally_magnum_scale.sandbox.artifacts import given_binaries
+from rally_magnum_sandbox import artifacts
+from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox.artifacts import given_binaries
 from tests.functional import test_bay_by_hand as by_hand
 
 make_bay = by_hand.make_bay

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from keystoneauth1 import adapter
 
+from rally_magnum_sandbox import openstack
+from rally_magnum_sandbox import secrets_file
 from rally_magnum_scale import waiting
-from rally_magnum_scale.sandbox import openstack
-from rally_magnum_scale.sandbox import secrets_file
 from rally_magnum_scale.task import run_marks
 from tests.functional import conftest
 from tests.functional import test_tasks

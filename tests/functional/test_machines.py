@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
+from rally_magnum_sandbox import artifacts
+from rally_magnum_sandbox import cgroups
+from rally_magnum_sandbox import openstack
+from rally_magnum_sandbox import secrets_file
+from rally_magnum_sandbox.bay import api
+from rally_magnum_sandbox.bay import spec as bay_spec
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
 from rally_magnum_scale.bays import machines
-from rally_magnum_scale.sandbox import artifacts
-from rally_magnum_scale.sandbox import cgroups
-from rally_magnum_scale.sandbox import openstack
-from rally_magnum_scale.sandbox import secrets_file
-from rally_magnum_scale.sandbox.bay import api
-from rally_magnum_scale.sandbox.bay import spec as bay_spec
 from tests.functional import host_state
 from tests.functional import test_bay_by_hand
 from tests.functional import test_sandbox

@@ -9,6 +9,9 @@ from typing import Any
 import kubernetes.client
 import pytest
 
+from rally_magnum_sandbox import artifacts
+from rally_magnum_sandbox import openstack
+from rally_magnum_sandbox import secrets_file
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
@@ -19,9 +22,6 @@ from rally_magnum_scale.kubernetes import pods
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import node_change
-from rally_magnum_scale.sandbox import artifacts
-from rally_magnum_scale.sandbox import openstack
-from rally_magnum_scale.sandbox import secrets_file
 from tests.functional import conftest
 from tests.functional import test_tasks
 

@@ -28,14 +28,14 @@ from keystoneauth1 import exceptions as keystone_errors
 from keystoneauth1 import session as keystone_session
 from keystoneauth1.identity import v3
 
+from rally_magnum_sandbox import artifacts
+from rally_magnum_sandbox import cgroups
+from rally_magnum_sandbox import openstack
+from rally_magnum_sandbox import processes
+from rally_magnum_sandbox import secrets_file
+from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox.artifacts import given_binaries
 from rally_magnum_scale import waiting
-from rally_magnum_scale.sandbox import artifacts
-from rally_magnum_scale.sandbox import cgroups
-from rally_magnum_scale.sandbox import openstack
-from rally_magnum_scale.sandbox import processes
-from rally_magnum_scale.sandbox import secrets_file
-from rally_magnum_scale.sandbox import settings as sandbox_settings
-from rally_magnum_scale.sandbox.artifacts import given_binaries
 from tests.functional import host_state
 from tests.functional import processes as in_groups
 from tests.functional.conftest import LOOK_EVERY_S
@@ -225,7 +225,7 @@ def test_another_user_sees_what_there_is_and_what_is_hidden(
 ) -> None:
     # Imported first: another user may not reach the interpreter's files.
     script = (
-        "import os, sys; from rally_magnum_scale.sandbox import cli, status, "
+        "import os, sys; from rally_magnum_sandbox import cli, status, "
         "status_text; os.setuid(65534); sys.exit(cli.main(['status']))"
     )
     done = subprocess.run(

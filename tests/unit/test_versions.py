@@ -3,8 +3,8 @@
 import pathlib
 import re
 
+from rally_magnum_sandbox import artifacts
 from rally_magnum_scale.measurement import records
-from rally_magnum_scale.sandbox import artifacts
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload.in_bay import collector
 

@@ -13,8 +13,8 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
+from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox import settings as sandbox_settings
 from tests.functional import conftest
 from tests.functional import host_state
 from tests.functional.bad_inputs import cases

@@ -14,9 +14,9 @@ from typing import Any
 
 import psutil
 
+from rally_magnum_sandbox import openstack
+from rally_magnum_sandbox import secrets_file
 from rally_magnum_scale import waiting
-from rally_magnum_scale.sandbox import openstack
-from rally_magnum_scale.sandbox import secrets_file
 from tests.functional import conftest
 from tests.functional import processes
 

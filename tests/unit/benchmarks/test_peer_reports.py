@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import peer_reports
-from rally_magnum_scale import exceptions
+from rally_magnum_sandbox import exceptions
 
 WRK = """Running 2s test @ http://127.0.0.1:33181/
   1 threads and 64 connections

@@ -8,7 +8,7 @@ from benchmarks import __main__ as command
 from benchmarks import peers
 from benchmarks import tools
 from benchmarks.result import LeftOut
-from rally_magnum_scale import exceptions
+from rally_magnum_sandbox import exceptions
 
 GO = """#!/bin/sh
 if [ "$1" = env ]; then echo go9.9.9; exit 0; fi

@@ -3,7 +3,7 @@ import pytest
 from benchmarks import peers
 from benchmarks.measured import Measured
 from benchmarks.turns import Turns
-from rally_magnum_scale import exceptions
+from rally_magnum_sandbox import exceptions
 
 ASK = peers.Ask("http://127.0.0.1:1/")
 

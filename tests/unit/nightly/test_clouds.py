@@ -4,14 +4,13 @@ import time
 
 import pytest
 
+from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import deadline
 from rally_magnum_scale.nightly import predecessor
 from rally_magnum_scale.nightly import settings
-from rally_magnum_scale.sandbox import client_environment
-from rally_magnum_scale.sandbox import settings as sandbox_settings
 from tests.unit.nightly import test_rally_tasks
 
 ADMIN = {
@@ -126,9 +125,7 @@ def test_a_cloud_that_is_not_there_or_not_enough_is_told(clouds_yaml):
 @pytest.fixture
 def reached(tmp_path, monkeypatch):
     """Reach a cloud of an openrc file by a program that stands for Rally."""
-    monkeypatch.setattr(
-        client_environment, "RALLY", str(test_rally_tasks.PROGRAM)
-    )
+    monkeypatch.setattr(commands, "RALLY", str(test_rally_tasks.PROGRAM))
     openrc = tmp_path / "openrc"
     openrc.write_text(
         "export OS_AUTH_URL=https://cloud:5000/v3 OS_USERNAME=admin "
@@ -161,7 +158,7 @@ def test_an_environment_that_was_cut_short_stands_in_no_nights_way(
     reached, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("STAND_IN_CREATE", "break")
-    with pytest.raises(exceptions.SandboxError, match="rally env create"):
+    with pytest.raises(exceptions.CommandFailed, match="rally env create"):
         reached()
     monkeypatch.setenv("STAND_IN_CREATE", "end")
     name = reached()["RALLY_ENV"]
@@ -172,7 +169,7 @@ def test_an_environment_that_was_cut_short_stands_in_no_nights_way(
 
 def test_no_password_stays(reached, tmp_path, monkeypatch):
     monkeypatch.setenv("STAND_IN_CREATE", "break")
-    with pytest.raises(exceptions.SandboxError) as told:
+    with pytest.raises(exceptions.CommandFailed) as told:
         reached()
     log = tmp_path / "nights" / clouds.HOME / "rally.log"
     for said in (str(told.value), log.read_text()):
@@ -220,6 +217,7 @@ def test_a_step_that_takes_too_long_by_itself_is_named():
 # which night.
 SANDBOX = """\
 #!/bin/sh
+test "$1" != run || exec test -e "$STAND_IN_READY"
 echo "$1 $RALLY_MAGNUM_SCALE_NIGHT" >>"$STAND_IN_CALLED"
 test "$1" = down || {up}
 """
@@ -229,10 +227,8 @@ test "$1" = down || {up}
 def sandbox(tmp_path, monkeypatch):
     programs = tmp_path / "bin"
     programs.mkdir()
-    monkeypatch.setattr(client_environment, "PROGRAMS", programs)
-    monkeypatch.setenv(
-        sandbox_settings.STATE_VARIABLE, str(tmp_path / "state")
-    )
+    monkeypatch.setattr(commands, "PROGRAMS", programs)
+    monkeypatch.setenv("STAND_IN_READY", str(tmp_path / "ready"))
     monkeypatch.setenv("STAND_IN_CALLED", str(tmp_path / "called"))
 
     def come_up(up, **changes):
@@ -253,7 +249,7 @@ def called(tmp_path):
 
 
 def test_a_sandbox_that_half_came_up_goes_down(sandbox, tmp_path):
-    with pytest.raises(exceptions.SandboxError, match="To take the sandbox u"):
+    with pytest.raises(exceptions.CommandFailed, match="To take the sandbox"):
         sandbox("exit 1")
     # Both are found by the next night, if this one is killed.
     nights = tmp_path / "nights"
@@ -262,12 +258,12 @@ def test_a_sandbox_that_half_came_up_goes_down(sandbox, tmp_path):
 
 
 def test_a_sandbox_of_a_killed_night_comes_up_again(sandbox, tmp_path):
-    ready = sandbox_settings.from_environment().ready_file
+    ready = tmp_path / "ready"
     home = tmp_path / "nights" / clouds.HOME
     for path in (ready, home / "sandbox-is-ours"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    with pytest.raises(exceptions.SandboxError, match="To take the sandbox u"):
+    with pytest.raises(exceptions.CommandFailed, match="To take the sandbox"):
         sandbox("exit 1")
     assert called(tmp_path)[0].startswith("up ")
 

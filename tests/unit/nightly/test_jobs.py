@@ -23,13 +23,13 @@ from rally import plugins
 from rally.task import engine
 from rally.task import task_cfg
 
+from rally_magnum_scale import commands
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.nightly import predecessor
 from rally_magnum_scale.nightly import rally_setup
 from rally_magnum_scale.nightly import settings
 from rally_magnum_scale.report import history
-from rally_magnum_scale.sandbox import client_environment
 
 ROOT = pathlib.Path(__file__).parents[3]
 PROGRAMS = pathlib.Path(sys.prefix) / "bin"
@@ -45,7 +45,7 @@ ZUUL_MOST_S = 10800
 # history, and the end of the sandbox.
 LAST_S = (
     2 * predecessor._LAST_GRACE_S
-    + 2 * client_environment.RALLY_DEADLINE_S
+    + 2 * commands.RALLY_DEADLINE_S
     + history.LOCK_DEADLINE_S
     + clouds.DOWN_DEADLINE_S
 )

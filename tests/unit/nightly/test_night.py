@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.nightly import cli
@@ -16,7 +17,6 @@ from rally_magnum_scale.nightly import night
 from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.nightly import settings
 from rally_magnum_scale.report import history
-from rally_magnum_scale.sandbox import client_environment
 from tests.unit.nightly import test_rally_tasks
 from tests.unit.report import test_runs_page
 from tests.unit.task import test_histories
@@ -42,9 +42,7 @@ def cloud(tmp_path, monkeypatch):
         environment.update(variables)
 
     monkeypatch.setattr(clouds, "opened", opened)
-    monkeypatch.setattr(
-        client_environment, "RALLY", str(test_rally_tasks.PROGRAM)
-    )
+    monkeypatch.setattr(commands, "RALLY", str(test_rally_tasks.PROGRAM))
     answer()
     return answer
 
@@ -206,9 +204,9 @@ def test_of_two_errors_of_a_cloud_both_are_told(cloud, nightly, monkeypatch):
     @contextlib.contextmanager
     def opened(*whatever):
         try:
-            raise exceptions.SandboxError("It did not come up.")
+            raise exceptions.CommandFailed("It did not come up.")
         finally:
-            raise exceptions.SandboxError("It did not go down.")
+            raise exceptions.CommandFailed("It did not go down.")
         yield
 
     monkeypatch.setattr(clouds, "opened", opened)

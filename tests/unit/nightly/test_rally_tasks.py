@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
+from rally_magnum_scale import commands
 from rally_magnum_scale import interruption
 from rally_magnum_scale.nightly import predecessor
 from rally_magnum_scale.nightly import rally_tasks
 from rally_magnum_scale.nightly import settings
-from rally_magnum_scale.sandbox import client_environment
 from tests.unit.nightly import stand_in_rally
 
 PROGRAM = pathlib.Path(stand_in_rally.__file__)
@@ -23,7 +23,7 @@ TASK = settings.Task("some", pathlib.Path("some.json"))
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    monkeypatch.setattr(client_environment, "RALLY", str(PROGRAM))
+    monkeypatch.setattr(commands, "RALLY", str(PROGRAM))
 
     def run_it(way, limit_s=30.0, grace_s=30.0):
         return rally_tasks.run(

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox.servers import bay_folder
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox.servers import bay_folder
 
 
 @pytest.fixture
@@ -66,12 +66,6 @@ def test_what_is_missing_reads_as_nothing(bays):
 def test_without_a_binary_the_error_says_what_to_run(bays):
     with pytest.raises(exceptions.SandboxError, match="sandbox up"):
         bays.artifacts()
-
-
-def test_the_last_line_that_is_not_empty(tmp_path):
-    log = tmp_path / "log"
-    log.write_text("first\nsecond  \n\n")
-    assert bay_folder.last_line(log) == "second"
 
 
 def test_a_process_is_known_by_pid_and_start():

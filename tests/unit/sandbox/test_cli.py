@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from rally_magnum_scale.sandbox import cli
-from rally_magnum_scale.sandbox import settings
+from rally_magnum_sandbox import cli
+from rally_magnum_sandbox import settings
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_bad_port_is_a_sentence(elsewhere, monkeypatch, capsys):
 def test_without_root_everything_missing_is_said(elsewhere):
     # Imported first: another user may not reach the interpreter's files.
     script = (
-        "import os, sys; from rally_magnum_scale.sandbox import cli, up; "
+        "import os, sys; from rally_magnum_sandbox import cli, up; "
         "os.geteuid() == 0 and os.setuid(65534); sys.exit(cli.main(['up']))"
     )
     done = subprocess.run(
@@ -63,7 +63,7 @@ def test_a_reader_that_goes_away_is_no_error(elsewhere):
     ours, theirs = os.pipe()
     os.close(ours)
     done = subprocess.run(
-        [sys.executable, "-m", "rally_magnum_scale.sandbox.cli", "status"],
+        [sys.executable, "-m", "rally_magnum_sandbox.cli", "status"],
         stdout=theirs,
         stderr=subprocess.PIPE,
         text=True,
@@ -75,8 +75,8 @@ def test_a_reader_that_goes_away_is_no_error(elsewhere):
 
 def test_the_package_of_the_sandbox_imports_nothing_heavy():
     script = (
-        "import sys; import rally_magnum_scale.sandbox, "
-        "rally_magnum_scale.sandbox.servers.bay_folder; "
+        "import sys; import rally_magnum_sandbox, "
+        "rally_magnum_sandbox.servers.bay_folder; "
         "print([m for m in ('rally', 'kubernetes', 'keystoneauth1', 'jinja2')"
         " if m in sys.modules])"
     )

@@ -5,9 +5,9 @@ import pathlib
 
 import pytest
 
-from rally_magnum_scale.sandbox import client_environment
-from rally_magnum_scale.sandbox import secrets_file
-from rally_magnum_scale.sandbox import settings
+from rally_magnum_sandbox import client_environment
+from rally_magnum_sandbox import secrets_file
+from rally_magnum_sandbox import settings
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
+from rally_magnum_sandbox import demo
+from rally_magnum_sandbox import settings
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
-from rally_magnum_scale.sandbox import demo
-from rally_magnum_scale.sandbox import settings
 
 # Notes each call, and writes the page that a call names last.
 RALLY = """#!/usr/bin/env python3

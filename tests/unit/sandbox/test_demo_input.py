@@ -5,10 +5,10 @@ import pathlib
 
 import pytest
 
+from rally_magnum_sandbox import cli
+from rally_magnum_sandbox import demo_input
+from rally_magnum_sandbox import settings
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox import cli
-from rally_magnum_scale.sandbox import demo_input
-from rally_magnum_scale.sandbox import settings
 
 SAMPLES = pathlib.Path(__file__).parents[3] / "samples"
 TASK = '{"version": 2, "nodes": {{ nodes|default(3) }}, "x": "{{ name }}"}'

@@ -2,9 +2,9 @@
 
 import pytest
 
-from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox import folders
-from rally_magnum_scale.sandbox import settings
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox import folders
+from rally_magnum_sandbox import settings
 
 
 @pytest.fixture

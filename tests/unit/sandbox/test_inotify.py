@@ -2,8 +2,8 @@
 
 import pytest
 
-from rally_magnum_scale.sandbox import inotify
-from rally_magnum_scale.sandbox import settings as sandbox_settings
+from rally_magnum_sandbox import inotify
+from rally_magnum_sandbox import settings as sandbox_settings
 
 
 @pytest.fixture

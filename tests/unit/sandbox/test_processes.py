@@ -4,10 +4,10 @@ import socket
 
 import pytest
 
-from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox import processes
-from rally_magnum_scale.sandbox import settings as sandbox_settings
-from rally_magnum_scale.sandbox.servers import bay_folder
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox import processes
+from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox.servers import bay_folder
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import subprocess
 
 import pytest
 
-from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox import cgroups
-from rally_magnum_scale.sandbox import folders
-from rally_magnum_scale.sandbox import inotify
-from rally_magnum_scale.sandbox import purge
-from rally_magnum_scale.sandbox import settings
+from rally_magnum_sandbox import cgroups
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox import folders
+from rally_magnum_sandbox import inotify
+from rally_magnum_sandbox import purge
+from rally_magnum_sandbox import settings
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
+from rally_magnum_sandbox import settings
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox import settings
 
 
 def test_defaults():

@@ -6,13 +6,13 @@ import socket
 
 import pytest
 
-from rally_magnum_scale.sandbox import memory
-from rally_magnum_scale.sandbox import processes
-from rally_magnum_scale.sandbox import settings
-from rally_magnum_scale.sandbox import status
-from rally_magnum_scale.sandbox import status_text
-from rally_magnum_scale.sandbox.bay import roster
-from rally_magnum_scale.sandbox.servers import bay_folder
+from rally_magnum_sandbox import memory
+from rally_magnum_sandbox import processes
+from rally_magnum_sandbox import settings
+from rally_magnum_sandbox import status
+from rally_magnum_sandbox import status_text
+from rally_magnum_sandbox.bay import roster
+from rally_magnum_sandbox.servers import bay_folder
 
 ENDED = {"pid": 1, "start_ticks": -5}
 

@@ -7,7 +7,7 @@ from http import server
 
 import pytest
 
-from rally_magnum_scale.sandbox.servers import stub
+from rally_magnum_sandbox.servers import stub
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import pathlib
 
 import pytest
 
-from rally_magnum_scale.sandbox.bay import files
-from rally_magnum_scale.sandbox.bay import machines
-from rally_magnum_scale.sandbox.bay import roster
-from rally_magnum_scale.sandbox.bay import spec as bay_spec
-from rally_magnum_scale.sandbox.servers import bay_folder
-from rally_magnum_scale.sandbox.servers import stub
-from rally_magnum_scale.sandbox.servers import stub_machines
+from rally_magnum_sandbox.bay import files
+from rally_magnum_sandbox.bay import machines
+from rally_magnum_sandbox.bay import roster
+from rally_magnum_sandbox.bay import spec as bay_spec
+from rally_magnum_sandbox.servers import bay_folder
+from rally_magnum_sandbox.servers import stub
+from rally_magnum_sandbox.servers import stub_machines
 
 UUID = "0123abcd-0000-0000-0000-000000000000"
 SERVERS = "/compute/v2.1/servers"

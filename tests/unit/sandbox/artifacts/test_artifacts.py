@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox import artifacts
-from rally_magnum_scale.sandbox.artifacts import commands
-from rally_magnum_scale.sandbox.artifacts import image
-from rally_magnum_scale.sandbox.artifacts import kubernetes_binary
-from rally_magnum_scale.sandbox.artifacts import system_packages
+from rally_magnum_sandbox import artifacts
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox.artifacts import commands
+from rally_magnum_sandbox.artifacts import image
+from rally_magnum_sandbox.artifacts import kubernetes_binary
+from rally_magnum_sandbox.artifacts import system_packages
 
 DEB822 = """\
 Types: deb

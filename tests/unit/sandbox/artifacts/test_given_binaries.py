@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rally_magnum_sandbox import cli
+from rally_magnum_sandbox import settings
+from rally_magnum_sandbox.artifacts import given_binaries
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox import cli
-from rally_magnum_scale.sandbox import settings
-from rally_magnum_scale.sandbox.artifacts import given_binaries
 
 # What the official binaries print, in short.
 SAID = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rally_magnum_scale.sandbox.artifacts import machine
+from rally_magnum_sandbox.artifacts import machine
 
 STATE, CACHE = Path("/state"), Path("/cache")
 NEEDS = {CACHE: 6 * 10**9, STATE: 10**9}

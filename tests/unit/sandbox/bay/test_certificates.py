@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox.bay import certificates
-from rally_magnum_scale.sandbox.bay import spec as bay_spec
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox.bay import certificates
+from rally_magnum_sandbox.bay import spec as bay_spec
 from tests import authority
 
 

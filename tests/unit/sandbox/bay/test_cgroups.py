@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rally_magnum_scale.sandbox.bay import cgroups
-from rally_magnum_scale.sandbox.bay import deletion
+from rally_magnum_sandbox.bay import cgroups
+from rally_magnum_sandbox.bay import deletion
 
 MIXED = """\
 30 25 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox.bay import files
-from rally_magnum_scale.sandbox.bay import repair
-from rally_magnum_scale.sandbox.bay import resizing
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox.bay import files
+from rally_magnum_sandbox.bay import repair
+from rally_magnum_sandbox.bay import resizing
 
 
 def no_line(line: str) -> None:

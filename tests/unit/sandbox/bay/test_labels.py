@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox.bay import labels
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox.bay import labels
 
 
 def test_labels_have_defaults_and_others_are_left_alone() -> None:

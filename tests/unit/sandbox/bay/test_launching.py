@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from rally_magnum_scale import exceptions
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox.bay import launching
+from rally_magnum_sandbox.bay import node as bay_node
 from rally_magnum_scale import waiting
-from rally_magnum_scale.sandbox.bay import launching
-from rally_magnum_scale.sandbox.bay import node as bay_node
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox.bay import machines
-from rally_magnum_scale.sandbox.bay import network
-from rally_magnum_scale.sandbox.bay import roster
-from rally_magnum_scale.sandbox.bay import spec as bay_spec
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox.bay import machines
+from rally_magnum_sandbox.bay import network
+from rally_magnum_sandbox.bay import roster
+from rally_magnum_sandbox.bay import spec as bay_spec
 
 VALUES = {
     "name": "bay",

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox.bay import api
-from rally_magnum_scale.sandbox.bay import control_plane
-from rally_magnum_scale.sandbox.bay import creation
-from rally_magnum_scale.sandbox.bay import deletion
-from rally_magnum_scale.sandbox.bay import launching
-from rally_magnum_scale.sandbox.bay import network
-from rally_magnum_scale.sandbox.bay import node as bay_node
-from rally_magnum_scale.sandbox.bay import spec as bay_spec
-from rally_magnum_scale.sandbox.bay import timeline
-from rally_magnum_scale.sandbox.bay.process import Process
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox.bay import api
+from rally_magnum_sandbox.bay import control_plane
+from rally_magnum_sandbox.bay import creation
+from rally_magnum_sandbox.bay import deletion
+from rally_magnum_sandbox.bay import launching
+from rally_magnum_sandbox.bay import network
+from rally_magnum_sandbox.bay import node as bay_node
+from rally_magnum_sandbox.bay import spec as bay_spec
+from rally_magnum_sandbox.bay import timeline
+from rally_magnum_sandbox.bay.process import Process
 
 
 def make_spec(folder: Path) -> bay_spec.BaySpec:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox.bay import plan as bay_plan
-from rally_magnum_scale.sandbox.bay import roster as bay_roster
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox.bay import plan as bay_plan
+from rally_magnum_sandbox.bay import roster as bay_roster
 
 NODES = [
     bay_plan.Node("r0", 0, True, "uid-r0", frozenset({"198.18.0.10"})),

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rally_magnum_scale import exceptions
-from rally_magnum_scale.sandbox.bay import spec as bay_spec
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox.bay import spec as bay_spec
 
 VALUES: dict[str, Any] = {
     "name": "Night Run_1",

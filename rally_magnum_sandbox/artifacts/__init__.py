@@ -1,0 +1,58 @@
+"""What a bay is made of: binary, image, system packages, and the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rally_magnum_sandbox.artifacts import image
+from rally_magnum_sandbox.artifacts import kubernetes_binary
+from rally_magnum_sandbox.artifacts.given_binaries import GivenBinaries
+from rally_magnum_sandbox.artifacts.given_binaries import check_binaries
+from rally_magnum_sandbox.artifacts.given_binaries import ensure_program
+from rally_magnum_sandbox.artifacts.image import LOCUST_IMAGE
+from rally_magnum_sandbox.artifacts.image import NGINX_IMAGE
+from rally_magnum_sandbox.artifacts.image import ensure_image
+from rally_magnum_sandbox.artifacts.kubernetes_binary import built_version
+from rally_magnum_sandbox.artifacts.kubernetes_binary import (
+    ensure_kubernetes_binary,
+)
+from rally_magnum_sandbox.artifacts.kubernetes_binary import go_caches
+from rally_magnum_sandbox.artifacts.machine import missing_things
+from rally_magnum_sandbox.artifacts.system_packages import PACKAGES_LOG
+from rally_magnum_sandbox.artifacts.system_packages import SYSTEM_PACKAGES
+from rally_magnum_sandbox.artifacts.system_packages import (
+    ensure_system_packages,
+)
+from rally_magnum_sandbox.artifacts.system_packages import missing_packages
+from rally_magnum_sandbox.bay.node import PAUSE_IMAGE
+
+__all__ = [
+    "LOCUST_IMAGE",
+    "NGINX_IMAGE",
+    "PACKAGES_LOG",
+    "PAUSE_IMAGE",
+    "SYSTEM_PACKAGES",
+    "GivenBinaries",
+    "built_version",
+    "check_binaries",
+    "ensure_image",
+    "ensure_kubernetes_binary",
+    "ensure_program",
+    "ensure_system_packages",
+    "go_caches",
+    "is_complete",
+    "missing_packages",
+    "missing_things",
+]
+
+
+def is_complete(cache_dir: Path, given: GivenBinaries | None) -> bool:
+    """Tell whether the cache holds all that takes long to make.
+
+    :param cache_dir: where artifacts are kept
+    :param given: binaries that need not be built
+    """
+    binary = kubernetes_binary.binary_file(cache_dir)
+    return image.store_folder(cache_dir).exists() and (
+        given is not None or binary.exists()
+    )

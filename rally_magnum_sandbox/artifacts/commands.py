@@ -1,0 +1,148 @@
+"""Run the programs that build an artifact, and keep what was built."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from pathlib import Path
+
+from rally_magnum_sandbox import exceptions
+
+REPORT_EVERY_S = 15.0
+
+Report = Callable[[str], None]
+
+
+def content_key(parts: Iterable[bytes]) -> str:
+    """Name a build by everything that went into it.
+
+    :param parts: the contents of the recipe, in a fixed order
+    :returns: 16 hexadecimal digits
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def locked(path: Path, report: Report) -> Iterator[None]:
+    """Hold a lock file, so that two builds of one thing don't collide.
+
+    :param path: the lock file, made when it is not there
+    :param report: told when somebody else holds it
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report(f"another process is building this: waiting for {path}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def run(
+    *command: str,
+    what: str,
+    log: Path,
+    report: Report | None = None,
+    progress: Callable[[], str] = lambda: "",
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> None:
+    """Run a program to its end, with a line of progress now and then.
+
+    :param command: the program and its arguments
+    :param what: what it does, in words, for the report and the error
+    :param log: the file that its output is added to
+    :param report: gets a line every 15 seconds
+    :param progress: how far it is, in words
+    :param cwd: where it runs
+    :param env: variables to add to the environment
+    :raises SandboxError: when it fails, with its last line
+    """
+    start = reported = time.monotonic()
+    with log.open("ab") as output:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env={**os.environ, **(env or {})},
+            )
+        except FileNotFoundError as error:
+            raise exceptions.MissingRequirement(
+                f"To {what}, the program {command[0]!r} is needed; install it."
+            ) from error
+        with _ended(process):
+            while not _exited(process):
+                now = time.monotonic()
+                if report and now - reported >= REPORT_EVERY_S:
+                    reported = now
+                    far = progress()
+                    far = f", {far}" if far else ""
+                    report(f"{what}: {now - start:.0f} s{far}")
+    if process.returncode:
+        raise exceptions.SandboxError(
+            f"To {what}, {command[0]} was run and exited with "
+            f"{process.returncode}: {last_line(log)!r}; see {log}."
+        )
+
+
+def last_line(log: Path) -> str:
+    """Return the last line of a log that is not empty, at most 300 long."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 8192))
+        lines = file.read().decode(errors="replace").split("\n")
+    return next((x.strip()[:300] for x in reversed(lines) if x.strip()), "")
+
+
+@contextlib.contextmanager
+def working_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Give a folder to build in, beside the result, removed afterwards.
+
+    What builds that were killed have left is removed first: hold the lock
+    of this kind of build.
+
+    :param parent: holds the result
+    :param name: of this kind of build
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    prefix = f"tmp-{name}-"
+    for left in parent.glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as folder:
+        yield Path(folder)
+
+
+def _exited(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.wait(timeout=1.0)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise

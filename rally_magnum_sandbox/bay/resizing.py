@@ -1,0 +1,291 @@
+"""Bring a bay to another size, node by node."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox.bay import api
+from rally_magnum_sandbox.bay import certificates
+from rally_magnum_sandbox.bay import cgroups
+from rally_magnum_sandbox.bay import control_plane
+from rally_magnum_sandbox.bay import creation
+from rally_magnum_sandbox.bay import files
+from rally_magnum_sandbox.bay import hollow
+from rally_magnum_sandbox.bay import joining
+from rally_magnum_sandbox.bay import launching
+from rally_magnum_sandbox.bay import network
+from rally_magnum_sandbox.bay import plan as bay_plan
+from rally_magnum_sandbox.bay import roster as bay_roster
+from rally_magnum_sandbox.bay import spec as bay_spec
+from rally_magnum_sandbox.bay import timeline as bay_timeline
+from rally_magnum_scale import waiting
+
+COMPLETE = "UPDATE_COMPLETE"
+FAILED = "UPDATE_FAILED"
+OTHERS_DEADLINE_S = 120.0
+
+
+def resize(folder: Path) -> dict[str, Any]:
+    """Bring a bay to the size that ``wish.json`` asks for.
+
+    What an earlier resize that was killed has half made or half removed
+    is taken away first, and what is left of nodes whose machines were
+    deleted.
+
+    :param folder: of a bay that was made
+    :returns: what ``update.json`` of the folder now says
+    """
+    timeline = bay_timeline.Timeline(folder / "bay.log")
+    update: dict[str, Any] = {"status": COMPLETE, "reason": ""}
+    try:
+        wish = read_wish(folder)
+        update["wish"] = wish.number
+        with files.only_one(folder, OTHERS_DEADLINE_S):
+            resizer = _Resizer(bay_spec.read_spec(folder), timeline)
+            try:
+                with timeline.step("resize"):
+                    resizer.work(wish)
+            finally:
+                update |= resizer.size()
+                resizer.close()
+    except (exceptions.ScaleError, OSError) as error:
+        timeline.say(f"resize failed: {error}")
+        update |= {"status": FAILED, "reason": " ".join(str(error).split())}
+    update["seconds"] = timeline.seconds
+    files.write_json(folder / "update.json", update)
+    return update
+
+
+def read_wish(folder: Path) -> bay_plan.Wish:
+    """Read what a bay is to become.
+
+    :raises SandboxError: when it can't be used
+    """
+    path = folder / "wish.json"
+    try:
+        values = files.read_json(path)
+        return bay_plan.Wish(
+            number=int(values["number"]),
+            node_count=int(values["node_count"]),
+            real_nodes=int(values["real_nodes"]),
+            remove=tuple(map(str, values["remove"])),
+            if_there=tuple(map(str, values.get("if_there", ()))),
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise exceptions.SandboxError(
+            f"The wish {path} can't be used: {type(error).__name__} {error}; "
+            "ask for the resize again."
+        ) from error
+
+
+class _Resizer:
+    def __init__(
+        self, spec: bay_spec.BaySpec, timeline: bay_timeline.Timeline
+    ) -> None:
+        self._spec = spec
+        self._timeline = timeline
+        self._roster = bay_roster.read(spec.folder)
+        self._group = cgroups.CgroupTree(spec.cgroup)
+        self._launcher = launching.Launcher(spec.folder, self._group.procs)
+        self._client = api.ApiClient(
+            spec.control_address, bay_spec.API_PORT, spec.folder
+        )
+        self._hollow = spec.node_count - spec.real_nodes
+        self._components: list[launching.Component] = []
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self._client.close()
+
+    def size(self) -> dict[str, Any]:
+        """Tell, and write down, which nodes there are now."""
+        members = [m for m in self._roster.members if m.whole]
+        nodes = [self._spec.node(m.number, m.slot) for m in members]
+        count = self._hollow + len(nodes)
+        path = self._spec.folder / "spec.json"
+        size = {"node_count": count, "real_nodes": len(nodes)}
+        files.write_json(path, files.read_json(path) | size)
+        addresses = [node.address for node in nodes]
+        return {"node_count": count, "node_addresses": addresses}
+
+    def work(self, wish: bay_plan.Wish) -> None:
+        """Do what a wish asks for.
+
+        :raises ScaleError: when that can't be, or when a part fails
+        """
+        log = self._spec.folder / "kube-apiserver.log"
+        creation.wait_for_api(
+            self._client, "/readyz", log, lambda: None, OTHERS_DEADLINE_S
+        )
+        wish = bay_plan.without(wish, self._take_broken_away())
+        plan = bay_plan.make(self._nodes(), wish)
+        with self._timeline.step("nodes_removed"):
+            self._remove(plan.remove)
+        added = self._new_members(plan.real)
+        names = self._new_hollow_names(plan.hollow)
+        with self._timeline.step("nodes_added"):
+            self._add(added, names)
+
+    def _take_broken_away(self) -> list[bay_plan.Node]:
+        """Take away what is half made, or has lost its machine."""
+        broken = [m for m in self._roster.members if not m.whole]
+        found = self._node_objects() if broken else {}
+        for member in broken:
+            self._take_away(member)
+        return [self._real_node(member, found) for member in broken]
+
+    def _node_objects(self) -> dict[str, Any]:
+        items = json.loads(self._client.get("/api/v1/nodes"))["items"]
+        return {item["metadata"]["name"]: item for item in items}
+
+    def _nodes(self) -> list[bay_plan.Node]:
+        found = self._node_objects()
+        nodes = [
+            self._real_node(member, found) for member in self._roster.members
+        ]
+        nodes += [
+            _node(item, int(name.rpartition("-")[2]))
+            for name, item in found.items()
+            if control_plane.HOLLOW_LABEL in item["metadata"]["labels"]
+        ]
+        self._hollow = sum(not node.real for node in nodes)
+        return nodes
+
+    def _real_node(
+        self, member: bay_roster.Member, found: dict[str, Any]
+    ) -> bay_plan.Node:
+        """Describe a real node, also one whose Node object is missing."""
+        node = self._spec.node(member.number, member.slot)
+        uid = found.get(node.name, {}).get("metadata", {}).get("uid", "")
+        return bay_plan.Node(
+            name=node.name,
+            number=node.number,
+            real=True,
+            uid=uid,
+            addresses=frozenset({node.address}),
+            machine=node.machine,
+        )
+
+    def _remove(self, nodes: Sequence[bay_plan.Node]) -> None:
+        names = [node.name for node in nodes if not node.real]
+        hollow.delete_all(self._client, names)
+        self._hollow -= len(names)
+        numbers = {node.number for node in nodes if node.real}
+        for member in self._roster.members:
+            if member.number in numbers:
+                self._take_away(member)
+
+    def _take_away(self, member: bay_roster.Member) -> None:
+        """Take a real node away; if this is killed it is done again."""
+        self._note(self._roster.with_state(member.number, whole=False))
+        node = self._spec.node(member.number, member.slot)
+        spaces = self._launcher.namespaces()
+        joining.leave(
+            self._spec,
+            node,
+            self._launcher,
+            spaces[launching.CONTROL],
+            self._others(member, spaces),
+        )
+        hollow.delete_all(self._client, [node.name])
+        self._note(self._roster.without(member.number))
+        self._timeline.say(f"removed {node.name}")
+
+    def _new_members(self, count: int) -> list[bay_roster.Member]:
+        added = []
+        for _ in range(count):
+            grown, member = self._roster.with_member()
+            self._note(grown)
+            added.append(member)
+        return added
+
+    def _new_hollow_names(self, count: int) -> list[str]:
+        grown, numbers = self._roster.with_hollow(count)
+        self._note(grown)
+        return [self._spec.hollow_name(number) for number in numbers]
+
+    def _add(
+        self, members: Sequence[bay_roster.Member], names: Sequence[str]
+    ) -> None:
+        nodes = [self._spec.node(m.number, m.slot) for m in members]
+        ready = api.ReadyNodes(self._client)
+        try:
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                joined = [pool.submit(self._join, m) for m in members]
+                hollow.post_all(self._client, names)
+                self._hollow += len(names)
+                for future in joined:
+                    future.result()
+            wanted = [*names, *(node.name for node in nodes)]
+            self._wait_for(ready, wanted)
+        finally:
+            ready.close()
+        for member in members:
+            self._note(self._roster.with_state(member.number, whole=True))
+
+    def _join(self, member: bay_roster.Member) -> None:
+        spec, node = self._spec, self._spec.node(member.number, member.slot)
+        authority = certificates.Authority(spec.folder)
+        identity = certificates.node_identity(node)
+        certificates.write(spec, authority, identity)
+        self._group.make(node.cgroup)
+        spaces = self._launcher.namespaces()
+        others = [m for m in self._roster.members if m != member]
+        self._components += joining.join(
+            spec,
+            node,
+            [spec.node(m.number, m.slot) for m in others],
+            self._launcher,
+            spaces[launching.CONTROL],
+            self._timeline,
+        )
+        network.introduce(node, self._others(member, spaces))
+
+    def _others(
+        self,
+        member: bay_roster.Member,
+        spaces: dict[str, launching.Namespace],
+    ) -> list[launching.Namespace]:
+        """List the namespaces of the other real nodes that are made."""
+        names = [
+            self._spec.node(m.number, m.slot).folder.name
+            for m in self._roster.members
+            if m.number != member.number
+        ]
+        return [spaces[name] for name in names if name in spaces]
+
+    def _wait_for(self, ready: api.ReadyNodes, names: Sequence[str]) -> None:
+        def all_there() -> bool | None:
+            for component in self._components:
+                component.check()
+            return True if ready.have(names) else None
+
+        waiting.wait_for(
+            all_there,
+            what=f"{len(names)} new nodes of the bay to be Ready",
+            deadline_s=creation.NODES_DEADLINE_S
+            + creation.NODES_DEADLINE_S_PER_NODE * len(names),
+            interval_s=creation.POLL_S,
+            progress=lambda: f"{ready.count()} Ready in the whole bay",
+            report=self._timeline.say,
+        )
+
+    def _note(self, roster: bay_roster.Roster) -> None:
+        bay_roster.write(self._spec.folder, roster)
+        self._roster = roster
+
+
+def _node(item: dict[str, Any], number: int) -> bay_plan.Node:
+    addresses = item.get("status", {}).get("addresses", [])
+    return bay_plan.Node(
+        name=item["metadata"]["name"],
+        number=number,
+        real=False,
+        uid=item["metadata"]["uid"],
+        addresses=frozenset(a["address"] for a in addresses),
+    )

@@ -1,0 +1,133 @@
+"""Which nodes a bay has: it outlives the commands that change it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox.bay import files
+from rally_magnum_sandbox.bay import spec as bay_spec
+
+FILE = "nodes.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """A real node of a bay.
+
+    :param number: in its name; never used again
+    :param slot: in its addresses; used again
+    :param whole: it was made, and nothing has begun to take it away
+    :param stopped: its machine is powered off
+    :param cut: its machine is off the network
+    :param deleted: its machine is gone; its Node object stays until the
+        next resize
+    """
+
+    number: int
+    slot: int
+    whole: bool = False
+    stopped: bool = False
+    cut: bool = False
+    deleted: bool = False
+
+    @property
+    def trouble(self) -> str:
+        """What keeps it from being Ready, in words; empty if nothing."""
+        if self.deleted:
+            return "deleted"
+        if self.stopped:
+            return "stopped"
+        return "cut off" if self.cut else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Roster:
+    """The real nodes, and which numbers were never used.
+
+    Which hollow nodes there are is the Kubernetes API's to say.
+
+    :param members: the real nodes, also those that are half made or half
+        removed
+    :param next_real: the next real node's number
+    :param next_hollow: the next hollow node's number
+    """
+
+    members: tuple[Member, ...] = ()
+    next_real: int = 0
+    next_hollow: int = 1
+
+    def with_member(self) -> tuple[Roster, Member]:
+        """Add a real node, which is not whole yet.
+
+        :raises SandboxError: when no address is left
+        """
+        taken = {member.slot for member in self.members}
+        slots = bay_spec.MAX_REAL_NODES
+        # The one that was free for the longest time.
+        turn = (self.next_real + step for step in range(slots))
+        slot = next((x % slots for x in turn if x % slots not in taken), None)
+        if slot is None:
+            raise exceptions.SandboxError(
+                f"A bay has {slots} real nodes at most; lower the label "
+                "sandbox_real_nodes."
+            )
+        member = Member(self.next_real, slot)
+        grown = dataclasses.replace(
+            self,
+            members=(*self.members, member),
+            next_real=self.next_real + 1,
+        )
+        return grown, member
+
+    def with_state(self, number: int, **changes: bool) -> Roster:
+        """Note what has become of a real node.
+
+        :param changes: to the fields of :class:`Member`
+        """
+        members = tuple(
+            dataclasses.replace(m, **changes) if m.number == number else m
+            for m in self.members
+        )
+        return dataclasses.replace(self, members=members)
+
+    def without(self, number: int) -> Roster:
+        """Forget a real node."""
+        members = tuple(m for m in self.members if m.number != number)
+        return dataclasses.replace(self, members=members)
+
+    def with_hollow(self, count: int) -> tuple[Roster, range]:
+        """Take numbers for new hollow nodes."""
+        end = self.next_hollow + count
+        numbers = range(self.next_hollow, end)
+        return dataclasses.replace(self, next_hollow=end), numbers
+
+
+def of_new_bay(spec: bay_spec.BaySpec) -> Roster:
+    """Give the nodes that a bay is made with."""
+    roster = Roster()
+    for _ in range(spec.real_nodes):
+        roster, member = roster.with_member()
+        roster = roster.with_state(member.number, whole=True)
+    return roster.with_hollow(spec.node_count - spec.real_nodes)[0]
+
+
+def read(folder: Path) -> Roster:
+    """Read a bay's roster.
+
+    :raises SandboxError: when the bay has none
+    """
+    found = files.read_json(folder / FILE)
+    if not found:
+        raise exceptions.SandboxError(
+            f"The bay in {folder} has no list of its nodes, {FILE}; it was "
+            "made by an earlier version: delete it and make a new one."
+        )
+    members = tuple(Member(**member) for member in found["members"])
+    return Roster(members, found["next_real"], found["next_hollow"])
+
+
+def write(folder: Path, roster: Roster) -> None:
+    """Write a bay's roster."""
+    files.write_json(folder / FILE, dataclasses.asdict(roster))

@@ -1,0 +1,242 @@
+"""What a bay is to be, and every name and address that follows from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import uuid
+from pathlib import Path
+
+from rally_magnum_sandbox import exceptions
+
+MAX_INDEX = 250
+MAX_REAL_NODES = 100
+API_PORT = 6443
+LINK_LENGTH = 24
+# Of Kubernetes 1.33; a kubelet says that it lives every 10 s, so that less
+# than twice that would lose nodes that only answer late.
+NODE_GRACE_S = 50
+LEAST_NODE_GRACE_S = 20
+HIDDEN = ("/run", "/var/run", "/var/log")
+
+
+@dataclasses.dataclass(frozen=True)
+class RealNode:
+    """A node that runs containers.
+
+    :param name: of the Node object
+    :param number: from 0; never used again in its bay
+    :param address: on the bay's link
+    :param pods: the range that its pods have their addresses from
+    :param folder: all that it writes
+    :param cgroup: its pods' control group, relative to a hierarchy
+    :param machine: the id that the cloud knows its server by
+    """
+
+    name: str
+    number: int
+    address: str
+    pods: str
+    folder: Path
+    cgroup: str
+    machine: str
+
+    @property
+    def link(self) -> str:
+        """The bridge's end of the node's link, in the bay's namespace."""
+        return f"node{self.number}"
+
+    @property
+    def port(self) -> str:
+        """The id that the cloud knows that link by."""
+        return _made_of(self.machine, "port")
+
+    @property
+    def provider_id(self) -> str:
+        """What OpenStack's cloud provider writes into a Node object."""
+        return f"openstack:///{self.machine}"
+
+
+@dataclasses.dataclass(frozen=True)
+class BaySpec:
+    """A bay as it was asked for.
+
+    :param folder: holds everything of the bay
+    :param name: names the nodes
+    :param uuid: the bay's id
+    :param index: 0 to 250, unique among the bays that live; chooses the
+        addresses
+    :param node_count: worker nodes, real and hollow
+    :param real_nodes: how many of them run containers
+    :param kubernetes_binary: the binary with every component
+    :param image_store: root folder of a containerd that has the images; each
+        real node begins with them
+    :param cgroup: the bay's control group, relative to each hierarchy's
+        root
+    :param unready_nodes: how many of the hollow nodes that it is made with
+        never become Ready
+    :param node_grace_s: for how long a node may be silent before Kubernetes
+        takes it for lost
+    """
+
+    folder: Path
+    name: str
+    uuid: str
+    index: int
+    node_count: int
+    real_nodes: int
+    kubernetes_binary: Path
+    image_store: Path
+    cgroup: str
+    unready_nodes: int = 0
+    node_grace_s: int = NODE_GRACE_S
+
+    @property
+    def host_link(self) -> str:
+        """The host's end of the only link between host and bay."""
+        return f"rmsb{self.index}"
+
+    @property
+    def host_address(self) -> str:
+        return f"{self._network}.254"
+
+    @property
+    def control_address(self) -> str:
+        return f"{self._network}.1"
+
+    @property
+    def api_address(self) -> str:
+        return f"https://{self.control_address}:{API_PORT}"
+
+    @property
+    def service_range(self) -> str:
+        return f"10.254.{self.index}.0/24"
+
+    @property
+    def first_service_address(self) -> str:
+        """Where pods find the API server."""
+        return f"10.254.{self.index}.1"
+
+    @property
+    def pod_range(self) -> str:
+        """All pods of the bay; no route to it exists outside the bay."""
+        return f"{self._pods}.0.0/16"
+
+    @property
+    def hollow_pod_range(self) -> str:
+        return f"{self._pods}.128.0/17"
+
+    @property
+    def hollow_names(self) -> list[str]:
+        """Names of the hollow nodes that it is made with."""
+        count = self.node_count - self.real_nodes
+        return [self.hollow_name(i) for i in range(1, count + 1)]
+
+    @property
+    def nodes(self) -> list[RealNode]:
+        """The real nodes that it is made with."""
+        return [self.node(number, number) for number in range(self.real_nodes)]
+
+    def hollow_name(self, number: int) -> str:
+        """Name a hollow node; they are counted from 1."""
+        return f"{self._prefix}-hollow-{number:04d}"
+
+    def node(self, number: int, slot: int) -> RealNode:
+        """Describe a real node.
+
+        :param number: of the node, from 0
+        :param slot: which of its addresses the bay gives it, from 0
+        """
+        name = f"{self._prefix}-node-{number}"
+        return RealNode(
+            name=name,
+            number=number,
+            address=f"{self._network}.{10 + slot}",
+            pods=f"{self._pods}.{slot}.0/24",
+            folder=self.folder / f"node-{number}",
+            cgroup=f"{self.cgroup}/node-{number}",
+            machine=_made_of(self.uuid, name),
+        )
+
+    @property
+    def _network(self) -> str:
+        # RFC 2544 sets 198.18.0.0/15 apart for benchmarks.
+        return f"198.18.{self.index}"
+
+    @property
+    def _pods(self) -> str:
+        # RFC 6598: 100.64.0.0/10 holds 64 ranges of this size.
+        return f"100.{64 + self.index % 64}"
+
+    @property
+    def _prefix(self) -> str:
+        name = re.sub(r"[^a-z0-9]+", "-", self.name.lower())[:40].strip("-")
+        return name or f"bay-{self.uuid[:8]}"
+
+
+def read_spec(folder: Path) -> BaySpec:
+    """Read ``spec.json`` of a bay's folder.
+
+    :param folder: of the bay
+    :raises SandboxError: when the file is missing, broken or asks for what
+        can't be; the sentence names the key
+    """
+    path = folder / "spec.json"
+    try:
+        values = json.loads(path.read_text())
+        spec = BaySpec(
+            folder=folder,
+            name=str(values["name"]),
+            uuid=str(values["uuid"]),
+            index=int(values["index"]),
+            node_count=int(values["node_count"]),
+            real_nodes=int(values["real_nodes"]),
+            kubernetes_binary=Path(values["kubernetes_binary"]),
+            image_store=Path(values["image_store"]),
+            cgroup=str(values["cgroup"]).strip("/"),
+            unready_nodes=int(values.get("unready_nodes", 0)),
+            node_grace_s=int(values.get("node_grace_s", NODE_GRACE_S)),
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise exceptions.SandboxError(
+            f"The bay's description {path} can't be used: "
+            f"{type(error).__name__} {error}; write it again."
+        ) from error
+    _check(spec, path)
+    return spec
+
+
+def _made_of(*parts: str) -> str:
+    """Make an id that is the same each time."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join(parts)))
+
+
+def _check(spec: BaySpec, path: Path) -> None:
+    most = min(spec.node_count, MAX_REAL_NODES)
+    paths = (spec.folder, spec.kubernetes_binary, spec.image_store)
+    hidden = [
+        str(path)
+        for path in paths
+        if any(path.is_relative_to(place) for place in HIDDEN)
+    ]
+    wrong = [
+        sentence
+        for holds, sentence in (
+            (0 <= spec.index <= MAX_INDEX, f"index is not 0 to {MAX_INDEX}"),
+            (spec.node_count >= 0, "node_count is below 0"),
+            (0 <= spec.real_nodes <= most, f"real_nodes is not 0 to {most}"),
+            (
+                not hidden,
+                f"{', '.join(hidden)} would be hidden from real nodes, "
+                f"which have {' and '.join(HIDDEN)} of their own",
+            ),
+            (bool(spec.cgroup) and ".." not in spec.cgroup, "cgroup is bad"),
+        )
+        if not holds
+    ]
+    if wrong:
+        raise exceptions.SandboxError(
+            f"The bay's description {path} asks for what can't be: "
+            f"{'; '.join(wrong)}."
+        )

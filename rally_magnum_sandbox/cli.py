@@ -1,0 +1,251 @@
+"""The command ``rally-magnum-sandbox``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_scale import commands
+from rally_magnum_scale import interruption
+
+EXIT_FAILED = 1
+EXIT_MISSING = 3
+EXIT_INTERRUPTED = 130
+DESCRIPTION = """\
+A cloud on one machine: Keystone, Magnum and bays of real Kubernetes, with
+hollow nodes and at least one real one. Only for tests and demonstrations.
+"""
+EPILOG = f"""\
+Environment: {sandbox_settings.STATE_VARIABLE} (the sandbox's files, default
+{sandbox_settings.DEFAULT_STATE_DIR}), {sandbox_settings.CACHE_VARIABLE} (what
+is slow to make, default {sandbox_settings.DEFAULT_CACHE_DIR}),
+{sandbox_settings.PORT_VARIABLE} (the first of four ports on 127.0.0.1, for
+Keystone, Magnum, the stub and PostgreSQL, default
+{sandbox_settings.DEFAULT_FIRST_PORT}), {sandbox_settings.BINARIES_VARIABLE}
+(as --kubernetes-binaries), {sandbox_settings.NUMBER_VARIABLE} (0 to \
+{sandbox_settings.SANDBOXES - 1}, default 0:
+each number is a sandbox of its own, with its own folder, ports and
+addresses, so that several can run at the same time). Exit status: 0, 1 when
+something failed, 3 when the machine lacks something, 130 after Ctrl-C; `run`
+and `demo` give that of what they ran.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    :param arguments: of the command line
+    :returns: the exit status
+    """
+    options = _parser().parse_args(arguments)
+    _never_ask_a_proxy()
+    handlers = interruption.install()
+    try:
+        code = _dispatch(options, sandbox_settings.from_environment())
+        sys.stdout.flush()
+        return code  # noqa: TRY300 - a flush may fail as a print does
+    except exceptions.Interrupted as error:
+        _complain(error)
+        return EXIT_INTERRUPTED
+    except exceptions.MissingRequirement as error:
+        _complain(error)
+        return EXIT_MISSING
+    except exceptions.ScaleError as error:
+        _complain(error)
+        return EXIT_FAILED
+    except BrokenPipeError:
+        # The reader, such as head, has seen enough; nothing more is flushed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except PermissionError as error:
+        _complain(
+            exceptions.MissingRequirement(
+                f"The sandbox belongs to root: {error.filename} can't be "
+                "read; run the command with sudo."
+            )
+        )
+        return EXIT_MISSING
+    finally:
+        interruption.restore(handlers)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rally-magnum-sandbox", description=DESCRIPTION, epilog=EPILOG
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_binaries(
+        commands.add_parser("up", help="install and start all that is missing")
+    )
+    _add_binaries(
+        commands.add_parser("prepare", help="only fill the cache that up uses")
+    )
+    status = commands.add_parser(
+        "status", help="list servers, bays, memory and disk"
+    )
+    status.add_argument(
+        "--json", action="store_true", help="for a program to read"
+    )
+    run = commands.add_parser("run", help="run a command in its environment")
+    run.add_argument("program", help="what to run, after --")
+    run.add_argument("arguments", nargs=argparse.REMAINDER)
+    commands.add_parser("down", help="remove everything but the cache")
+    commands.add_parser("purge", help="down, and remove the cache too")
+    _add_demo(
+        commands.add_parser("demo", help="up, a Rally task, pages, down")
+    )
+    return parser
+
+
+def _add_binaries(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kubernetes-binaries",
+        metavar="PATH",
+        help="a folder with the official etcd, kube-apiserver, "
+        "kube-controller-manager, kube-scheduler, kubelet, kube-proxy and "
+        "kwok, or one binary with all of them; bays are made of these from "
+        "now on, and Kubernetes is not built",
+    )
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
+    _add_binaries(demo)
+    samples = pathlib.Path("samples")
+    demo.add_argument(
+        "--task",
+        type=pathlib.Path,
+        default=samples / "tasks" / "2m-rps.json",
+        help="Rally's task file (default %(default)s)",
+    )
+    demo.add_argument(
+        "--args",
+        type=pathlib.Path,
+        default=samples / "args" / "sandbox.json",
+        help="the file with its arguments (default %(default)s)",
+    )
+    demo.add_argument(
+        "--reports",
+        type=pathlib.Path,
+        default=pathlib.Path("reports"),
+        help="where the pages go (default %(default)s)",
+    )
+    demo.add_argument(
+        "--keep", action="store_true", help="leave the sandbox up"
+    )
+
+
+def _dispatch(
+    options: argparse.Namespace, settings: sandbox_settings.Settings
+) -> int:
+    # What a command needs is imported with it: `run` and `--help` should not
+    # wait for what only the others need.
+    settings = sandbox_settings.with_binaries(
+        settings, getattr(options, "kubernetes_binaries", None)
+    )
+    if options.command == "run":
+        return _run(options, settings)
+    if options.command == "status":
+        return _status(options, settings)
+    progress = commands.Progress()
+    if options.command == "demo":
+        return _demo(options, settings, progress)
+    _require_root()
+    if options.command in ("down", "purge"):
+        with interruption.deferred():
+            _remove(options.command, settings, progress)
+        return 0
+    from rally_magnum_sandbox import up
+
+    action = up.up if options.command == "up" else up.prepare
+    action(settings, progress)
+    return 0
+
+
+def _status(
+    options: argparse.Namespace, settings: sandbox_settings.Settings
+) -> int:
+    from rally_magnum_sandbox import status
+    from rally_magnum_sandbox import status_text
+
+    found = status.read(settings)
+    if options.json:
+        print(status_text.as_json(found))
+    else:
+        print("\n".join(status_text.lines(found)))
+    return 0
+
+
+def _remove(
+    command: str,
+    settings: sandbox_settings.Settings,
+    progress: commands.Progress,
+) -> None:
+    from rally_magnum_sandbox import down
+    from rally_magnum_sandbox import purge
+
+    if command == "purge":
+        purge.purge(settings, progress)
+    else:
+        down.down(settings, progress)
+
+
+def _run(
+    options: argparse.Namespace, settings: sandbox_settings.Settings
+) -> int:
+    from rally_magnum_sandbox import client_environment
+    from rally_magnum_sandbox import cloud
+    from rally_magnum_sandbox import secrets_file
+
+    cloud.require_up(settings)
+    secrets = secrets_file.ensure(settings.state_dir)
+    env = client_environment.variables(settings, secrets)
+    command = [options.program, *options.arguments]
+    if command[0] == "--":
+        command.pop(0)
+    # The program takes this process over: signals and the exit status are
+    # its own.
+    sys.stdout.flush()
+    try:
+        os.execvpe(command[0], command, env)  # noqa: S606
+    except OSError as error:
+        raise exceptions.SandboxError(
+            f"{command[0]} can't be run in the sandbox: {error.strerror}."
+        ) from error
+
+
+def _demo(
+    options: argparse.Namespace,
+    settings: sandbox_settings.Settings,
+    progress: commands.Progress,
+) -> int:
+    from rally_magnum_sandbox import demo
+
+    what = demo.Demo(options.task, options.args, options.reports, options.keep)
+    return demo.demo(settings, what, progress)
+
+
+def _never_ask_a_proxy() -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        known = [os.environ.get(name, ""), sandbox_settings.NO_PROXY]
+        os.environ[name] = ",".join(filter(None, known))
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise exceptions.MissingRequirement(
+            "The sandbox runs as root, and this is the user with the uid "
+            f"{os.geteuid()}; run the command with sudo."
+        )
+
+
+def _complain(error: Exception) -> None:
+    print(f"rally-magnum-sandbox: {error}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+"""The sandbox's servers, in the order in which they need one another."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import urllib.error
+import urllib.request
+
+import jinja2
+from keystoneauth1 import exceptions as keystone_errors
+
+from rally_magnum_sandbox import database
+from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox import openstack
+from rally_magnum_sandbox import processes
+from rally_magnum_sandbox import secrets_file
+from rally_magnum_sandbox import servers_environment
+from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_scale import commands
+from rally_magnum_scale import waiting
+
+SERVERS = ("postgres", "keystone", "magnum", "stub")
+MODULES = "rally_magnum_sandbox.servers"
+
+
+def ensure(
+    settings: sandbox_settings.Settings,
+    secrets: secrets_file.Secrets,
+    servers: servers_environment.ServersEnvironment,
+    report: commands.Report,
+) -> None:
+    """Start the servers that do not run, and make what Keystone holds.
+
+    :raises SandboxError: when a server does not start
+    """
+    servers_environment.write_plugin(settings.plugins_dir)
+    write_configuration(settings, secrets, servers)
+    if database.ensure(settings, servers.postgres_bin, secrets.postgres):
+        # They would go on using connections to the one that is gone.
+        for name in ("keystone", "magnum"):
+            processes.end(settings, name)
+    report("PostgreSQL is up")
+    wanted = [
+        _stub(settings, servers),
+        _magnum(settings, servers),
+        _keystone(settings, secrets, servers),
+    ]
+    for server in wanted:
+        processes.ensure_started(server, settings)
+    for server in wanted:
+        processes.wait_until_up(server, settings)
+    report("Keystone, Magnum and the stub listen")
+    _ensure_objects(settings, secrets)
+    report("Keystone's services and Magnum's cluster template are made")
+
+
+def _ensure_objects(
+    settings: sandbox_settings.Settings, secrets: secrets_file.Secrets
+) -> None:
+    done = settings.state_dir / "run" / "objects"
+    if done.exists():
+        return
+    try:
+        openstack.ensure_identities(settings, secrets)
+        openstack.ensure_template(settings, secrets)
+    except keystone_errors.ClientException as error:
+        raise exceptions.SandboxError(
+            "Keystone or Magnum refused what the sandbox needs of them: "
+            f"{error}; their logs are in {settings.logs_dir}."
+        ) from error
+    done.touch()
+
+
+def healthy(settings: sandbox_settings.Settings) -> bool:
+    """Tell whether every server runs and answers."""
+    alive = all(processes.find(settings, name) for name in SERVERS)
+    return (
+        alive
+        and answers(settings.keystone_url)
+        and answers(settings.magnum_url.removesuffix("/v1") + "/")
+        and answers(f"{settings.stub_url}/compute")
+        and processes.listening(settings.postgres_port)
+    )
+
+
+def answers(url: str) -> bool:
+    """Tell whether a GET gets a reply of any status below 500."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(url, timeout=10):
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except OSError:
+        return False
+
+
+def wait_until_healthy(settings: sandbox_settings.Settings) -> None:
+    """Wait until all servers answer.
+
+    :raises DeadlineExceeded: after a minute
+    """
+    waiting.wait_for(
+        lambda: healthy(settings) or None,
+        what="the sandbox's servers to answer",
+        deadline_s=60,
+        interval_s=0.1,
+    )
+
+
+def write_configuration(
+    settings: sandbox_settings.Settings,
+    secrets: secrets_file.Secrets,
+    servers: servers_environment.ServersEnvironment,
+) -> None:
+    """Write keystone.conf and magnum.conf."""
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader(MODULES, ""),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - configuration, not HTML
+    )
+    for name in ("keystone", "magnum"):
+        folder = settings.state_dir / name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        target = folder / f"{name}.conf"
+        target.touch(mode=0o600)
+        target.write_text(
+            templates.get_template(f"{name}.conf.j2").render(
+                folder=folder,
+                database=database.url(settings, secrets.postgres),
+                keystone_url=settings.keystone_url,
+                magnum_port=settings.magnum_port,
+                magnum_password=secrets.magnum,
+                trustee_password=secrets.trustee,
+                servers_prefix=servers.prefix,
+            )
+        )
+
+
+def _keystone(
+    settings: sandbox_settings.Settings,
+    secrets: secrets_file.Secrets,
+    servers: servers_environment.ServersEnvironment,
+) -> processes.Server:
+    server = _module_server(
+        settings,
+        servers,
+        "keystone",
+        settings.keystone_port,
+        str(_configuration(settings, "keystone")),
+    )
+    secret = {"SANDBOX_ADMIN_PASSWORD": secrets.admin}
+    return processes.with_environment(server, secret)
+
+
+def _magnum(
+    settings: sandbox_settings.Settings,
+    servers: servers_environment.ServersEnvironment,
+) -> processes.Server:
+    return _module_server(
+        settings,
+        servers,
+        "magnum",
+        settings.magnum_port,
+        str(_configuration(settings, "magnum")),
+    )
+
+
+def _stub(
+    settings: sandbox_settings.Settings,
+    servers: servers_environment.ServersEnvironment,
+) -> processes.Server:
+    folder = str(settings.bays_dir)
+    return _module_server(
+        settings, servers, "stub", settings.stub_port, folder
+    )
+
+
+def _configuration(
+    settings: sandbox_settings.Settings, name: str
+) -> pathlib.Path:
+    return settings.state_dir / name / f"{name}.conf"
+
+
+def _module_server(
+    settings: sandbox_settings.Settings,
+    servers: servers_environment.ServersEnvironment,
+    name: str,
+    port: int,
+    *arguments: str,
+) -> processes.Server:
+    module = name if name == "stub" else f"{name}_server"
+    start = [servers.python, "-W", "ignore", "-m", f"{MODULES}.{module}"]
+    return processes.Server(
+        name,
+        port,
+        (*start, *arguments, str(port)),
+        _environment(settings),
+    )
+
+
+def _environment(settings: sandbox_settings.Settings) -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(settings.home_dir),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": str(settings.plugins_dir),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NO_PROXY": sandbox_settings.NO_PROXY,
+        "no_proxy": sandbox_settings.NO_PROXY,
+        **sandbox_settings.variables(settings),
+    }
+
+
+def require_up(settings: sandbox_settings.Settings) -> None:
+    """Check that there is a sandbox to use.
+
+    :raises SandboxError: when ``up`` was not run, or not to its end
+    """
+    if not settings.ready_file.exists():
+        raise exceptions.SandboxError(
+            f"There is no sandbox in {settings.state_dir}; run "
+            "`rally-magnum-sandbox up` first."
+        )

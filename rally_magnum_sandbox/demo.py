@@ -1,0 +1,197 @@
+"""The whole way in one command: sandbox, Rally task, reports, and down."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rally_magnum_sandbox import client_environment
+from rally_magnum_sandbox import demo_input
+from rally_magnum_sandbox import down
+from rally_magnum_sandbox import secrets_file
+from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox import up
+from rally_magnum_scale import commands
+from rally_magnum_scale import interruption
+from rally_magnum_scale import waiting
+
+TASK_DEADLINE_S = 4 * 3600.0
+REPORT_DEADLINE_S = 300.0
+# How long Rally may take to remove what it made after an interruption.
+CLEANUP_DEADLINE_S = 180.0
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What to run and where its pages go.
+
+    :param task: Rally's task file
+    :param args: the file with the task's arguments, or None
+    :param reports_dir: where the pages are written
+    :param keep: leave the sandbox up
+    :param rally: Rally's command
+    """
+
+    task: pathlib.Path
+    args: pathlib.Path | None
+    reports_dir: pathlib.Path
+    keep: bool
+    rally: pathlib.Path = pathlib.Path(sys.prefix) / "bin" / "rally"
+
+
+def demo(
+    settings: sandbox_settings.Settings,
+    what: Demo,
+    report: commands.Report,
+) -> int:
+    """Run a task in the sandbox, and show what came of it.
+
+    A sandbox that was up before stays up.
+
+    :param settings: of the sandbox
+    :param what: to run
+    :param report: gets lines of progress
+    :returns: the exit status of the task: 0, or 2 when its SLA failed
+    :raises InvalidInput: when a file or a folder will not do; nothing was
+        made then
+    :raises MissingRequirement: when the machine will not do; nothing was
+        made then
+    :raises Interrupted: after Ctrl-C; everything was removed by then
+    """
+    demo_input.check(what.task, what.args, what.reports_dir)
+    given = up.check_input(settings)
+    was_up = settings.ready_file.exists()
+    if not was_up:
+        # Nothing is made when the machine will not do, so nothing is removed.
+        up.check_machine(settings, given, report)
+    try:
+        up.up(settings, report)
+        return run_task(settings, what, report)
+    finally:
+        with interruption.deferred():
+            if was_up:
+                report("the sandbox was up before the demo, and stays up")
+            elif what.keep and not interruption.requested():
+                report("the sandbox stays up: rally-magnum-sandbox down")
+            else:
+                down.down(settings, report)
+
+
+def run_task(
+    settings: sandbox_settings.Settings,
+    what: Demo,
+    report: commands.Report,
+) -> int:
+    """Run the task in a sandbox that is up, and write its pages.
+
+    :param settings: of the sandbox
+    :param what: to run
+    :param report: gets lines of progress
+    :returns: the exit status of the task, or 1 when a page was not written
+    :raises Interrupted: after Ctrl-C, when Rally has ended
+    """
+    secrets = secrets_file.ensure(settings.state_dir)
+    env = client_environment.variables(settings, secrets)
+    with _own_home(settings) as home:
+        return _run_task(what, env | {"HOME": str(home)}, report)
+
+
+@contextlib.contextmanager
+def _own_home(settings: sandbox_settings.Settings) -> Iterator[pathlib.Path]:
+    """Let Rally remember this task, whatever else is run meanwhile.
+
+    Rally keeps in its home which task was the last, and reports on that.
+    """
+    remembered = pathlib.Path(".rally") / "globals"
+    with tempfile.TemporaryDirectory() as folder:
+        home = pathlib.Path(folder)
+        yield home
+        if (home / remembered).exists():
+            (settings.home_dir / remembered).parent.mkdir(
+                mode=0o700, parents=True, exist_ok=True
+            )
+            shutil.copy(home / remembered, settings.home_dir / remembered)
+
+
+def _run_task(what: Demo, env: dict[str, str], report: commands.Report) -> int:
+    start = ["task", "start", str(what.task)]
+    if what.args is not None:
+        start += ["--task-args-file", str(what.args)]
+    report(f"rally {' '.join(start)}")
+    code = _rally(what.rally, start, env, TASK_DEADLINE_S)
+    what.reports_dir.mkdir(parents=True, exist_ok=True)
+    pages = {
+        "rally.html": ["task", "report", "--html-static", "--out"],
+        "sla.html": [*_export("magnum-scale-html"), "--to"],
+    }
+    written = [
+        path
+        for name, arguments in pages.items()
+        if _write_page(
+            what.rally, path := what.reports_dir / name, arguments, env
+        )
+    ]
+    table = [*_export("magnum-scale-table"), "--to", "-"]
+    failed = _rally(what.rally, table, env, REPORT_DEADLINE_S) != 0
+    for path in written:
+        report(f"page: {path.absolute()}")
+    failed = failed or len(written) < len(pages)
+    return code or int(failed)
+
+
+def _export(kind: str) -> list[str]:
+    return ["task", "export", "--type", kind]
+
+
+def _write_page(
+    rally: pathlib.Path,
+    path: pathlib.Path,
+    arguments: list[str],
+    env: dict[str, str],
+) -> bool:
+    path.unlink(missing_ok=True)
+    _rally(rally, [*arguments, str(path)], env, REPORT_DEADLINE_S)
+    return path.exists()
+
+
+def _rally(
+    rally: pathlib.Path,
+    arguments: list[str],
+    env: dict[str, str],
+    deadline_s: float,
+) -> int:
+    # A session of its own: the terminal sends Ctrl-C to us alone, and we
+    # pass it on once.
+    child = subprocess.Popen(
+        [str(rally), *arguments], env=env, start_new_session=True
+    )
+    try:
+        return waiting.wait_for(
+            child.poll,
+            what=f"rally {' '.join(arguments[:2])}",
+            deadline_s=deadline_s,
+            interval_s=0.2,
+        )
+    finally:
+        if child.poll() is None:
+            _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    for number, patience_s in (
+        (signal.SIGTERM, CLEANUP_DEADLINE_S),
+        (signal.SIGKILL, 10.0),
+    ):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(patience_s)
+            return

@@ -1,0 +1,121 @@
+"""Look at what a demo is to run before the sandbox is made for it."""
+
+from __future__ import annotations
+
+import math
+import os
+import pathlib
+from typing import Any
+
+import jinja2
+import yaml
+
+from rally_magnum_sandbox import exceptions
+
+# What Rally gives to a task's template.
+FUNCTIONS = {"min": min, "max": max, "round": round, "ceil": math.ceil}
+
+
+def check(
+    task: pathlib.Path, args: pathlib.Path | None, reports_dir: pathlib.Path
+) -> None:
+    """Check that Rally could read the task, and that pages can be written.
+
+    :param task: Rally's task file
+    :param args: the file with its arguments
+    :param reports_dir: where the pages are to go
+    :raises InvalidInput: naming the option and what is wrong with its file
+    """
+    text = _text("--task", task)
+    given = _arguments(args) if args is not None else {}
+    _check_task(_render(task, text, given), task)
+    _check_reports(reports_dir)
+
+
+def _text(option: str, path: pathlib.Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError as error:
+        raise exceptions.InvalidInput(
+            f"{option}: there is no file {path}; run the demo from a "
+            "checkout of the project, or name the files with --task and "
+            "--args."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise exceptions.InvalidInput(
+            f"{option}: {path} can't be read ({reason}); name a text file."
+        ) from error
+
+
+def _arguments(path: pathlib.Path) -> dict[str, Any]:
+    text = _text("--args", path)
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise exceptions.InvalidInput(
+            f"--args: {path} is neither JSON nor YAML: {_in_a_line(error)}; "
+            "mend it."
+        ) from error
+    if not isinstance(found, dict) or not all(
+        isinstance(name, str) for name in found
+    ):
+        raise exceptions.InvalidInput(
+            f"--args: {path} holds no object of names and values, such as "
+            '{"nodes": 20}; write one.'
+        )
+    return found
+
+
+def _render(task: pathlib.Path, text: str, given: dict[str, Any]) -> object:
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(task.parent),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - a task, not HTML
+    )
+    templates.globals.update(FUNCTIONS)
+    try:
+        return yaml.safe_load(templates.from_string(text).render(**given))
+    except jinja2.UndefinedError as error:
+        raise exceptions.InvalidInput(
+            f"--task: {task} needs an argument that --args does not give: "
+            f"{_in_a_line(error)}; add it."
+        ) from error
+    except jinja2.TemplateError as error:
+        raise exceptions.InvalidInput(
+            f"--task: {task} is no template that Rally can read: "
+            f"{_in_a_line(error)}; mend it."
+        ) from error
+    except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise exceptions.InvalidInput(
+            f"--args: {task} can't be filled with these values: "
+            f"{_in_a_line(error)}; look at their types."
+        ) from error
+    except yaml.YAMLError as error:
+        raise exceptions.InvalidInput(
+            f"--task: {task}, filled with its arguments, is neither JSON nor "
+            f"YAML: {_in_a_line(error)}; mend it or the arguments."
+        ) from error
+
+
+def _check_task(found: object, task: pathlib.Path) -> None:
+    if not isinstance(found, dict) or not found:
+        raise exceptions.InvalidInput(
+            f"--task: {task} holds no task, which is an object with "
+            "subtasks; name one of samples/tasks."
+        )
+
+
+def _check_reports(folder: pathlib.Path) -> None:
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise exceptions.InvalidInput(
+            f"--reports: no pages can be written to {folder}, since {there} "
+            "is no folder that can be written to; name another one."
+        )
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())

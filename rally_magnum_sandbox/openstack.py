@@ -1,0 +1,147 @@
+"""What is made through Keystone's and Magnum's own APIs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keystoneauth1 import adapter
+from keystoneauth1 import session as keystone_session
+from keystoneauth1.identity import v3
+
+from rally_magnum_sandbox import secrets_file
+from rally_magnum_sandbox import settings as sandbox_settings
+
+REGION = "RegionOne"
+TEMPLATE = "kubernetes"
+MAGNUM_VERSION = "container-infra 1.10"
+# Rally gives its users `member`; Heat's roles are what many clouds add.
+ROLES = ("member", "heat_stack_owner", "heat_stack_user")
+
+
+def admin_session(
+    settings: sandbox_settings.Settings, secrets: secrets_file.Secrets
+) -> keystone_session.Session:
+    """Open a session as the sandbox's administrator."""
+    login = v3.Password(
+        auth_url=settings.keystone_url,
+        username="admin",
+        password=secrets.admin,
+        project_name="admin",
+        user_domain_id="default",
+        project_domain_id="default",
+    )
+    return keystone_session.Session(auth=login, timeout=60)
+
+
+class Keystone:
+    """Find or create the objects that the sandbox needs of Keystone."""
+
+    def __init__(self, session: keystone_session.Session, url: str) -> None:
+        self._api = adapter.Adapter(session, endpoint_override=url)
+
+    def ensure(
+        self, kind: str, name: str, plural: str = "", **fields: Any
+    ) -> str:
+        """Find an object by its name, or create it.
+
+        :param kind: such as ``project``
+        :param name: of the object
+        :param plural: of the kind, when it is not kind + s
+        :param fields: what it is created with; ``domain_id`` also
+            narrows the search
+        :returns: its id
+        """
+        query = {"name": name}
+        if "domain_id" in fields:
+            query["domain_id"] = fields["domain_id"]
+        plural = plural or f"{kind}s"
+        found = self._api.get(f"/{plural}", params=query).json()[plural]
+        if found:
+            return str(found[0]["id"])
+        body = {kind: {"name": name} | fields}
+        return str(self._api.post(f"/{plural}", json=body).json()[kind]["id"])
+
+    def grant(self, target: str, user: str, role: str) -> None:
+        """Give a user a role, such as on ``projects/ID``."""
+        self._api.put(f"/{target}/users/{user}/roles/{role}")
+
+    def ensure_service(self, name: str, kind: str, url: str) -> None:
+        """Put a service and its endpoints into the catalogue."""
+        service = self.ensure("service", name, type=kind)
+        query = {"service_id": service}
+        known = self._api.get("/endpoints", params=query).json()["endpoints"]
+        for interface in {"public", "internal", "admin"} - {
+            endpoint["interface"] for endpoint in known
+        }:
+            endpoint = {
+                "service_id": service,
+                "interface": interface,
+                "region_id": REGION,
+                "url": url,
+            }
+            self._api.post("/endpoints", json={"endpoint": endpoint})
+
+
+def ensure_identities(
+    settings: sandbox_settings.Settings, secrets: secrets_file.Secrets
+) -> None:
+    """Make the services, the roles, Magnum's user and its trust domain."""
+    session = admin_session(settings, secrets)
+    keystone = Keystone(session, settings.keystone_url)
+    admin = keystone.ensure("role", "admin")
+    for role in ROLES:
+        keystone.ensure("role", role)
+    project = keystone.ensure("project", "service", domain_id="default")
+    user = keystone.ensure(
+        "user", "magnum", domain_id="default", password=secrets.magnum
+    )
+    keystone.grant(f"projects/{project}", user, admin)
+    domain = keystone.ensure("domain", "magnum")
+    trustee = keystone.ensure(
+        "user",
+        "magnum_domain_admin",
+        domain_id=domain,
+        password=secrets.trustee,
+    )
+    keystone.grant(f"domains/{domain}", trustee, admin)
+    for name, kind, url in _services(settings):
+        keystone.ensure_service(name, kind, url)
+
+
+def _services(
+    settings: sandbox_settings.Settings,
+) -> list[tuple[str, str, str]]:
+    stub = settings.stub_url
+    return [
+        ("magnum", "container-infra", settings.magnum_url),
+        ("glance", "image", f"{stub}/image"),
+        ("nova", "compute", f"{stub}/compute/v2.1"),
+        ("neutron", "network", f"{stub}/network"),
+        ("cinder", "block-storage", f"{stub}/volume/v3"),
+    ]
+
+
+def ensure_template(
+    settings: sandbox_settings.Settings, secrets: secrets_file.Secrets
+) -> None:
+    """Make the public cluster template, the only one of this cloud."""
+    api = adapter.Adapter(
+        admin_session(settings, secrets),
+        endpoint_override=settings.magnum_url,
+        additional_headers={"OpenStack-API-Version": MAGNUM_VERSION},
+    )
+    known = api.get("/clustertemplates").json()["clustertemplates"]
+    if any(template["name"] == TEMPLATE for template in known):
+        return
+    template = {
+        "name": TEMPLATE,
+        "coe": "kubernetes",
+        "image_id": "sandbox",
+        "external_network_id": "public",
+        "flavor_id": "sandbox.node",
+        "master_flavor_id": "sandbox.master",
+        "public": True,
+        "tls_disabled": False,
+        "labels": {"sandbox_real_nodes": "1"},
+    }
+    api.post("/clustertemplates", json=template)

