@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from benchmarks import cloud
 from benchmarks.result import Result
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kube import client
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import steps
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
-from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import load_spec
 
 NODES = 200
 GOAL_CREATE_S = 20.0
@@ -59,9 +59,9 @@ def compare() -> Iterator[Result]:
 
 
 def _load(
-    life: bay_life.BayLife, opened: client.Cluster
+    life: bay_life.BayLife, opened: client.KubeClient
 ) -> records.Throughput:
-    spec = manifests.WorkloadSpec(
+    spec = load_spec.LoadSpec(
         task=uuid.uuid4().hex,
         iteration=1,
         bay=life.name,

@@ -25,15 +25,15 @@ from benchmarks.turns import Turns
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import objects
-from rally_magnum_scale.kubernetes import pods
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import objects
+from rally_magnum_scale.kube import pods
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
-from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import ports
 
 NODES = 1
@@ -85,9 +85,9 @@ def _measured(step: records.StepResult) -> Measured:
 
 
 def _round(
-    life: bay_life.BayLife, opened: client.Cluster, turns: Turns
+    life: bay_life.BayLife, opened: client.KubeClient, turns: Turns
 ) -> records.StepResult:
-    spec = manifests.WorkloadSpec(
+    spec = load_spec.LoadSpec(
         task=uuid.uuid4().hex,
         iteration=1,
         bay=life.name,
@@ -112,7 +112,7 @@ def _round(
     return found.steps[0]
 
 
-def _start_peer(opened: client.Cluster, spec: manifests.WorkloadSpec) -> int:
+def _start_peer(opened: client.KubeClient, spec: load_spec.LoadSpec) -> int:
     """Start a pod that only sleeps; return the process that does."""
     objects.create(opened, [_peer(spec)])
     (pod,) = pods.wait_for_ready(
@@ -135,7 +135,7 @@ def _start_peer(opened: client.Cluster, spec: manifests.WorkloadSpec) -> int:
     )
 
 
-def _peer(spec: manifests.WorkloadSpec) -> dict[str, Any]:
+def _peer(spec: load_spec.LoadSpec) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload import ports
 from rally_magnum_scale.workload import stub_status
@@ -103,7 +104,7 @@ def nginx() -> Iterator[Target]:
 
 
 def _conf(folder: str, port: int) -> str:
-    spec = manifests.WorkloadSpec(
+    spec = load_spec.LoadSpec(
         task="bench",
         iteration=1,
         bay="bench",

@@ -11,7 +11,7 @@ MOST_NAMED = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class Wish:
+class DesiredSize:
     """The size that a bay is to come to.
 
     :param number: of the wish, 1 for a bay's first
@@ -64,7 +64,7 @@ class Plan:
     hollow: int
 
 
-def make(nodes: Sequence[Node], wish: Wish) -> Plan:
+def make(nodes: Sequence[Node], wish: DesiredSize) -> Plan:
     """Find what brings a bay to a size.
 
     Who is named goes, and is replaced if the size asks for it; then the
@@ -91,7 +91,7 @@ def make(nodes: Sequence[Node], wish: Wish) -> Plan:
     return Plan((*named, *surplus), real, missing - real)
 
 
-def without(wish: Wish, gone: Sequence[Node]) -> Wish:
+def without(wish: DesiredSize, gone: Sequence[Node]) -> DesiredSize:
     """Take out of a wish what was to go and is gone already.
 
     :param gone: nodes whose machines were deleted, or were half removed

@@ -61,7 +61,7 @@ def resize(folder: Path) -> dict[str, Any]:
     return update
 
 
-def read_wish(folder: Path) -> bay_plan.Wish:
+def read_wish(folder: Path) -> bay_plan.DesiredSize:
     """Read what a bay is to become.
 
     :raises SandboxError: when it can't be used
@@ -69,7 +69,7 @@ def read_wish(folder: Path) -> bay_plan.Wish:
     path = folder / "wish.json"
     try:
         values = files.read_json(path)
-        return bay_plan.Wish(
+        return bay_plan.DesiredSize(
             number=int(values["number"]),
             node_count=int(values["node_count"]),
             real_nodes=int(values["real_nodes"]),
@@ -113,7 +113,7 @@ class _Resizer:
         addresses = [node.address for node in nodes]
         return {"node_count": count, "node_addresses": addresses}
 
-    def work(self, wish: bay_plan.Wish) -> None:
+    def work(self, wish: bay_plan.DesiredSize) -> None:
         """Do what a wish asks for.
 
         :raises ScaleError: when that can't be, or when a part fails

@@ -18,13 +18,13 @@ from concurrent import futures
 from dataclasses import dataclass
 from typing import Any
 
-from magnumclient import exceptions as magnum_errors
+from magnumclient import exceptions as magnum_exceptions
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
-from rally_magnum_scale.bays import answers
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import listing
+from rally_magnum_scale.bays import magnum_errors
 
 AT_ONCE = 4
 
@@ -202,11 +202,11 @@ class Leftovers:
         for each in of_owners(self.templates(), uuids):
             try:
                 with (
-                    answers.said_clearly(
+                    magnum_errors.translate_errors(
                         f"delete the cluster template {each.name} "
                         f"({each.uuid})"
                     ),
-                    answers.gone_is_fine(),
+                    magnum_errors.gone_is_fine(),
                 ):
                     self._magnum.cluster_templates.delete(each.uuid)
             except exceptions.BayError as error:
@@ -216,7 +216,10 @@ class Leftovers:
         return failed
 
     def _list(self, manager: Any, kind: str) -> list[Any]:
-        with answers.said_clearly(f"list the {kind}s"), _rules_named(kind):
+        with (
+            magnum_errors.translate_errors(f"list the {kind}s"),
+            _rules_named(kind),
+        ):
             return listing.everything(manager, self._sleep, detail=True)
 
     def _made(self, shown: Sequence[Any]) -> list[Leftover]:
@@ -240,10 +243,10 @@ class Leftovers:
 def _rules_named(kind: str) -> Iterator[None]:
     try:
         yield
-    except magnum_errors.Forbidden as error:
+    except magnum_exceptions.Forbidden as error:
         raise exceptions.NotAllowed(
             f"Magnum does not let this user list the {kind}s of all projects "
-            f"({answers.words(error)}): give its role the rules "
+            f"({magnum_errors.words(error)}): give its role the rules "
             f"{kind}:detail_all_projects, {kind}:get_one_all_projects and "
             f"{kind}:delete_all_projects."
         ) from error

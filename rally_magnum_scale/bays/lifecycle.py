@@ -9,19 +9,19 @@ from collections.abc import Callable
 from typing import Any
 from typing import TypeVar
 
-from magnumclient import exceptions as magnum_errors
+from magnumclient import exceptions as magnum_exceptions
 from magnumclient.v1 import client as magnum_client
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
-from rally_magnum_scale.bays import answers
+from rally_magnum_scale.bays import bay_poller
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines as limits
+from rally_magnum_scale.bays import delete_retry
 from rally_magnum_scale.bays import failures
-from rally_magnum_scale.bays import forgotten_delete
 from rally_magnum_scale.bays import listing
-from rally_magnum_scale.bays import looks
+from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.bays import resizing
 from rally_magnum_scale.bays import selection
 from rally_magnum_scale.bays import templates
@@ -144,7 +144,7 @@ class Bays:
 
         :raises TemplateNotFound: when none fits, or several do
         """
-        with answers.said_clearly("list the cluster templates"):
+        with magnum_errors.translate_errors("list the cluster templates"):
             shown = listing.everything(
                 self._magnum.cluster_templates, self._sleep
             )
@@ -157,7 +157,7 @@ class Bays:
         :raises BayNotFound: when none fits, or several do
         :raises BayError: when it is not complete
         """
-        with answers.said_clearly("list the bays"):
+        with magnum_errors.translate_errors("list the bays"):
             shown = listing.everything(self._magnum.clusters, self._sleep)
         found = selection.choose_bay(shown, wanted)
         return self.show(found.uuid)
@@ -167,7 +167,7 @@ class Bays:
 
         :raises BayError: when Magnum does not show it
         """
-        with answers.said_clearly(f"show the bay {uuid}"):
+        with magnum_errors.translate_errors(f"show the bay {uuid}"):
             return self._magnum.clusters.get(uuid)
 
     def request(self, wanted: BayRequest) -> Any:
@@ -179,7 +179,7 @@ class Bays:
         :raises BayCreateFailed: when Magnum refuses the request
         """
         template = self.find_template(wanted.template)
-        with answers.said_clearly(
+        with magnum_errors.translate_errors(
             f"create the bay {wanted.name} of {wanted.nodes} nodes from the "
             f"template {template.name}",
             exceptions.BayCreateFailed,
@@ -201,7 +201,7 @@ class Bays:
 
         def poll() -> bool | None:
             found = look()
-            return None if found in (None, looks.UNKNOWN) else True
+            return None if found in (None, bay_poller.UNKNOWN) else True
 
         with interruption.deferred():
             self._wait(
@@ -215,7 +215,7 @@ class Bays:
         uuid: str,
         nodes: int,
         deadlines: limits.Deadlines = limits.OURS,
-    ) -> looks.Observed:
+    ) -> bay_poller.Observed:
         """Wait for CREATE_COMPLETE.
 
         :returns: the cluster as Magnum shows it then, and how exact it is
@@ -225,7 +225,7 @@ class Bays:
         seen = {"status": "requested"}
         look = self._looks(uuid)
 
-        def poll() -> looks.Observed | None:
+        def poll() -> bay_poller.Observed | None:
             cluster = look()
             if cluster is None:
                 raise exceptions.BayCreateFailed(
@@ -259,7 +259,7 @@ class Bays:
         :raises BayResizeFailed: when Magnum shows no such group
         """
         what = f"show the node group {name} of the bay {cluster.name}"
-        with answers.said_clearly(what, exceptions.BayResizeFailed):
+        with magnum_errors.translate_errors(what, exceptions.BayResizeFailed):
             found = self._magnum.nodegroups.get(cluster.uuid, name)
         return int(found.node_count)
 
@@ -282,7 +282,7 @@ class Bays:
 
     def resize(
         self, asked: resizing.Resize, deadline_s: float
-    ) -> looks.Observed:
+    ) -> bay_poller.Observed:
         """Bring a bay to another size and wait for UPDATE_COMPLETE.
 
         :param asked: from :meth:`prepare_resize`
@@ -305,7 +305,7 @@ class Bays:
         uuid: str,
         nodes: int,
         deadlines: limits.Deadlines = limits.OURS,
-    ) -> looks.Observed | None:
+    ) -> bay_poller.Observed | None:
         """Delete a bay and wait until Magnum has lost it.
 
         :returns: how exact the end of it is; None when the bay was not there
@@ -319,12 +319,12 @@ class Bays:
 
     def _request_delete(self, uuid: str) -> bool:
         """Ask for the delete; an API under load is asked a few times."""
-        for left in reversed(range(looks.MAX_ERRORS_IN_A_ROW)):
+        for left in reversed(range(bay_poller.MAX_ERRORS_IN_A_ROW)):
             try:
                 self._magnum.clusters.delete(uuid)
-            except magnum_errors.NotFound:
+            except magnum_exceptions.NotFound:
                 return False
-            except answers.CLIENT_ERRORS as error:
+            except magnum_errors.CLIENT_ERRORS as error:
                 if not left:
                     raise exceptions.BayDeleteFailed(
                         f"Magnum refused to delete the bay {uuid}: {error}; "
@@ -341,7 +341,7 @@ class Bays:
         uuid: str,
         nodes: int,
         deadlines: limits.Deadlines = limits.OURS,
-    ) -> looks.Observed:
+    ) -> bay_poller.Observed:
         """Wait until Magnum has lost a bay; raises as :meth:`delete`.
 
         A delete that Magnum forgets is asked for again.
@@ -350,11 +350,11 @@ class Bays:
         """
         seen = {"status": "requested"}
         look = self._looks(uuid)
-        forgotten = forgotten_delete.ForgottenDelete(
+        forgotten = delete_retry.DeleteRetry(
             lambda: self._request_delete(uuid)
         )
 
-        def poll() -> looks.Observed | None:
+        def poll() -> bay_poller.Observed | None:
             cluster = look()
             if cluster is None or cluster.status == "DELETE_COMPLETE":
                 return look.observed()
@@ -380,16 +380,18 @@ class Bays:
         self, cluster: Any, name: str
     ) -> credentials.ServerCertificate:
         """Return a signed certificate for a server in a bay."""
-        with answers.said_clearly("sign a certificate for the targets"):
+        with magnum_errors.translate_errors(
+            "sign a certificate for the targets"
+        ):
             return credentials.obtain_for_server(self._magnum, cluster, name)
 
     def credentials(self, cluster: Any) -> credentials.BayCredentials:
         """Return a signed client certificate for a bay."""
-        with answers.said_clearly("sign a certificate for the bay"):
+        with magnum_errors.translate_errors("sign a certificate for the bay"):
             return credentials.obtain(self._magnum, cluster)
 
-    def _looks(self, uuid: str) -> looks.Looks:
-        return looks.Looks(self._magnum, uuid, self._clock)
+    def _looks(self, uuid: str) -> bay_poller.BayPoller:
+        return bay_poller.BayPoller(self._magnum, uuid, self._clock)
 
     def _wait(self, poll: Callable[[], T | None], **options: Any) -> T:
         return waiting.wait_for(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rally_magnum_scale import interruption
-from rally_magnum_scale.bays import answers
+from rally_magnum_scale.bays import magnum_errors
 
 # Magnum lists up to this many objects in one answer by default.
 PAGE = 1000
@@ -51,7 +51,7 @@ def _page(
     for left in reversed(range(LOOKS)):
         try:
             return list(manager.list(limit=PAGE, **query))
-        except answers.CLIENT_ERRORS as error:
+        except magnum_errors.CLIENT_ERRORS as error:
             if not left or not _may_pass(error):
                 raise
             sleep(PAUSE_S)

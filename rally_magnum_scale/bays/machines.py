@@ -141,7 +141,7 @@ class Machines:
         else:
             raise _unknown(how)
 
-    def mend(self, machine: str, how: str) -> None:
+    def revert(self, machine: str, how: str) -> None:
         """Undo :meth:`fail`; what is well already stays as it is.
 
         Ports come up that this object has put down, a server is started
@@ -168,7 +168,7 @@ class Machines:
         :raises DeadlineExceeded: when a server does not start
         """
         self._put_down[loss.machine] = list(loss.ports)
-        self.mend(loss.machine, loss.how)
+        self.revert(loss.machine, loss.how)
 
     def _cut(self, machine: str) -> None:
         with _said_clearly("list the ports of", machine):

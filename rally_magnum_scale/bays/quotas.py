@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rally_magnum_scale.bays import answers
 from rally_magnum_scale.bays import listing
+from rally_magnum_scale.bays import magnum_errors
 
 RESOURCE = "Cluster"
 
@@ -37,7 +37,7 @@ class BayQuotas:
         seen = self._get(project)
         # Only a quota that somebody set has an id.
         before = seen.hard_limit if getattr(seen, "id", None) else None
-        with answers.said_clearly(
+        with magnum_errors.translate_errors(
             f"set the quota of the project {project} to {bays} bays; only an "
             "administrator may do so"
         ):
@@ -53,13 +53,13 @@ class BayQuotas:
         :param before: from :meth:`set`
         :raises BayError: when Magnum refuses
         """
-        with answers.said_clearly(
+        with magnum_errors.translate_errors(
             f"restore the quota of bays of the project {project}"
         ):
             if before is not None:
                 self._update(project, before)
                 return
-            with answers.gone_is_fine():
+            with magnum_errors.gone_is_fine():
                 self._magnum.quotas.delete(project, RESOURCE)
 
     def room(self, project: str) -> int:
@@ -67,14 +67,14 @@ class BayQuotas:
 
         :raises BayError: when Magnum refuses
         """
-        with answers.said_clearly("list the bays"):
+        with magnum_errors.translate_errors("list the bays"):
             shown = listing.everything(self._magnum.clusters, detail=True)
         # An administrator is shown those of all projects.
         projects = [bay.to_dict().get("project_id") for bay in shown]
         return self.get(project) - sum(p in (project, None) for p in projects)
 
     def _get(self, project: str) -> Any:
-        with answers.said_clearly(
+        with magnum_errors.translate_errors(
             f"show the quota of bays of the project {project}"
         ):
             return self._magnum.quotas.get(project, RESOURCE)

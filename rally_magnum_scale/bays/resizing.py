@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.bays import answers
+from rally_magnum_scale.bays import bay_poller
 from rally_magnum_scale.bays import failures
-from rally_magnum_scale.bays import looks
+from rally_magnum_scale.bays import magnum_errors
 
 Version = tuple[int, int]
 
@@ -77,11 +77,13 @@ class Resize:
         self._settled = settled
         self._clock = clock
         self._what = f"resize the bay {cluster.name} to {wanted.nodes} nodes"
-        self._look = looks.Looks(magnum, cluster.uuid, clock)
+        self._look = bay_poller.BayPoller(magnum, cluster.uuid, clock)
         self._begun = False
         self._surely_begun_at = math.inf
         self.status = "requested"
-        with answers.said_clearly(self._what, exceptions.BayResizeFailed):
+        with magnum_errors.translate_errors(
+            self._what, exceptions.BayResizeFailed
+        ):
             self._version = self._newest_version()
         self._refuse_too_old(self._version)
 
@@ -101,7 +103,9 @@ class Resize:
         :raises BayResizeFailed: when Magnum refuses
         """
         self._surely_begun_at = self._clock() + BEGUN_WITHIN_S
-        with answers.said_clearly(self._what, exceptions.BayResizeFailed):
+        with magnum_errors.translate_errors(
+            self._what, exceptions.BayResizeFailed
+        ):
             if self._version < RESIZE_SINCE:
                 self._magnum.clusters.update(
                     self._before.uuid,
@@ -121,7 +125,7 @@ class Resize:
                     nodegroup=self._wanted.nodegroup,
                 )
 
-    def poll(self) -> looks.Observed | None:
+    def poll(self) -> bay_poller.Observed | None:
         """Look once.
 
         :returns: the cluster when it is complete, and how exact that is;
@@ -135,7 +139,7 @@ class Resize:
                 f"Magnum lost the bay {self._before.name} while it was "
                 "resized; someone else may have deleted it."
             )
-        if cluster is looks.UNKNOWN or not self._has_begun(cluster):
+        if cluster is bay_poller.UNKNOWN or not self._has_begun(cluster):
             # It may have gone by already where Magnum has written to the bay.
             if cluster.updated_at == self._before.updated_at:
                 self._look.not_yet()

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.bays import answers
 from rally_magnum_scale.bays import listing
+from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.bays import templates
 
 # A task's key, what Magnum calls it, and a word of Magnum's errors on it.
@@ -103,7 +103,7 @@ class Templates:
         """
         if not wanted.copied:
             return None
-        with answers.said_clearly("list the cluster templates"):
+        with magnum_errors.translate_errors("list the cluster templates"):
             shown = listing.everything(
                 self._magnum.cluster_templates, detail=True
             )
@@ -122,11 +122,11 @@ class Templates:
         arguments = wanted.arguments(name, source)
         try:
             return self._magnum.cluster_templates.create(**arguments)
-        except answers.CLIENT_ERRORS as error:
+        except magnum_errors.CLIENT_ERRORS as error:
             raise exceptions.TemplateCreateFailed(
                 f"Magnum refused to make the template {wanted.name!r}"
                 f"{_objection(wanted, arguments, str(error))}: "
-                f"{answers.words(error)}."
+                f"{magnum_errors.words(error)}."
             ) from error
 
     def delete(self, uuid: str) -> None:
@@ -135,8 +135,10 @@ class Templates:
         :raises BayError: when Magnum refuses
         """
         with (
-            answers.said_clearly(f"remove the cluster template {uuid}"),
-            answers.gone_is_fine(),
+            magnum_errors.translate_errors(
+                f"remove the cluster template {uuid}"
+            ),
+            magnum_errors.gone_is_fine(),
         ):
             self._magnum.cluster_templates.delete(uuid)
 

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from collections.abc import Sequence
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale import whole_files
+from rally_magnum_scale import files
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import regression
 from rally_magnum_scale.report import comparison
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import runs_page
-from rally_magnum_scale.report import words
 from rally_magnum_scale.task.exporters import result_files
 
 EXIT_WORSE = 1
@@ -157,7 +157,7 @@ def _list(options: argparse.Namespace) -> int:
     for group in found:
         _say(group[-1].conditions.describe())
         for run in group:
-            began = words.when(run.at_s)
+            began = formatting.when(run.at_s)
             _say(f"  {began}  {run.state:<7}  {run.id}  {run.name}")
     return 0
 
@@ -197,7 +197,7 @@ def _say_check(
     run = compared.run or newest
     _say(f"{run.name} ({run.conditions.describe()})")
     if compared.run and run.id != newest.id:
-        _say(f"  compared is {run.id} of {words.when(run.at_s)}.")
+        _say(f"  compared is {run.id} of {formatting.when(run.at_s)}.")
     for sentence in compared.sentences():
         _say(f"  {sentence}.")
 
@@ -256,7 +256,7 @@ def _page(options: argparse.Namespace) -> int:
     text = runs_page.render(runs, tuple(options.across))
     try:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        whole_files.write(options.out, text)
+        files.atomic_write(options.out, text)
     except OSError as error:
         raise exceptions.InvalidInput(
             f"--out: {options.out} can't be written: {error.strerror}."

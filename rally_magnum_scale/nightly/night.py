@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import files
 from rally_magnum_scale import interruption
-from rally_magnum_scale import whole_files
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import deadline
 from rally_magnum_scale.nightly import folders
@@ -76,7 +76,7 @@ def run(
             interrupted=interruption.requested(),
         )
         night.write(partial / folders.SUMMARY)
-        whole_files.write(partial / "summary.txt", night.text())
+        files.atomic_write(partial / "summary.txt", night.text())
         folders.end(partial)
         try:
             folders.keep(settings.folder, settings.keep)
@@ -224,7 +224,7 @@ class _Work:
         """
         try:
             html = page.render(drawn, every, self.settings.across)
-            whole_files.write(self.folder / name, html)
+            files.atomic_write(self.folder / name, html)
         except Exception as error:
             self.report(traceback.format_exc())
             why = f"{type(error).__name__}: {error}"
@@ -323,4 +323,4 @@ def _write_pages(settings: nightly_settings.Settings) -> None:
         "index.html": nights_page.render(settings.folder, RUNS_PAGE),
     }
     for name, text in drawn.items():
-        whole_files.write(settings.folder / name, text)
+        files.atomic_write(settings.folder / name, text)

@@ -8,8 +8,8 @@ import pathlib
 from rally_magnum_scale.nightly import folders
 from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.report import conclusion
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import page
-from rally_magnum_scale.report import words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ def render(folder: pathlib.Path, runs: str) -> str:
         .render(
             rows=rows,
             runs=runs,
-            when=words.when,
+            when=formatting.when,
             states=conclusion.LOOKS,
             took=outcome.words_of,
         )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 from typing import Self
 
-from rally_magnum_scale import whole_files
+from rally_magnum_scale import files
 from rally_magnum_scale.report import history
 
 SCHEMA = 1
@@ -140,7 +140,7 @@ class Night:
             "exit": self.exit,
             "headline": self.headline,
         }
-        whole_files.write(path, json.dumps(content, indent=2) + "\n")
+        files.atomic_write(path, json.dumps(content, indent=2) + "\n")
 
     @classmethod
     def read(cls, path: pathlib.Path) -> Self:

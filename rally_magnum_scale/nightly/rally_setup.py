@@ -11,7 +11,7 @@ from typing import Any
 
 from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
-from rally_magnum_scale import whole_files
+from rally_magnum_scale import files
 from rally_magnum_scale.nightly import deadline
 
 LOG = "rally.log"
@@ -58,7 +58,7 @@ def ensure(
         )
     with until.step("Rally's environment", limit) as limit_s:
         _create(home, environment, name, spec, limit_s)
-    whole_files.write(complete, f"{name}\n")
+    files.atomic_write(complete, f"{name}\n")
     return name
 
 

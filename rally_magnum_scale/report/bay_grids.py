@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
-from rally_magnum_scale.report import words
 
 # Columns that say the same of most bays: said once, they leave room.
 _FOLDED = (
@@ -53,12 +53,12 @@ def bays(seen: Sequence[model.SeenBay]) -> grids.Grid | None:
 def _bay_notes(bay: bay_records.Bay) -> Iterator[str]:
     name = bay.name or bay.uuid
     if bay.failure or bay.reason:
-        yield f"{name}: {words.failure(bay)}"
+        yield f"{name}: {formatting.failure(bay)}"
     if bay.node_ready_missing:
         yield f"{name}: {bay.node_ready_missing}."
     if bay.magnum_requests_timed_out:
         yield (
-            f"{name}: of {words.number(bay.magnum_requests)} requests, "
+            f"{name}: of {formatting.number(bay.magnum_requests)} requests, "
             f"Magnum's API left {bay.magnum_requests_timed_out:,} unanswered; "
             "they were given up and asked again."
         )
@@ -87,7 +87,7 @@ def api(run: records.Run) -> grids.Grid | None:
         rows=tuple(
             (
                 name,
-                words.number(one["requests"]),
+                formatting.number(one["requests"]),
                 _quantile_ms(one, "p50"),
                 _quantile_ms(one, "p99"),
             )
@@ -177,19 +177,19 @@ def _change_row(
         change.purpose,
         f"{change.nodes_before:,}",
         f"{change.nodes_wanted:,}",
-        words.number(change.to_go or None),
-        words.number(change.evicted),
-        words.number(change.drain_s),
-        words.number(change.magnum_s),
-        words.number(change.nodes_s),
+        formatting.number(change.to_go or None),
+        formatting.number(change.evicted),
+        formatting.number(change.drain_s),
+        formatting.number(change.magnum_s),
+        formatting.number(change.nodes_s),
         grids.brief(change.per_node(change.nodes_s)),
-        words.number(ready_s.get("p50")),
-        words.number(ready_s.get("p99")),
-        words.number(change.added),
-        words.number(change.removed),
-        words.number(change.stayed),
-        words.brief(change.resolution_s("magnum_s")),
-        words.megabytes(change.client_memory_peak_bytes),
+        formatting.number(ready_s.get("p50")),
+        formatting.number(ready_s.get("p99")),
+        formatting.number(change.added),
+        formatting.number(change.removed),
+        formatting.number(change.stayed),
+        formatting.brief(change.resolution_s("magnum_s")),
+        formatting.megabytes(change.client_memory_peak_bytes),
         f"failed ({change.failure})" if change.failure else "well",
     )
 
@@ -229,20 +229,20 @@ def _bay_row(seen: model.SeenBay) -> tuple[str, ...]:
         bay.name or bay.uuid,
         grids.ranges(seen.iterations),
         bay.made_by,
-        words.template(bay),
+        formatting.template(bay),
         f"{bay.nodes:,}",
-        words.number(bay.nodes_real),
-        words.number(bay.nodes_hollow),
+        formatting.number(bay.nodes_real),
+        formatting.number(bay.nodes_hollow),
         f"{bay.masters:,}",
-        words.number(bay.create_s),
-        words.number(bay.nodes_ready_s),
-        grids.brief(words.s_per_node(bay)),
-        words.number(ready_s.get("p50")),
-        words.number(ready_s.get("p99")),
-        words.number(bay.delete_s),
-        words.brief(bay.polled_resolution_s),
-        words.brief(bay.node_ready_resolution_s),
-        words.megabytes(bay.client_memory_peak_bytes),
+        formatting.number(bay.create_s),
+        formatting.number(bay.nodes_ready_s),
+        grids.brief(formatting.s_per_node(bay)),
+        formatting.number(ready_s.get("p50")),
+        formatting.number(ready_s.get("p99")),
+        formatting.number(bay.delete_s),
+        formatting.brief(bay.polled_resolution_s),
+        formatting.brief(bay.node_ready_resolution_s),
+        formatting.megabytes(bay.client_memory_peak_bytes),
         bay.kubernetes_version,
         f"{bay.status}{kind}",
     )

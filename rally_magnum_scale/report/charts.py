@@ -15,12 +15,12 @@ from rally_magnum_scale.measurement import disturbances
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import event_grids
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import run_plots
 from rally_magnum_scale.report import searches
-from rally_magnum_scale.report import words
 
 # Beyond so many stretches the legend would drown the chart.
 MAX_PARTS = 6
@@ -249,7 +249,9 @@ def _steps(run: records.Run, load: records.Throughput) -> dict[str, Any]:
         "description": (
             "Over the steady seconds of each step; latency from the "
             "intended send time, over all requests that were due. "
-            + " ".join([words.load(run), *map(words.answered, load.steps)])
+            + " ".join(
+                [formatting.load(run), *map(formatting.answered, load.steps)]
+            )
         ),
         "chart_plugin": "Table",
         "data": {
@@ -261,36 +263,39 @@ def _steps(run: records.Run, load: records.Throughput) -> dict[str, Any]:
 
 def _step_row(step: records.StepResult) -> list[Any]:
     latency = (
-        words.latency(step, name)
+        formatting.latency(step, name)
         for name in ("p50", "p90", "p99", "p99_9", "max")
     )
     closed = step.offered_rps is None
     return [
         step.step,
         step.steady_s,
-        "closed loop" if closed else words.number(step.offered_rps),
-        words.number(step.achieved_rps),
-        words.errors(step),
+        "closed loop" if closed else formatting.number(step.offered_rps),
+        formatting.number(step.achieved_rps),
+        formatting.errors(step),
         *latency,
-        words.number(step.rps_per_core_real_nodes),
-        words.number(step.rps_per_core),
+        formatting.number(step.rps_per_core_real_nodes),
+        formatting.number(step.rps_per_core),
         "yes" if step.valid else f"no: {'; '.join(step.reasons)}",
     ]
 
 
 def _life(bay: bay_records.Bay) -> dict[str, Any]:
     rows = [
-        ["Nodes", words.nodes(bay)],
-        ["Created in", words.bay_time(bay, "create_s")],
-        ["All nodes Ready after", words.bay_time(bay, "nodes_ready_s")],
-        ["The same for each node", words.seconds(words.s_per_node(bay))],
-        ["Nodes Ready after", words.nodes_ready(bay)],
-        ["Deleted in", words.bay_time(bay, "delete_s")],
+        ["Nodes", formatting.nodes(bay)],
+        ["Created in", formatting.bay_time(bay, "create_s")],
+        ["All nodes Ready after", formatting.bay_time(bay, "nodes_ready_s")],
+        [
+            "The same for each node",
+            formatting.seconds(formatting.s_per_node(bay)),
+        ],
+        ["Nodes Ready after", formatting.nodes_ready(bay)],
+        ["Deleted in", formatting.bay_time(bay, "delete_s")],
         ["Peak memory of the plugin, MB", _peak(bay)],
-        ["Origin", words.made_by(bay)],
-        ["Status", words.failure(bay)],
+        ["Origin", formatting.made_by(bay)],
+        ["Status", formatting.failure(bay)],
         ["Kubernetes", bay.kubernetes_version],
-        ["Template", words.template(bay)],
+        ["Template", formatting.template(bay)],
     ]
     return {
         "title": "Life of the bay",
@@ -308,4 +313,4 @@ def _life(bay: bay_records.Bay) -> dict[str, Any]:
 
 def _peak(bay: bay_records.Bay) -> str:
     peak_bytes = bay.client_memory_peak_bytes
-    return "" if peak_bytes is None else words.megabytes(peak_bytes)
+    return "" if peak_bytes is None else formatting.megabytes(peak_bytes)

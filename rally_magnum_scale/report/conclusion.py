@@ -7,10 +7,10 @@ import math
 from collections.abc import Sequence
 
 from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import states
-from rally_magnum_scale.report import words
 
 PASS = "pass"  # noqa: S105 - a look, not a password
 FAIL = "fail"
@@ -63,7 +63,9 @@ def conclude(
     for workload in workloads:
         ours, others = workload.verdicts(), workload.other_results()
         # It does not hold yet, and it does not fail.
-        learns = [x for x in others if words.stored_outcome(x) == "learning"]
+        learns = [
+            x for x in others if formatting.stored_outcome(x) == "learning"
+        ]
         learning += [f"{one.name} is still learning" for one in learns]
         total += len(ours) + len(others) - len(learns)
         where = f"{workload.name}: " if len(workloads) > 1 else ""
@@ -98,7 +100,7 @@ def _broken(workloads: Sequence[model.Workload]) -> list[str]:
             context, why = one.broken_context.name, one.broken_context
             found.append(
                 f"{where}othing was measured, as the context {context} "
-                f"failed: {words.join_error(why.setup_error)}"
+                f"failed: {formatting.join_error(why.setup_error)}"
             )
     return found
 
@@ -186,7 +188,7 @@ def cleanup_errors(workload: model.Workload) -> list[str]:
     """Name the contexts that could not clean up; Rally lets them pass."""
     return [
         f"the context {one.name} could not clean up: "
-        f"{words.join_error(one.cleanup_error)}".rstrip(".")
+        f"{formatting.join_error(one.cleanup_error)}".rstrip(".")
         for one in workload.contexts
         if one.cleanup_error
     ]
@@ -229,18 +231,20 @@ def say_verdict(verdict: verdicts.Verdict) -> str:
         name += f" {_when(verdict)}"
     if verdict.bay:
         name += f" of the bay {verdict.bay}"
-    bound = f"{words.side(verdict)} {words.asked(verdict)} was asked for"
+    bound = (
+        f"{formatting.side(verdict)} {formatting.asked(verdict)} was asked for"
+    )
     if verdict.value is None:
         return f"{name}: {bound}, but {verdict.reason}"
     if verdict.reason:
         return (
-            f"{name}: {words.measured(verdict)} where {bound} does not count: "
-            f"{verdict.reason}"
+            f"{name}: {formatting.measured(verdict)} where {bound} does not "
+            f"count: {verdict.reason}"
         )
     ratio = _off_ratio(verdict)
     told = ratio is not None and math.isfinite(ratio)
-    off = f" ({words.percent(ratio or 0)} off)" if told else ""
-    return f"{name}: {words.measured(verdict)} where {bound}{off}"
+    off = f" ({formatting.percent(ratio or 0)} off)" if told else ""
+    return f"{name}: {formatting.measured(verdict)} where {bound}{off}"
 
 
 def _when(verdict: verdicts.Verdict) -> str:

@@ -15,7 +15,7 @@ from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import steps
 from rally_magnum_scale.measurement import windows
 from rally_magnum_scale.report import drawing
-from rally_magnum_scale.report import words
+from rally_magnum_scale.report import formatting
 
 SIZE = (1080.0, 340.0)
 _PER_NINE = 25
@@ -111,9 +111,9 @@ def _percent(nines: int) -> str:
 
 def _describe(found: Sequence[Step]) -> str:
     return " ".join(
-        f"Step {one.step}, {words.number(one.total)} answers: half within "
-        f"{_at(one, 0.30103):.3g} ms, 99 % within {_at(one, 2):.3g} ms, the "
-        f"slowest {one.spots[-1][1]:.3g} ms."
+        f"Step {one.step}, {formatting.number(one.total)} answers: half "
+        f"within {_at(one, 0.30103):.3g} ms, 99 % within "
+        f"{_at(one, 2):.3g} ms, the slowest {one.spots[-1][1]:.3g} ms."
         for one in found
     )
 

@@ -10,8 +10,8 @@ from typing import Any
 from rally_magnum_scale.measurement import disturbances
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import wording
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids
-from rally_magnum_scale.report import words
 
 _LOAD = (
     " Failed share and p99 are of the requests in the whole seconds around "
@@ -108,13 +108,15 @@ def _update_row(update: disturbances.Update) -> _Row:
     failed = sum(load.failures.values()) if load else 0
     return {
         "Strategy": update.strategy,
-        "Targets": words.number(update.targets),
-        "New Ready s": words.number(update.new_ready_s),
-        "Old gone s": words.number(update.old_gone_s),
+        "Targets": formatting.number(update.targets),
+        "New Ready s": formatting.number(update.new_ready_s),
+        "Old gone s": formatting.number(update.old_gone_s),
         "s/target": grids.brief(update.per_target_s),
-        "Fewest Ready": words.number(update.fewest_ready),
-        "Requests": words.number(load.requests + failed if load else None),
-        "Failed": words.number(failed if load else None),
+        "Fewest Ready": formatting.number(update.fewest_ready),
+        "Requests": formatting.number(
+            load.requests + failed if load else None
+        ),
+        "Failed": formatting.number(failed if load else None),
     }
 
 
@@ -122,20 +124,20 @@ def _fault_row(fault: disturbances.Fault) -> _Row:
     return {
         "Nodes": f"{len(fault.nodes):,}",
         "How": how(fault),
-        "Targets lost": words.number(fault.targets_lost),
-        "Noticed s": words.number(fault.noticed_s),
-        "Ready s": words.number(fault.pods_ready_s),
-        "Last failure s": words.number(fault.requests_s),
-        "Recovered s": words.number(fault.recovery_s),
-        "Requests lost": words.number(fault.requests_lost),
+        "Targets lost": formatting.number(fault.targets_lost),
+        "Noticed s": formatting.number(fault.noticed_s),
+        "Ready s": formatting.number(fault.pods_ready_s),
+        "Last failure s": formatting.number(fault.requests_s),
+        "Recovered s": formatting.number(fault.recovery_s),
+        "Requests lost": formatting.number(fault.requests_lost),
     }
 
 
 def _load(event: disturbances.Disturbance) -> _Row:
     load = event.load
     return {
-        "Failed share": words.ratio(load.error_ratio if load else None),
-        "p99 ms": words.latency(load, "p99") if load else grids.NONE,
+        "Failed share": formatting.ratio(load.error_ratio if load else None),
+        "p99 ms": formatting.latency(load, "p99") if load else grids.NONE,
         "Ended": _ended(event),
     }
 
@@ -168,7 +170,7 @@ def _notes(
     if event.failure or event.reason:
         yield f"{name}: {(event.reason or event.failure).rstrip('.')}."
     if isinstance(event, disturbances.Update) and event.versions:
-        yield f"{name}: answers by {words.shares(event.versions)}."
+        yield f"{name}: answers by {formatting.shares(event.versions)}."
     load = event.load
     if load and load.failures:
         yield f"{name}: failed requests: {_kinds(load.failures)}."

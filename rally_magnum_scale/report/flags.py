@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import series
-from rally_magnum_scale.report import words
 
 # Events that are nearer than this, in pixels, share a mark.
 JOINED = 6.0
@@ -98,5 +98,5 @@ def _text(group: Sequence[_Spot]) -> str:
 def _title(spot: _Spot) -> str:
     event = spot.event
     detail = f": {event.detail}" if event.detail else ""
-    at = words.seconds(event.at_s)
-    return f"{spot.number}. {words.kind(event.kind)} at {at}{detail}"
+    at = formatting.seconds(event.at_s)
+    return f"{spot.number}. {formatting.kind(event.kind)} at {at}{detail}"

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import records
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import states
-from rally_magnum_scale.report import words
 
 NONE = "-"
 # What stands in a column of figures without being one.
@@ -138,16 +138,16 @@ def _rung(workload: model.Workload) -> tuple[str, ...]:
         _failures(bays),
         _median(bay.create_s for bay in bays),
         _median(bay.nodes_ready_s for bay in bays),
-        brief(_middle(map(words.s_per_node, bays))),
+        brief(_middle(map(formatting.s_per_node, bays))),
         _median(bay.delete_s for bay in bays),
-        words.megabytes(_peak_bytes(bays)),
+        formatting.megabytes(_peak_bytes(bays)),
         milliseconds(_slowest(bays)),
         state if state == history.HOLDS else state.upper(),
         _median(step.achieved_rps for step in steps),
         _median(step.rps_per_core_real_nodes for step in steps),
         _median(step.requests_per_cpu_s.get("pods") for step in steps),
         _median(map(_p99_ms, steps)),
-        _distinct(words.template(bay) for bay in bays),
+        _distinct(formatting.template(bay) for bay in bays),
     )
 
 
@@ -191,7 +191,7 @@ def spread(workload: model.Workload) -> Grid | None:
 def _spread_row(name: str, values: Iterable[float | None]) -> tuple[str, ...]:
     known = _known(values)
     figures = (min(known), statistics.median(known), max(known))
-    return (name, f"{len(known):,}", *map(words.number, figures))
+    return (name, f"{len(known):,}", *map(formatting.number, figures))
 
 
 def cores(load: records.Throughput) -> Grid | None:
@@ -237,10 +237,10 @@ def _cores_rows(
         (
             str(step.step),
             name,
-            words.number(cores),
-            words.number(rate),
-            words.number(step.cpu_s.get(name)),
-            words.number(step.requests_per_cpu_s.get(name)),
+            formatting.number(cores),
+            formatting.number(rate),
+            formatting.number(step.cpu_s.get(name)),
+            formatting.number(step.requests_per_cpu_s.get(name)),
         )
         for name, cores, rate in parts
     ]
@@ -260,15 +260,16 @@ def _cores_notes(steps: Sequence[records.StepResult]) -> list[str]:
     outside = max((one.cpu_outside_ratio or 0.0 for one in steps), default=0)
     if outside > _EXACT_RATIO:
         notes.append(
-            f"Up to {words.percent(outside)} of the time that the nodes' "
+            f"Up to {formatting.percent(outside)} of the time that the nodes' "
             "counters stand for lay outside of the steady seconds."
         )
     covered = [one.cpu_covered_ratio for one in steps]
     least = min((one for one in covered if one is not None), default=1.0)
     if least < 1 - _EXACT_RATIO:
         notes.append(
-            f"The nodes' counters stand for at least {words.percent(least)} "
-            "of the steady seconds and are scaled to all of them."
+            "The nodes' counters stand for at least "
+            f"{formatting.percent(least)} of the steady seconds and are "
+            "scaled to all of them."
         )
     return notes
 
@@ -307,17 +308,17 @@ def _middle(values: Iterable[float | None]) -> float | None:
 
 
 def _median(values: Iterable[float | None]) -> str:
-    return words.number(_middle(values))
+    return formatting.number(_middle(values))
 
 
 def brief(value: float | None) -> str:
     """Write a small figure to three digits: four would claim too much."""
-    return words.brief(value)
+    return formatting.brief(value)
 
 
 def milliseconds(value_s: float | None) -> str:
     """Write seconds as ms; a dash for none."""
-    return words.number(None if value_s is None else value_s * 1000)
+    return formatting.number(None if value_s is None else value_s * 1000)
 
 
 def _distinct(texts: Iterable[str]) -> str:

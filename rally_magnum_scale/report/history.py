@@ -19,8 +19,8 @@ from typing import Self
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import file_locks
+from rally_magnum_scale import files
 from rally_magnum_scale import waiting
-from rally_magnum_scale import whole_files
 from rally_magnum_scale.measurement import conditions as run_conditions
 from rally_magnum_scale.measurement import metrics as run_metrics
 from rally_magnum_scale.measurement import record_body
@@ -191,7 +191,7 @@ def append(path: pathlib.Path, added: Iterable[Run]) -> list[Run]:
             ordered = sorted(runs.values(), key=lambda one: one.at_s)
             if not ordered:
                 return []
-            whole_files.write(path, "".join(map(_line, ordered)))
+            files.atomic_write(path, "".join(map(_line, ordered)))
             return ordered
     except OSError as error:
         raise exceptions.InvalidInput(

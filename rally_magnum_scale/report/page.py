@@ -23,6 +23,7 @@ from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import distribution
 from rally_magnum_scale.report import downloads
 from rally_magnum_scale.report import event_grids
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
@@ -34,7 +35,6 @@ from rally_magnum_scale.report import searches
 from rally_magnum_scale.report import series
 from rally_magnum_scale.report import timeline
 from rally_magnum_scale.report import turnover
-from rally_magnum_scale.report import words
 
 PERCENTILES = (
     ("p50", "p50"),
@@ -163,23 +163,23 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     shared = (
-        words.outcome,
-        words.stored_outcome,
-        words.measured,
-        words.asked,
-        words.side,
-        words.margin,
-        words.margin_percent,
-        words.number,
-        words.latency,
-        words.answered,
-        words.errors,
-        words.error_sentence,
-        words.join_error,
-        words.load,
-        words.actions,
-        words.requests,
-        words.kind,
+        formatting.outcome,
+        formatting.stored_outcome,
+        formatting.measured,
+        formatting.asked,
+        formatting.side,
+        formatting.margin,
+        formatting.margin_percent,
+        formatting.number,
+        formatting.latency,
+        formatting.answered,
+        formatting.errors,
+        formatting.error_sentence,
+        formatting.join_error,
+        formatting.load,
+        formatting.actions,
+        formatting.requests,
+        formatting.kind,
     )
     environment.filters.update({one.__name__: one for one in shared})
     environment.filters["minus"] = _minus
@@ -303,8 +303,8 @@ def _csv(points: Sequence[series.Point]) -> str:
     writer = csv.writer(text)
     names = [name for name, _ in PERCENTILES]
     head = "start_s seconds phase step offered_rps achieved_rps failed_rps"
-    versions = words.in_order({v for one in points for v in one.versions})
-    answers = [f"answers {words.version(one)}" for one in versions]
+    versions = formatting.in_order({v for one in points for v in one.versions})
+    answers = [f"answers {formatting.version(one)}" for one in versions]
     writer.writerow(
         [
             *head.split(),

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import windows
 from rally_magnum_scale.report import drawing
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import series
-from rally_magnum_scale.report import words
 
 # Colours for versions one after another; there are two in most runs.
 _VERSION_COLOURS = ("offer", "blue", "violet", "orange")
@@ -78,7 +78,7 @@ def plots(run: records.Run, limit: int = series.MAX_POINTS) -> list[plot.Plot]:
 def _versions(run: records.Run, rate: plot.Plot) -> list[plot.Plot]:
     """Plot which version answered, where more than one could."""
     total = windows.add_counts(one.versions for one in rate.points)
-    names = words.in_order(total)
+    names = formatting.in_order(total)
     if not names or (len(names) == 1 and not run.updates):
         return []
     return [
@@ -106,7 +106,7 @@ def _share_line(names: Sequence[str], at: int) -> plot.Line:
         return _share(point, later) or 0.0
 
     shown = colour if name else _UNTOLD_COLOUR
-    return plot.Line(words.version(name), shown, read, base)
+    return plot.Line(formatting.version(name), shown, read, base)
 
 
 def _share(point: series.Point, names: Sequence[str]) -> float | None:
@@ -127,11 +127,11 @@ def _describe_versions(
         seen = [point for point in points if point.versions.get(name)]
         if seen:
             parts.append(
-                f"{words.version(name)} from {seen[0].start_s} to "
+                f"{formatting.version(name)} from {seen[0].start_s} to "
                 f"{seen[-1].end_s} s"
             )
     told = "; ".join(parts)
-    return f"Of all answers: {words.shares(total)}. Seen were {told}."
+    return f"Of all answers: {formatting.shares(total)}. Seen were {told}."
 
 
 def _is_seen(line: plot.Line, points: Sequence[series.Point]) -> bool:
@@ -154,7 +154,7 @@ def _describe(
         values = _values([line], [p for p in points if p.phase == "steady"])
         if values:
             parts.append(
-                f"{line.name} from {words.number(min(values))} to "
-                f"{words.number(max(values))} {unit}"
+                f"{line.name} from {formatting.number(min(values))} to "
+                f"{formatting.number(max(values))} {unit}"
             )
     return "In the steady seconds: " + ("; ".join(parts) or "nothing") + "."

@@ -15,9 +15,9 @@ from rally_magnum_scale.report import change_points
 from rally_magnum_scale.report import comparison
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import drawing
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import page
-from rally_magnum_scale.report import words
 
 SIZE = (1080.0, 220.0)
 # As the banners of a task have them; learning is neither.
@@ -82,7 +82,7 @@ def render(runs: Sequence[history.Run], across: Sequence[str] = ()) -> str:
     template = page.environment().get_template("runs.html.j2")
     text: str = template.render(
         groups=groups,
-        when=words.when,
+        when=formatting.when,
         finds_changes=finds_changes,
         states=conclusion.LOOKS,
         shown=_RUNS_SHOWN,
@@ -140,7 +140,7 @@ def _beside(compared: history.Run | None, newest: history.Run) -> str:
     if compared is None or compared.id == newest.id:
         return "Beside the runs before it"
     return (
-        f"The run of {words.when(compared.at_s)}, the newest that can be "
+        f"The run of {formatting.when(compared.at_s)}, the newest that can be "
         "compared, beside the runs before it"
     )
 
@@ -193,7 +193,7 @@ def _say(change: change_points.ChangePoint, unit: str) -> str:
     after = verdicts.format_value(change.value, unit)
     return (
         f"{share} since "
-        f"{words.when(change.since.at_s)}: {after} after {before}"
+        f"{formatting.when(change.since.at_s)}: {after} after {before}"
     )
 
 

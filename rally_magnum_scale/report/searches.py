@@ -9,8 +9,8 @@ from typing import Any
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import trials
 from rally_magnum_scale.report import drawing
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids
-from rally_magnum_scale.report import words
 
 _SIZE = (1080.0, 340.0)
 _PURPOSES = {
@@ -55,11 +55,11 @@ def sentence(found: records.MaxRate) -> str:
     """Say what came of a search, and how sure that is."""
     parts = [_answer(found)]
     if found.failed_rps is not None and found.held_rps is not None:
-        above = words.percent(found.failed_rps / found.held_rps - 1)
+        above = formatting.percent(found.failed_rps / found.held_rps - 1)
         limit = _LIMITS.get(found.failed_by, "it failed")
         parts.append(
-            f"{words.number(found.failed_rps)} rps, {above} above, did not "
-            f"hold: {limit} ({found.failed_because})"
+            f"{formatting.number(found.failed_rps)} rps, {above} above, did "
+            f"not hold: {limit} ({found.failed_because})"
         )
         if found.failed_by == trials.BY_INVALID:
             parts.append("what the targets can do may be more")
@@ -181,21 +181,21 @@ def _answer(found: records.MaxRate) -> str:
     known = found.failed_by in (trials.BY_BOUND, trials.BY_OFFER)
     return (
         f"{'highest rate' if known else 'highest rate at least'} "
-        f"{words.number(found.max_rate_rps)} rps, "
-        f"{words.number(found.rps_per_core_real_nodes)} for each core of the "
-        f"real nodes and {words.number(found.rps_per_core)} for each that "
-        f"the pods could use: {words.number(found.held_rps)} rps offered "
-        f"held in step {found.step}, {sure}"
+        f"{formatting.number(found.max_rate_rps)} rps, "
+        f"{formatting.number(found.rps_per_core_real_nodes)} for each core of "
+        f"the real nodes and {formatting.number(found.rps_per_core)} for each "
+        f"that the pods could use: {formatting.number(found.held_rps)} rps "
+        f"offered held in step {found.step}, {sure}"
     )
 
 
 def _row(trial: records.Trial, keys: Sequence[str]) -> tuple[str, ...]:
-    offered = words.number(trial.rate_rps)
+    offered = formatting.number(trial.rate_rps)
     return (
         str(trial.step),
         "closed" if trial.rate_rps is None else offered,
         str(trial.duration_s),
-        words.number(trial.achieved_rps),
+        formatting.number(trial.achieved_rps),
         *(_reached(key, trial.reached.get(key)) for key in keys),
         _holds(trial),
         "; ".join(filter(None, [_PURPOSES[trial.purpose], _why(trial)])),
@@ -219,8 +219,8 @@ def _reached(key: str, value: float | None) -> str:
     if value is None:
         return grids.NONE
     if key == trials.ERROR_BOUND:
-        return "0" if not value else words.percent(value)
-    return words.number(value)
+        return "0" if not value else formatting.percent(value)
+    return formatting.number(value)
 
 
 def _heading(key: str) -> str:
@@ -231,8 +231,8 @@ def _heading(key: str) -> str:
 def _bound(item: tuple[str, float]) -> str:
     key, value = item
     said = (
-        words.percent(value)
+        formatting.percent(value)
         if key == trials.ERROR_BOUND
-        else f"{words.number(value)} ms"
+        else f"{formatting.number(value)} ms"
     )
     return f"{bound_name(key)} at most {said}"

@@ -16,11 +16,11 @@ from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import event_grids
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import searches
 from rally_magnum_scale.report import turnover
-from rally_magnum_scale.report import words
 
 WIDTH = 100
 _GAP = "  "
@@ -100,9 +100,10 @@ def _remarks(workload: model.Workload) -> list[str]:
 def _context_lines(workload: model.Workload, width: int) -> list[str]:
     """Tell what broke, and what the contexts with bays took."""
     said = [
-        f"The context {one.name} failed: {words.join_error(one.setup_error)}"
+        f"The context {one.name} failed: "
+        f"{formatting.join_error(one.setup_error)}"
         if one.setup_error
-        else words.context(one)
+        else formatting.context(one)
         for one in workload.contexts
         if one.setup_error or one.name == "bays"
     ]
@@ -174,7 +175,7 @@ def _verdict_lines(
     rows = [_verdict_row(one) for one in ours]
     lines = _verdict_table(rows, width) if rows else []
     for one in others:
-        mark = words.stored_outcome(one)
+        mark = formatting.stored_outcome(one)
         mark = mark if one.success else mark.upper()
         text = f"{mark}{_GAP}{one.criterion}: {one.detail}"
         lines.append(_wrap(text, width, indent=7))
@@ -192,7 +193,7 @@ def _verdict_table(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
 
 
 def _verdict_row(verdict: verdicts.Verdict) -> tuple[str, ...]:
-    outcome = words.outcome(verdict)
+    outcome = formatting.outcome(verdict)
     sign = ">=" if verdict.at_least else "<="
     # The unit stands beside the measured value, unless there is none.
     unit = verdict.unit if verdict.value is None else "ratio"
@@ -202,10 +203,10 @@ def _verdict_row(verdict: verdicts.Verdict) -> tuple[str, ...]:
         f"{verdict.criterion} {verdict.bound_key}",
         verdict.place,
         verdict.bay,
-        words.measured(verdict),
+        formatting.measured(verdict),
         f"{sign} {asked}",
-        words.margin(verdict),
-        words.margin_percent(verdict),
+        formatting.margin(verdict),
+        formatting.margin_percent(verdict),
     )
 
 
@@ -222,42 +223,42 @@ def _iteration_lines(
     if several:
         lines.append(f"Iteration {iteration.number}")
     if iteration.error:
-        text = f"Failed: {words.error_sentence(iteration)}"
+        text = f"Failed: {formatting.error_sentence(iteration)}"
         lines.append(_wrap(text, width, indent=2))
     if found := iteration.run.max_rate:
         lines += _search_lines(found, width)
     if iteration.run.throughput:
         load = iteration.run.throughput
-        lines.append(_wrap(words.load(iteration.run), width, indent=2))
+        lines.append(_wrap(formatting.load(iteration.run), width, indent=2))
         lines += _step_lines(load, width)
-        told = filter(None, map(words.answered, load.steps))
+        told = filter(None, map(formatting.answered, load.steps))
         lines += [_wrap(f"- {one}", width, indent=2) for one in told]
         if cores := grids.cores(load):
             # What the columns are is told on the page.
             lines += ["", cores.title, *_grid_lines(cores, width), ""]
-        lines += [_wrap(words.requests(iteration.run), width, indent=2)]
+        lines += [_wrap(formatting.requests(iteration.run), width, indent=2)]
     return lines if lines[several + 1 :] else []
 
 
 def _life(bay: bay_records.Bay) -> str:
-    origin = words.made_by(bay)
-    parts = [f"Bay of {words.nodes(bay)}{origin and f', {origin}'}"]
+    origin = formatting.made_by(bay)
+    parts = [f"Bay of {formatting.nodes(bay)}{origin and f', {origin}'}"]
     for name, done, missing in (
         ("create_s", "created in", "not created"),
         ("nodes_ready_s", "all nodes Ready after", "nodes not all Ready"),
         ("delete_s", "deleted in", "not deleted"),
     ):
-        told = f"{done} {words.bay_time(bay, name)}"
+        told = f"{done} {formatting.bay_time(bay, name)}"
         there = getattr(bay, name) is not None
         parts.append(told if there else "" if origin else missing)
-    if each_s := words.s_per_node(bay):
-        parts.append(f"{words.seconds(each_s)} a node")
-    parts.append(words.nodes_ready(bay))
+    if each_s := formatting.s_per_node(bay):
+        parts.append(f"{formatting.seconds(each_s)} a node")
+    parts.append(formatting.nodes_ready(bay))
     if bay.client_memory_peak_bytes is not None:
-        peak = words.megabytes(bay.client_memory_peak_bytes)
+        peak = formatting.megabytes(bay.client_memory_peak_bytes)
         parts.append(f"the plugin used {peak} MB at most")
     if bay.failure or bay.reason:
-        parts.append(words.failure(bay))
+        parts.append(formatting.failure(bay))
     return "; ".join(part for part in parts if part).rstrip(".") + "."
 
 
@@ -279,17 +280,18 @@ def _step_lines(load: records.Throughput, width: int) -> list[str]:
 
 def _step_row(step: records.StepResult) -> tuple[str, ...]:
     latency = (
-        words.latency(step, name) for name in ("p50", "p99", "p99_9", "max")
+        formatting.latency(step, name)
+        for name in ("p50", "p99", "p99_9", "max")
     )
     closed = step.offered_rps is None
     return (
         str(step.step),
-        "closed" if closed else words.number(step.offered_rps),
-        words.number(step.achieved_rps),
-        words.number(step.failed),
+        "closed" if closed else formatting.number(step.offered_rps),
+        formatting.number(step.achieved_rps),
+        formatting.number(step.failed),
         *latency,
-        words.number(step.rps_per_core_real_nodes),
-        words.number(step.rps_per_core),
+        formatting.number(step.rps_per_core_real_nodes),
+        formatting.number(step.rps_per_core),
         "yes" if step.valid else "NO",
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rally_magnum_scale.report import drawing
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import model
-from rally_magnum_scale.report import words
 
 _WIDTH, _ROW, _REST = 1080.0, 26.0, 60.0
 _BAR = 0.62
@@ -45,7 +45,7 @@ def draw(actions: Sequence[model.AtomicAction], identifier: str) -> str:
             axes,
             at + one.duration_s + end * 0.005,
             row,
-            f"{words.seconds(one.duration_s)}{' ✘' * one.failed}",
+            f"{formatting.seconds(one.duration_s)}{' ✘' * one.failed}",
         )
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
@@ -58,8 +58,8 @@ def draw(actions: Sequence[model.AtomicAction], identifier: str) -> str:
 
 def _describe(ordered: Sequence[model.AtomicAction], begun: float) -> str:
     told = (
-        f"{one.name} after {words.seconds(one.started_at - begun)} for "
-        f"{words.seconds(one.duration_s)}{', failed' * one.failed}"
+        f"{one.name} after {formatting.seconds(one.started_at - begun)} for "
+        f"{formatting.seconds(one.duration_s)}{', failed' * one.failed}"
         for one in ordered
     )
     return f"{'; '.join(told)}."

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.report import drawing
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import model
-from rally_magnum_scale.report import words
 
 HOUR_S = 3600.0
 _SIZE = (1080.0, 340.0)
@@ -68,10 +68,10 @@ class Turnover:
         hours = self.length_s / HOUR_S
         return (
             f"{self.created:,} nodes created and {self.deleted:,} deleted in "
-            f"{words.seconds(self.length_s)}: "
-            f"{words.number(self.created / hours)} and "
-            f"{words.number(self.deleted / hours)} per hour, bays of contexts "
-            "not counted."
+            f"{formatting.seconds(self.length_s)}: "
+            f"{formatting.number(self.created / hours)} and "
+            f"{formatting.number(self.deleted / hours)} per hour, bays of "
+            "contexts not counted."
         )
 
 

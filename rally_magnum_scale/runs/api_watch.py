@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.kubernetes import api_metrics
-from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kube import api_metrics
+from rally_magnum_scale.kube import client
 from rally_magnum_scale.measurement import api_latency
 from rally_magnum_scale.measurement import bay_records
 
@@ -21,7 +21,7 @@ class ApiWatch:
     """
 
     def __init__(
-        self, cluster: client.Cluster, report: Callable[[str], None]
+        self, cluster: client.KubeClient, report: Callable[[str], None]
     ) -> None:
         self._cluster = cluster
         self._report = report

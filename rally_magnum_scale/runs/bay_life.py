@@ -16,9 +16,9 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import node_changes
-from rally_magnum_scale.kubernetes import nodes
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import node_changes
+from rally_magnum_scale.kube import nodes
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import node_times
 from rally_magnum_scale.runs import kubeconfig
@@ -117,7 +117,7 @@ class BayLife:
         self._report(f"bay complete after {create_s:.1f} s")
         return cluster
 
-    def connect(self, cluster: Any) -> client.Cluster:
+    def connect(self, cluster: Any) -> client.KubeClient:
         """Open the bay's Kubernetes API with a certificate from Magnum.
 
         It stays open until :meth:`delete`.
@@ -127,7 +127,7 @@ class BayLife:
             self._note(kubernetes_version=opened.version())
         return opened
 
-    def wait_for_nodes(self, opened: client.Cluster) -> None:
+    def wait_for_nodes(self, opened: client.KubeClient) -> None:
         """Wait until all nodes that were asked for are Ready.
 
         :raises DeadlineExceeded: with the number that was Ready
@@ -152,8 +152,8 @@ class BayLife:
 
     def change_nodes(
         self,
-        opened: client.Cluster,
-        wish: node_change.Wish,
+        opened: client.KubeClient,
+        wish: node_change.NodeChangeSpec,
         number: int,
         deadlines: limits.ResizeDeadlines,
     ) -> node_change.NodeChange:
@@ -179,7 +179,7 @@ class BayLife:
             clock=self._clock,
         )
 
-    def _follow(self, opened: client.Cluster) -> node_changes.Follower:
+    def _follow(self, opened: client.KubeClient) -> node_changes.Follower:
         """Return what sees the nodes, begun at the first need of it."""
         if self._follower is None:
             new = node_changes.Follower(opened, self._clock)
@@ -265,7 +265,7 @@ class BayLife:
             **fields,
         )
 
-    def _note_node_times(self, opened: client.Cluster) -> None:
+    def _note_node_times(self, opened: client.KubeClient) -> None:
         """Note when each node was Ready; doing without is no failure."""
         ready = [self._ready_node(one) for one in self.nodes if one.ready]
         clocks = self._clocks(opened)
@@ -289,7 +289,7 @@ class BayLife:
             node_ready_missing=missing,
         )
 
-    def _clocks(self, opened: client.Cluster) -> node_times.Clocks:
+    def _clocks(self, opened: client.KubeClient) -> node_times.Clocks:
         try:
             offset = opened.clock_offset(self._wall_clock)
         except exceptions.KubernetesError as error:
@@ -325,7 +325,9 @@ class BayLife:
 
 
 @contextlib.contextmanager
-def open_bay(bays: lifecycle.Bays, cluster: Any) -> Iterator[client.Cluster]:
+def open_bay(
+    bays: lifecycle.Bays, cluster: Any
+) -> Iterator[client.KubeClient]:
     """Open a bay's Kubernetes API with a certificate from Magnum.
 
     A run may outlive the certificate: then Magnum signs another one.

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import cpu
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import cpu
 from rally_magnum_scale.measurement import cpu_time
 from rally_magnum_scale.measurement import steps
 
@@ -38,7 +38,7 @@ class CpuWatch:
 
     def __init__(
         self,
-        cluster: client.Cluster,
+        cluster: client.KubeClient,
         namespace: str,
         targets: Iterable[str],
         nodes: Iterable[str],

@@ -17,15 +17,15 @@ from typing import Any
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import lost_nodes
-from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import lost_nodes
+from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.measurement import records
-from rally_magnum_scale.runs import deed
+from rally_magnum_scale.runs import disruption
+from rally_magnum_scale.runs import disruption_context
 from rally_magnum_scale.runs import faults
-from rally_magnum_scale.runs import stage as stages
 from rally_magnum_scale.runs import updating
-from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import load_spec
 
 # How exactly an event begins at its moment.
 _SLICE_S = 0.05
@@ -41,37 +41,41 @@ class Disturbances:
 
     :param cluster: the open Kubernetes API of the bay
     :param spec: the load, with its update and its faults
-    :param breaker: lets nodes be lost; None where there are no faults
+    :param injector: lets nodes be lost; None where there are no faults
     :param report: gets lines of progress
     :param clock: monotonic seconds
     """
 
     def __init__(
         self,
-        cluster: client.Cluster,
-        spec: manifests.WorkloadSpec,
-        breaker: faults.Breaker | None,
+        cluster: client.KubeClient,
+        spec: load_spec.LoadSpec,
+        injector: faults.FaultInjector | None,
         report: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spec = spec
         self._report = report
         self._clock = clock
-        self._stage = stages.Stage(cluster, spec, report, clock)
-        self._updates = (
-            [updating.Update(self._stage, spec.update)] if spec.update else []
+        self._context = disruption_context.DisruptionContext(
+            cluster, spec, report, clock
         )
-        if spec.faults and breaker is None:
+        self._updates = (
+            [updating.Update(self._context, spec.update)]
+            if spec.update
+            else []
+        )
+        if spec.faults and injector is None:
             raise exceptions.InvalidInput(
                 "faults: nothing here can let nodes of this bay be lost."
             )
         self._faults = [
-            faults.Fault(self._stage, wanted, number, breaker)
+            faults.Fault(self._context, wanted, number, injector)
             for number, wanted in enumerate(spec.faults, 1)
-            if breaker is not None
+            if injector is not None
         ]
         self._error: Exception | None = None
-        self._breaker = breaker
+        self._injector = injector
         self._started = threading.Event()
         self._load_over = threading.Event()
         # The plan's first second, by the workers' clock, and that clock
@@ -97,15 +101,15 @@ class Disturbances:
         :raises WorkloadError: when they are too few
         :raises BayError: when one of them can't be lost
         """
-        if not self._breaker:
+        if not self._injector:
             return
-        losable = faults.Losable(nodes, generators)
+        eligible = faults.EligibleNodes(nodes, generators)
         held = collections.Counter(map(faults.node_of, targets))
-        candidates = losable.holding(held)
+        candidates = eligible.holding(held)
         for node in candidates:
-            self._breaker.check(node)
+            self._injector.check(node)
         for fault in self._faults:
-            fault.prepare(losable, candidates)
+            fault.prepare(eligible, candidates)
 
     @contextlib.contextmanager
     def following(self) -> Iterator[None]:
@@ -116,7 +120,7 @@ class Disturbances:
         if not self.planned:
             yield
             return
-        with self._stage.followed():
+        with self._context.followed():
             yield
 
     @contextlib.contextmanager
@@ -139,7 +143,7 @@ class Disturbances:
             self._load_over.set()
             self._wait(threads)
         finally:
-            self._stage.stopped.set()
+            self._context.stopped.set()
             for thread in threads:
                 thread.join(_JOIN_S)
         self.refuse_error()
@@ -170,7 +174,7 @@ class Disturbances:
         if self._error is not None:
             raise self._error
 
-    def mend(self) -> None:
+    def revert(self) -> None:
         """Undo what can be undone; an interruption does not end it.
 
         :raises ScaleError: when that fails
@@ -180,21 +184,21 @@ class Disturbances:
         with interruption.deferred():
             for fault in self._faults:
                 try:
-                    fault.mend()
+                    fault.revert()
                 except exceptions.ScaleError as error:
                     failed = failed or error
-                back |= fault.mended
+                back |= fault.reverted
             lost_nodes.forget_pods(
-                self._stage.cluster,
+                self._context.cluster,
                 self._spec.names.namespace,
-                sorted(self._stage.lost),
+                sorted(self._context.lost),
                 self._report,
             )
         if failed is not None:
             raise failed
         if back and not interruption.requested():
             lost_nodes.wait_until_back(
-                self._stage.cluster, back, self._report, self._clock
+                self._context.cluster, back, self._report, self._clock
             )
 
     def records(
@@ -214,7 +218,7 @@ class Disturbances:
         """
 
         def conclude(one: updating.Update | faults.Fault) -> dict[str, Any]:
-            measured = deed.Measured(
+            measured = disruption.Measured(
                 run.windows,
                 run.end,
                 self._offset_s,
@@ -234,7 +238,7 @@ class Disturbances:
                         "detail": detail,
                     },
                 )
-                for at, kind, detail in sorted(self._stage.happened)
+                for at, kind, detail in sorted(self._context.happened)
             ),
             *(
                 source.envelope("update", conclude(one))
@@ -258,7 +262,7 @@ class Disturbances:
         try:
             self._wait_until(one.moment.seconds(self._spec.plan))
             one.act()
-        except stages.Stopped:
+        except disruption_context.Stopped:
             done = "began" if one.began_at is None else "was over"
             one.note(reason=f"the load ended before it {done}")
         except Exception as error:
@@ -270,7 +274,7 @@ class Disturbances:
 
         :raises Stopped: when the load ends before
         """
-        stopped = self._stage.stopped
+        stopped = self._context.stopped
         while not stopped.wait(_SLICE_S) and not self._load_over.is_set():
             if (
                 self._started.is_set()
@@ -278,7 +282,7 @@ class Disturbances:
                 >= self._plan_second + moment_s
             ):
                 return
-        raise stages.Stopped
+        raise disruption_context.Stopped
 
     def _wait(self, threads: Sequence[threading.Thread]) -> None:
         """Wait for what is not over when the load is."""
@@ -286,6 +290,6 @@ class Disturbances:
             lambda: True if not any(t.is_alive() for t in threads) else None,
             what="what befell the load to be over",
             deadline_s=self._spec.update_s + self._spec.recover_s + _JOIN_S,
-            interval_s=stages.LOOK_S,
+            interval_s=disruption_context.LOOK_S,
             clock=self._clock,
         )

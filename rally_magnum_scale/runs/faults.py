@@ -14,18 +14,18 @@ from typing import Any
 from typing import Protocol
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.kubernetes import following
-from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.kube import following
+from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.measurement import disturbances
 from rally_magnum_scale.measurement import wording
-from rally_magnum_scale.runs import deed
-from rally_magnum_scale.runs.stage import NodeState
-from rally_magnum_scale.runs.stage import Stage
-from rally_magnum_scale.runs.stage import Target
+from rally_magnum_scale.runs import disruption
+from rally_magnum_scale.runs.disruption_context import DisruptionContext
+from rally_magnum_scale.runs.disruption_context import NodeState
+from rally_magnum_scale.runs.disruption_context import Target
 from rally_magnum_scale.workload import events
 
 
-class Breaker(Protocol):
+class FaultInjector(Protocol):
     """What can let nodes be lost, and mends what can be mended."""
 
     def check(self, node: node_list.Node) -> None:
@@ -41,7 +41,7 @@ class Breaker(Protocol):
         :raises ScaleError: when that can't be
         """
 
-    def mend(self, node: node_list.Node, how: str) -> bool:
+    def revert(self, node: node_list.Node, how: str) -> bool:
         """Undo that, as far as it can be undone.
 
         :returns: whether the node comes back
@@ -49,7 +49,7 @@ class Breaker(Protocol):
         """
 
 
-class Losable:
+class EligibleNodes:
     """The nodes of a bay that may be lost: those without a generator.
 
     :param nodes: of the bay
@@ -84,56 +84,56 @@ class Losable:
         return taken
 
 
-class Fault(deed.Deed[disturbances.Fault]):
+class Fault(disruption.Disruption[disturbances.Fault]):
     """Lets nodes of the targets be lost, and waits for all to heal.
 
-    :param stage: of the load
+    :param context: of the load
     :param wanted: how, when, and how many
     :param number: which fault it is, from 1
-    :param breaker: does it
+    :param injector: does it
     """
 
     def __init__(
         self,
-        stage: Stage,
+        context: DisruptionContext,
         wanted: events.NodeFault,
         number: int,
-        breaker: Breaker,
+        injector: FaultInjector,
     ) -> None:
         super().__init__(
-            stage,
+            context,
             wanted,
             disturbances.Fault(
                 number=number,
-                step=wanted.number(stage.spec.plan),
+                step=wanted.number(context.spec.plan),
                 at_s=wanted.at_s,
                 how=wanted.how,
             ),
         )
         self._wanted = wanted
-        self._breaker = breaker
-        self._losable = Losable((), ())
+        self._injector = injector
+        self._eligible = EligibleNodes((), ())
         self._nodes: list[node_list.Node] = []
         self._broken: list[node_list.Node] = []
         # Names of the nodes that come back.
-        self.mended: set[str] = set()
+        self.reverted: set[str] = set()
         self._serving = 0
         self._noticed = following.Since(self._are_noticed)
         self._pods_ready = following.Since(self._are_served)
 
     def prepare(
-        self, losable: Losable, candidates: list[node_list.Node]
+        self, eligible: EligibleNodes, candidates: list[node_list.Node]
     ) -> None:
         """Make sure that there are nodes to lose, before the load begins.
 
-        :param losable: the nodes from which it will take
+        :param eligible: the nodes from which it will take
         :param candidates: those that run targets now; as many are taken out
             as will be lost
         :raises WorkloadError: when they are too few
         """
         self._refuse_too_few(candidates)
         del candidates[: self._wanted.nodes]
-        self._losable = losable
+        self._eligible = eligible
 
     def _refuse_too_few(self, found: Sequence[node_list.Node]) -> None:
         count = self._wanted.nodes
@@ -152,9 +152,9 @@ class Fault(deed.Deed[disturbances.Fault]):
         :raises WorkloadError: when they are too few by now
         """
         held = collections.Counter(
-            one.node for one in self.stage.targets.seen() if one.serves
+            one.node for one in self.context.targets.seen() if one.serves
         )
-        self._nodes = self._losable.take(self._wanted.nodes, held)
+        self._nodes = self._eligible.take(self._wanted.nodes, held)
         self._refuse_too_few(self._nodes)
         self.note(
             nodes=sorted(node.name for node in self._nodes),
@@ -167,34 +167,34 @@ class Fault(deed.Deed[disturbances.Fault]):
         :raises ScaleError: when they can't be lost
         :raises DeadlineExceeded: when the targets do not come back
         """
-        stage, deadline_s = self.stage, self.stage.spec.recover_s
+        context, deadline_s = self.context, self.context.spec.recover_s
         self._choose()
         names = {node.name for node in self._nodes}
-        stage.lost |= names
-        stage.targets.have_looked_at(self._pods_ready)
-        stage.nodes.have_looked_at(self._noticed)
+        context.lost |= names
+        context.targets.have_looked_at(self._pods_ready)
+        context.nodes.have_looked_at(self._noticed)
         done = disturbances.HOWS_IN_WORDS[self._wanted.how]
         self.begin("node_lost", f"{wording.few(sorted(names))} {done}")
         for node in self._nodes:
-            stage.refuse_stopped()
+            context.refuse_stopped()
             self._broken.append(node)
-            self._breaker.fail(node, self._wanted.how)
+            self._injector.fail(node, self._wanted.how)
         self._wait_noticed(deadline_s)
-        pods_ready_at = stage.wait(
+        pods_ready_at = context.wait(
             lambda: self._pods_ready.at,
             "the targets to be Ready on other nodes",
-            max(1.0, deadline_s - self.since_began(stage.clock())),
-            lambda: f"{self._serving} of {stage.spec.targets} serve there",
+            max(1.0, deadline_s - self.since_began(context.clock())),
+            lambda: f"{self._serving} of {context.spec.targets} serve there",
         )
         pods_ready_s = self.since_began(pods_ready_at)
         self.note(pods_ready_s=pods_ready_s)
         self.end(
             "pods_ready_again",
-            f"{stage.spec.targets} targets after {pods_ready_s:.1f} s",
+            f"{context.spec.targets} targets after {pods_ready_s:.1f} s",
             pods_ready_s,
         )
 
-    def mend(self) -> None:
+    def revert(self) -> None:
         """Undo what can be undone of it, on all its nodes.
 
         :raises ScaleError: the first that failed; the rest was tried
@@ -202,23 +202,23 @@ class Fault(deed.Deed[disturbances.Fault]):
         broken, self._broken = self._broken, []
         failed: exceptions.ScaleError | None = None
         for node in broken:
-            self.stage.report(f"mending the node {node.name}")
+            self.context.report(f"mending the node {node.name}")
             try:
-                if self._breaker.mend(node, self._wanted.how):
-                    self.mended.add(node.name)
+                if self._injector.revert(node, self._wanted.how):
+                    self.reverted.add(node.name)
             except exceptions.ScaleError as error:
                 self._broken.append(node)
                 failed = failed or error
         if failed is not None:
             raise failed
 
-    def conclude(self, load: deed.Measured) -> disturbances.Fault:
+    def conclude(self, load: disruption.Measured) -> disturbances.Fault:
         """Return the record, with what the load came to meanwhile."""
         record = super().conclude(load)
         began_s = record.began_s
         if began_s is None:
             return record
-        timeout_s = self.stage.spec.timeout_s
+        timeout_s = self.context.spec.timeout_s
         requests_s, lost = disturbances.failing(
             load.windows, began_s, load.until_s, timeout_s
         )
@@ -233,7 +233,7 @@ class Fault(deed.Deed[disturbances.Fault]):
         return self.with_load(record, began_s + record.recovery_s, load)
 
     def _wait_noticed(self, deadline_s: float) -> None:
-        noticed_at = self.stage.wait(
+        noticed_at = self.context.wait(
             lambda: self._noticed.at,
             "Kubernetes to notice the loss of nodes",
             deadline_s,
@@ -252,9 +252,9 @@ class Fault(deed.Deed[disturbances.Fault]):
 
     def _are_served(self, found: Collection[Target]) -> bool:
         self._serving = sum(
-            one.serves and one.node not in self.stage.lost for one in found
+            one.serves and one.node not in self.context.lost for one in found
         )
-        return self._serving >= self.stage.spec.targets
+        return self._serving >= self.context.spec.targets
 
 
 def node_of(pod: Mapping[str, Any]) -> str:

@@ -10,14 +10,14 @@ from typing import Any
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import cpusets as pod_cpusets
-from rally_magnum_scale.kubernetes import daemonsets
-from rally_magnum_scale.kubernetes import logs
-from rally_magnum_scale.kubernetes import nodes as node_list
-from rally_magnum_scale.kubernetes import objects
-from rally_magnum_scale.kubernetes import pod_starts
-from rally_magnum_scale.kubernetes import pods
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import cpusets as pod_cpusets
+from rally_magnum_scale.kube import daemonsets
+from rally_magnum_scale.kube import logs
+from rally_magnum_scale.kube import nodes as node_list
+from rally_magnum_scale.kube import objects
+from rally_magnum_scale.kube import pod_starts
+from rally_magnum_scale.kube import pods
 from rally_magnum_scale.measurement import cpusets
 from rally_magnum_scale.measurement import node_times
 from rally_magnum_scale.measurement import records
@@ -27,8 +27,9 @@ from rally_magnum_scale.runs import cpu_watch
 from rally_magnum_scale.runs import disturbing
 from rally_magnum_scale.runs import faults
 from rally_magnum_scale.runs import progress
-from rally_magnum_scale.runs import searching
+from rally_magnum_scale.runs import search_progress
 from rally_magnum_scale.workload import choices
+from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload import stub_status
 
@@ -60,17 +61,17 @@ class Load:
     :param spec: what is to run
     :param nodes: the nodes of the bay
     :param report: gets lines of progress
-    :param breaker: lets nodes be lost, where the load has faults
+    :param injector: lets nodes be lost, where the load has faults
     :param clock: monotonic seconds
     """
 
     def __init__(
         self,
-        cluster: client.Cluster,
-        spec: manifests.WorkloadSpec,
+        cluster: client.KubeClient,
+        spec: load_spec.LoadSpec,
         nodes: Sequence[node_list.Node],
         report: Callable[[str], None],
-        breaker: faults.Breaker | None = None,
+        injector: faults.FaultInjector | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster = cluster
@@ -78,7 +79,9 @@ class Load:
         self._nodes = nodes
         self._report = report
         self._clock = clock
-        self._search = spec.search and searching.Followed(spec.search)
+        self._search = spec.search and search_progress.SearchProgress(
+            spec.search
+        )
         self._by_second: dict[int, dict[str, Any]] = {}
         self._others: list[dict[str, Any]] = []
         self._has_namespace = False
@@ -90,7 +93,7 @@ class Load:
         self._deploy_s: float | None = None
         self._nodes_with_pods: int | None = None
         self._disturbances = disturbing.Disturbances(
-            cluster, spec, breaker, report, clock
+            cluster, spec, injector, report, clock
         )
         self._starts = pod_starts.PodStarts(
             cluster, spec.names.namespace, spec.selector(), clock
@@ -183,12 +186,12 @@ class Load:
         self._disturbances.prepare(self._nodes, targets, generators)
         return self._watch
 
-    def mend(self) -> None:
+    def revert(self) -> None:
         """Undo what befell the nodes of a bay that stays.
 
         :raises ScaleError: when that fails
         """
-        self._disturbances.mend()
+        self._disturbances.revert()
 
     def remove(self) -> None:
         """Remove all of the load; an interruption does not end the wait."""

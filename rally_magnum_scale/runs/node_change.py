@@ -15,10 +15,10 @@ from rally_magnum_scale import waiting
 from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import resizing
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import draining
-from rally_magnum_scale.kubernetes import node_changes
-from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import draining
+from rally_magnum_scale.kube import node_changes
+from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import node_changes as identities
 from rally_magnum_scale.measurement import node_times
@@ -34,7 +34,7 @@ _LOOK_S = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
-class Wish:
+class NodeChangeSpec:
     """What is to become of the nodes of a bay.
 
     :param nodes: how many the bay, or its node group, is to have in the end
@@ -58,7 +58,7 @@ def replacements(
     *,
     batch: int | None = None,
     drain: bool = True,
-) -> list[Wish]:
+) -> list[NodeChangeSpec]:
     """Share out the nodes that are to be replaced.
 
     :param nodes: of the bay
@@ -74,7 +74,7 @@ def replacements(
     ]
     size = batch or number
     return [
-        Wish(
+        NodeChangeSpec(
             len(nodes),
             bay_records.REPLACE,
             chosen[start : start + size],
@@ -101,10 +101,10 @@ class NodeChange:
     def __init__(
         self,
         bays: lifecycle.Bays,
-        opened: client.Cluster,
+        opened: client.KubeClient,
         follower: node_changes.Follower,
         uuid: str,
-        wish: Wish,
+        wish: NodeChangeSpec,
         number: int,
         report: Callable[[str], None],
         deadlines: limits.ResizeDeadlines = limits.OURS_TO_RESIZE,

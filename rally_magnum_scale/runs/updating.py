@@ -5,27 +5,29 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 
-from rally_magnum_scale.kubernetes import following
-from rally_magnum_scale.kubernetes import objects
+from rally_magnum_scale.kube import following
+from rally_magnum_scale.kube import objects
 from rally_magnum_scale.measurement import disturbances
-from rally_magnum_scale.runs import deed
-from rally_magnum_scale.runs.stage import Stage
-from rally_magnum_scale.runs.stage import Target
+from rally_magnum_scale.runs import disruption
+from rally_magnum_scale.runs.disruption_context import DisruptionContext
+from rally_magnum_scale.runs.disruption_context import Target
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import manifests
 
 
-class Update(deed.Deed[disturbances.Update]):
+class Update(disruption.Disruption[disturbances.Update]):
     """Replaces the pods of the targets by those of a new version.
 
-    :param stage: of the load
+    :param context: of the load
     :param wanted: the update
     """
 
-    def __init__(self, stage: Stage, wanted: events.RollingUpdate) -> None:
-        plan, targets = stage.spec.plan, stage.spec.targets
+    def __init__(
+        self, context: DisruptionContext, wanted: events.RollingUpdate
+    ) -> None:
+        plan, targets = context.spec.plan, context.spec.targets
         super().__init__(
-            stage,
+            context,
             wanted,
             disturbances.Update(
                 number=1,
@@ -47,14 +49,14 @@ class Update(deed.Deed[disturbances.Update]):
         :raises WorkloadError: when a new pod can't start
         :raises DeadlineExceeded: when the old ones do not go in time
         """
-        stage, spec = self.stage, self.stage.spec
+        context, spec = self.context, self.context.spec
         *others, deployment = manifests.targets(spec, events.NEW_VERSION)
-        objects.create(stage.cluster, others)
+        objects.create(context.cluster, others)
         for look in (self._keep, self._all_new, self._old_gone):
-            stage.targets.have_looked_at(look)
+            context.targets.have_looked_at(look)
         self.begin("update_began", f"of {spec.targets} targets")
-        objects.replace_pods(stage.cluster, spec.names.namespace, deployment)
-        new_ready_at, old_gone_at = stage.wait(
+        objects.replace_pods(context.cluster, spec.names.namespace, deployment)
+        new_ready_at, old_gone_at = context.wait(
             self._ends,
             "the targets to be updated",
             spec.update_s,
@@ -74,7 +76,7 @@ class Update(deed.Deed[disturbances.Update]):
             max(new_ready_s, old_gone_s),
         )
 
-    def conclude(self, load: deed.Measured) -> disturbances.Update:
+    def conclude(self, load: disruption.Measured) -> disturbances.Update:
         """Return the record, with what the load came to meanwhile."""
         record = super().conclude(load)
         if record.began_s is None or record.ended_s is None:
@@ -88,7 +90,7 @@ class Update(deed.Deed[disturbances.Update]):
 
     def _ends(self) -> tuple[float, float] | None:
         """Return when the new pods were Ready and the old ones gone."""
-        self.stage.refuse_hopeless(self._found)
+        self.context.refuse_hopeless(self._found)
         new_ready_at, old_gone_at = self._all_new.at, self._old_gone.at
         if new_ready_at is None or old_gone_at is None:
             return None
@@ -100,7 +102,7 @@ class Update(deed.Deed[disturbances.Update]):
         self._fewest = min(self._fewest, sum(one.serves for one in found))
 
     def _are_new(self, found: Collection[Target]) -> bool:
-        return self._count_new(found) >= self.stage.spec.targets
+        return self._count_new(found) >= self.context.spec.targets
 
     def _count_new(self, found: Collection[Target]) -> int:
         new = filter(_is_new, self._reached(found))
@@ -111,13 +113,13 @@ class Update(deed.Deed[disturbances.Update]):
 
     def _reached(self, found: Collection[Target]) -> list[Target]:
         """Leave out the pods on lost nodes, whose end nobody confirms."""
-        return [one for one in found if one.node not in self.stage.lost]
+        return [one for one in found if one.node not in self.context.lost]
 
     def _progress(self) -> str:
         new = self._count_new(self._found)
         old = sum(not _is_new(one) for one in self._reached(self._found))
         return (
-            f"{new} of {self.stage.spec.targets} new ones serve, {old} old "
+            f"{new} of {self.context.spec.targets} new ones serve, {old} old "
             "ones are there"
         )
 

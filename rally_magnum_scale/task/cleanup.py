@@ -14,11 +14,11 @@ from rally.common import logging
 from rally_openstack.task.cleanup import base
 from rally_openstack.task.cleanup import manager
 
-from rally_magnum_scale.bays import answers
 from rally_magnum_scale.bays import deadlines
+from rally_magnum_scale.bays import delete_retry
 from rally_magnum_scale.bays import failures
-from rally_magnum_scale.bays import forgotten_delete
 from rally_magnum_scale.bays import listing
+from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.task import clients
 
 LOG = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class BayManager(_MagnumManager):
     def __init__(self, resource: Any = None, **kwargs: Any) -> None:
         super().__init__(resource=resource, **kwargs)
         self._looks_left = LOOKS_AT_A_FAILURE
-        self._forgotten = forgotten_delete.ForgottenDelete(
+        self._forgotten = delete_retry.DeleteRetry(
             lambda: self._manager().delete(self.id())
         )
         if resource is not None:
@@ -116,7 +116,7 @@ class BayManager(_MagnumManager):
         the wait ends.  The first looks may still see how an earlier delete
         ended, since Magnum begins a new one only after it has answered.
         """
-        seen = answers.look(self._manager(), self.id())
+        seen = magnum_errors.look(self._manager(), self.id())
         failed = seen is not None and seen.status == "DELETE_FAILED"
         self._looks_left -= failed
         if failed and self._looks_left < 0:
@@ -142,4 +142,4 @@ class TemplateManager(_MagnumManager):
 
     def is_deleted(self) -> bool:
         """Tell whether Magnum has lost the template."""
-        return answers.look(self._manager(), self.id()) is None
+        return magnum_errors.look(self._manager(), self.id()) is None

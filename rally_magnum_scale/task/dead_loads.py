@@ -11,10 +11,10 @@ import json
 from collections.abc import Callable
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import lost_nodes
-from rally_magnum_scale.kubernetes import objects
-from rally_magnum_scale.task import run_marks
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import lost_nodes
+from rally_magnum_scale.kube import objects
+from rally_magnum_scale.task import run_markers
 from rally_magnum_scale.workload import naming
 
 VERSION = 1
@@ -26,14 +26,14 @@ def this_run(database: str) -> str:
 
     :param database: hash of the address of Rally's database
     """
-    process = dataclasses.asdict(run_marks.this_process())
+    process = dataclasses.asdict(run_markers.this_process())
     return json.dumps(
         {"version": VERSION, "database": database, "process": process}
     )
 
 
 def remove(
-    cluster: client.Cluster, database: str, report: Callable[[str], None]
+    cluster: client.KubeClient, database: str, report: Callable[[str], None]
 ) -> None:
     """Remove what dead runs left in a bay; of anything else only tell.
 
@@ -51,9 +51,9 @@ def remove(
     for name, notes in found.items():
         said = notes.get(naming.RUN_BY, "")
         fate, why = _judge(said, database)
-        if fate is run_marks.Fate.ALIVE:
+        if fate is run_markers.Liveness.ALIVE:
             continue
-        if fate is run_marks.Fate.UNKNOWN:
+        if fate is run_markers.Liveness.UNKNOWN:
             report(
                 f"The namespace {name} holds the load of a run that may have "
                 f"ended: {why}. It is left alone; if nobody uses it, remove "
@@ -72,15 +72,18 @@ def remove(
             report(f"The namespace {name} of a killed run stays: {error}")
 
 
-def _judge(said: str, database: str) -> tuple[run_marks.Fate, str]:
+def _judge(said: str, database: str) -> tuple[run_markers.Liveness, str]:
     try:
         content = json.loads(said)
         if content["version"] != VERSION:
-            return run_marks.Fate.UNKNOWN, "another release wrote it"
-        process = run_marks.Process(**content["process"])
+            return run_markers.Liveness.UNKNOWN, "another release wrote it"
+        process = run_markers.Process(**content["process"])
         wrote_to = content["database"]
     except (ValueError, KeyError, TypeError):
-        return run_marks.Fate.UNKNOWN, "it does not say which process's it is"
-    return run_marks.judge_process(
-        process, run_marks.this_process(), same_database=wrote_to == database
+        return (
+            run_markers.Liveness.UNKNOWN,
+            "it does not say which process's it is",
+        )
+    return run_markers.judge_process(
+        process, run_markers.this_process(), same_database=wrote_to == database
     )

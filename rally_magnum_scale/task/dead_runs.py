@@ -21,7 +21,7 @@ from rally_openstack.task.contexts.keystone import users
 from rally_magnum_scale.bays import leftovers
 from rally_magnum_scale.task import clients
 from rally_magnum_scale.task import lost_machines
-from rally_magnum_scale.task import run_marks
+from rally_magnum_scale.task import run_markers
 
 LOG = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Cloud:
             for each in self._opened()
         ]
 
-    def mend_machines(self, mark: pathlib.Path) -> list[str]:
+    def revert_machine_faults(self, mark: pathlib.Path) -> list[str]:
         """Mend the servers that a dead run has let fail.
 
         :param mark: path of its mark
@@ -160,7 +160,7 @@ class Cloud:
         users.UserGenerator(made).cleanup()
 
 
-def remove(cloud: Cloud, found: run_marks.Found) -> list[str]:
+def remove(cloud: Cloud, found: run_markers.Found) -> list[str]:
     """Remove all that a dead run left, and mend what it has let fail.
 
     Its users and projects go only when nothing is in them any more.
@@ -169,7 +169,7 @@ def remove(cloud: Cloud, found: run_marks.Found) -> list[str]:
     """
     mark = found.mark
     note_crash(mark.task)
-    failed = cloud.mend_machines(found.path)
+    failed = cloud.revert_machine_faults(found.path)
     failed += [
         sentence
         for each in cloud.leftovers()

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale import whole_files
+from rally_magnum_scale import files
 from rally_magnum_scale.bays import machines
 
 # What a scenario finds in its context: the path of the mark of its run.
@@ -38,7 +38,7 @@ class Notes:
         """
         text = json.dumps(dataclasses.asdict(loss))
         try:
-            whole_files.write(self._path(loss.machine), text)
+            files.atomic_write(self._path(loss.machine), text)
         except OSError as error:
             raise exceptions.MachineError(
                 f"The server {loss.machine} is left as it is, since what "

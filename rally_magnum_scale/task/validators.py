@@ -14,7 +14,7 @@ from rally.common import validation
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import machines
-from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kube import client
 from rally_magnum_scale.report import history
 from rally_magnum_scale.task.scenarios import bay_arguments
 from rally_magnum_scale.task.scenarios import load_arguments

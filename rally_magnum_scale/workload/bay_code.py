@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import rally_magnum_scale
-from rally_magnum_scale.workload.spec import WorkloadSpec
+from rally_magnum_scale.workload.load_spec import LoadSpec
 
 CODE_ROOT = "/opt/rally-magnum-scale"
 OWN_FILE_PATH = "own_file/own_locust_file.py"
@@ -34,14 +34,14 @@ CODE_PATHS = (
 )
 
 
-def locustfiles(spec: WorkloadSpec) -> str:
+def locustfiles(spec: LoadSpec) -> str:
     """Return what Locust reads: ours before one of the user's."""
     ours = f"{PACKAGE.name}/workload/in_bay/locustfile.py"
     both = [ours] if spec.own_file is None else [ours, OWN_FILE_PATH]
     return ",".join(f"{CODE_ROOT}/{path}" for path in both)
 
 
-def files(spec: WorkloadSpec) -> dict[str, str]:
+def files(spec: LoadSpec) -> dict[str, str]:
     """Return the text of all files below ``CODE_ROOT`` by their paths."""
     found = {f"{PACKAGE.name}/{path}": one for path, one in _code().items()}
     if spec.own_file is not None:

@@ -13,7 +13,7 @@ from rally_magnum_scale.workload import locust_file
 from rally_magnum_scale.workload import pod_options
 
 if TYPE_CHECKING:
-    from rally_magnum_scale.workload.spec import WorkloadSpec
+    from rally_magnum_scale.workload.load_spec import LoadSpec
 
 # What says how our engine asks: a Locust file of the user's asks by itself.
 ENGINE_ONLY = (
@@ -28,7 +28,7 @@ ENGINE_ONLY = (
 MAX_WORKER_PROCESSES = 2_000
 
 
-def check(spec: WorkloadSpec) -> None:
+def check(spec: LoadSpec) -> None:
     """Refuse what no load can be.
 
     :raises ValueError: naming the argument that can't be right
@@ -54,7 +54,7 @@ def check(spec: WorkloadSpec) -> None:
     _check_events(spec)
 
 
-def _check_numbers(spec: WorkloadSpec) -> None:
+def _check_numbers(spec: LoadSpec) -> None:
     for key in (
         "targets",
         "workers",
@@ -78,7 +78,7 @@ def _check_numbers(spec: WorkloadSpec) -> None:
     _check_master(spec)
 
 
-def _check_users(spec: WorkloadSpec) -> None:
+def _check_users(spec: LoadSpec) -> None:
     if spec.own_file is None:
         for key in ("users", "spawn_rate"):
             if getattr(spec, key) is not None:
@@ -101,7 +101,7 @@ def _check_users(spec: WorkloadSpec) -> None:
         raise ValueError(f"spawn_rate: must be above 0: {spec.spawn_rate}")
 
 
-def _check_own_load(spec: WorkloadSpec) -> None:
+def _check_own_load(spec: LoadSpec) -> None:
     """Refuse what only our engine could do."""
     for index, step in enumerate(spec.plan.steps):
         if step.rate_rps is not None:
@@ -119,7 +119,7 @@ def _check_own_load(spec: WorkloadSpec) -> None:
             )
 
 
-def _check_events(spec: WorkloadSpec) -> None:
+def _check_events(spec: LoadSpec) -> None:
     """Refuse events that can't come, or that a load can't survive."""
     if spec.update is not None:
         spec.update.check("update", spec.plan)
@@ -143,7 +143,7 @@ def _check_events(spec: WorkloadSpec) -> None:
         )
 
 
-def _check_connections(spec: WorkloadSpec) -> None:
+def _check_connections(spec: LoadSpec) -> None:
     if spec.connections_per_worker < spec.processes_per_worker:
         raise ValueError(
             f"connections_per_worker: {spec.connections_per_worker} are "
@@ -162,7 +162,7 @@ def _check_connections(spec: WorkloadSpec) -> None:
         )
 
 
-def _check_master(spec: WorkloadSpec) -> None:
+def _check_master(spec: LoadSpec) -> None:
     """Refuse more Locust workers than one Locust master carries."""
     if spec.worker_processes <= MAX_WORKER_PROCESSES:
         return

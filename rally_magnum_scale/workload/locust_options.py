@@ -10,11 +10,11 @@ from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import ports
 from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.job import Trust
-from rally_magnum_scale.workload.spec import WorkloadSpec
+from rally_magnum_scale.workload.load_spec import LoadSpec
 
 
 def master_environment(
-    spec: WorkloadSpec, target_ip: str, pod_ips: Sequence[str]
+    spec: LoadSpec, target_ip: str, pod_ips: Sequence[str]
 ) -> dict[str, str]:
     """Return the environment of the Locust master, with the job.
 
@@ -51,7 +51,7 @@ def master_environment(
     }
 
 
-def worker_environment(spec: WorkloadSpec, master_ip: str) -> dict[str, str]:
+def worker_environment(spec: LoadSpec, master_ip: str) -> dict[str, str]:
     """Return the environment of a Locust worker.
 
     :param master_ip: ClusterIP of the master's Service
@@ -65,7 +65,7 @@ def worker_environment(spec: WorkloadSpec, master_ip: str) -> dict[str, str]:
     }
 
 
-def master_arguments(spec: WorkloadSpec, target_ip: str) -> list[str]:
+def master_arguments(spec: LoadSpec, target_ip: str) -> list[str]:
     """Return the command line of the Locust master.
 
     :param target_ip: ClusterIP of the targets' Service
@@ -80,7 +80,7 @@ def master_arguments(spec: WorkloadSpec, target_ip: str) -> list[str]:
     ]
 
 
-def worker_arguments(spec: WorkloadSpec, master_ip: str) -> list[str]:
+def worker_arguments(spec: LoadSpec, master_ip: str) -> list[str]:
     """Return the command line of a Locust worker.
 
     :param master_ip: ClusterIP of the master's Service
@@ -99,11 +99,11 @@ def worker_arguments(spec: WorkloadSpec, master_ip: str) -> list[str]:
     return arguments
 
 
-def _own_file_environment(spec: WorkloadSpec) -> dict[str, str]:
+def _own_file_environment(spec: LoadSpec) -> dict[str, str]:
     return {} if spec.own_file is None else {"RMS_OWN_FILE": "1"}
 
 
-def _users_arguments(spec: WorkloadSpec, target_ip: str) -> list[str]:
+def _users_arguments(spec: LoadSpec, target_ip: str) -> list[str]:
     if spec.own_file is None:
         # One for each engine, all at once.
         return [
@@ -117,13 +117,13 @@ def _users_arguments(spec: WorkloadSpec, target_ip: str) -> list[str]:
     ]
 
 
-def _trust(spec: WorkloadSpec) -> Trust | None:
+def _trust(spec: LoadSpec) -> Trust | None:
     if spec.tls is None:
         return None
     return Trust(spec.names.server, spec.tls.ca_pem)
 
 
-def _scheme(spec: WorkloadSpec) -> str:
+def _scheme(spec: LoadSpec) -> str:
     return "http" if spec.tls is None else "https"
 
 

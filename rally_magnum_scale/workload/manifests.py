@@ -22,12 +22,8 @@ from rally_magnum_scale.workload import locust_options
 from rally_magnum_scale.workload import naming
 from rally_magnum_scale.workload import ports
 from rally_magnum_scale.workload import stub_status
-from rally_magnum_scale.workload.in_bay.asking import Request as Request
+from rally_magnum_scale.workload.load_spec import LoadSpec
 from rally_magnum_scale.workload.pod_options import COMPONENTS
-from rally_magnum_scale.workload.spec import LOCUST_IMAGE as LOCUST_IMAGE
-from rally_magnum_scale.workload.spec import NGINX_IMAGE as NGINX_IMAGE
-from rally_magnum_scale.workload.spec import TargetTls as TargetTls
-from rally_magnum_scale.workload.spec import WorkloadSpec as WorkloadSpec
 
 MASTER_CONTAINER = "master"
 TARGET_CONTAINER = "target"
@@ -38,7 +34,7 @@ GRACE_S = 2
 SPREAD_WORDS = {"preferred": "ScheduleAnyway", "required": "DoNotSchedule"}
 
 
-def namespace(spec: WorkloadSpec) -> list[dict[str, Any]]:
+def namespace(spec: LoadSpec) -> list[dict[str, Any]]:
     """Return what all other objects need, in the order to create it.
 
     :returns: the Namespace, and the Secret of the registry if there is one
@@ -46,7 +42,7 @@ def namespace(spec: WorkloadSpec) -> list[dict[str, Any]]:
     return _objects(_render(spec, "namespace.yaml.j2"))
 
 
-def puller(spec: WorkloadSpec) -> dict[str, Any]:
+def puller(spec: LoadSpec) -> dict[str, Any]:
     """Return the DaemonSet that pulls the images on every node of the load.
 
     Its pods are Ready as soon as their images are there: they only sleep.
@@ -62,7 +58,7 @@ def puller(spec: WorkloadSpec) -> dict[str, Any]:
     return found
 
 
-def foundation(spec: WorkloadSpec) -> list[dict[str, Any]]:
+def foundation(spec: LoadSpec) -> list[dict[str, Any]]:
     """Return what needs no address, in the order to create it.
 
     :returns: ConfigMaps, Services, and the targets' Deployment
@@ -75,7 +71,7 @@ def foundation(spec: WorkloadSpec) -> list[dict[str, Any]]:
     return [code, *shared, *targets(spec, events.OLD_VERSION)]
 
 
-def targets(spec: WorkloadSpec, version: str) -> list[dict[str, Any]]:
+def targets(spec: LoadSpec, version: str) -> list[dict[str, Any]]:
     """Return what makes the targets of one version.
 
     :param version: :data:`events.OLD_VERSION`, or of a load with an update
@@ -122,7 +118,7 @@ def _strategy(update: events.RollingUpdate) -> dict[str, Any]:
     }
 
 
-def _grace_s(spec: WorkloadSpec) -> int:
+def _grace_s(spec: LoadSpec) -> int:
     """Return how long a target may take to end after it was told to.
 
     Until it ends by itself it may answer what it was asked.
@@ -133,7 +129,7 @@ def _grace_s(spec: WorkloadSpec) -> int:
 
 
 def load(
-    spec: WorkloadSpec,
+    spec: LoadSpec,
     *,
     target_ip: str,
     master_ip: str,
@@ -167,7 +163,7 @@ def load(
     )
 
 
-def _node_terms(spec: WorkloadSpec) -> list[dict[str, Any]]:
+def _node_terms(spec: LoadSpec) -> list[dict[str, Any]]:
     """Return what a node must be like for any of the pods to run there.
 
     No term at all is every node, as for pods without a node selector.
@@ -186,7 +182,7 @@ def _node_terms(spec: WorkloadSpec) -> list[dict[str, Any]]:
     ]
 
 
-def _all_tolerations(spec: WorkloadSpec) -> list[dict[str, Any]]:
+def _all_tolerations(spec: LoadSpec) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for name in COMPONENTS:
         for toleration in spec.pods[name].tolerations:
@@ -195,7 +191,7 @@ def _all_tolerations(spec: WorkloadSpec) -> list[dict[str, Any]]:
     return found
 
 
-def _render(spec: WorkloadSpec, template: str, **values: Any) -> str:
+def _render(spec: LoadSpec, template: str, **values: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rally_magnum_scale.workload"),
         undefined=jinja2.StrictUndefined,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from rally_magnum_scale.workload import ports
-from rally_magnum_scale.workload.spec import WorkloadSpec
+from rally_magnum_scale.workload.load_spec import LoadSpec
 
 STATUS_PATH = "/stub_status"
 
 
-def status_port(spec: WorkloadSpec) -> int:
+def status_port(spec: LoadSpec) -> int:
     """Return the port on which a target tells its counts, in plain HTTP."""
     return ports.TARGET_PORT if spec.tls is None else ports.STATUS_PORT
 

@@ -32,19 +32,19 @@ from rally_magnum_sandbox.servers import bay_folder
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import nodes as node_list
-from rally_magnum_scale.kubernetes import renewal
-from rally_magnum_scale.kubernetes import watching
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import nodes as node_list
+from rally_magnum_scale.kube import renewal
+from rally_magnum_scale.kube import watching
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
-from rally_magnum_scale.workload.manifests import WorkloadSpec
+from rally_magnum_scale.workload.manifests import LoadSpec
 from tests.functional import processes
 from tests.functional.conftest import Sandbox
-from tests.unit.kubernetes import tcp_proxy
+from tests.unit.kube import tcp_proxy
 
 NODES = 4
 
@@ -117,8 +117,8 @@ def connect(bay: Bay, port: int | None = None) -> Any:
     )
 
 
-def spec_of(*steps: Step, **changes: Any) -> WorkloadSpec:
-    return WorkloadSpec(
+def spec_of(*steps: Step, **changes: Any) -> LoadSpec:
+    return LoadSpec(
         task=uuid.uuid4().hex,
         iteration=1,
         bay="b",
@@ -134,8 +134,8 @@ def spec_of(*steps: Step, **changes: Any) -> WorkloadSpec:
 
 def run(
     bay: Bay,
-    cluster: client.Cluster,
-    spec: WorkloadSpec,
+    cluster: client.KubeClient,
+    spec: LoadSpec,
     report: Callable[[str], None] = lambda _: None,
 ) -> tuple[records.Run, list[str]]:
     """Run a load to its end, and remove it whatever happens."""
@@ -157,7 +157,7 @@ def run(
     return records.collect(running.all_records()), said
 
 
-def check_whole(run: records.Run, spec: WorkloadSpec) -> None:
+def check_whole(run: records.Run, spec: LoadSpec) -> None:
     """Nothing is missing: each window came, and every answer is counted."""
     assert run.end is not None
     assert run.throughput is not None

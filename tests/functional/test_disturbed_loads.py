@@ -13,11 +13,11 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import nodes as node_list
-from rally_magnum_scale.kubernetes import watching
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import nodes as node_list
+from rally_magnum_scale.kube import watching
 from rally_magnum_scale.measurement import records
-from rally_magnum_scale.task import run_marks
+from rally_magnum_scale.task import run_markers
 from tests.functional import conftest
 from tests.functional import test_in_bay
 from tests.functional import test_machines
@@ -255,7 +255,7 @@ def test_a_start_after_a_kill_mends_what_the_killed_runs_had_let_fail(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A Node object that was taken out, then a server that was cut off."""
-    monkeypatch.setenv(run_marks.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(run_markers.FOLDER_VARIABLE, str(tmp_path))
     before = ready_nodes(kept)
 
     def all_up() -> bool:

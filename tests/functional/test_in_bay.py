@@ -19,7 +19,7 @@ from keystoneauth1 import adapter
 from rally_magnum_sandbox import openstack
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_scale import waiting
-from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kube import client
 from tests.functional import conftest
 from tests.functional import test_tasks
 

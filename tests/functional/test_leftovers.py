@@ -16,7 +16,7 @@ from keystoneauth1 import adapter
 from rally_magnum_sandbox import openstack
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_scale import waiting
-from rally_magnum_scale.task import run_marks
+from rally_magnum_scale.task import run_markers
 from tests.functional import conftest
 from tests.functional import test_tasks
 
@@ -144,7 +144,7 @@ def cloud(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Cloud]:
     """The sandbox, where no other run knows of ours."""
-    monkeypatch.setenv(run_marks.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(run_markers.FOLDER_VARIABLE, str(tmp_path))
     opened = Cloud(sandbox, tmp_path / "runs")
     yield opened
     # What a test that failed has left.

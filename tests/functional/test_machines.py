@@ -165,9 +165,9 @@ def test_machines_fail_are_mended_and_deleted(
     bay.wait_ready(cut.name, off.name, ready=False)
     bay.wait_pods(0)
 
-    known.mend(cut.machine, machines.NETWORK)
-    known.mend(off.machine, machines.STOP)
-    known.mend(off.machine, machines.STOP)
+    known.revert(cut.machine, machines.NETWORK)
+    known.revert(off.machine, machines.STOP)
+    known.revert(off.machine, machines.STOP)
     bay.wait_ready(cut.name, off.name)
     bay.wait_pods(2)
     assert any("nginx" in text for text in bay.processes(off))

@@ -15,10 +15,10 @@ from rally_magnum_sandbox import secrets_file
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import nodes as node_list
-from rally_magnum_scale.kubernetes import objects
-from rally_magnum_scale.kubernetes import pods
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import nodes as node_list
+from rally_magnum_scale.kube import objects
+from rally_magnum_scale.kube import pods
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import node_change
@@ -224,7 +224,7 @@ def budget(least: int) -> dict[str, Any]:
     }
 
 
-def wait_for_pods(cluster: client.Cluster) -> set[str]:
+def wait_for_pods(cluster: client.KubeClient) -> set[str]:
     """Wait for both pods; return the nodes that they are on."""
     found = pods.wait_for_ready(
         cluster, "default", "app=guarded", 2, what="pods", deadline_s=60
@@ -232,7 +232,7 @@ def wait_for_pods(cluster: client.Cluster) -> set[str]:
     return {pod["spec"]["nodeName"] for pod in found}
 
 
-def is_cordoned(cluster: client.Cluster, name: str) -> bool:
+def is_cordoned(cluster: client.KubeClient, name: str) -> bool:
     node = cluster.core.read_node(name)
     return bool(node.spec.unschedulable)
 
@@ -264,11 +264,13 @@ def test_a_budget_holds_back_and_then_a_node_is_emptied_and_replaced(
 
 def replace(
     life: bay_life.BayLife,
-    cluster: client.Cluster,
+    cluster: client.KubeClient,
     old: node_list.Node,
     limits: deadlines.ResizeDeadlines = deadlines.OURS_TO_RESIZE,
 ) -> node_change.NodeChange:
-    wish = node_change.Wish(2, bay_records.REPLACE, [old], drain=True)
+    wish = node_change.NodeChangeSpec(
+        2, bay_records.REPLACE, [old], drain=True
+    )
     change = life.change_nodes(cluster, wish, 1, limits)
     change.run()
     return change

@@ -5,7 +5,7 @@ import re
 
 from rally_magnum_sandbox import artifacts
 from rally_magnum_scale.measurement import records
-from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload.in_bay import collector
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -18,7 +18,7 @@ def test_locust_is_one_version_everywhere():
         re.MULTILINE,
     )
     assert pinned
-    for image in (manifests.LOCUST_IMAGE, artifacts.LOCUST_IMAGE):
+    for image in (load_spec.LOCUST_IMAGE, artifacts.LOCUST_IMAGE):
         assert image.endswith(f":{pinned[1]}")
     for sample in ("tasks/2m-rps.json", "args/sandbox.json"):
         text = (ROOT / "samples" / sample).read_text()

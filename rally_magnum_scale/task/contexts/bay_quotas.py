@@ -14,7 +14,7 @@ from rally_openstack.task import context as openstack_context
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import quotas
 from rally_magnum_scale.task import clients
-from rally_magnum_scale.task.contexts import bay_wishes
+from rally_magnum_scale.task.contexts import bay_groups
 
 LOG = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class BayQuotasValidator(validation.Validator):
         contexts = _by_name(config.get("contexts") or {})
         try:
             quota = int(contexts["bay_quotas"]["bays"])
-            kept = bay_wishes.count(contexts.get("bays") or {})
+            kept = bay_groups.count(contexts.get("bays") or {})
             at_once = self._per_iteration * _at_once(config["runner"])
         except (LookupError, TypeError, ValueError, AttributeError):
             # There is none, or the schemas say what is wrong with it.

@@ -23,8 +23,8 @@ from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.task import cleanup
 from rally_magnum_scale.task import clients
 from rally_magnum_scale.task import names
+from rally_magnum_scale.task.contexts import bay_groups
 from rally_magnum_scale.task.contexts import bay_templates
-from rally_magnum_scale.task.contexts import bay_wishes
 from rally_magnum_scale.task.contexts import parallel
 
 LOG = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class BaysValidator(validation.Validator):
     ) -> None:
         """Fail with one sentence that names the keys."""
         del context, config, plugin_cls
-        if said := bay_wishes.objection(plugin_cfg):
+        if said := bay_groups.objection(plugin_cfg):
             self.fail(said)
 
 
@@ -117,19 +117,19 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
         "type": "object",
         "$schema": consts.JSON_SCHEMA7,
         "properties": {
-            **bay_wishes.BAY_PROPERTIES,
+            **bay_groups.BAY_PROPERTIES,
             "bays": {
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "properties": bay_wishes.BAY_PROPERTIES,
+                    "properties": bay_groups.BAY_PROPERTIES,
                     "required": ["nodes"],
                     "additionalProperties": False,
                 },
                 "minItems": 1,
             },
             "concurrency": {"type": "integer", "minimum": 1},
-            "deadlines": bay_wishes.DEADLINES,
+            "deadlines": bay_groups.DEADLINES,
         },
         "additionalProperties": False,
     }
@@ -183,7 +183,7 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
 
     def _refuse_if_there_is_no_room(self) -> None:
         """Ask for the quota before the first bay, where it may be seen."""
-        wanted = bay_wishes.count(self.config)
+        wanted = bay_groups.count(self.config)
         for user, tenant_id in self._iterate_per_tenants():
             magnum = clients.magnum_of(user["credential"].clients())
             with contextlib.suppress(exceptions.BayError):
@@ -195,7 +195,7 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
             tenant = self.context["tenants"][tenant_id]
             # Of Rally's own context, which makes one for each user.
             keypair = (user.get("keypair") or {}).get("name")
-            for wish in bay_wishes.read(self.config):
+            for wish in bay_groups.read(self.config):
                 template = bay_templates.choose(tenant, wish.template)
                 for _ in range(wish.count):
                     request = wish.request(

@@ -16,7 +16,7 @@ from rally_magnum_scale.bays import leftovers
 from rally_magnum_scale.task import dead_runs
 from rally_magnum_scale.task import lost_machines
 from rally_magnum_scale.task import orphans
-from rally_magnum_scale.task import run_marks
+from rally_magnum_scale.task import run_markers
 
 LOG = logging.getLogger(__name__)
 
@@ -43,26 +43,27 @@ class Leftovers(context.Context):
         :raises Interrupted: when the run is asked to stop meanwhile
         """
         orphans.watch()
-        self._kept: run_marks.Kept | None = None
+        self._kept: run_markers.Kept | None = None
         self._cloud = dead_runs.Cloud(self.context)
         if not self._cloud.exists:
             return
-        self._mark = run_marks.Mark(
+        self._mark = run_markers.RunMarker(
             task=self.task["uuid"],
             workload=self.get_owner_id() or self.task["uuid"],
-            process=run_marks.this_process(),
-            database=run_marks.database(),
+            process=run_markers.this_process(),
+            database=run_markers.database(),
             cloud=self._cloud.address,
             started_at=time.time(),
         )
         try:
-            where = run_marks.folder()
-            self._kept = run_marks.write(where, self._mark)
+            where = run_markers.folder()
+            self._kept = run_markers.write(where, self._mark)
         except (OSError, RuntimeError) as error:
             LOG.warning(
                 f"Could not write a mark of this run ({error}): if it is "
                 "killed, no later start removes what it leaves; set "
-                f"{run_marks.FOLDER_VARIABLE} to a folder that can be written."
+                f"{run_markers.FOLDER_VARIABLE} to a folder that can be "
+                "written."
             )
             return
         self.context[lost_machines.KEY] = str(self._kept.path)
@@ -104,13 +105,13 @@ class Leftovers(context.Context):
     def _look_around(self, where: pathlib.Path) -> None:
         found = [
             each
-            for each in run_marks.read_all(where, LOG.warning)
+            for each in run_markers.read_all(where, LOG.warning)
             if each.mark != self._mark
         ]
         dead = []
         for each in found:
-            fate, why = run_marks.judge(each, self._mark)
-            if fate is run_marks.Fate.DEAD:
+            fate, why = run_markers.judge(each, self._mark)
+            if fate is run_markers.Liveness.DEAD:
                 dead.append(each)
             else:
                 _tell(each, fate, why)
@@ -119,9 +120,9 @@ class Leftovers(context.Context):
         self._tell_of_nobodys([each.mark for each in found])
 
     def _remove(
-        self, where: pathlib.Path, dead: Sequence[run_marks.Found]
+        self, where: pathlib.Path, dead: Sequence[run_markers.Found]
     ) -> None:
-        with run_marks.alone(where) as alone:
+        with run_markers.alone(where) as alone:
             if not alone:
                 LOG.warning(
                     f"Another start is removing what {len(dead)} dead run(s) "
@@ -132,7 +133,7 @@ class Leftovers(context.Context):
                 if each.path.exists():
                     self._remove_one(each)
 
-    def _remove_one(self, found: run_marks.Found) -> None:
+    def _remove_one(self, found: run_markers.Found) -> None:
         """Remove what one dead run left, and then its mark.
 
         :raises Interrupted: when this run is asked to stop meanwhile
@@ -167,7 +168,7 @@ class Leftovers(context.Context):
             "again to remove it."
         )
 
-    def _tell_of_nobodys(self, known: Sequence[run_marks.Mark]) -> None:
+    def _tell_of_nobodys(self, known: Sequence[run_markers.RunMarker]) -> None:
         """Tell of bays that were made by no run that has a mark here."""
         try:
             bays = self._all_bays()
@@ -192,11 +193,13 @@ class Leftovers(context.Context):
             LOG.warning(f"There are {len(more)} more such bays.")
 
 
-def _tell(found: run_marks.Found, fate: run_marks.Fate, why: str) -> None:
-    if fate is run_marks.Fate.ALIVE:
+def _tell(
+    found: run_markers.Found, fate: run_markers.Liveness, why: str
+) -> None:
+    if fate is run_markers.Liveness.ALIVE:
         LOG.info(f"Another run goes on, of task {found.mark.task}: {why}.")
         return
-    minutes = run_marks.age(found.mark) / 60
+    minutes = run_markers.age(found.mark) / 60
     LOG.warning(
         f"The run of task {found.mark.task}, begun {minutes:.0f} minutes ago, "
         f"may have left bays: {why}. Nothing of it is removed; if it has "

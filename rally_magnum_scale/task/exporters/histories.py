@@ -8,7 +8,7 @@ from typing import Any
 from rally.task import exporter
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale import whole_files
+from rally_magnum_scale import files
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import openmetrics
 from rally_magnum_scale.task.exporters import result_files
@@ -58,7 +58,7 @@ class OpenMetricsExporter(exporter.TaskExporter):
             return {"print": text}
         path = pathlib.Path(self.output_destination).expanduser()
         try:
-            whole_files.write(path, text)
+            files.atomic_write(path, text)
         except OSError as error:
             raise exceptions.InvalidInput(
                 f"--to: {path} can't be written: {error.strerror}."

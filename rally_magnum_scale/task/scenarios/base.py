@@ -24,8 +24,8 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import record_body
@@ -33,7 +33,7 @@ from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import charts
 from rally_magnum_scale.runs import api_watch
 from rally_magnum_scale.runs import bay_life
-from rally_magnum_scale.runs import breaking
+from rally_magnum_scale.runs import fault_injectors
 from rally_magnum_scale.runs import faults
 from rally_magnum_scale.runs import load as loads
 from rally_magnum_scale.runs import node_change
@@ -44,13 +44,13 @@ from rally_magnum_scale.task import dead_loads
 from rally_magnum_scale.task import lost_machines
 from rally_magnum_scale.task import names
 from rally_magnum_scale.task import output
-from rally_magnum_scale.task import run_marks
+from rally_magnum_scale.task import run_markers
 from rally_magnum_scale.task.contexts import bay_templates
 from rally_magnum_scale.task.contexts import setting
 from rally_magnum_scale.task.scenarios import bay_arguments
 from rally_magnum_scale.task.scenarios import node_arguments
 from rally_magnum_scale.task.scenarios import workload_arguments
-from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import load_spec
 
 LOG = logging.getLogger(__name__)
 
@@ -143,7 +143,9 @@ class Scenario(scenario.OpenStackScenario):
         return records.Source(task["uuid"], iteration, bay)
 
     @contextlib.contextmanager
-    def api_timed(self, bay: str, cluster: client.Cluster) -> Iterator[None]:
+    def api_timed(
+        self, bay: str, cluster: client.KubeClient
+    ) -> Iterator[None]:
         """Keep a record of how fast a bay's API server answers meanwhile."""
         watch = api_watch.ApiWatch(cluster, LOG.info)
 
@@ -157,12 +159,13 @@ class Scenario(scenario.OpenStackScenario):
         self,
         wanted: workload_arguments.WorkloadArguments,
         bay: str,
-        cluster: client.Cluster,
+        cluster: client.KubeClient,
         nodes: Sequence[node_list.Node],
         *,
         bay_stays: bool,
         sign: Callable[[str], credentials.ServerCertificate] | None,
-        breaker: Callable[[client.Cluster, str], faults.Breaker] | None = None,
+        injector: Callable[[client.KubeClient, str], faults.FaultInjector]
+        | None = None,
     ) -> None:
         """Run a load in an open bay.
 
@@ -173,7 +176,7 @@ class Scenario(scenario.OpenStackScenario):
         :param bay_stays: whether the load must be removed; else the bay
             takes it along
         :param sign: has a certificate signed for a server in the bay
-        :param breaker: makes what lets nodes of the bay be lost, from its
+        :param injector: makes what lets nodes of the bay be lost, from its
             API and the load's namespace, if it is not OpenStack that does
         """
         source = self._source(bay)
@@ -182,11 +185,11 @@ class Scenario(scenario.OpenStackScenario):
             spec = dataclasses.replace(spec, tls=_tls(spec, sign))
         if bay_stays:
             spec = dataclasses.replace(
-                spec, run_by=dead_loads.this_run(run_marks.database())
+                spec, run_by=dead_loads.this_run(run_markers.database())
             )
-        breaks: faults.Breaker | None = None
-        if spec.faults and breaker:
-            breaks = breaker(cluster, spec.names.namespace)
+        breaks: faults.FaultInjector | None = None
+        if spec.faults and injector:
+            breaks = injector(cluster, spec.names.namespace)
         elif spec.faults:
             breaks = self._servers(noted=bay_stays)
         run = loads.Load(cluster, spec, nodes, LOG.info, breaks)
@@ -202,20 +205,20 @@ class Scenario(scenario.OpenStackScenario):
                     )
                 )
                 # Nobody on a lost node would end the pods there.
-                ways_out.enter_context(removal.after(run.mend, LOG.error))
+                ways_out.enter_context(removal.after(run.revert, LOG.error))
             if wanted.pull_ahead:
                 self._timed("workload.pull_images", run.pull)
             self._timed("workload.deploy", run.deploy)
             self._timed("workload.run", run.run)
 
-    def _servers(self, *, noted: bool) -> breaking.Servers:
+    def _servers(self, *, noted: bool) -> fault_injectors.NovaFaultInjector:
         """Open the servers of the bays.
 
         :param noted: whether a later start is to mend what this run can't
         """
         mark = self.context.get(lost_machines.KEY) if noted else None
         notes = lost_machines.Notes(Path(mark)) if mark else None
-        return breaking.Servers(
+        return fault_injectors.NovaFaultInjector(
             clients.machines_of(self._clients, LOG.info, notes)
         )
 
@@ -244,7 +247,7 @@ class BayScenario(Scenario):
     @contextlib.contextmanager
     def bay(
         self, wanted: bay_arguments.BayArguments
-    ) -> Iterator[tuple[bay_life.BayLife, client.Cluster]]:
+    ) -> Iterator[tuple[bay_life.BayLife, client.KubeClient]]:
         """Make a bay, hand it over when all nodes are Ready, remove it.
 
         A bay that is to be kept stays once its nodes are Ready, whatever
@@ -289,7 +292,7 @@ class BayScenario(Scenario):
     def resize(
         self,
         life: bay_life.BayLife,
-        cluster: client.Cluster,
+        cluster: client.KubeClient,
         wanted: node_arguments.ResizeArguments,
     ) -> None:
         """Bring a bay to one size after the other.
@@ -299,7 +302,7 @@ class BayScenario(Scenario):
         :param wanted: the sizes
         """
         wishes = [
-            node_change.Wish(size, nodegroup=wanted.nodegroup)
+            node_change.NodeChangeSpec(size, nodegroup=wanted.nodegroup)
             for size in wanted.sizes
         ]
         limits = deadlines.ResizeDeadlines(**wanted.deadlines)
@@ -308,7 +311,7 @@ class BayScenario(Scenario):
     def replace(
         self,
         life: bay_life.BayLife,
-        cluster: client.Cluster,
+        cluster: client.KubeClient,
         wanted: node_arguments.ReplaceArguments,
     ) -> None:
         """Replace nodes of a bay, one batch after the other.
@@ -330,8 +333,8 @@ class BayScenario(Scenario):
         self,
         action: str,
         life: bay_life.BayLife,
-        cluster: client.Cluster,
-        wishes: Iterable[node_change.Wish],
+        cluster: client.KubeClient,
+        wishes: Iterable[node_change.NodeChangeSpec],
         limits: deadlines.ResizeDeadlines,
     ) -> None:
         for number, wish in enumerate(wishes, 1):
@@ -375,9 +378,9 @@ class BayScenario(Scenario):
 
 
 def _tls(
-    spec: manifests.WorkloadSpec,
+    spec: load_spec.LoadSpec,
     sign: Callable[[str], credentials.ServerCertificate] | None,
-) -> manifests.TargetTls:
+) -> load_spec.TargetTls:
     if sign is None:
         raise exceptions.InvalidInput(
             "tls: nobody signs a certificate in a bay that is opened by a "
@@ -385,6 +388,6 @@ def _tls(
             "leave tls out."
         )
     signed = sign(spec.names.server)
-    return manifests.TargetTls(
+    return load_spec.TargetTls(
         signed.ca_pem, signed.certificate_pem, signed.key_pem
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rally_magnum_scale.task.scenarios import base
 from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import existing_bay_scenario
 from rally_magnum_scale.task.scenarios import search_arguments
 from rally_magnum_scale.task.scenarios import signature
-from rally_magnum_scale.task.scenarios import visit
 
 
 @base.on_openstack
@@ -35,8 +35,8 @@ class FindMaxRate(base.BayScenario):
         self.run_load_in_own(bay, search)
 
 
-@visit.configure("find_max_rate_in_bay", "magnum_scale_search")
-class FindMaxRateInBay(visit.VisitScenario):
+@existing_bay_scenario.configure("find_max_rate_in_bay", "magnum_scale_search")
+class FindMaxRateInBay(existing_bay_scenario.ExistingBayScenario):
     """Search for the highest rate of a bay that is there already."""
 
     @signature.takes(bay_arguments.WhichBay, search_arguments.SearchArguments)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rally_magnum_scale.task.scenarios import base
 from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import existing_bay_scenario
 from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import signature
-from rally_magnum_scale.task.scenarios import visit
 
 
 @base.on_openstack
@@ -36,8 +36,10 @@ class NodeFailureUnderLoad(base.BayScenario):
         self.run_load_in_own(bay, load)
 
 
-@visit.configure("node_failure_under_load_in_bay", "magnum_scale_faulty_load")
-class NodeFailureUnderLoadInBay(visit.VisitScenario):
+@existing_bay_scenario.configure(
+    "node_failure_under_load_in_bay", "magnum_scale_faulty_load"
+)
+class NodeFailureUnderLoadInBay(existing_bay_scenario.ExistingBayScenario):
     """Let nodes of a bay that is there already die under a load."""
 
     @signature.takes(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rally_magnum_scale.task.scenarios import base
 from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import existing_bay_scenario
 from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import signature
-from rally_magnum_scale.task.scenarios import visit
 
 
 @base.on_openstack
@@ -36,10 +36,10 @@ class RollingUpdateUnderLoad(base.BayScenario):
         self.run_load_in_own(bay, load)
 
 
-@visit.configure(
+@existing_bay_scenario.configure(
     "rolling_update_under_load_in_bay", "magnum_scale_updated_load"
 )
-class RollingUpdateUnderLoadInBay(visit.VisitScenario):
+class RollingUpdateUnderLoadInBay(existing_bay_scenario.ExistingBayScenario):
     """Update the targets of a load in a bay that is there already."""
 
     @signature.takes(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import existing_bay_scenario
 from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import signature
-from rally_magnum_scale.task.scenarios import visit
 
 
-@visit.configure("throughput_in_bay", "magnum_scale_load")
-class ThroughputInBay(visit.VisitScenario):
+@existing_bay_scenario.configure("throughput_in_bay", "magnum_scale_load")
+class ThroughputInBay(existing_bay_scenario.ExistingBayScenario):
     """Run a load in a bay that is there already, and leave the bay."""
 
     @signature.takes(bay_arguments.WhichBay, load_arguments.LoadArguments)

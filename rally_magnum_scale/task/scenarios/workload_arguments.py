@@ -13,8 +13,9 @@ from typing_extensions import TypedDict
 from rally_magnum_scale.runs import pull_secret
 from rally_magnum_scale.task.scenarios import bounded
 from rally_magnum_scale.task.scenarios import signature
-from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import pod_options
+from rally_magnum_scale.workload.in_bay import request_spec
 
 NO_TLS = "none"
 
@@ -114,8 +115,8 @@ class WorkloadArguments:
     target_processes: bounded.Count | None = None
     connections_per_worker: bounded.Count = 64
     timeout_s: bounded.Seconds = 10.0
-    locust_image: bounded.Name = manifests.LOCUST_IMAGE
-    nginx_image: bounded.Name = manifests.NGINX_IMAGE
+    locust_image: bounded.Name = load_spec.LOCUST_IMAGE
+    nginx_image: bounded.Name = load_spec.NGINX_IMAGE
     image_prefix: str = ""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = (
         "IfNotPresent"
@@ -137,9 +138,7 @@ class WorkloadArguments:
         default_factory=lambda: LoadDeadlines()
     )
 
-    def spec(
-        self, task: str, iteration: int, bay: str
-    ) -> manifests.WorkloadSpec:
+    def spec(self, task: str, iteration: int, bay: str) -> load_spec.LoadSpec:
         """Return the load of one iteration.
 
         :param task: uuid of the Rally task
@@ -153,7 +152,7 @@ class WorkloadArguments:
             for field in dataclasses.fields(WorkloadArguments)
         }
         secret_file = passed.pop("image_pull_secret_file")
-        passed["request"] = manifests.Request.from_json(self.request)
+        passed["request"] = request_spec.Request.from_json(self.request)
         passed["pods"] = pod_options.read_all(self.pods)
         if self.processes_per_worker is None:
             passed["processes_per_worker"] = pod_options.whole_cores(
@@ -162,7 +161,7 @@ class WorkloadArguments:
         deadlines = passed.pop("deadlines")
         # Its certificate is signed when there is a bay.
         del passed["tls"]
-        return manifests.WorkloadSpec(
+        return load_spec.LoadSpec(
             task=task,
             iteration=iteration,
             bay=bay,

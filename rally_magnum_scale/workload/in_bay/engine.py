@@ -22,8 +22,8 @@ from dataclasses import replace
 from rally_magnum_scale.measurement import arrivals
 from rally_magnum_scale.measurement.windows import UNSENT
 from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.workload.in_bay import answers
 from rally_magnum_scale.workload.in_bay import failures
+from rally_magnum_scale.workload.in_bay import http_responses
 from rally_magnum_scale.workload.in_bay.connections import EPOLLIN
 from rally_magnum_scale.workload.in_bay.connections import NEVER_NS
 from rally_magnum_scale.workload.in_bay.connections import READ
@@ -33,13 +33,15 @@ from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.meter import NS_PER_S
 from rally_magnum_scale.workload.in_bay.meter import Counters
 from rally_magnum_scale.workload.in_bay.meter import Meter
-from rally_magnum_scale.workload.in_bay.outcome import Outcome
-from rally_magnum_scale.workload.in_bay.outcome import Sums
 from rally_magnum_scale.workload.in_bay.polling import EVENTS
 from rally_magnum_scale.workload.in_bay.polling import Events
 from rally_magnum_scale.workload.in_bay.polling import Poller
-from rally_magnum_scale.workload.in_bay.usual import UsualAnswers
+from rally_magnum_scale.workload.in_bay.response_fingerprint import (
+    ResponseFingerprint,
+)
 from rally_magnum_scale.workload.in_bay.versions import Versions
+from rally_magnum_scale.workload.in_bay.worker_report import Sums
+from rally_magnum_scale.workload.in_bay.worker_report import WorkerReport
 
 BATCH_NS = 50_000_000
 # So late with a request for which a connection is idle, the engine has stood
@@ -104,7 +106,7 @@ class Engine:
         self._phase_ns = self._start_ns
         self._closed = False
         self._versions = Versions(job.version_header)
-        self._usual = UsualAnswers()
+        self._usual = ResponseFingerprint()
         # What was due before then queued up behind an engine that stood
         # still: it is late since it was due.
         self._stood_until_ns = 0
@@ -121,7 +123,7 @@ class Engine:
     def _connect(job: Job, clock_ns: Callable[[], int]) -> Connections:
         return Connections(job, clock_ns)
 
-    def run(self) -> Outcome:
+    def run(self) -> WorkerReport:
         """Wait for the first second, carry out the plan, and drain.
 
         :returns: the sums of all windows that were reported
@@ -133,7 +135,7 @@ class Engine:
             self._drain()
         finally:
             self._connections.close_all()
-        return Outcome(
+        return WorkerReport(
             self._sums.requests,
             self._sums.failures,
             self._late_ns / NS_PER_S,
@@ -410,7 +412,9 @@ class Engine:
                 self._usual.learn(data, answer.body_bytes)
         self._end_answer(fd, answer.head, now_ns)
 
-    def _end_answer(self, fd: int, head: answers.Head, now_ns: int) -> None:
+    def _end_answer(
+        self, fd: int, head: http_responses.Head, now_ns: int
+    ) -> None:
         self._connections.rest(fd, now_ns)
         if head.close:
             self._fail(fd, "reset")

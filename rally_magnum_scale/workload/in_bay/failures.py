@@ -6,7 +6,7 @@ import errno
 import ssl
 from collections.abc import Mapping
 
-from rally_magnum_scale.workload.in_bay import answers
+from rally_magnum_scale.workload.in_bay import http_responses
 from rally_magnum_scale.workload.in_bay import tls
 
 BY_NUMBER = {
@@ -42,9 +42,9 @@ def kind_of(error: OSError) -> str:
         return "timeout"
     if isinstance(error, ssl.SSLError):
         return "reset" if isinstance(error, tls.ENDED) else "tls"
-    if isinstance(error, answers.Malformed):
+    if isinstance(error, http_responses.Malformed):
         return "malformed"
-    if isinstance(error, answers.Short):
+    if isinstance(error, http_responses.Short):
         return "short"
     if isinstance(error, ConnectionError):
         return "reset"

@@ -18,7 +18,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from rally_magnum_scale.workload.in_bay import answers
+from rally_magnum_scale.workload.in_bay import http_responses
 from rally_magnum_scale.workload.in_bay.connections import Connections
 from rally_magnum_scale.workload.in_bay.engine import RECEIVE_BYTES
 from rally_magnum_scale.workload.in_bay.engine import Engine
@@ -114,7 +114,9 @@ class FreshEngine(Engine):
         del got_ns
         self._take_closed(events)
 
-    def _end_answer(self, fd: int, head: answers.Head, now_ns: int) -> None:
+    def _end_answer(
+        self, fd: int, head: http_responses.Head, now_ns: int
+    ) -> None:
         del head
         self._connections.end(fd, now_ns)
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from rally_magnum_scale.measurement.arrivals import CONSTANT
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.trials import Search
-from rally_magnum_scale.workload.in_bay.asking import Request
+from rally_magnum_scale.workload.in_bay.request_spec import Request
 
 ENV_PREFIX = "RMS_"
 

@@ -24,8 +24,8 @@ from rally_magnum_scale.workload.in_bay import messages
 from rally_magnum_scale.workload.in_bay import open_files
 from rally_magnum_scale.workload.in_bay import refusal
 from rally_magnum_scale.workload.in_bay.collector import Collector
-from rally_magnum_scale.workload.in_bay.hunt import Hunt
 from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.workload.in_bay.search_driver import SearchDriver
 
 LOOK_EVERY_S = 0.2
 CLOCK_PROBES = 3
@@ -129,7 +129,7 @@ class Master:
             self._start(self._job.plan)
             self._follow()
             return
-        hunt = Hunt(self._job.search, len(self._workers))
+        hunt = SearchDriver(self._job.search, len(self._workers))
         while (trial := hunt.next_trial()) and not self._collector.reasons:
             self._print([self._collector.trial(trial.to_json())])
             self._start(hunt.plan, steps_before=trial.step - 1, more=True)

@@ -30,9 +30,9 @@ from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.meter import NS_PER_S
 from rally_magnum_scale.workload.in_bay.meter import Counters
 from rally_magnum_scale.workload.in_bay.meter import Meter
-from rally_magnum_scale.workload.in_bay.outcome import Outcome
-from rally_magnum_scale.workload.in_bay.outcome import Sums
 from rally_magnum_scale.workload.in_bay.users import Users
+from rally_magnum_scale.workload.in_bay.worker_report import Sums
+from rally_magnum_scale.workload.in_bay.worker_report import WorkerReport
 
 TICK_S = 0.01
 NS_PER_US = 1_000
@@ -137,7 +137,7 @@ class Watch:
                 UNREPORTED if error is None else kind_of(error), call.began_ns
             )
 
-    def run(self, users: StoppableUsers) -> Outcome:
+    def run(self, users: StoppableUsers) -> WorkerReport:
         """Watch the users to the end of the plan, and their last requests.
 
         :returns: the sums of all windows that were reported
@@ -242,13 +242,13 @@ class Watch:
         self._sums.add(window)
         self._report(window)
 
-    def _outcome(self) -> Outcome:
+    def _outcome(self) -> WorkerReport:
         if not self._sums.requests and not self._sums.failures:
             self._reasons["no_request"] = (
                 "a worker's users of the Locust file ended no request in "
                 "the plan"
             )
-        return Outcome(
+        return WorkerReport(
             self._sums.requests,
             self._sums.failures,
             late_s=self._late_ns / NS_PER_S,
@@ -292,7 +292,7 @@ class OwnFile:
         environment: Any,
         order: dict[str, Any],
         report: Callable[[Window], None],
-    ) -> Outcome:
+    ) -> WorkerReport:
         """Count what the users ask in the run.
 
         Their runner is not stopped here, but by the master when it has all

@@ -31,7 +31,7 @@ from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.workload.in_bay import messages
 from rally_magnum_scale.workload.in_bay.fresh import engine_of
 from rally_magnum_scale.workload.in_bay.job import Job
-from rally_magnum_scale.workload.in_bay.outcome import Outcome
+from rally_magnum_scale.workload.in_bay.worker_report import WorkerReport
 
 MASTER_WAIT_S = 300.0
 TIMER_SLACK = Path("/proc/self/timerslack_ns")
@@ -40,7 +40,7 @@ CONNECT_EVERY_S = 0.2
 
 
 Report = Callable[[Window], None]
-Generate = Callable[[Any, dict[str, Any], Report], Outcome]
+Generate = Callable[[Any, dict[str, Any], Report], WorkerReport]
 
 
 class Worker:
@@ -151,7 +151,7 @@ def run_engine(
 
     def generate(
         environment: Any, order: dict[str, Any], report: Report
-    ) -> Outcome:
+    ) -> WorkerReport:
         job = Job.from_json(order["job"])
 
         def report_twice(window: Window) -> None:

@@ -6,10 +6,10 @@ import pytest
 from keystoneauth1 import exceptions as keystone_errors
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import bay_poller
 from rally_magnum_scale.bays import deadlines
-from rally_magnum_scale.bays import forgotten_delete
+from rally_magnum_scale.bays import delete_retry
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.bays import looks
 from rally_magnum_scale.bays import timing
 from tests.unit.bays import fake_magnum
 
@@ -90,7 +90,7 @@ def test_failed_create_gives_magnums_reason_and_faults():
 
 @pytest.mark.parametrize("error", [400, 500, 503])
 def test_errors_are_passed_over_a_few_times(error):
-    many = [error] * looks.MAX_ERRORS_IN_A_ROW
+    many = [error] * bay_poller.MAX_ERRORS_IN_A_ROW
     magnum = fake_magnum.FakeMagnum(*many, "CREATE_COMPLETE")
     with fake_magnum.bays(magnum) as bays:
         observed = bays.wait_created("c-1", 2)
@@ -179,7 +179,7 @@ def test_a_bay_that_magnum_does_not_show_yet_is_waited_for():
 
 
 def test_a_delete_that_magnum_forgot_is_asked_again():
-    looks = ["CREATE_FAILED"] * forgotten_delete.LOOKS
+    looks = ["CREATE_FAILED"] * delete_retry.LOOKS
     magnum = fake_magnum.FakeMagnum(*looks, "DELETE_IN_PROGRESS", 404)
     with fake_magnum.bays(magnum) as bays:
         assert bays.delete("c-1", 2)
@@ -240,7 +240,7 @@ def test_a_bay_is_found_by_its_name():
 @pytest.fixture
 def impatient(monkeypatch):
     """Give up a request after a moment of the real clock."""
-    monkeypatch.setattr(looks, "LIMIT_S", 0.05)
+    monkeypatch.setattr(bay_poller, "LIMIT_S", 0.05)
 
 
 def test_a_request_that_hangs_does_not_hold_up_the_wait(impatient):
@@ -257,7 +257,7 @@ def test_a_request_that_hangs_does_not_hold_up_the_wait(impatient):
 
 def test_requests_that_hang_are_no_errors(impatient, monkeypatch):
     many = [fake_magnum.HANG] * 3
-    monkeypatch.setattr(looks, "MAX_ERRORS_IN_A_ROW", 1)
+    monkeypatch.setattr(bay_poller, "MAX_ERRORS_IN_A_ROW", 1)
     magnum = fake_magnum.FakeMagnum(*many, 503, *many, "CREATE_COMPLETE")
     with fake_magnum.bays(magnum, timeout_s=0.05) as bays:
         bays.wait_created("c-1", 2)
@@ -310,7 +310,7 @@ class SlowClusters:
 
 def test_an_api_that_is_always_slow_is_given_more_time_and_keeps_it():
     magnum = SlowClusters([12.0] * 5 + [0.1] * 2)
-    look = looks.Looks(magnum, "c-1", lambda: magnum.now)
+    look = bay_poller.BayPoller(magnum, "c-1", lambda: magnum.now)
     for _ in range(7):
         look()
     assert magnum.limits_s == [5.0, 10.0, 20.0, 24.0, 24.0, 24.0, 5.0]
@@ -324,8 +324,8 @@ def test_an_api_that_holds_each_seventh_request_does_not_slow_a_bay(first):
     magnum = SlowClusters(takes_s, complete_at=8.0)
     bays = lifecycle.Bays(magnum, clock=lambda: magnum.now, sleep=magnum.sleep)
     exact_s = bays.wait_created("c-1", 2).resolution_of(magnum.now)
-    assert magnum.now < 8.0 + looks.LIMIT_S + 2 * 1.1
-    assert exact_s < looks.LIMIT_S + 2 * 1.1
+    assert magnum.now < 8.0 + bay_poller.LIMIT_S + 2 * 1.1
+    assert exact_s < bay_poller.LIMIT_S + 2 * 1.1
     assert magnum.now - exact_s < 8.0 <= magnum.now
 
 

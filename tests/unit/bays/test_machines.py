@@ -15,11 +15,11 @@ def test_the_network_goes_and_comes_back():
         known.fail("m", machines.NETWORK)
         assert cloud.ports == {"a": False, "b": False, "c": False}
         known.fail("m", machines.NETWORK)
-        known.mend("m", machines.NETWORK)
+        known.revert("m", machines.NETWORK)
         # What somebody else had put down stays so.
         assert cloud.ports == {"a": True, "b": True, "c": False}
         before = len(cloud.asked)
-        known.mend("m", machines.NETWORK)
+        known.revert("m", machines.NETWORK)
         assert len(cloud.asked) == before == 4
 
 
@@ -29,10 +29,10 @@ def test_a_port_that_can_not_come_up_is_tried_again():
         known.fail("m", machines.NETWORK)
         cloud.refuse["PUT", "/ports/a"] = (403, "Not you.")
         with pytest.raises(exceptions.MachineError, match="put up a port"):
-            known.mend("m", machines.NETWORK)
+            known.revert("m", machines.NETWORK)
         assert cloud.ports == {"a": False, "b": True}
         cloud.refuse.clear()
-        known.mend("m", machines.NETWORK)
+        known.revert("m", machines.NETWORK)
         assert cloud.ports == {"a": True, "b": True}
 
 
@@ -49,7 +49,7 @@ def test_a_cloud_that_is_busy_for_a_while_is_asked_again():
     with fake_nova.opened(cloud) as known:
         known.fail("m", machines.NETWORK)
         busy += [503, 409]
-        known.mend("m", machines.NETWORK)
+        known.revert("m", machines.NETWORK)
     assert (cloud.ports, busy) == ({"a": True}, [])
 
 
@@ -59,7 +59,7 @@ def test_a_cloud_that_stays_busy_has_a_deadline():
         known.fail("m", machines.NETWORK)
         cloud.refuse["PUT", "/ports/a"] = (503, "Busy.")
         with pytest.raises(exceptions.DeadlineExceeded, match="Busy"):
-            known.mend("m", machines.NETWORK)
+            known.revert("m", machines.NETWORK)
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_a_stopped_server_is_started_when_nova_is_ready_to():
             ("SHUTOFF", "powering-on"),
             ("ACTIVE", None),
         ]
-        known.mend("m", machines.STOP)
+        known.revert("m", machines.STOP)
         assert cloud.asked[1:] == [
             ("POST", "/servers/m/action", {"os-start": None})
         ]
-        known.mend("m", machines.STOP)
+        known.revert("m", machines.STOP)
         assert len(cloud.asked) == 2
 
 
@@ -105,18 +105,18 @@ def test_a_start_has_a_deadline_and_may_fail():
     with fake_nova.opened(cloud) as known:
         cloud.looks = [("SHUTOFF", None)]
         with pytest.raises(exceptions.DeadlineExceeded, match="SHUTOFF"):
-            known.mend("m", machines.STOP)
+            known.revert("m", machines.STOP)
         assert len(cloud.asked) == 1
         cloud.looks = [("ERROR", None)]
         with pytest.raises(exceptions.MachineError, match="ERROR.*: no disk"):
-            known.mend("m", machines.STOP)
+            known.revert("m", machines.STOP)
 
 
 def test_a_deleted_server_stays_deleted():
     cloud = fake_nova.FakeCloud()
     with fake_nova.opened(cloud) as known:
         known.fail("m", machines.DELETE)
-        known.mend("m", machines.DELETE)
+        known.revert("m", machines.DELETE)
     assert cloud.asked == [("DELETE", "/servers/m", None)]
 
 
@@ -159,7 +159,7 @@ def test_a_cloud_that_is_away_is_an_error_in_words():
 
 def test_another_way_to_fail_is_refused():
     with fake_nova.opened(fake_nova.FakeCloud()) as known:
-        for call in (known.fail, known.mend):
+        for call in (known.fail, known.revert):
             with pytest.raises(exceptions.InvalidInput, match="'fire'"):
                 call("m", "fire")
 
@@ -192,11 +192,11 @@ def test_what_is_to_be_mended_is_entered_before_and_struck_after(how):
         cloud.looks = [("ERROR", None)]
         cloud.refuse["PUT", "/ports/a"] = (403, "Not you.")
         with pytest.raises(exceptions.MachineError):
-            known.mend("m", how)
+            known.revert("m", how)
         assert ledger.lost
         cloud.refuse.clear()
         cloud.looks = [("ACTIVE", None)]
-        known.mend("m", how)
+        known.revert("m", how)
         assert ledger.lost == {}
 
 

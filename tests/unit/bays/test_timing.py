@@ -1,5 +1,5 @@
 import pytest
-from magnumclient import exceptions as magnum_errors
+from magnumclient import exceptions as magnum_exceptions
 
 from rally_magnum_scale.bays import timing
 from tests.unit.bays import fake_magnum
@@ -21,12 +21,12 @@ def test_all_else_is_the_session_s_own():
         auth = "token"
 
         def request(self, url, method, raise_exc):
-            raise magnum_errors.NotFound(f"{method} {url} {raise_exc}")
+            raise magnum_exceptions.NotFound(f"{method} {url} {raise_exc}")
 
     ticks = iter([1.0, 3.5])
     session = timing.TimedSession(Session(), clock=lambda: next(ticks))
     assert session.auth == "token"
-    with pytest.raises(magnum_errors.NotFound, match="GET /x False"):
+    with pytest.raises(magnum_exceptions.NotFound, match="GET /x False"):
         session.request("/x", "GET", raise_exc=False)
     assert session.times_s == [2.5]
 

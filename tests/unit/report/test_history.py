@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale import whole_files
+from rally_magnum_scale import files
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
@@ -243,7 +243,7 @@ def test_a_write_that_fails_leaves_the_history_as_it_was(
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(whole_files.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(exceptions.InvalidInput, match="No space left"):
         history.append(path, [nightly(2)])
     assert path.read_bytes() == before

@@ -1,4 +1,4 @@
-"""A stage whose pods and nodes a test moves, and a deed that acts on it."""
+"""A context whose pods and nodes a test moves, and a deed that acts on it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.runs import deed
-from rally_magnum_scale.runs import stage
+from rally_magnum_scale.runs import disruption
+from rally_magnum_scale.runs import disruption_context
 from rally_magnum_scale.workload import events
-from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import load_spec
 
 DEADLINE_S = 10.0
-# The workers' clock, when the stage's own says 0.
+# The workers' clock, when the context's own says 0.
 EPOCH_S = 1000.0
 
 
 def spec_of(**changes):
-    return manifests.WorkloadSpec(
+    return load_spec.LoadSpec(
         **{
             "task": "12345678-aaaa",
             "iteration": 1,
@@ -56,7 +56,7 @@ def node(name, *, ready=True):
 
 
 class Moved:
-    """A stage with a clock and objects that the test moves.
+    """A context with a clock and objects that the test moves.
 
     :param cluster: a fake one, where requests are made
     """
@@ -64,7 +64,7 @@ class Moved:
     def __init__(self, cluster, **changes):
         self.now = 0.0
         self.said = []
-        self.stage = stage.Stage(
+        self.context = disruption_context.DisruptionContext(
             cluster, spec_of(**changes), self.said.append, lambda: self.now
         )
 
@@ -72,8 +72,8 @@ class Moved:
         """Let some seconds pass, and objects be others."""
         self.now = now
         for follower, items in (
-            (self.stage.targets, pods),
-            (self.stage.nodes, nodes),
+            (self.context.targets, pods),
+            (self.context.nodes, nodes),
         ):
             if items is not None:
                 seen = {one["metadata"]["name"]: one for one in items}
@@ -93,7 +93,7 @@ class Acting:
         return self
 
     def __exit__(self, *_):
-        self.one.stage.stopped.set()
+        self.one.context.stopped.set()
         self._thread.join(DEADLINE_S)
         assert not self._thread.is_alive()
 
@@ -133,7 +133,7 @@ def window(second, *, failures=None, versions=None, phase="steady"):
 
 
 def measured(windows, *, until_s=float("inf")):
-    return deed.Measured(
+    return disruption.Measured(
         windows=windows,
         end=None,
         offset_s=EPOCH_S,

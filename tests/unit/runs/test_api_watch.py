@@ -1,8 +1,8 @@
 import pytest
 
-from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kube import client
 from rally_magnum_scale.runs import api_watch
-from tests.unit.kubernetes import fake_api
+from tests.unit.kube import fake_api
 
 SLI = "apiserver_request_sli_duration_seconds_bucket"
 OLD = "apiserver_request_duration_seconds_bucket"

@@ -15,7 +15,7 @@ from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.runs import bay_life
 from tests.unit.bays import fake_magnum
-from tests.unit.kubernetes import fake_api
+from tests.unit.kube import fake_api
 
 REQUEST = lifecycle.BayRequest(name="rms-1", nodes=2)
 

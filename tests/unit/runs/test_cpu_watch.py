@@ -5,7 +5,7 @@ from rally_magnum_scale.measurement.cpu_time import Reading
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.runs import cpu_watch
-from tests.unit.kubernetes import fake_api
+from tests.unit.kube import fake_api
 
 PAGE = "/api/v1/nodes/n1/proxy/metrics/resource"
 

@@ -6,13 +6,13 @@ import time
 import pytest
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import lost_nodes
-from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import lost_nodes
+from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.runs import disturbing
 from rally_magnum_scale.workload import events
-from tests.unit.kubernetes import fake_api
+from tests.unit.kube import fake_api
 from tests.unit.runs import disturbed
 from tests.unit.runs.disturbed import node
 from tests.unit.runs.disturbed import pod
@@ -28,7 +28,7 @@ def short(monkeypatch):
     monkeypatch.setattr(client, "UP_WITHIN_S", 0.5)
 
 
-class Breaker:
+class FakeInjector:
     def __init__(self, error=None):
         self.error = error
         self.done = []
@@ -42,8 +42,8 @@ class Breaker:
         if one.name == "unknown":
             raise exceptions.BayError("unknown has no server")
 
-    def mend(self, one, how):
-        self.done.append(("mend", one.name, how, time.monotonic()))
+    def revert(self, one, how):
+        self.done.append(("revert", one.name, how, time.monotonic()))
         return how != "delete"
 
 
@@ -85,11 +85,11 @@ def working(found):
         yield
 
 
-def disturbances_of(cluster, *wanted, breaker=None):
+def disturbances_of(cluster, *wanted, injector=None):
     spec = disturbed.spec_of(faults=wanted)
     said = []
     found = disturbing.Disturbances(
-        cluster, spec, breaker or Breaker(), said.append
+        cluster, spec, injector or FakeInjector(), said.append
     )
     nodes = [node_list.Node(f"n{n}", True, False, 4.0) for n in (1, 2)]
     if wanted:
@@ -130,15 +130,15 @@ def test_a_load_without_events_asks_for_nothing():
 
 
 def test_an_event_begins_at_its_moment_and_is_waited_for():
-    breaker = Breaker()
+    injector = FakeInjector()
     with fake_api.serve(script_of()) as (_, cluster):
         found, said = disturbances_of(
-            cluster, events.NodeFault(at_s=0.5), breaker=breaker
+            cluster, events.NodeFault(at_s=0.5), injector=injector
         )
         with working(found):
             before = time.monotonic()
             epoch_s = befallen(found)
-    (done,) = breaker.done
+    (done,) = injector.done
     assert done[:3] == ("fail", "n1", "network")
     assert done[3] - before >= 0.5
     written = summed_up(found, disturbed.window(0))
@@ -159,10 +159,10 @@ def test_an_event_begins_at_its_moment_and_is_waited_for():
 
 
 def test_what_can_t_be_done_is_raised_while_the_load_runs():
-    breaker = Breaker(exceptions.BayError("Nova said no."))
+    injector = FakeInjector(exceptions.BayError("Nova said no."))
     with fake_api.serve(script_of()) as (_, cluster):
         found, _ = disturbances_of(
-            cluster, events.NodeFault(at_s=0), breaker=breaker
+            cluster, events.NodeFault(at_s=0), injector=injector
         )
 
         def follow():
@@ -197,17 +197,17 @@ def test_a_load_that_fails_is_told_of_and_nobody_waits_for_its_events():
 
 
 def test_nothing_begins_when_the_load_is_over():
-    breaker = Breaker()
+    injector = FakeInjector()
     with fake_api.serve(script_of()) as (_, cluster):
         found, _ = disturbances_of(
-            cluster, events.NodeFault(at_s=5), breaker=breaker
+            cluster, events.NodeFault(at_s=5), injector=injector
         )
         with working(found):
             begun(found)
             # Its end came early.
     (fault,) = records.collect(summed_up(found)).faults
     assert fault.reason == "the load ended before it began"
-    assert breaker.done == []
+    assert injector.done == []
 
 
 def test_a_load_that_never_began_is_not_waited_for():
@@ -233,7 +233,7 @@ def test_a_record_that_is_read_late_does_not_shift_the_events():
 def test_a_node_that_can_t_be_lost_is_found_before_the_load():
     with fake_api.serve({}) as (_, cluster):
         spec = disturbed.spec_of(faults=(events.NodeFault(),))
-        found = disturbing.Disturbances(cluster, spec, Breaker(), print)
+        found = disturbing.Disturbances(cluster, spec, FakeInjector(), print)
         nodes = [node_list.Node("unknown", True, False, 4.0)]
         with pytest.raises(exceptions.BayError, match="no server"):
             found.prepare(nodes, [pod("a", "unknown")], [])
@@ -260,10 +260,10 @@ def test_faults_without_anyone_to_cause_them_are_refused():
 
 
 def test_mending_undoes_all_and_forgets_the_pods_on_lost_nodes():
-    breaker = Breaker()
+    injector = FakeInjector()
     with fake_api.serve(script_of()) as (fake, cluster):
         found, _ = disturbances_of(
-            cluster, events.NodeFault(at_s=0, how="stop"), breaker=breaker
+            cluster, events.NodeFault(at_s=0, how="stop"), injector=injector
         )
         with working(found):
             befallen(found)
@@ -272,10 +272,10 @@ def test_mending_undoes_all_and_forgets_the_pods_on_lost_nodes():
             listed(node("n1", ready=False), node("n2")),
             [changed("MODIFIED", node("n1"))],
         ]
-        found.mend()
-    assert [done[:3] for done in breaker.done] == [
+        found.revert()
+    assert [done[:3] for done in injector.done] == [
         ("fail", "n1", "stop"),
-        ("mend", "n1", "stop"),
+        ("revert", "n1", "stop"),
     ]
     (path, query), *others = fake.queries
     assert (path, query["fieldSelector"]) == (PODS, "spec.nodeName=n1")
@@ -290,7 +290,7 @@ def test_a_node_that_does_not_come_back_is_told(monkeypatch):
         with working(found):
             befallen(found)
         with pytest.raises(exceptions.DeadlineExceeded, match="n1 not yet"):
-            found.mend()
+            found.revert()
 
 
 def test_a_deleted_machine_is_not_waited_for():
@@ -301,17 +301,17 @@ def test_a_deleted_machine_is_not_waited_for():
         with working(found):
             befallen(found)
         fake.queries.clear()
-        found.mend()
+        found.revert()
     assert [path for path, _ in fake.queries] == [PODS]
 
 
 def test_mending_goes_on_to_the_next_when_one_fails():
-    class Stubborn(Breaker):
-        def mend(self, one, how):
-            super().mend(one, how)
+    class Stubborn(FakeInjector):
+        def revert(self, one, how):
+            super().revert(one, how)
             raise exceptions.BayError(f"{how} stays")
 
-    breaker = Stubborn()
+    injector = Stubborn()
     moved = [
         changed("DELETED", pod("a", "n1")),
         changed("DELETED", pod("d", "n3")),
@@ -337,7 +337,7 @@ def test_mending_goes_on_to_the_next_when_one_fails():
                 events.NodeFault(at_s=0, how="network"),
             )
         )
-        found = disturbing.Disturbances(cluster, spec, breaker, print)
+        found = disturbing.Disturbances(cluster, spec, injector, print)
         found.prepare(
             [node_list.Node(f"n{n}", True, False, 4.0) for n in (1, 3)],
             [pod("a", "n1"), pod("d", "n3")],
@@ -346,8 +346,8 @@ def test_mending_goes_on_to_the_next_when_one_fails():
         with working(found):
             befallen(found)
         with pytest.raises(exceptions.BayError, match="stop stays"):
-            found.mend()
-    assert {done[2] for done in breaker.done if done[0] == "mend"} == {
+            found.revert()
+    assert {done[2] for done in injector.done if done[0] == "revert"} == {
         "stop",
         "network",
     }

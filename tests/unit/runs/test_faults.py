@@ -3,10 +3,10 @@
 import pytest
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.kubernetes import nodes as node_list
-from rally_magnum_scale.runs import breaking
+from rally_magnum_scale.kube import nodes as node_list
+from rally_magnum_scale.runs import disruption_context
+from rally_magnum_scale.runs import fault_injectors
 from rally_magnum_scale.runs import faults
-from rally_magnum_scale.runs import stage
 from rally_magnum_scale.workload import events
 from tests.unit.runs import disturbed
 from tests.unit.runs.disturbed import node
@@ -17,7 +17,7 @@ NODES = [
 ]
 
 
-class Breaker:
+class FakeInjector:
     def __init__(self, error=None):
         self.error = error
         self.done = []
@@ -27,8 +27,8 @@ class Breaker:
         if self.error:
             raise self.error
 
-    def mend(self, one, how):
-        self.done.append(("mend", one.name, how))
+    def revert(self, one, how):
+        self.done.append(("revert", one.name, how))
         return how != "delete"
 
 
@@ -44,24 +44,28 @@ class Stubbed:
         list_node = None
 
 
-def fault_of(how="network", *, count=1, number=1, moved=None, breaker=None):
+def fault_of(how="network", *, count=1, number=1, moved=None, injector=None):
     moved = moved or disturbed.Moved(Stubbed)
     wanted = events.NodeFault(how=how, nodes=count)
-    breaker = breaker or Breaker()
-    return moved, faults.Fault(moved.stage, wanted, number, breaker), breaker
+    injector = injector or FakeInjector()
+    return (
+        moved,
+        faults.Fault(moved.context, wanted, number, injector),
+        injector,
+    )
 
 
 def acting_on_n1(**options):
-    moved, fault, breaker = fault_of(**options)
+    moved, fault, injector = fault_of(**options)
     lost = NODES[: options.get("count", 1)]
-    fault.prepare(faults.Losable(lost, []), lost[:])
+    fault.prepare(faults.EligibleNodes(lost, []), lost[:])
     moved.move(
         0,
         pods=[pod("a", "n1"), pod("b", "n2")],
         nodes=[node("n1"), node("n2")],
     )
     moved.now = 10.0
-    return moved, fault, breaker
+    return moved, fault, injector
 
 
 def healed(moved, fault):
@@ -77,13 +81,13 @@ def healed(moved, fault):
 
 
 def test_a_fault_is_over_when_as_many_targets_serve_on_other_nodes():
-    moved, fault, breaker = acting_on_n1()
+    moved, fault, injector = acting_on_n1()
     healed(moved, fault)
     record = fault.record
     assert record.nodes == ["n1"]
     assert (record.noticed_s, record.pods_ready_s) == (40.0, 48.0)
-    assert breaker.done == [("fail", "n1", "network")]
-    assert [kind for _, kind, _ in moved.stage.happened] == [
+    assert injector.done == [("fail", "n1", "network")]
+    assert [kind for _, kind, _ in moved.context.happened] == [
         "node_lost",
         "node_noticed",
         "pods_ready_again",
@@ -167,7 +171,7 @@ def test_a_fault_that_never_heals_has_a_deadline():
 
 def test_two_faults_do_not_count_pods_on_each_other_s_nodes():
     moved, fault, _ = acting_on_n1()
-    moved.stage.lost.add("n3")
+    moved.context.lost.add("n3")
     with disturbed.Acting(fault) as acting:
         acting.until(lambda: fault.began_at is not None)
         moved.move(12, nodes=[])
@@ -178,41 +182,41 @@ def test_two_faults_do_not_count_pods_on_each_other_s_nodes():
 
 def test_what_was_broken_is_mended_once_also_when_it_was_refused():
     error = exceptions.BayError("no")
-    _, fault, breaker = acting_on_n1(breaker=Breaker(error))
+    _, fault, injector = acting_on_n1(injector=FakeInjector(error))
     with disturbed.Acting(fault) as acting:
         acting.over()
     assert acting.error is error
-    fault.mend()
-    fault.mend()
+    fault.revert()
+    fault.revert()
     # It may have been done although the answer was lost.
-    assert breaker.done == [
+    assert injector.done == [
         ("fail", "n1", "network"),
-        ("mend", "n1", "network"),
+        ("revert", "n1", "network"),
     ]
 
 
 def test_nodes_with_most_targets_and_no_generator_may_be_lost():
-    losable = faults.Losable(NODES, [pod("w", "n1")])
+    eligible = faults.EligibleNodes(NODES, [pod("w", "n1")])
     held = {"n1": 1, "n2": 1, "n3": 2}
-    assert names(losable.holding(held)) == ["n3", "n2"]
-    assert names(losable.take(1, held)) == ["n3"]
-    assert names(losable.take(2, held)) == ["n2"]
+    assert names(eligible.holding(held)) == ["n3", "n2"]
+    assert names(eligible.take(1, held)) == ["n3"]
+    assert names(eligible.take(2, held)) == ["n2"]
 
 
 def test_faults_take_other_nodes_each_and_say_when_there_are_too_few():
     moved, first, _ = fault_of()
     _, second, _ = fault_of(number=2, count=2, moved=moved)
-    losable, candidates = faults.Losable(NODES, []), NODES[:2]
-    first.prepare(losable, candidates)
+    eligible, candidates = faults.EligibleNodes(NODES, []), NODES[:2]
+    first.prepare(eligible, candidates)
     with pytest.raises(
         exceptions.WorkloadError, match=r"faults\[1\]: 2 nodes"
     ):
-        second.prepare(losable, candidates)
+        second.prepare(eligible, candidates)
 
 
 def test_a_fault_takes_the_nodes_that_hold_targets_when_it_begins():
-    moved, fault, breaker = fault_of()
-    fault.prepare(faults.Losable(NODES, []), NODES[:])
+    moved, fault, injector = fault_of()
+    fault.prepare(faults.EligibleNodes(NODES, []), NODES[:])
     # By now an update has moved them.
     moved.move(
         0,
@@ -220,63 +224,63 @@ def test_a_fault_takes_the_nodes_that_hold_targets_when_it_begins():
         nodes=[node("n1"), node("n3")],
     )
     with disturbed.Acting(fault) as acting:
-        acting.until(lambda: breaker.done)
+        acting.until(lambda: injector.done)
     assert (fault.record.nodes, fault.record.targets_lost) == (["n3"], 2)
 
 
 def test_a_fault_that_finds_no_target_any_more_loses_nothing():
-    moved, fault, breaker = fault_of()
-    fault.prepare(faults.Losable(NODES, []), NODES[:])
+    moved, fault, injector = fault_of()
+    fault.prepare(faults.EligibleNodes(NODES, []), NODES[:])
     moved.move(0, pods=[pod("a", "n1", going=True)], nodes=[node("n1")])
     with disturbed.Acting(fault) as acting:
         acting.over()
     assert isinstance(acting.error, exceptions.WorkloadError)
     assert "only 0 more run targets" in str(acting.error)
-    assert (breaker.done, fault.began_at) == ([], None)
+    assert (injector.done, fault.began_at) == ([], None)
 
 
 def test_a_load_that_stops_keeps_the_other_nodes():
-    moved, fault, breaker = acting_on_n1(count=2)
+    moved, fault, injector = acting_on_n1(count=2)
 
     def stop(one, how):
-        breaker.done.append(one.name)
-        moved.stage.stopped.set()
+        injector.done.append(one.name)
+        moved.context.stopped.set()
 
-    breaker.fail = stop
+    injector.fail = stop
     with disturbed.Acting(fault) as acting:
         acting.over()
-    assert isinstance(acting.error, stage.Stopped)
-    assert breaker.done == ["n1"]
+    assert isinstance(acting.error, disruption_context.Stopped)
+    assert injector.done == ["n1"]
 
 
 def test_each_node_of_a_fault_is_mended_and_again_if_that_failed():
-    moved, fault, breaker = acting_on_n1(count=2, how="stop")
+    moved, fault, injector = acting_on_n1(count=2, how="stop")
     with disturbed.Acting(fault) as acting:
-        acting.until(lambda: len(breaker.done) == 2)
-    breaker.done.clear()
-    mend, stubborn = breaker.mend, {"n1", "n2"}
+        acting.until(lambda: len(injector.done) == 2)
+    injector.done.clear()
+    revert, stubborn = injector.revert, {"n1", "n2"}
 
     def refuse(one, how):
-        mend(one, how)
+        revert(one, how)
         if one.name in stubborn:
             raise exceptions.BayError(f"{one.name} stays")
         return True
 
-    breaker.mend = refuse
+    injector.revert = refuse
     with pytest.raises(exceptions.BayError, match="n1 stays"):
-        fault.mend()
+        fault.revert()
     stubborn.discard("n2")
     with pytest.raises(exceptions.BayError, match="n1 stays"):
-        fault.mend()
+        fault.revert()
     stubborn.clear()
-    fault.mend()
-    fault.mend()
-    assert [name for _, name, _ in breaker.done] == [
+    fault.revert()
+    fault.revert()
+    assert [name for _, name, _ in injector.done] == [
         *("n1", "n2"),
         *("n1", "n2"),
         "n1",
     ]
-    assert fault.mended == {"n1", "n2"}
+    assert fault.reverted == {"n1", "n2"}
 
 
 def test_a_server_is_named_by_what_the_cloud_wrote_into_its_node():
@@ -286,7 +290,7 @@ def test_a_server_is_named_by_what_the_cloud_wrote_into_its_node():
         def fail(self, machine, how):
             done.append((machine, how))
 
-    servers = breaking.Servers(Machines())
+    servers = fault_injectors.NovaFaultInjector(Machines())
     with_id = node_list.Node(
         "n1", True, False, 4.0, machine="openstack://region/abc-1"
     )

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.measurement import rate_search
 from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import trials
@@ -13,10 +13,10 @@ from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.runs import load
-from rally_magnum_scale.workload import manifests
-from rally_magnum_scale.workload.in_bay import asking
+from rally_magnum_scale.workload import load_spec
+from rally_magnum_scale.workload.in_bay import request_spec
 from rally_magnum_scale.workload.in_bay.job import from_environ
-from tests.unit.kubernetes import fake_api
+from tests.unit.kube import fake_api
 from tests.unit.measurement import simulated_target
 
 NAMESPACE = "rms-12345678-1-load"
@@ -37,7 +37,7 @@ def short(monkeypatch):
 
 
 def spec_of(**changes):
-    return manifests.WorkloadSpec(
+    return load_spec.LoadSpec(
         **{
             "task": "12345678-aaaa",
             "iteration": 1,
@@ -366,7 +366,7 @@ def test_targets_may_be_asked_by_their_own_addresses():
 
 def test_what_was_asked_is_recorded_without_its_query():
     spec = spec_of(
-        request=asking.Request(method="POST", path="/echo?token=secret"),
+        request=request_spec.Request(method="POST", path="/echo?token=secret"),
         keep_alive=False,
         arrivals="poisson",
     )

@@ -5,12 +5,12 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import deadlines
-from rally_magnum_scale.kubernetes import client
-from rally_magnum_scale.kubernetes import node_changes
-from rally_magnum_scale.kubernetes import nodes as node_list
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import node_changes
+from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.runs import node_change
 from tests.unit.bays import fake_magnum
-from tests.unit.kubernetes import living_nodes
+from tests.unit.kube import living_nodes
 
 SOON = deadlines.ResizeDeadlines(resize_s=30, settle_s=0.3)
 BEFORE = {"status": "CREATE_COMPLETE", "updated_at": "2026-01-01T00:00:00"}
@@ -63,7 +63,9 @@ def bay_of(*names, **options):
 def test_a_bay_that_grows_is_timed_and_proven():
     nodes, said = bay_of("a", "b"), []
     magnum = Magnum(lambda _: nodes.put("c", "d"))
-    with change_of(magnum, nodes, node_change.Wish(4), said=said) as change:
+    with change_of(
+        magnum, nodes, node_change.NodeChangeSpec(4), said=said
+    ) as change:
         change.run()
     record = change.record
     assert (record.nodes_before, record.nodes_wanted) == (2, 4)
@@ -85,7 +87,7 @@ def test_a_node_group_gets_its_size_and_the_others_stay():
 
     magnum = Magnum(grow)
     magnum.nodegroups = {"gpu": 1}
-    wish = node_change.Wish(3, nodegroup="gpu")
+    wish = node_change.NodeChangeSpec(3, nodegroup="gpu")
     with change_of(magnum, nodes, wish) as change:
         change.run()
     (body,) = asked
@@ -98,7 +100,7 @@ def test_a_node_group_gets_its_size_and_the_others_stay():
 def test_a_node_group_that_is_not_there_is_named_and_nothing_is_asked():
     nodes = bay_of("a")
     magnum = Magnum(lambda _: pytest.fail("it was asked"))
-    wish = node_change.Wish(3, nodegroup="gpu")
+    wish = node_change.NodeChangeSpec(3, nodegroup="gpu")
     with (
         change_of(magnum, nodes, wish) as change,
         pytest.raises(exceptions.BayResizeFailed, match="node group gpu"),
@@ -111,7 +113,7 @@ def test_nodes_that_are_late_are_waited_for():
     nodes = bay_of("a")
     magnum = Magnum(lambda _: nodes.put("b", ready=False))
     with (
-        change_of(magnum, nodes, node_change.Wish(2)) as change,
+        change_of(magnum, nodes, node_change.NodeChangeSpec(2)) as change,
         pytest.raises(
             exceptions.DeadlineExceeded, match="1 Ready of 2 nodes, 2 wanted"
         ),
@@ -131,7 +133,9 @@ def test_a_failure_of_magnum_is_kept_with_its_class():
     }
     magnum = Magnum(lambda _: None, failed)
     with (
-        change_of(magnum, bay_of("a"), node_change.Wish(2)) as change,
+        change_of(
+            magnum, bay_of("a"), node_change.NodeChangeSpec(2)
+        ) as change,
         pytest.raises(exceptions.BayResizeFailed, match="QueuePool"),
     ):
         change.run()
@@ -147,7 +151,9 @@ def test_the_right_count_of_the_wrong_nodes_is_a_failure():
         nodes.put("c", "d", "e")
 
     with (
-        change_of(Magnum(rebuild), nodes, node_change.Wish(3)) as change,
+        change_of(
+            Magnum(rebuild), nodes, node_change.NodeChangeSpec(3)
+        ) as change,
         pytest.raises(
             exceptions.BayResizeFailed, match="not named: a, b .*none might"
         ),
@@ -164,7 +170,7 @@ def test_a_driver_that_ignores_who_is_to_go_is_named(monkeypatch):
         change_of(
             Magnum(lambda _: None),
             bay_of("a", "b"),
-            lambda now: node_change.Wish(2, "replace", now[:1]),
+            lambda now: node_change.NodeChangeSpec(2, "replace", now[:1]),
             patient,
         ) as change,
         pytest.raises(
@@ -193,7 +199,7 @@ def test_a_node_is_named_as_drivers_know_it(machine, named):
     with change_of(
         Magnum(replace),
         nodes,
-        lambda now: node_change.Wish(1, "replace", now),
+        lambda now: node_change.NodeChangeSpec(1, "replace", now),
     ) as change:
         change.run()
     assert asked == [{"node_count": 1, "nodes_to_remove": [named]}]
@@ -241,7 +247,9 @@ def test_nodes_are_emptied_before_they_are_replaced(monkeypatch):
     with change_of(
         Magnum(replace),
         nodes,
-        lambda now: node_change.Wish(2, "replace", now[:1], drain=True),
+        lambda now: node_change.NodeChangeSpec(
+            2, "replace", now[:1], drain=True
+        ),
         limits,
     ) as change:
         change.run()
@@ -266,7 +274,9 @@ def test_nodes_that_were_drained_in_vain_take_pods_again(monkeypatch):
         change_of(
             Magnum(lambda _: None, failed),
             bay_of("a", "b"),
-            lambda now: node_change.Wish(2, "replace", now[:1], drain=True),
+            lambda now: node_change.NodeChangeSpec(
+                2, "replace", now[:1], drain=True
+            ),
         ) as change,
         pytest.raises(exceptions.BayResizeFailed),
     ):
@@ -277,7 +287,7 @@ def test_nodes_that_were_drained_in_vain_take_pods_again(monkeypatch):
 def test_nodes_that_never_join_are_late_and_not_wrong():
     with (
         change_of(
-            Magnum(lambda _: None), bay_of("a"), node_change.Wish(3)
+            Magnum(lambda _: None), bay_of("a"), node_change.NodeChangeSpec(3)
         ) as change,
         pytest.raises(
             exceptions.DeadlineExceeded, match="1 Ready of 1 nodes, 3 wanted"
@@ -299,7 +309,7 @@ def test_a_node_whose_machine_is_gone_accuses_no_driver():
         change_of(
             Magnum(replace),
             nodes,
-            lambda now: node_change.Wish(2, "replace", now[:1]),
+            lambda now: node_change.NodeChangeSpec(2, "replace", now[:1]),
         ) as change,
         pytest.raises(
             exceptions.BayResizeFailed, match="not Ready any more: a[.]"
@@ -326,7 +336,9 @@ def test_how_exact_the_end_of_a_drain_is_is_kept(monkeypatch, exact_s):
     with change_of(
         magnum,
         nodes,
-        lambda now: node_change.Wish(2, "replace", now[:1], drain=True),
+        lambda now: node_change.NodeChangeSpec(
+            2, "replace", now[:1], drain=True
+        ),
         clock=lambda: magnum.now,
     ) as change:
         change.run()
@@ -343,7 +355,7 @@ def test_how_exact_magnums_end_of_a_change_is_is_kept():
         *[working] * 3,
         fake_magnum.Slow(9.0, DONE),
     )
-    wish = node_change.Wish(2)
+    wish = node_change.NodeChangeSpec(2)
     with change_of(magnum, nodes, wish, clock=lambda: magnum.now) as change:
         change.run()
     record = change.record

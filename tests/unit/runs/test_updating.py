@@ -3,10 +3,10 @@
 import pytest
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.kubernetes import client
+from rally_magnum_scale.kube import client
 from rally_magnum_scale.runs import updating
 from rally_magnum_scale.workload import events
-from tests.unit.kubernetes import fake_api
+from tests.unit.kube import fake_api
 from tests.unit.runs import disturbed
 from tests.unit.runs.disturbed import pod
 
@@ -36,7 +36,7 @@ def update_of(cluster, **changes):
     wanted = events.RollingUpdate(at_s=3)
     moved = disturbed.Moved(cluster, update=wanted, **changes)
     moved.move(0, pods=OLD, nodes=[])
-    return moved, updating.Update(moved.stage, wanted)
+    return moved, updating.Update(moved.context, wanted)
 
 
 def test_an_update_ends_with_its_last_old_pod(api):
@@ -56,7 +56,7 @@ def test_an_update_ends_with_its_last_old_pod(api):
     record = update.record
     assert (record.new_ready_s, record.old_gone_s) == (5.0, 11.0)
     assert record.fewest_ready == 2
-    assert [kind for _, kind, _ in moved.stage.happened] == [
+    assert [kind for _, kind, _ in moved.context.happened] == [
         "update_began",
         "update_ended",
     ]
@@ -72,7 +72,7 @@ def test_nobody_confirms_the_end_of_an_old_pod_on_a_lost_node(api):
     moved, update = update_of(cluster)
     with disturbed.Acting(update) as acting:
         acting.until(lambda: len(fake.posted) == 2)
-        moved.stage.lost.add("n1")
+        moved.context.lost.add("n1")
         stuck = pod("a", "n1", going=True)
         # Nor does a new one serve there.
         moved.move(3, pods=[stuck, *NEW])

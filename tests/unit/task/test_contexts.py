@@ -8,9 +8,9 @@ from rally.task import context
 from rally.task import scenario
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.task.contexts import bay_groups
 from rally_magnum_scale.task.contexts import bay_quotas
 from rally_magnum_scale.task.contexts import bay_templates
-from rally_magnum_scale.task.contexts import bay_wishes
 from rally_magnum_scale.task.contexts import bays
 from tests.unit.task import cloud_of_bays
 
@@ -306,21 +306,21 @@ def test_what_the_schemas_refuse_is_left_to_them(config):
 
 
 def test_both_forms_say_which_bays():
-    short = bay_wishes.read({"nodes": 5, "count": 2, "labels": {"a": "b"}})
+    short = bay_groups.read({"nodes": 5, "count": 2, "labels": {"a": "b"}})
     assert [(w.nodes, w.count, w.role) for w in short] == [(5, 2, None)]
     assert short[0].request("x", None, None).labels == {"a": "b"}
     full = {
         "bays": [{"nodes": 5, "count": 2, "name": "big"}, {"nodes": 1}],
         "deadlines": {"create_s": 60},
     }
-    big, small = bay_wishes.read(full)
+    big, small = bay_groups.read(full)
     assert (big.role, small.role) == ("big", None)
-    assert bay_wishes.count(full) == 3
+    assert bay_groups.count(full) == 3
     assert small.request("x", None, None).deadlines.create_s == 60
 
 
 def test_a_keypair_of_the_task_goes_before_that_of_the_user():
-    own, none = bay_wishes.read(
+    own, none = bay_groups.read(
         {"bays": [{"nodes": 1, "keypair": "own"}, {"nodes": 1}]}
     )
     assert own.request("x", None, "users").keypair == "own"

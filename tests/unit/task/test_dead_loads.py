@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.kubernetes import objects
+from rally_magnum_scale.kube import objects
 from rally_magnum_scale.task import dead_loads
-from rally_magnum_scale.task import run_marks
+from rally_magnum_scale.task import run_markers
 from rally_magnum_scale.workload import naming
-from tests.unit.kubernetes import fake_api
+from tests.unit.kube import fake_api
 
 NAMESPACES = "/api/v1/namespaces"
 ONE = f"{NAMESPACES}/rms-1"
@@ -31,7 +31,7 @@ def mark(database="db", version=1, **changes):
         check=True,
         text=True,
     )
-    process = dataclasses.asdict(run_marks.this_process())
+    process = dataclasses.asdict(run_markers.this_process())
     process |= {"pid": int(ended.stdout), "start_ticks": 1, **changes}
     return json.dumps(
         {"version": version, "database": database, "process": process}

@@ -22,7 +22,7 @@ from rally_magnum_scale.bays import leftovers as in_magnum
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import machines
 from rally_magnum_scale.task import lost_machines
-from rally_magnum_scale.task import run_marks
+from rally_magnum_scale.task import run_markers
 from rally_magnum_scale.task.contexts import leftovers
 from rally_magnum_scale.task.scenarios import base
 from tests.unit.task import fake_tenants
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.fixture
 def cloud(tmp_path, monkeypatch, caplog, database):
     caplog.set_level(logging.INFO)
-    monkeypatch.setenv(run_marks.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(run_markers.FOLDER_VARIABLE, str(tmp_path))
     with fake_tenants.serve() as served:
         yield served
 
@@ -95,18 +95,18 @@ def die(cloud, task="dead-task", workload=DEAD, address="", **changes):
         check=True,
         text=True,
     )
-    here = run_marks.this_process()
+    here = run_markers.this_process()
     process = dataclasses.replace(here, pid=int(ended.stdout), start_ticks=1)
-    mark = run_marks.Mark(
+    mark = run_markers.RunMarker(
         task,
         workload,
         process,
-        run_marks.database(),
+        run_markers.database(),
         address or f"{cloud.url}/v3 (R)",
         1.0,
     )
     mark = dataclasses.replace(mark, **changes)
-    kept = run_marks.write(run_marks.folder(), mark)
+    kept = run_markers.write(run_markers.folder(), mark)
     kept.leave()
     return kept.path
 
@@ -198,7 +198,7 @@ def test_a_project_with_a_bay_of_somebody_else_stays(cloud, caplog):
         (
             {
                 "process": dataclasses.replace(
-                    run_marks.this_process(), host="elsewhere"
+                    run_markers.this_process(), host="elsewhere"
                 )
             },
             "on the host elsewhere",
@@ -218,7 +218,7 @@ def test_of_a_run_that_is_not_proven_dead_it_only_tells(
 
 def test_a_run_that_goes_on_keeps_what_it_has(cloud, caplog):
     made = make(cloud, DEAD)
-    path = die(cloud, process=run_marks.this_process())
+    path = die(cloud, process=run_markers.this_process())
     start(cloud).cleanup()
     assert cloud.names() == set(made.values())
     assert path.exists()
@@ -247,8 +247,8 @@ def test_many_bays_of_nobody_known_are_counted(cloud, caplog):
 
 
 def test_a_broken_mark_does_not_stop_a_task(cloud, caplog):
-    run_marks.folder().mkdir()
-    (run_marks.folder() / "broken.json").write_text("{")
+    run_markers.folder().mkdir()
+    (run_markers.folder() / "broken.json").write_text("{")
     make(cloud, DEAD)
     die(cloud)
     start(cloud).cleanup()
@@ -264,7 +264,7 @@ def test_a_cloud_that_forbids_it_does_not_stop_a_task(cloud, caplog):
     begun.cleanup()
     assert cloud.names() == set(made.values())
     assert "cluster:delete_all_projects" in caplog.text
-    assert list(run_marks.folder().glob("*.json")) == [path]
+    assert list(run_markers.folder().glob("*.json")) == [path]
 
 
 def test_a_cloud_that_does_not_answer_does_not_stop_a_task(
@@ -278,23 +278,23 @@ def test_a_cloud_that_does_not_answer_does_not_stop_a_task(
     assert "Can't see whether this run left a bay" in caplog.text
     assert path.exists()
     # Whether this run left something is not known either.
-    assert len(list(run_marks.folder().glob("*.json"))) == 2
+    assert len(list(run_markers.folder().glob("*.json"))) == 2
 
 
 def test_a_folder_that_can_not_be_written_does_not_stop_a_task(
     cloud, caplog, tmp_path, monkeypatch
 ):
     (tmp_path / "file").touch()
-    monkeypatch.setenv(run_marks.FOLDER_VARIABLE, str(tmp_path / "file"))
+    monkeypatch.setenv(run_markers.FOLDER_VARIABLE, str(tmp_path / "file"))
     start(cloud).cleanup()
     assert "Could not write a mark of this run" in caplog.text
-    assert run_marks.FOLDER_VARIABLE in caplog.text
+    assert run_markers.FOLDER_VARIABLE in caplog.text
 
 
 def test_a_second_start_leaves_the_removal_to_the_first(cloud, caplog):
     made = make(cloud, DEAD)
     path = die(cloud)
-    with run_marks.alone(run_marks.folder()) as alone:
+    with run_markers.alone(run_markers.folder()) as alone:
         assert alone
         begun = start(cloud)
     begun.cleanup()
@@ -322,7 +322,7 @@ def test_a_run_that_leaves_a_bay_leaves_its_mark(cloud, caplog):
     begun = start(cloud)
     made = make(cloud, OWN)
     begun.cleanup()
-    (path,) = run_marks.folder().glob("*.json")
+    (path,) = run_markers.folder().glob("*.json")
     assert json.loads(path.read_text())["workload"] == OWN
     assert f"This run leaves {made['clusters']} behind" in caplog.text
 
@@ -353,7 +353,7 @@ def test_a_machine_that_can_not_be_mended_is_named_and_tried_again(
 
 def test_the_mark_holds_no_secret(cloud):
     begun = start(cloud)
-    (path,) = run_marks.folder().glob("*.json")
+    (path,) = run_markers.folder().glob("*.json")
     text = path.read_text()
     begun.cleanup()
     assert "secret" not in text
@@ -377,7 +377,7 @@ def test_a_task_without_a_cloud_needs_no_mark(cloud):
         }
     )
     begun.setup()
-    assert not run_marks.folder().exists()
+    assert not run_markers.folder().exists()
     begun.cleanup()
 
 

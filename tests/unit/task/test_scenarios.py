@@ -20,7 +20,7 @@ from rally_magnum_scale.task.scenarios import create_and_delete_bay
 from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import throughput_in_bay
-from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload.in_bay import request_spec
 from tests.unit import loopback
 from tests.unit.bays import fake_magnum
 
@@ -349,7 +349,7 @@ def test_all_of_a_load_reaches_its_specification(tmp_path):
     assert spec.pods["worker"].limits == {"cpu": "1"}
     assert (spec.spread, spec.target_address) == ("required", "pod")
     assert spec.request.to_json() == {
-        **manifests.Request().to_json(),
+        **request_spec.Request().to_json(),
         "method": "POST",
         "body": "x",
     }

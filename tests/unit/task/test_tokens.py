@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from magnumclient import exceptions as magnum_errors
+from magnumclient import exceptions as magnum_exceptions
 from rally_openstack.common import credential
 from rally_openstack.common import osclients
 
@@ -152,5 +152,5 @@ def test_an_account_that_is_no_longer_let_in_is_an_error():
         pytest.raises(exceptions.BayError, match="list the bays") as got,
     ):
         bays.find("bay")
-    assert isinstance(got.value.__cause__, magnum_errors.ClientException)
+    assert isinstance(got.value.__cause__, magnum_exceptions.ClientException)
     assert len(cloud.used) == 2

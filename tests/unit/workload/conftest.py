@@ -10,7 +10,7 @@ import time
 import pytest
 
 from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.workload.manifests import WorkloadSpec
+from rally_magnum_scale.workload.manifests import LoadSpec
 from tests.unit.workload import locust_processes
 from tests.unit.workload import processes
 
@@ -304,7 +304,7 @@ def make_bay(tmp_path, free_port, locust):
     bays = []
 
     def make(url, *steps, **changes):
-        spec = WorkloadSpec(
+        spec = LoadSpec(
             task="3f2a9b7c-1111",
             iteration=1,
             bay="b",

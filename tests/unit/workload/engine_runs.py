@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.workload.in_bay.asking import Request
 from rally_magnum_scale.workload.in_bay.fresh import engine_of
 from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.workload.in_bay.request_spec import Request
 
 
 def run(

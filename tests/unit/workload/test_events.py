@@ -7,6 +7,7 @@ import pytest
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.workload import events
+from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload.in_bay import job
 
@@ -14,7 +15,7 @@ PLAN = Plan((Step(100, 10, 2), Step(200, 20, 3)))
 
 
 def spec_of(**changes):
-    return manifests.WorkloadSpec(
+    return load_spec.LoadSpec(
         **{
             "task": "12345678-aaaa",
             "iteration": 1,

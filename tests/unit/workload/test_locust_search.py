@@ -8,7 +8,7 @@ from rally_magnum_scale.measurement import rate_search
 from rally_magnum_scale.measurement import records as record_types
 from rally_magnum_scale.measurement import trials
 from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.runs import searching
+from rally_magnum_scale.runs import search_progress
 from tests.unit.workload.processes import REPORTING_OFTEN
 from tests.unit.workload.processes import of
 
@@ -63,7 +63,7 @@ def test_a_search_finds_what_the_target_can_do(make_bay, serve, behaviour):
     assert [one["second"] for one in windows] == sorted(
         {one["second"] for one in windows}
     )
-    followed = searching.Followed(wanted)
+    followed = search_progress.SearchProgress(wanted)
     said = [followed.take(one) for one in of(records, "trial")]
     done = followed.done
     assert all(one.ended for one in done)
@@ -115,7 +115,7 @@ def test_a_killed_worker_ends_the_search(make_bay, serve):
     (reason,) = records[-1]["reasons"]
     assert reason.endswith("died")
     assert {one["step"] for one in of(records, "trial")} == {1}
-    followed = searching.Followed(wanted)
+    followed = search_progress.SearchProgress(wanted)
     for one in of(records, "trial"):
         followed.take(one)
     assert followed.plan.steps == (Step(80, 5, 0),)

@@ -10,14 +10,15 @@ from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.measurement.trials import Search
 from rally_magnum_scale.workload import bay_code
+from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import locust_file
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload import ports
 from rally_magnum_scale.workload import stub_status
 from rally_magnum_scale.workload.in_bay import job
-from rally_magnum_scale.workload.in_bay.asking import Request
 from rally_magnum_scale.workload.in_bay.job import Trust
-from rally_magnum_scale.workload.manifests import WorkloadSpec
+from rally_magnum_scale.workload.in_bay.request_spec import Request
+from rally_magnum_scale.workload.manifests import LoadSpec
 
 TASK = "3F2A9B7C-1111-2222-3333-444455556666"
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -33,7 +34,7 @@ def spec(**changes):
         "workers": 2,
         **changes,
     }
-    return WorkloadSpec(**values)
+    return LoadSpec(**values)
 
 
 def every(one):
@@ -137,8 +138,8 @@ def test_a_prefix_stands_before_both_images_with_one_slash(prefix):
         for container in one["containers"]
     }
     assert images == {
-        f"mirror.example/a/{manifests.LOCUST_IMAGE}",
-        f"mirror.example/a/{manifests.NGINX_IMAGE}",
+        f"mirror.example/a/{load_spec.LOCUST_IMAGE}",
+        f"mirror.example/a/{load_spec.NGINX_IMAGE}",
     }
 
 
@@ -304,7 +305,7 @@ def test_the_workers_are_told_what_to_ask_and_how():
 
 
 def test_targets_with_tls_show_what_was_signed_for_their_name():
-    tls = manifests.TargetTls("the CA", "the certificate", "the key")
+    tls = load_spec.TargetTls("the CA", "the certificate", "the key")
     one = spec(tls=tls, workers=1)
     assert "the key" not in repr(one)
     objects = every(one)
@@ -486,7 +487,7 @@ def test_all_that_a_search_needs_is_mounted():
     found = " ".join(code["data"])
     for name in ("rate_search", "trials", "records", "throughput"):
         assert f"measurement.{name}.py" in found
-    assert "workload.in_bay.hunt.py" in found
+    assert "workload.in_bay.search_driver.py" in found
 
 
 def test_what_is_mounted_imports_nothing_of_the_package_that_is_not():

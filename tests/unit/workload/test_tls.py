@@ -8,11 +8,11 @@ import pytest
 
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.workload.in_bay.asking import Request
 from rally_magnum_scale.workload.in_bay.fresh import engine_of
 from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.job import Trust
-from tests.unit.kubernetes import certificates
+from rally_magnum_scale.workload.in_bay.request_spec import Request
+from tests.unit.kube import certificates
 from tests.unit.workload.conftest import Behaviour
 from tests.unit.workload.conftest import serving
 from tests.unit.workload.engine_runs import side_by_side

@@ -11,7 +11,7 @@ import pytest
 from rally_magnum_scale.measurement import windows
 from rally_magnum_scale.measurement.steps import Plan
 from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.workload.in_bay import answers
+from rally_magnum_scale.workload.in_bay import http_responses
 from rally_magnum_scale.workload.in_bay.job import Job
 from rally_magnum_scale.workload.in_bay.versions import Versions
 from tests.unit.workload.engine_runs import run
@@ -170,13 +170,13 @@ def test_the_version_of_most_answers_of_a_second_need_not_be_read(
     serve, monkeypatch
 ):
     read = collections.Counter()
-    read_head = answers.read_head
+    read_head = http_responses.read_head
 
     def counting(text):
         read[b"version: 2" in text] += 1
         return read_head(text)
 
-    monkeypatch.setattr(answers, "read_head", counting)
+    monkeypatch.setattr(http_responses, "read_head", counting)
     target = Target(lambda number: "1" if number <= 150 else "2")
     total, _, reported = counted(serve(target), Step(200, 4))
     assert total == {"1": 150, "2": 650}
@@ -215,7 +215,9 @@ def test_a_job_brings_the_name_of_the_header_to_its_workers():
 )
 def test_how_a_header_tells_a_version(line, version):
     versions = Versions(HEADER)
-    head = answers.read_head(b"HTTP/1.1 200 OK\r\n" + line + b"\r\nB: 2\r\n")
+    head = http_responses.read_head(
+        b"HTTP/1.1 200 OK\r\n" + line + b"\r\nB: 2\r\n"
+    )
     assert versions.note(head)
     assert versions.take(3) == {version: 3}
 
@@ -223,7 +225,7 @@ def test_how_a_header_tells_a_version(line, version):
 def note(versions, *said):
     return [
         versions.note(
-            answers.read_head(
+            http_responses.read_head(
                 b"HTTP/1.1 200 OK\r\nX-Rms-Version: %s\r\n" % one.encode()
             )
         )

@@ -28,7 +28,7 @@ def plan(
     real: int = 2,
     if_there: tuple[str, ...] = (),
 ) -> tuple[set[str], int, int]:
-    wish = bay_plan.Wish(1, node_count, real, remove, if_there)
+    wish = bay_plan.DesiredSize(1, node_count, real, remove, if_there)
     made = bay_plan.make(NODES, wish)
     names = [node.name for node in made.remove]
     assert len(names) == len(set(names))
@@ -74,15 +74,15 @@ def test_a_node_that_is_not_there_is_named(named: str) -> None:
 
 def test_a_machine_is_named_by_its_id() -> None:
     node = bay_plan.Node("r2", 2, True, "uid", machine="machine-2")
-    wish = bay_plan.Wish(1, 0, 0, ("machine-2",))
+    wish = bay_plan.DesiredSize(1, 0, 0, ("machine-2",))
     assert bay_plan.make([node], wish).remove == (node,)
 
 
 def test_what_is_gone_already_need_not_be_there() -> None:
     gone = bay_plan.Node("r2", 2, True, machine="machine-2")
-    wish = bay_plan.Wish(1, 4, 2, ("h1", "machine-2", "r2"))
+    wish = bay_plan.DesiredSize(1, 4, 2, ("h1", "machine-2", "r2"))
     left = bay_plan.without(wish, [gone])
-    assert left == bay_plan.Wish(1, 4, 2, ("h1",))
+    assert left == bay_plan.DesiredSize(1, 4, 2, ("h1",))
     assert bay_plan.without(wish, []) == wish
 
 

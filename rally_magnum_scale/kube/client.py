@@ -1,0 +1,336 @@
+"""One open connection to the Kubernetes API of a bay."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import email.utils
+import json
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import kubernetes.client
+import kubernetes.config
+import urllib3
+import yaml
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+from rally_magnum_scale import waiting
+from rally_magnum_scale.kube import renewal
+
+# Seconds to connect, and seconds without a byte.  A load balancer may cut a
+# silent connection without a word: a read that is silent for so long is
+# broken off by us and resumed.
+TIMEOUT_S = (10.0, 30.0)
+SILENCE_S = 5.0
+
+# Seconds between two tries after the API broke off or could not answer.
+PAUSE_S = 1.0
+
+# An API server may come up a moment after Magnum's CREATE_COMPLETE, and is
+# back after a restart within the same time.
+UP_WITHIN_S = 60.0
+
+# Connections that are kept: many nodes are asked at once.
+POOL = 20
+
+BROKEN = (urllib3.exceptions.HTTPError, OSError)
+
+# Python's words when we do not trust the server, which no retry changes.
+_DISTRUST = "CERTIFICATE_VERIFY_FAILED"
+
+
+@dataclasses.dataclass(frozen=True)
+class ClockOffset:
+    """A clock minus ours.
+
+    :param error_s: how far off ``seconds`` may be, either way
+    """
+
+    seconds: float
+    error_s: float
+
+
+class KubeClient:
+    """The Kubernetes API of one bay, opened once, outside timed regions.
+
+    :param api: an ApiClient of the official library
+    """
+
+    def __init__(self, api: Any) -> None:
+        self.api = api
+        self.core = kubernetes.client.CoreV1Api(api)
+
+    def version(self) -> str:
+        """Return the version of the API server, such as ``v1.33.1``.
+
+        An API that does not answer yet is asked again for a minute.
+
+        :raises KubernetesError: with the last answer, when it never came up
+        """
+        last: exceptions.KubernetesError | None = None
+
+        def poll() -> str | None:
+            nonlocal last
+            try:
+                version, _ = self._read_version()
+            except exceptions.KubernetesError as error:
+                last = error
+                return None
+            return version
+
+        try:
+            return waiting.wait_for(
+                poll,
+                what="the bay's Kubernetes API to tell its version",
+                deadline_s=UP_WITHIN_S,
+                interval_s=PAUSE_S,
+                progress=lambda: str(last),
+            )
+        except exceptions.DeadlineExceeded as error:
+            raise exceptions.KubernetesError(str(error)) from last
+
+    def clock_offset(
+        self, wall_clock: Callable[[], float] = time.time
+    ) -> ClockOffset:
+        """Return the bay's clock minus ours.
+
+        The API server's ``Date`` has whole seconds: half a second is added
+        for what they leave out.  It was written at some moment between the
+        question and the answer.
+
+        :param wall_clock: epoch seconds
+        :raises KubernetesError: when the API does not answer, or dateless
+        """
+        before_s = wall_clock()
+        _, headers = self._read_version()
+        after_s = wall_clock()
+        try:
+            date = email.utils.parsedate_to_datetime(headers["Date"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise exceptions.KubernetesError(
+                "The bay's Kubernetes API was asked for its version and did "
+                "not say in the header Date what time it is there, so its "
+                "time stamps can't be compared with this machine's clock."
+            ) from error
+        shown_s: float = date.timestamp()
+        return ClockOffset(
+            shown_s + 0.5 - (before_s + after_s) / 2,
+            0.5 + (after_s - before_s) / 2,
+        )
+
+    def stream(self, path: str, **query: Any) -> Any:
+        """Open an answer that is read as it comes.
+
+        :param path: such as ``/api/v1/pods``
+        :param query: of the URL, by Kubernetes' own names
+        :returns: an answer of urllib3, to be closed
+        :raises ApiException: when the API refuses
+        """
+        answer = self.api.call_api(
+            *self.api.param_serialize(
+                "GET",
+                path,
+                query_params=list(query.items()),
+                header_params={},
+                auth_settings=["BearerToken"],
+            ),
+            _request_timeout=(TIMEOUT_S[0], SILENCE_S),
+        )
+        if not 200 <= answer.status <= 299:
+            answer.read()
+            raise kubernetes.client.ApiException.from_response(
+                http_resp=answer, body=None, data=None
+            )
+        return answer.response
+
+    def _read_version(self) -> tuple[str, Any]:
+        with translate_errors("read the version"):
+            answer = kubernetes.client.VersionApi(self.api).get_code(
+                _preload_content=False,
+                _request_timeout=(SILENCE_S, SILENCE_S),
+            )
+            content = json.loads(answer.data)
+        return str(content["gitVersion"]), answer.headers
+
+
+@contextlib.contextmanager
+def connect(
+    api_address: str,
+    ca_pem: str,
+    certificate_pem: str,
+    key_pem: str,
+    renew: Callable[[], tuple[str, str]] | None = None,
+) -> Iterator[KubeClient]:
+    """Open the API of a bay with a client certificate.
+
+    The key is on disk, readable by this user alone, for as long as the
+    context is open: the TLS library reads it from a file.
+
+    :param renew: returns a new certificate and its key, as PEM; called
+        when the certificate is no longer taken, or soon won't be
+    """
+    with tempfile.TemporaryDirectory(prefix="rally-magnum-scale-") as folder:
+        ca = pathlib.Path(folder, "ca.pem")
+        ca.write_text(ca_pem)
+
+        def configure(certificate_pem: str, key_pem: str) -> Any:
+            configuration = kubernetes.client.Configuration()
+            configuration.host = api_address
+            configuration.ssl_ca_cert = str(ca)
+            configuration.retries = 3
+            _widen(configuration)
+            for kind, pem in (("cert", certificate_pem), ("key", key_pem)):
+                path = pathlib.Path(folder, f"{kind}.pem")
+                path.write_text(pem)
+                setattr(configuration, f"{kind}_file", str(path))
+            return configuration
+
+        api = renewal.RenewingApiClient(
+            configure(certificate_pem, key_pem),
+            renew and (lambda: configure(*renew())),
+        )
+        with api:
+            yield KubeClient(api)
+
+
+@contextlib.contextmanager
+def connect_kubeconfig(
+    path: str, context: str | None = None
+) -> Iterator[KubeClient]:
+    """Open the API that a kubeconfig describes.
+
+    It is read again when what it holds is no longer taken: whoever keeps
+    it may have written new credentials there.
+
+    :param path: of the file
+    :param context: the name of one of its contexts; None for the current
+    :raises InvalidInput: when it can't be read, or has no such context
+    """
+
+    def configure() -> Any:
+        configuration = kubernetes.client.Configuration()
+        configuration.retries = 3
+        _widen(configuration)
+        _load(path, context, configuration)
+        return configuration
+
+    with renewal.RenewingApiClient(configure(), configure) as api:
+        yield KubeClient(api)
+
+
+def address(path: str, context: str | None = None) -> str:
+    """Return the address of the API that a kubeconfig describes.
+
+    :param path: of the file
+    :param context: the name of one of its contexts; None for the current
+    :raises InvalidInput: when it can't be read, or has no such context
+    """
+    configuration = kubernetes.client.Configuration()
+    _load(path, context, configuration)
+    return str(configuration.host)
+
+
+def _widen(configuration: Any) -> None:
+    """Keep as many connections as are used at once."""
+    configuration.connection_pool_maxsize = max(
+        configuration.connection_pool_maxsize or 0, POOL
+    )
+
+
+def _load(path: str, context: str | None, configuration: Any) -> None:
+    try:
+        if not pathlib.Path(path).is_file():
+            raise FileNotFoundError("there is no such file")
+        kubernetes.config.load_kube_config(
+            path, context, configuration, persist_config=False
+        )
+    except (
+        OSError,
+        # What the loader raises where the file has another form.
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        yaml.YAMLError,
+        kubernetes.config.ConfigException,
+    ) as error:
+        words = " ".join(str(error).split())
+        wanted = f" with the context {context!r}" if context else ""
+        raise exceptions.InvalidInput(
+            f"kubeconfig: {path!r} can't be used{wanted}: {words}; name a "
+            "file that kubectl can use, and one of its contexts."
+        ) from error
+
+
+@contextlib.contextmanager
+def translate_errors(what: str) -> Iterator[None]:
+    """Turn the library's errors into one sentence.
+
+    :param what: what was tried, such as ``list the nodes``
+    :raises KubernetesError: when the API refuses or breaks off
+    """
+    try:
+        yield
+    except kubernetes.client.ApiException as error:
+        raise exceptions.KubernetesError(
+            f"The bay's Kubernetes API refused to {what}: "
+            f"{error.status} {error.reason} {_message(error)}".rstrip()
+        ) from error
+    except BROKEN as error:
+        raise exceptions.KubernetesError(
+            f"The bay's Kubernetes API broke off the try to {what}: {error}"
+        ) from error
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Tell whether asking again may bring another answer.
+
+    :param error: what the library raised
+    """
+    if isinstance(error, kubernetes.client.ApiException):
+        if not error.status:
+            return _DISTRUST not in str(error.reason)
+        return bool(error.status == 429 or error.status >= 500)
+    return _DISTRUST not in str(error)
+
+
+def persist(
+    call: Callable[[], Any],
+    *,
+    done_when: int | None = None,
+    done_when_repeated: int | None = None,
+) -> Any:
+    """Ask again for a minute while the API can't answer.
+
+    :param call: one request
+    :param done_when: a status that means that nothing is left to do
+    :param done_when_repeated: the same, after a try that broke off and may
+        have done it
+    :returns: what the call returned, or None when it was done already
+    :raises ApiException: when the API refuses
+    """
+    end_s = time.monotonic() + UP_WITHIN_S
+    done = {done_when}
+    while True:
+        try:
+            return call()
+        except (*BROKEN, kubernetes.client.ApiException) as error:
+            if getattr(error, "status", None) in done - {None}:
+                return None
+            if not may_pass(error) or time.monotonic() > end_s:
+                raise
+        done.add(done_when_repeated)
+        interruption.sleep(PAUSE_S)
+
+
+def _message(error: Any) -> str:
+    try:
+        return str(yaml.safe_load(error.body)["message"])
+    except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError):
+        return ""

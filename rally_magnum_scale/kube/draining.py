@@ -1,0 +1,226 @@
+"""Empty nodes before they go, as ``kubectl drain`` does.
+
+No new pod comes to them, and those there are evicted: a PodDisruptionBudget
+may forbid that for a while, and then it is asked for again.  Pods of
+DaemonSets and static pods stay, since they belong to the node.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from collections.abc import Collection
+from typing import Any
+
+import kubernetes.client
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+from rally_magnum_scale import waiting
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.measurement import wording
+
+_STATIC = "kubernetes.io/config.mirror"
+_OVER = ("Succeeded", "Failed")
+_HELD_BACK = 429
+_GONE = 404
+
+
+@dataclasses.dataclass(frozen=True)
+class Drained:
+    """What became of the pods of some nodes.
+
+    :param evicted: how many were evicted
+    :param resolution_s: seconds from the request of the last list with pods
+        that had to go to the answer without any; None where there never
+        were any
+    """
+
+    evicted: int
+    resolution_s: float | None
+
+
+def drain(
+    cluster: client.KubeClient,
+    names: Collection[str],
+    *,
+    deadline_s: float,
+    report: Callable[[str], None] | None = None,
+) -> Drained:
+    """Cordon nodes and evict their pods.
+
+    Whoever gives the change up :func:`uncordons <uncordon>` them.
+
+    :param names: of the nodes
+    :param deadline_s: seconds after which it is given up
+    :param report: gets lines of progress
+    :raises KubernetesError: when the API refuses
+    :raises DeadlineExceeded: with the pods that did not go, and why
+    """
+    end = time.monotonic() + deadline_s
+    for number, name in enumerate(names):
+        interruption.check()
+        if time.monotonic() > end:
+            raise exceptions.DeadlineExceeded(
+                f"{len(names)} nodes to be cordoned",
+                deadline_s,
+                f"{number} cordoned",
+            )
+        _cordon(cluster, name, cordoned=True)
+    left_s = max(0.0, end - time.monotonic())
+    return _Emptying(cluster, frozenset(names), report).run(left_s)
+
+
+def uncordon(
+    cluster: client.KubeClient,
+    names: Collection[str],
+    report: Callable[[str], None],
+) -> None:
+    """Let pods come to nodes again, as far as these are still there.
+
+    An interruption does not end it, and nothing is raised: it is a step on
+    the way out of a failure.
+
+    :param report: gets a line when that can't be done
+    """
+    with interruption.deferred():
+        for name in names:
+            try:
+                _cordon(cluster, name, cordoned=False)
+            except exceptions.KubernetesError as error:
+                if getattr(error.__cause__, "status", None) != _GONE:
+                    report(f"nodes may stay cordoned, {name} first: {error}")
+                    # The others would be waited for as long.
+                    return
+
+
+def _cordon(cluster: client.KubeClient, name: str, *, cordoned: bool) -> None:
+    with client.translate_errors(f"cordon the node {name}"):
+        client.persist(
+            lambda: cluster.core.patch_node(
+                name,
+                {"spec": {"unschedulable": cordoned}},
+                _request_timeout=client.TIMEOUT_S,
+            )
+        )
+
+
+class _Emptying:
+    """Evicts the pods of some nodes, again and again until they are gone."""
+
+    def __init__(
+        self,
+        cluster: client.KubeClient,
+        nodes: frozenset[str],
+        report: Callable[[str], None] | None,
+    ) -> None:
+        self._cluster = cluster
+        self._nodes = nodes
+        self._report = report
+        self._evicted: set[str] = set()
+        self._left: dict[str, str] = {}
+        # When the last list was asked for that had pods in it.
+        self._full_at: float | None = None
+
+    def run(self, deadline_s: float) -> Drained:
+        """Evict them until there are none."""
+        end = time.monotonic() + deadline_s
+        waiting.wait_for(
+            lambda: self._look(end),
+            what=f"the pods of {len(self._nodes)} nodes to be evicted",
+            deadline_s=deadline_s,
+            progress=lambda: _progress(self._left),
+            report=self._report,
+        )
+        full_at = self._full_at
+        return Drained(
+            len(self._evicted),
+            None if full_at is None else time.monotonic() - full_at,
+        )
+
+    def _look(self, end: float) -> bool | None:
+        asked_at = time.monotonic()
+        found = _pods_on(self._cluster, self._nodes)
+        if found:
+            self._full_at = asked_at
+        told, self._left = self._left, {}
+        for pod in found:
+            interruption.check()
+            name = _full_name(pod)
+            if "deletionTimestamp" in pod["metadata"]:
+                self._left[name] = "is ending"
+            elif time.monotonic() > end:
+                self._left[name] = told.get(name, "was not asked to go yet")
+            else:
+                self._left[name] = self._evict(pod["metadata"])
+        return None if found else True
+
+    def _evict(self, metadata: dict[str, Any]) -> str:
+        """Ask for the end of a pod; return what becomes of it."""
+        name, namespace = metadata["name"], metadata["namespace"]
+        with client.translate_errors(f"evict the pod {name}"):
+            try:
+                self._cluster.core.create_namespaced_pod_eviction(
+                    name,
+                    namespace,
+                    _eviction(name, namespace),
+                    _preload_content=False,
+                    _request_timeout=client.TIMEOUT_S,
+                ).release_conn()
+            except (*client.BROKEN, kubernetes.client.ApiException) as error:
+                status = getattr(error, "status", None)
+                if status == _HELD_BACK:
+                    return "is held back, by a PodDisruptionBudget as a rule"
+                if status == _GONE:
+                    return "is gone"
+                if not client.may_pass(error):
+                    raise
+                # It is asked again at the next look.
+                return f"could not be evicted yet ({status or error})"
+        self._evicted.add(metadata["uid"])
+        return "is ending"
+
+
+def _eviction(name: str, namespace: str) -> Any:
+    return kubernetes.client.V1Eviction(
+        metadata=kubernetes.client.V1ObjectMeta(name=name, namespace=namespace)
+    )
+
+
+def _full_name(pod: dict[str, Any]) -> str:
+    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+
+def _pods_on(
+    cluster: client.KubeClient, nodes: frozenset[str]
+) -> list[dict[str, Any]]:
+    """List the pods that must leave some nodes, by one request."""
+    with client.translate_errors("list the pods of all namespaces"):
+        answer = client.persist(
+            lambda: cluster.core.list_pod_for_all_namespaces(
+                _preload_content=False, _request_timeout=client.TIMEOUT_S
+            )
+        )
+        found = json.loads(answer.data)["items"]
+    return [
+        pod
+        for pod in found
+        if pod["spec"].get("nodeName") in nodes and _must_leave(pod)
+    ]
+
+
+def _must_leave(pod: dict[str, Any]) -> bool:
+    metadata = pod["metadata"]
+    owners = {one["kind"] for one in metadata.get("ownerReferences", ())}
+    return (
+        "DaemonSet" not in owners
+        and _STATIC not in metadata.get("annotations", ())
+        and pod.get("status", {}).get("phase") not in _OVER
+    )
+
+
+def _progress(left: dict[str, str]) -> str:
+    told = wording.few(f"{name} {why}" for name, why in left.items())
+    return f"{len(left)} left: {told}"

@@ -1,0 +1,227 @@
+"""See every change of some objects in a thread, with its time."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+from typing import Generic
+from typing import Self
+from typing import TypeVar
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
+from rally_magnum_scale import waiting
+from rally_magnum_scale.kube import watching
+
+T = TypeVar("T")
+
+LISTED_WITHIN_S = 60.0
+
+
+class Follower:
+    """Follows objects by one list and one watch, beside other work.
+
+    What derives from it looks at each object once whenever it changes, and
+    holds ``self._lock`` to read what it has kept.
+
+    :param what: what is followed, in words, such as ``nodes``
+    :param method: as in :func:`rally_magnum_scale.kube.watching.watch`
+    :param arguments: its positional arguments
+    :param clock: monotonic seconds
+    :param selectors: ``label_selector``, ``field_selector``
+    """
+
+    def __init__(
+        self,
+        what: str,
+        method: Callable[..., Any],
+        *arguments: str,
+        clock: Callable[[], float] = time.monotonic,
+        **selectors: Any,
+    ) -> None:
+        self._what = what
+        self._changes = watching.watch(method, *arguments, **selectors)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._listed = threading.Event()
+        self._error: Exception | None = None
+        # By name, as the API gave them.
+        self._items: dict[str, Mapping[str, Any]] = {}
+
+    @contextlib.contextmanager
+    def following(self) -> Iterator[Self]:
+        """Follow in a thread, until :meth:`stop` or the end of the block."""
+        thread = self.start()
+        try:
+            yield self
+        finally:
+            self.stop()
+            thread.join()
+
+    def start(self) -> threading.Thread:
+        """Follow in a thread, until :meth:`stop`."""
+        thread = threading.Thread(
+            target=self._run, name=self._what, daemon=True
+        )
+        thread.start()
+        return thread
+
+    @contextlib.contextmanager
+    def stopped_by_failure(self) -> Iterator[None]:
+        """Do not follow any longer than the work that it is for."""
+        try:
+            yield
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def listed(self) -> bool:
+        """Whether the objects that were there at first are known."""
+        return self._listed.is_set()
+
+    def stop(self) -> None:
+        """Let the thread end; it does so within some seconds."""
+        self._stopped.set()
+
+    def wait_listed(self, deadline_s: float = LISTED_WITHIN_S) -> None:
+        """Wait until the objects that are there are known.
+
+        :raises DeadlineExceeded: when the API does not list them in time
+        :raises KubernetesError: when it refuses
+        """
+
+        def poll() -> bool | None:
+            self.refuse_error()
+            return True if self._listed.is_set() else None
+
+        waiting.wait_for(
+            poll,
+            what=f"the list of the {self._what}",
+            deadline_s=deadline_s,
+            interval_s=0.05,
+            clock=self._clock,
+        )
+
+    def refuse_error(self) -> None:
+        """Raise what ended the thread.
+
+        :raises KubernetesError: when the objects can't be followed any more
+        """
+        if self._error is not None:
+            raise exceptions.KubernetesError(
+                f"The {self._what} of the bay can't be followed: {self._error}"
+            ) from self._error
+
+    def _keep(self, item: Mapping[str, Any], now: float) -> None:
+        """Take in an object that is new or has changed."""
+        raise NotImplementedError
+
+    def _forget(self, item: Mapping[str, Any]) -> None:
+        """Take out an object that has changed or is gone."""
+
+    def _judge(self, now: float) -> None:
+        """Look at what is kept after all changes of a moment."""
+
+    def _run(self) -> None:
+        try:
+            # Who waits is interrupted; this thread is stopped.
+            with contextlib.closing(self._changes), interruption.deferred():
+                for seen in self._changes:
+                    if self._stopped.is_set():
+                        return
+                    if seen is not None:
+                        self._take(seen)
+        except Exception as error:
+            self._error = error
+
+    def _take(self, seen: Mapping[str, Mapping[str, Any]]) -> None:
+        now = self._clock()
+        with self._lock:
+            for name in self._items.keys() - seen.keys():
+                self._forget(self._items.pop(name))
+            for name, item in seen.items():
+                before = self._items.get(name)
+                if before is not item:
+                    if before is not None:
+                        self._forget(before)
+                    self._items[name] = item
+                    self._keep(item, now)
+            self._judge(now)
+        self._listed.set()
+
+
+class Seen(Follower, Generic[T]):
+    """Follows objects, and has them looked at whenever one has changed.
+
+    :param read: makes of one of the API's objects what is looked at
+    """
+
+    def __init__(
+        self,
+        what: str,
+        method: Callable[..., Any],
+        *arguments: str,
+        read: Callable[[Mapping[str, Any]], T],
+        clock: Callable[[], float] = time.monotonic,
+        **selectors: Any,
+    ) -> None:
+        super().__init__(what, method, *arguments, clock=clock, **selectors)
+        self._read = read
+        self._known: dict[str, T] = {}
+        self._looks: list[Callable[[Collection[T], float], None]] = []
+
+    def have_looked_at(
+        self, look: Callable[[Collection[T], float], None]
+    ) -> None:
+        """Have the objects looked at, now and after each change.
+
+        :param look: gets all of them, and monotonic seconds; it must be
+            quick, and may not wait
+        """
+        with self._lock:
+            self._looks.append(look)
+            if self.listed:
+                look(self._known.values(), self._clock())
+
+    def seen(self) -> list[T]:
+        """Return all objects as they are now."""
+        with self._lock:
+            return list(self._known.values())
+
+    def _keep(self, item: Mapping[str, Any], now: float) -> None:
+        del now
+        self._known[item["metadata"]["name"]] = self._read(item)
+
+    def _forget(self, item: Mapping[str, Any]) -> None:
+        del self._known[item["metadata"]["name"]]
+
+    def _judge(self, now: float) -> None:
+        for look in self._looks:
+            look(self._known.values(), now)
+
+
+class Since(Generic[T]):
+    """Since when something holds of the objects of a :class:`Seen`.
+
+    :param holds: tells whether it does
+    """
+
+    def __init__(self, holds: Callable[[Collection[T]], bool]) -> None:
+        self._holds = holds
+        # Monotonic seconds; None while it does not hold.
+        self.at: float | None = None
+
+    def __call__(self, found: Collection[T], now: float) -> None:
+        """Look at all objects."""
+        if not self._holds(found):
+            self.at = None
+        elif self.at is None:
+            self.at = now

@@ -1,0 +1,160 @@
+"""A bay that someone else made: opened and looked at, never deleted."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
+
+from rally_magnum_scale.bays import credentials
+from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import nodes
+from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.runs import bay_life
+from rally_magnum_scale.runs import memory
+
+# A bay that is to be loaded has Ready nodes already.
+READY_WITHIN_S = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class ExistingBay:
+    """An open bay of someone else.
+
+    :param cluster: its Kubernetes API
+    :param nodes: as they were when it was opened, Ready or not
+    :param record: what is known of it
+    :param sign: has a certificate signed for a server of some name; None
+        where nobody does that
+    """
+
+    cluster: client.KubeClient
+    nodes: Sequence[nodes.Node]
+    record: bay_records.Bay
+    sign: Callable[[str], credentials.ServerCertificate] | None = None
+
+
+Tidy = Callable[[client.KubeClient], None]
+
+
+def _leave(_: client.KubeClient) -> None:
+    """Leave the bay as it is."""
+
+
+@contextlib.contextmanager
+def by_name(
+    bays: lifecycle.Bays,
+    wanted: str,
+    report: Callable[[str], None],
+    tidy: Tidy = _leave,
+) -> Iterator[ExistingBay]:
+    """Open a bay that Magnum shows.
+
+    :param bays: the bays of a project
+    :param wanted: name or id
+    :param report: gets lines of progress
+    :param tidy: is done first, before the bay is looked at
+    :raises BayNotFound: when none fits, or several do
+    :raises BayError: when it is not complete
+    """
+    found = bays.find(wanted)
+    record = bay_records.Bay(
+        uuid=found.uuid,
+        template=found.cluster_template_id,
+        nodes=found.node_count,
+        status=found.status,
+        made_by="named",
+        name=found.name,
+        masters=found.master_count,
+    )
+    with bay_life.open_bay(bays, found) as cluster:
+        tidy(cluster)
+        yield dataclasses.replace(
+            _look(cluster, record, report),
+            sign=functools.partial(bays.server_certificate, found),
+        )
+
+
+@contextlib.contextmanager
+def of_context(
+    bays: lifecycle.Bays,
+    record: bay_records.Bay,
+    report: Callable[[str], None],
+    tidy: Tidy = _leave,
+) -> Iterator[ExistingBay]:
+    """Open a bay that a context of the task has made.
+
+    :param bays: the bays of its project
+    :param record: as the context left it; it stays as it is
+    :param report: gets lines of progress
+    :param tidy: as in :func:`by_name`
+    :raises BayNotFound: when it is gone meanwhile
+    :raises BayError: when it is not complete
+    """
+    found = bays.find(record.uuid)
+    with bay_life.open_bay(bays, found) as cluster:
+        tidy(cluster)
+        yield dataclasses.replace(
+            _look(cluster, record, report),
+            record=record,
+            sign=functools.partial(bays.server_certificate, found),
+        )
+
+
+@contextlib.contextmanager
+def by_kubeconfig(
+    path: str,
+    context: str | None,
+    report: Callable[[str], None],
+    tidy: Tidy = _leave,
+) -> Iterator[ExistingBay]:
+    """Open a bay, or any Kubernetes cluster, without OpenStack.
+
+    :param path: of a kubeconfig, where Rally runs
+    :param context: name of one of its contexts, None for the current one
+    :param report: gets lines of progress
+    :param tidy: as in :func:`by_name`
+    :raises InvalidInput: when the file can't be right
+    """
+    record = bay_records.Bay(
+        uuid="",
+        template="",
+        nodes=0,
+        made_by="kubeconfig",
+        name=context or Path(path).name.removesuffix(".kubeconfig"),
+    )
+    with client.connect_kubeconfig(path, context) as cluster:
+        tidy(cluster)
+        yield _look(cluster, record, report)
+
+
+def _look(
+    cluster: client.KubeClient,
+    record: bay_records.Bay,
+    report: Callable[[str], None],
+) -> ExistingBay:
+    version = cluster.version()
+    found = nodes.wait_for_ready(
+        cluster, 1, deadline_s=READY_WITHIN_S, report=report
+    )
+    ready = sum(node.ready for node in found)
+    report(
+        f"the bay {record.name} has {ready} Ready nodes of {len(found)}, "
+        f"Kubernetes {version}"
+    )
+    return ExistingBay(
+        cluster,
+        found,
+        dataclasses.replace(
+            record,
+            nodes=record.nodes or len(found),
+            kubernetes_version=version,
+            client_memory_peak_bytes=memory.peak_bytes(),
+            **bay_life.node_facts(found),
+        ),
+    )

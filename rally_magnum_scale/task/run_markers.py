@@ -1,0 +1,382 @@
+"""Marks of runs: files that outlive a run that was killed.
+
+Each run of a workload writes one and removes it when it has removed all
+that it made.  The file is locked for as long as a process of the run
+lives: a worker that outlives its parent still holds the lock, which no
+process number could tell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import enum
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+from rally.common import cfg
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import file_locks
+from rally_magnum_scale import waiting
+
+FOLDER_VARIABLE = "RALLY_MAGNUM_SCALE_STATE"
+VERSION = 1
+
+_PROC = pathlib.Path("/proc")
+_MACHINE_ID = pathlib.Path("/etc/machine-id")
+
+# Field 22 of /proc/PID/stat, counted from the state, which is field 3 and
+# follows the command's closing parenthesis.
+_START_TICKS = 19
+
+
+class Liveness(enum.Enum):
+    """What is known of the run that a mark belongs to."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """Where a run goes on.
+
+    :param host: the machine's name
+    :param machine: its id, since names repeat, empty when it has none
+    :param boot: changes whenever the machine starts
+    :param namespace: in which the process number counts
+    :param start_ticks: the kernel's, since process numbers come again
+    """
+
+    host: str
+    machine: str
+    boot: str
+    namespace: str
+    pid: int
+    start_ticks: int
+
+
+@dataclasses.dataclass(frozen=True)
+class RunMarker:
+    """A run of one workload of a task.
+
+    :param task: uuid of the task
+    :param workload: its uuid: Rally's names are made from it
+    :param database: hash of the address of Rally's database, which may
+        hold a password itself
+    :param cloud: address of Keystone and name of the region
+    :param started_at: seconds since 1970
+    """
+
+    task: str
+    workload: str
+    process: Process
+    database: str
+    cloud: str
+    started_at: float
+
+    @property
+    def owners(self) -> tuple[str, str]:
+        """The ids from which Rally makes the names of what a run has."""
+        return self.workload, self.task
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of the file."""
+        return {"version": VERSION, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> RunMarker:
+        """Read the content of a file.
+
+        :raises ValueError: when it is not that of a mark
+        """
+        try:
+            values = {f.name: content[f.name] for f in _FIELDS}
+            values["process"] = Process(**values["process"])
+            values["started_at"] = float(values["started_at"])
+            text = (values[name] for name in _TEXTS)
+            if not all(isinstance(each, str) and each for each in text):
+                raise ValueError(f"one of {', '.join(_TEXTS)} is no text")
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"a key is missing or wrong: {error}") from error
+        return cls(**values)
+
+
+_FIELDS = dataclasses.fields(RunMarker)
+_TEXTS = ("task", "workload", "database", "cloud")
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A mark that was found.
+
+    :param held: whether a process holds its lock, None when the file
+        system can't say
+    """
+
+    path: pathlib.Path
+    mark: RunMarker
+    held: bool | None
+
+
+class Kept:
+    """The mark of this run, locked until it is removed.
+
+    :param file: open and locked; forked workers share it
+    """
+
+    def __init__(self, path: pathlib.Path, file: Any) -> None:
+        self.path = path
+        self._file = file
+
+    def remove(self) -> None:
+        """Remove the mark: nothing of the run is left."""
+        self.path.unlink(missing_ok=True)
+        self._file.close()
+
+    def leave(self) -> None:
+        """Leave the mark for the next start, which goes on removing."""
+        self._file.close()
+
+
+def folder(environ: Mapping[str, str] = os.environ) -> pathlib.Path:
+    """Return where marks are kept: one place for each user.
+
+    :raises RuntimeError: when the user has no home
+    """
+    if given := environ.get(FOLDER_VARIABLE):
+        return pathlib.Path(given) / "runs"
+    state = environ.get("XDG_STATE_HOME")
+    base = pathlib.Path(state) if state else _home(environ) / ".local/state"
+    return base / "rally-magnum-scale" / "runs"
+
+
+def _home(environ: Mapping[str, str]) -> pathlib.Path:
+    home = environ.get("HOME")
+    return pathlib.Path(home) if home else pathlib.Path.home()
+
+
+def this_process() -> Process:
+    """Return the identity of this process."""
+    machine = _MACHINE_ID.read_text().strip() if _MACHINE_ID.exists() else ""
+    return Process(
+        host=socket.gethostname(),
+        machine=machine,
+        boot=(_PROC / "sys/kernel/random/boot_id").read_text().strip(),
+        namespace=str((_PROC / "self/ns/pid").readlink()),
+        pid=os.getpid(),
+        start_ticks=start_ticks(os.getpid()) or 0,
+    )
+
+
+def database() -> str:
+    """Return the hash of the address of Rally's database.
+
+    The address may hold a password itself.
+    """
+    address = str(cfg.CONF.database.connection)
+    return hashlib.sha256(address.encode()).hexdigest()
+
+
+def start_ticks(pid: int) -> int | None:
+    """Return when a process started, in the kernel's ticks since boot.
+
+    :returns: None when there is no such process, or only its zombie
+    """
+    try:
+        stat = (_PROC / str(pid) / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else int(fields[_START_TICKS])
+
+
+def write(where: pathlib.Path, mark: RunMarker) -> Kept:
+    """Write the mark of this run, at once and whole, and lock it.
+
+    :raises OSError: when the folder can't be written
+    """
+    where.mkdir(mode=0o700, parents=True, exist_ok=True)
+    number, name = tempfile.mkstemp(dir=where, prefix=".", suffix=".new")
+    file = os.fdopen(number, "w")
+    try:
+        # Without locks on this file system a later start only tells.
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        json.dump(mark.to_json(), file)
+        file.flush()
+        os.fsync(file.fileno())
+        path = where / f"{mark.task}.{mark.workload}.json"
+        pathlib.Path(name).replace(path)
+    except BaseException:
+        file.close()
+        pathlib.Path(name).unlink(missing_ok=True)
+        raise
+    return Kept(path, file)
+
+
+def read_all(
+    where: pathlib.Path, report: Callable[[str], None]
+) -> list[Found]:
+    """Read the marks of all runs.
+
+    :param report: gets a sentence about each file that is no mark; it is
+        moved aside, unless a newer release wrote it
+    """
+    found = []
+    for path in sorted(where.glob("*.json")):
+        try:
+            each = _read(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            report(f"The mark of a run can't be read: {error}.")
+            continue
+        except ValueError as error:
+            report(_set_aside(path, error))
+            continue
+        if each is None:
+            report(
+                f"The mark {path} of a run was written by a newer release; "
+                "it is left alone."
+            )
+        else:
+            found.append(each)
+    return found
+
+
+def _read(path: pathlib.Path) -> Found | None:
+    with path.open() as file:
+        content = json.load(file)
+        version = _version(content)
+        if version > VERSION:
+            return None
+        return Found(path, RunMarker.from_json(content), _is_held(file))
+
+
+def _version(content: Any) -> int:
+    version = content.get("version") if isinstance(content, dict) else None
+    if isinstance(version, int):
+        return version
+    raise ValueError("it holds no version")
+
+
+def _is_held(file: Any) -> bool | None:
+    try:
+        # Shared: two that look at the same time must not see each other.
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
+
+
+def _set_aside(path: pathlib.Path, error: Exception) -> str:
+    aside = path.with_suffix(".unreadable")
+    with contextlib.suppress(OSError):
+        path.replace(aside)
+    return (
+        f"The mark {path.name} of a run can't be read ({error}) and was moved "
+        f"to {aside}; what that run left, if anything, has to be removed by "
+        "hand."
+    )
+
+
+def judge(found: Found, own: RunMarker) -> tuple[Liveness, str]:
+    """Say whether a run is proven dead and may be cleaned up after.
+
+    :param own: the mark of this run
+    :returns: the fate, and in words what it rests on
+    """
+    process = found.mark.process
+    if found.held:
+        return (
+            Liveness.ALIVE,
+            f"a process of it lives (it began as {process.pid})",
+        )
+    same_database = found.mark.database == own.database
+    fate, why = judge_process(
+        process, own.process, same_database=same_database
+    )
+    if fate is not Liveness.DEAD:
+        return fate, why
+    if found.held is None:
+        return Liveness.UNKNOWN, (
+            f"the file system of {found.path.parent} knows no locks, so its "
+            "workers can't be told from dead ones"
+        )
+    if found.mark.cloud != own.cloud:
+        return Liveness.UNKNOWN, (
+            f"its process {process.pid} is gone, but it ran on another cloud, "
+            f"{found.mark.cloud}; start a task there"
+        )
+    return fate, why
+
+
+def judge_process(
+    process: Process, here: Process, *, same_database: bool
+) -> tuple[Liveness, str]:
+    """Say whether a process is proven gone, and its run may be cleaned up.
+
+    :param here: this process
+    :param same_database: whether both write to one Rally database
+    :returns: the fate, and in words what it rests on
+    """
+    if (process.host, process.machine) != (here.host, here.machine):
+        return Liveness.UNKNOWN, (
+            f"it was started on the host {process.host}, and only there can "
+            "be told whether it has ended"
+        )
+    if _runs(process, here):
+        return Liveness.ALIVE, f"its process {process.pid} lives"
+    if not same_database:
+        return Liveness.UNKNOWN, (
+            f"its process {process.pid} is gone, but it wrote to another "
+            "Rally database; start a task with that one"
+        )
+    return Liveness.DEAD, f"its process {process.pid} is gone"
+
+
+def _runs(process: Process, here: Process) -> bool:
+    if (process.boot, process.namespace) != (here.boot, here.namespace):
+        return False
+    return start_ticks(process.pid) == process.start_ticks
+
+
+@contextlib.contextmanager
+def alone(where: pathlib.Path, deadline_s: float = 3.0) -> Iterator[bool]:
+    """Let one start at a time remove what dead runs left.
+
+    :param deadline_s: how long to wait for another one
+    :returns: False when another start is at it
+    """
+    with (where / "removal.lock").open("a") as file:
+        try:
+            waiting.wait_for(
+                lambda: file_locks.take(file),
+                what="another start that removes leftovers",
+                deadline_s=deadline_s,
+                interval_s=0.2,
+            )
+        except (exceptions.DeadlineExceeded, OSError):
+            yield False
+            return
+        yield True
+
+
+def age(mark: RunMarker) -> float:
+    """Return how many seconds ago a run began, by the wall clock."""
+    return max(0.0, time.time() - mark.started_at)

@@ -1,0 +1,130 @@
+"""What scenarios share that load a bay which is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+from typing import TypeVar
+
+from rally.common import logging
+from rally.common import validation
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.runs import existing_bay
+from rally_magnum_scale.runs import fault_injectors
+from rally_magnum_scale.task import clients
+from rally_magnum_scale.task import dead_loads
+from rally_magnum_scale.task import run_markers
+from rally_magnum_scale.task.contexts import bays as bays_context
+from rally_magnum_scale.task.scenarios import base
+from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import workload_arguments
+
+LOG = logging.getLogger(__name__)
+
+S = TypeVar("S", bound="type[ExistingBayScenario]")
+
+
+def configure(name: str, *validators: str) -> Callable[[S], S]:
+    """Register a scenario that visits a bay.
+
+    :param name: of the scenario, after ``MagnumScale.``
+    :param validators: names of those that its load needs
+    """
+    register = base.configure(
+        name,
+        "magnum_scale_platform_of_bay",
+        "magnum_scale_which_bay",
+        *validators,
+    )
+    quotas = validation.add("magnum_scale_bay_quotas", per_iteration=0)
+
+    def decorate(cls: S) -> S:
+        configured: S = quotas(register(cls))
+        return configured
+
+    return decorate
+
+
+class ExistingBayScenario(base.Scenario):
+    """A scenario that loads a bay of someone else, and leaves it."""
+
+    @classmethod
+    def get_default_context(cls) -> dict[str, Any]:
+        """Return what every task needs; users only come with OpenStack."""
+        default: dict[str, Any] = super().get_default_context()
+        default.pop("users@openstack", None)
+        return default
+
+    def run_load_in(
+        self,
+        which: bay_arguments.WhichBay,
+        load: workload_arguments.WorkloadArguments,
+    ) -> None:
+        """Run a load in the bay that is asked for, and remove the load.
+
+        :param which: the bay
+        :param load: the load
+        """
+        with self.recorded(), self._visit(which) as visit:
+            if visit.record.made_by != "context":
+                self.keep_record(visit.record)
+            with self.api_timed(visit.record.name, visit.cluster):
+                self.run_load(
+                    load,
+                    visit.record.name,
+                    visit.cluster,
+                    visit.nodes,
+                    bay_stays=True,
+                    sign=visit.sign,
+                    injector=fault_injectors.KubernetesFaultInjector
+                    if which.kubeconfig
+                    else None,
+                )
+
+    def _visit(
+        self, which: bay_arguments.WhichBay
+    ) -> AbstractContextManager[existing_bay.ExistingBay]:
+        if which.kubeconfig:
+            return existing_bay.by_kubeconfig(
+                which.kubeconfig, which.kubeconfig_context, LOG.info, _tidy
+            )
+        bays = lifecycle.Bays(clients.magnum_of(self._clients), LOG.info)
+        if which.bay:
+            return existing_bay.by_name(bays, which.bay, LOG.info, _tidy)
+        mine = self._bay_of_context(which.bay_role)
+        return existing_bay.of_context(bays, mine, LOG.info, _tidy)
+
+    def _bay_of_context(self, role: str | None) -> bay_records.Bay:
+        """Return the bay whose turn it is; keep the records of all."""
+        tenant = self.context["tenant"]["id"]
+        found = bays_context.bays_of(self.context, tenant)
+        every = [bay_records.Bay.from_json(each["record"]) for each in found]
+        for record in every:
+            self.keep_record(record)
+        fitting = [
+            record
+            for each, record in zip(found, every, strict=True)
+            if role in (None, each["role"])
+        ]
+        if not fitting:
+            raise exceptions.InvalidInput(
+                f"bay_role: no bay of the context bays has the name {role!r}."
+            )
+        return fitting[self._turn() % len(fitting)]
+
+    def _turn(self) -> int:
+        """Return which turn this is for the tenant, from 0."""
+        before: int = self.context["iteration"] - 1
+        if self.context["user_choice_method"] == "round_robin":
+            return before // len(self.context["tenants"])
+        return before
+
+
+def _tidy(cluster: client.KubeClient) -> None:
+    """Remove what killed runs left in a bay, before it is looked at."""
+    dead_loads.remove(cluster, run_markers.database(), LOG.warning)

@@ -1,0 +1,8 @@
+import pytest
+
+from rally_magnum_scale.kube import client
+
+
+@pytest.fixture(autouse=True)
+def short_pause(monkeypatch):
+    monkeypatch.setattr(client, "PAUSE_S", 0.01)

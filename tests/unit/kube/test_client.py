@@ -1,0 +1,66 @@
+import time
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.kube import client
+from tests.unit.kube import fake_api
+
+VERSION = "/version/"
+
+ANSWER = {
+    "buildDate": "",
+    "compiler": "",
+    "gitCommit": "",
+    "gitTreeState": "",
+    "gitVersion": "v1.33.1",
+    "goVersion": "",
+    "major": "1",
+    "minor": "33",
+    "platform": "",
+}
+
+
+def test_an_api_that_comes_up_late_is_asked_again():
+    with fake_api.serve({VERSION: [503, 0.0, ANSWER]}) as (fake, cluster):
+        assert cluster.version() == "v1.33.1"
+    assert len(fake.queries) == 3
+
+
+def test_an_api_that_never_comes_up_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(client, "UP_WITHIN_S", 0.1)
+    with (
+        fake_api.serve({VERSION: [503]}) as (fake, cluster),
+        pytest.raises(
+            exceptions.KubernetesError,
+            match="Gave up .* refused to read the version: 503",
+        ),
+    ):
+        cluster.version()
+    assert len(fake.queries) > 1
+
+
+def test_the_clock_of_the_bay_is_compared_with_ours():
+    # The fake answers with the date of this machine.
+    with fake_api.serve({VERSION: [ANSWER]}) as (_, cluster):
+        assert abs(cluster.clock_offset().seconds) < 60
+        ahead = cluster.clock_offset(lambda: 0.0)
+    assert abs(ahead.seconds - time.time()) < 60
+
+
+def test_a_slow_answer_tells_less_of_the_clock():
+    ours = iter([100.0, 107.0])
+    with fake_api.serve({VERSION: [ANSWER]}) as (_, cluster):
+        found = cluster.clock_offset(lambda: next(ours))
+    # The date was written when our clock showed 100 s at the earliest.
+    assert found.error_s == 0.5 + 7.0 / 2
+    low_s = found.seconds - found.error_s
+    assert abs(low_s + 107.0 - time.time()) < 60
+
+
+def test_an_api_without_a_date_is_one_sentence():
+    with (
+        fake_api.serve({VERSION: [ANSWER]}, dated=False) as (_, cluster),
+        pytest.raises(exceptions.KubernetesError, match="header Date"),
+    ):
+        cluster.clock_offset()

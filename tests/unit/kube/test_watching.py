@@ -1,0 +1,217 @@
+import itertools
+
+import pytest
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import nodes
+from rally_magnum_scale.kube import watching
+from tests.unit.kube import fake_api
+
+PATH = "/api/v1/nodes"
+
+
+def node(name, ready, version, *, hollow=False, labels=None, cpu="4"):
+    marks = {nodes.HOLLOW_ANNOTATION: "fake"} if hollow else {}
+    return {
+        "metadata": {
+            "name": name,
+            "resourceVersion": str(version),
+            "annotations": marks,
+            "labels": labels or {},
+        },
+        "status": {
+            "allocatable": {"cpu": cpu},
+            "conditions": [
+                {
+                    "type": "Ready",
+                    "status": "True" if ready else "False",
+                    "lastTransitionTime": f"2026-01-01T00:00:{version:02}Z",
+                }
+            ],
+        },
+    }
+
+
+def listed(version, *items):
+    return {"metadata": {"resourceVersion": str(version)}, "items": [*items]}
+
+
+def event(kind, item):
+    return {"type": kind, "object": item}
+
+
+def test_a_watch_that_is_cut_off_goes_on_where_it_was():
+    script = {
+        PATH: [
+            listed(1, node("a", False, 1)),
+            [event("MODIFIED", node("a", True, 2))],
+            [event("ADDED", node("b", True, 3))],
+            [event("DELETED", node("a", True, 4))],
+            [],
+        ]
+    }
+    with fake_api.serve(script) as (fake, cluster):
+        changes = watching.watch(cluster.core.list_node)
+        seen = [sorted(s) for s in itertools.islice(changes, 8) if s]
+        changes.close()
+    assert seen[-1] == ["b"]
+    versions = [q.get("resourceVersion") for _, q in fake.queries]
+    assert versions[:4] == [None, "1", "2", "3"]
+
+
+def test_a_version_too_old_asks_for_a_new_list():
+    gone = {"type": "ERROR", "object": {"code": 410, "metadata": {}}}
+    script = {
+        PATH: [
+            listed(1),
+            [gone],
+            listed(9, node("a", True, 9)),
+            [],
+        ]
+    }
+    with fake_api.serve(script) as (fake, cluster):
+        changes = watching.watch(cluster.core.list_node)
+        seen = [s for s in itertools.islice(changes, 5) if s]
+        changes.close()
+    assert [sorted(s) for s in seen] == [["a"]]
+    assert "watch" not in fake.queries[2][1]
+
+
+def test_a_refused_list_is_one_sentence():
+    with fake_api.serve({PATH: [403]}) as (_, cluster):
+        changes = watching.watch(cluster.core.list_node)
+        with pytest.raises(
+            exceptions.KubernetesError, match="403.*scripted 403"
+        ):
+            next(changes)
+
+
+@pytest.mark.parametrize("answer", [429, 500, 503, 0.0])
+def test_a_list_that_fails_for_a_moment_is_tried_again(answer):
+    with fake_api.serve({PATH: [answer, listed(1)]}) as (_, cluster):
+        changes = watching.watch(cluster.core.list_node)
+        assert list(itertools.islice(changes, 2)) == [None, {}]
+        changes.close()
+
+
+def test_a_list_that_fails_to_the_end_is_told_with_the_deadline():
+    with (
+        fake_api.serve({PATH: [503]}) as (_, cluster),
+        pytest.raises(
+            exceptions.DeadlineExceeded, match="0 of 1 Ready; .*scripted 503"
+        ),
+    ):
+        nodes.wait_for_ready(cluster, 1, deadline_s=0.1)
+
+
+@pytest.mark.parametrize("answer", [[], ["END"], 0.0, 500, 503])
+def test_a_watch_that_breaks_at_once_does_not_spin(answer, monkeypatch):
+    monkeypatch.setattr(client, "PAUSE_S", 0.1)
+    # After a refused watch comes a list, after a broken one a watch.
+    script = {PATH: [listed(1), answer, listed(1), answer, listed(1), []]}
+    with (
+        fake_api.serve(script) as (fake, cluster),
+        pytest.raises(exceptions.DeadlineExceeded),
+    ):
+        nodes.wait_for_ready(cluster, 1, deadline_s=0.3)
+    assert len(fake.queries) <= 2 * 5
+
+
+def test_a_silent_watch_goes_on_without_a_pause(monkeypatch):
+    paused_s = []
+    monkeypatch.setattr(watching.interruption, "sleep", paused_s.append)
+    monkeypatch.setattr(client, "SILENCE_S", 0.05)
+    script = {PATH: [listed(1), 5.0]}
+    with fake_api.serve(script) as (_, cluster):
+        changes = watching.watch(cluster.core.list_node)
+        assert list(itertools.islice(changes, 4)) == [{}, None, None, None]
+        changes.close()
+    assert paused_s == [0.0, 0.0]
+
+
+def test_nodes_are_waited_for_without_the_control_plane():
+    master = {"node-role.kubernetes.io/control-plane": ""}
+    script = {
+        PATH: [
+            listed(1, node("m", True, 1, labels=master), node("a", False, 1)),
+            [
+                event("ADDED", node("b", True, 2, hollow=True)),
+                event("MODIFIED", node("a", True, 3, cpu="1500m")),
+            ],
+        ]
+    }
+    with fake_api.serve(script) as (_, cluster):
+        found = nodes.wait_for_ready(cluster, 2, deadline_s=30)
+    assert {(n.name, n.hollow, n.cores) for n in found} == {
+        ("a", False, 1.5),
+        ("b", True, 4.0),
+    }
+
+
+def test_nodes_that_never_become_ready_are_counted_in_the_error():
+    script = {PATH: [listed(1, node("a", False, 1)), []]}
+    with (
+        fake_api.serve(script) as (_, cluster),
+        pytest.raises(exceptions.DeadlineExceeded, match="0 of 1 Ready"),
+    ):
+        nodes.wait_for_ready(cluster, 1, deadline_s=0.3)
+
+
+def test_a_bay_of_hollow_nodes_can_carry_no_load():
+    hollow = nodes.Node("a", ready=True, hollow=True, cores=4)
+    with pytest.raises(exceptions.KubernetesError, match="hollow"):
+        nodes.real([hollow])
+
+
+def test_it_is_told_since_when_each_node_is_ready():
+    # Before the list, at the list, and at each event.
+    seconds = itertools.count(99.0)
+    script = {
+        PATH: [
+            listed(1, node("a", True, 1), node("b", False, 2)),
+            [
+                event("MODIFIED", node("b", True, 3)),
+                event("MODIFIED", node("a", True, 4)),
+                event("ADDED", node("c", True, 5)),
+            ],
+        ]
+    }
+    with fake_api.serve(script) as (_, cluster):
+        found = nodes.wait_for_ready(
+            cluster, 3, deadline_s=30, clock=lambda: next(seconds)
+        )
+    new_year = 1767225600.0
+    # The node a was Ready anew, since a later stamp.
+    assert {(n.name, n.seen_ready_at, n.ready_at) for n in found} == {
+        ("a", 102.0, new_year + 4),
+        ("b", 101.0, new_year + 3),
+        ("c", 103.0, new_year + 5),
+    }
+    # The list was asked for at 99.0, and only a was Ready in it.
+    assert {n.name: n.unready_at for n in found} == {
+        "a": None,
+        "b": 99.0,
+        "c": 99.0,
+    }
+
+
+def test_a_node_that_is_ready_no_more_does_not_count():
+    script = {
+        PATH: [
+            listed(1, node("a", True, 1), node("b", True, 2)),
+            [
+                event("MODIFIED", node("a", False, 3)),
+                event("DELETED", node("b", True, 4)),
+                event("ADDED", node("c", True, 5)),
+            ],
+            [event("ADDED", node("d", True, 6)), "END"],
+            [event("ADDED", node("e", True, 7))],
+        ]
+    }
+    with fake_api.serve(script) as (_, cluster):
+        found = nodes.wait_for_ready(cluster, 3, deadline_s=30)
+    by_name = {one.name: one for one in found}
+    assert sorted(by_name) == ["a", "c", "d", "e"]
+    assert not by_name["a"].ready
+    assert by_name["a"].ready_at is None

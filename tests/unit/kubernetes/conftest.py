@@ -1,8 +1,0 @@
-import pytest
-
-from rally_magnum_scale.kubernetes import client
-
-
-@pytest.fixture(autouse=True)
-def short_pause(monkeypatch):
-    monkeypatch.setattr(client, "PAUSE_S", 0.01)
