@@ -17,7 +17,7 @@ from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.kube import watching
 from rally_magnum_scale.measurement import records
-from rally_magnum_scale.task import run_markers
+from rally_magnum_scale.task.recovery import run_markers
 from tests.functional import conftest
 from tests.functional import test_in_bay
 from tests.functional import test_machines

@@ -16,7 +16,7 @@ from keystoneauth1 import adapter
 from rally_magnum_sandbox import openstack
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_scale import waiting
-from rally_magnum_scale.task import run_markers
+from rally_magnum_scale.task.recovery import run_markers
 from tests.functional import conftest
 from tests.functional import test_tasks
 

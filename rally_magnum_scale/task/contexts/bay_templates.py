@@ -17,9 +17,9 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import keypairs
 from rally_magnum_scale.bays import template_requests
-from rally_magnum_scale.task import cleanup
 from rally_magnum_scale.task import clients
 from rally_magnum_scale.task import names
+from rally_magnum_scale.task.recovery import cleanup
 
 LOG = logging.getLogger(__name__)
 

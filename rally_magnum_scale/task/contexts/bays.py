@@ -20,12 +20,12 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import quotas
 from rally_magnum_scale.runs import bay_life
-from rally_magnum_scale.task import cleanup
 from rally_magnum_scale.task import clients
 from rally_magnum_scale.task import names
 from rally_magnum_scale.task.contexts import bay_groups
 from rally_magnum_scale.task.contexts import bay_templates
 from rally_magnum_scale.task.contexts import parallel
+from rally_magnum_scale.task.recovery import cleanup
 
 LOG = logging.getLogger(__name__)
 

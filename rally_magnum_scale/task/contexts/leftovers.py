@@ -13,10 +13,10 @@ from rally.task import context
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import leftovers
-from rally_magnum_scale.task import dead_runs
-from rally_magnum_scale.task import lost_machines
-from rally_magnum_scale.task import orphans
-from rally_magnum_scale.task import run_markers
+from rally_magnum_scale.task.recovery import dead_runs
+from rally_magnum_scale.task.recovery import lost_machines
+from rally_magnum_scale.task.recovery import orphans
+from rally_magnum_scale.task.recovery import run_markers
 
 LOG = logging.getLogger(__name__)
 

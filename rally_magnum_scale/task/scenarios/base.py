@@ -38,15 +38,15 @@ from rally_magnum_scale.runs import faults
 from rally_magnum_scale.runs import load as loads
 from rally_magnum_scale.runs import node_change
 from rally_magnum_scale.runs import removal
-from rally_magnum_scale.task import cleanup
 from rally_magnum_scale.task import clients
-from rally_magnum_scale.task import dead_loads
-from rally_magnum_scale.task import lost_machines
 from rally_magnum_scale.task import names
 from rally_magnum_scale.task import output
-from rally_magnum_scale.task import run_markers
 from rally_magnum_scale.task.contexts import bay_templates
 from rally_magnum_scale.task.contexts import setting
+from rally_magnum_scale.task.recovery import cleanup
+from rally_magnum_scale.task.recovery import dead_loads
+from rally_magnum_scale.task.recovery import lost_machines
+from rally_magnum_scale.task.recovery import run_markers
 from rally_magnum_scale.task.scenarios import bay_arguments
 from rally_magnum_scale.task.scenarios import node_arguments
 from rally_magnum_scale.task.scenarios import workload_arguments

@@ -17,9 +17,9 @@ from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.runs import existing_bay
 from rally_magnum_scale.runs import fault_injectors
 from rally_magnum_scale.task import clients
-from rally_magnum_scale.task import dead_loads
-from rally_magnum_scale.task import run_markers
 from rally_magnum_scale.task.contexts import bays as bays_context
+from rally_magnum_scale.task.recovery import dead_loads
+from rally_magnum_scale.task.recovery import run_markers
 from rally_magnum_scale.task.scenarios import base
 from rally_magnum_scale.task.scenarios import bay_arguments
 from rally_magnum_scale.task.scenarios import workload_arguments

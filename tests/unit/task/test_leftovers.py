@@ -16,14 +16,15 @@ from rally.common import objects
 from rally_openstack.common import credential
 from rally_openstack.task.contexts.keystone import users
 
+import rally_magnum_scale.task.recovery.dead_runs
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import leftovers as in_magnum
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import machines
-from rally_magnum_scale.task import lost_machines
-from rally_magnum_scale.task import run_markers
 from rally_magnum_scale.task.contexts import leftovers
+from rally_magnum_scale.task.recovery import lost_machines
+from rally_magnum_scale.task.recovery import run_markers
 from rally_magnum_scale.task.scenarios import base
 from tests.unit.task import fake_tenants
 
@@ -394,7 +395,7 @@ def test_the_address_of_a_cloud_is_the_same_however_it_is_written(cloud):
     slash = login | {"auth_url": f"{login['auth_url']}/"}
     assert credential.OpenStackCredential(**slash)
     addresses = {
-        leftovers.dead_runs.Cloud(
+        rally_magnum_scale.task.recovery.dead_runs.Cloud(
             {"env": {"platforms": {"openstack": {"admin": each}}}}
         ).address
         for each in (login, slash)

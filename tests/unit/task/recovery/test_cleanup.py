@@ -7,7 +7,7 @@ from rally_openstack.task import scenario
 from rally_openstack.task.cleanup import manager
 
 from rally_magnum_scale.bays import deadlines
-from rally_magnum_scale.task import cleanup
+from rally_magnum_scale.task.recovery import cleanup
 from rally_magnum_scale.task.scenarios import base
 from tests.unit.task import cloud_of_bays
 

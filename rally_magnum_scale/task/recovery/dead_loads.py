@@ -14,7 +14,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import lost_nodes
 from rally_magnum_scale.kube import objects
-from rally_magnum_scale.task import run_markers
+from rally_magnum_scale.task.recovery import run_markers
 from rally_magnum_scale.workload import naming
 
 VERSION = 1

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from rally_magnum_scale.task import run_markers
+from rally_magnum_scale.task.recovery import run_markers
 
 DATABASE = "0" * 64
 CLOUD = "http://keystone/v3 (RegionOne)"
@@ -18,7 +18,7 @@ CLOUD = "http://keystone/v3 (RegionOne)"
 # "fork" leaves a child that lives on, as a runner's worker does.
 RUN = """
 import os, pathlib, sys
-from rally_magnum_scale.task import run_markers
+from rally_magnum_scale.task.recovery import run_markers
 mark = run_markers.RunMarker(
     "dead-task", "dead-workload", run_markers.this_process(),
     sys.argv[2], sys.argv[3], 1.0,

@@ -8,7 +8,7 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import machines
-from rally_magnum_scale.task import lost_machines
+from rally_magnum_scale.task.recovery import lost_machines
 from tests.unit.bays import fake_nova
 
 

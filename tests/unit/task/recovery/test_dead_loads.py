@@ -9,8 +9,8 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.kube import objects
-from rally_magnum_scale.task import dead_loads
-from rally_magnum_scale.task import run_markers
+from rally_magnum_scale.task.recovery import dead_loads
+from rally_magnum_scale.task.recovery import run_markers
 from rally_magnum_scale.workload import naming
 from tests.unit.kube import fake_api
 

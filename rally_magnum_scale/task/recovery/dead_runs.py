@@ -20,8 +20,8 @@ from rally_openstack.task.contexts.keystone import users
 
 from rally_magnum_scale.bays import leftovers
 from rally_magnum_scale.task import clients
-from rally_magnum_scale.task import lost_machines
-from rally_magnum_scale.task import run_markers
+from rally_magnum_scale.task.recovery import lost_machines
+from rally_magnum_scale.task.recovery import run_markers
 
 LOG = logging.getLogger(__name__)
 
