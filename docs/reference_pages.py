@@ -9,6 +9,7 @@ import inspect
 import json
 import pathlib
 import re
+import tomllib
 from typing import Any
 
 import rally.plugins
@@ -33,6 +34,7 @@ from rally_magnum_scale.nightly import settings as nightly_settings
 from rally_magnum_scale.report import history
 
 OURS = "rally_magnum_scale."
+SURVIVORS = pathlib.Path(__file__).parents[1] / "tests/survivors.toml"
 RECORDS = {
     "conditions": conditions.Asked,
     "bay": bay_records.Bay,
@@ -65,9 +67,29 @@ def write(folder: pathlib.Path) -> None:
         "history": _history(),
         "commands": _commands(),
         "nightly": _nightly(),
+        "survivors": _survivors(),
     }
     for name, lines in pages.items():
         (folder / f"{name}.md").write_text("\n".join(lines) + "\n")
+
+
+def _survivors() -> list[str]:
+    """List the mutants that no test can notice, and why."""
+    found = tomllib.loads(SURVIVORS.read_text())["survivor"]
+    lines = ["| module | line | what it became | why no test notices |"]
+    lines.append("|---|---|---|---|")
+    for each in found:
+        cells = (
+            each["module"].removeprefix("rally_magnum_scale/"),
+            *(f"`` {_cell(each[key])} ``" for key in ("before", "after")),
+            each["why"],
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _plugins(base: Any) -> list[str]:
