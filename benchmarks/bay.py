@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from benchmarks import cloud
 from benchmarks.result import Result
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.kube import client
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import steps
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
 from rally_magnum_scale.workload import load_spec

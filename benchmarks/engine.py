@@ -16,8 +16,8 @@ from benchmarks.measured import Measured
 from benchmarks.result import LeftOut
 from benchmarks.result import Result
 from benchmarks.turns import Turns
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 
 CLOSED_LOOP = Plan((Step(None, generators.DURATION_S, 1),))
 OPEN_LOOP_RPS = (20_000, 40_000, 60_000)

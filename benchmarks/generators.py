@@ -20,19 +20,19 @@ from benchmarks import target
 from benchmarks.measured import DEADLINE_S
 from benchmarks.measured import Measured
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.measurement import records as record_module
-from rally_magnum_scale.measurement import throughput
-from rally_magnum_scale.measurement import windows
-from rally_magnum_scale.measurement.steps import STEADY
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.stats import records as record_module
+from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import windows
+from rally_magnum_scale.in_bay.stats.steps import STEADY
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.windows import Window
 
 CONNECTIONS = 64
 DURATION_S = 5
 LOCUST = str(Path(sys.executable).with_name("locust"))
 PACKAGE = Path(windows.__file__).parents[1]
-LOCUSTFILE = str(PACKAGE / "workload/in_bay/locustfile.py")
+LOCUSTFILE = str(PACKAGE / "in_bay/locustfile.py")
 
 
 @dataclass(frozen=True)

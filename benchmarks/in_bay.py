@@ -25,12 +25,12 @@ from benchmarks.turns import Turns
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import objects
 from rally_magnum_scale.kube import pods
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
 from rally_magnum_scale.workload import load_spec

@@ -25,10 +25,10 @@ import psutil
 from benchmarks import generators
 from benchmarks import target
 from benchmarks.result import Result
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.runs import memory
-from rally_magnum_scale.workload.in_bay.job import Job
 
 SIZES = (100, 500, 1_000, 2_000)
 # Of each worker: together, 1,000 make 10 million requests a second.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dataclasses import field
 
 from rally_magnum_sandbox import exceptions
-from rally_magnum_scale.measurement import histogram
+from rally_magnum_scale.in_bay.stats import histogram
 
 DEADLINE_S = 90
 PERCENTILES = {"p50": 50.0, "p99": 99.0, "p99_9": 99.9}

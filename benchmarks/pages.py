@@ -25,11 +25,11 @@ from rally.task.processing import plot
 
 from benchmarks.result import LeftOut
 from benchmarks.result import Result
-from rally_magnum_scale.measurement import bay_records
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import windows
-from rally_magnum_scale.measurement.histogram import Histogram
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import windows
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
 from rally_magnum_scale.report import page
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.exporters import results

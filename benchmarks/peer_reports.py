@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks import measured
 from benchmarks.measured import Measured
 from rally_magnum_sandbox import exceptions
-from rally_magnum_scale.measurement import histogram
+from rally_magnum_scale.in_bay.stats import histogram
 
 NS_PER_US = 1000
 

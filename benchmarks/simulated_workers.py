@@ -30,11 +30,11 @@ from typing import Any
 import msgpack
 import zmq
 
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.steps import STOP
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.workload.in_bay import messages
+from rally_magnum_scale.in_bay import messages
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.steps import STOP
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.windows import Window
 
 LOCUST_VERSION = importlib.metadata.version("locust")
 HEARTBEAT_EVERY_S = 1.0

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from benchmarks import generators
 from benchmarks import truth_log
 from benchmarks.truth_log import NS_PER_S
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 
 PERCENTILES = {"p50": 50.0, "p99": 99.0, "p99_9": 99.9, "max": 100.0}
 SEED = 1

@@ -17,8 +17,8 @@ from benchmarks import truth
 from benchmarks import truth_log
 from benchmarks.result import LeftOut
 from benchmarks.result import Result
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 
 RATE_RPS = 1_000
 DURATION_S = 10

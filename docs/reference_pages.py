@@ -20,14 +20,14 @@ from rally.task import scenario
 from rally.task import sla
 
 from rally_magnum_sandbox import cli as sandbox_cli
-from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import step_results
+from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import criteria
-from rally_magnum_scale.measurement import disturbances
 from rally_magnum_scale.measurement import metrics
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import step_results
-from rally_magnum_scale.measurement import windows
 from rally_magnum_scale.nightly import cli as nightly_cli
 from rally_magnum_scale.nightly import history_cli
 from rally_magnum_scale.nightly import settings as nightly_settings

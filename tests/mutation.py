@@ -42,7 +42,11 @@ from cosmic_ray import plugins
 CHECKOUT = Path(__file__).parents[1]
 REPORT = CHECKOUT / "reports" / "mutation.md"
 EXPLAINED = Path(__file__).with_name("survivors.toml")
-FOLDERS = ("rally_magnum_scale/measurement", "rally_magnum_scale/task/sla")
+FOLDERS = (
+    "rally_magnum_scale/in_bay/stats",
+    "rally_magnum_scale/measurement",
+    "rally_magnum_scale/task/sla",
+)
 LEAST_KILLED = 0.95
 # A mutant that loops for ever is killed by the time, that of the processor
 # if it uses one: the slowest selection of tests takes ten seconds.
@@ -60,6 +64,7 @@ EXCLUDED = re.compile(
 )
 # The tests of the folder, by the folder's name.
 TESTS = {
+    "stats": ("tests/unit/measurement", "tests/unit/oracle"),
     "measurement": ("tests/unit/measurement", "tests/unit/oracle"),
     "sla": tuple(
         f"tests/unit/task/test_{name}.py"
@@ -236,7 +241,7 @@ def survives(mutation: Mutation) -> Mutant:
 def _tests_notice(module: Path) -> bool:
     """Run the tests of a module in a child of this process."""
     folder = module.parent.name
-    tests = "task" if folder == "sla" else folder
+    tests = "task" if folder == "sla" else "measurement"
     first = FIRST_TESTS.get(
         module.stem, f"tests/unit/{tests}/test_{module.stem}.py"
     )

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.in_bay.stats.cpu_time import Reading
 from rally_magnum_scale.kube import client
-from rally_magnum_scale.measurement.cpu_time import Reading
 
 # The kubelet's, for autoscalers: CPU and memory and nothing else.
 PAGE = "metrics/resource"

@@ -18,8 +18,8 @@ import websocket
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
+from rally_magnum_scale.in_bay.stats import cpusets
 from rally_magnum_scale.kube import client
-from rally_magnum_scale.measurement import cpusets
 
 AT_ONCE = 16
 TIMEOUT_S = 10.0

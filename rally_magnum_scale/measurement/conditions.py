@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from rally_magnum_scale.measurement import record_body
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import records
 
 # Those of the package's own parts that a figure depends on.
 PACKAGES = ("rally-magnum-scale", "locust")

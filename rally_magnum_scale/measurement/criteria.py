@@ -8,9 +8,9 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
-from rally_magnum_scale.measurement import bay_records
-from rally_magnum_scale.measurement import disturbances
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import records
 
 
 @dataclasses.dataclass(frozen=True)

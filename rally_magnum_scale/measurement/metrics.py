@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
+from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import criteria
-from rally_magnum_scale.measurement import disturbances
-from rally_magnum_scale.measurement import record_body
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import resolutions
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
-from rally_magnum_scale.measurement import histogram
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import histogram
+from rally_magnum_scale.in_bay.stats import records
 
 # A watch tells of an event when it happens.
 WATCH_S = 0.001

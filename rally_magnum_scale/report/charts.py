@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from rally_magnum_scale.measurement import bay_records
-from rally_magnum_scale.measurement import disturbances
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import event_grids
 from rally_magnum_scale.report import formatting

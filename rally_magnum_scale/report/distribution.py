@@ -10,10 +10,10 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from rally_magnum_scale.measurement import histogram
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.in_bay.stats import histogram
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import formatting
 

@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import windows
 
 # Of a page, whose plots and tables are far below the rest of 3 MB.
 MOST_BYTES = 2_400_000

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
-from rally_magnum_scale.measurement import disturbances
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import wording
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids

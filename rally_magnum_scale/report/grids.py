@@ -9,8 +9,8 @@ import statistics
 from collections.abc import Iterable
 from collections.abc import Sequence
 
-from rally_magnum_scale.measurement import bay_records
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model

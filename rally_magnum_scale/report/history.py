@@ -21,9 +21,9 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import file_locks
 from rally_magnum_scale import files
 from rally_magnum_scale import waiting
+from rally_magnum_scale.in_bay.stats import record_body
 from rally_magnum_scale.measurement import conditions as run_conditions
 from rally_magnum_scale.measurement import metrics as run_metrics
-from rally_magnum_scale.measurement import record_body
 from rally_magnum_scale.measurement import trend
 
 SCHEMA = 1

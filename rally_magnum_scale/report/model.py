@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import criteria
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import jinja2
 
-from rally_magnum_scale.measurement import bay_records
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import bay_grids

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import trials
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids

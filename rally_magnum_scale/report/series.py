@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import throughput
-from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import windows
 
 MAX_POINTS = 1000
 
@@ -209,8 +209,9 @@ def _offers(
     """Return what was offered in each epoch second, as far as it is known.
 
     In a ramp the offer goes in a straight line from the rate of the step
-    before to that of its own (see :mod:`measurement.steps`).  Each step of
-    a search is a plan of its own, so its ramp begins at 0.
+    before to that of its own (see
+    :mod:`rally_magnum_scale.in_bay.stats.steps`).  Each step of a search is a
+    plan of its own, so its ramp begins at 0.
     """
     load = run.throughput
     rates = {one.step: one.offered_rps for one in load.steps} if load else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 

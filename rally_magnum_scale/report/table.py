@@ -10,8 +10,8 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
-from rally_magnum_scale.measurement import bay_records
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import conclusion

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
-from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import model

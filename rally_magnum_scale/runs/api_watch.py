@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.kube import api_metrics
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.measurement import api_latency
-from rally_magnum_scale.measurement import bay_records
 
 Summary = dict[str, dict[str, float | None]]
 

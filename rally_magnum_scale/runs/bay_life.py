@@ -16,10 +16,10 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import node_changes
 from rally_magnum_scale.kube import nodes
-from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import node_times
 from rally_magnum_scale.runs import kubeconfig
 from rally_magnum_scale.runs import memory

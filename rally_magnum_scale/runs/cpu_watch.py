@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 
+from rally_magnum_scale.in_bay.stats import cpu_time
+from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import cpu
-from rally_magnum_scale.measurement import cpu_time
-from rally_magnum_scale.measurement import steps
 
 # Kubelets read their counters every 10 to 20 s: what they tell so long
 # after the beginning of a step was read in it.

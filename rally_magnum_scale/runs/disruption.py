@@ -9,10 +9,10 @@ from typing import Generic
 from typing import TypeVar
 
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.measurement import disturbances
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import throughput
-from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.runs.disruption_context import DisruptionContext
 from rally_magnum_scale.workload import events
 

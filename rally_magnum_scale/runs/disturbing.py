@@ -17,10 +17,10 @@ from typing import Any
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import lost_nodes
 from rally_magnum_scale.kube import nodes as node_list
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.runs import disruption
 from rally_magnum_scale.runs import disruption_context
 from rally_magnum_scale.runs import faults

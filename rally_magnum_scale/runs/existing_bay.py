@@ -12,9 +12,9 @@ from pathlib import Path
 
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes
-from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import memory
 

@@ -14,9 +14,9 @@ from typing import Any
 from typing import Protocol
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.in_bay.stats import disturbances
 from rally_magnum_scale.kube import following
 from rally_magnum_scale.kube import nodes as node_list
-from rally_magnum_scale.measurement import disturbances
 from rally_magnum_scale.measurement import wording
 from rally_magnum_scale.runs import disruption
 from rally_magnum_scale.runs.disruption_context import DisruptionContext

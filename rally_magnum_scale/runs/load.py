@@ -10,6 +10,10 @@ from typing import Any
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
+from rally_magnum_scale.in_bay.stats import cpusets
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import cpusets as pod_cpusets
 from rally_magnum_scale.kube import daemonsets
@@ -18,11 +22,7 @@ from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.kube import objects
 from rally_magnum_scale.kube import pod_starts
 from rally_magnum_scale.kube import pods
-from rally_magnum_scale.measurement import cpusets
 from rally_magnum_scale.measurement import node_times
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import throughput
-from rally_magnum_scale.measurement import windows
 from rally_magnum_scale.runs import cpu_watch
 from rally_magnum_scale.runs import disturbing
 from rally_magnum_scale.runs import faults

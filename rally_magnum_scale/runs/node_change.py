@@ -15,11 +15,11 @@ from rally_magnum_scale import waiting
 from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import resizing
+from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import draining
 from rally_magnum_scale.kube import node_changes
 from rally_magnum_scale.kube import nodes as node_list
-from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import node_changes as identities
 from rally_magnum_scale.measurement import node_times
 from rally_magnum_scale.runs import memory

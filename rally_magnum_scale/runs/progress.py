@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import windows
 
 EVERY_S = 5
 

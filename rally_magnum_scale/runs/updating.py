@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 
+from rally_magnum_scale.in_bay.stats import disturbances
 from rally_magnum_scale.kube import following
 from rally_magnum_scale.kube import objects
-from rally_magnum_scale.measurement import disturbances
 from rally_magnum_scale.runs import disruption
 from rally_magnum_scale.runs.disruption_context import DisruptionContext
 from rally_magnum_scale.runs.disruption_context import Target

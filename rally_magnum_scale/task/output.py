@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
-from rally_magnum_scale.measurement import records
 
 TITLE = "Records of the run"
 

@@ -12,31 +12,12 @@ OWN_FILE_PATH = "own_file/own_locust_file.py"
 
 PACKAGE = Path(rally_magnum_scale.__file__).parent
 # What runs in the bay, by its path in the package.
-CODE_PATHS = (
-    "__init__.py",
-    "measurement/__init__.py",
-    "measurement/cpu_time.py",
-    "measurement/arrivals.py",
-    "measurement/bay_records.py",
-    "measurement/cpusets.py",
-    "measurement/disturbances.py",
-    "measurement/histogram.py",
-    "measurement/rate_search.py",
-    "measurement/record_body.py",
-    "measurement/records.py",
-    "measurement/step_results.py",
-    "measurement/steps.py",
-    "measurement/throughput.py",
-    "measurement/trials.py",
-    "measurement/windows.py",
-    "workload/__init__.py",
-    "workload/in_bay/*.py",
-)
+CODE_PATHS = ("__init__.py", "in_bay/**/*.py")
 
 
 def locustfiles(spec: LoadSpec) -> str:
     """Return what Locust reads: ours before one of the user's."""
-    ours = f"{PACKAGE.name}/workload/in_bay/locustfile.py"
+    ours = f"{PACKAGE.name}/in_bay/locustfile.py"
     both = [ours] if spec.own_file is None else [ours, OWN_FILE_PATH]
     return ",".join(f"{CODE_ROOT}/{path}" for path in both)
 

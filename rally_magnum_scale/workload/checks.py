@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 from typing import Any
 
-from rally_magnum_scale.measurement.arrivals import ARRIVALS
+from rally_magnum_scale.in_bay.stats.arrivals import ARRIVALS
 from rally_magnum_scale.workload import choices
 from rally_magnum_scale.workload import locust_file
 from rally_magnum_scale.workload import pod_options

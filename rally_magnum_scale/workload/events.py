@@ -6,8 +6,8 @@ import math
 import re
 from dataclasses import dataclass
 
-from rally_magnum_scale.measurement import disturbances
-from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats.steps import Plan
 
 ROLLING_UPDATE = "RollingUpdate"
 RECREATE = "Recreate"

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 
-from rally_magnum_scale.measurement.arrivals import CONSTANT
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.trials import Search
+from rally_magnum_scale.in_bay.request_spec import Request
+from rally_magnum_scale.in_bay.stats.arrivals import CONSTANT
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.trials import Search
 from rally_magnum_scale.workload import checks
 from rally_magnum_scale.workload import choices
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import naming
 from rally_magnum_scale.workload import pod_options
-from rally_magnum_scale.workload.in_bay.request_spec import Request
 from rally_magnum_scale.workload.pod_options import PodOptions
 
 LOCUST_IMAGE = "locustio/locust:2.47.0"

@@ -6,10 +6,10 @@ import ipaddress
 import json
 from collections.abc import Sequence
 
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.job import Trust
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import ports
-from rally_magnum_scale.workload.in_bay.job import Job
-from rally_magnum_scale.workload.in_bay.job import Trust
 from rally_magnum_scale.workload.load_spec import LoadSpec
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.nightly import folders
 from rally_magnum_scale.nightly import nights_page
 from rally_magnum_scale.nightly import outcome

@@ -32,13 +32,13 @@ from rally_magnum_sandbox.servers import bay_folder
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.kube import renewal
 from rally_magnum_scale.kube import watching
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
 from rally_magnum_scale.workload.manifests import LoadSpec

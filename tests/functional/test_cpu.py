@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rally_magnum_sandbox.bay import cgroups
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import records
 from tests.functional import conftest
 from tests.functional import test_tasks
 

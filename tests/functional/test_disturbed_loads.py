@@ -13,10 +13,10 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.kube import watching
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.task.recovery import run_markers
 from tests.functional import conftest
 from tests.functional import test_in_bay

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.in_bay.stats import bay_records
 from tests.functional import conftest
 from tests.functional import test_tasks
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rally_magnum_scale.measurement import trials
+from rally_magnum_scale.in_bay.stats import trials
 from tests.functional import conftest
 from tests.functional import test_tasks
 

@@ -15,11 +15,11 @@ from rally_magnum_sandbox import secrets_file
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.kube import objects
 from rally_magnum_scale.kube import pods
-from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import node_change
 from tests.functional import conftest

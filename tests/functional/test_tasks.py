@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from rally_magnum_scale import waiting
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.task import output
 from tests.functional import conftest

@@ -6,17 +6,17 @@ import itertools
 import math
 import random
 
-from rally_magnum_scale.measurement import bay_records
-from rally_magnum_scale.measurement import cpu_time
-from rally_magnum_scale.measurement import disturbances
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import throughput
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.windows import HISTOGRAMS
-from rally_magnum_scale.measurement.windows import Part
-from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.measurement.windows import due_in
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import cpu_time
+from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.windows import HISTOGRAMS
+from rally_magnum_scale.in_bay.stats.windows import Part
+from rally_magnum_scale.in_bay.stats.windows import Window
+from rally_magnum_scale.in_bay.stats.windows import due_in
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import page
 

@@ -4,9 +4,9 @@ import pathlib
 import re
 
 from rally_magnum_sandbox import artifacts
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay import collector
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.workload import load_spec
-from rally_magnum_scale.workload.in_bay import collector
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -24,12 +24,12 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
-from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.measurement import conditions
-from rally_magnum_scale.measurement import record_body
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import charts
 from rally_magnum_scale.runs import api_watch
 from rally_magnum_scale.runs import bay_life

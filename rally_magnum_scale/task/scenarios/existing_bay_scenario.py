@@ -12,8 +12,8 @@ from rally.common import validation
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.kube import client
-from rally_magnum_scale.measurement import bay_records
 from rally_magnum_scale.runs import existing_bay
 from rally_magnum_scale.runs import fault_injectors
 from rally_magnum_scale.task import clients

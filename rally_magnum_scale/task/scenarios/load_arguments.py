@@ -11,7 +11,7 @@ from typing import NotRequired
 from rally.task.scenario import Field
 from typing_extensions import TypedDict
 
-from rally_magnum_scale.measurement import steps as plans
+from rally_magnum_scale.in_bay.stats import steps as plans
 from rally_magnum_scale.runs import locust_file
 from rally_magnum_scale.task.scenarios import bounded
 from rally_magnum_scale.task.scenarios import signature

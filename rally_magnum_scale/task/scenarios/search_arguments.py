@@ -9,8 +9,8 @@ from typing import Any
 from rally.task.scenario import Field
 from typing_extensions import TypedDict
 
-from rally_magnum_scale.measurement import rate_search
-from rally_magnum_scale.measurement import trials
+from rally_magnum_scale.in_bay.stats import rate_search
+from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.task.scenarios import bounded
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import workload_arguments

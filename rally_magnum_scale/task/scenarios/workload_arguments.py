@@ -10,12 +10,12 @@ from typing import Literal
 from rally.task.scenario import Field
 from typing_extensions import TypedDict
 
+from rally_magnum_scale.in_bay import request_spec
 from rally_magnum_scale.runs import pull_secret
 from rally_magnum_scale.task.scenarios import bounded
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import pod_options
-from rally_magnum_scale.workload.in_bay import request_spec
 
 NO_TLS = "none"
 

@@ -20,9 +20,9 @@ from rally.common import validation
 from rally.task import scenario
 from rally_openstack.task import scenario as openstack_scenario
 
+from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.measurement import criteria
-from rally_magnum_scale.measurement import disturbances
-from rally_magnum_scale.measurement import steps
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.task.scenarios import measured
 from rally_magnum_scale.task.scenarios import search_arguments

@@ -11,9 +11,9 @@ from rally.common import validation
 from rally.task import sla
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import metrics
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.report import comparison
 from rally_magnum_scale.report import history

@@ -13,12 +13,12 @@ from rally.task import context
 from rally.task import scenario
 from rally.task import sla
 
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.in_bay.collector import Collector
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.nightly import settings
-from rally_magnum_scale.workload.in_bay.collector import Collector
-from rally_magnum_scale.workload.in_bay.job import Job
 
 CHECKOUT = Path(__file__).parents[3]
 DOCS = CHECKOUT / "docs"

@@ -1,7 +1,7 @@
 import pytest
 
+from rally_magnum_scale.in_bay.stats.cpu_time import Reading
 from rally_magnum_scale.kube import cpu
-from rally_magnum_scale.measurement.cpu_time import Reading
 from tests.unit.kube import fake_api
 
 # As Kubernetes 1.33 writes it.

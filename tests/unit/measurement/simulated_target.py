@@ -4,9 +4,9 @@ import dataclasses
 import math
 import random
 
-from rally_magnum_scale.measurement import rate_search
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import trials
+from rally_magnum_scale.in_bay.stats import rate_search
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import trials
 
 
 class Target:

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rally_magnum_scale.measurement import arrivals
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.in_bay.stats import arrivals
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 
 PLAN = Plan((Step(1000, 10, 10), Step(4000, 10)))
 

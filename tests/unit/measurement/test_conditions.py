@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
-from rally_magnum_scale.measurement import records
 from tests.unit import factories
 
 ASKED = conditions.ask(

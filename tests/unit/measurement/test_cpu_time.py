@@ -1,7 +1,7 @@
 import pytest
 
-from rally_magnum_scale.measurement import cpu_time
-from rally_magnum_scale.measurement.cpu_time import Reading
+from rally_magnum_scale.in_bay.stats import cpu_time
+from rally_magnum_scale.in_bay.stats.cpu_time import Reading
 
 START_S, END_S = 1000.0, 1060.0
 

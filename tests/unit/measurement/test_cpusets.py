@@ -1,6 +1,6 @@
 import pytest
 
-from rally_magnum_scale.measurement import cpusets
+from rally_magnum_scale.in_bay.stats import cpusets
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from rally_magnum_scale.measurement import disturbances
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import windows
 from tests.unit import factories
 
 EVENTS = (

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rally_magnum_scale.measurement import histogram
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.histogram import PackedSum
+from rally_magnum_scale.in_bay.stats import histogram
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.histogram import PackedSum
 
 TIMES_US = st.integers(min_value=0, max_value=10**10)
 VALUES = st.dictionaries(TIMES_US, st.integers(1, 1000), max_size=30)

@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import metrics
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import verdicts
 from tests.unit import factories
 

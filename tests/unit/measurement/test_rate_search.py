@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies
 
-from rally_magnum_scale.measurement import rate_search
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import trials
+from rally_magnum_scale.in_bay.stats import rate_search
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import trials
 from tests.unit.measurement import simulated_target
 from tests.unit.measurement.simulated_target import Target
 from tests.unit.measurement.simulated_target import search

@@ -6,8 +6,8 @@ import pkgutil
 import pytest
 
 from rally_magnum_scale import measurement
-from rally_magnum_scale.measurement import bay_records
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import records
 from tests.unit import factories
 
 

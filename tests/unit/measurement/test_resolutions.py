@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import criteria
 from rally_magnum_scale.measurement import metrics
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.measurement import resolutions
 from tests.unit import factories
 

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Position
-from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Position
+from rally_magnum_scale.in_bay.stats.steps import Step
 
 TWO = Plan((Step(1000, 10, 2), Step(2000, 20, 5)))
 RATES = st.one_of(st.none(), st.floats(0.1, 5000))

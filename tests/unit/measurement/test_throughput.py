@@ -2,11 +2,11 @@ import dataclasses
 
 import pytest
 
-from rally_magnum_scale.measurement import cpu_time
-from rally_magnum_scale.measurement import throughput
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.windows import Part
-from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.in_bay.stats import cpu_time
+from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.windows import Part
+from rally_magnum_scale.in_bay.stats.windows import Window
 from tests.unit import factories
 
 PLAN = factories.plan(10, 20, duration_s=2, ramp_s=1)

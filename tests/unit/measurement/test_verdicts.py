@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies
 
-from rally_magnum_scale.measurement import bay_records
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
 from tests.unit import factories
 

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from rally_magnum_scale.measurement import windows
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.in_bay.stats import windows
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.windows import Window
 
 
 def make(**changes):

@@ -9,18 +9,18 @@ import math
 import random
 from typing import Any
 
+from rally_magnum_scale.in_bay.collector import Collector
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import windows
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
 from rally_magnum_scale.measurement import conditions
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import throughput
-from rally_magnum_scale.measurement import windows
-from rally_magnum_scale.measurement.histogram import Histogram
 from rally_magnum_scale.report import states
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.exporters import results
 from rally_magnum_scale.task.sla import criteria
-from rally_magnum_scale.workload.in_bay.collector import Collector
-from rally_magnum_scale.workload.in_bay.job import Job
 from tests.unit.oracle import oracle
 
 START = 1_700_000_000

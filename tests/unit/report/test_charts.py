@@ -4,7 +4,7 @@ import json
 import pytest
 from rally.task.processing import charts as rally_charts
 
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.report import charts
 from tests.unit import factories
 

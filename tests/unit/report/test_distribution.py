@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from rally_magnum_scale.measurement import histogram
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.in_bay.stats import histogram
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.report import distribution
 from tests.unit import factories
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.windows import Window
 from rally_magnum_scale.report import downloads
 from tests.unit import factories
 

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from rally_magnum_scale.measurement import disturbances
+from rally_magnum_scale.in_bay.stats import disturbances
 from rally_magnum_scale.report import event_grids
 from rally_magnum_scale.report import page
 from rally_magnum_scale.report import table

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model

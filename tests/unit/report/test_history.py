@@ -10,7 +10,7 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import files
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import new_runs

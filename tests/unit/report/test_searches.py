@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from rally_magnum_scale.measurement import rate_search
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import trials
+from rally_magnum_scale.in_bay.stats import rate_search
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.report import charts
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import page

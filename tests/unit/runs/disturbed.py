@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
+from rally_magnum_scale.in_bay.stats.windows import Window
 from rally_magnum_scale.runs import disruption
 from rally_magnum_scale.runs import disruption_context
 from rally_magnum_scale.workload import events

@@ -11,7 +11,7 @@ import yaml
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.runs import bay_life
 from tests.unit.bays import fake_magnum

@@ -1,9 +1,9 @@
 import contextlib
 import time
 
-from rally_magnum_scale.measurement.cpu_time import Reading
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.in_bay.stats.cpu_time import Reading
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.runs import cpu_watch
 from tests.unit.kube import fake_api
 

@@ -6,10 +6,10 @@ import time
 import pytest
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import lost_nodes
 from rally_magnum_scale.kube import nodes as node_list
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.runs import disturbing
 from rally_magnum_scale.workload import events
 from tests.unit.kube import fake_api

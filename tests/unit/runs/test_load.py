@@ -3,19 +3,19 @@ import json
 import pytest
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.in_bay import request_spec
+from rally_magnum_scale.in_bay.job import from_environ
+from rally_magnum_scale.in_bay.stats import rate_search
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import trials
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
+from rally_magnum_scale.in_bay.stats.windows import Window
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
-from rally_magnum_scale.measurement import rate_search
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import trials
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.measurement.windows import Window
 from rally_magnum_scale.runs import load
 from rally_magnum_scale.workload import load_spec
-from rally_magnum_scale.workload.in_bay import request_spec
-from rally_magnum_scale.workload.in_bay.job import from_environ
 from tests.unit.kube import fake_api
 from tests.unit.measurement import simulated_target
 

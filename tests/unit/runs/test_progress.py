@@ -1,6 +1,6 @@
-from rally_magnum_scale.measurement import histogram
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.in_bay.stats import histogram
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.runs import progress
 
 PLAN = steps.Plan((steps.Step(100, 12, 2), steps.Step(None, 3)))

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from rally_magnum_scale.measurement import rate_search
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import trials
-from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.in_bay.stats import rate_search
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import trials
+from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.runs import search_progress
 from tests.unit.measurement.simulated_target import Target
 

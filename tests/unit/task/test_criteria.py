@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies
 from rally.task import sla
 
-from rally_magnum_scale.measurement import bay_records
-from rally_magnum_scale.measurement import disturbances
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.sla import criteria

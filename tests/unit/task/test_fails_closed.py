@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies
 from rally.task import sla
 
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import history
 from rally_magnum_scale.report import page
 from rally_magnum_scale.report import table

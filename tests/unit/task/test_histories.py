@@ -7,8 +7,8 @@ import pytest
 from rally.task import exporter
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.report import history
 from rally_magnum_scale.task.exporters import result_files

@@ -7,9 +7,9 @@ import pytest
 from rally.common import validation
 from rally.task import sla
 
-from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import history
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.exporters import result_files

@@ -3,8 +3,8 @@
 import pytest
 from rally.task import exporter
 
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.report import page
 from rally_magnum_scale.report import states
 from rally_magnum_scale.report import table

@@ -12,15 +12,15 @@ from rally.task import scenario
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.measurement import bay_records
-from rally_magnum_scale.measurement import records
+from rally_magnum_scale.in_bay import request_spec
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.task import names
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.scenarios import create_and_delete_bay
 from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import throughput_in_bay
-from rally_magnum_scale.workload.in_bay import request_spec
 from tests.unit import loopback
 from tests.unit.bays import fake_magnum
 

@@ -7,8 +7,8 @@ may be busy with other things.
 import pytest
 
 from benchmarks import truth
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 
 
 def test_a_stall_of_1500_ms_in_5_s_is_in_p99_and_max_as_arithmetic_says():

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from rally_magnum_scale.measurement.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.workload.manifests import LoadSpec
 from tests.unit.workload import locust_processes
 from tests.unit.workload import processes

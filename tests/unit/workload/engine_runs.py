@@ -2,11 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.workload.in_bay.fresh import engine_of
-from rally_magnum_scale.workload.in_bay.job import Job
-from rally_magnum_scale.workload.in_bay.request_spec import Request
+from rally_magnum_scale.in_bay.fresh import engine_of
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.request_spec import Request
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.steps import Plan
 
 
 def run(

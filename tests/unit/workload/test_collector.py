@@ -4,13 +4,13 @@ import pickle
 
 import pytest
 
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.measurement.windows import Part
-from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.workload.in_bay.collector import Collector
-from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.in_bay.collector import Collector
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
+from rally_magnum_scale.in_bay.stats.windows import Part
+from rally_magnum_scale.in_bay.stats.windows import Window
 
 JOB = Job("t", 2, "b", Plan((Step(100, 2, 1),)), "http://x/", workers=2)
 OUTCOME = {"requests": 30, "failures": {}, "due": [20], "late_s": 0.0}

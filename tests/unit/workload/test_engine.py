@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import throughput
-from rally_magnum_scale.measurement import windows
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.workload.in_bay import failures
-from rally_magnum_scale.workload.in_bay.engine import RECEIVE_BYTES
-from rally_magnum_scale.workload.in_bay.engine import Engine
-from rally_magnum_scale.workload.in_bay.fresh import engine_of
-from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.in_bay import failures
+from rally_magnum_scale.in_bay.engine import RECEIVE_BYTES
+from rally_magnum_scale.in_bay.engine import Engine
+from rally_magnum_scale.in_bay.fresh import engine_of
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import windows
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 from tests.unit.workload.conftest import Behaviour
 from tests.unit.workload.conftest import serving
 from tests.unit.workload.engine_runs import run

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.in_bay import job
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import manifests
-from rally_magnum_scale.workload.in_bay import job
 
 PLAN = Plan((Step(100, 10, 2), Step(200, 20, 3)))
 

@@ -4,10 +4,10 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from rally_magnum_scale.workload.in_bay import http_responses
-from rally_magnum_scale.workload.in_bay.http_responses import Malformed
-from rally_magnum_scale.workload.in_bay.http_responses import Reader
-from rally_magnum_scale.workload.in_bay.http_responses import Short
+from rally_magnum_scale.in_bay import http_responses
+from rally_magnum_scale.in_bay.http_responses import Malformed
+from rally_magnum_scale.in_bay.http_responses import Reader
+from rally_magnum_scale.in_bay.http_responses import Short
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -9,11 +9,11 @@ import gevent
 import psutil
 import pytest
 
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.workload.in_bay import worker as worker_module
-from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.in_bay import worker as worker_module
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
+from rally_magnum_scale.in_bay.stats.windows import Window
 from tests.unit.workload.processes import REPORTING_OFTEN
 from tests.unit.workload.processes import of
 

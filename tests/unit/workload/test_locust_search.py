@@ -4,10 +4,10 @@ import signal
 import threading
 import time
 
-from rally_magnum_scale.measurement import rate_search
-from rally_magnum_scale.measurement import records as record_types
-from rally_magnum_scale.measurement import trials
-from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.in_bay.stats import rate_search
+from rally_magnum_scale.in_bay.stats import records as record_types
+from rally_magnum_scale.in_bay.stats import trials
+from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.runs import search_progress
 from tests.unit.workload.processes import REPORTING_OFTEN
 from tests.unit.workload.processes import of

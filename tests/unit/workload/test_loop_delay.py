@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.workload.in_bay.engine import Engine
-from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.in_bay.engine import Engine
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 
 AWAY_S = 0.8
 

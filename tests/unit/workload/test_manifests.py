@@ -6,18 +6,18 @@ import re
 import pytest
 
 import rally_magnum_scale
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.measurement.trials import Search
+from rally_magnum_scale.in_bay import job
+from rally_magnum_scale.in_bay.job import Trust
+from rally_magnum_scale.in_bay.request_spec import Request
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
+from rally_magnum_scale.in_bay.stats.trials import Search
 from rally_magnum_scale.workload import bay_code
 from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import locust_file
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload import ports
 from rally_magnum_scale.workload import stub_status
-from rally_magnum_scale.workload.in_bay import job
-from rally_magnum_scale.workload.in_bay.job import Trust
-from rally_magnum_scale.workload.in_bay.request_spec import Request
 from rally_magnum_scale.workload.manifests import LoadSpec
 
 TASK = "3F2A9B7C-1111-2222-3333-444455556666"
@@ -373,7 +373,7 @@ def test_a_dead_worker_does_not_take_the_others_along():
 
 def test_the_code_fits_into_a_config_map():
     code = of_kind(every(spec()), "ConfigMap")[0]["data"]
-    assert "rally_magnum_scale.workload.in_bay.engine.py" in code
+    assert "rally_magnum_scale.in_bay.engine.py" in code
     # A Locust file of the user's may take the other half.
     assert sum(map(len, code.values())) < locust_file.MAX_BYTES
 
@@ -486,8 +486,8 @@ def test_all_that_a_search_needs_is_mounted():
     (code, *_) = of_kind(every(spec()), "ConfigMap")
     found = " ".join(code["data"])
     for name in ("rate_search", "trials", "records", "throughput"):
-        assert f"measurement.{name}.py" in found
-    assert "workload.in_bay.search_driver.py" in found
+        assert f"in_bay.stats.{name}.py" in found
+    assert "in_bay.search_driver.py" in found
 
 
 def test_what_is_mounted_imports_nothing_of_the_package_that_is_not():

@@ -9,13 +9,13 @@ import types
 import gevent.event
 import pytest
 
-from rally_magnum_scale.measurement import cpusets
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.workload.in_bay import master
-from rally_magnum_scale.workload.in_bay import messages
-from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.in_bay import master
+from rally_magnum_scale.in_bay import messages
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.stats import cpusets
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
+from rally_magnum_scale.in_bay.stats.windows import Window
 
 WORKERS = ("one", "two")
 OUTCOME = {"requests": 10, "failures": {}, "due": [10], "late_s": 0.0}

@@ -8,10 +8,10 @@ import time
 import gevent
 import pytest
 
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.workload.in_bay import master
-from rally_magnum_scale.workload.in_bay import messages
-from rally_magnum_scale.workload.in_bay import worker
+from rally_magnum_scale.in_bay import master
+from rally_magnum_scale.in_bay import messages
+from rally_magnum_scale.in_bay import worker
+from rally_magnum_scale.in_bay.stats.steps import Step
 from tests.unit import fresh_python
 from tests.unit.workload import test_master
 from tests.unit.workload.processes import DEADLINE_S
@@ -132,7 +132,7 @@ def test_a_master_that_may_open_too_few_files_says_so(make_bay, serve):
 )
 def test_a_limit_is_raised_as_far_as_the_workers_need(before, after):
     program = limit(*before) + (
-        "from rally_magnum_scale.workload.in_bay import open_files\n"
+        "from rally_magnum_scale.in_bay import open_files\n"
         "open_files.allow(100)\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )

@@ -1,6 +1,6 @@
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.workload.in_bay import meter
+from rally_magnum_scale.in_bay import meter
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 
 
 class Clocks:

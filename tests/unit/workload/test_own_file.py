@@ -8,14 +8,14 @@ import time
 import gevent
 import pytest
 
-from rally_magnum_scale.measurement import windows
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.workload.in_bay import in_flight
-from rally_magnum_scale.workload.in_bay import own_file
-from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.in_bay import in_flight
+from rally_magnum_scale.in_bay import own_file
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.stats import windows
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
+from rally_magnum_scale.in_bay.stats.windows import Window
 from tests.unit.workload.processes import REPORTING_OFTEN
 from tests.unit.workload.processes import of
 

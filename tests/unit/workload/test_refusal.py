@@ -4,8 +4,8 @@ import types
 
 import pytest
 
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.workload.in_bay import refusal
+from rally_magnum_scale.in_bay import refusal
+from rally_magnum_scale.in_bay.stats.steps import Step
 from tests.unit.workload.processes import of
 
 USER = """

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from rally_magnum_scale.workload.in_bay import request_spec
-from rally_magnum_scale.workload.in_bay.request_spec import Request
+from rally_magnum_scale.in_bay import request_spec
+from rally_magnum_scale.in_bay.request_spec import Request
 
 
 def test_a_plain_request_is_as_short_as_can_be():

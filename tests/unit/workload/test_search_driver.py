@@ -2,13 +2,13 @@
 
 import pytest
 
-from rally_magnum_scale.measurement import trials
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.measurement.windows import Part
-from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.workload.in_bay.search_driver import SearchDriver
+from rally_magnum_scale.in_bay.search_driver import SearchDriver
+from rally_magnum_scale.in_bay.stats import trials
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
+from rally_magnum_scale.in_bay.stats.windows import Part
+from rally_magnum_scale.in_bay.stats.windows import Window
 
 WANTED = trials.Search(
     bounds={"p99_ms": 50}, start_rps=100, step_s=2, ramp_s=1, max_steps=5

@@ -1,8 +1,8 @@
-from rally_magnum_scale.workload.in_bay import worker
+from rally_magnum_scale.in_bay import worker
 from tests.unit import fresh_python
 
 PROGRAM = """
-from rally_magnum_scale.workload.in_bay import worker
+from rally_magnum_scale.in_bay import worker
 # It is handed down from whoever starts a process.
 worker.TIMER_SLACK.write_text("50000")
 before = worker.TIMER_SLACK.read_text()

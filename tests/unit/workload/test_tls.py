@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.workload.in_bay.fresh import engine_of
-from rally_magnum_scale.workload.in_bay.job import Job
-from rally_magnum_scale.workload.in_bay.job import Trust
-from rally_magnum_scale.workload.in_bay.request_spec import Request
+from rally_magnum_scale.in_bay.fresh import engine_of
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.job import Trust
+from rally_magnum_scale.in_bay.request_spec import Request
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
 from tests.unit.kube import certificates
 from tests.unit.workload.conftest import Behaviour
 from tests.unit.workload.conftest import serving
@@ -24,8 +24,8 @@ PATCHED = """
 from gevent import monkey
 monkey.patch_all()
 import json, sys, time
-from rally_magnum_scale.workload.in_bay.fresh import engine_of
-from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.in_bay.fresh import engine_of
+from rally_magnum_scale.in_bay.job import Job
 job = Job.from_json(json.load(sys.stdin))
 outcome = engine_of(job)(
     job, start_second=int(time.time()) + 1, report=lambda _: None

@@ -10,9 +10,9 @@ import threading
 import psutil
 import pytest
 
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import throughput
-from rally_magnum_scale.measurement.steps import Step
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats.steps import Step
 from tests.unit.workload.processes import REPORTING_OFTEN
 from tests.unit.workload.processes import of
 
@@ -53,7 +53,7 @@ time.time_ns = lambda: now_ns() + {by_s} * 1_000_000_000
 
 # Of so many, some are answered at once by a busy machine, too.
 PROBING_OFTEN = """
-from rally_magnum_scale.workload.in_bay import master
+from rally_magnum_scale.in_bay import master
 master.CLOCK_PROBES = 40
 master.CLOCK_PROBE_EVERY_S = 0.03
 """

@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from rally_magnum_scale.measurement import windows
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Step
-from rally_magnum_scale.workload.in_bay import http_responses
-from rally_magnum_scale.workload.in_bay.job import Job
-from rally_magnum_scale.workload.in_bay.versions import Versions
+from rally_magnum_scale.in_bay import http_responses
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.stats import windows
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Step
+from rally_magnum_scale.in_bay.versions import Versions
 from tests.unit.workload.engine_runs import run
 from tests.unit.workload.engine_runs import side_by_side
 

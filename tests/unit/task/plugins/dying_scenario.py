@@ -7,9 +7,9 @@ import signal
 from rally.common import opts
 from rally.task import scenario
 
-from rally_magnum_scale.measurement import bay_records
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
-from rally_magnum_scale.measurement import records
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.contexts import setting
 

@@ -11,9 +11,9 @@ from dataclasses import field
 from dataclasses import replace
 from typing import Any
 
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.histogram import PackedSum
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.histogram import PackedSum
 
 HISTOGRAMS = ("latency_us", "service_us", "schedule_lag_us")
 PART_HISTOGRAMS = HISTOGRAMS[:2]

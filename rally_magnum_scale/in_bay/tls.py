@@ -13,7 +13,7 @@ from typing import Any
 
 from gevent import monkey
 
-from rally_magnum_scale.workload.in_bay.job import Trust
+from rally_magnum_scale.in_bay.job import Trust
 
 EPOLLIN = 0x001
 EPOLLOUT = 0x004

@@ -19,29 +19,27 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from rally_magnum_scale.measurement import arrivals
-from rally_magnum_scale.measurement.windows import UNSENT
-from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.workload.in_bay import failures
-from rally_magnum_scale.workload.in_bay import http_responses
-from rally_magnum_scale.workload.in_bay.connections import EPOLLIN
-from rally_magnum_scale.workload.in_bay.connections import NEVER_NS
-from rally_magnum_scale.workload.in_bay.connections import READ
-from rally_magnum_scale.workload.in_bay.connections import Connections
-from rally_magnum_scale.workload.in_bay.failures import kind_of
-from rally_magnum_scale.workload.in_bay.job import Job
-from rally_magnum_scale.workload.in_bay.meter import NS_PER_S
-from rally_magnum_scale.workload.in_bay.meter import Counters
-from rally_magnum_scale.workload.in_bay.meter import Meter
-from rally_magnum_scale.workload.in_bay.polling import EVENTS
-from rally_magnum_scale.workload.in_bay.polling import Events
-from rally_magnum_scale.workload.in_bay.polling import Poller
-from rally_magnum_scale.workload.in_bay.response_fingerprint import (
-    ResponseFingerprint,
-)
-from rally_magnum_scale.workload.in_bay.versions import Versions
-from rally_magnum_scale.workload.in_bay.worker_report import Sums
-from rally_magnum_scale.workload.in_bay.worker_report import WorkerReport
+from rally_magnum_scale.in_bay import failures
+from rally_magnum_scale.in_bay import http_responses
+from rally_magnum_scale.in_bay.connections import EPOLLIN
+from rally_magnum_scale.in_bay.connections import NEVER_NS
+from rally_magnum_scale.in_bay.connections import READ
+from rally_magnum_scale.in_bay.connections import Connections
+from rally_magnum_scale.in_bay.failures import kind_of
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.meter import NS_PER_S
+from rally_magnum_scale.in_bay.meter import Counters
+from rally_magnum_scale.in_bay.meter import Meter
+from rally_magnum_scale.in_bay.polling import EVENTS
+from rally_magnum_scale.in_bay.polling import Events
+from rally_magnum_scale.in_bay.polling import Poller
+from rally_magnum_scale.in_bay.response_fingerprint import ResponseFingerprint
+from rally_magnum_scale.in_bay.stats import arrivals
+from rally_magnum_scale.in_bay.stats.windows import UNSENT
+from rally_magnum_scale.in_bay.stats.windows import Window
+from rally_magnum_scale.in_bay.versions import Versions
+from rally_magnum_scale.in_bay.worker_report import Sums
+from rally_magnum_scale.in_bay.worker_report import WorkerReport
 
 BATCH_NS = 50_000_000
 # So late with a request for which a connection is idle, the engine has stood

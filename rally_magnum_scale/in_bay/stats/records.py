@@ -19,13 +19,13 @@ from collections.abc import Sequence
 from typing import Any
 from typing import Self
 
-from rally_magnum_scale.measurement import bay_records
-from rally_magnum_scale.measurement import disturbances
-from rally_magnum_scale.measurement import record_body
-from rally_magnum_scale.measurement import windows
-from rally_magnum_scale.measurement.step_results import SIDES as SIDES
-from rally_magnum_scale.measurement.step_results import Shares
-from rally_magnum_scale.measurement.step_results import (
+from rally_magnum_scale.in_bay.stats import bay_records
+from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import windows
+from rally_magnum_scale.in_bay.stats.step_results import SIDES as SIDES
+from rally_magnum_scale.in_bay.stats.step_results import Shares
+from rally_magnum_scale.in_bay.stats.step_results import (
     StepResult as StepResult,
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from locust.stats import StatsError
 
-from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.in_bay.stats.windows import Window
 
 METHOD = "GET"
 

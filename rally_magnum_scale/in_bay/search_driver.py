@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rally_magnum_scale.measurement import rate_search
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import throughput
-from rally_magnum_scale.measurement import trials
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.windows import Window
+from rally_magnum_scale.in_bay.stats import rate_search
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import trials
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.windows import Window
 
 
 class SearchDriver:

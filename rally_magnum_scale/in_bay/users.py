@@ -6,7 +6,7 @@ from typing import Any
 
 import gevent.hub
 
-from rally_magnum_scale.workload.in_bay.in_flight import InFlight
+from rally_magnum_scale.in_bay.in_flight import InFlight
 
 # Locust's states of a user in a task, and between two of them.
 RUNNING = "running"

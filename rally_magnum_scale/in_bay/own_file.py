@@ -23,16 +23,16 @@ from typing import Protocol
 
 import gevent
 
-from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.workload.in_bay.in_flight import Call
-from rally_magnum_scale.workload.in_bay.in_flight import InFlight
-from rally_magnum_scale.workload.in_bay.job import Job
-from rally_magnum_scale.workload.in_bay.meter import NS_PER_S
-from rally_magnum_scale.workload.in_bay.meter import Counters
-from rally_magnum_scale.workload.in_bay.meter import Meter
-from rally_magnum_scale.workload.in_bay.users import Users
-from rally_magnum_scale.workload.in_bay.worker_report import Sums
-from rally_magnum_scale.workload.in_bay.worker_report import WorkerReport
+from rally_magnum_scale.in_bay.in_flight import Call
+from rally_magnum_scale.in_bay.in_flight import InFlight
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.meter import NS_PER_S
+from rally_magnum_scale.in_bay.meter import Counters
+from rally_magnum_scale.in_bay.meter import Meter
+from rally_magnum_scale.in_bay.stats.windows import Window
+from rally_magnum_scale.in_bay.users import Users
+from rally_magnum_scale.in_bay.worker_report import Sums
+from rally_magnum_scale.in_bay.worker_report import WorkerReport
 
 TICK_S = 0.01
 NS_PER_US = 1_000

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from typing import Any
 from typing import Self
 
-from rally_magnum_scale.measurement import record_body
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import windows
-from rally_magnum_scale.measurement.step_results import StepResult
+from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import windows
+from rally_magnum_scale.in_bay.stats.step_results import StepResult
 
 UPDATE = "update"
 FAULT = "fault"

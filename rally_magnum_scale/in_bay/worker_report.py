@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 
-from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.measurement.windows import add_counts
+from rally_magnum_scale.in_bay.stats.windows import Window
+from rally_magnum_scale.in_bay.stats.windows import add_counts
 
 
 @dataclass(frozen=True)

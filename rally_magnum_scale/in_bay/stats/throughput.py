@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from rally_magnum_scale.measurement import cpu_time
-from rally_magnum_scale.measurement import histogram
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import windows
+from rally_magnum_scale.in_bay.stats import cpu_time
+from rally_magnum_scale.in_bay.stats import histogram
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import windows
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99_9": 99.9}
 

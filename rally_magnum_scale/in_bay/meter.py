@@ -6,12 +6,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-from rally_magnum_scale.measurement.histogram import Histogram
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.steps import Position
-from rally_magnum_scale.measurement.windows import Part
-from rally_magnum_scale.measurement.windows import Window
-from rally_magnum_scale.measurement.windows import add_counts
+from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.steps import Position
+from rally_magnum_scale.in_bay.stats.windows import Part
+from rally_magnum_scale.in_bay.stats.windows import Window
+from rally_magnum_scale.in_bay.stats.windows import add_counts
 
 NS_PER_S = 1_000_000_000
 NS_PER_US = 1_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from rally_magnum_scale.measurement import record_body
+from rally_magnum_scale.in_bay.stats import record_body
 
 # Who shares the cores of a bay: the targets, and the Locust workers with
 # their master.

@@ -17,9 +17,9 @@ from typing import Any
 
 from gevent import monkey
 
-from rally_magnum_scale.workload.in_bay import tls
-from rally_magnum_scale.workload.in_bay.http_responses import Reader
-from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.in_bay import tls
+from rally_magnum_scale.in_bay.http_responses import Reader
+from rally_magnum_scale.in_bay.job import Job
 
 Socket: Any = monkey.get_original("socket", "socket")
 Epoll: Any = monkey.get_original("select", "epoll")

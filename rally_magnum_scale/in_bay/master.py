@@ -18,14 +18,14 @@ from typing import Any
 
 import gevent
 
-from rally_magnum_scale.measurement import cpusets
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.workload.in_bay import messages
-from rally_magnum_scale.workload.in_bay import open_files
-from rally_magnum_scale.workload.in_bay import refusal
-from rally_magnum_scale.workload.in_bay.collector import Collector
-from rally_magnum_scale.workload.in_bay.job import Job
-from rally_magnum_scale.workload.in_bay.search_driver import SearchDriver
+from rally_magnum_scale.in_bay import messages
+from rally_magnum_scale.in_bay import open_files
+from rally_magnum_scale.in_bay import refusal
+from rally_magnum_scale.in_bay.collector import Collector
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.search_driver import SearchDriver
+from rally_magnum_scale.in_bay.stats import cpusets
+from rally_magnum_scale.in_bay.stats.steps import Plan
 
 LOOK_EVERY_S = 0.2
 CLOCK_PROBES = 3

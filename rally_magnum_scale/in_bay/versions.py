@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from rally_magnum_scale.workload.in_bay.http_responses import Head
+from rally_magnum_scale.in_bay.http_responses import Head
 
 
 class Versions:

@@ -13,7 +13,7 @@ import random
 from collections.abc import Generator
 from collections.abc import Iterator
 
-from rally_magnum_scale.measurement import steps
+from rally_magnum_scale.in_bay.stats import steps
 
 CONSTANT = "constant"
 POISSON = "poisson"

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
-from rally_magnum_scale.measurement import cpusets
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import windows
-from rally_magnum_scale.measurement.windows import Merger
-from rally_magnum_scale.workload.in_bay.job import Job
+from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.stats import cpusets
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import windows
+from rally_magnum_scale.in_bay.stats.windows import Merger
 
 VERSION = 3
 CLOCK_SKEW_MAX_S = 0.5

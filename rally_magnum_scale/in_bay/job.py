@@ -10,10 +10,10 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
-from rally_magnum_scale.measurement.arrivals import CONSTANT
-from rally_magnum_scale.measurement.steps import Plan
-from rally_magnum_scale.measurement.trials import Search
-from rally_magnum_scale.workload.in_bay.request_spec import Request
+from rally_magnum_scale.in_bay.request_spec import Request
+from rally_magnum_scale.in_bay.stats.arrivals import CONSTANT
+from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.trials import Search
 
 ENV_PREFIX = "RMS_"
 

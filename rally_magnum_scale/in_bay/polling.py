@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from gevent import monkey
 
-from rally_magnum_scale.workload.in_bay.connections import Connections
-from rally_magnum_scale.workload.in_bay.meter import NS_PER_S
+from rally_magnum_scale.in_bay.connections import Connections
+from rally_magnum_scale.in_bay.meter import NS_PER_S
 
 select = monkey.get_original("select", "select")
 

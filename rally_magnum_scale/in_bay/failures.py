@@ -6,8 +6,8 @@ import errno
 import ssl
 from collections.abc import Mapping
 
-from rally_magnum_scale.workload.in_bay import http_responses
-from rally_magnum_scale.workload.in_bay import tls
+from rally_magnum_scale.in_bay import http_responses
+from rally_magnum_scale.in_bay import tls
 
 BY_NUMBER = {
     errno.EADDRNOTAVAIL: "no_port",

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 from typing import Self
 
-from rally_magnum_scale.measurement import record_body
+from rally_magnum_scale.in_bay.stats import record_body
 
 # Who made a bay: the scenario in its iteration, a context for all of them,
 # or neither, and it was named or its kubeconfig handed over.

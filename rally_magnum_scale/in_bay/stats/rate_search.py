@@ -30,9 +30,9 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import steps
-from rally_magnum_scale.measurement import trials
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import steps
+from rally_magnum_scale.in_bay.stats import trials
 
 GROWTH = 2.0
 # Beside a hint: as a share below it, and at least so much above it.  Where

@@ -12,10 +12,6 @@ from pathlib import Path
 from typing import Any
 from typing import NoReturn
 
-# The package is mounted, not installed, and Locust adds only the folder
-# of this file.
-sys.path.insert(0, str(Path(__file__).parents[3]))
-
 import gevent
 import locust.main
 from gevent.event import Event
@@ -26,14 +22,18 @@ from locust import task
 from locust.contrib import fasthttp
 from locust.rpc import zmqrpc
 
-from rally_magnum_scale.workload.in_bay import backlog
-from rally_magnum_scale.workload.in_bay import in_flight
-from rally_magnum_scale.workload.in_bay import job
-from rally_magnum_scale.workload.in_bay import locust_stats
-from rally_magnum_scale.workload.in_bay import master
-from rally_magnum_scale.workload.in_bay import own_file
-from rally_magnum_scale.workload.in_bay import refusal
-from rally_magnum_scale.workload.in_bay import worker
+from rally_magnum_scale.in_bay import backlog
+from rally_magnum_scale.in_bay import in_flight
+from rally_magnum_scale.in_bay import job
+from rally_magnum_scale.in_bay import locust_stats
+from rally_magnum_scale.in_bay import master
+from rally_magnum_scale.in_bay import own_file
+from rally_magnum_scale.in_bay import refusal
+from rally_magnum_scale.in_bay import worker
+
+# The package is mounted, not installed, and Locust adds only the folder
+# of this file.
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
 ROLE = os.environ.get("RMS_ROLE", "")
 IS_OWN_FILE = bool(os.environ.get("RMS_OWN_FILE"))

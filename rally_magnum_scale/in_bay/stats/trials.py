@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 from typing import Self
 
-from rally_magnum_scale.measurement import records
-from rally_magnum_scale.measurement import steps
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import steps
 
 LATENCY_BOUNDS = ("p50_ms", "p90_ms", "p99_ms", "p99_9_ms", "max_ms")
 ERROR_BOUND = "max_error_ratio"

@@ -1,0 +1,1 @@
+"""What workers and master count, and how it is written down and read."""
