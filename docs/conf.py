@@ -1,4 +1,4 @@
-"""How the documentation is built: `tools/in-venv tools/build-docs`."""
+"""Sphinx configuration; build with `tools/in-venv tools/build-docs`."""
 
 import sys
 from pathlib import Path
@@ -15,17 +15,17 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["generated", "_build"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-# A fragment of a page is a promise, too.
+# Check links to sections of pages, too.
 nitpicky = True
 html_theme = "furo"
 html_title = project
-# Pages name what they were made from only where it says something.
+# Leave out what tells a reader nothing.
 html_show_sphinx = html_show_copyright = False
 html_copy_source = False
 
 
 def setup(app: application.Sphinx) -> None:
-    """Write the reference from the code before it is read."""
+    """Generate the reference before Sphinx reads it."""
     app.connect(
         "builder-inited",
         lambda app: reference_pages.write(Path(app.srcdir) / "generated"),

@@ -1,4 +1,4 @@
-"""The reference, written from the code: docstrings, schemas and parsers."""
+"""Generate the reference from docstrings, schemas and parsers."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ RECORDS = {
     "update": disturbances.Update,
     "fault": disturbances.Fault,
 }
-# Of a key that the words before the keys name.
-TOLD_ABOVE = "as told above"
+# For a key that the description of its plugin explains.
+SEE_ABOVE = "see the description above"
 COMMANDS = (nightly_cli, history_cli, sandbox_cli)
 
 
@@ -96,7 +96,7 @@ def _plugins(base: Any) -> list[str]:
     found = [c for c in base.get_all() if c.__module__.startswith(OURS)]
     lines = []
     for each in sorted(found, key=lambda c: c.get_name()):
-        # Those that others bring along have no keys to be given.
+        # Contexts that other contexts need have no keys of their own.
         if base is context.Context and not _properties(each):
             continue
         lines += _plugin(each)
@@ -110,7 +110,7 @@ def _plugin(each: Any) -> list[str]:
     needed = (about["schema"] or {}).get("required", [])
     said = {one["name"]: one["doc"] for one in about["parameters"]}
     for name, schema in sorted(_properties(each).items()):
-        words = said.get(name) or schema.get("description") or TOLD_ABOVE
+        words = said.get(name) or schema.get("description") or SEE_ABOVE
         lines += _key(name, schema, words, name in needed)
     return lines
 
@@ -118,7 +118,7 @@ def _plugin(each: Any) -> list[str]:
 def _key(
     name: str, schema: dict[str, Any], words: str, needed: bool
 ) -> list[str]:
-    need = ", needed" if needed else ""
+    need = ", required" if needed else ""
     if "default " in words:
         schema = {**schema, "default": None}
     return [f"`{name}` ({_kind(schema)}{need})", f": {_line(words)}", ""]
@@ -144,7 +144,7 @@ def _nightly() -> list[str]:
 
 
 def _keys(schema: dict[str, Any], path: str = "") -> list[str]:
-    """Describe keys, each object before what is in it."""
+    """Describe the keys, each object before its own keys."""
     lines = []
     for name, one in schema["properties"].items():
         key, needed = f"{path}{name}", name in schema.get("required", [])
@@ -157,7 +157,7 @@ def _keys(schema: dict[str, Any], path: str = "") -> list[str]:
 
 
 def _criteria() -> list[str]:
-    # It reads options that only the loading of the plugins registers.
+    # This module needs options that loading the plugins registers.
     measured = importlib.import_module(f"{OURS}task.scenarios.measured")
     lines = []
     for each in criteria.CRITERIA.values():
@@ -206,8 +206,8 @@ def _summary(body: type) -> list[str]:
 
 
 def _fields(body: Any) -> list[str]:
-    """Return the fields of a dataclass with what its docstring says."""
-    # A base class says what it has before the class itself does.
+    """Return the fields of a dataclass, described by its docstring."""
+    # A class may override what its base classes say about a field.
     said = {}
     for base in reversed(body.__mro__):
         if dataclasses.is_dataclass(base):
@@ -215,7 +215,7 @@ def _fields(body: Any) -> list[str]:
             said |= {one["name"]: one["doc"] for one in about["params"]}
     lines = []
     for field in dataclasses.fields(body):
-        words = _line(said.get(field.name, "")) or "as its name says"
+        words = _line(said.get(field.name, "")) or "see its name"
         lines += [f"`{field.name}` ({_type(field)})", f": {words}", ""]
     return lines
 
@@ -232,7 +232,7 @@ def _commands() -> list[str]:
     lines = []
     for module in COMMANDS:
         parser = module._parser()
-        # Help is wrapped to the terminal, of which there is none.
+        # argparse wraps the help to 80 columns without a terminal.
         lines += [f"## `{parser.prog}`", "", *_help(parser)]
         for action in parser._actions:
             for name, one in (getattr(action, "choices", None) or {}).items():
@@ -245,7 +245,7 @@ def _help(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def _kind(schema: dict[str, Any]) -> str:
-    """Say in a few words what a value must be."""
+    """Return the type of a value, or its possible values, in words."""
     only = schema.get("enum") or [schema[k] for k in schema if k == "const"]
     if only:
         return " or ".join(f"`{json.dumps(one)}`" for one in only)

@@ -1,6 +1,6 @@
-"""An ordinary Locust file: it runs as well with ``locust -f``.
+"""An ordinary Locust file, which also runs with ``locust -f``.
 
-The host that its users ask is given by the task.
+The task sets the host of its users.
 """
 
 from locust import FastHttpUser
@@ -9,11 +9,11 @@ from locust import task
 
 
 class Visitor(FastHttpUser):
-    """Looks ten times a second, less often when answers take longer."""
+    """Sends ten requests per second, fewer when answers take longer."""
 
     wait_time = constant_throughput(10)
 
     @task
     def look(self) -> None:
-        """Ask for the only page that the targets have."""
+        """Request the only page that the targets have."""
         self.client.get("/")

@@ -1,4 +1,4 @@
-"""The documentation: it builds, and says of the code what is so."""
+"""The documentation builds, and agrees with the code."""
 
 import dataclasses
 import importlib
@@ -42,7 +42,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory):
-    """Write the reference alone, where no other build is at work."""
+    """Generate the reference in a folder that no other build uses."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(DOCS))
         pages = importlib.import_module("reference_pages")
@@ -86,26 +86,26 @@ def keys(schema, path=""):
                 yield from keys(inner, f"{path}{name}{place}")
 
 
-def test_every_key_of_the_settings_is_told(generated):
+def test_the_page_describes_every_key_of_the_settings(generated):
     text = (generated / "nightly.md").read_text()
     told = dict(re.findall(r"^`(.+?)` \((.+)\)\n: \S", text, re.MULTILINE))
     assert list(told) == [name for name, _ in keys(settings.SCHEMA)]
-    assert told["cloud"] == "object, needed"
+    assert told["cloud"] == "object, required"
     assert told["cloud.sandbox"] == "`true`"
-    assert told["tasks[].task"] == "string, needed"
+    assert told["tasks[].task"] == "string, required"
     assert told["keep"] == "integer, default `30`"
     assert told["across"].startswith('array of `"cloud"` or ')
 
 
 def ours(base):
-    """Return our plugins of a kind, with what Rally knows of them."""
+    """Return our plugins of a kind, with Rally's description of each."""
     rally.plugins.load()
     for each in base.get_all():
         if each.__module__.startswith("rally_magnum_scale."):
             yield each.get_name(), each.get_info()
 
 
-def test_every_key_of_a_criterion_has_words():
+def test_every_key_of_a_criterion_has_a_description():
     found = {
         (name, key): one.get("description")
         for name, about in ours(sla.SLA)
@@ -115,7 +115,7 @@ def test_every_key_of_a_criterion_has_words():
     assert [key for key, words in found.items() if not words] == []
 
 
-def test_every_argument_of_a_scenario_has_words():
+def test_every_argument_of_a_scenario_has_a_description():
     found = {
         (name, one["name"]): one["doc"]
         for name, about in ours(scenario.Scenario)
@@ -129,7 +129,7 @@ def test_every_argument_of_a_scenario_has_words():
             assert (name, key) in found
 
 
-def test_every_key_of_a_context_has_words():
+def test_every_key_of_a_context_has_a_description():
     for name, about in ours(context.Context):
         said = f"{about['title']} {about['description']}"
         for key, one in (about["schema"] or {}).get("properties", {}).items():
@@ -137,7 +137,7 @@ def test_every_key_of_a_context_has_words():
             assert words, (name, key)
 
 
-def test_no_key_of_the_reference_is_left_without_words(generated):
+def test_no_key_of_the_reference_lacks_a_description(generated):
     for page in generated.glob("*.md"):
         bare = re.search(r"^.*\n:\s*$", page.read_text(), re.MULTILINE)
         assert bare is None, (page.name, bare.group())
@@ -154,7 +154,7 @@ def collected():
     return start, event, end
 
 
-def test_what_is_told_of_a_start_an_event_and_an_end_is_so():
+def test_the_page_of_records_has_the_fields_that_a_load_writes():
     text = (DOCS / "reference/records.md").read_text()
     told = {}
     for part in re.split("^## ", text, flags=re.MULTILINE)[1:]:
@@ -169,16 +169,19 @@ def test_what_is_told_of_a_start_an_event_and_an_end_is_so():
     assert told["More of `end`"] == end - known
 
 
-def test_the_links_of_the_readme_lead_somewhere():
-    found = re.findall(r"\]\(([^)#]+)", (CHECKOUT / "README.md").read_text())
+@pytest.mark.parametrize("name", ["README", "CONTRIBUTING", "SECURITY"])
+def test_links_outside_the_docs_exist(name):
+    text = (CHECKOUT / f"{name}.md").read_text()
+    found = re.findall(r"\]\(([^)#]+)", text)
     local = [one for one in found if not one.startswith("http")]
-    assert len(local) > 5
+    assert name != "README" or len(local) > 5
     assert [one for one in local if not (CHECKOUT / one).exists()] == []
 
 
-def test_what_a_page_says_to_run_is_there():
+def test_the_files_that_a_page_names_exist():
     pages = (*DOCS.glob("*.md"), *DOCS.glob("[!g]*/*.md"))
-    for page in (CHECKOUT / "README.md", *pages):
+    own = (CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md")
+    for page in (*own, *pages):
         for path in re.findall(
             r"\b((?:samples|tools|packaging|playbooks)/[\w./-]+)",
             page.read_text(),
