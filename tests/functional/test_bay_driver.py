@@ -246,7 +246,7 @@ def test_a_resize_whose_process_is_killed_fails_in_words(
         os.killpg(process.pid, signal.SIGKILL)
     found = cloud.wait(bay, "UPDATE_FAILED", "UPDATE_COMPLETE")
     assert found["status"] == "UPDATE_FAILED"
-    assert "ended without a result" in found["status_reason"]
+    assert "exited without a result" in found["status_reason"]
     assert cloud.resize(bay, 2)["status"] == "UPDATE_COMPLETE"
     assert len(cloud.ready(bay)) == 2
 

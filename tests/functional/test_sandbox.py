@@ -367,7 +367,7 @@ def test_a_maker_that_is_killed_fails_the_create(
     os.kill(pid, signal.SIGKILL)
     found = wait_while(magnum, bay, "CREATE_IN_PROGRESS")
     assert found["status"] == "CREATE_FAILED"
-    assert "ended without a result" in found["status_reason"]
+    assert "exited without a result" in found["status_reason"]
     assert delete(magnum, bay) is None
 
 
