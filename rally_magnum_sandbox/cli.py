@@ -44,27 +44,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :returns: the exit status
     """
     options = _parser().parse_args(arguments)
-    _never_ask_a_proxy()
+    _bypass_proxies()
     handlers = interruption.install()
     try:
         code = _dispatch(options, sandbox_settings.from_environment())
         sys.stdout.flush()
         return code  # noqa: TRY300 - a flush can fail like a print
     except exceptions.Interrupted as error:
-        _complain(error)
+        _print_error(error)
         return EXIT_INTERRUPTED
     except exceptions.MissingRequirement as error:
-        _complain(error)
+        _print_error(error)
         return EXIT_MISSING
     except exceptions.ScaleError as error:
-        _complain(error)
+        _print_error(error)
         return EXIT_FAILED
     except BrokenPipeError:
         # The reader, such as head, closed the pipe: flush nothing more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except PermissionError as error:
-        _complain(
+        _print_error(
             exceptions.MissingRequirement(
                 f"Permission denied on {error.filename}: the sandbox belongs "
                 "to root. Run the command with sudo."
@@ -238,7 +238,7 @@ def _demo(
     return demo.demo(settings, what, progress)
 
 
-def _never_ask_a_proxy() -> None:
+def _bypass_proxies() -> None:
     for name in ("NO_PROXY", "no_proxy"):
         known = [os.environ.get(name, ""), sandbox_settings.NO_PROXY]
         os.environ[name] = ",".join(filter(None, known))
@@ -252,7 +252,7 @@ def _require_root() -> None:
         )
 
 
-def _complain(error: Exception) -> None:
+def _print_error(error: Exception) -> None:
     print(f"rally-magnum-sandbox: {error}", file=sys.stderr, flush=True)
 
 

@@ -54,7 +54,7 @@ def _arguments(path: pathlib.Path) -> dict[str, Any]:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise exceptions.InvalidInput(
-            f"--args: {path} is neither JSON nor YAML: {_in_a_line(error)}. "
+            f"--args: {path} is neither JSON nor YAML: {_one_line(error)}. "
             "Fix the file."
         ) from error
     if not isinstance(found, dict) or not all(
@@ -79,22 +79,22 @@ def _render(task: pathlib.Path, text: str, given: dict[str, Any]) -> object:
     except jinja2.UndefinedError as error:
         raise exceptions.InvalidInput(
             f"--task: {task} needs an argument that --args does not provide: "
-            f"{_in_a_line(error)}. Add it to the arguments."
+            f"{_one_line(error)}. Add it to the arguments."
         ) from error
     except jinja2.TemplateError as error:
         raise exceptions.InvalidInput(
             f"--task: {task} is not a valid Jinja2 template: "
-            f"{_in_a_line(error)}. Fix the template."
+            f"{_one_line(error)}. Fix the template."
         ) from error
     except (TypeError, ValueError, ArithmeticError, LookupError) as error:
         raise exceptions.InvalidInput(
             f"--args: {task} can't be rendered with these values: "
-            f"{_in_a_line(error)}. Check their types."
+            f"{_one_line(error)}. Check their types."
         ) from error
     except yaml.YAMLError as error:
         raise exceptions.InvalidInput(
             f"--task: {task}, rendered with its arguments, is neither JSON "
-            f"nor YAML: {_in_a_line(error)}. Fix the task or the arguments."
+            f"nor YAML: {_one_line(error)}. Fix the task or the arguments."
         ) from error
 
 
@@ -117,5 +117,5 @@ def _check_reports(folder: pathlib.Path) -> None:
         )
 
 
-def _in_a_line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())

@@ -34,7 +34,7 @@ def purge(
     """
     folders.check_ours(settings.state_dir, *folders.STATE)
     folders.check_ours(settings.cache_dir, *folders.CACHE)
-    _check_no_other_uses_it(settings)
+    _check_cache_not_shared(settings)
     with nobody_builds(settings.cache_dir):
         used = [
             folders.used_bytes(path)
@@ -52,7 +52,7 @@ def purge(
         report(sentence)
 
 
-def _check_no_other_uses_it(settings: sandbox_settings.Settings) -> None:
+def _check_cache_not_shared(settings: sandbox_settings.Settings) -> None:
     for number in range(sandbox_settings.SANDBOXES):
         other = dataclasses.replace(settings, number=number)
         caches = map(_cache_of, cgroups.processes(other.cloud_cgroup))

@@ -29,7 +29,7 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 
 DEADLINE_S = 3600.0
-GIVE_UP_DEADLINE_S = 30.0
+CANCEL_DEADLINE_S = 30.0
 # The finished cache holds 0.7 GB. While it is filled, the caches of Go and pip
 # and the build folders add to that.
 CACHE_BYTES = 6 * 10**9
@@ -265,12 +265,12 @@ def _finish(jobs: Jobs) -> None:
             progress=lambda: "waiting for " + ", ".join(_pending(jobs)),
         )
     except BaseException:
-        _give_up(jobs)
+        _cancel(jobs)
         raise
 
 
-def _give_up(jobs: Jobs) -> None:
-    end = time.monotonic() + GIVE_UP_DEADLINE_S
+def _cancel(jobs: Jobs) -> None:
+    end = time.monotonic() + CANCEL_DEADLINE_S
     for job in jobs.values():
         job.cancel()
     # A thread may still start its next program: kill until all have ended.

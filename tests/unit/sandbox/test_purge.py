@@ -78,7 +78,7 @@ def test_a_cache_that_another_sandbox_uses_is_not_removed(
                 ):
                     purge.purge(sandbox, said.append)
             else:
-                purge._check_no_other_uses_it(sandbox)
+                purge._check_cache_not_shared(sandbox)
         finally:
             server.kill()
     assert cache.exists()
