@@ -1,5 +1,5 @@
 """A cloud on one machine: real Keystone, real Magnum, real Kubernetes.
 
-Nothing heavy is imported here: the servers' own virtual environment, in
-which Magnum loads our driver, has neither Rally nor the Kubernetes client.
+This module imports nothing heavy: Magnum loads our driver in the servers' own
+virtual environment, which has neither Rally nor the Kubernetes client.
 """

@@ -1,4 +1,4 @@
-"""Run a command of the bay maker to its end, as ``down`` and ``up`` do."""
+"""Run a command of :mod:`rally_magnum_sandbox.bay` and wait for it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import sys
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox.servers import bay_folder
 
-# A repair waits for API server and nodes, two minutes each at most.
+# A repair waits at most two minutes each for the API server and the nodes.
 DEADLINES_S = {"delete": 120.0, "repair": 300.0}
 
 
 def run(command: str, folder: pathlib.Path) -> list[str]:
     """Run ``delete`` or ``repair`` on a bay.
 
-    Ctrl-C does not break it off in the middle: it has a session of its own.
+    Ctrl-C does not interrupt the command, because it runs in its own session.
 
-    :param command: of :mod:`rally_magnum_sandbox.bay`
+    :param command: ``delete`` or ``repair``
     :param folder: of the bay
-    :returns: the lines that it printed
-    :raises SandboxError: with the last line, when it fails or takes longer
-        than it may
+    :returns: the lines that the command printed
+    :raises SandboxError: if the command fails, with its last line, or if it
+        exceeds its deadline
     """
     module = [sys.executable, "-m", bay_folder.BAY_MODULE]
     try:
@@ -37,12 +37,13 @@ def run(command: str, folder: pathlib.Path) -> list[str]:
         )
     except subprocess.TimeoutExpired as error:
         raise exceptions.SandboxError(
-            f"the bay {folder.name}: no end of its {command} after "
+            f"the bay {folder.name}: {command} did not finish within "
             f"{DEADLINES_S[command]:.0f} s"
         ) from error
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
+        lines = (done.stderr or done.stdout).strip().splitlines()
         raise exceptions.SandboxError(
-            f"the bay {folder.name}: {said[-1] if said else 'nothing said'}"
+            f"the bay {folder.name}: "
+            f"{lines[-1] if lines else f'{command} failed without output'}"
         )
     return done.stdout.splitlines()

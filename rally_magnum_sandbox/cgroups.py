@@ -1,9 +1,8 @@
-"""Control groups as the list of what the sandbox started.
+"""Control groups as the list of the sandbox's processes.
 
 A process can leave its session, its parent and its terminal, but not its
-control group: whatever crashed, what is left of the sandbox is found
-here.  How groups are found, ended and removed is
-:class:`..bay.cgroups.CgroupTree`'s to know.
+control group. So even after a crash, the groups list every process of the
+sandbox. :class:`..bay.cgroups.CgroupTree` finds, kills and removes groups.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ from rally_magnum_sandbox.bay.cgroups import CgroupTree
 
 
 def entering(name: str, command: list[str]) -> list[str]:
-    """Make a command that enters a group before it starts another one.
+    """Wrap a command so that it first enters a control group.
 
-    :param name: of the group, which is made if it is missing
-    :param command: what is started in it
-    :raises MissingRequirement: when no hierarchy is mounted
+    :param name: of the group, which is created if it is missing
+    :param command: the command to run in the group
+    :raises MissingRequirement: if no hierarchy is mounted
     """
     procs = CgroupTree(name).procs
     procs.parent.mkdir(parents=True, exist_ok=True)

@@ -18,55 +18,56 @@ EXIT_MISSING = 3
 EXIT_INTERRUPTED = 130
 DESCRIPTION = """\
 A cloud on one machine: Keystone, Magnum and bays of real Kubernetes, with
-hollow nodes and at least one real one. Only for tests and demonstrations.
+hollow nodes and at least one real node. Only for tests and demonstrations.
 """
 EPILOG = f"""\
 Environment: {sandbox_settings.STATE_VARIABLE} (the sandbox's files, default
-{sandbox_settings.DEFAULT_STATE_DIR}), {sandbox_settings.CACHE_VARIABLE} (what
-is slow to make, default {sandbox_settings.DEFAULT_CACHE_DIR}),
-{sandbox_settings.PORT_VARIABLE} (the first of four ports on 127.0.0.1, for
-Keystone, Magnum, the stub and PostgreSQL, default
-{sandbox_settings.DEFAULT_FIRST_PORT}), {sandbox_settings.BINARIES_VARIABLE}
-(as --kubernetes-binaries), {sandbox_settings.NUMBER_VARIABLE} (0 to \
-{sandbox_settings.SANDBOXES - 1}, default 0:
-each number is a sandbox of its own, with its own folder, ports and
-addresses, so that several can run at the same time). Exit status: 0, 1 when
-something failed, 3 when the machine lacks something, 130 after Ctrl-C; `run`
-and `demo` give that of what they ran.
+{sandbox_settings.DEFAULT_STATE_DIR}), {sandbox_settings.CACHE_VARIABLE}
+(downloads and builds that are kept, default
+{sandbox_settings.DEFAULT_CACHE_DIR}), {sandbox_settings.PORT_VARIABLE} (the
+first of four ports on 127.0.0.1, for Keystone, Magnum, the stub and
+PostgreSQL, default {sandbox_settings.DEFAULT_FIRST_PORT}),
+{sandbox_settings.BINARIES_VARIABLE} (same as --kubernetes-binaries),
+{sandbox_settings.NUMBER_VARIABLE} (0 to {sandbox_settings.SANDBOXES - 1}, \
+default 0: each number is
+a separate sandbox with its own folder, ports and addresses, so that several
+sandboxes can run at the same time). Exit status: 0 on success, 1 if something
+failed, 3 if the machine lacks a requirement, 130 after Ctrl-C. `run` and
+`demo` return the exit status of the program that they ran.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
-    :param arguments: of the command line
+    :param arguments: command-line arguments; default ``sys.argv``
     :returns: the exit status
     """
     options = _parser().parse_args(arguments)
-    _never_ask_a_proxy()
+    _bypass_proxies()
     handlers = interruption.install()
     try:
         code = _dispatch(options, sandbox_settings.from_environment())
         sys.stdout.flush()
-        return code  # noqa: TRY300 - a flush may fail as a print does
+        return code  # noqa: TRY300 - a flush can fail like a print
     except exceptions.Interrupted as error:
-        _complain(error)
+        _print_error(error)
         return EXIT_INTERRUPTED
     except exceptions.MissingRequirement as error:
-        _complain(error)
+        _print_error(error)
         return EXIT_MISSING
     except exceptions.ScaleError as error:
-        _complain(error)
+        _print_error(error)
         return EXIT_FAILED
     except BrokenPipeError:
-        # The reader, such as head, has seen enough; nothing more is flushed.
+        # The reader, such as head, closed the pipe: flush nothing more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except PermissionError as error:
-        _complain(
+        _print_error(
             exceptions.MissingRequirement(
-                f"The sandbox belongs to root: {error.filename} can't be "
-                "read; run the command with sudo."
+                f"Permission denied on {error.filename}: the sandbox belongs "
+                "to root. Run the command with sudo."
             )
         )
         return EXIT_MISSING
@@ -80,24 +81,32 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     _add_binaries(
-        commands.add_parser("up", help="install and start all that is missing")
+        commands.add_parser(
+            "up", help="install and start everything that is missing"
+        )
     )
     _add_binaries(
-        commands.add_parser("prepare", help="only fill the cache that up uses")
+        commands.add_parser("prepare", help="fill the cache for a later up")
     )
     status = commands.add_parser(
-        "status", help="list servers, bays, memory and disk"
+        "status", help="show servers, bays, memory and disk usage"
     )
     status.add_argument(
-        "--json", action="store_true", help="for a program to read"
+        "--json", action="store_true", help="print JSON instead of tables"
     )
-    run = commands.add_parser("run", help="run a command in its environment")
-    run.add_argument("program", help="what to run, after --")
+    run = commands.add_parser(
+        "run", help="run a program with the sandbox's environment variables"
+    )
+    run.add_argument("program", help="the program to run, after --")
     run.add_argument("arguments", nargs=argparse.REMAINDER)
-    commands.add_parser("down", help="remove everything but the cache")
-    commands.add_parser("purge", help="down, and remove the cache too")
+    commands.add_parser("down", help="remove everything except the cache")
+    commands.add_parser("purge", help="remove everything and the cache")
     _add_demo(
-        commands.add_parser("demo", help="up, a Rally task, pages, down")
+        commands.add_parser(
+            "demo",
+            help="start the sandbox, run a Rally task, write its reports, "
+            "and remove the sandbox",
+        )
     )
     return parser
 
@@ -108,8 +117,8 @@ def _add_binaries(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="a folder with the official etcd, kube-apiserver, "
         "kube-controller-manager, kube-scheduler, kubelet, kube-proxy and "
-        "kwok, or one binary with all of them; bays are made of these from "
-        "now on, and Kubernetes is not built",
+        "kwok, or one binary that contains all of them; new bays use these "
+        "binaries, and Kubernetes is not built",
     )
 
 
@@ -120,30 +129,30 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
         "--task",
         type=pathlib.Path,
         default=samples / "tasks" / "2m-rps.json",
-        help="Rally's task file (default %(default)s)",
+        help="the Rally task file (default %(default)s)",
     )
     demo.add_argument(
         "--args",
         type=pathlib.Path,
         default=samples / "args" / "sandbox.json",
-        help="the file with its arguments (default %(default)s)",
+        help="the file with the task's arguments (default %(default)s)",
     )
     demo.add_argument(
         "--reports",
         type=pathlib.Path,
         default=pathlib.Path("reports"),
-        help="where the pages go (default %(default)s)",
+        help="the folder for the HTML reports (default %(default)s)",
     )
     demo.add_argument(
-        "--keep", action="store_true", help="leave the sandbox up"
+        "--keep", action="store_true", help="keep the sandbox afterwards"
     )
 
 
 def _dispatch(
     options: argparse.Namespace, settings: sandbox_settings.Settings
 ) -> int:
-    # What a command needs is imported with it: `run` and `--help` should not
-    # wait for what only the others need.
+    # Each command imports its own modules, so that `run` and `--help` do not
+    # wait for imports that only the other commands need.
     settings = sandbox_settings.with_binaries(
         settings, getattr(options, "kubernetes_binaries", None)
     )
@@ -207,14 +216,14 @@ def _run(
     command = [options.program, *options.arguments]
     if command[0] == "--":
         command.pop(0)
-    # The program takes this process over: signals and the exit status are
-    # its own.
+    # The program replaces this process, so that it gets the signals itself
+    # and its exit status is returned unchanged.
     sys.stdout.flush()
     try:
         os.execvpe(command[0], command, env)  # noqa: S606
     except OSError as error:
         raise exceptions.SandboxError(
-            f"{command[0]} can't be run in the sandbox: {error.strerror}."
+            f"Could not run {command[0]} in the sandbox: {error.strerror}."
         ) from error
 
 
@@ -229,7 +238,7 @@ def _demo(
     return demo.demo(settings, what, progress)
 
 
-def _never_ask_a_proxy() -> None:
+def _bypass_proxies() -> None:
     for name in ("NO_PROXY", "no_proxy"):
         known = [os.environ.get(name, ""), sandbox_settings.NO_PROXY]
         os.environ[name] = ",".join(filter(None, known))
@@ -238,12 +247,12 @@ def _never_ask_a_proxy() -> None:
 def _require_root() -> None:
     if os.geteuid() != 0:
         raise exceptions.MissingRequirement(
-            "The sandbox runs as root, and this is the user with the uid "
-            f"{os.geteuid()}; run the command with sudo."
+            "The sandbox must run as root, but the current user has the uid "
+            f"{os.geteuid()}. Run the command with sudo."
         )
 
 
-def _complain(error: Exception) -> None:
+def _print_error(error: Exception) -> None:
     print(f"rally-magnum-sandbox: {error}", file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What a client of the sandbox needs: variables, openrc, Rally's database."""
+"""Variables, openrc and Rally's database for clients of the sandbox."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RALLY_ENVIRONMENT = "sandbox"
 def openstack_variables(
     settings: sandbox_settings.Settings, secrets: secrets_file.Secrets
 ) -> dict[str, str]:
-    """Make the variables of an openrc file for the administrator."""
+    """Return the administrator's variables, as in an openrc file."""
     return {
         "OS_AUTH_URL": settings.keystone_url,
         "OS_USERNAME": "admin",
@@ -40,17 +40,17 @@ def variables(
     secrets: secrets_file.Secrets,
     environ: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
-    """Make the whole environment of a client.
+    """Return the complete environment of a client.
 
-    ``HOME`` is a folder of the sandbox: Rally keeps what was last used in
-    ``~/.rally/globals``, which beats its variables, so that somebody's own
-    Rally environment would be used, and would later point into a sandbox
-    that is gone.
+    ``HOME`` is a folder of the sandbox. Rally stores the last used environment
+    in ``~/.rally/globals``, which takes precedence over its variables. With
+    the user's own home, Rally would use the user's environment, and later
+    point to a sandbox that no longer exists.
     """
     exempt = [environ.get("NO_PROXY") or environ.get("no_proxy") or ""]
     no_proxy = ",".join([*filter(None, exempt), sandbox_settings.NO_PROXY])
     search = environ.get("PATH", os.defpath)
-    # A selection of the caller's own cloud must not be mixed in.
+    # Leave out the caller's own cloud.
     kept = {k: v for k, v in environ.items() if not k.startswith("OS_")}
     return (
         kept
@@ -95,16 +95,16 @@ def write_files(
 def ensure_rally(
     settings: sandbox_settings.Settings, secrets: secrets_file.Secrets
 ) -> None:
-    """Make Rally's database and its environment for this cloud.
+    """Create Rally's database and its environment for this cloud.
 
-    :raises SandboxError: when Rally refuses
+    :raises SandboxError: if Rally fails
     """
     settings.home_dir.mkdir(mode=0o700, exist_ok=True)
     rally = settings.state_dir / "rally"
     done = rally / "complete"
     if done.exists():
         return
-    # What was cut short has no task in it, but may have taken the name.
+    # An incomplete database has no task, but may already use the name.
     shutil.rmtree(rally, ignore_errors=True)
     rally.mkdir(mode=0o700)
     _rally(settings, secrets, "db", "ensure")

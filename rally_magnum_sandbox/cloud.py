@@ -1,4 +1,4 @@
-"""The sandbox's servers, in the order in which they need one another."""
+"""The sandbox's servers, started in the order of their dependencies."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def ensure(
     servers: servers_environment.ServersEnvironment,
     report: commands.Report,
 ) -> None:
-    """Start the servers that do not run, and make what Keystone holds.
+    """Start missing servers and create the objects in Keystone and Magnum.
 
-    :raises SandboxError: when a server does not start
+    :raises SandboxError: if a server does not start
     """
     servers_environment.write_plugin(settings.plugins_dir)
     write_configuration(settings, secrets, servers)
     if database.ensure(settings, servers.postgres_bin, secrets.postgres):
-        # They would go on using connections to the one that is gone.
+        # These servers would keep using connections to the old PostgreSQL.
         for name in ("keystone", "magnum"):
             processes.end(settings, name)
     report("PostgreSQL is up")
@@ -50,9 +50,9 @@ def ensure(
         processes.ensure_started(server, settings)
     for server in wanted:
         processes.wait_until_up(server, settings)
-    report("Keystone, Magnum and the stub listen")
+    report("Keystone, Magnum and the stub are up")
     _ensure_objects(settings, secrets)
-    report("Keystone's services and Magnum's cluster template are made")
+    report("Keystone's services and Magnum's cluster template are ready")
 
 
 def _ensure_objects(
@@ -66,8 +66,8 @@ def _ensure_objects(
         openstack.ensure_template(settings, secrets)
     except keystone_errors.ClientException as error:
         raise exceptions.SandboxError(
-            "Keystone or Magnum refused what the sandbox needs of them: "
-            f"{error}; their logs are in {settings.logs_dir}."
+            "Keystone or Magnum refused a request of the sandbox's setup: "
+            f"{error}. See their logs in {settings.logs_dir}."
         ) from error
     done.touch()
 
@@ -85,7 +85,7 @@ def healthy(settings: sandbox_settings.Settings) -> bool:
 
 
 def answers(url: str) -> bool:
-    """Tell whether a GET gets a reply of any status below 500."""
+    """Tell whether a GET gets a response with a status below 500."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(url, timeout=10):
@@ -97,13 +97,13 @@ def answers(url: str) -> bool:
 
 
 def wait_until_healthy(settings: sandbox_settings.Settings) -> None:
-    """Wait until all servers answer.
+    """Wait until all servers respond.
 
-    :raises DeadlineExceeded: after a minute
+    :raises DeadlineExceeded: after 60 s
     """
     waiting.wait_for(
         lambda: healthy(settings) or None,
-        what="the sandbox's servers to answer",
+        what="the sandbox's servers to respond",
         deadline_s=60,
         interval_s=0.1,
     )
@@ -215,9 +215,9 @@ def _environment(settings: sandbox_settings.Settings) -> dict[str, str]:
 
 
 def require_up(settings: sandbox_settings.Settings) -> None:
-    """Check that there is a sandbox to use.
+    """Check that ``up`` has completed.
 
-    :raises SandboxError: when ``up`` was not run, or not to its end
+    :raises SandboxError: if ``up`` was not run or did not complete
     """
     if not settings.ready_file.exists():
         raise exceptions.SandboxError(

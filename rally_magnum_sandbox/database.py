@@ -1,6 +1,6 @@
-"""PostgreSQL from a wheel, for Keystone and Magnum.
+"""PostgreSQL, installed from a wheel, for Keystone and Magnum.
 
-SQLite is not enough: four of sixteen creates at once failed on it.
+SQLite is not enough: with it, 4 of 16 simultaneous creates failed.
 PostgreSQL refuses to run as root, so it runs as ``nobody``.
 """
 
@@ -21,8 +21,8 @@ from rally_magnum_scale import waiting
 DATABASES = ("keystone", "magnum")
 SYSTEM_USER = "nobody"
 # A crash of the machine ends the sandbox anyway, so nothing is synced to
-# disk.  A crash of PostgreSQL alone loses nothing by that, as long as what
-# is committed has left the process: so commits stay synchronous.
+# disk. If only PostgreSQL crashes, no committed data is lost as long as it has
+# left the process, so commits stay synchronous.
 OPTIONS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -35,7 +35,7 @@ OPTIONS = {
 
 
 def url(settings: sandbox_settings.Settings, password: str) -> str:
-    """Name the server for SQLAlchemy, without a database."""
+    """Return the server's SQLAlchemy URL, without a database."""
     return (
         f"postgresql+psycopg2://postgres:{password}@"
         f"{sandbox_settings.HOST}:{settings.postgres_port}"
@@ -47,25 +47,25 @@ def ensure(
     bin_dir: pathlib.Path,
     password: str,
 ) -> bool:
-    """Make the data folder if it is missing, start, make the databases.
+    """Start PostgreSQL, with its data folder and databases if missing.
 
     :param settings: of the sandbox
-    :param bin_dir: PostgreSQL's programs
+    :param bin_dir: the folder of PostgreSQL's programs
     :param password: of its administrator
-    :returns: whether it had to be started
-    :raises SandboxError: when a program of PostgreSQL fails
+    :returns: whether it was started
+    :raises SandboxError: if a program of PostgreSQL fails
     """
     data = settings.state_dir / "postgres" / "data"
     if not (data / "complete").exists():
         _make_data(settings, bin_dir, data, password)
     server = _server(settings, bin_dir, data)
     if processes.find(settings, server.name) is None:
-        # PostgreSQL takes a killed one that nobody has collected yet for
-        # alive; that nothing of it is left is certain after this.
+        # PostgreSQL would take a zombie of a killed server for a live one.
+        # After this kill, no old server is left, so the pid file can go.
         processes.end(settings, server.name)
         (data / "postmaster.pid").unlink(missing_ok=True)
     started = processes.ensure(server, settings)
-    # It listens before it has replayed what a crash left.
+    # After a crash, PostgreSQL listens before it has replayed its log.
     waiting.wait_for(
         lambda: _ready(settings, bin_dir),
         what="PostgreSQL to accept connections",
@@ -101,8 +101,8 @@ def _ready(
     port = str(settings.postgres_port)
     command = [str(bin_dir / "pg_isready"), "-q", "-h"]
     command += [sandbox_settings.HOST, "-p", port]
-    asked = subprocess.run(command, env=_environment(), check=False)
-    return True if asked.returncode == 0 else None
+    done = subprocess.run(command, env=_environment(), check=False)
+    return True if done.returncode == 0 else None
 
 
 def _make_data(
@@ -125,7 +125,7 @@ def _make_data(
     flags += ["--encoding=UTF8", "--locale=C", f"--pwfile={secret}"]
     commands.run(
         _as_system_user([str(bin_dir / "initdb"), "-D", str(data), *flags]),
-        what="make PostgreSQL's data folder",
+        what="create PostgreSQL's data folder",
         log=settings.logs_dir / "initdb.log",
         deadline_s=120,
         env=_environment(),
@@ -140,8 +140,8 @@ def _check_reach(
         for folder in (target, *target.parents):
             if not folder.stat().st_mode & 0o001:
                 raise exceptions.SandboxError(
-                    f"PostgreSQL runs as {SYSTEM_USER}, who may not enter "
-                    f"{folder}; allow it (chmod o+x), or set "
+                    f"PostgreSQL runs as {SYSTEM_USER}, which has no access "
+                    f"to {folder}. Allow access with `chmod o+x`, or set "
                     f"{sandbox_settings.STATE_VARIABLE} and "
                     f"{sandbox_settings.CACHE_VARIABLE} to other folders."
                 )
@@ -175,7 +175,7 @@ def _make_database(
             *("-h", sandbox_settings.HOST),
             *("-p", str(settings.postgres_port), "-f", str(file)),
         ],
-        what=f"make the database {name}",
+        what=f"create the database {name}",
         log=settings.logs_dir / "psql.log",
         deadline_s=60,
         env=_environment() | {"PGPASSWORD": password},

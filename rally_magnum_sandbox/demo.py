@@ -1,4 +1,4 @@
-"""The whole way in one command: sandbox, Rally task, reports, and down."""
+"""Start the sandbox, run a Rally task, write reports, remove the sandbox."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from rally_magnum_scale import waiting
 
 TASK_DEADLINE_S = 4 * 3600.0
 REPORT_DEADLINE_S = 300.0
-# How long Rally may take to remove what it made after an interruption.
+# How long Rally may take to clean up after an interrupt.
 CLEANUP_DEADLINE_S = 180.0
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What to run and where its pages go.
+    """What to run and where its reports go.
 
-    :param task: Rally's task file
+    :param task: the Rally task file
     :param args: the file with the task's arguments, or None
-    :param reports_dir: where the pages are written
-    :param keep: leave the sandbox up
-    :param rally: Rally's command
+    :param reports_dir: the folder for the HTML reports
+    :param keep: keep the sandbox afterwards
+    :param rally: the rally executable
     """
 
     task: pathlib.Path
@@ -52,25 +52,25 @@ def demo(
     what: Demo,
     report: commands.Report,
 ) -> int:
-    """Run a task in the sandbox, and show what came of it.
+    """Run a Rally task in the sandbox and write its reports.
 
     A sandbox that was up before stays up.
 
     :param settings: of the sandbox
-    :param what: to run
-    :param report: gets lines of progress
-    :returns: the exit status of the task: 0, or 2 when its SLA failed
-    :raises InvalidInput: when a file or a folder will not do; nothing was
-        made then
-    :raises MissingRequirement: when the machine will not do; nothing was
-        made then
-    :raises Interrupted: after Ctrl-C; everything was removed by then
+    :param what: the task to run
+    :param report: gets progress lines
+    :returns: the exit status of the task: 0, or 2 if its SLA failed
+    :raises InvalidInput: if a file or a folder can't be used; nothing was
+        created
+    :raises MissingRequirement: if the machine lacks a requirement; nothing
+        was created
+    :raises Interrupted: after Ctrl-C, once everything is removed
     """
     demo_input.check(what.task, what.args, what.reports_dir)
     given = up.check_input(settings)
     was_up = settings.ready_file.exists()
     if not was_up:
-        # Nothing is made when the machine will not do, so nothing is removed.
+        # Outside the `try`: if this check fails, there is nothing to remove.
         up.check_machine(settings, given, report)
     try:
         up.up(settings, report)
@@ -80,7 +80,10 @@ def demo(
             if was_up:
                 report("the sandbox was up before the demo, and stays up")
             elif what.keep and not interruption.requested():
-                report("the sandbox stays up: rally-magnum-sandbox down")
+                report(
+                    "the sandbox stays up; remove it with "
+                    "`rally-magnum-sandbox down`"
+                )
             else:
                 down.down(settings, report)
 
@@ -90,13 +93,13 @@ def run_task(
     what: Demo,
     report: commands.Report,
 ) -> int:
-    """Run the task in a sandbox that is up, and write its pages.
+    """Run the task in a sandbox that is up, and write its reports.
 
     :param settings: of the sandbox
-    :param what: to run
-    :param report: gets lines of progress
-    :returns: the exit status of the task, or 1 when a page was not written
-    :raises Interrupted: after Ctrl-C, when Rally has ended
+    :param what: the task to run
+    :param report: gets progress lines
+    :returns: the exit status of the task, or 1 if a report was not written
+    :raises Interrupted: after Ctrl-C, once Rally has exited
     """
     secrets = secrets_file.ensure(settings.state_dir)
     env = client_environment.variables(settings, secrets)
@@ -106,9 +109,10 @@ def run_task(
 
 @contextlib.contextmanager
 def _own_home(settings: sandbox_settings.Settings) -> Iterator[pathlib.Path]:
-    """Let Rally remember this task, whatever else is run meanwhile.
+    """Give Rally a home folder of its own while it runs the task.
 
-    Rally keeps in its home which task was the last, and reports on that.
+    Rally stores the id of the last task in its home and reports on that task.
+    With a separate home, another task that runs meanwhile can't replace it.
     """
     remembered = pathlib.Path(".rally") / "globals"
     with tempfile.TemporaryDirectory() as folder:
@@ -168,8 +172,8 @@ def _rally(
     env: dict[str, str],
     deadline_s: float,
 ) -> int:
-    # A session of its own: the terminal sends Ctrl-C to us alone, and we
-    # pass it on once.
+    # In its own session, so that the terminal sends Ctrl-C to this process
+    # only, which forwards it once.
     child = subprocess.Popen(
         [str(rally), *arguments], env=env, start_new_session=True
     )

@@ -1,4 +1,4 @@
-"""Look at what a demo is to run before the sandbox is made for it."""
+"""Check the input of a demo before the sandbox is created for it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import yaml
 
 from rally_magnum_sandbox import exceptions
 
-# What Rally gives to a task's template.
+# The functions that Rally adds to a task's template.
 FUNCTIONS = {"min": min, "max": max, "round": round, "ceil": math.ceil}
 
 
 def check(
     task: pathlib.Path, args: pathlib.Path | None, reports_dir: pathlib.Path
 ) -> None:
-    """Check that Rally could read the task, and that pages can be written.
+    """Check that Rally can read the task and that reports can be written.
 
-    :param task: Rally's task file
-    :param args: the file with its arguments
-    :param reports_dir: where the pages are to go
-    :raises InvalidInput: naming the option and what is wrong with its file
+    :param task: the Rally task file
+    :param args: the file with the task's arguments
+    :param reports_dir: the folder for the reports
+    :raises InvalidInput: with the option and the problem with its file
     """
     text = _text("--task", task)
     given = _arguments(args) if args is not None else {}
@@ -37,14 +37,14 @@ def _text(option: str, path: pathlib.Path) -> str:
         return path.read_text()
     except FileNotFoundError as error:
         raise exceptions.InvalidInput(
-            f"{option}: there is no file {path}; run the demo from a "
+            f"{option}: there is no file {path}. Run the demo from a "
             "checkout of the project, or name the files with --task and "
             "--args."
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not a text file"
         raise exceptions.InvalidInput(
-            f"{option}: {path} can't be read ({reason}); name a text file."
+            f"{option}: can't read {path} ({reason}). Name a text file."
         ) from error
 
 
@@ -54,15 +54,15 @@ def _arguments(path: pathlib.Path) -> dict[str, Any]:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise exceptions.InvalidInput(
-            f"--args: {path} is neither JSON nor YAML: {_in_a_line(error)}; "
-            "mend it."
+            f"--args: {path} is neither JSON nor YAML: {_one_line(error)}. "
+            "Fix the file."
         ) from error
     if not isinstance(found, dict) or not all(
         isinstance(name, str) for name in found
     ):
         raise exceptions.InvalidInput(
-            f"--args: {path} holds no object of names and values, such as "
-            '{"nodes": 20}; write one.'
+            f"--args: {path} must contain an object of names and values, "
+            'such as {"nodes": 20}.'
         )
     return found
 
@@ -78,31 +78,31 @@ def _render(task: pathlib.Path, text: str, given: dict[str, Any]) -> object:
         return yaml.safe_load(templates.from_string(text).render(**given))
     except jinja2.UndefinedError as error:
         raise exceptions.InvalidInput(
-            f"--task: {task} needs an argument that --args does not give: "
-            f"{_in_a_line(error)}; add it."
+            f"--task: {task} needs an argument that --args does not provide: "
+            f"{_one_line(error)}. Add it to the arguments."
         ) from error
     except jinja2.TemplateError as error:
         raise exceptions.InvalidInput(
-            f"--task: {task} is no template that Rally can read: "
-            f"{_in_a_line(error)}; mend it."
+            f"--task: {task} is not a valid Jinja2 template: "
+            f"{_one_line(error)}. Fix the template."
         ) from error
     except (TypeError, ValueError, ArithmeticError, LookupError) as error:
         raise exceptions.InvalidInput(
-            f"--args: {task} can't be filled with these values: "
-            f"{_in_a_line(error)}; look at their types."
+            f"--args: {task} can't be rendered with these values: "
+            f"{_one_line(error)}. Check their types."
         ) from error
     except yaml.YAMLError as error:
         raise exceptions.InvalidInput(
-            f"--task: {task}, filled with its arguments, is neither JSON nor "
-            f"YAML: {_in_a_line(error)}; mend it or the arguments."
+            f"--task: {task}, rendered with its arguments, is neither JSON "
+            f"nor YAML: {_one_line(error)}. Fix the task or the arguments."
         ) from error
 
 
 def _check_task(found: object, task: pathlib.Path) -> None:
     if not isinstance(found, dict) or not found:
         raise exceptions.InvalidInput(
-            f"--task: {task} holds no task, which is an object with "
-            "subtasks; name one of samples/tasks."
+            f"--task: {task} contains no Rally task, which is an object with "
+            "subtasks. Name a file from samples/tasks."
         )
 
 
@@ -112,10 +112,10 @@ def _check_reports(folder: pathlib.Path) -> None:
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise exceptions.InvalidInput(
-            f"--reports: no pages can be written to {folder}, since {there} "
-            "is no folder that can be written to; name another one."
+            f"--reports: can't write reports to {folder}, because {there} is "
+            "not a writable folder. Name another folder."
         )
 
 
-def _in_a_line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""Take the sandbox away, whatever state it is in."""
+"""Remove the sandbox, whatever state it is in."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ AT_ONCE = 8
 
 
 def down(settings: sandbox_settings.Settings, report: commands.Report) -> None:
-    """End every server and bay, and remove the state folder.
+    """Stop every server and bay, and remove the state folder.
 
     :param settings: of the sandbox
-    :param report: gets lines of progress
-    :raises InvalidInput: when the state folder is somebody else's;
-        nothing was removed then
-    :raises SandboxError: when something stays; with a list of it
+    :param report: gets progress lines
+    :raises InvalidInput: if the state folder is not the sandbox's; nothing
+        was removed
+    :raises SandboxError: if something could not be removed, with a list
     """
     folders.check_ours(settings.state_dir, *folders.STATE)
     started_s = time.monotonic()
     left = _end_all_in(settings.cloud_cgroup)
     left += _delete_bays(settings, report)
-    # Bays whose folder is gone, and the groups themselves.
+    # Kill bays whose folder is gone, and remove the groups themselves.
     for group in (settings.bays_cgroup, settings.cloud_cgroup):
         left += _end_all_in(group, remove=True)
     left += _unmount_below(settings.state_dir)
@@ -42,10 +42,10 @@ def down(settings: sandbox_settings.Settings, report: commands.Report) -> None:
         left = [f"the folder {settings.state_dir}"]
     if left:
         raise exceptions.SandboxError(
-            "The sandbox was taken down, but something stayed: "
+            "The sandbox was stopped, but these parts could not be removed: "
             f"{'; '.join(left)}. Run `rally-magnum-sandbox down` again."
         )
-    report(f"the sandbox is gone ({time.monotonic() - started_s:.1f} s)")
+    report(f"sandbox removed in {time.monotonic() - started_s:.1f} s")
 
 
 def _end_all_in(group: str, *, remove: bool = False) -> list[str]:
@@ -77,7 +77,7 @@ def _entries(path: pathlib.Path) -> list[pathlib.Path]:
 
 def _delete_bay(folder: pathlib.Path) -> str:
     if not (folder / "spec.json").exists():
-        # Magnum was killed before it had written what the bay is.
+        # Magnum was killed before it wrote the bay's spec.
         shutil.rmtree(folder, ignore_errors=True)
         return f"the folder {folder}" if folder.exists() else ""
     try:

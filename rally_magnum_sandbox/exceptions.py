@@ -1,10 +1,10 @@
-"""The errors of the sandbox, and those of the product that it raises too.
+"""The sandbox's errors, and the errors of rally_magnum_scale that it raises.
 
 .. code-block:: text
 
     ScaleError              of :mod:`rally_magnum_scale.exceptions`
     └── SandboxError        the one-machine cloud
-        └── MissingRequirement   what the machine lacks, in words
+        └── MissingRequirement   the machine lacks a requirement
 """
 
 from rally_magnum_scale.exceptions import CommandFailed
@@ -25,7 +25,7 @@ __all__ = (
 
 
 class SandboxError(ScaleError):
-    """The one-machine cloud could not do what it was asked to."""
+    """The one-machine cloud failed."""
 
 
 class MissingRequirement(SandboxError):

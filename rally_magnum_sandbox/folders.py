@@ -1,8 +1,8 @@
-"""The sandbox's two folders: whose they are, and how much they hold.
+"""The sandbox's two folders: ownership and disk usage.
 
-Each has a file that says that the sandbox made it, so that a variable set
-to somebody else's folder can't cost that one: what has no such file and
-is not empty is neither used nor removed.
+The sandbox puts a marker file into each folder that it creates. A folder that
+has no marker and is not empty is neither used nor removed. So a variable that
+is set to the wrong folder by mistake does no harm.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox.servers import bay_folder
 
 MARK = ".rally-magnum-sandbox"
-# Counted up when a sandbox of an earlier layout can't be gone on with.
+# Increase this when a new version can't use the state of an older one.
 LAYOUT = 1
 STATE = ("state", sandbox_settings.STATE_VARIABLE)
 CACHE = ("cache", sandbox_settings.CACHE_VARIABLE)
-# Version 0.1.0 left no mark, but always these, of which each is enough in a
-# cache, and all are needed in a state folder.
+# Version 0.1.0 wrote no marker file. Any of these entries identifies its
+# cache; all of them together identify its state folder.
 UNMARKED_CACHE = re.compile(r"(image|kubernetes|servers)-[0-9a-f]{12,}.*")
 UNMARKED_STATE = {"bays", "logs", "run", "secrets.json"}
 
 
 def claim(settings: sandbox_settings.Settings) -> None:
-    """Make both folders and mark them as the sandbox's.
+    """Create both folders and mark them as the sandbox's.
 
-    :raises InvalidInput: when one of them is somebody else's
-    :raises SandboxError: when the state was left by another layout
+    :raises InvalidInput: if a folder is not the sandbox's
+    :raises SandboxError: if the state folder has another layout
     """
     check(settings)
-    # PostgreSQL's user must get through; what is secret is a file of 0600
-    # or in a folder of 0700.
+    # PostgreSQL's user must be able to pass through. Secrets have mode 0600
+    # or are in a folder with mode 0700.
     settings.state_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
     _mark(settings.state_dir)
     claim_cache(settings)
 
 
 def claim_cache(settings: sandbox_settings.Settings) -> None:
-    """Make the cache and mark it as the sandbox's.
+    """Create the cache and mark it as the sandbox's.
 
-    :raises InvalidInput: when it is somebody else's
+    :raises InvalidInput: if the folder is not the sandbox's
     """
     check_ours(settings.cache_dir, *CACHE)
     settings.cache_dir.mkdir(parents=True, exist_ok=True)
@@ -55,45 +55,46 @@ def claim_cache(settings: sandbox_settings.Settings) -> None:
 
 
 def check(settings: sandbox_settings.Settings) -> None:
-    """Check that both folders are the sandbox's, or not there yet.
+    """Check that both folders are the sandbox's or do not exist yet.
 
-    :raises InvalidInput: when one of them is somebody else's
-    :raises SandboxError: when the state was left by another layout
+    :raises InvalidInput: if a folder is not the sandbox's
+    :raises SandboxError: if the state folder has another layout
     """
     check_ours(settings.state_dir, *STATE)
     check_ours(settings.cache_dir, *CACHE)
     left = _layout(settings.state_dir)
     if left != LAYOUT:
         raise exceptions.SandboxError(
-            f"The sandbox in {settings.state_dir} was made by another "
-            f"version of this package (its layout is {left}, this one's is "
-            f"{LAYOUT}); run `rally-magnum-sandbox down` first."
+            f"The sandbox in {settings.state_dir} was created by another "
+            f"version of this package: it has the layout {left}, and this "
+            f"version uses the layout {LAYOUT}. Run `rally-magnum-sandbox "
+            "down` first."
         )
 
 
 def check_ours(path: pathlib.Path, kind: str, variable: str) -> None:
-    """Check that a folder is the sandbox's, empty, or not there.
+    """Check that a folder is the sandbox's, empty or missing.
 
-    :param path: of the folder
+    :param path: the folder
     :param kind: ``state`` or ``cache``
-    :param variable: of the environment, that names it
-    :raises InvalidInput: when it is somebody else's
+    :param variable: the environment variable that sets the folder
+    :raises InvalidInput: if the folder is not the sandbox's
     """
     if path.exists() and not path.is_dir():
         raise exceptions.InvalidInput(
-            f"{path} is no folder; set {variable} to one, or to a path "
-            "where there is nothing yet."
+            f"{path} is not a folder. Set {variable} to a folder, or to a "
+            "path that does not exist yet."
         )
     if path.exists() and not _is_ours(path, kind):
         raise exceptions.InvalidInput(
             f"The folder {path} is not the sandbox's: it is not empty and "
-            f"has no file {MARK}, so it is neither used nor removed; set "
-            f"{variable} to a folder of its own."
+            f"has no file {MARK}, so it is neither used nor removed. Set "
+            f"{variable} to an empty folder or a new path."
         )
 
 
 def used_bytes(path: pathlib.Path) -> int:
-    """Add up the disk that a folder takes, other file systems left out."""
+    """Return the disk usage of a folder, without other file systems."""
     found = {
         (status.st_dev, status.st_ino): status.st_blocks * 512
         for status in _statuses(path)
@@ -104,11 +105,12 @@ def used_bytes(path: pathlib.Path) -> int:
 def remove(path: pathlib.Path) -> bool:
     """Remove one of the sandbox's folders.
 
-    Its mark goes last: a removal that was broken off can be done again.
+    The marker file is removed last, so that an interrupted removal can be
+    repeated.
 
-    :returns: whether nothing of it is left
+    :returns: whether the whole folder was removed
     """
-    # Something may still be writing its last line.
+    # A process may still be writing the last line of its log.
     for _ in range(5):
         _empty(path)
         if not path.exists():

@@ -1,8 +1,9 @@
-"""The kernel's limit of inotify instances: raised by up, put back by down.
+"""Raise and reset the kernel's limit of inotify instances.
 
-A real node takes about ten instances (containerd, its shims, kubelet), and
-a kernel allows 128 of them to a user.  The limit is the machine's, so what
-it was before, and which sandboxes need it, is noted in their common cache.
+A real node uses about ten instances (containerd, its shims, kubelet). By
+default the kernel allows 128 per user. The limit applies to the whole machine.
+So the shared cache records the previous limit and which sandboxes need the
+raised limit.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ def raise_limit(
     report: commands.Report,
     limit: pathlib.Path = LIMIT,
 ) -> None:
-    """Raise the limit to 1,024, and note what it was and who needs it.
+    """Raise the limit to 1,024, and record the old limit and the sandbox.
 
     :param settings: of the sandbox
-    :param report: told when the limit can't be raised, and what fits then
+    :param report: gets a line if the limit can't be raised, with the number
+        of real nodes that fit
     :param limit: the kernel's file
     """
     with _noted(settings) as note:
@@ -42,7 +44,7 @@ def raise_limit(
         if now >= WANTED:
             _write_note(settings, note)
             return
-        # Noted first: a limit that was raised without a note would stay.
+        # Write the note first: without it, `down` would not reset the limit.
         _write_note(settings, note | {"before": now})
         try:
             limit.write_text(str(WANTED))
@@ -50,16 +52,16 @@ def raise_limit(
             _write_note(settings, {})
             report(
                 f"{limit} is {now} and can't be raised ({error.strerror}); "
-                f"about {now // PER_REAL_NODE} real nodes fit at once"
+                f"about {now // PER_REAL_NODE} real nodes can run at a time"
             )
 
 
 def restore(
     settings: sandbox_settings.Settings, limit: pathlib.Path = LIMIT
 ) -> None:
-    """Put the limit back when the last sandbox that needs it goes.
+    """Reset the limit when the last sandbox that needs it is removed.
 
-    A limit that somebody has changed since is left alone.
+    If the limit was changed by hand since, it is left alone.
     """
     with _noted(settings) as note:
         others = [
@@ -81,13 +83,13 @@ def _note(settings: sandbox_settings.Settings) -> pathlib.Path:
 
 @contextlib.contextmanager
 def _noted(settings: sandbox_settings.Settings) -> Iterator[dict[str, Any]]:
-    """Read the note, and keep other sandboxes from changing it meanwhile."""
+    """Read the note, and lock it against other sandboxes."""
     path = _note(settings)
     if not path.parent.exists():
         yield {}
         return
-    # Not *.lock: these tell who builds, and `purge` holds all of them while
-    # it takes the sandbox down.
+    # Not named *.lock: those are the locks of builds, and `purge` holds all
+    # of them while it removes the sandbox.
     with path.with_suffix(".flock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield bay_folder.read_json(path)

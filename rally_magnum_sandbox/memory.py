@@ -1,4 +1,4 @@
-"""How much memory processes take."""
+"""The memory usage of processes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PSS = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Memory:
-    """Of several processes together.
+    """The memory of several processes.
 
-    :param size_bytes: their sum
-    :param kind: ``pss``, in which what processes share is counted once, or
-        ``rss`` where the kernel shows only that, which counts it for each
+    :param size_bytes: the sum over the processes
+    :param kind: ``pss``, which counts shared memory once, or ``rss``, which
+        counts it for each process and is used if the kernel hides the PSS
     """
 
     size_bytes: int
@@ -28,7 +28,7 @@ class Memory:
 
 
 def of_processes(pids: Iterable[int], proc: str = "/proc") -> Memory:
-    """Add up what processes take; those that have ended take nothing.
+    """Add up the memory of processes; those that have ended count as 0.
 
     :param pids: of the processes
     :param proc: where procfs is mounted

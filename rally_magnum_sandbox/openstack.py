@@ -1,4 +1,4 @@
-"""What is made through Keystone's and Magnum's own APIs."""
+"""The objects that the sandbox creates in Keystone and Magnum."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rally_magnum_sandbox import settings as sandbox_settings
 REGION = "RegionOne"
 TEMPLATE = "kubernetes"
 MAGNUM_VERSION = "container-infra 1.10"
-# Rally gives its users `member`; Heat's roles are what many clouds add.
+# Rally gives its users the role `member`; many clouds add Heat's roles.
 ROLES = ("member", "heat_stack_owner", "heat_stack_user")
 
 
@@ -34,7 +34,7 @@ def admin_session(
 
 
 class Keystone:
-    """Find or create the objects that the sandbox needs of Keystone."""
+    """Finds or creates the objects that the sandbox needs in Keystone."""
 
     def __init__(self, session: keystone_session.Session, url: str) -> None:
         self._api = adapter.Adapter(session, endpoint_override=url)
@@ -46,10 +46,10 @@ class Keystone:
 
         :param kind: such as ``project``
         :param name: of the object
-        :param plural: of the kind, when it is not kind + s
-        :param fields: what it is created with; ``domain_id`` also
-            narrows the search
-        :returns: its id
+        :param plural: the plural of the kind, if it is not kind + "s"
+        :param fields: the new object's fields; ``domain_id`` also limits
+            the search
+        :returns: the object's id
         """
         query = {"name": name}
         if "domain_id" in fields:
@@ -62,11 +62,11 @@ class Keystone:
         return str(self._api.post(f"/{plural}", json=body).json()[kind]["id"])
 
     def grant(self, target: str, user: str, role: str) -> None:
-        """Give a user a role, such as on ``projects/ID``."""
+        """Give a user a role on a target such as ``projects/ID``."""
         self._api.put(f"/{target}/users/{user}/roles/{role}")
 
     def ensure_service(self, name: str, kind: str, url: str) -> None:
-        """Put a service and its endpoints into the catalogue."""
+        """Add a service and its endpoints to the catalogue."""
         service = self.ensure("service", name, type=kind)
         query = {"service_id": service}
         known = self._api.get("/endpoints", params=query).json()["endpoints"]
@@ -85,7 +85,7 @@ class Keystone:
 def ensure_identities(
     settings: sandbox_settings.Settings, secrets: secrets_file.Secrets
 ) -> None:
-    """Make the services, the roles, Magnum's user and its trust domain."""
+    """Create the services, roles, Magnum's user and its trust domain."""
     session = admin_session(settings, secrets)
     keystone = Keystone(session, settings.keystone_url)
     admin = keystone.ensure("role", "admin")
@@ -124,7 +124,7 @@ def _services(
 def ensure_template(
     settings: sandbox_settings.Settings, secrets: secrets_file.Secrets
 ) -> None:
-    """Make the public cluster template, the only one of this cloud."""
+    """Create the public cluster template, the only one of this cloud."""
     api = adapter.Adapter(
         admin_session(settings, secrets),
         endpoint_override=settings.magnum_url,

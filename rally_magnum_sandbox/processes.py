@@ -1,4 +1,4 @@
-"""The sandbox's servers as processes: start, find, end."""
+"""Start, find and kill the processes of the sandbox's servers."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ END_DEADLINE_S = 20.0
 class Server:
     """One server of the sandbox.
 
-    :param name: of its log and record
-    :param port: that it listens on, on 127.0.0.1
-    :param command: that starts it
-    :param env: its whole environment
+    :param name: names its log and its record
+    :param port: the port on 127.0.0.1 that it listens on
+    :param command: the command that starts it
+    :param env: its complete environment
     """
 
     name: str
@@ -38,19 +38,19 @@ class Server:
 
 
 def cgroup(settings: sandbox_settings.Settings, name: str) -> str:
-    """Name the control group of a server."""
+    """Return the name of a server's control group."""
     return f"{settings.cloud_cgroup}/{name}"
 
 
 def record_file(state_dir: pathlib.Path, name: str) -> pathlib.Path:
-    """Name the file that says which process a server is."""
+    """Return the path of the file that records a server's process."""
     return state_dir / "run" / f"{name}.json"
 
 
 def find(
     settings: sandbox_settings.Settings, name: str
 ) -> bay_folder.Process | None:
-    """Find a server's process, if it is alive."""
+    """Return a server's process, or None if it is dead."""
     record = bay_folder.read_json(record_file(settings.state_dir, name))
     process = bay_folder.Process.of(record)
     return process if process is not None and process.alive() else None
@@ -64,8 +64,8 @@ def with_environment(server: Server, more: Mapping[str, str]) -> Server:
 def ensure(server: Server, settings: sandbox_settings.Settings) -> bool:
     """Start a server if it is not running, and wait until it listens.
 
-    :returns: whether it had to be started
-    :raises SandboxError: when it ends by itself, or its port is taken
+    :returns: whether it was started
+    :raises SandboxError: if it exits by itself, or its port is in use
     """
     started = ensure_started(server, settings)
     wait_until_up(server, settings)
@@ -77,18 +77,17 @@ def ensure_started(
 ) -> bool:
     """Start a server if it is not running; it may not listen yet.
 
-    :returns: whether it had to be started
-    :raises SandboxError: when its port is taken
+    :returns: whether it was started
+    :raises SandboxError: if its port is in use
     """
     if find(settings, server.name):
         return False
-    # A server that was killed may leave children that hold its port or
-    # its data.
+    # A killed server may leave children that hold its port or its data.
     end(settings, server.name)
     if listening(server.port):
         raise exceptions.SandboxError(
-            f"{server.name} can't be started: something else listens on "
-            f"127.0.0.1:{server.port}; end it, or set "
+            f"Can't start {server.name}: another process listens on "
+            f"127.0.0.1:{server.port}. Stop that process, or set "
             f"{sandbox_settings.PORT_VARIABLE} to the first of four free "
             "ports."
         )
@@ -99,7 +98,7 @@ def ensure_started(
 def wait_until_up(server: Server, settings: sandbox_settings.Settings) -> None:
     """Wait until a started server listens.
 
-    :raises SandboxError: when it ended by itself
+    :raises SandboxError: if it exited by itself
     """
     waiting.wait_for(
         lambda: _is_up(server, settings),
@@ -110,15 +109,15 @@ def wait_until_up(server: Server, settings: sandbox_settings.Settings) -> None:
 
 
 def end(settings: sandbox_settings.Settings, name: str) -> None:
-    """Kill a server and all that it started.
+    """Kill a server and every process that it started.
 
-    :raises DeadlineExceeded: when something outlives that
+    :raises DeadlineExceeded: if a process is still alive afterwards
     """
     CgroupTree(cgroup(settings, name)).kill(END_DEADLINE_S)
 
 
 def listening(port: int) -> bool:
-    """Tell whether something accepts connections on 127.0.0.1."""
+    """Tell whether a port on 127.0.0.1 accepts connections."""
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex((sandbox_settings.HOST, port)) == 0
@@ -138,7 +137,8 @@ def _start(server: Server, settings: sandbox_settings.Settings) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    # The servers outlive this command: nobody here waits for them.
+    # The servers outlive this command, which does not wait for them. A
+    # return code stops Popen from warning about that.
     child.returncode = 0
     bay_folder.write_json(
         record_file(settings.state_dir, server.name),
@@ -150,7 +150,7 @@ def _is_up(server: Server, settings: sandbox_settings.Settings) -> bool | None:
     if find(settings, server.name) is None:
         log = settings.logs_dir / f"{server.name}.log"
         raise exceptions.SandboxError(
-            f"{server.name} ended as soon as it was started; the last line "
-            f"of {log} is: {commands.last_line(log)}"
+            f"{server.name} exited right after its start. The last line of "
+            f"{log} is: {commands.last_line(log)}"
         )
     return True if listening(server.port) else None

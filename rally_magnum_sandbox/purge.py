@@ -1,4 +1,4 @@
-"""Take the sandbox away together with its cache."""
+"""Remove the sandbox and its cache."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from rally_magnum_scale import commands
 def purge(
     settings: sandbox_settings.Settings, report: commands.Report
 ) -> None:
-    """Remove the sandbox, its cache, and say what stays.
+    """Remove the sandbox and its cache, and report what is kept.
 
     :param settings: of the sandbox
-    :param report: gets lines of progress; one says how much disk came free
-    :raises InvalidInput: when a folder is somebody else's; nothing was
-        removed then
-    :raises SandboxError: when somebody builds in the cache, another sandbox
-        uses it, or something stays
+    :param report: gets progress lines, including the freed disk space
+    :raises InvalidInput: if a folder is not the sandbox's; nothing was
+        removed
+    :raises SandboxError: if a process builds in the cache, if another
+        sandbox uses the cache, or if something could not be removed
     """
     folders.check_ours(settings.state_dir, *folders.STATE)
     folders.check_ours(settings.cache_dir, *folders.CACHE)
-    _check_no_other_uses_it(settings)
+    _check_cache_not_shared(settings)
     with nobody_builds(settings.cache_dir):
         used = [
             folders.used_bytes(path)
@@ -44,7 +44,7 @@ def purge(
         remove_cache(settings.cache_dir)
     artifacts.PACKAGES_LOG.unlink(missing_ok=True)
     report(
-        f"{status_text.size(sum(used))} of disk came free: "
+        f"freed {status_text.size(sum(used))} of disk space: "
         f"{status_text.size(used[0])} in {settings.state_dir}, "
         f"{status_text.size(used[1])} in {settings.cache_dir}"
     )
@@ -52,16 +52,17 @@ def purge(
         report(sentence)
 
 
-def _check_no_other_uses_it(settings: sandbox_settings.Settings) -> None:
+def _check_cache_not_shared(settings: sandbox_settings.Settings) -> None:
     for number in range(sandbox_settings.SANDBOXES):
         other = dataclasses.replace(settings, number=number)
         caches = map(_cache_of, cgroups.processes(other.cloud_cgroup))
         if number != settings.number and str(settings.cache_dir) in caches:
             raise exceptions.SandboxError(
                 f"Nothing was removed: the sandbox with the number {number} "
-                f"uses {settings.cache_dir} too; take it down first, with "
+                f"also uses {settings.cache_dir}. Remove that sandbox first: "
+                f"run `rally-magnum-sandbox down` with "
                 f"{sandbox_settings.NUMBER_VARIABLE}={number} in the "
-                "environment of `rally-magnum-sandbox down`."
+                "environment."
             )
 
 
@@ -74,9 +75,9 @@ def _cache_of(pid: int) -> str | None:
 
 @contextlib.contextmanager
 def nobody_builds(cache_dir: pathlib.Path) -> Iterator[None]:
-    """Keep everybody from building in the cache.
+    """Lock the cache against builds.
 
-    :raises SandboxError: when somebody does already
+    :raises SandboxError: if another process builds in it
     """
     with contextlib.ExitStack() as stack:
         for path in sorted(cache_dir.glob("*.lock")):
@@ -86,8 +87,8 @@ def nobody_builds(cache_dir: pathlib.Path) -> Iterator[None]:
             except BlockingIOError as error:
                 raise exceptions.SandboxError(
                     f"Nothing was removed: another process builds in "
-                    f"{cache_dir} (it holds {path.name}); wait until it has "
-                    "ended, or end it."
+                    f"{cache_dir} (it holds {path.name}). Wait until that "
+                    "process ends, or stop it."
                 ) from error
         yield
 
@@ -95,33 +96,34 @@ def nobody_builds(cache_dir: pathlib.Path) -> Iterator[None]:
 def remove_cache(cache_dir: pathlib.Path) -> None:
     """Remove the cache.
 
-    :raises SandboxError: naming what stayed
+    :raises SandboxError: if entries could not be removed, with their names
     """
     if not folders.remove(cache_dir):
         left = ", ".join(sorted(path.name for path in cache_dir.iterdir()))
         raise exceptions.SandboxError(
-            f"The cache {cache_dir} could not be removed, since {left} "
-            "stayed in it; look who uses it, and run `rally-magnum-sandbox "
-            "purge` again."
+            f"Could not remove {left} from the cache {cache_dir}. Find out "
+            "which process uses it, and run `rally-magnum-sandbox purge` "
+            "again."
         )
 
 
 def what_stays() -> list[str]:
-    """Say what was installed or filled for the sandbox and is not its own."""
-    said = []
+    """List what the sandbox installed or filled, but does not remove."""
+    kept = []
     with contextlib.suppress(exceptions.MissingRequirement):
         missing = artifacts.missing_packages()
         there = [x for x in artifacts.SYSTEM_PACKAGES if x not in missing]
         if there:
-            said.append(
-                "Debian packages stay, since others may use them: "
-                f"{', '.join(there)}; remove with apt-get what you don't need"
+            kept.append(
+                "kept these Debian packages, which other programs may use: "
+                f"{', '.join(there)}; remove those that you don't need with "
+                "apt-get"
             )
     caches = artifacts.go_caches()
     if caches:
-        said.append(
-            "the caches of this machine's Go stay: "
-            f"{', '.join(map(str, caches))}; `go clean -cache -modcache` "
-            "empties them"
+        kept.append(
+            "kept the caches of this machine's Go: "
+            f"{', '.join(map(str, caches))}; empty them with "
+            "`go clean -cache -modcache`"
         )
-    return said
+    return kept

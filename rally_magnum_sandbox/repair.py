@@ -1,4 +1,4 @@
-"""Start again what died of the bays that are there."""
+"""Restart dead components of the existing bays."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from rally_magnum_sandbox.servers import bay_folder
 from rally_magnum_scale import commands
 
 AT_ONCE = 4
-# A bay that never was complete is not there to be mended, and what is being
-# changed has a process of its own that watches its parts.
+# A bay whose create failed is not repaired. While a bay is being changed, the
+# process that changes it checks its components.
 WHOLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED")
 
 
 def repair_bays(
     settings: sandbox_settings.Settings, report: commands.Report
 ) -> bool:
-    """Start again each dead component of each complete bay.
+    """Restart each dead component of each complete bay.
 
     :param settings: of the sandbox
-    :param report: gets a line for each component that is started
-    :returns: whether there was anything to start
-    :raises SandboxError: naming the bays that can't be mended
+    :param report: gets a line for each component that is restarted
+    :returns: whether anything was restarted
+    :raises SandboxError: with the bays that can't be repaired
     """
     bays = [
         bay
@@ -35,21 +35,21 @@ def repair_bays(
     ]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(_repair, [bay.folder for bay in bays]))
-    for line in (line for said, _ in results for line in said):
+    for line in (line for lines, _ in results for line in lines):
         report(line)
     failures = [failure for _, failure in results if failure]
     if failures:
         raise exceptions.SandboxError(
-            "The sandbox's servers are up, but not every bay could be "
-            f"mended: {'; '.join(failures)}. Delete such a bay with "
+            "The sandbox's servers are up, but these bays could not be "
+            f"repaired: {'; '.join(failures)}. Delete them with "
             "`openstack coe cluster delete`."
         )
-    return any(said for said, _ in results)
+    return any(lines for lines, _ in results)
 
 
 def _repair(folder: pathlib.Path) -> tuple[list[str], str]:
     try:
         return bay_commands.run("repair", folder), ""
     except exceptions.SandboxError as error:
-        # One that is deleted meanwhile needs no repair.
+        # A bay that was deleted meanwhile needs no repair.
         return [], str(error) if folder.exists() else ""

@@ -1,4 +1,4 @@
-"""The sandbox's passwords: random, made once, readable by root only."""
+"""The sandbox's passwords: random, created once, readable by root only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Secrets:
 
 
 def ensure(state_dir: pathlib.Path) -> Secrets:
-    """Read the passwords, after making them if there are none."""
+    """Read the passwords; create them first if there are none."""
     path = state_dir / "secrets.json"
     found = bay_folder.read_json(path)
     if not found:

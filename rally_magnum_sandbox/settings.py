@@ -1,4 +1,4 @@
-"""Where the sandbox keeps what, and which ports it uses."""
+"""The sandbox's folders, ports and addresses."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ DEFAULT_STATE_DIR = "/var/lib/rally-magnum-sandbox"
 DEFAULT_CACHE_DIR = "/var/cache/rally-magnum-sandbox"
 DEFAULT_FIRST_PORT = 15000
 HOST = "127.0.0.1"
-# Sandboxes that can run on one machine at the same time, and the bays that
-# each can have.  The remaining indexes of 0 to 250 belong to no sandbox.
+# How many sandboxes can run on one machine at the same time, and how many
+# bays each can have. Bay indexes are 0 to 250; the rest are not used.
 SANDBOXES = 4
 BAYS_PER_SANDBOX = 60
 PORTS_PER_SANDBOX = 10
@@ -31,14 +31,15 @@ NO_PROXY = "127.0.0.1,localhost,198.18.0.0/16"
 class Settings:
     """The sandbox's folders and ports.
 
-    :param state_dir: all that one sandbox has; ``down`` removes it
-    :param cache_dir: what is slow to make; ``down`` keeps it, and all
+    :param state_dir: all data of one sandbox; ``down`` removes it
+    :param cache_dir: downloads and builds; ``down`` keeps it, and all
         sandboxes of a machine can share it
-    :param first_port: Keystone's; Magnum, the stub and PostgreSQL follow
-    :param kubernetes_binaries: a folder with official binaries, or one
-        binary with all of them, to be used instead of one that is built
-    :param number: of this sandbox among those of the machine, from 0; it
-        chooses the control groups and the addresses of the bays
+    :param first_port: Keystone's port; Magnum, the stub and PostgreSQL use
+        the next three
+    :param kubernetes_binaries: a folder with the official binaries, or one
+        binary that contains all of them; None builds Kubernetes
+    :param number: of this sandbox on the machine, from 0; it determines the
+        control groups and the addresses of the bays
     """
 
     state_dir: pathlib.Path
@@ -49,7 +50,7 @@ class Settings:
 
     @property
     def cgroup(self) -> str:
-        """The control group of everything that the sandbox started."""
+        """The control group of all processes of the sandbox."""
         return f"rally-magnum-sandbox{_suffix(self.number)}"
 
     @property
@@ -64,7 +65,7 @@ class Settings:
 
     @property
     def bay_indexes(self) -> range:
-        """The indexes of bays that no other sandbox of the machine uses."""
+        """The bay indexes that belong to this sandbox alone."""
         first = self.number * BAYS_PER_SANDBOX
         return range(first, first + BAYS_PER_SANDBOX)
 
@@ -118,7 +119,7 @@ class Settings:
 
     @property
     def artifacts_file(self) -> pathlib.Path:
-        """Says what bays are made of; Magnum's driver reads it."""
+        """The file that tells Magnum's driver which artifacts bays use."""
         return self.bays_dir / "artifacts.json"
 
     @property
@@ -129,8 +130,8 @@ class Settings:
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from the environment, with their defaults.
 
-    :raises InvalidInput: when the port or the number is not one, or when
-        one folder is in the other
+    :raises InvalidInput: if the port or the number is out of range, or if
+        one folder contains the other
     """
     number = _number(environ)
     first_port = DEFAULT_FIRST_PORT + number * PORTS_PER_SANDBOX
@@ -138,7 +139,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     if not text.isdecimal() or not 1024 <= int(text) <= 65000:
         raise exceptions.InvalidInput(
             f"{PORT_VARIABLE} is {text!r}; it must be a port from 1024 to "
-            "65000, the first of four."
+            "65000. The sandbox uses this port and the next three."
         )
     settings = Settings(
         _folder(
@@ -153,7 +154,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """Give the variables that :func:`from_environment` reads it from."""
+    """Return the environment variables that give these settings."""
     return {
         NUMBER_VARIABLE: str(settings.number),
         STATE_VARIABLE: str(settings.state_dir),
@@ -163,7 +164,7 @@ def variables(settings: Settings) -> dict[str, str]:
 
 
 def with_binaries(settings: Settings, text: str | None) -> Settings:
-    """Add where binaries given by hand are, if they are given."""
+    """Set the path of the Kubernetes binaries, if it is not empty."""
     if not text:
         return settings
     found = pathlib.Path(text).expanduser().absolute()
@@ -175,7 +176,7 @@ def _number(environ: Mapping[str, str]) -> int:
     if not text.isdecimal() or int(text) >= SANDBOXES:
         raise exceptions.InvalidInput(
             f"{NUMBER_VARIABLE} is {text!r}; it must be a number from 0 to "
-            f"{SANDBOXES - 1}, another one for each sandbox that runs on "
+            f"{SANDBOXES - 1}, and different for each sandbox that runs on "
             "this machine at the same time."
         )
     return int(text)
@@ -188,7 +189,7 @@ def _suffix(number: int) -> str:
 def _folder(
     environ: Mapping[str, str], variable: str, default: str
 ) -> pathlib.Path:
-    # A path with ".." would not be seen to be in the other one.
+    # With ".." in a path, the check for nested folders would fail.
     return pathlib.Path(
         os.path.abspath(environ.get(variable) or default)  # noqa: PTH100
     )
@@ -200,7 +201,7 @@ def _check_apart(state_dir: pathlib.Path, cache_dir: pathlib.Path) -> None:
     ):
         raise exceptions.InvalidInput(
             f"{STATE_VARIABLE} is {state_dir} and {CACHE_VARIABLE} is "
-            f"{cache_dir}, but one must not lie in the other, since `down` "
-            "removes the first and keeps the second; set one of them to "
-            "another folder."
+            f"{cache_dir}, but neither may contain the other: `down` removes "
+            "the first and keeps the second. Set one of them to another "
+            "folder."
         )

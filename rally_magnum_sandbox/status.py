@@ -1,4 +1,4 @@
-"""What of the sandbox runs, what it takes, and what can't be seen of it."""
+"""The status of the sandbox: servers, bays, memory and disk usage."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ from rally_magnum_sandbox.bay.cgroups import CgroupTree
 from rally_magnum_sandbox.servers import bay_folder
 
 UNKNOWN = "UNKNOWN"
-# The notes of Magnum's driver that name a process at work on a bay.
+# The notes of Magnum's driver that name a process that works on a bay.
 WORKERS = (("deleter", "DELETE"), ("resizer", "UPDATE"), ("maker", "CREATE"))
 NOT_ROOT = (
-    "Only root sees the names, nodes and states of bays, how much disk is "
-    "used and what processes share; run the command with sudo to see them."
+    "Only root can see the names, nodes and states of bays, the disk usage "
+    "and the memory that processes share. Run the command with sudo to "
+    "see them."
 )
 
 
@@ -39,13 +40,13 @@ class Server:
     """A server of the sandbox.
 
     :param name: such as ``magnum``
-    :param up: its process lives, and it accepts connections
-    :param pid: of its first process, or None when it has none
-    :param address: host and port that it listens on
-    :param port: that it listens on
-    :param processes: how many it has
-    :param memory_bytes: of all of them
-    :param age_s: since it was started; None when it is not there
+    :param up: whether its process is alive and accepts connections
+    :param pid: of its first process; None if it has no process
+    :param address: the host and port that it listens on
+    :param port: the port that it listens on
+    :param processes: number of its processes
+    :param memory_bytes: memory of all its processes
+    :param age_s: seconds since it was started; None if it does not run
     """
 
     name: str
@@ -60,20 +61,21 @@ class Server:
 
 @dataclass(frozen=True)
 class Bay:
-    """A bay of the sandbox; None is what could not be read.
+    """A bay of the sandbox; a field is None if it could not be read.
 
-    :param name: that it was created with
-    :param uuid: Magnum's id; its first eight digits at least
-    :param status: as Magnum gives it
-    :param nodes: worker nodes, hollow ones included
-    :param real_nodes: how many of them run containers
+    :param name: the name that it was created with
+    :param uuid: Magnum's id; at least its first eight digits
+    :param status: Magnum's status
+    :param nodes: number of worker nodes, including hollow nodes
+    :param real_nodes: number of worker nodes that run containers
     :param api_address: host of its Kubernetes API
     :param api_port: port of its Kubernetes API
-    :param processes: in its control group, those in pods too
-    :param memory_bytes: of all of them
-    :param age_s: since it was asked for
-    :param failed: real nodes whose machines were made to fail, by name:
-        ``stopped``, ``cut off`` or ``deleted``
+    :param processes: number of processes in its control group, including
+        pods
+    :param memory_bytes: memory of all its processes
+    :param age_s: seconds since it was requested
+    :param failed: maps the name of each real node whose machine was made to
+        fail to ``stopped``, ``cut off`` or ``deleted``
     """
 
     name: str | None
@@ -91,20 +93,21 @@ class Bay:
 
 @dataclass(frozen=True)
 class Status:
-    """Everything that ``status`` shows; ``--json`` gives it by these names.
+    """Everything that ``status`` shows; ``--json`` uses the same names.
 
-    :param exists: whether there is a sandbox at all
-    :param up: it was brought up to the end and all servers are up
-    :param age_s: since it was brought up
-    :param state_dir: its files
-    :param cache_dir: what is slow to make
-    :param state_bytes: disk that the state takes; None when not readable
-    :param cache_bytes: disk that the cache takes
-    :param disk_free_bytes: for the state
-    :param memory_kind: ``pss``, or ``rss`` when a process kept that secret
-    :param servers: all that a sandbox has
-    :param bays: those that there are
-    :param hidden: a sentence for each kind of thing that can't be seen
+    :param exists: whether there is a sandbox
+    :param up: whether ``up`` has completed and all servers are up
+    :param age_s: seconds since ``up`` completed
+    :param state_dir: the sandbox's files
+    :param cache_dir: downloads and builds
+    :param state_bytes: disk usage of the state folder; None if unreadable
+    :param cache_bytes: disk usage of the cache
+    :param disk_free_bytes: free disk space for the state folder
+    :param memory_kind: ``pss``, or ``rss`` if a process hides its PSS
+    :param servers: all servers, running or not
+    :param bays: all existing bays
+    :param hidden: one sentence for each kind of information that this user
+        can't see
     """
 
     exists: bool
@@ -124,10 +127,10 @@ class Status:
 def read(
     settings: sandbox_settings.Settings, now_s: float | None = None
 ) -> Status:
-    """Look at the sandbox.
+    """Read the sandbox's status.
 
     :param settings: of the sandbox
-    :param now_s: the time of day in seconds since the epoch
+    :param now_s: the current time in seconds since the epoch
     """
     now_s = time.time() if now_s is None else now_s
     state = settings.state_dir
@@ -153,7 +156,7 @@ def read(
 
 
 def bay_state(bay: bay_folder.Bay) -> str:
-    """Tell a bay's state from its folder, as Magnum's driver does."""
+    """Derive a bay's status from its folder, as Magnum's driver does."""
     notes = bay.notes()
     for key, state in WORKERS:
         process = bay_folder.Process.of(notes.get(key))
@@ -229,7 +232,7 @@ def _bays(
         )
     found = []
     for bay in bay_folder.Bays(settings.bays_dir).all():
-        # It may be removed while it is looked at.
+        # The bay may be removed while its folder is read.
         with contextlib.suppress(FileNotFoundError):
             found.append(_bay(settings, bay, now_s, kinds))
     return tuple(found)
@@ -290,7 +293,7 @@ def _bay_groups(bays_cgroup: str) -> list[str]:
         folder = CgroupTree(bays_cgroup).procs.parent
     except exceptions.MissingRequirement:
         return []
-    # With version 2 it is a leaf beside the bays' groups.
+    # With version 2, `host` is a leaf beside the bays' groups.
     parent = folder.parent if folder.name == "host" else folder
     names = [path.name for path in parent.glob("*/") if path.name != "host"]
     return [f"{bays_cgroup}/{name}" for name in sorted(names)]
@@ -310,7 +313,7 @@ def _api_address(folder: pathlib.Path) -> str | None:
 
 
 def _failed(folder: pathlib.Path) -> dict[str, str]:
-    # A bay that is only begun has no roster yet.
+    # A bay that was just started has no roster yet.
     with contextlib.suppress(exceptions.SandboxError):
         spec = bay_spec.read_spec(folder)
         return {

@@ -1,4 +1,4 @@
-"""The status as columns for a reader, and as JSON for a program."""
+"""The status as tables for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ BAY_COLUMNS = (
     ">AGE",
 )
 KINDS = {
-    "pss": "what processes share is counted once (PSS)",
-    "rss": "what processes share is counted for each of them (RSS)",
+    "pss": "memory that processes share is counted once (PSS)",
+    "rss": "memory that processes share is counted for each process (RSS)",
 }
 
 
 def as_json(status: sandbox_status.Status) -> str:
-    """Write the status as one JSON object.
+    """Format the status as one JSON object.
 
     Its keys are the fields of :class:`.status.Status`,
     :class:`.status.Server` and :class:`.status.Bay`.
@@ -45,7 +45,7 @@ def as_json(status: sandbox_status.Status) -> str:
 
 
 def lines(status: sandbox_status.Status) -> list[str]:
-    """Write the status in columns, with totals."""
+    """Format the status as tables with totals."""
     if not status.exists:
         cache = f"{status.cache_dir} ({size(status.cache_bytes)})"
         return [
@@ -68,8 +68,8 @@ def lines(status: sandbox_status.Status) -> list[str]:
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Align rows below their headings.
 
-    :param columns: headings; one that begins with ``>`` is aligned right
-    :param rows: as many texts in each as there are columns
+    :param columns: headings; ``>`` at the start aligns a column right
+    :param rows: one text for each column
     """
     heads = [name.removeprefix(">") for name in columns]
     widths = [
@@ -86,7 +86,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def size(number: int | None) -> str:
-    """Write bytes in MB or GB (powers of ten), or ``-``."""
+    """Format bytes in MB or GB (powers of ten); None is ``-``."""
     if number is None:
         return "-"
     if number >= 10**9:
@@ -95,7 +95,7 @@ def size(number: int | None) -> str:
 
 
 def age(seconds: float | None) -> str:
-    """Write an age in its two largest units, or ``-``."""
+    """Format an age in its two largest units; None is ``-``."""
     if seconds is None:
         return "-"
     minutes, rest = divmod(int(seconds), 60)
@@ -155,9 +155,9 @@ def _count(number: int | None) -> str:
 
 
 def _failed(status: sandbox_status.Status) -> list[str]:
-    """Name the nodes that are meant not to be Ready."""
+    """List the nodes that were stopped, cut off or deleted on request."""
     return [
-        f"{bay.name}: {node} is {how}, as it was ordered"
+        f"{bay.name}: {node} is {how}, as requested"
         for bay in status.bays
         for node, how in (bay.failed or {}).items()
     ]

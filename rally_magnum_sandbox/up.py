@@ -1,4 +1,4 @@
-"""Bring the sandbox up; what is up already stays."""
+"""Start the sandbox; parts that already run are left alone."""
 
 from __future__ import annotations
 
@@ -29,38 +29,39 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 
 DEADLINE_S = 3600.0
-GIVE_UP_DEADLINE_S = 30.0
-# The cache holds 0.7 GB; Go's and pip's own caches and what is built in come
-# on top while it is filled.
+CANCEL_DEADLINE_S = 30.0
+# The finished cache holds 0.7 GB. While it is filled, the caches of Go and pip
+# and the build folders add to that.
 CACHE_BYTES = 6 * 10**9
 CACHED_BYTES = 10**8
-# Databases, logs, and the data of some bays.
+# Databases, logs, and the data of a few bays.
 STATE_BYTES = 10**9
-# 107 is the limit of the path of a socket; containerd makes one 52 deeper.
+# A socket's path has at most 107 characters; containerd's socket path is 52
+# characters longer than the state folder's.
 LONGEST_STATE_DIR = 50
 Jobs = dict[str, "concurrent.futures.Future[Any]"]
 Kubernetes = tuple[pathlib.Path, str]
 
 
 def up(settings: sandbox_settings.Settings, report: commands.Report) -> None:
-    """Install, start and prepare all that is missing.
+    """Install and start everything that is missing.
 
-    What crashed of a sandbox that was up is started again, its bays' parts
-    too.
+    If the sandbox was up before, this restarts its crashed servers and the
+    crashed components of its bays.
 
     :param settings: of the sandbox
-    :param report: gets lines of progress
-    :raises InvalidInput: when a folder or a binary that was named will not
-        do; nothing was made then
-    :raises MissingRequirement: a sentence for each thing that the machine
-        lacks; nothing was made then
-    :raises SandboxError: when something does not install or start
+    :param report: gets progress lines
+    :raises InvalidInput: if a configured folder or binary can't be used;
+        nothing was created
+    :raises MissingRequirement: if the machine lacks requirements, with one
+        sentence for each; nothing was created
+    :raises SandboxError: if a part can't be installed or started
     """
     given = check_input(settings)
     if is_up(settings) and not given:
-        _mend(settings, report)
+        _repair(settings, report)
         return
-    # One that was up has all that it needs of the machine.
+    # A sandbox that was up before has already passed the machine's check.
     if not settings.ready_file.exists():
         check_machine(settings, given, report)
     _make_folders(settings)
@@ -76,17 +77,17 @@ def up(settings: sandbox_settings.Settings, report: commands.Report) -> None:
 
 
 def is_up(settings: sandbox_settings.Settings) -> bool:
-    """Tell whether every server runs; bays are another matter."""
+    """Tell whether every server runs; bays are not checked."""
     return settings.ready_file.exists() and cloud.healthy(settings)
 
 
 def prepare(
     settings: sandbox_settings.Settings, report: commands.Report
 ) -> None:
-    """Fill the cache only: what is slow, and what ``up`` needs.
+    """Fill the cache with everything that ``up`` installs or builds.
 
-    :raises InvalidInput: as :func:`up`
-    :raises MissingRequirement: as :func:`up`
+    :raises InvalidInput: like :func:`up`
+    :raises MissingRequirement: like :func:`up`
     """
     given = check_input(settings)
     check_machine(settings, given, report)
@@ -98,11 +99,11 @@ def prepare(
 def check_input(
     settings: sandbox_settings.Settings,
 ) -> artifacts.GivenBinaries | None:
-    """Check the folders, and the Kubernetes binaries if any are given.
+    """Check the folders, and the Kubernetes binaries if any are configured.
 
-    :returns: these binaries
-    :raises InvalidInput: a sentence for each thing that is wrong
-    :raises SandboxError: when another version left the state folder
+    :returns: the checked binaries, or None if none are configured
+    :raises InvalidInput: with one sentence for each problem
+    :raises SandboxError: if another version created the state folder
     """
     folders.check(settings)
     if settings.kubernetes_binaries is None:
@@ -115,15 +116,16 @@ def check_machine(
     given: artifacts.GivenBinaries | None,
     report: commands.Report,
 ) -> None:
-    """Check that this machine can carry the sandbox.
+    """Check that this machine can run the sandbox.
 
-    What the trials of the network need is installed between a first and a
-    second look.
+    The network checks need Debian packages. If any are missing, this installs
+    them and checks again.
 
     :param settings: of the sandbox
-    :param given: Kubernetes binaries that need not be built
-    :param report: told what is installed
-    :raises MissingRequirement: a sentence for each thing that is missing
+    :param given: Kubernetes binaries to use instead of a build
+    :param report: gets a line that lists the installed packages
+    :raises MissingRequirement: with one sentence for each missing
+        requirement
     """
     _refuse(_too_long(settings) + _missing(settings, given))
     if artifacts.ensure_system_packages(report):
@@ -149,9 +151,9 @@ def _too_long(settings: sandbox_settings.Settings) -> list[str]:
         return []
     return [
         f"The path {settings.state_dir} is longer than {LONGEST_STATE_DIR} "
-        "characters, and the sockets below it would have names longer than "
-        f"Linux allows; set {sandbox_settings.STATE_VARIABLE} to a shorter "
-        "one."
+        "characters, so the paths of the sockets below it would be longer "
+        f"than Linux allows. Set {sandbox_settings.STATE_VARIABLE} to a "
+        "shorter path."
     ]
 
 
@@ -160,7 +162,7 @@ def _refuse(missing: list[str]) -> None:
         raise exceptions.MissingRequirement("\n".join(missing))
 
 
-def _mend(
+def _repair(
     settings: sandbox_settings.Settings, report: commands.Report
 ) -> None:
     inotify.raise_limit(settings, report)
@@ -212,7 +214,7 @@ def _run_jobs(
             },
         )
         if given:
-            report(f"bays are made of Kubernetes {version} in {given.path}")
+            report(f"new bays use Kubernetes {version} from {given.path}")
 
 
 def _artifact_jobs(
@@ -241,7 +243,7 @@ def _kubernetes(
     if given:
         program = artifacts.ensure_program(given, settings.cache_dir)
         return program, given.version
-    # What was given to an earlier `up` holds until `down`.
+    # Binaries that an earlier `up` was given stay in use until `down`.
     known = bay_folder.read_json(settings.artifacts_file)
     if known.get("kubernetes_given"):
         return (
@@ -253,25 +255,25 @@ def _kubernetes(
 
 
 def _finish(jobs: Jobs) -> None:
-    """Wait for all jobs; end them when one fails or we are interrupted."""
+    """Wait for all jobs; stop them if one fails or on an interrupt."""
     try:
         waiting.wait_for(
             lambda: _all_done(jobs),
             what="the sandbox's parts",
             deadline_s=DEADLINE_S,
             interval_s=0.1,
-            progress=lambda: "missing: " + ", ".join(_pending(jobs)),
+            progress=lambda: "waiting for " + ", ".join(_pending(jobs)),
         )
     except BaseException:
-        _give_up(jobs)
+        _cancel(jobs)
         raise
 
 
-def _give_up(jobs: Jobs) -> None:
-    end = time.monotonic() + GIVE_UP_DEADLINE_S
+def _cancel(jobs: Jobs) -> None:
+    end = time.monotonic() + CANCEL_DEADLINE_S
     for job in jobs.values():
         job.cancel()
-    # A thread may have been about to start the next program.
+    # A thread may still start its next program: kill until all have ended.
     while _pending(jobs) and time.monotonic() < end:
         _end_children()
         time.sleep(0.1)
@@ -289,7 +291,7 @@ def _pending(jobs: Jobs) -> list[str]:
 
 
 def _end_children() -> None:
-    # The threads that wait for them end with them.
+    # The threads that wait for these processes then end too.
     for child in psutil.Process().children():
         if not _is_server(child):
             commands.end_tree(child.pid)
@@ -313,7 +315,7 @@ def _locked(settings: sandbox_settings.Settings) -> Iterator[None]:
     with (settings.state_dir / "up.lock").open("a") as lock:
         waiting.wait_for(
             take,
-            what="another `rally-magnum-sandbox up` to end",
+            what="another `rally-magnum-sandbox up` to finish",
             deadline_s=DEADLINE_S,
             interval_s=0.5,
         )

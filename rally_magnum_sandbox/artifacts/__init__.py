@@ -1,4 +1,4 @@
-"""What a bay is made of: binary, image, system packages, and the machine."""
+"""The artifacts of bays (binary, image, packages) and the machine's check."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ __all__ = [
 
 
 def is_complete(cache_dir: Path, given: GivenBinaries | None) -> bool:
-    """Tell whether the cache holds all that takes long to make.
+    """Tell whether the cache contains all artifacts that are slow to build.
 
     :param cache_dir: where artifacts are kept
-    :param given: binaries that need not be built
+    :param given: Kubernetes binaries to use instead of a build
     """
     binary = kubernetes_binary.binary_file(cache_dir)
     return image.store_folder(cache_dir).exists() and (

@@ -1,4 +1,4 @@
-"""Run the programs that build an artifact, and keep what was built."""
+"""Run the programs that build artifacts, with locks and temporary folders."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Report = Callable[[str], None]
 
 
 def content_key(parts: Iterable[bytes]) -> str:
-    """Name a build by everything that went into it.
+    """Return a key for the inputs of a build.
 
-    :param parts: the contents of the recipe, in a fixed order
+    :param parts: the inputs in a fixed order
     :returns: 16 hexadecimal digits
     """
     digest = hashlib.sha256()
@@ -37,17 +37,17 @@ def content_key(parts: Iterable[bytes]) -> str:
 
 @contextlib.contextmanager
 def locked(path: Path, report: Report) -> Iterator[None]:
-    """Hold a lock file, so that two builds of one thing don't collide.
+    """Lock a file, so that two builds of the same artifact don't collide.
 
-    :param path: the lock file, made when it is not there
-    :param report: told when somebody else holds it
+    :param path: the lock file, which is created if it is missing
+    :param report: gets a line if another process holds the lock
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            report(f"another process is building this: waiting for {path}")
+            report(f"waiting for {path}: another process runs this build")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -61,16 +61,17 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> None:
-    """Run a program to its end, with a line of progress now and then.
+    """Run a program and wait for it, with progress lines.
 
     :param command: the program and its arguments
-    :param what: what it does, in words, for the report and the error
-    :param log: the file that its output is added to
+    :param what: what it does, as a verb phrase for progress and errors
+    :param log: the file that gets its output
     :param report: gets a line every 15 seconds
-    :param progress: how far it is, in words
-    :param cwd: where it runs
+    :param progress: returns the progress in words
+    :param cwd: the working folder
     :param env: variables to add to the environment
-    :raises SandboxError: when it fails, with its last line
+    :raises MissingRequirement: if the program is not installed
+    :raises SandboxError: if it fails, with its last line
     """
     start = reported = time.monotonic()
     with log.open("ab") as output:
@@ -85,16 +86,17 @@ def run(
             )
         except FileNotFoundError as error:
             raise exceptions.MissingRequirement(
-                f"To {what}, the program {command[0]!r} is needed; install it."
+                f"Can't {what}: the program {command[0]!r} is missing. "
+                "Install it."
             ) from error
         with _ended(process):
             while not _exited(process):
                 now = time.monotonic()
                 if report and now - reported >= REPORT_EVERY_S:
                     reported = now
-                    far = progress()
-                    far = f", {far}" if far else ""
-                    report(f"{what}: {now - start:.0f} s{far}")
+                    done = progress()
+                    done = f", {done}" if done else ""
+                    report(f"{what}: {now - start:.0f} s{done}")
     if process.returncode:
         raise exceptions.SandboxError(
             f"To {what}, {command[0]} was run and exited with "
@@ -103,7 +105,7 @@ def run(
 
 
 def last_line(log: Path) -> str:
-    """Return the last line of a log that is not empty, at most 300 long."""
+    """Return the last non-empty line of a log, at most 300 characters."""
     if not log.exists():
         return ""
     with log.open("rb") as file:
@@ -114,12 +116,12 @@ def last_line(log: Path) -> str:
 
 @contextlib.contextmanager
 def working_folder(parent: Path, name: str) -> Iterator[Path]:
-    """Give a folder to build in, beside the result, removed afterwards.
+    """Create a temporary build folder next to the result.
 
-    What builds that were killed have left is removed first: hold the lock
-    of this kind of build.
+    This first removes what killed builds have left, so hold the lock of this
+    kind of build.
 
-    :param parent: holds the result
+    :param parent: the folder of the result
     :param name: of this kind of build
     """
     parent.mkdir(parents=True, exist_ok=True)

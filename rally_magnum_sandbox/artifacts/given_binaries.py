@@ -1,7 +1,7 @@
-"""Kubernetes binaries that somebody gives, instead of one that is built.
+"""Kubernetes binaries that the user provides instead of a build.
 
-Bays call one program whose first argument names the component.  A folder
-with the official binaries becomes such a program by a small script.
+Bays run one program whose first argument names the component. For a folder
+with the official binaries, a small script is that program.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COMPONENTS = (
     "kwok",
 )
 KUBERNETES = tuple(name for name in COMPONENTS if name.startswith("kube"))
-# kubelet of 1.30 does not know failCgroupV1, and that of 1.36 needs a newer
+# kubelet 1.30 does not support failCgroupV1, and kubelet 1.36 needs a newer
 # containerd than Debian 12 has.
 OLDEST, NEWEST = (1, 31), (1, 35)
 ANSWER_DEADLINE_S = 20.0
@@ -44,9 +44,9 @@ exec {folder}/"$component" "$@"
 
 @dataclass(frozen=True)
 class GivenBinaries:
-    """Binaries that were checked.
+    """Checked binaries.
 
-    :param path: a folder, or one binary with every component
+    :param path: a folder, or one binary that contains every component
     :param version: of Kubernetes, such as ``v1.33.13``
     """
 
@@ -55,28 +55,28 @@ class GivenBinaries:
 
     @property
     def key(self) -> str:
-        """Name the script that starts them."""
+        """A key for the script that starts them."""
         return commands.content_key([os.fsencode(self.path)])
 
 
 def check_binaries(path: Path) -> GivenBinaries:
-    """Check that a path has every component, and that each runs.
+    """Check that a path has every component, and that each component runs.
 
     :param path: a folder with the official binaries, or one binary that
-        takes a component's name as first argument
+        takes a component's name as its first argument
     :returns: the binaries
-    :raises InvalidInput: a sentence for each thing that is wrong
+    :raises InvalidInput: with one sentence for each problem
     """
     path = path.absolute()
     if not path.exists():
         raise exceptions.InvalidInput(
-            f"There is no {path} to take Kubernetes binaries from; name a "
-            f"folder with {', '.join(COMPONENTS)}, or one binary with all "
-            "of them."
+            f"The path {path} for Kubernetes binaries does not exist. Name a "
+            f"folder with {', '.join(COMPONENTS)}, or one binary that "
+            "contains all of them."
         )
     _check_place(path)
     with concurrent.futures.ThreadPoolExecutor(len(COMPONENTS)) as pool:
-        answers = list(pool.map(lambda x: _ask(path, x), COMPONENTS))
+        answers = list(pool.map(lambda x: _version_of(path, x), COMPONENTS))
     wrong = [answer.wrong for answer in answers if answer.wrong]
     if not wrong:
         wrong = _compare({x.name: x.version for x in answers})
@@ -87,10 +87,10 @@ def check_binaries(path: Path) -> GivenBinaries:
 
 
 def ensure_program(given: GivenBinaries, cache_dir: Path) -> Path:
-    """Give the one program that starts every component.
+    """Return the program that starts every component.
 
-    :param given: binaries that were checked
-    :param cache_dir: where the script is kept that a folder needs
+    :param given: checked binaries
+    :param cache_dir: where the script for a folder is kept
     :returns: a program whose first argument names the component
     """
     if given.path.is_file():
@@ -114,33 +114,33 @@ def _check_place(path: Path) -> None:
     for hidden in bay_spec.HIDDEN:
         if path.is_relative_to(hidden):
             raise exceptions.InvalidInput(
-                f"Kubernetes binaries can't be taken from {path}: real nodes "
-                f"have a {hidden} of their own and would not see them; put "
-                "them elsewhere."
+                f"Can't use Kubernetes binaries in {path}: real nodes have "
+                f"their own {hidden} and would not see them. Move the "
+                "binaries to another folder."
             )
 
 
-def _ask(path: Path, name: str) -> _Answer:
+def _version_of(path: Path, name: str) -> _Answer:
     binary = path / name if path.is_dir() else path
     command = [str(binary)] if path.is_dir() else [str(binary), name]
     if not binary.is_file():
-        return _Answer(name, wrong=f"There is no {name} in {path}; put it in.")
+        return _Answer(name, wrong=f"There is no {name} in {path}. Add it.")
     if not os.access(binary, os.X_OK):
-        sentence = f"{binary} is not executable; run chmod +x on it."
+        sentence = f"{binary} is not executable. Run chmod +x on it."
         return _Answer(name, wrong=sentence)
-    said, problem = _version_text([*command, "--version"])
-    found = VERSION.search(said)
+    text, problem = _version_text([*command, "--version"])
+    found = VERSION.search(text)
     if found is None:
         sentence = (
-            f"`{' '.join(command)} --version` gave no version ({problem}); "
-            f"put there a {name} that runs on this machine."
+            f"`{' '.join(command)} --version` printed no version "
+            f"({problem}). Replace it with a {name} that runs on this machine."
         )
         return _Answer(name, wrong=sentence)
     return _Answer(name, tuple(map(int, found.groups())))
 
 
 def _version_text(command: list[str]) -> tuple[str, str]:
-    """Return what was printed, and why it is of no use."""
+    """Return the output, and the problem if it has no version."""
     try:
         done = subprocess.run(
             command,
@@ -152,7 +152,7 @@ def _version_text(command: list[str]) -> tuple[str, str]:
             timeout=ANSWER_DEADLINE_S,
         )
     except subprocess.TimeoutExpired:
-        return "", f"no answer within {ANSWER_DEADLINE_S:.0f} s"
+        return "", f"no output within {ANSWER_DEADLINE_S:.0f} s"
     except OSError as error:
         return "", str(error.strerror)
     lines = (done.stderr + done.stdout).strip().splitlines() or ["nothing"]
@@ -166,14 +166,14 @@ def _compare(versions: dict[str, tuple[int, ...]]) -> list[str]:
     if len(set(minors.values())) > 1:
         listed = ", ".join(f"{n} {a}.{b}" for n, (a, b) in minors.items())
         return [
-            f"The Kubernetes binaries are of several versions ({listed}); "
-            "give all of one minor version."
+            f"The Kubernetes binaries have different versions ({listed}). "
+            "Use binaries of the same minor version."
         ]
     minor = minors["kube-apiserver"]
     if not OLDEST <= minor <= NEWEST:
         return [
-            "The Kubernetes binaries are of version {}.{}, but the sandbox "
-            "runs {}.{} to {}.{}; give one of these.".format(
+            "The Kubernetes binaries have the version {}.{}, but the sandbox "
+            "supports {}.{} to {}.{}. Use a supported version.".format(
                 *minor, *OLDEST, *NEWEST
             )
         ]

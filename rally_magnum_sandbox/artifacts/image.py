@@ -1,9 +1,9 @@
-"""The container image of the sandbox's real nodes, when none can be pulled.
+"""The container images of the sandbox's real nodes, which can't pull images.
 
-One layer with nginx, Python and Locust, under three names: users, ports
-and entry points are those of the stock ``locustio/locust`` and
-``nginxinc/nginx-unprivileged`` images, so that a manifest that runs in
-the sandbox runs on a cloud.
+The three images share one layer with nginx, Python and Locust. Users, ports
+and entry points are the same as in the stock images ``locustio/locust`` and
+``nginxinc/nginx-unprivileged``, so that a manifest that runs in the sandbox
+also runs on a cloud.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PLACES = {
     "finish.sh": "finish.sh",
 }
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# A containerd that only unpacks.
+# The configuration of a containerd that only unpacks images.
 UNPACKING = """\
 version = 2
 root = "{folder}/root"
@@ -83,12 +83,12 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 
 def ensure_image(cache_dir: Path, report: commands.Report) -> Path:
-    """Build the images and unpack them, or find what was built before.
+    """Build and unpack the images, unless the cache has them.
 
     :param cache_dir: where artifacts are kept
     :param report: gets progress lines
-    :returns: the root folder of a containerd that has the three images
-    :raises SandboxError: when a step of the build fails
+    :returns: the root folder of a containerd with the three images
+    :raises SandboxError: if a step of the build fails
     """
     store = store_folder(cache_dir)
     if store.exists():
@@ -104,16 +104,16 @@ def ensure_image(cache_dir: Path, report: commands.Report) -> Path:
 
 
 def store_folder(cache_dir: Path) -> Path:
-    """Name the folder of the images, which exists once it is whole."""
+    """Return the folder of the images, which exists only if complete."""
     return cache_dir / f"image-{_key()}.containerd"
 
 
 def find_mirror(sources: str, suite: str = SUITE) -> str | None:
-    """Find in apt's sources where a suite is to be had from.
+    """Find the archive of a suite in apt's sources.
 
     :param sources: the text of apt's source files, in either format
     :param suite: the code name of a Debian release
-    :returns: the address of the archive, or None
+    :returns: the URL of the archive, or None
     """
     for line in sources.splitlines():
         found = re.match(r"deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+(\S+)\s", line)
@@ -169,7 +169,7 @@ def _install_packages(root: Path, log: Path, report: commands.Report) -> None:
 
 
 def _unpack(archive: Path, store: Path) -> None:
-    """Let a containerd import the images once, for all nodes of all bays."""
+    """Import the images into a containerd once, for all nodes of all bays."""
     log = archive.with_suffix(".log")
     with commands.working_folder(store.parent, "store") as folder:
         (folder / "containerd.toml").write_text(
@@ -195,8 +195,8 @@ def _mirror() -> str:
     mirror = find_mirror(text)
     if mirror is None:
         raise exceptions.MissingRequirement(
-            f"The container image is made from Debian {SUITE}, but apt's "
-            f"sources in {folder} name no archive for it; add one."
+            f"The container image is built from Debian {SUITE}, but apt's "
+            f"sources in {folder} have no archive for it. Add one."
         )
     return mirror
 
@@ -235,7 +235,7 @@ def _pack(root: Path, folder: Path) -> None:
 
 
 def image_config(config: dict[str, Any], layer: str) -> dict[str, Any]:
-    """Describe one image of one layer as the OCI specification does.
+    """Return the OCI configuration of an image with one layer.
 
     :param config: entry point, user and so on
     :param layer: the sha256 of the uncompressed layer, in hexadecimal

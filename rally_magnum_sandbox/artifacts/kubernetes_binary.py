@@ -1,12 +1,13 @@
-"""The one binary that holds every component of Kubernetes.
+"""The single binary that contains every component of Kubernetes.
 
-It is built from Go modules: etcd, Kubernetes and KWOK, unmodified, behind
-a ``main.go`` that picks one by the first argument.
+It is built from unmodified Go modules: etcd, Kubernetes and KWOK. A
+``main.go`` selects the component by the first argument.
 
-Why these versions: the kubelet of Kubernetes 1.36 wants a newer containerd
-than Debian 12 has, KWOK 0.8 wants Kubernetes 1.36, and KWOK 0.7 compiles
-against 1.33 but not 1.34; etcd 3.5.21 is what Kubernetes 1.33 ships with.
-``go.mod`` replaces each staging module, which would resolve to v0.0.0.
+The reasons for these versions: the kubelet of Kubernetes 1.36 needs a newer
+containerd than Debian 12 has. KWOK 0.8 needs Kubernetes 1.36. KWOK 0.7
+compiles with Kubernetes 1.33, but not with 1.34. Kubernetes 1.33 ships with
+etcd 3.5.21. ``go.mod`` replaces each staging module, which would otherwise
+resolve to v0.0.0.
 """
 
 from __future__ import annotations
@@ -26,24 +27,25 @@ from rally_magnum_sandbox.artifacts import commands
 SOURCE = Path(__file__).parents[1] / "kubernetes_build"
 FILES = ("go.mod", "go.sum", "main.go")
 VERSION_PACKAGE = "k8s.io/component-base/version"
-# The linker drops the debugging data anyway (-w), so the compiler need not
-# make it: 6 % less CPU, archives smaller by 15 %, the same machine code.
+# The linker drops debug data (-w), so the compiler need not generate it. This
+# saves 6 % of CPU time and 15 % of archive size; the machine code is the same.
 COMPILER_FLAGS = "-gcflags=all=-dwarf=false"
-# Compilers live for a second, so collecting their garbage is mostly wasted:
-# 13 % less CPU. The limit is for the largest package, k8s.io/api/core/v1;
-# all but a few stay below 250 MB. Linking takes 2.5 GB either way.
+# Each compiler runs for about a second, so garbage collection is mostly
+# wasted: without it, the build takes 13 % less CPU time. The memory limit is
+# for the largest package, k8s.io/api/core/v1; most packages stay below 250 MB.
+# Linking takes 2.5 GB in any case.
 COMPILER_MEMORY = {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
 
 
 def ensure_kubernetes_binary(cache_dir: Path, report: commands.Report) -> Path:
-    """Build the binary, or find the one that was built before.
+    """Build the binary, unless the cache has it.
 
-    A build from nothing takes 7 to 9 minutes on two cores.
+    A build with an empty cache takes 7 to 9 minutes on two cores.
 
     :param cache_dir: where artifacts are kept
     :param report: gets a progress line every 15 seconds
     :returns: the binary; its first argument is a component's name
-    :raises SandboxError: when Go can't be had or the build fails
+    :raises SandboxError: if Go can't be installed or the build fails
     """
     binary = binary_file(cache_dir)
     if binary.exists():
@@ -55,19 +57,19 @@ def ensure_kubernetes_binary(cache_dir: Path, report: commands.Report) -> Path:
 
 
 def binary_file(cache_dir: Path) -> Path:
-    """Name the file of the binary, which exists once it is whole."""
+    """Return the path of the binary, which exists only if complete."""
     return cache_dir / f"kubernetes-{binary_key()}"
 
 
 def built_version() -> str:
-    """Tell which Kubernetes is built, such as ``v1.33.13``."""
+    """Return the version of Kubernetes to build, such as ``v1.33.13``."""
     return kubernetes_version((SOURCE / "go.mod").read_text())
 
 
 def go_caches() -> list[Path]:
-    """List the folders in which the machine's own Go keeps modules and builds.
+    """List the module and build caches of the machine's own Go.
 
-    A Go that the sandbox installed keeps them in the sandbox's cache.
+    A Go that the sandbox installed uses the sandbox's cache instead.
     """
     own = shutil.which("go")
     if own is None:
@@ -82,12 +84,12 @@ def go_caches() -> list[Path]:
 
 
 def binary_key() -> str:
-    """Name the build by its sources."""
+    """Return the key of the build's sources."""
     return commands.content_key((SOURCE / x).read_bytes() for x in FILES)
 
 
 def kubernetes_version(go_mod: str) -> str:
-    """Read from go.mod which Kubernetes is built.
+    """Read the version of Kubernetes from go.mod.
 
     :param go_mod: the text of go.mod
     :returns: such as ``v1.33.13``
@@ -96,12 +98,12 @@ def kubernetes_version(go_mod: str) -> str:
 
 
 def required_go(go_mod: str) -> tuple[int, ...]:
-    """Read from go.mod the least version of Go that it asks for."""
+    """Read the minimum version of Go from go.mod."""
     return _version(_required(r"^go (\S+)$", go_mod))
 
 
 def version_flags(version: str) -> str:
-    """Give the linker flags that make the components report a version.
+    """Return the linker flags that set the version of the components.
 
     :param version: such as ``v1.33.13``
     :returns: the value of ``-ldflags``
@@ -121,11 +123,11 @@ def find_go(
     """Find a Go that is new enough, or install one into the cache.
 
     :param cache_dir: where artifacts are kept
-    :param wanted: the least version
-    :param log: gets what the installation says
-    :param report: gets a line when one is installed
-    :returns: the program
-    :raises SandboxError: when it can't be installed
+    :param wanted: the minimum version
+    :param log: gets the output of the installation
+    :param report: gets a line if Go is installed
+    :returns: the path of the program
+    :raises SandboxError: if Go can't be installed
     """
     own = shutil.which("go")
     if own and _go_version(own) >= wanted:
@@ -139,11 +141,11 @@ def find_go(
 
 
 def go_environment(go: str, cache_dir: Path) -> dict[str, str]:
-    """Give the variables that Go builds with.
+    """Return the environment variables of a Go build.
 
     A Go that the sandbox installed keeps its modules in the cache.
     """
-    # No C compiler is needed, and no newer Go is fetched behind our back.
+    # Build without a C compiler, and do not download a newer Go.
     common = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
     if not Path(go).is_relative_to(cache_dir):
         return common
@@ -250,7 +252,7 @@ def _required(pattern: str, go_mod: str) -> str:
     found = re.search(pattern, go_mod, re.MULTILINE)
     if found is None:
         raise exceptions.SandboxError(
-            f"go.mod of the Kubernetes build has no line like {pattern!r}; "
-            "put it back."
+            f"The go.mod of the Kubernetes build has no line that matches "
+            f"{pattern!r}. Restore the file."
         )
     return found[1]

@@ -1,4 +1,4 @@
-"""Whether a machine can carry the sandbox, and what it lacks."""
+"""Check whether a machine can run the sandbox, and what it lacks."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ exec unshare --mount --propagation private -- mount -t overlay overlay \
 
 @dataclass(frozen=True)
 class Feature:
-    """Something of the kernel's network, tried where it does no harm.
+    """A network feature of the kernel, tried in a temporary namespace.
 
-    :param program: that the trial needs
-    :param trial: for a shell, in a network namespace that goes with it
-    :param sentence: says what it is for and what to do; ``{error}`` is what
-        was answered
+    :param program: the program that the trial needs
+    :param trial: a shell command that runs in a temporary network namespace
+    :param sentence: the message for a missing feature, with its purpose and
+        the remedy; ``{error}`` is replaced by the trial's error
     """
 
     program: str
@@ -45,45 +45,45 @@ FEATURES = (
     Feature(
         "unshare",
         "true",
-        "A bay needs network namespaces, but making one was refused "
+        "A bay needs network namespaces, but creating one failed "
         f"({{error}}); use a kernel with CONFIG_NET_NS, and {PRIVILEGED}.",
     ),
     Feature(
         "ip",
         "ip link add probe type bridge",
-        "A bay needs network bridges, but making one was refused ({error}); "
+        "A bay needs network bridges, but creating one failed ({error}); "
         f"load the module 'bridge', and {PRIVILEGED}.",
     ),
     Feature(
         "ip",
         "ip link add probe0 type veth peer name probe1",
-        "A bay needs veth pairs, but making one was refused ({error}); load "
+        "A bay needs veth pairs, but creating one failed ({error}); load "
         f"the module 'veth', and {PRIVILEGED}.",
     ),
     Feature(
         "iptables",
         "iptables -t nat -A OUTPUT -p tcp -m comment --comment probe "
         "-j DNAT --to-destination 127.0.0.1:1",
-        "kube-proxy needs iptables with network address translation, but a "
-        "rule was refused ({error}); load 'nf_tables' or 'ip_tables', "
-        "'nf_nat' and 'xt_comment'.",
+        "kube-proxy needs iptables with network address translation, but "
+        "adding a rule failed ({error}); load the modules 'nf_tables' or "
+        "'ip_tables', 'nf_nat' and 'xt_comment'.",
     ),
 )
 OVERLAY_SENTENCE = (
-    "Containers need the overlay file system, but a mount of it in {folder} "
-    f"was refused ({{error}}); load the module 'overlay', and {PRIVILEGED}."
+    "Containers need the overlay file system, but mounting it in {folder} "
+    f"failed ({{error}}); load the module 'overlay', and {PRIVILEGED}."
 )
 BRIDGE_FILTER_SENTENCE = (
     "Services of a bay need the kernel module br_netfilter, but loading it "
-    "was refused ({error}); use a kernel that has it."
+    "failed ({error}); use a kernel that has it."
 )
 
 
 class Machine:
-    """What is read of a machine; the checks judge it."""
+    """Reads the properties of a machine that the checks need."""
 
     def uid(self) -> int:
-        """Return the user that this process has the rights of."""
+        """Return the effective uid of this process."""
         return os.geteuid()
 
     def has_program(self, name: str) -> bool:
@@ -91,7 +91,7 @@ class Machine:
         return shutil.which(name) is not None
 
     def failure(self, *command: str) -> str:
-        """Run a program; return why it failed, or an empty text."""
+        """Run a program; return its error, or an empty string."""
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, check=False
@@ -110,23 +110,23 @@ class Machine:
         return BRIDGE_FILTER.exists()
 
     def missing_controllers(self) -> list[str]:
-        """Name the control group controllers that kubelet lacks."""
+        """List the missing control group controllers of kubelet."""
         return cgroups.missing_controllers()
 
     def read_only_hierarchies(self) -> list[str]:
-        """Name the control group hierarchies that can't be written."""
+        """List the control group hierarchies that are read-only."""
         mounts = Path("/proc/self/mountinfo").read_text()
         used = cgroups.used_hierarchies(cgroups.parse_hierarchies(mounts))
         return [str(h.root) for h in used if not os.access(h.root, os.W_OK)]
 
     def available_memory_bytes(self) -> int:
-        """Return what can be used without swapping (MemAvailable)."""
+        """Return the memory that is usable without swapping (MemAvailable)."""
         return int(psutil.virtual_memory().available)
 
     def free_disk(self, folder: Path) -> tuple[int, int]:
-        """Return a file system's number, and its free bytes.
+        """Return the number and the free bytes of a folder's file system.
 
-        :param folder: in it; need not exist yet
+        :param folder: need not exist yet
         """
         while not folder.exists():
             folder = folder.parent
@@ -136,21 +136,21 @@ class Machine:
 def missing_things(
     disk_bytes: Mapping[Path, int], machine: Machine | None = None
 ) -> list[str]:
-    """Say what this machine lacks to carry the sandbox.
+    """List the requirements of the sandbox that this machine lacks.
 
-    A feature whose trial needs a program that is not installed yet is left
-    out: look again after the Debian packages were installed.
+    A feature is skipped if the program for its trial is not installed yet.
+    Call this again after installing the Debian packages.
 
-    :param disk_bytes: how much will be written, for each folder
-    :param machine: what is looked at
-    :returns: one sentence for each thing that is missing; empty if the
-        machine will do
+    :param disk_bytes: maps each folder to the bytes that will be written
+    :param machine: the machine to check; default this machine
+    :returns: one sentence for each missing requirement; empty if the machine
+        can run the sandbox
     """
     machine = machine or Machine()
     if machine.uid() != 0:
         return [
-            "The sandbox makes network namespaces, mounts and control groups "
-            "and so must run as root, but this process has the uid "
+            "The sandbox creates network namespaces, mounts and control "
+            "groups and so must run as root, but this process has the uid "
             f"{machine.uid()}; run it with sudo."
         ]
     found = [
@@ -191,14 +191,14 @@ def _controllers(machine: Machine) -> str:
         return (
             "kubelet needs the control group controllers cpu, cpuset, memory "
             f"and pids, but {', '.join(missing)} can't be used here; mount "
-            "them (version 1), or enable them in the root's "
-            "cgroup.subtree_control (version 2)."
+            "them (version 1), or enable them in cgroup.subtree_control of "
+            "the root group (version 2)."
         )
     if closed := machine.read_only_hierarchies():
         return (
-            "A bay needs control groups of its own, but "
-            f"{', '.join(closed)} can't be written to; mount them for "
-            f"writing, and {PRIVILEGED}."
+            "A bay needs its own control groups, but "
+            f"{', '.join(closed)} can't be written to; mount the hierarchies "
+            f"for writing, and {PRIVILEGED}."
         )
     return ""
 
@@ -209,7 +209,7 @@ def _memory(machine: Machine) -> str:
         return ""
     return (
         f"The sandbox needs {LEAST_MEMORY_BYTES / 1e9:.1f} GB of memory, but "
-        f"only {have / 1e9:.1f} GB are available (MemAvailable); end other "
+        f"only {have / 1e9:.1f} GB are available (MemAvailable); stop other "
         "programs, or use a larger machine."
     )
 
@@ -225,8 +225,9 @@ def _disks(machine: Machine, disk_bytes: Mapping[Path, int]) -> Iterable[str]:
         need = sum(disk_bytes[folder] for folder in folders)
         if free[number] < need:
             yield (
-                f"The sandbox needs {need / 1e9:.1f} GB of disk for "
-                f"{' and '.join(map(str, folders))}, but there are "
-                f"{free[number] / 1e9:.1f} GB free; free some, or put a "
-                "folder elsewhere (see `rally-magnum-sandbox --help`)."
+                f"The sandbox needs {need / 1e9:.1f} GB of disk space for "
+                f"{' and '.join(map(str, folders))}, but only "
+                f"{free[number] / 1e9:.1f} GB are free; free disk space, or "
+                "move a folder to another disk (see "
+                "`rally-magnum-sandbox --help`)."
             )

@@ -1,4 +1,4 @@
-"""Debian packages that the sandbox needs, installed without side effects."""
+"""Install the Debian packages of the sandbox without starting services."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ FORBID = "#!/bin/sh\nexit 101\n"
 
 
 def missing_packages(wanted: Iterable[str] = SYSTEM_PACKAGES) -> list[str]:
-    """List the packages that dpkg does not have installed.
+    """List the packages that are not installed.
 
     :param wanted: names of Debian packages
-    :returns: those that are missing, in their order
-    :raises MissingRequirement: where there is no dpkg
+    :returns: the missing packages, in the same order
+    :raises MissingRequirement: if there is no dpkg
     """
     try:
         done = subprocess.run(
@@ -45,8 +45,8 @@ def missing_packages(wanted: Iterable[str] = SYSTEM_PACKAGES) -> list[str]:
         )
     except (OSError, subprocess.CalledProcessError) as error:
         raise exceptions.MissingRequirement(
-            "The sandbox needs Debian 12: dpkg-query could not be run "
-            f"({error}); use a Debian machine."
+            f"The sandbox needs Debian 12, but running dpkg-query failed "
+            f"({error}). Use a Debian machine."
         ) from error
     rows = (line.split() for line in done.stdout.splitlines())
     installed = {row[0] for row in rows if row[1:] == ["installed"]}
@@ -54,11 +54,11 @@ def missing_packages(wanted: Iterable[str] = SYSTEM_PACKAGES) -> list[str]:
 
 
 def ensure_system_packages(report: commands.Report) -> list[str]:
-    """Install what is missing, without letting any service start.
+    """Install missing packages, without starting their services.
 
-    :param report: told what is installed
-    :returns: the names of the packages that were installed now
-    :raises SandboxError: when apt-get fails
+    :param report: gets progress lines, including the packages to install
+    :returns: the names of the newly installed packages
+    :raises SandboxError: if apt-get fails
     """
     missing = missing_packages()
     if missing:
@@ -69,7 +69,7 @@ def ensure_system_packages(report: commands.Report) -> list[str]:
 
 def _install(names: list[str], report: commands.Report) -> None:
     with services_held(POLICY):
-        # A source of the machine's that is down need not matter.
+        # An unreachable source of the machine may not matter.
         with contextlib.suppress(exceptions.SandboxError):
             _apt(["update"], names, report)
         options = ["install", "--yes", "--no-install-recommends"]
@@ -92,9 +92,9 @@ def _apt(
 
 @contextlib.contextmanager
 def services_held(policy: Path) -> Iterator[None]:
-    """Keep packages that are installed meanwhile from starting services.
+    """Prevent packages from starting services during their installation.
 
-    :param policy: the policy-rc.d of this machine; put back afterwards
+    :param policy: the machine's policy-rc.d, which is restored afterwards
     """
     kept = policy.with_name(f"{policy.name}.rally-magnum-sandbox")
     if policy.exists() and not kept.exists():

@@ -1,34 +1,41 @@
-"""One bay of the sandbox: unmodified Kubernetes in namespaces of its own.
+"""One bay of the sandbox: unmodified Kubernetes in its own namespaces.
 
-A bay is a folder.  Whoever wants one writes into it ``spec.json`` (see
-:class:`~rally_magnum_sandbox.bay.spec.BaySpec`), ``ca.crt`` and
-``ca.key`` and runs ``python -m rally_magnum_sandbox.bay create
-FOLDER``.  ``resize FOLDER`` brings it to the size that ``wish.json`` asks
-for (see :class:`~rally_magnum_sandbox.bay.plan.Wish`), ``repair
-FOLDER`` starts again what of it has died, ``machines FOLDER`` cuts off,
-stops, starts and deletes the machines of its real nodes as
-``machines.json`` asks for, and ``delete FOLDER`` takes all of it away
-again.
+A bay is a folder. To create a bay, write ``spec.json`` (see
+:class:`~rally_magnum_sandbox.bay.spec.BaySpec`), ``ca.crt`` and ``ca.key``
+into the folder and run ``python -m rally_magnum_sandbox.bay create FOLDER``.
+The other commands are:
 
-``bay.log`` tells each step with its seconds, ``nodes.json`` which nodes
-there are, ``processes/`` what was started and how.  ``status.json`` says
-how the create ended, ``update.json`` how the last resize did:
+``resize FOLDER``
+    change the bay to the size in ``wish.json`` (see
+    :class:`~rally_magnum_sandbox.bay.plan.DesiredSize`)
+``repair FOLDER``
+    restart dead components
+``machines FOLDER``
+    cut off, stop, start and delete the machines of real nodes as
+    ``machines.json`` requests
+``delete FOLDER``
+    remove the whole bay
+
+``bay.log`` lists each step with its seconds, ``nodes.json`` the existing
+nodes, and ``processes/`` the started processes and their commands.
+``status.json`` contains the result of the create, and ``update.json`` the
+result of the last resize:
 
 ``status``
-    ``CREATE_COMPLETE`` or ``CREATE_FAILED``; ``UPDATE_…`` of a resize
+    ``CREATE_COMPLETE`` or ``CREATE_FAILED``; ``UPDATE_…`` for a resize
 ``reason``
-    one sentence, empty when complete
+    one sentence; empty if complete
 ``api_address``, ``node_addresses``
-    where the API server is, and the real nodes
+    the addresses of the API server and of the real nodes
 ``node_count``
-    how many nodes there are now (of a resize)
+    the current number of nodes (only for a resize)
 ``wish``
-    which wish it was (of a resize)
+    the number of the desired size (only for a resize)
 ``seconds``
-    step to seconds; steps overlap, ``total`` is the whole
+    maps each step to its seconds; steps overlap, ``total`` is the whole
 
-Nothing of a bay is on the host but its folder, its control group and one
-network link.  The namespaces of network and mounts have no name: they
-live as long as a process in them, and every process is in the control
-group.  So, whatever crashed, killing the group removes the bay.
+On the host, a bay has only its folder, its control group and one network
+link. The network and mount namespaces have no name: they exist as long as a
+process runs in them, and every process is in the control group. So killing
+the group removes the bay, even after a crash.
 """

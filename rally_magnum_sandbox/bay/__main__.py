@@ -21,10 +21,10 @@ COMMANDS = ("create", "resize", "repair", "machines", "delete")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make, resize, repair or remove a bay, or let its machines fail.
+    """Create, resize, repair or remove a bay, or make its machines fail.
 
     :param arguments: the command line without the program's name
-    :returns: 0, or 1 when that failed or something of it stays
+    :returns: 0 on success, 1 if the command failed
     """
     parser = argparse.ArgumentParser(
         prog="python -m rally_magnum_sandbox.bay", description=__doc__
@@ -43,26 +43,26 @@ def _run(command: str, folder: Path) -> int:
     if command == "delete":
         deletion.delete(folder)
         return 0
-    # In the bay's own group, so that a removal ends this process too.
+    # Join the bay's control group, so that a delete kills this process too.
     cgroups.CgroupTree(bay_spec.read_spec(folder).cgroup).enter(os.getpid())
     if command == "repair":
-        repair.repair(folder, _say)
+        repair.repair(folder, _print)
         return 0
     if command == "machines":
-        machines.settle(folder, _say)
+        machines.settle(folder, _print)
         return 0
-    return _told(
+    return _print_result(
         creation.create(folder)
         if command == "create"
         else resizing.resize(folder)
     )
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)
 
 
-def _told(status: dict[str, Any]) -> int:
+def _print_result(status: dict[str, Any]) -> int:
     print(status.get("reason") or f"{status['status']}: {status['seconds']}")
     return 0 if str(status["status"]).endswith("_COMPLETE") else 1
 

@@ -1,4 +1,4 @@
-"""The little of the Kubernetes API that a bay's maker needs."""
+"""A small Kubernetes API client for the commands on a bay."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ TIMEOUT_S = 30.0
 
 
 class ApiClient:
-    """One keep-alive connection for each thread that uses it.
+    """A client with one keep-alive connection per thread.
 
     :param address: of the API server, without port
-    :param port: its port
-    :param folder: holds ``ca.crt``, ``maker.crt`` and ``maker.key``
+    :param port: of the API server
+    :param folder: contains ``ca.crt``, ``maker.crt`` and ``maker.key``
     """
 
     def __init__(self, address: str, port: int, folder: Path) -> None:
@@ -34,7 +34,7 @@ class ApiClient:
         self._local = threading.local()
 
     def answers(self, path: str) -> bool:
-        """Tell whether the API server answers a path with 200."""
+        """Tell whether the API server responds to a path with 200."""
         try:
             return self._request("GET", path)[0] == http.HTTPStatus.OK
         except (OSError, http.client.HTTPException):
@@ -44,59 +44,59 @@ class ApiClient:
     def get(self, path: str) -> str:
         """Read an object, or the log of a pod.
 
-        :raises SandboxError: when the API server refuses or breaks off
+        :raises SandboxError: if the API server refuses or disconnects
         """
-        return self._demand("GET", path, http.HTTPStatus.OK)
+        return self._request_ok("GET", path, http.HTTPStatus.OK)
 
     def post(self, path: str, content: Mapping[str, Any]) -> None:
         """Create an object.
 
-        :raises SandboxError: when the API server refuses it or breaks off
+        :raises SandboxError: if the API server refuses or disconnects
         """
         body = json.dumps(content).encode()
-        self._demand("POST", path, http.HTTPStatus.CREATED, body=body)
+        self._request_ok("POST", path, http.HTTPStatus.CREATED, body=body)
 
     def delete(self, path: str) -> None:
-        """Delete an object; one that is gone already is no error.
+        """Delete an object; it is not an error if it does not exist.
 
-        :raises SandboxError: when the API server refuses it or breaks off
+        :raises SandboxError: if the API server refuses or disconnects
         """
         gone = (http.HTTPStatus.OK, http.HTTPStatus.NOT_FOUND)
-        self._demand("DELETE", path, *gone, http.HTTPStatus.ACCEPTED)
+        self._request_ok("DELETE", path, *gone, http.HTTPStatus.ACCEPTED)
 
     def close(self) -> None:
         """Close the calling thread's connection."""
         self._drop()
 
     def open_watch(self, path: str) -> http.client.HTTPResponse:
-        """Begin to watch on a connection of its own.
+        """Start a watch on its own connection.
 
         :param path: with its query
-        :returns: the answer; one JSON event a line
+        :returns: the response; one JSON event per line
         """
         connection = self._connect(timeout_s=None)
         connection.request("GET", path)
         return connection.getresponse()
 
-    def _demand(
+    def _request_ok(
         self,
         method: str,
         path: str,
         *wanted: http.HTTPStatus,
         body: bytes | None = None,
     ) -> str:
-        asked = f"{method} {path} of the bay's API server"
+        request = f"{method} {path} to the bay's API server"
         try:
             status, answer = self._request(method, path, body)
         except (OSError, http.client.HTTPException) as error:
             self._drop()
             raise exceptions.SandboxError(
-                f"{asked} broke off: {error}."
+                f"{request} failed: {error}."
             ) from error
         text = answer.decode(errors="replace")
         if status not in wanted:
             raise exceptions.SandboxError(
-                f"{asked} was answered with {status}: {text[:300]}."
+                f"{request} returned {status}: {text[:300]}."
             )
         return text
 
@@ -128,7 +128,7 @@ class ApiClient:
 
 
 def is_ready(node: Mapping[str, Any]) -> bool:
-    """Tell whether a Node's own condition says that it is Ready."""
+    """Tell whether a Node object has the condition Ready."""
     conditions = node.get("status", {}).get("conditions", [])
     return any(
         c.get("type") == "Ready" and c.get("status") == "True"
@@ -137,7 +137,7 @@ def is_ready(node: Mapping[str, Any]) -> bool:
 
 
 class ReadyNodes:
-    """Follows which nodes are Ready, from a watch in a thread.
+    """Tracks which nodes are Ready, with a watch in a thread.
 
     :param client: of the bay's API server
     """
@@ -158,11 +158,11 @@ class ReadyNodes:
         return self._ready.issuperset(names)
 
     def close(self) -> None:
-        """Stop following."""
+        """Stop the watch."""
         self._ended.set()
 
     def note(self, event: Mapping[str, Any]) -> None:
-        """Take in one event of the watch."""
+        """Apply one event of the watch."""
         name = event["object"].get("metadata", {}).get("name", "")
         if event["type"] != "DELETED" and is_ready(event["object"]):
             self._ready.add(name)
@@ -170,8 +170,8 @@ class ReadyNodes:
             self._ready.discard(name)
 
     def _follow(self) -> None:
-        # Without a resource version a watch begins with what is there, so
-        # one that broke off is simply begun again.
+        # Without a resource version, a watch begins with all existing
+        # objects. So after a disconnect it can simply be started again.
         while not self._ended.is_set():
             with contextlib.suppress(
                 OSError, http.client.HTTPException, ValueError

@@ -28,12 +28,12 @@ MASTERS = "system:masters"
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """Who a certificate is for.
+    """The owner of a certificate.
 
     :param file: name of the files, without suffix
-    :param user: Kubernetes' user name
-    :param group: Kubernetes' group, or empty
-    :param names: addresses and DNS names that it may serve as
+    :param user: the Kubernetes user name
+    :param group: the Kubernetes group, or empty
+    :param names: addresses and DNS names that the certificate is valid for
     """
 
     file: str
@@ -43,11 +43,11 @@ class Identity:
 
 
 class Authority:
-    """The bay's certificate authority, as Magnum made it.
+    """The bay's certificate authority, which Magnum created.
 
-    :param folder: holds ``ca.crt`` and ``ca.key``; what is issued goes
-        there too
-    :raises SandboxError: when they can't be read
+    :param folder: contains ``ca.crt`` and ``ca.key``; issued certificates
+        are written to it too
+    :raises SandboxError: if these files can't be read
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,8 +61,8 @@ class Authority:
             )
         except (OSError, ValueError, TypeError) as error:
             raise exceptions.SandboxError(
-                f"The bay's certificate authority in {folder} can't be "
-                f"read: {error}; write ca.crt and ca.key as plain PEM."
+                f"Can't read the bay's certificate authority in {folder}: "
+                f"{error}. Write ca.crt and ca.key as unencrypted PEM."
             ) from error
         assert isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
         self._key = key
@@ -104,7 +104,7 @@ class Authority:
 
 
 def identities(spec: BaySpec) -> list[Identity]:
-    """List the certificates that a bay needs, those of its nodes too."""
+    """List the owners of all certificates of a bay, including its nodes."""
     kubernetes = ["kubernetes"]
     for suffix in ("default", "svc", "cluster", "local"):
         kubernetes.append(f"{kubernetes[-1]}.{suffix}")
@@ -128,13 +128,13 @@ def identities(spec: BaySpec) -> list[Identity]:
 
 
 def node_identity(node: RealNode) -> Identity:
-    """Describe the certificate of a real node's kubelet."""
+    """Return the owner of the certificate of a real node's kubelet."""
     user, names = f"system:node:{node.name}", (node.address, node.name)
     return Identity(f"kubelet-{node.number}", user, "system:nodes", names)
 
 
 def kubeconfig(folder: Path, file: str, api_address: str) -> str:
-    """Describe how a component reaches the API server.
+    """Return the kubeconfig of a component.
 
     :param folder: of the certificates
     :param file: the name of the component's certificate
@@ -170,7 +170,7 @@ def kubeconfig(folder: Path, file: str, api_address: str) -> str:
 def write_all(spec: BaySpec) -> None:
     """Write every certificate and kubeconfig of a bay into its folder.
 
-    :raises SandboxError: when the authority can't be read
+    :raises SandboxError: if the authority can't be read
     """
     authority = Authority(spec.folder)
     for identity in identities(spec):
@@ -194,7 +194,7 @@ def write(spec: BaySpec, authority: Authority, identity: Identity) -> None:
 
 
 def write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    """Write a private key that only its owner can read."""
+    """Write a private key that only the file's owner can read."""
     path.touch(mode=0o600)
     path.write_bytes(
         key.private_bytes(

@@ -1,11 +1,11 @@
-"""The bay's control groups: what it started, and how to end all of it.
+"""The bay's control groups, which list and kill all of its processes.
 
-The groups lie at the root of each hierarchy, not under the caller's own
-group, so that kubelet, which counts from the root, finds them.  With
-version 1 the bay's own processes are in one hierarchy (``pids``, or
-another where that is missing) and its pods in all of them.  With version
-2 a group with controllers for its children may hold no process, so the
-bay's own ones are in the leaf ``host``.
+The groups are at the root of each hierarchy, not below the caller's own
+group, because kubelet's paths start at the root. With version 1, the bay's own
+processes are in one hierarchy (``pids``, or another one if that is missing)
+and its pods in all hierarchies. With version 2, a group that enables
+controllers for its children can't contain processes, so the bay's own
+processes are in the leaf ``host``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Hierarchy:
 
     :param root: where it is mounted
     :param version: 1 or 2
-    :param controllers: which it has; for version 1 also ``name=…``
+    :param controllers: its controllers; for version 1 also ``name=…``
     """
 
     root: Path
@@ -43,8 +43,8 @@ def parse_hierarchies(mountinfo: str) -> list[Hierarchy]:
     """Find the hierarchies among the mounts.
 
     :param mountinfo: the text of ``/proc/self/mountinfo``
-    :returns: those of version 1 and 2; controllers of version 2 are read
-        from its root
+    :returns: the hierarchies of versions 1 and 2; the controllers of
+        version 2 are read from its root
     """
     found = []
     for line in mountinfo.splitlines():
@@ -59,12 +59,12 @@ def parse_hierarchies(mountinfo: str) -> list[Hierarchy]:
 
 
 def used_hierarchies(hierarchies: list[Hierarchy]) -> list[Hierarchy]:
-    """Leave out those that kubelet and containerd don't use.
+    """Leave out the hierarchies that kubelet and containerd don't use.
 
-    :param hierarchies: all that are mounted; of both versions on a machine
-        with a "hybrid" layout
-    :returns: those of version 1 if the processors are counted there, else
-        the one of version 2
+    :param hierarchies: all mounted hierarchies; on a machine with a "hybrid"
+        layout these have both versions
+    :returns: the hierarchies of version 1 if they include the controller
+        ``cpu``, else the hierarchy of version 2
     """
     first = [h for h in hierarchies if h.version == 1]
     if any("cpu" in h.controllers for h in first):
@@ -73,7 +73,7 @@ def used_hierarchies(hierarchies: list[Hierarchy]) -> list[Hierarchy]:
 
 
 def missing_controllers() -> list[str]:
-    """Name the controllers that kubelet needs and this machine lacks."""
+    """List the controllers that kubelet needs and this machine lacks."""
     hierarchies = used_hierarchies(_hierarchies())
     have = frozenset[str]().union(*(h.controllers for h in hierarchies))
     return [name for name in NEEDED if name not in have]
@@ -91,13 +91,13 @@ class CgroupTree:
         self._hierarchies = used_hierarchies(self._all)
         if not self._hierarchies:
             raise exceptions.MissingRequirement(
-                "No control group hierarchy is mounted, so a bay could not "
-                "be told from the rest of the machine; mount /sys/fs/cgroup."
+                "No control group hierarchy is mounted, so the processes of "
+                "a bay can't be tracked. Mount /sys/fs/cgroup."
             )
 
     @property
     def procs(self) -> Path:
-        """The file that a process of the bay writes its pid to."""
+        """The ``cgroup.procs`` file of the bay's own processes."""
         if not self._first:
             root = self._hierarchies[0].root
             return root / self.name / "host" / "cgroup.procs"
@@ -108,11 +108,11 @@ class CgroupTree:
         return self._first[0].root / self.name / "cgroup.procs"
 
     def make(self, *children: str) -> None:
-        """Make the bay's groups.
+        """Create the bay's groups.
 
-        :param children: further groups, with every controller, for the
-            pods of each real node
-        :raises SandboxError: when the kernel refuses
+        :param children: further groups with every controller, for the pods
+            of each real node
+        :raises SandboxError: if the kernel refuses
         """
         try:
             self.procs.parent.mkdir(parents=True, exist_ok=True)
@@ -121,8 +121,8 @@ class CgroupTree:
                     _make(hierarchy, name)
         except OSError as error:
             raise exceptions.SandboxError(
-                f"The control groups of the bay, {self.name}, could not be "
-                f"made: {error}; if this is a container run it privileged."
+                f"Could not create the bay's control groups {self.name}: "
+                f"{error}. If this is a container, run it privileged."
             ) from error
 
     def enter(self, pid: int) -> None:
@@ -131,7 +131,7 @@ class CgroupTree:
         self.procs.write_text(str(pid))
 
     def pids(self) -> set[int]:
-        """List every process of the bay, pods too, but not the caller."""
+        """List the bay's processes, including pods, without the caller."""
         found: set[int] = set()
         for folder in self._folders():
             with contextlib.suppress(OSError):
@@ -142,7 +142,7 @@ class CgroupTree:
     def kill(self, deadline_s: float) -> None:
         """Kill every process of the bay until none is left.
 
-        :raises DeadlineExceeded: when one outlives the deadline
+        :raises DeadlineExceeded: if a process outlives the deadline
         """
 
         def empty() -> bool | None:
@@ -161,9 +161,9 @@ class CgroupTree:
         )
 
     def remove(self, deadline_s: float) -> None:
-        """Remove the bay's groups, and their parents that are empty.
+        """Remove the bay's groups and their empty parents.
 
-        :raises DeadlineExceeded: when one can't be removed
+        :raises DeadlineExceeded: if a group can't be removed
         """
 
         def gone() -> bool | None:
@@ -191,7 +191,7 @@ class CgroupTree:
     def _folders(self) -> Iterator[Path]:
         """List the bay's groups, children before their parents.
 
-        runc makes groups for pods in every hierarchy, used or not.
+        runc creates groups for pods in every hierarchy, used or not.
         """
         for hierarchy in self._all:
             walk = os.walk(hierarchy.root / self.name, topdown=False)
@@ -221,7 +221,7 @@ def _make(hierarchy: Hierarchy, name: str) -> None:
 
 
 def _inherit_cpuset(parent: Path, folder: Path) -> None:
-    # Version 1 makes a group without processors, which takes no process.
+    # With version 1, a new group has no CPUs, and so can't get processes.
     for name in ("cpuset.cpus", "cpuset.mems"):
         file = folder / name
         if file.exists() and not file.read_text().strip():

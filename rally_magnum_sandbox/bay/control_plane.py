@@ -13,23 +13,23 @@ PEER = "http://127.0.0.1:2380"
 HOLLOW = "kwok.x-k8s.io/node"
 HOLLOW_LABEL = "rally-magnum-scale/hollow"
 HOLLOW_NODES = Path(__file__).with_name("hollow_nodes.yaml")
-# KWOK renews a lease after a quarter of it, so after half the time after
-# which a node counts as lost.  kubelet's 40 s would take 100 requests a
-# second for a thousand nodes from the processors that a load is to be
-# measured on.
+# The lease duration as a multiple of the grace period. KWOK renews a lease
+# after a quarter of its duration, so after half of the grace period. With
+# kubelet's 40 s, a thousand nodes would send 100 requests per second and use
+# CPU time on the machine that the load is measured on.
 HOLLOW_LEASE_OF_GRACE = 2
-# The first of 251 users, one for each bay, above those that useradd gives.
+# The first of 251 user ids, one for each bay, above those of useradd.
 FIRST_USER = 64500
-# Controllers and scheduler limit their own requests; by default so low
-# that a thousand nodes queue for minutes.
+# The request limits of the controllers and the scheduler. With the defaults,
+# a thousand nodes would wait for minutes.
 CLIENT_RATES = {"kube-api-qps": "300", "kube-api-burst": "500"}
 
 
 def etcd(spec: BaySpec) -> list[str]:
-    """Give etcd's command line.
+    """Return etcd's command line.
 
-    It has one member and nothing to survive: it need not wait for the
-    disk, nor a second for a rival in its own election.
+    This etcd has one member and its data need not survive a crash. So it does
+    not sync to disk, and its leader election has a short timeout.
     """
     return _command(
         spec,
@@ -51,10 +51,10 @@ def etcd(spec: BaySpec) -> list[str]:
 
 
 def api_server(spec: BaySpec) -> list[str]:
-    """Give kube-apiserver's command line."""
+    """Return kube-apiserver's command line."""
     folder = spec.folder
     kubelet = folder / "apiserver-kubelet"
-    return _with_files_of_its_own(
+    return _as_bay_user(
         spec,
         "kube-apiserver",
         {
@@ -83,9 +83,9 @@ def api_server(spec: BaySpec) -> list[str]:
 
 
 def controller_manager(spec: BaySpec) -> list[str]:
-    """Give kube-controller-manager's command line."""
+    """Return kube-controller-manager's command line."""
     folder = spec.folder
-    return _with_files_of_its_own(
+    return _as_bay_user(
         spec,
         "kube-controller-manager",
         {
@@ -106,7 +106,7 @@ def controller_manager(spec: BaySpec) -> list[str]:
 
 
 def scheduler(spec: BaySpec) -> list[str]:
-    """Give kube-scheduler's command line."""
+    """Return kube-scheduler's command line."""
     return _command(
         spec,
         "kube-scheduler",
@@ -120,7 +120,7 @@ def scheduler(spec: BaySpec) -> list[str]:
 
 
 def kwok(spec: BaySpec) -> list[str]:
-    """Give the command line of KWOK, which plays the hollow nodes."""
+    """Return the command line of KWOK, which simulates the hollow nodes."""
     return _command(
         spec,
         "kwok",
@@ -140,17 +140,18 @@ def kwok(spec: BaySpec) -> list[str]:
 
 
 def hollow_node(name: str, *, works: bool = True) -> dict[str, object]:
-    """Describe a hollow node, as its kubelet would register it.
+    """Return a hollow node as a kubelet would register it.
 
     :param name: of the node
-    :param works: KWOK makes it Ready; else nothing ever does
-    :returns: a Node
+    :param works: whether KWOK makes the node Ready; if not, it never becomes
+        Ready
+    :returns: a Node object
     """
-    silent = {
+    not_ready = {
         "type": "Ready",
         "status": "False",
         "reason": "KubeletNotReady",
-        "message": "the label sandbox_unready_nodes asks for it",
+        "message": "requested by the label sandbox_unready_nodes",
     }
     resources = {
         "cpu": "4",
@@ -180,22 +181,23 @@ def hollow_node(name: str, *, works: bool = True) -> dict[str, object]:
         "status": {
             "allocatable": resources,
             "capacity": resources,
-            "conditions": [] if works else [silent],
+            "conditions": [] if works else [not_ready],
         },
     }
 
 
-def _with_files_of_its_own(
+def _as_bay_user(
     spec: BaySpec, component: str, options: Mapping[str, str]
 ) -> list[str]:
-    """Run a component that only reads and talks as a user of the bay.
+    """Run a component as the bay's own user.
 
-    The kernel counts the watches on files (fs.inotify.max_user_instances,
-    128 by default) for each user: API server and controllers take eight a
-    bay, kubelet and containerd, which have to be root, seven a real node.
+    The kernel limits inotify instances per user (128 by default,
+    fs.inotify.max_user_instances). The API server and the controllers use 8
+    per bay. kubelet and containerd, which must run as root, use 7 per real
+    node.
     """
     user = str(FIRST_USER + spec.index)
-    # It may read what is root's alone, and no more.
+    # The component may read root's files, and has no other capability.
     capabilities = "-all,+dac_read_search"
     return [
         *("setpriv", "--reuid", user, "--regid", user, "--clear-groups"),

@@ -1,4 +1,4 @@
-"""Make a bay from nothing, as much at once as its parts allow."""
+"""Create a bay, with as many steps in parallel as possible."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rally_magnum_scale import waiting
 
 COMPLETE = "CREATE_COMPLETE"
 FAILED = "CREATE_FAILED"
-# Sixteen bays at once on two processors take three minutes each.
+# On 2 CPUs, 16 simultaneous creates take three minutes each.
 API_DEADLINE_S = 400.0
 NODES_DEADLINE_S = 180.0
 NODES_DEADLINE_S_PER_NODE = 0.5
@@ -35,13 +35,13 @@ Future = concurrent.futures.Future[Any]
 
 
 def create(folder: Path) -> dict[str, Any]:
-    """Make the bay that a folder describes.
+    """Create the bay that a folder describes.
 
-    The processes of the bay live on when the caller ends.  What a failed
-    bay has made stays, to be looked at, until it is deleted.
+    The bay's processes keep running after the caller exits. A bay whose
+    create failed is kept for inspection until it is deleted.
 
-    :param folder: holds ``spec.json``, ``ca.crt`` and ``ca.key``
-    :returns: what ``status.json`` of the folder now says
+    :param folder: contains ``spec.json``, ``ca.crt`` and ``ca.key``
+    :returns: the new content of the folder's ``status.json``
     """
     timeline = bay_timeline.Timeline(folder / "bay.log")
     status: dict[str, Any] = {"status": COMPLETE, "reason": ""}
@@ -66,14 +66,14 @@ def wait_for_api(
     check: Callable[[], None],
     deadline_s: float = API_DEADLINE_S,
 ) -> None:
-    """Wait until a bay's API server answers a path.
+    """Wait until a bay's API server responds to a path with 200.
 
     :param client: of the API server
     :param path: such as ``/readyz``
     :param log: of the API server
-    :param check: raises when there is no use in waiting
-    :param deadline_s: seconds to wait at most
-    :raises DeadlineExceeded: when it does not answer, with its last line
+    :param check: raises if waiting is useless
+    :param deadline_s: maximum wait in seconds
+    :raises DeadlineExceeded: with the last line of the log
     """
 
     def answers() -> bool | None:
@@ -118,7 +118,7 @@ class _Maker:
         pool: concurrent.futures.Executor,
         control: launching.Namespace,
     ) -> None:
-        """Start everything, each part as soon as it can do something."""
+        """Start each component as soon as its dependencies are up."""
         spec = self._spec
         api_is_up: Future = concurrent.futures.Future()
         try:
@@ -137,8 +137,8 @@ class _Maker:
             self._post_hollow_nodes(pool, client)
             with self._timeline.step("api_server_ready"):
                 self._wait_for_api(client, "/readyz")
-            # It gives up when that takes ten seconds more, as it may while
-            # other bays are made.
+            # The controller manager waits only 10 s for a ready API server,
+            # which may take longer while other bays are created.
             self._start(
                 control,
                 "kube-controller-manager",
@@ -148,7 +148,7 @@ class _Maker:
             with self._timeline.step("nodes_ready"):
                 self._wait_for_nodes(ready)
         finally:
-            # Whoever waits for the API server must not wait for ever.
+            # Release the threads that wait for the API server.
             api_is_up.cancel()
 
     def _start(
@@ -189,11 +189,11 @@ class _Maker:
         self, pool: concurrent.futures.Executor, client: api.ApiClient
     ) -> None:
         names = self._spec.hollow_names
-        silent = frozenset(names[len(names) - self._spec.unready_nodes :])
+        unready = frozenset(names[len(names) - self._spec.unready_nodes :])
         start = time.monotonic()
 
         def post(mine: list[str]) -> None:
-            hollow.post(client, mine, silent)
+            hollow.post(client, mine, unready)
             took = time.monotonic() - start
             self._timeline.seconds["hollow_nodes_posted"] = round(took, 3)
 
@@ -223,7 +223,7 @@ class _Maker:
         ready.close()
 
     def _check(self) -> None:
-        """Raise what went wrong meanwhile, in a thread or a process."""
+        """Raise the error of a failed thread or component."""
         for component in list(self._components):
             component.check()
         for future in self._futures:

@@ -1,4 +1,4 @@
-"""Take a bay away, whatever state it is in."""
+"""Remove a bay, whatever state it is in."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FOLDER_DEADLINE_S = 20.0
 
 
 def delete(folder: Path) -> None:
-    """Remove everything of a bay, its folder last.
+    """Remove a whole bay, its folder last.
 
-    It does nothing when the folder is gone, and may be called again after
-    it was broken off.  It removes half-made bays, those whose maker still
-    works, and those of which any part was killed.
+    If the folder is missing, this does nothing. It can be called again after
+    an interrupt. It also removes incomplete bays, bays whose create is still
+    running, and bays with dead components.
 
     :param folder: of the bay
-    :raises ScaleError: when something stays, with what it is
+    :raises ScaleError: with the part that could not be removed
     """
     if not folder.exists():
         return
@@ -41,19 +41,19 @@ def delete(folder: Path) -> None:
             _unmount_below(folder)
             group.remove(GROUPS_DEADLINE_S)
         else:
-            # Nothing is started before there is a description.
+            # Without a spec, nothing was started.
             _unmount_below(folder)
         _remove_folder(folder)
 
 
 def mounts_below(mountinfo: str, folder: Path) -> list[str]:
-    """List what is mounted below a folder, the deepest first.
+    """List the mount points below a folder, the deepest first.
 
     :param mountinfo: the text of ``/proc/self/mountinfo``
     :param folder: an absolute path
     """
     targets = [line.split()[4] for line in mountinfo.splitlines()]
-    # The kernel writes a blank as \\040.
+    # The kernel writes a space as \\040.
     targets = [
         re.sub(r"\\(\d{3})", lambda m: chr(int(m[1], 8)), t) for t in targets
     ]
@@ -61,8 +61,8 @@ def mounts_below(mountinfo: str, folder: Path) -> list[str]:
 
 
 def _remove_link(name: str) -> None:
-    # It ends with the bay's namespace too, but only some time after; the
-    # next bay may want its name and its addresses now.
+    # The kernel removes the link some time after the bay's namespace, but the
+    # next bay may need its name and addresses now.
     command = ["ip", "link", "delete", name]
 
     def gone() -> bool | None:
@@ -81,8 +81,8 @@ def _remove_link(name: str) -> None:
 
 
 def _unmount_below(folder: Path) -> None:
-    # A bay mounts in namespaces of its own; this is for what somebody else
-    # mounted, so that nothing outside the folder is deleted through it.
+    # The bay's own mounts are in its namespaces. Unmount what others have
+    # mounted below the folder, so that the removal deletes nothing outside.
     info = Path("/proc/self/mountinfo")
     for target in mounts_below(info.read_text(), folder):
         subprocess.run(
@@ -90,15 +90,14 @@ def _unmount_below(folder: Path) -> None:
         )
     if left := mounts_below(info.read_text(), folder):
         raise exceptions.SandboxError(
-            f"The bay in {folder} was not removed, since {left[0]} could not "
-            "be unmounted; unmount it and delete the bay again."
+            f"The bay in {folder} was not removed, because {left[0]} could "
+            "not be unmounted. Unmount it and delete the bay again."
         )
 
 
 def _remove_folder(folder: Path) -> None:
     def gone() -> bool | None:
-        # The description goes last: without it a removal that was broken
-        # off could not be done again.
+        # Remove the spec last: an interrupted delete needs it to continue.
         for path in folder.iterdir():
             if path.name != "spec.json":
                 _remove(path)

@@ -1,4 +1,4 @@
-"""Small files of a bay that several processes read and write."""
+"""JSON files and locks that several processes of a bay share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rally_magnum_scale import waiting
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read an object, or an empty one if there is no such file."""
+    """Read a JSON object; return an empty one if the file is missing."""
     try:
         return dict(json.loads(path.read_text()))
     except FileNotFoundError:
@@ -24,7 +24,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write an object so that no reader sees half of it."""
+    """Write a JSON object atomically."""
     draft = path.with_name(
         f"{path.name}.{os.getpid()}.{threading.get_ident()}"
     )
@@ -35,11 +35,11 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def only_one(folder: Path, deadline_s: float) -> Iterator[None]:
-    """Keep out every other command that works on a bay.
+    """Lock a bay against other commands.
 
     :param folder: of the bay
-    :param deadline_s: seconds to wait for another one to end
-    :raises DeadlineExceeded: when it does not end
+    :param deadline_s: seconds to wait for another command to finish
+    :raises DeadlineExceeded: if the other command does not finish
     """
     with (folder / ".work.lock").open("a") as lock:
 
@@ -51,7 +51,7 @@ def only_one(folder: Path, deadline_s: float) -> Iterator[None]:
 
         waiting.wait_for(
             locked,
-            what=f"another command to be done with the bay in {folder}",
+            what=f"another command on the bay in {folder} to finish",
             deadline_s=deadline_s,
             interval_s=0.05,
         )

@@ -1,4 +1,4 @@
-"""Hollow nodes: they are made and removed through the Kubernetes API."""
+"""Create and remove hollow nodes through the Kubernetes API."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from rally_magnum_sandbox.bay import api
 from rally_magnum_sandbox.bay import control_plane
 
 AT_ONCE = 8
-# Its kubelet is gone, and would have to confirm a graceful end.
+# Only a kubelet can complete a graceful deletion, and it is gone.
 FORCED = "gracePeriodSeconds=0"
 
 
 def post(
-    client: api.ApiClient, names: Iterable[str], silent: frozenset[str]
+    client: api.ApiClient, names: Iterable[str], unready: frozenset[str]
 ) -> None:
-    """Make hollow nodes, one after the other.
+    """Create hollow nodes, one after the other.
 
     :param client: of the bay's API server
     :param names: of the nodes
-    :param silent: those among them that never become Ready
-    :raises SandboxError: when the API server refuses one
+    :param unready: names of nodes that never become Ready
+    :raises SandboxError: if the API server refuses a node
     """
     for name in names:
-        node = control_plane.hollow_node(name, works=name not in silent)
+        node = control_plane.hollow_node(name, works=name not in unready)
         client.post("/api/v1/nodes", node)
 
 
 def post_all(client: api.ApiClient, names: Sequence[str]) -> None:
-    """Make hollow nodes, several at once.
+    """Create hollow nodes in parallel.
 
-    :raises SandboxError: when the API server refuses one
+    :raises SandboxError: if the API server refuses a node
     """
     shares = [names[number::AT_ONCE] for number in range(AT_ONCE)]
     _at_once(shares, lambda share: post(client, share, frozenset()), client)
 
 
 def delete_all(client: api.ApiClient, names: Sequence[str]) -> None:
-    """Delete Node objects, and then the pods that ran on them.
+    """Delete Node objects, and then the pods on these nodes.
 
-    In this order: a DaemonSet makes its pod anew as long as the node is
-    there.
+    The order matters: as long as the node exists, a DaemonSet recreates its
+    pod.
 
-    :raises SandboxError: when the API server refuses
+    :raises SandboxError: if the API server refuses
     """
 
     def delete(paths: Sequence[str]) -> None:
@@ -63,7 +63,7 @@ def delete_all(client: api.ApiClient, names: Sequence[str]) -> None:
 def _pods_on(
     client: api.ApiClient, names: frozenset[str]
 ) -> list[dict[str, Any]]:
-    # The API can select one node's pods, or all.
+    # The API can only select the pods of one node, or all pods.
     found = json.loads(client.get("/api/v1/pods"))["items"]
     return [pod for pod in found if pod["spec"].get("nodeName") in names]
 

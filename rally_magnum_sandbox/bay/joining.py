@@ -1,4 +1,4 @@
-"""Make one real node of a bay, and take one away."""
+"""Create and remove a single real node of a bay."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def join(
     timeline: bay_timeline.Timeline,
     api_is_up: Callable[[], object] = lambda: None,
 ) -> list[launching.Component]:
-    """Make a real node; it registers itself.
+    """Create a real node; its kubelet registers it.
 
-    Its control group and its certificate are there already.
+    Its control group and its certificate must exist.
 
     :param spec: of the bay
-    :param node: to make
+    :param node: the node to create
     :param others: the bay's other real nodes
-    :param launcher: starts its processes
+    :param launcher: starts the node's processes
     :param control: the control plane's namespace
-    :param timeline: gets the steps
+    :param timeline: records the steps
     :param api_is_up: waits for the API server, which kubelet needs
-    :returns: what was started
-    :raises ScaleError: when a part of it fails
+    :returns: the started components
+    :raises ScaleError: if a step fails
     """
     with timeline.step("containerd"):
         inside = bay_node.prepare(spec, node, launcher)
@@ -61,14 +61,14 @@ def leave(
     control: launching.Namespace,
     others: Iterable[launching.Namespace],
 ) -> None:
-    """Take a real node away, whole or half made; its Node object stays.
+    """Remove a real node, complete or not, except its Node object.
 
     :param spec: of the bay
-    :param node: to take away
-    :param launcher: that started its processes, or one like it
+    :param node: the node to remove
+    :param launcher: any launcher of the bay
     :param control: the control plane's namespace
     :param others: the namespaces of the bay's other real nodes
-    :raises DeadlineExceeded: when something of it stays
+    :raises DeadlineExceeded: if a part could not be removed
     """
     kill(spec, node, launcher.namespaces().get(node.folder.name))
     network.detach_node(node, control, others)
@@ -81,12 +81,12 @@ def vanish(
     launcher: launching.Launcher,
     control: launching.Namespace,
 ) -> None:
-    """Take a real node's machine away, as if it never had a last word.
+    """Remove a real node's machine without a graceful shutdown.
 
-    Its Node object stays, and so do the routes to its pods: who talks to
-    one waits for an answer in vain.  :func:`leave` removes the rest.
+    The Node object and the routes to its pods stay, so clients of these pods
+    get no response. :func:`leave` removes the rest.
 
-    :raises DeadlineExceeded: when something of it stays
+    :raises DeadlineExceeded: if a part could not be removed
     """
     network.set_link(node, control, up=False, missing_ok=True)
     kill(spec, node, launcher.namespaces().get(node.folder.name))
@@ -100,14 +100,14 @@ def kill(
     inside: launching.Namespace | None,
     spare: int | None = None,
 ) -> None:
-    """Kill a node's pods, and all that runs in its namespaces.
+    """Kill a node's pods and all processes in its namespaces.
 
-    The shims of containers outlive containerd: they are found by the
-    namespace, the containers by their control group.
+    The shims of containers outlive containerd. Shims are found by their
+    namespace, containers by their control group.
 
-    :param inside: the node's namespaces, if they are known
-    :param spare: the pid of a process that is left alive
-    :raises DeadlineExceeded: when a process stays
+    :param inside: the node's namespaces, or None if unknown
+    :param spare: the pid of a process to leave alive
+    :raises DeadlineExceeded: if a process can't be killed
     """
     bay = cgroups.CgroupTree(spec.cgroup)
     pods = cgroups.CgroupTree(node.cgroup)

@@ -1,4 +1,4 @@
-"""The labels of a cluster that the sandbox's driver knows."""
+"""The cluster labels that the sandbox's driver supports."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ TRUTHS = {"true": True, "false": False}
 
 @dataclasses.dataclass(frozen=True)
 class BayLabels:
-    """What the labels ask for; the driver's docstring says it in words.
+    """The values of the labels; the driver's docstring explains them.
 
-    ``real_nodes`` may be more than the bay has nodes: then all are real.
+    If ``real_nodes`` exceeds the bay's number of nodes, all nodes are real.
     """
 
     real_nodes: int = 1
@@ -34,17 +34,18 @@ KNOWN = [f"{PREFIX}{f.name}" for f in dataclasses.fields(BayLabels)]
 
 
 def read(labels: Mapping[str, str], node_count: int) -> BayLabels:
-    """Read and check the labels of a bay that is to be made.
+    """Read and check the labels of a new bay.
 
-    :param labels: of the cluster; those of others are left alone
-    :param node_count: of the bay, which bounds its real and unready nodes
-    :raises SandboxError: when a value can't be right, or a label of ours
-        is misspelt; the sentence names the label
+    :param labels: of the cluster; labels without our prefix are ignored
+    :param node_count: number of nodes of the bay, which limits the unready
+        nodes
+    :raises SandboxError: if a value is invalid or one of our labels is
+        misspelt; the message names the label
     """
     for name in labels:
         if name.startswith(PREFIX) and name not in KNOWN:
             raise exceptions.SandboxError(
-                f"The label {name} is unknown; the sandbox knows "
+                f"The label {name} is unknown. The sandbox supports "
                 f"{', '.join(KNOWN)}."
             )
     real_nodes = _number(labels, "real_nodes", 1, spec.MAX_REAL_NODES)
@@ -91,7 +92,7 @@ def _truth(labels: Mapping[str, str], name: str) -> bool:
 def _text(labels: Mapping[str, str], name: str) -> str:
     text = labels.get(f"{PREFIX}{name}")
     if text is not None and not text.strip():
-        raise _wrong(name, text, "the text to fail with")
+        raise _wrong(name, text, "the reason to fail with")
     return text or ""
 
 

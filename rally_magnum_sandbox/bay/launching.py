@@ -1,4 +1,4 @@
-"""Start a bay's processes so that they outlive whoever made the bay."""
+"""Start processes of a bay that outlive the command that starts them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rally_magnum_sandbox.bay import files
 from rally_magnum_sandbox.bay.process import Process
 from rally_magnum_scale import waiting
 
-# Enters the bay's group, and leaves the caller's session; the shell ends at
-# once, so that init and not the caller collects the process.
+# Enters the bay's control group and a new session. The shell exits at once,
+# so that init reaps the process, not the caller.
 SCRIPT = (
     'echo $$ > "$0" || exit 1; ulimit -S -n "$1"; log="$2"; shift 2; '
     'setsid "$@" < /dev/null >> "$log" 2>&1 & echo $!'
 )
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Where a bay's folder holds a file for each process that was started.
+# The subfolder of a bay's folder with a file for each started process.
 RECORDS = "processes"
 CONTROL = "control"
 SEPARATE = ("net", "mnt")
@@ -32,12 +32,13 @@ RUN_DEADLINE_S = 300.0
 
 @dataclasses.dataclass(frozen=True)
 class Namespace:
-    """Namespaces, held by a process that only sleeps.
+    """Namespaces, kept alive by a sleeping process.
 
-    :param name: ``control``, or of the node that they are made for
-    :param process: in them, as a rule the one that only sleeps
+    :param name: ``control``, or the name of the node's folder
+    :param process: a process in the namespaces, usually the sleeping one
     :param net: the kernel's name of the network namespace
-    :param mount: of the mount namespace, empty if it is the host's
+    :param mount: the kernel's name of the mount namespace; empty if it is
+        the host's
     """
 
     name: str
@@ -47,7 +48,7 @@ class Namespace:
 
     @classmethod
     def of(cls, name: str, pid: int, *, mounts: bool) -> Namespace:
-        """Look at the namespaces that a process is in."""
+        """Read the namespaces of a process."""
         net, mount = namespaces(pid)
         process = Process.running(pid)
         return cls(name, process, net, mount if mounts else "")
@@ -57,30 +58,30 @@ class Namespace:
         return self.process.pid
 
     def entering(self, *command: str) -> tuple[str, ...]:
-        """Make a command run inside.
+        """Wrap a command so that it runs in the namespaces.
 
-        ``ip netns exec`` would mount /sys anew and hide the control
-        groups, so nsenter is used.
+        This uses nsenter: ``ip netns exec`` would mount a new /sys and hide
+        the control groups.
         """
         mounts = ("--mount",) if self.mount else ()
         enter = ("nsenter", "--target", str(self.pid), "--net", *mounts)
         return (*enter, "--", *command)
 
     def holds(self, pid: int) -> bool:
-        """Tell whether a process is inside."""
+        """Tell whether a process is in the namespaces."""
         net, mount = namespaces(pid)
         return mount == self.mount if self.mount else net == self.net
 
 
 @dataclasses.dataclass(frozen=True)
 class Component:
-    """A process of a bay that was started.
+    """A started process of a bay.
 
-    :param name: in messages
-    :param namespace: the name of the namespaces that it runs in
-    :param command: that started it, in there
-    :param process: that it is
-    :param log: its output
+    :param name: the name in messages
+    :param namespace: the name of its namespaces; empty for the host's
+    :param command: the command that started it in its namespaces
+    :param process: the process
+    :param log: the file with its output
     """
 
     name: str
@@ -91,13 +92,13 @@ class Component:
 
     @property
     def title(self) -> str:
-        """Name it among those of all nodes."""
+        """The name with the node, unique within the bay."""
         if self.namespace in ("", CONTROL):
             return self.name
         return f"{self.name} of {self.namespace}"
 
     def check(self) -> None:
-        """Raise if it has ended.
+        """Raise an error if the process is dead.
 
         :raises SandboxError: with the last line of its log
         """
@@ -109,7 +110,7 @@ class Component:
 
 
 class Launcher:
-    """Starts processes in a bay's control group, and writes down which.
+    """Starts processes in a bay's control group and records them.
 
     :param folder: of the bay; home and log folder of the processes
     :param procs: the group's ``cgroup.procs``
@@ -129,11 +130,11 @@ class Launcher:
     ) -> Component:
         """Start a process.
 
-        :param name: of the component and of its log
+        :param name: of the component and its log
         :param command: the program and its arguments
-        :param inside: the namespaces to start it in, if not the host's
-        :param log_folder: where the log goes, if not to the bay's folder
-        :raises SandboxError: when it can't be started
+        :param inside: the namespaces to start it in; default the host's
+        :param log_folder: the folder of its log; default the bay's folder
+        :raises SandboxError: if it can't be started
         """
         log = (log_folder or self.folder) / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +146,7 @@ class Launcher:
         return component
 
     def restart(self, dead: Component, inside: Namespace) -> Component:
-        """Start a component again, as it was started before."""
+        """Start a component again with the same command."""
         return self.start(
             dead.name,
             *dead.command,
@@ -156,13 +157,13 @@ class Launcher:
     def namespace(
         self, name: str, setup: str = "", *arguments: str
     ) -> Namespace:
-        """Make a network namespace, and one of mounts if it needs setup.
+        """Create a network namespace, and with a setup a mount namespace.
 
         :param name: of the namespaces
-        :param setup: a shell script that is run inside, as root, with
-            ``set -e``
+        :param setup: a shell script that runs in the namespaces as root,
+            with ``set -e``
         :param arguments: the script's ``$1`` and so on
-        :raises SandboxError: when the script fails
+        :raises SandboxError: if the script fails
         """
         ready = self.folder / f"{name}-namespace.ready"
         mounts = ("--mount", "--propagation", "private") if setup else ()
@@ -180,7 +181,7 @@ class Launcher:
 
         waiting.wait_for(
             made,
-            what=f"the namespaces of {name}",
+            what=f"the namespaces of {name} to be set up",
             deadline_s=ANCHOR_DEADLINE_S,
             interval_s=0.01,
         )
@@ -189,7 +190,7 @@ class Launcher:
         return found
 
     def hold(self, lost: Namespace, pid: int) -> Namespace:
-        """Hold namespaces again, whose sleeping process was killed.
+        """Start a new sleeping process for namespaces that lost theirs.
 
         :param lost: the namespaces
         :param pid: of any process that is still in them
@@ -203,12 +204,12 @@ class Launcher:
         return held
 
     def forget(self, namespace: str) -> None:
-        """Forget what was started for a node."""
+        """Remove the records of a node's processes and namespaces."""
         for path in self._records.glob(f"{namespace}.*"):
             path.unlink(missing_ok=True)
 
     def components(self) -> list[Component]:
-        """List what was started in the bay's namespaces, dead or alive."""
+        """List the started components of the bay, dead or alive."""
         records = map(files.read_json, self._records.glob("*.process.json"))
         return [
             Component(
@@ -223,7 +224,7 @@ class Launcher:
         ]
 
     def namespaces(self) -> dict[str, Namespace]:
-        """Find the bay's namespaces by name, whether held or not."""
+        """Return the bay's recorded namespaces by name."""
         records = map(files.read_json, self._records.glob("*.namespace.json"))
         return {
             record["name"]: Namespace(
@@ -250,7 +251,7 @@ class Launcher:
         )
         if done.returncode or not done.stdout.strip():
             raise exceptions.SandboxError(
-                f"{name} of the bay could not be started: "
+                f"Could not start {name} of the bay: "
                 f"{done.stderr.strip()!r}; see {self._procs}."
             )
         return int(done.stdout)
@@ -287,7 +288,8 @@ class Launcher:
 def namespaces(pid: int) -> tuple[str, str]:
     """Read the kernel's names of a process's namespaces.
 
-    :returns: of network and mounts; empty when it is gone
+    :returns: the network and the mount namespace; empty if the process does
+        not exist
     """
     try:
         folder = Path(f"/proc/{pid}/ns")
@@ -298,13 +300,13 @@ def namespaces(pid: int) -> tuple[str, str]:
 
 
 def run(*command: str, what: str, given: str = "") -> str:
-    """Run a program of the host that ends soon.
+    """Run a short program on the host.
 
     :param command: the program and its arguments
-    :param what: what it does, in words, for the error
+    :param what: what it does, as a verb phrase for the error
     :param given: its standard input
     :returns: its output
-    :raises SandboxError: when it fails, with what it said
+    :raises SandboxError: if it fails, with the end of its output
     """
     try:
         done = subprocess.run(
@@ -321,16 +323,16 @@ def run(*command: str, what: str, given: str = "") -> str:
             f"To {what}, {command[0]} was run, but: {error}."
         ) from error
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().split("\n")[-2:]
+        lines = (done.stderr or done.stdout).strip().split("\n")[-2:]
         raise exceptions.SandboxError(
             f"To {what}, {command[0]} was run and exited with "
-            f"{done.returncode}: {'; '.join(said) or '(nothing)'}."
+            f"{done.returncode}: {'; '.join(lines) or '(nothing)'}."
         )
     return done.stdout
 
 
 def last_line(log: Path) -> str:
-    """Return the last line of a log that is not empty, 300 long at most."""
+    """Return the last non-empty line of a log, at most 300 characters."""
     if not log.exists():
         return ""
     lines = log.read_bytes()[-8192:].decode(errors="replace").split("\n")

@@ -1,8 +1,9 @@
-"""Let the machines of a bay's real nodes fail, and mend them again.
+"""Stop, cut off, delete and restart the machines of a bay's real nodes.
 
-What is wanted of each is in ``machines.json``, what was done in the bay's
-roster; :func:`settle` does what is missing.  So orders may come faster
-than they are carried out, and one whose process was killed is not lost.
+``machines.json`` contains the desired state of each machine, and the bay's
+roster its actual state. :func:`settle` reconciles them. So requests may arrive
+faster than they are applied, and a request whose process was killed is not
+lost.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ WORDS = {
     ("cut", False): "connected to the network",
     ("deleted", True): "deleted",
 }
-# What a machine's memory held is gone when it is started again: sockets and
-# states in /run, the file systems of containers and volumes, the network
-# namespaces of pods.  kubelet's folder is on its disk.
+# Simulates the loss of memory at a reboot: sockets and state in /run, the file
+# systems of containers and volumes, and the network namespaces of pods are
+# lost. kubelet's folder is on disk and stays.
 FORGET = """
 set -eu
 cut -d ' ' -f 5 /proc/self/mountinfo | tac | while read -r place; do
@@ -51,11 +52,11 @@ ip link delete cni0 2>/dev/null || true
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What is to become of a machine.
+    """The desired state of a machine.
 
-    :param stopped: it is to be powered off
-    :param cut: it is to be off the network
-    :param deleted: it is to be gone
+    :param stopped: powered off
+    :param cut: disconnected from the network
+    :param deleted: deleted
     """
 
     stopped: bool = False
@@ -63,14 +64,14 @@ class Wanted:
     deleted: bool = False
 
     def fits(self, member: bay_roster.Member) -> bool:
-        """Tell whether it has become of it; once deleted is for ever."""
+        """Tell whether the actual state matches; a delete is permanent."""
         if self.deleted or member.deleted:
             return member.deleted
         return (self.stopped, self.cut) == (member.stopped, member.cut)
 
 
 def wanted(folder: Path, number: int) -> Wanted:
-    """Read what is to become of a machine.
+    """Read the desired state of a machine.
 
     :param folder: of the bay
     :param number: of the node
@@ -79,9 +80,9 @@ def wanted(folder: Path, number: int) -> Wanted:
 
 
 def want(folder: Path, number: int, **changes: bool) -> None:
-    """Write down what is to become of a machine.
+    """Change the desired state of a machine.
 
-    The caller keeps out who else would write.
+    The caller must hold a lock against other writers.
 
     :param folder: of the bay
     :param number: of the node
@@ -95,10 +96,10 @@ def want(folder: Path, number: int, **changes: bool) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Failed:
-    """The real nodes that are not meant to work.
+    """The real nodes whose machines were made to fail.
 
     :param unready: names of Node objects that can't be Ready
-    :param off: names of namespaces in which nothing is to run
+    :param off: names of namespaces in which nothing should run
     """
 
     unready: frozenset[str] = frozenset()
@@ -106,7 +107,7 @@ class Failed:
 
     @classmethod
     def read(cls, spec: bay_spec.BaySpec) -> Failed:
-        """Look at a bay's roster, and at what is wanted."""
+        """Read the actual and desired states of a bay's machines."""
         unready, off = set(), set()
         for member in bay_roster.read(spec.folder).members:
             node = spec.node(member.number, member.slot)
@@ -119,19 +120,19 @@ class Failed:
 
 
 def settle(folder: Path, report: Callable[[str], None]) -> None:
-    """Bring a bay's machines to what is wanted of them.
+    """Bring a bay's machines to their desired states.
 
     :param folder: of the bay
     :param report: gets a line for each change
-    :raises SandboxError: when one can't be brought there; the others are
-    :raises DeadlineExceeded: when another command does not leave the bay
+    :raises SandboxError: if a machine fails; the others are still changed
+    :raises DeadlineExceeded: if another command keeps the bay locked
     """
     with files.only_one(folder, OTHERS_DEADLINE_S):
         Machines(bay_spec.read_spec(folder), report).work()
 
 
 class Machines:
-    """The machines of a bay, while nobody else works on it.
+    """The machines of a bay, which the caller has locked.
 
     :param spec: of the bay
     :param report: gets a line for each change
@@ -149,44 +150,44 @@ class Machines:
         self._spaces = self._launcher.namespaces()
 
     def work(self) -> None:
-        """Do what is missing, on a few machines at once.
+        """Bring all machines to their desired states, a few in parallel.
 
-        :raises SandboxError: naming what failed
+        :raises SandboxError: with the errors of all failed machines
         """
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             done = [
-                pool.submit(self._bring, member)
+                pool.submit(self._reconcile, member)
                 for member in self._roster.members
             ]
-        errors = [error for each in done if (error := each.exception())]
+        errors = [error for job in done if (error := job.exception())]
         for error in errors:
             if not isinstance(error, exceptions.ScaleError | OSError):
                 raise error
         if errors:
             raise exceptions.SandboxError("; ".join(map(str, errors)))
 
-    def _bring(self, member: bay_roster.Member) -> None:
-        wish = wanted(self._spec.folder, member.number)
+    def _reconcile(self, member: bay_roster.Member) -> None:
+        desired = wanted(self._spec.folder, member.number)
         node = self._spec.node(member.number, member.slot)
-        if wish.fits(member):
+        if desired.fits(member):
             return
-        if wish.deleted:
+        if desired.deleted:
             self._delete(node)
             return
         if not member.whole:
-            # A resize is to make it, or to take it away.
+            # A resize completes or removes this node.
             return
-        if wish.stopped and not member.stopped:
+        if desired.stopped and not member.stopped:
             self._stop(node)
-        # A machine that is off has no link to speak of.
+        # The link of a stopped machine stays down.
         network.set_link(
             node,
             self._spaces[launching.CONTROL],
-            up=not (wish.cut or wish.stopped),
+            up=not (desired.cut or desired.stopped),
         )
-        if wish.cut != member.cut:
-            self._note(node, cut=wish.cut)
-        if member.stopped and not wish.stopped:
+        if desired.cut != member.cut:
+            self._note(node, cut=desired.cut)
+        if member.stopped and not desired.stopped:
             self._start(node)
 
     def _delete(self, node: bay_spec.RealNode) -> None:
@@ -196,25 +197,26 @@ class Machines:
         self._note(node, deleted=True)
 
     def _stop(self, node: bay_spec.RealNode) -> None:
-        """Cut the power: nothing of it says good-bye."""
+        """Cut the power, without a graceful shutdown."""
         control = self._spaces[launching.CONTROL]
         network.set_link(node, control, up=False)
-        self._end(node)
+        self._kill(node)
         self._note(node, stopped=True)
 
-    def _end(self, node: bay_spec.RealNode) -> None:
+    def _kill(self, node: bay_spec.RealNode) -> None:
         inside = self._spaces[node.folder.name]
         joining.kill(self._spec, node, inside, spare=inside.pid)
 
     def _start(self, node: bay_spec.RealNode) -> None:
-        """Boot: its disk and its network are there, all else is new."""
+        """Boot: the disk and the network are kept, the rest is new."""
         inside = self._spaces[node.folder.name]
-        # Of a start that was killed.
-        self._end(node)
+        # Kill what an interrupted start has left.
+        self._kill(node)
         forget = inside.entering("/bin/sh", "-c", FORGET)
-        launching.run(*forget, what=f"empty the memory of {node.name}")
+        launching.run(*forget, what=f"clear the memory of {node.name}")
         with self._one_at_a_time:
-            # Empty parents go too, which are those of the others.
+            # Under the lock, because this also removes empty parent groups,
+            # which the other nodes share.
             cgroups.CgroupTree(node.cgroup).remove(joining.END_DEADLINE_S)
             self._group.make(node.cgroup)
         components = {

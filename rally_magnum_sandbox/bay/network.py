@@ -1,8 +1,8 @@
-"""A bay's network: one bridge in a namespace, a link to each real node.
+"""A bay's network: one bridge in a namespace, with a link to each real node.
 
-The control plane is in the bridge's namespace, so each bay has the
-standard ports.  The host gets one link and one connected route; nothing
-else of the host's network is touched.
+The control plane is in the bridge's namespace, so each bay can use the
+standard ports. On the host, a bay adds one link and one connected route, and
+changes nothing else.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from rally_magnum_sandbox.bay.spec import BaySpec
 from rally_magnum_sandbox.bay.spec import RealNode
 
 BRIDGE = "bay0"
-# A node forwards its pods' packets, and sends what crosses its bridge
-# through iptables, or a pod can't reach a Service that it serves itself.
+# A node forwards its pods' packets. It also filters bridged packets with
+# iptables; otherwise a pod can't reach a Service that it serves itself.
 NODE_SETTINGS = (
     "echo 1 > /proc/sys/net/ipv4/ip_forward && "
     "echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables"
@@ -25,11 +25,11 @@ NODE_SETTINGS = (
 
 
 def control_commands(spec: BaySpec) -> list[str]:
-    """List what is done in the control plane's namespace, for ip -batch.
+    """List the ``ip -batch`` commands for the control plane's namespace.
 
-    Without an address of its own the bridge takes that of one of its
-    links, and when that comes or goes the others send to nowhere until
-    they ask again, half a minute later.
+    The bridge gets a fixed MAC address. By default it uses the address of one
+    of its links. When that link is added or removed, the other nodes would
+    send to a stale address until their ARP entry expires after half a minute.
     """
     hardware = f"02:00:c6:12:{spec.index:02x}:01"
     address = f"{spec.control_address}/{LINK_LENGTH}"
@@ -43,7 +43,7 @@ def control_commands(spec: BaySpec) -> list[str]:
 
 
 def host_commands(spec: BaySpec, control_pid: int) -> list[str]:
-    """List what is done on the host before that."""
+    """List the commands for the host, which run first."""
     link, address = spec.host_link, f"{spec.host_address}/{LINK_LENGTH}"
     return [
         f"link add {link} type veth peer name host netns {control_pid}",
@@ -53,7 +53,7 @@ def host_commands(spec: BaySpec, control_pid: int) -> list[str]:
 
 
 def attach_commands(node: RealNode, node_pid: int) -> list[str]:
-    """List what joins a node, in the control plane's namespace."""
+    """List the commands that attach a node, in the control namespace."""
     peer = f"peer name eth0 netns {node_pid}"
     return [
         f"link add {node.link} type veth {peer}",
@@ -65,7 +65,7 @@ def attach_commands(node: RealNode, node_pid: int) -> list[str]:
 def node_commands(
     spec: BaySpec, node: RealNode, others: Sequence[RealNode]
 ) -> list[str]:
-    """List what is done in a node's namespace after that."""
+    """List the commands for a node's namespace, which run last."""
     return [
         "link set lo up",
         f"address add {node.address}/{LINK_LENGTH} dev eth0",
@@ -76,13 +76,13 @@ def node_commands(
 
 
 def make_control_network(spec: BaySpec, control: launching.Namespace) -> None:
-    """Make the bridge and the host's link to it.
+    """Create the bridge and the host's link to it.
 
-    :raises SandboxError: when the kernel refuses, as when the link is
-        there already
+    :raises SandboxError: if the kernel refuses, for example because the link
+        already exists
     """
-    batch(host_commands(spec, control.pid), f"make {spec.host_link}")
-    batch(control_commands(spec), "make the bay's bridge", control)
+    batch(host_commands(spec, control.pid), f"create {spec.host_link}")
+    batch(control_commands(spec), "create the bay's bridge", control)
 
 
 def attach_node(
@@ -92,12 +92,12 @@ def attach_node(
     control: launching.Namespace,
     inside: launching.Namespace,
 ) -> None:
-    """Join a real node to the bay's bridge.
+    """Attach a real node to the bay's bridge.
 
-    :param others: the other real nodes, to which it gets routes
+    :param others: the other real nodes; the node gets routes to their pods
     :param control: the control plane's namespace
-    :param inside: the node's
-    :raises SandboxError: when the kernel refuses
+    :param inside: the node's namespaces
+    :raises SandboxError: if the kernel refuses
     """
     what = f"attach {node.name} to the bay's bridge"
     batch(attach_commands(node, inside.pid), what, control)
@@ -107,13 +107,13 @@ def attach_node(
 
 
 def introduce(node: RealNode, others: Iterable[launching.Namespace]) -> None:
-    """Give the other real nodes a route to a new one's pods.
+    """Add routes to a new real node's pods on the other real nodes.
 
-    :raises SandboxError: when the kernel refuses
+    :raises SandboxError: if the kernel refuses
     """
     for inside in others:
         route = f"route replace {node.pods} via {node.address} dev eth0"
-        batch([route], f"give {inside.name} a route to {node.name}", inside)
+        batch([route], f"add a route to {node.name} on {inside.name}", inside)
 
 
 def detach_node(
@@ -121,8 +121,8 @@ def detach_node(
     control: launching.Namespace,
     others: Iterable[launching.Namespace],
 ) -> None:
-    """Take away a real node's link and the routes to its pods, if any."""
-    what = f"take {node.name} from the bay's bridge"
+    """Remove a real node's link and the routes to its pods, if any."""
+    what = f"detach {node.name} from the bay's bridge"
     lost = [f"link delete {node.link}", f"route delete {node.pods}"]
     batch(lost, what, control, missing_ok=True)
     for inside in others:
@@ -136,12 +136,13 @@ def set_link(
     up: bool,
     missing_ok: bool = False,
 ) -> None:
-    """Let a real node's packets through, or none of them.
+    """Set the link of a real node up or down.
 
-    Its own end only loses its carrier, so that addresses and routes stay.
+    This sets the bridge's end. The node's end only loses its carrier, so the
+    node keeps its addresses and routes.
 
-    :param missing_ok: it is fine if the link is gone
-    :raises SandboxError: when the kernel refuses
+    :param missing_ok: ignore a missing link
+    :raises SandboxError: if the kernel refuses
     """
     what = f"set the link of {node.name}"
     command = f"link set {node.link} {'up' if up else 'down'}"
@@ -149,7 +150,7 @@ def set_link(
 
 
 def remove_link(node: RealNode, control: launching.Namespace) -> None:
-    """Take away a real node's link, if it is there."""
+    """Remove a real node's link, if it exists."""
     what = f"remove the link of {node.name}"
     batch([f"link delete {node.link}"], what, control, missing_ok=True)
 
@@ -161,15 +162,15 @@ def batch(
     *,
     missing_ok: bool = False,
 ) -> None:
-    """Give commands to ``ip``, on the host or in a namespace.
+    """Run ``ip`` commands on the host or in a namespace.
 
-    :param missing_ok: go on when a command fails, and fail none
+    :param missing_ok: ignore failed commands
     """
     force = ("-force",) if missing_ok else ()
     command: tuple[str, ...] = ("ip", *force, "-batch", "-")
     if namespace is not None:
         command = namespace.entering(*command)
     if missing_ok:
-        # It exits with 1 when what was to be deleted is gone already.
+        # `ip` exits with 1 if an object to delete does not exist.
         command = ("/bin/sh", "-c", '"$@" || [ $? = 1 ]', "sh", *command)
     launching.run(*command, what=what, given="\n".join(commands))

@@ -19,12 +19,12 @@ from rally_magnum_scale import waiting
 PAUSE_IMAGE = "rally-magnum-sandbox/pause:1"
 SOCKET = "/run/containerd/containerd.sock"
 RUNTIME = "io.containerd.grpc.v1.cri"
-# A socket's path has 107 characters at most, and kubelet appends fifty.
+# A socket's path has at most 107 characters, and kubelet appends 50.
 KUBELET_ROOT = "/run/kubelet"
 CNI_PLUGINS = "/usr/lib/cni"
 CONTAINERD_DEADLINE_S = 60.0
-# kubelet sets these for the whole machine unless it finds them so.  It
-# finds them so: in its mount namespace they are files of the bay.
+# kubelet sets these for the whole machine unless they already have these
+# values. In its mount namespace they do, because they are files of the bay.
 KERNEL_SETTINGS = {
     "vm/overcommit_memory": 1,
     "vm/panic_on_oom": 0,
@@ -42,14 +42,14 @@ FOLDERS = (
     "log",
     "run",
 )
-# CNI and kubelet write here whatever they are told, the latter a socket
-# that two kubelets can't share.
+# CNI and kubelet always write to these folders, whatever their configuration.
+# kubelet's has a socket that two kubelets can't share.
 FIXED = (Path("/var/lib/cni"), Path("/var/lib/kubelet"))
-# $1 is the node's folder, $2 that of the images.  Containers, volumes and what
-# containerd, CNI and kubelet write to fixed places stay in this namespace.
-# containerd begins with the images: its databases are copies, in memory, since
-# it waits for each write; its blobs and unpacked layers, which it only reads,
-# are links.
+# $1 is the node's folder, $2 the image store. Containers, volumes and the
+# files that containerd, CNI and kubelet write to fixed paths stay in this
+# mount namespace. containerd starts with the images. Its databases are copies
+# in memory, because containerd syncs every write. Blobs and unpacked layers
+# are links, because containerd only reads them.
 SETUP = """
 mount -t tmpfs -o mode=711 containerd "$1/containerd"
 blobs=io.containerd.content.v1.content/blobs/sha256
@@ -74,10 +74,10 @@ cd /
 
 
 def containerd_config(node: RealNode) -> str:
-    """Write containerd's configuration, in TOML.
+    """Return containerd's configuration in TOML.
 
-    Without CAP_SYS_RESOURCE no process may lower its out-of-memory score,
-    and every pod would fail: ``restrict_oom_score_adj``.
+    ``restrict_oom_score_adj`` is set because without CAP_SYS_RESOURCE no
+    process may lower its out-of-memory score, and every pod would fail.
     """
     return f"""\
 version = 2
@@ -105,7 +105,7 @@ disabled_plugins = [
 
 
 def cni_config(node: RealNode) -> dict[str, object]:
-    """Describe the pods' network of a node."""
+    """Return the CNI configuration of a node's pod network."""
     ipam = {
         "type": "host-local",
         "ranges": [[{"subnet": node.pods}]],
@@ -128,10 +128,10 @@ def cni_config(node: RealNode) -> dict[str, object]:
 def kubelet_config(
     spec: BaySpec, node: RealNode, memory_bytes: int
 ) -> dict[str, object]:
-    """Describe how kubelet is to run.
+    """Return kubelet's configuration.
 
-    A quarter of the memory is set apart for what else runs on the machine;
-    no processor is, since the published rates count whole nodes.
+    A quarter of the memory is reserved for other programs on the machine. No
+    CPU is reserved, because the published rates count whole nodes.
 
     :param memory_bytes: of the machine
     """
@@ -161,17 +161,17 @@ def kubelet_config(
         "podLogsDir": f"{node.folder}/pod-logs",
         "volumePluginDir": f"{node.folder}/volume-plugins",
         "healthzPort": 0,
-        # It would watch the certificate, and watches are scarce.
+        # This would watch the certificate, and inotify instances are scarce.
         "featureGates": {"ReloadKubeletServerCertificateFile": False},
         "maxPods": 110,
     }
 
 
 def kube_proxy_command(spec: BaySpec, node: RealNode) -> list[str]:
-    """Give kube-proxy's command line.
+    """Return kube-proxy's command line.
 
-    By flags, since a configuration file would be watched, and watches are
-    scarce.
+    It uses flags: kube-proxy would watch a configuration file, and inotify
+    instances are scarce.
     """
     options = {
         "kubeconfig": f"{spec.folder}/proxy.kubeconfig",
@@ -180,7 +180,7 @@ def kube_proxy_command(spec: BaySpec, node: RealNode) -> list[str]:
         "hostname-override": node.name,
         "proxy-mode": "iptables",
         "iptables-min-sync-period": "200ms",
-        # The whole machine's limits: not a bay's to set.
+        # These limits apply to the whole machine, so leave them unchanged.
         "conntrack-max-per-core": "0",
         "conntrack-min": "0",
         "conntrack-tcp-timeout-established": "0s",
@@ -193,9 +193,9 @@ def kube_proxy_command(spec: BaySpec, node: RealNode) -> list[str]:
 def prepare(
     spec: BaySpec, node: RealNode, launcher: launching.Launcher
 ) -> launching.Namespace:
-    """Write a node's files and make its namespaces.
+    """Write a node's files and create its namespaces.
 
-    :raises SandboxError: when the kernel refuses a mount
+    :raises SandboxError: if the kernel refuses a mount
     """
     for name in FOLDERS:
         (node.folder / name).mkdir(parents=True)
@@ -222,10 +222,10 @@ def prepare(
 def start_containerd(
     node: RealNode, launcher: launching.Launcher, inside: launching.Namespace
 ) -> launching.Component:
-    """Start a node's containerd and wait until it answers.
+    """Start a node's containerd and wait until it accepts connections.
 
-    :raises SandboxError: when it ends
-    :raises DeadlineExceeded: when it does not answer
+    :raises SandboxError: if it exits
+    :raises DeadlineExceeded: if it does not accept connections in time
     """
     config = f"{node.folder}/containerd.toml"
     component = launcher.start(
@@ -239,29 +239,30 @@ def start_containerd(
 
 
 def wait_for_containerd(component: launching.Component) -> None:
-    """Wait until a containerd that was started answers.
+    """Wait until a started containerd accepts connections.
 
-    :raises SandboxError: when it ends
-    :raises DeadlineExceeded: when it does not answer
+    :raises SandboxError: if it exits
+    :raises DeadlineExceeded: if it does not accept connections in time
     """
     path = component.log.parent / SOCKET.lstrip("/")
 
     def answers() -> bool | None:
         component.check()
-        return True if _is_listened_to(path) else None
+        return True if _accepts_connections(path) else None
 
     waiting.wait_for(
         answers,
-        what=component.title,
+        what=f"{component.title} to accept connections",
         deadline_s=CONTAINERD_DEADLINE_S,
         interval_s=0.02,
     )
     _check_runtime(component)
 
 
-def _is_listened_to(path: Path) -> bool:
-    # The file alone tells nothing: it is there before its owner listens, and
-    # outlives it.  Its whole path may be longer than the kernel takes.
+def _accepts_connections(path: Path) -> bool:
+    # The socket's file proves nothing: it exists before the owner listens, and
+    # stays when the owner dies. The full path may be too long for connect(2),
+    # so connect through the open folder.
     with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
         folder = os.open(path.parent, os.O_PATH)
         try:
@@ -274,12 +275,12 @@ def _is_listened_to(path: Path) -> bool:
 
 
 def _check_runtime(component: launching.Component) -> None:
-    # containerd answers even when the part that kubelet needs did not load.
+    # containerd responds even if it could not load the plugin for kubelet.
     for line in component.log.read_text(errors="replace").splitlines():
         if f"failed to load plugin {RUNTIME}" in line:
             raise exceptions.SandboxError(
-                f"{component.title} did not load its container "
-                f"runtime: {line.strip()[-300:]}; if files or watches ran "
+                f"{component.title} could not load its container runtime: "
+                f"{line.strip()[-300:]}. If files or inotify instances ran "
                 "out, delete a bay or raise fs.inotify.max_user_instances "
                 "(a real node needs about 6)."
             )
@@ -304,8 +305,8 @@ def start_kubelet(
         f"--root-dir={KUBELET_ROOT}",
         f"--cert-dir={folder}/pki",
         "--node-labels=rally-magnum-scale/real=true",
-        # By default CPU counters are read every 10 to 20 s: too seldom for
-        # the short steps of a sandbox.
+        # By default, kubelet reads CPU counters every 10 to 20 s, too rarely
+        # for the short steps of a sandbox.
         "--housekeeping-interval=2s",
     )
     commands = {

@@ -1,4 +1,4 @@
-"""Decide what a bay's new size means for its nodes."""
+"""Plan which nodes a resize removes and creates."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ MOST_NAMED = 5
 
 @dataclasses.dataclass(frozen=True)
 class DesiredSize:
-    """The size that a bay is to come to.
+    """The desired size of a bay.
 
-    :param number: of the wish, 1 for a bay's first
-    :param node_count: how many nodes are to be there in the end
-    :param real_nodes: how many of them should be real
-    :param remove: nodes that must go, each by its name, address or uid, or
-        by the id of its machine
-    :param if_there: the same, of a wish that was not fulfilled; some may
-        be gone already
+    :param number: counts a bay's desired sizes from 1
+    :param node_count: final number of nodes
+    :param real_nodes: desired number of real nodes among them
+    :param remove: nodes that must be removed, each identified by its name,
+        address, uid or the id of its machine
+    :param if_there: the same, from a resize that was not finished; some of
+        these nodes may already be removed
     """
 
     number: int
@@ -32,13 +32,13 @@ class DesiredSize:
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """A node that is there.
+    """An existing node.
 
     :param name: of the node
-    :param number: in its name
-    :param real: it runs containers
+    :param number: the number in its name
+    :param real: whether it runs containers
     :param uid: of its Node object; empty if that is missing
-    :param addresses: that it is reached by
+    :param addresses: of its Node object
     :param machine: the id of its server; empty if it has none
     """
 
@@ -52,11 +52,11 @@ class Node:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is to be done.
+    """The changes of a resize.
 
-    :param remove: nodes that go
-    :param real: how many real nodes are made
-    :param hollow: how many hollow ones
+    :param remove: nodes to remove
+    :param real: number of real nodes to create
+    :param hollow: number of hollow nodes to create
     """
 
     remove: tuple[Node, ...]
@@ -64,44 +64,46 @@ class Plan:
     hollow: int
 
 
-def make(nodes: Sequence[Node], wish: DesiredSize) -> Plan:
-    """Find what brings a bay to a size.
+def make(nodes: Sequence[Node], desired: DesiredSize) -> Plan:
+    """Plan how to bring a bay to a size.
 
-    Who is named goes, and is replaced if the size asks for it; then the
-    hollow nodes with the highest numbers go, then the real ones.
+    Nodes are removed in this order: the listed nodes, the hollow nodes with
+    the highest numbers, the real nodes. Listed nodes are replaced if the size
+    requires it.
 
-    :param nodes: that are there
-    :param wish: the size
-    :raises SandboxError: when a node is named that isn't there
+    :param nodes: the existing nodes
+    :param desired: the desired size
+    :raises SandboxError: if a listed node does not exist
     """
-    named = _named(nodes, wish.remove)
+    named = _named(nodes, desired.remove)
     named += [
         node
         for node in nodes
         if node not in named
-        and any(_is_called(node, text) for text in wish.if_there)
+        and any(_is_called(node, text) for text in desired.if_there)
     ]
     kept = [node for node in nodes if node not in named]
     kept.sort(key=lambda node: (not node.real, node.number))
-    surplus = kept[wish.node_count :]
-    kept = kept[: wish.node_count]
-    missing = wish.node_count - len(kept)
-    lost = wish.real_nodes - sum(node.real for node in kept)
+    surplus = kept[desired.node_count :]
+    kept = kept[: desired.node_count]
+    missing = desired.node_count - len(kept)
+    lost = desired.real_nodes - sum(node.real for node in kept)
     real = min(missing, max(0, lost))
     return Plan((*named, *surplus), real, missing - real)
 
 
-def without(wish: DesiredSize, gone: Sequence[Node]) -> DesiredSize:
-    """Take out of a wish what was to go and is gone already.
+def without(desired: DesiredSize, gone: Sequence[Node]) -> DesiredSize:
+    """Drop nodes that are already removed from the nodes to remove.
 
-    :param gone: nodes whose machines were deleted, or were half removed
+    :param gone: nodes whose machines were deleted, or whose removal was
+        interrupted
     """
     remove = [
         text
-        for text in wish.remove
+        for text in desired.remove
         if not any(_is_called(node, text) for node in gone)
     ]
-    return dataclasses.replace(wish, remove=tuple(remove))
+    return dataclasses.replace(desired, remove=tuple(remove))
 
 
 def _named(nodes: Sequence[Node], wanted: Sequence[str]) -> list[Node]:
@@ -123,12 +125,12 @@ def _complaint(nodes: Sequence[Node], text: str, fits: int) -> str:
     if fits:
         return (
             f"The node to remove {text!r} is the address of {fits} nodes of "
-            "the bay; name one by its name or uid."
+            "the bay. Use the name or uid of a node."
         )
     names = [node.name for node in nodes]
     more = ", …" if len(names) > MOST_NAMED else ""
     return (
-        f"The node to remove {text!r} is no node of the bay; name one by its "
-        "name, address, uid or machine (the bay has "
-        f"{', '.join(names[:MOST_NAMED]) or 'none'}{more})."
+        f"The node to remove {text!r} is not in the bay. Use the name, "
+        "address, uid or machine of a node (the bay has "
+        f"{', '.join(names[:MOST_NAMED]) or 'no nodes'}{more})."
     )

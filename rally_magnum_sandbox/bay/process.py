@@ -1,4 +1,4 @@
-"""A process that can't be mistaken for one that later got its pid."""
+"""Processes, identified so that a reused pid causes no mix-up."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# States of proc(5) of a process that has ended: zombie, dead.
+# The states in proc(5) of a process that has ended: zombie, dead.
 GONE = ("Z", "X", "x")
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process, known by more than its pid.
+    """A process, identified by its pid and start.
 
     :param pid: of the process
-    :param start_ticks: when it started, in the kernel's own count: the
-        time of day that tools make of it moves with the clock
+    :param start_ticks: its start in the kernel's clock ticks; the time of day
+        that tools calculate from it changes when the clock is set
     """
 
     pid: int
@@ -29,14 +29,14 @@ class Process:
 
     @classmethod
     def of(cls, record: Mapping[str, Any] | None) -> Process | None:
-        """Read it from a record, if there is one."""
+        """Create it from a record; return None if there is no record."""
         if not record:
             return None
         return cls(int(record["pid"]), int(record["start_ticks"]))
 
     @classmethod
     def running(cls, pid: int) -> Process:
-        """Look at a process now; one that is gone never was alive."""
+        """Identify a running process; if it has ended, it is never alive."""
         return cls(pid, _stat(pid)[1])
 
     def record(self) -> dict[str, int]:
@@ -47,7 +47,7 @@ class Process:
         return state not in GONE and start_ticks == self.start_ticks
 
     def kill_group(self, deadline_s: float = 5.0) -> None:
-        """Kill it and its process group, and wait until it is gone."""
+        """Kill it and its process group, and wait until it has ended."""
         end = time.monotonic() + deadline_s
         while self.alive() and time.monotonic() < end:
             with contextlib.suppress(ProcessLookupError):
@@ -56,11 +56,11 @@ class Process:
 
 
 def _stat(pid: int) -> tuple[str, int]:
-    """Read a process's state and start; proc(5), fields 3 and 22."""
+    """Read a process's state and start: fields 3 and 22 in proc(5)."""
     try:
         text = pathlib.Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return "X", -1
-    # The second field, the name, may hold spaces and brackets.
+    # The second field, the name, may contain spaces and parentheses.
     fields = text.rpartition(")")[2].split()
     return fields[0], int(fields[19])

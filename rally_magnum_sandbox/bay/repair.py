@@ -1,4 +1,4 @@
-"""Start again what of a bay has died."""
+"""Restart the dead components of a bay."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ from rally_magnum_sandbox.bay import node as bay_node
 from rally_magnum_sandbox.bay import spec as bay_spec
 from rally_magnum_scale import waiting
 
-# Those that others need come first.
+# Components that others depend on come first.
 ORDER = ("etcd", "kube-apiserver", "containerd")
 API_DEADLINE_S = 120.0
 NODES_DEADLINE_S = 120.0
-# Of one component; then it is not for lack of another one that it ends.
+# Starts of one component. If it still exits, a dead dependency is not the
+# reason.
 MOST_STARTS = 3
 
 
 def repair(folder: Path, report: Callable[[str], None]) -> None:
-    """Start again each component of a bay that is dead.
+    """Restart each dead component of a bay.
 
-    A bay that is not complete, or that another command works on, is left
-    alone, and so is what was stopped on purpose.  It may be called again
-    and again.
+    A bay that is incomplete or that another command works on is left alone.
+    Machines that were stopped on purpose stay stopped. It is safe to call this
+    repeatedly.
 
     :param folder: of the bay
-    :param report: gets a line for each component that was started
-    :raises SandboxError: when a bay can't be mended and must be deleted
-    :raises DeadlineExceeded: when it is not well again in time
+    :param report: gets a line for each restarted component
+    :raises SandboxError: if the bay can't be repaired and must be deleted
+    :raises DeadlineExceeded: if the nodes do not become Ready in time
     """
     status = files.read_json(folder / "status.json").get("status")
     if status != creation.COMPLETE:
@@ -80,16 +81,16 @@ class _Repair:
         if not self._start_dead():
             return
         with self._client() as client:
-            # One that lost what it needs may end only now.
+            # A component whose dependency died may exit only now.
             waiting.wait_for(
-                lambda: self._is_well(client),
+                lambda: self._is_repaired(client),
                 what=f"the nodes of the bay {self._spec.name} to be Ready",
                 deadline_s=NODES_DEADLINE_S,
                 interval_s=0.5,
             )
 
     def _start_dead(self) -> int:
-        """Start what is dead; return how many that were."""
+        """Start all dead components; return their number."""
         dead = [
             component
             for component in self._launcher.components()
@@ -97,7 +98,7 @@ class _Repair:
             and component.namespace not in self._failed.off
             and not component.process.alive()
         ]
-        for component in sorted(dead, key=_turn):
+        for component in sorted(dead, key=_position):
             self._starts[component.title] += 1
             if self._starts[component.title] > MOST_STARTS:
                 component.check()
@@ -105,7 +106,7 @@ class _Repair:
         return len(dead)
 
     def _held(self) -> dict[str, launching.Namespace]:
-        """Hold all namespaces of the bay, again if need be."""
+        """Return the bay's namespaces, with a sleeping process for each."""
         spaces = self._launcher.namespaces()
         for name, space in spaces.items():
             if space.process.alive() or name in self._failed.off:
@@ -114,12 +115,12 @@ class _Repair:
             pid = next(inside, None)
             if pid is None:
                 raise exceptions.SandboxError(
-                    f"The bay {self._spec.name} can't be repaired, since no "
-                    f"process is left in the namespaces of {name}; delete "
-                    "the bay and make a new one."
+                    f"The bay {self._spec.name} can't be repaired, because "
+                    f"no process is left in the namespaces of {name}. Delete "
+                    "the bay and create a new one."
                 )
             spaces[name] = self._launcher.hold(space, pid)
-            self._say(f"the namespaces of {name}", spaces[name].pid)
+            self._report_restart(f"the namespaces of {name}", spaces[name].pid)
         return spaces
 
     def _start(
@@ -130,13 +131,13 @@ class _Repair:
             bay_node.wait_for_containerd(started)
         if dead.name in ("etcd", "kube-apiserver"):
             self._wait_for_api(started)
-        self._say(dead.title, started.process.pid)
+        self._report_restart(dead.title, started.process.pid)
 
     def _wait_for_api(self, started: launching.Component) -> None:
         others = [c for c in self._launcher.components() if c.namespace]
         server = [c for c in others if c.name == "kube-apiserver"]
         if not all(c.process.alive() for c in server):
-            # It comes next.
+            # A dead API server is started next, which then waits for it.
             return
         with self._client() as client:
             log = self._spec.folder / "kube-apiserver.log"
@@ -144,24 +145,25 @@ class _Repair:
                 client, "/readyz", log, started.check, API_DEADLINE_S
             )
 
-    def _is_well(self, client: api.ApiClient) -> bool | None:
-        return True if not self._start_dead() and self._well(client) else None
+    def _is_repaired(self, client: api.ApiClient) -> bool | None:
+        ready = not self._start_dead() and self._nodes_ready(client)
+        return True if ready else None
 
-    def _well(self, client: api.ApiClient) -> bool:
-        """Tell whether the nodes are Ready that are meant to be."""
+    def _nodes_ready(self, client: api.ApiClient) -> bool:
+        """Tell whether all nodes are Ready that should be."""
         with contextlib.suppress(exceptions.SandboxError):
             nodes = json.loads(client.get("/api/v1/nodes"))["items"]
-            return all(map(self._as_meant, nodes))
+            return all(map(self._as_expected, nodes))
         return False
 
-    def _as_meant(self, node: dict[str, dict[str, Any]]) -> bool:
-        """Tell whether a node is Ready, or was made not to be."""
+    def _as_expected(self, node: dict[str, dict[str, Any]]) -> bool:
+        """Tell whether a node is Ready, or was made to fail."""
         metadata = node["metadata"]
         hollow = control_plane.HOLLOW_LABEL in metadata.get("labels", {})
-        plays = control_plane.HOLLOW in metadata.get("annotations", {})
+        simulated = control_plane.HOLLOW in metadata.get("annotations", {})
         return (
             api.is_ready(node)
-            or (hollow and not plays)
+            or (hollow and not simulated)
             or metadata["name"] in self._failed.unready
         )
 
@@ -175,11 +177,11 @@ class _Repair:
         finally:
             client.close()
 
-    def _say(self, what: str, pid: int) -> None:
+    def _report_restart(self, what: str, pid: int) -> None:
         self._report(f"bay {self._spec.name}: restarted {what} (pid {pid})")
 
 
-def _turn(component: launching.Component) -> int:
+def _position(component: launching.Component) -> int:
     if component.name in ORDER:
         return ORDER.index(component.name)
     return len(ORDER)

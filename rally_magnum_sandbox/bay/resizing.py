@@ -1,4 +1,4 @@
-"""Bring a bay to another size, node by node."""
+"""Resize a bay."""
 
 from __future__ import annotations
 
@@ -31,25 +31,24 @@ OTHERS_DEADLINE_S = 120.0
 
 
 def resize(folder: Path) -> dict[str, Any]:
-    """Bring a bay to the size that ``wish.json`` asks for.
+    """Bring a bay to the desired size in ``wish.json``.
 
-    What an earlier resize that was killed has half made or half removed
-    is taken away first, and what is left of nodes whose machines were
-    deleted.
+    This first removes incomplete nodes that a killed resize has left, and the
+    remains of nodes whose machines were deleted.
 
-    :param folder: of a bay that was made
-    :returns: what ``update.json`` of the folder now says
+    :param folder: of a complete bay
+    :returns: the new content of the folder's ``update.json``
     """
     timeline = bay_timeline.Timeline(folder / "bay.log")
     update: dict[str, Any] = {"status": COMPLETE, "reason": ""}
     try:
-        wish = read_wish(folder)
-        update["wish"] = wish.number
+        desired = read_wish(folder)
+        update["wish"] = desired.number
         with files.only_one(folder, OTHERS_DEADLINE_S):
             resizer = _Resizer(bay_spec.read_spec(folder), timeline)
             try:
                 with timeline.step("resize"):
-                    resizer.work(wish)
+                    resizer.work(desired)
             finally:
                 update |= resizer.size()
                 resizer.close()
@@ -62,9 +61,9 @@ def resize(folder: Path) -> dict[str, Any]:
 
 
 def read_wish(folder: Path) -> bay_plan.DesiredSize:
-    """Read what a bay is to become.
+    """Read the desired size of a bay from ``wish.json``.
 
-    :raises SandboxError: when it can't be used
+    :raises SandboxError: if the file is invalid
     """
     path = folder / "wish.json"
     try:
@@ -78,8 +77,8 @@ def read_wish(folder: Path) -> bay_plan.DesiredSize:
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise exceptions.SandboxError(
-            f"The wish {path} can't be used: {type(error).__name__} {error}; "
-            "ask for the resize again."
+            f"The desired size in {path} is invalid: "
+            f"{type(error).__name__} {error}. Request the resize again."
         ) from error
 
 
@@ -99,11 +98,10 @@ class _Resizer:
         self._components: list[launching.Component] = []
 
     def close(self) -> None:
-        """Close what was opened."""
         self._client.close()
 
     def size(self) -> dict[str, Any]:
-        """Tell, and write down, which nodes there are now."""
+        """Return the bay's current size, and write it into its spec."""
         members = [m for m in self._roster.members if m.whole]
         nodes = [self._spec.node(m.number, m.slot) for m in members]
         count = self._hollow + len(nodes)
@@ -113,17 +111,17 @@ class _Resizer:
         addresses = [node.address for node in nodes]
         return {"node_count": count, "node_addresses": addresses}
 
-    def work(self, wish: bay_plan.DesiredSize) -> None:
-        """Do what a wish asks for.
+    def work(self, desired: bay_plan.DesiredSize) -> None:
+        """Bring the bay to the desired size.
 
-        :raises ScaleError: when that can't be, or when a part fails
+        :raises ScaleError: if the size is impossible or a step fails
         """
         log = self._spec.folder / "kube-apiserver.log"
         creation.wait_for_api(
             self._client, "/readyz", log, lambda: None, OTHERS_DEADLINE_S
         )
-        wish = bay_plan.without(wish, self._take_broken_away())
-        plan = bay_plan.make(self._nodes(), wish)
+        desired = bay_plan.without(desired, self._remove_broken())
+        plan = bay_plan.make(self._nodes(), desired)
         with self._timeline.step("nodes_removed"):
             self._remove(plan.remove)
         added = self._new_members(plan.real)
@@ -131,12 +129,12 @@ class _Resizer:
         with self._timeline.step("nodes_added"):
             self._add(added, names)
 
-    def _take_broken_away(self) -> list[bay_plan.Node]:
-        """Take away what is half made, or has lost its machine."""
+    def _remove_broken(self) -> list[bay_plan.Node]:
+        """Remove nodes that are incomplete or whose machine was deleted."""
         broken = [m for m in self._roster.members if not m.whole]
         found = self._node_objects() if broken else {}
         for member in broken:
-            self._take_away(member)
+            self._remove_real(member)
         return [self._real_node(member, found) for member in broken]
 
     def _node_objects(self) -> dict[str, Any]:
@@ -159,7 +157,7 @@ class _Resizer:
     def _real_node(
         self, member: bay_roster.Member, found: dict[str, Any]
     ) -> bay_plan.Node:
-        """Describe a real node, also one whose Node object is missing."""
+        """Return a real node; its Node object may be missing."""
         node = self._spec.node(member.number, member.slot)
         uid = found.get(node.name, {}).get("metadata", {}).get("uid", "")
         return bay_plan.Node(
@@ -178,10 +176,10 @@ class _Resizer:
         numbers = {node.number for node in nodes if node.real}
         for member in self._roster.members:
             if member.number in numbers:
-                self._take_away(member)
+                self._remove_real(member)
 
-    def _take_away(self, member: bay_roster.Member) -> None:
-        """Take a real node away; if this is killed it is done again."""
+    def _remove_real(self, member: bay_roster.Member) -> None:
+        """Remove a real node; if killed, the next resize repeats it."""
         self._note(self._roster.with_state(member.number, whole=False))
         node = self._spec.node(member.number, member.slot)
         spaces = self._launcher.namespaces()
@@ -251,7 +249,7 @@ class _Resizer:
         member: bay_roster.Member,
         spaces: dict[str, launching.Namespace],
     ) -> list[launching.Namespace]:
-        """List the namespaces of the other real nodes that are made."""
+        """List the namespaces of the other existing real nodes."""
         names = [
             self._spec.node(m.number, m.slot).folder.name
             for m in self._roster.members

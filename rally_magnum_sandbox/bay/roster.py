@@ -1,4 +1,4 @@
-"""Which nodes a bay has: it outlives the commands that change it."""
+"""The list of a bay's nodes, in a file that survives killed commands."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FILE = "nodes.json"
 class Member:
     """A real node of a bay.
 
-    :param number: in its name; never used again
-    :param slot: in its addresses; used again
-    :param whole: it was made, and nothing has begun to take it away
-    :param stopped: its machine is powered off
-    :param cut: its machine is off the network
-    :param deleted: its machine is gone; its Node object stays until the
-        next resize
+    :param number: the number in its name; never reused
+    :param slot: the number in its addresses; reused
+    :param whole: whether its create has completed and no removal has begun
+    :param stopped: whether its machine is powered off
+    :param cut: whether its machine is disconnected from the network
+    :param deleted: whether its machine was deleted; its Node object stays
+        until the next resize
     """
 
     number: int
@@ -34,7 +34,7 @@ class Member:
 
     @property
     def trouble(self) -> str:
-        """What keeps it from being Ready, in words; empty if nothing."""
+        """Why its machine can't be Ready, in words; empty if it can."""
         if self.deleted:
             return "deleted"
         if self.stopped:
@@ -44,12 +44,11 @@ class Member:
 
 @dataclasses.dataclass(frozen=True)
 class Roster:
-    """The real nodes, and which numbers were never used.
+    """The real nodes, and the next unused numbers.
 
-    Which hollow nodes there are is the Kubernetes API's to say.
+    Only the Kubernetes API lists the hollow nodes.
 
-    :param members: the real nodes, also those that are half made or half
-        removed
+    :param members: the real nodes, including incomplete ones
     :param next_real: the next real node's number
     :param next_hollow: the next hollow node's number
     """
@@ -59,18 +58,18 @@ class Roster:
     next_hollow: int = 1
 
     def with_member(self) -> tuple[Roster, Member]:
-        """Add a real node, which is not whole yet.
+        """Add a real node, which is not complete yet.
 
-        :raises SandboxError: when no address is left
+        :raises SandboxError: if no address is left
         """
         taken = {member.slot for member in self.members}
         slots = bay_spec.MAX_REAL_NODES
-        # The one that was free for the longest time.
+        # Take the slot that has been free for the longest time.
         turn = (self.next_real + step for step in range(slots))
         slot = next((x % slots for x in turn if x % slots not in taken), None)
         if slot is None:
             raise exceptions.SandboxError(
-                f"A bay has {slots} real nodes at most; lower the label "
+                f"A bay can have at most {slots} real nodes. Lower the label "
                 "sandbox_real_nodes."
             )
         member = Member(self.next_real, slot)
@@ -82,7 +81,7 @@ class Roster:
         return grown, member
 
     def with_state(self, number: int, **changes: bool) -> Roster:
-        """Note what has become of a real node.
+        """Change the recorded state of a real node.
 
         :param changes: to the fields of :class:`Member`
         """
@@ -93,19 +92,19 @@ class Roster:
         return dataclasses.replace(self, members=members)
 
     def without(self, number: int) -> Roster:
-        """Forget a real node."""
+        """Remove a real node from the roster."""
         members = tuple(m for m in self.members if m.number != number)
         return dataclasses.replace(self, members=members)
 
     def with_hollow(self, count: int) -> tuple[Roster, range]:
-        """Take numbers for new hollow nodes."""
+        """Reserve numbers for new hollow nodes."""
         end = self.next_hollow + count
         numbers = range(self.next_hollow, end)
         return dataclasses.replace(self, next_hollow=end), numbers
 
 
 def of_new_bay(spec: bay_spec.BaySpec) -> Roster:
-    """Give the nodes that a bay is made with."""
+    """Return the roster of a new bay."""
     roster = Roster()
     for _ in range(spec.real_nodes):
         roster, member = roster.with_member()
@@ -116,13 +115,13 @@ def of_new_bay(spec: bay_spec.BaySpec) -> Roster:
 def read(folder: Path) -> Roster:
     """Read a bay's roster.
 
-    :raises SandboxError: when the bay has none
+    :raises SandboxError: if the bay has none
     """
     found = files.read_json(folder / FILE)
     if not found:
         raise exceptions.SandboxError(
-            f"The bay in {folder} has no list of its nodes, {FILE}; it was "
-            "made by an earlier version: delete it and make a new one."
+            f"The bay in {folder} has no {FILE}, because an earlier version "
+            "created it. Delete the bay and create a new one."
         )
     members = tuple(Member(**member) for member in found["members"])
     return Roster(members, found["next_real"], found["next_hollow"])

@@ -1,4 +1,4 @@
-"""What a bay is to be, and every name and address that follows from it."""
+"""The description of a bay, and the names and addresses derived from it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MAX_INDEX = 250
 MAX_REAL_NODES = 100
 API_PORT = 6443
 LINK_LENGTH = 24
-# Of Kubernetes 1.33; a kubelet says that it lives every 10 s, so that less
-# than twice that would lose nodes that only answer late.
+# The default of Kubernetes 1.33. A kubelet sends a heartbeat every 10 s, so
+# with less than twice that, a late heartbeat would make a node count as lost.
 NODE_GRACE_S = 50
 LEAST_NODE_GRACE_S = 20
 HIDDEN = ("/run", "/var/run", "/var/log")
@@ -26,12 +26,12 @@ class RealNode:
     """A node that runs containers.
 
     :param name: of the Node object
-    :param number: from 0; never used again in its bay
+    :param number: from 0; never reused in its bay
     :param address: on the bay's link
-    :param pods: the range that its pods have their addresses from
-    :param folder: all that it writes
+    :param pods: the address range of its pods
+    :param folder: contains all files that the node writes
     :param cgroup: its pods' control group, relative to a hierarchy
-    :param machine: the id that the cloud knows its server by
+    :param machine: the id of its server in the cloud
     """
 
     name: str
@@ -44,40 +44,40 @@ class RealNode:
 
     @property
     def link(self) -> str:
-        """The bridge's end of the node's link, in the bay's namespace."""
+        """The bridge's end of the node's link, in the control namespace."""
         return f"node{self.number}"
 
     @property
     def port(self) -> str:
-        """The id that the cloud knows that link by."""
+        """The id of its port in the cloud."""
         return _made_of(self.machine, "port")
 
     @property
     def provider_id(self) -> str:
-        """What OpenStack's cloud provider writes into a Node object."""
+        """The providerID that OpenStack's cloud provider sets in a Node."""
         return f"openstack:///{self.machine}"
 
 
 @dataclasses.dataclass(frozen=True)
 class BaySpec:
-    """A bay as it was asked for.
+    """A bay as requested.
 
-    :param folder: holds everything of the bay
-    :param name: names the nodes
+    :param folder: contains all files of the bay
+    :param name: prefix of the nodes' names
     :param uuid: the bay's id
-    :param index: 0 to 250, unique among the bays that live; chooses the
+    :param index: 0 to 250, unique among the existing bays; determines the
         addresses
-    :param node_count: worker nodes, real and hollow
-    :param real_nodes: how many of them run containers
-    :param kubernetes_binary: the binary with every component
-    :param image_store: root folder of a containerd that has the images; each
-        real node begins with them
+    :param node_count: number of worker nodes, real and hollow
+    :param real_nodes: number of worker nodes that run containers
+    :param kubernetes_binary: the binary that contains every component
+    :param image_store: root folder of a containerd with the images that each
+        real node starts with
     :param cgroup: the bay's control group, relative to each hierarchy's
         root
-    :param unready_nodes: how many of the hollow nodes that it is made with
-        never become Ready
-    :param node_grace_s: for how long a node may be silent before Kubernetes
-        takes it for lost
+    :param unready_nodes: number of the initial hollow nodes that never
+        become Ready
+    :param node_grace_s: seconds without a heartbeat after which Kubernetes
+        considers a node lost
     """
 
     folder: Path
@@ -115,12 +115,12 @@ class BaySpec:
 
     @property
     def first_service_address(self) -> str:
-        """Where pods find the API server."""
+        """The address of the Service ``kubernetes``, the API server."""
         return f"10.254.{self.index}.1"
 
     @property
     def pod_range(self) -> str:
-        """All pods of the bay; no route to it exists outside the bay."""
+        """The range of all pods of the bay; not routed outside the bay."""
         return f"{self._pods}.0.0/16"
 
     @property
@@ -129,24 +129,24 @@ class BaySpec:
 
     @property
     def hollow_names(self) -> list[str]:
-        """Names of the hollow nodes that it is made with."""
+        """Names of the initial hollow nodes."""
         count = self.node_count - self.real_nodes
         return [self.hollow_name(i) for i in range(1, count + 1)]
 
     @property
     def nodes(self) -> list[RealNode]:
-        """The real nodes that it is made with."""
+        """The initial real nodes."""
         return [self.node(number, number) for number in range(self.real_nodes)]
 
     def hollow_name(self, number: int) -> str:
-        """Name a hollow node; they are counted from 1."""
+        """Return the name of a hollow node, counted from 1."""
         return f"{self._prefix}-hollow-{number:04d}"
 
     def node(self, number: int, slot: int) -> RealNode:
-        """Describe a real node.
+        """Return a real node.
 
         :param number: of the node, from 0
-        :param slot: which of its addresses the bay gives it, from 0
+        :param slot: the number in its addresses, from 0
         """
         name = f"{self._prefix}-node-{number}"
         return RealNode(
@@ -161,12 +161,12 @@ class BaySpec:
 
     @property
     def _network(self) -> str:
-        # RFC 2544 sets 198.18.0.0/15 apart for benchmarks.
+        # RFC 2544 reserves 198.18.0.0/15 for benchmarks.
         return f"198.18.{self.index}"
 
     @property
     def _pods(self) -> str:
-        # RFC 6598: 100.64.0.0/10 holds 64 ranges of this size.
+        # RFC 6598: 100.64.0.0/10 contains 64 ranges of this size.
         return f"100.{64 + self.index % 64}"
 
     @property
@@ -179,8 +179,8 @@ def read_spec(folder: Path) -> BaySpec:
     """Read ``spec.json`` of a bay's folder.
 
     :param folder: of the bay
-    :raises SandboxError: when the file is missing, broken or asks for what
-        can't be; the sentence names the key
+    :raises SandboxError: if the file is missing, broken or has impossible
+        values; the message names the key
     """
     path = folder / "spec.json"
     try:
@@ -200,15 +200,15 @@ def read_spec(folder: Path) -> BaySpec:
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise exceptions.SandboxError(
-            f"The bay's description {path} can't be used: "
-            f"{type(error).__name__} {error}; write it again."
+            f"The bay's description {path} is invalid: "
+            f"{type(error).__name__} {error}. Write it again."
         ) from error
     _check(spec, path)
     return spec
 
 
 def _made_of(*parts: str) -> str:
-    """Make an id that is the same each time."""
+    """Return a UUID that always is the same for these parts."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join(parts)))
 
 
@@ -229,14 +229,17 @@ def _check(spec: BaySpec, path: Path) -> None:
             (
                 not hidden,
                 f"{', '.join(hidden)} would be hidden from real nodes, "
-                f"which have {' and '.join(HIDDEN)} of their own",
+                f"which have their own {' and '.join(HIDDEN)}",
             ),
-            (bool(spec.cgroup) and ".." not in spec.cgroup, "cgroup is bad"),
+            (
+                bool(spec.cgroup) and ".." not in spec.cgroup,
+                "cgroup is empty or contains '..'",
+            ),
         )
         if not holds
     ]
     if wrong:
         raise exceptions.SandboxError(
-            f"The bay's description {path} asks for what can't be: "
+            f"The bay's description {path} has impossible values: "
             f"{'; '.join(wrong)}."
         )

@@ -1,4 +1,4 @@
-"""How long each step of making a bay took."""
+"""The duration of each step of a command on a bay."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 
 class Timeline:
-    """Steps with their seconds, each also a line of a log.
+    """Records the seconds of steps, and logs each step.
 
-    :param log: gets the lines
-    :param clock: monotonic seconds
+    :param log: the log file
+    :param clock: returns monotonic seconds
     """
 
     def __init__(
@@ -28,9 +28,10 @@ class Timeline:
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time a step; one that fails is not timed.
+        """Time a step; a step that fails is not recorded.
 
-        :param name: of the step; of steps with one name the longest counts
+        :param name: of the step; if several steps have the same name, the
+            longest is recorded
         """
         start = self._clock()
         yield

@@ -1,5 +1,5 @@
-"""What runs in the servers' own virtual environment, apart from Rally's.
+"""Modules that run in the servers' own virtual environment, without Rally.
 
-These modules may import the standard library, the servers' packages and
-the base modules of this package, nothing else of it.
+They may import the standard library, the servers' packages and the base
+modules of this package, but nothing else.
 """

@@ -1,8 +1,8 @@
-"""A bay as its folder: what Magnum's driver knows survives a restart.
+"""A bay's folder, in which the state of Magnum's driver survives restarts.
 
-Beside the files that :mod:`rally_magnum_sandbox.bay` documents
-(spec.json, ca.crt, ca.key, status.json, bay.log) a folder holds
-``magnum.json``: when it was asked for and which processes work on it.
+Besides the files that :mod:`rally_magnum_sandbox.bay` documents (spec.json,
+ca.crt, ca.key, status.json, bay.log), a folder contains ``magnum.json``: when
+the bay was requested, and which processes work on it.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ write_json = files.write_json
 class Bays:
     """All bays of a sandbox.
 
-    :param folder: one folder in it for each bay, named by the first
-        eight digits of its uuid: there are sockets below it, whose paths
-        can't be longer than 107 characters
+    :param folder: contains one folder for each bay, named by the first
+        eight digits of its uuid. The name is short because the paths of the
+        sockets below it can have at most 107 characters.
     """
 
     folder: pathlib.Path
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep out every other process that makes or removes a bay."""
+        """Lock out every other process that creates or removes a bay."""
         with (self.folder / ".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -59,30 +59,31 @@ class Bays:
         return [Bay(spec.parent) for spec in specs]
 
     def artifacts(self) -> dict[str, Any]:
-        """Read where the Kubernetes binary and the image archive are."""
+        """Read the paths of the Kubernetes binary and the image store."""
         found = read_json(self.folder / "artifacts.json")
         if not found:
             raise exceptions.SandboxError(
-                "The sandbox has no Kubernetes binary yet; run "
-                "`rally-magnum-sandbox up` and wait for its last line."
+                "The sandbox has no Kubernetes binary yet. Run "
+                "`rally-magnum-sandbox up` and wait until it has finished."
             )
         return found
 
     def tombstone(self, uuid: str) -> pathlib.Path:
-        """Name the file that says that a bay was asked to be removed."""
+        """Return the path of the file that records a bay's delete request."""
         return self.folder / f".{uuid}.deleted"
 
     def delete_log(self, uuid: str) -> pathlib.Path:
-        """Name the output of a removal; the bay's own folder is removed."""
+        """Return the path of a delete's log, outside the removed folder."""
         return self.folder / f".{uuid}.delete.log"
 
     def free_index(self, indexes: range) -> int:
-        """Choose an index, the one that was free for the longest time.
+        """Choose the index that has been free for the longest time.
 
-        A client of a bay that is gone must not meet its successor.
+        This avoids that a client of a deleted bay reaches a new bay at the
+        same address.
 
-        :param indexes: those of the sandbox
-        :raises SandboxError: when there are as many bays as indexes
+        :param indexes: the sandbox's indexes
+        :raises SandboxError: if all indexes are in use
         """
         taken = {bay.spec().get("index") for bay in self.all()}
         note = self.folder / ".last-index.json"
@@ -93,7 +94,8 @@ class Bays:
                 write_json(note, {"index": index})
                 return index
         raise exceptions.SandboxError(
-            f"The sandbox already has {len(indexes)} bays; delete one first."
+            f"The sandbox already has {len(indexes)} bays, the maximum. "
+            "Delete a bay first."
         )
 
 
@@ -111,11 +113,11 @@ class Bay:
         return read_json(self.folder / "spec.json")
 
     def status(self) -> dict[str, Any]:
-        """Read what the bay's maker reported, or nothing."""
+        """Read the result of the create; empty if it is still running."""
         return read_json(self.folder / "status.json")
 
     def update(self) -> dict[str, Any]:
-        """Read what the last resize came to, or nothing yet."""
+        """Read the result of the last resize; empty if it is still running."""
         found = read_json(self.folder / "update.json")
         wish = read_json(self.folder / "wish.json")
         return found if found.get("wish") == wish.get("number") else {}
@@ -123,14 +125,14 @@ class Bay:
     def wish(
         self, node_count: int, real_nodes: int, remove: list[str]
     ) -> None:
-        """Write down what the bay is to become.
+        """Record the bay's desired size.
 
-        A resize that works is ended; of its wish, which nodes were to go
-        is kept.
+        This kills a resize that is still running. The new size keeps the list
+        of nodes that the killed resize had to remove.
 
-        :param node_count: how many nodes there are to be
-        :param real_nodes: how many of them should be real
-        :param remove: nodes that must go
+        :param node_count: desired number of nodes
+        :param real_nodes: desired number of real nodes among them
+        :param remove: nodes that must be removed
         """
         earlier = read_json(self.folder / "wish.json")
         resizer = Process.of(self.notes().get("resizer"))
@@ -151,7 +153,7 @@ class Bay:
         )
 
     def refuse_wish(self, status: str, reason: str) -> None:
-        """End the last wish without doing anything."""
+        """Finish the last resize with a status, without changing the bay."""
         wish = read_json(self.folder / "wish.json")
         write_json(
             self.folder / "update.json",
@@ -167,7 +169,7 @@ class Bay:
         return read_json(self.folder / "magnum.json")
 
     def note(self, **values: Any) -> None:
-        """Add to what is remembered of the bay."""
+        """Add to the bay's notes."""
         write_json(self.folder / "magnum.json", self.notes() | values)
 
     def log_tail(self) -> str:
@@ -181,8 +183,8 @@ def start_bay_command(command: str, bay: Bay, output: pathlib.Path) -> Process:
     :param bay: the bay
     :param output: gets what the command prints
     """
-    # Apart from Magnum's own group: a bay that is being made goes on when
-    # Magnum is killed and started again.
+    # In a control group of its own, so that a create continues when Magnum
+    # is killed and restarted.
     arguments = [sys.executable, "-m", BAY_MODULE, command, str(bay.folder)]
     cloud = sandbox_settings.from_environment().cloud_cgroup
     with output.open("ab") as stream:
@@ -195,6 +197,6 @@ def start_bay_command(command: str, bay: Bay, output: pathlib.Path) -> Process:
             cwd="/",
         )
     started = Process.running(child.pid)
-    # Someone must collect it, or it stays as a zombie.
+    # Reap the child, or it stays as a zombie.
     threading.Thread(target=child.wait, daemon=True).start()
     return started

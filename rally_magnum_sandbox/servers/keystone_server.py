@@ -1,8 +1,8 @@
 """Keystone's own WSGI application under waitress.
 
-``python -m rally_magnum_sandbox.servers.keystone_server CONF PORT``;
-the first start makes the schema, the keys and the administrator, whose
-password is in ``SANDBOX_ADMIN_PASSWORD``.
+Usage: ``python -m rally_magnum_sandbox.servers.keystone_server CONF PORT``.
+The first start creates the schema, the keys and the administrator, with the
+password from ``SANDBOX_ADMIN_PASSWORD``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Prepare Keystone if that was not done yet, and serve it."""
+    """Prepare Keystone on the first start, and serve it."""
     conf, port = pathlib.Path(sys.argv[1]), int(sys.argv[2])
     prepared = conf.with_name("prepared")
     # Keystone parses sys.argv when it is imported.
@@ -39,8 +39,8 @@ def main() -> None:
 
 
 def _prepare_apart(conf: pathlib.Path, port: int) -> None:
-    # keystone-manage and the application each parse their configuration
-    # and can't do so twice in one process: hence the fork.
+    # keystone-manage and the application each parse their configuration, and
+    # one process can't do that twice. So prepare in a fork.
     pid = os.fork()
     if pid == 0:
         code = 1
@@ -51,7 +51,7 @@ def _prepare_apart(conf: pathlib.Path, port: int) -> None:
             sys.stderr.flush()
             os._exit(code)
     if os.waitpid(pid, 0)[1]:
-        sys.exit("Keystone could not be prepared; the log above says why.")
+        sys.exit("Could not prepare Keystone; see the traceback above.")
 
 
 def _prepare(conf: pathlib.Path, port: int) -> None:

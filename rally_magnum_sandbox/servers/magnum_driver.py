@@ -1,41 +1,41 @@
 """Magnum's driver: a cluster is a bay of real Kubernetes on this machine.
 
-Labels that it knows, of the cluster or its template:
+The driver supports these labels, on the cluster or its template:
 
-- ``sandbox_real_nodes``: how many of the nodes are real, 0 to 100
-  (default 1);
-- ``sandbox_fail_create``: a text; the create fails with it as reason;
-- ``sandbox_hang_create``: ``true``; the bay stays CREATE_IN_PROGRESS for
-  ever, and nothing is made;
-- ``sandbox_unready_nodes``: how many of the hollow nodes never become
-  Ready, though Magnum says CREATE_COMPLETE, as when kubelets fail;
-- ``sandbox_node_grace_s``: for how many seconds a node may be silent before
-  Kubernetes takes it for lost, 20 to 600 (default 50, as Kubernetes has it);
-- ``sandbox_fail_resize``: a text; every resize fails with it as reason,
-  after it was UPDATE_IN_PROGRESS, and the bay keeps its size;
-- ``sandbox_ignore_nodes_to_remove``: ``true``; a resize looks at the
-  number of nodes alone, as some drivers do;
-- ``sandbox_fail_delete``: a text; the first delete fails with it as
-  reason, the next one works;
+- ``sandbox_real_nodes``: number of real nodes, 0 to 100 (default 1);
+- ``sandbox_fail_create``: a text; the create fails with it as the reason;
+- ``sandbox_hang_create``: ``true``; the bay stays CREATE_IN_PROGRESS forever,
+  and nothing is created;
+- ``sandbox_unready_nodes``: number of hollow nodes that never become Ready,
+  although Magnum reports CREATE_COMPLETE, as when kubelets fail;
+- ``sandbox_node_grace_s``: seconds without a heartbeat after which Kubernetes
+  considers a node lost, 20 to 600 (default 50, as in Kubernetes);
+- ``sandbox_fail_resize``: a text; every resize goes through
+  UPDATE_IN_PROGRESS and fails with it as the reason, and the bay keeps its
+  size;
+- ``sandbox_ignore_nodes_to_remove``: ``true``; a resize uses only the number
+  of nodes, as some drivers do;
+- ``sandbox_fail_delete``: a text; the first delete fails with it as the
+  reason, the next delete succeeds;
 - ``sandbox_hang_delete``: ``true``; after the first delete the bay stays
-  DELETE_IN_PROGRESS; a second one, which Magnum accepts meanwhile, works.
+  DELETE_IN_PROGRESS; a second delete, which Magnum accepts meanwhile,
+  succeeds.
 
-A wrong value, or a misspelt name that begins with ``sandbox_``, makes
-CREATE_FAILED with a sentence that names the label.
+A wrong value, or a misspelt name that begins with ``sandbox_``, leads to
+CREATE_FAILED with a reason that names the label.
 
-A resize removes the nodes that ``nodes_to_remove`` names (each by its
-name, its address, the uid of its Node object or the id of its server),
-then the hollow nodes with the highest numbers, then the real ones.  Nodes
-whose servers were deleted go in any case.  ``node_count`` is the size in the
-end: who is named and leaves room is replaced, a real node by a real one.
-New nodes have names that the bay never had.  A resize that comes while
-another one works takes its place.
+A resize removes nodes in this order: the nodes in ``nodes_to_remove`` (each
+identified by its name, its address, the uid of its Node object or the id of
+its server), the hollow nodes with the highest numbers, the real nodes. Nodes
+whose servers were deleted are always removed. ``node_count`` is the final
+size, so a removed node may be replaced: a real node by a real node. New nodes
+get names that the bay has never used. A new resize replaces a resize that is
+still running.
 
-All state is in the bay's folder, so that Magnum may be restarted at any
-time.
+All state is in the bay's folder, so Magnum can be restarted at any time.
 """
 
-# Magnum decides what a driver's methods are called with.
+# Magnum defines the parameters of a driver's methods.
 # ruff: noqa: ARG002
 
 from __future__ import annotations
@@ -79,11 +79,11 @@ class KubernetesDriver(driver.Driver):
     def create_cluster(
         self, context: Any, cluster: Any, cluster_create_timeout: Any
     ) -> None:
-        """Write the bay's folder and start what makes the bay.
+        """Write the bay's folder and start the process that creates the bay.
 
-        Of a cluster that was deleted meanwhile nothing is made.
+        If the cluster was deleted meanwhile, this does nothing.
 
-        :raises SandboxError: when a label is wrong; Magnum then shows it
+        :raises SandboxError: if a label is wrong; Magnum shows the message
             as the reason of CREATE_FAILED
         """
         cluster.stack_id = str(uuid.uuid4())
@@ -93,8 +93,8 @@ class KubernetesDriver(driver.Driver):
         certificate, key = _ca_pair(context, cluster)
         with self._bays.locked():
             if self._bays.tombstone(cluster.uuid).exists():
-                # Of an error Magnum would make CREATE_FAILED, and so forget
-                # the delete that came before.
+                # On an error Magnum would set CREATE_FAILED, and so lose the
+                # earlier delete.
                 return
             bay = self._bays.bay(cluster.uuid)
             bay.folder.mkdir(mode=0o700)
@@ -137,7 +137,7 @@ class KubernetesDriver(driver.Driver):
         bay.note(maker=maker.record())
 
     def delete_cluster(self, context: Any, cluster: Any) -> None:
-        """End what makes the bay, and start what removes it."""
+        """Kill processes that work on the bay, and start its removal."""
         bay = self._bays.bay(cluster.uuid)
         with self._bays.locked():
             self._bays.tombstone(cluster.uuid).touch()
@@ -148,7 +148,8 @@ class KubernetesDriver(driver.Driver):
                 worker = bay_folder.Process.of(notes.get(name))
                 if worker is not None:
                     worker.kill_group()
-            if not notes.get("fault_shown") and _spoil_delete(bay, cluster):
+            first = not notes.get("fault_shown")
+            if first and _inject_delete_fault(bay, cluster):
                 return
             remover = bay_folder.Process.of(notes.get("deleter"))
             if remover is not None and remover.alive():
@@ -162,10 +163,10 @@ class KubernetesDriver(driver.Driver):
     def update_cluster_status(
         self, context: Any, cluster: Any, use_admin_ctx: bool = False
     ) -> None:
-        """Copy what the bay's folder says into Magnum's database."""
+        """Copy the state in the bay's folder into Magnum's database."""
         bay = self._bays.bay(cluster.uuid)
         if cluster.status == STATUS.CREATE_IN_PROGRESS:
-            # A delete that comes meanwhile must have the last word.
+            # A delete that arrives meanwhile must not be overwritten.
             with self._bays.locked():
                 if not self._bays.tombstone(cluster.uuid).exists():
                     self._sync_create(cluster, bay)
@@ -178,34 +179,34 @@ class KubernetesDriver(driver.Driver):
 
     def _sync_create(self, cluster: Any, bay: bay_folder.Bay) -> None:
         alive = _worker_alive(bay, "maker")
-        # Read after looking at the process: it writes, then ends.
+        # Check the process before reading its result: it writes, then exits.
         status = bay.status()
         if status:
             _finish(cluster, status)
         elif bay.notes().get("maker") and not alive:
             reason = (
-                "The process that made the bay ended without a result; "
-                f"its last line was: {_last_words(bay, 'maker.log')}"
+                "The process that created the bay exited without a result. "
+                f"Its last line was: {_last_line(bay, 'maker.log')}"
             )
             _finish(
                 cluster, {"status": STATUS.CREATE_FAILED, "reason": reason}
             )
         elif not bay.folder.exists() and _older_than_magnum(cluster):
-            reason = "Magnum was restarted before the bay was begun."
+            reason = "Magnum was restarted before the create began."
             _finish(
                 cluster, {"status": STATUS.CREATE_FAILED, "reason": reason}
             )
 
     def _sync_update(self, cluster: Any, bay: bay_folder.Bay) -> None:
         alive = _worker_alive(bay, "resizer")
-        # Read after looking at the process: it writes, then ends.
+        # Check the process before reading its result: it writes, then exits.
         update = bay.update()
         if update:
             _finish(cluster, update)
         elif not alive:
             reason = (
-                "The process that resized the bay ended without a result; "
-                f"its last line was: {_last_words(bay, 'resize.log')}"
+                "The process that resized the bay exited without a result. "
+                f"Its last line was: {_last_line(bay, 'resize.log')}"
             )
             _finish(
                 cluster, {"status": STATUS.UPDATE_FAILED, "reason": reason}
@@ -224,9 +225,9 @@ class KubernetesDriver(driver.Driver):
         elif notes.get("delete_reason"):
             _fail_delete(cluster, notes["delete_reason"])
         elif remover is not None and not alive and bay.folder.exists():
-            said = commands.last_line(self._bays.delete_log(cluster.uuid))
+            line = commands.last_line(self._bays.delete_log(cluster.uuid))
             _fail_delete(
-                cluster, said or "The process that removed the bay was killed."
+                cluster, line or "The process that removed the bay was killed."
             )
 
     def update_cluster(
@@ -236,7 +237,7 @@ class KubernetesDriver(driver.Driver):
         scale_manager: Any = None,
         rollback: bool = False,
     ) -> None:
-        """Resize the bay to what its node group says now."""
+        """Resize the bay to the current size of its node group."""
         self._resize(cluster, cluster.default_ng_worker.node_count, [])
 
     def resize_cluster(
@@ -248,11 +249,11 @@ class KubernetesDriver(driver.Driver):
         nodes_to_remove: Any,
         nodegroup: Any = None,
     ) -> None:
-        """Write the wish down and start what fulfils it."""
+        """Record the desired size and start the resize."""
         self._resize(cluster, node_count, nodes_to_remove or [])
         if cluster.status == STATUS.UPDATE_IN_PROGRESS:
-            # Magnum saves what it takes for a change, and an earlier
-            # resize may have ended meanwhile.
+            # Magnum saves only the fields that it considers changed, and an
+            # earlier resize may have finished meanwhile.
             fresh = objects.Cluster.get_by_uuid(context, cluster.uuid)
             fresh.status = STATUS.UPDATE_IN_PROGRESS
             fresh.save()
@@ -267,8 +268,8 @@ class KubernetesDriver(driver.Driver):
                 raise exceptions.SandboxError("The cluster is being deleted.")
             if not bay.status():
                 raise exceptions.SandboxError(
-                    f"The bay {cluster.name} can't be resized, since its "
-                    f"folder {bay.folder} is gone or broken; delete it."
+                    f"Can't resize the bay {cluster.name}: its folder "
+                    f"{bay.folder} is missing or broken. Delete the bay."
                 )
             named = [] if labels.ignore_nodes_to_remove else remove
             bay.wish(node_count, labels.real_nodes, named)
@@ -331,8 +332,8 @@ def _worker_alive(bay: bay_folder.Bay, name: str) -> bool:
     return worker is not None and worker.alive()
 
 
-def _spoil_delete(bay: bay_folder.Bay, cluster: Any) -> bool:
-    """Let a bay's first delete fail or hang, if its labels say so."""
+def _inject_delete_fault(bay: bay_folder.Bay, cluster: Any) -> bool:
+    """Make a bay's first delete fail or hang, if its labels request it."""
     fault = cluster.labels.get("sandbox_fail_delete")
     hangs = cluster.labels.get("sandbox_hang_delete") == "true"
     if fault:
@@ -342,9 +343,9 @@ def _spoil_delete(bay: bay_folder.Bay, cluster: Any) -> bool:
     return bool(fault) or hangs
 
 
-def _last_words(bay: bay_folder.Bay, log: str) -> str:
-    said = commands.last_line(bay.folder / log) or bay.log_tail()
-    return said or "(nothing)"
+def _last_line(bay: bay_folder.Bay, log: str) -> str:
+    line = commands.last_line(bay.folder / log) or bay.log_tail()
+    return line or "(nothing)"
 
 
 def _older_than_magnum(cluster: Any) -> bool:
@@ -353,7 +354,7 @@ def _older_than_magnum(cluster: Any) -> bool:
 
 
 def _note_if_there(bay: bay_folder.Bay, **values: Any) -> None:
-    # A removal may be over before it is noted.
+    # The removal may have finished before it is noted.
     try:
         if bay.folder.exists():
             bay.note(**values)

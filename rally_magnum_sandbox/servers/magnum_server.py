@@ -1,9 +1,9 @@
 """Magnum's API, its conductor and the status sync in one process.
 
-``python -m rally_magnum_sandbox.servers.magnum_server CONF PORT``.
-They talk over oslo.messaging's in-process transport, so there is no
-RabbitMQ.  ``magnum.cmd`` is not imported: it patches everything with
-eventlet.
+Usage: ``python -m rally_magnum_sandbox.servers.magnum_server CONF PORT``.
+The parts communicate over oslo.messaging's in-process transport, so there is
+no RabbitMQ. ``magnum.cmd`` is not imported, because it monkey-patches the
+process with eventlet.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HANDLERS = (
 
 
 def main() -> None:
-    """Make the schema if it is missing, and serve Magnum."""
+    """Create the schema if it is missing, and serve Magnum."""
     conf, port = sys.argv[1], int(sys.argv[2])
     sys.argv = ["magnum", "--config-file", conf]
 
@@ -35,9 +35,9 @@ def main() -> None:
 
     service.prepare_service(sys.argv)
     _make_schema()
-    _remember_trustee_domain()
+    _cache_trustee_domain()
     _start_conductor()
-    threading.Thread(target=_sync_for_ever, daemon=True).start()
+    threading.Thread(target=_sync_forever, daemon=True).start()
 
     import waitress
     from magnum.api import app
@@ -53,8 +53,8 @@ def main() -> None:
 
 
 def _make_schema() -> None:
-    # Magnum 22's own upgrade command fails on an empty database with this
-    # SQLAlchemy, so the models make their tables and the head is stamped.
+    # With this SQLAlchemy, Magnum 22's own upgrade command fails on an empty
+    # database. So the models create their tables, and the head is stamped.
     from magnum.db import migration
     from magnum.db.sqlalchemy import models
     from oslo_db.sqlalchemy import enginefacade
@@ -63,12 +63,12 @@ def _make_schema() -> None:
     migration.stamp("head")
 
 
-def _remember_trustee_domain() -> None:
-    """Look the ID of the trustees' domain up once.
+def _cache_trustee_domain() -> None:
+    """Cache the id of the trustees' domain.
 
-    Magnum logs in as that domain's administrator for each check of a policy,
-    only to learn this ID, which never changes.  In the tests two thirds of
-    the time that Keystone worked went into these logins.
+    To get this id, which never changes, Magnum logs in as the domain's
+    administrator for each policy check. In the tests, Keystone spent two
+    thirds of its CPU time on these logins.
     """
     from magnum.common import keystone
 
@@ -109,7 +109,7 @@ def _start_conductor() -> None:
     ).start()
 
 
-def _sync_for_ever() -> None:
+def _sync_forever() -> None:
     from magnum.common import context
     from oslo_log import log
 
@@ -142,7 +142,7 @@ def _sync_once(admin: Any) -> None:
         except loopingcall.LoopingCallDone:
             pass
         except Exception:
-            # One bay that can't be synced must not stop the others.
+            # A failure for one bay must not stop the sync of the others.
             log.getLogger(__name__).exception(
                 "the status of %s could not be synced", cluster.uuid
             )

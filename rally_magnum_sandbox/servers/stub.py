@@ -1,16 +1,16 @@
-"""What has no real server in the sandbox: Glance, Nova, Neutron, Cinder.
+"""A stub of Glance, Nova, Neutron and Cinder.
 
-``python -m rally_magnum_sandbox.servers.stub BAYS PORT`` answers the
-few requests that Magnum and Rally make of them:
+``python -m rally_magnum_sandbox.servers.stub BAYS PORT`` answers the few
+requests that Magnum and Rally send to these services:
 
 - Glance: one image, ``sandbox``, whose ``os_distro`` selects our driver;
 - Nova: two flavors, key pairs, quotas, limits, and the servers of the bays
   in the folder BAYS (see :mod:`.stub_machines`);
-- Neutron: one external network, no extensions, quotas, and those servers'
-  ports;
+- Neutron: one external network, no extensions, quotas, and the ports of
+  these servers;
 - Cinder: quotas and limits.
 
-Key pairs and quotas are kept in memory.  Nothing checks a token.
+Key pairs and quotas are kept in memory. The stub does not check tokens.
 """
 
 from __future__ import annotations
@@ -125,9 +125,9 @@ FLAVORS = [
 
 @dataclass
 class Stub:
-    """What was put into the stub: key pairs and quotas, by name.
+    """The stub's state: key pairs and quotas, by name.
 
-    :param machines: the bays' servers and ports, if it has any
+    :param machines: the servers and ports of the bays, or None
     """
 
     keypairs: dict[str, Any] = field(default_factory=dict)
@@ -138,16 +138,16 @@ class Stub:
     def answer(self, method: str, target: str, body: Any) -> Answer:
         """Answer one request.
 
-        :param method: of HTTP
+        :param method: the HTTP method
         :param target: path and query
         :param body: the decoded JSON, or None
-        :returns: status, and what to send as JSON or None for nothing
+        :returns: the status, and the JSON to send; None sends no body
         """
         split = parse.urlsplit(target)
         path = split.path.rstrip("/").removesuffix(".json")
         query = dict(parse.parse_qsl(split.query))
         if self.machines:
-            # Without our lock: these wait for others at times.
+            # Not under our lock, because these may wait for other locks.
             found = self.machines.answer(method, path, query, body)
             if found is not None:
                 return found
@@ -192,8 +192,8 @@ class Stub:
         return 200, {"keypair": self.keypairs[name]}
 
     def _keypair(self, name: str, **_: Any) -> Answer:
-        # Key pairs belong to users, and the stub knows none: every user
-        # has the one that a template may name.
+        # Key pairs belong to users, but the stub does not know users. So the
+        # key pair that a template may name exists for every user.
         found = self.keypairs.get(name)
         if found is None and name == "sandbox":
             found = _keypair(name)
@@ -329,7 +329,7 @@ class Handler(server.BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve the bays' folder on the port; the command line names both."""
+    """Serve the bays' folder on the port, both from the command line."""
     bays = bay_folder.Bays(pathlib.Path(sys.argv[1]))
     Handler.stub = Stub(machines=stub_machines.Machines(bays))
     address = ("127.0.0.1", int(sys.argv[2]))

@@ -1,10 +1,10 @@
 """The stub's servers and ports: the real nodes of the bays.
 
-Nova's list, show, stop, start and delete of servers, and Neutron's list,
-show and update of ports.  They are not pretended: an order is written into
-the bay's folder, and a process carries it out (see
-:mod:`rally_magnum_sandbox.bay.machines`) after the answer was given,
-as Nova's own are.
+This serves Nova's list, show, stop, start and delete of servers, and
+Neutron's list, show and update of ports. The actions are real: the stub
+writes the requested state into the bay's folder, and a process applies it (see
+:mod:`rally_magnum_sandbox.bay.machines`). As with Nova, the response comes
+before the action is done.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from rally_magnum_sandbox.servers import bay_folder
 
 Answer = tuple[int, Any]
 
-# Nova's status and number of the power's state, by its vm_state.
+# vm_state to Nova's status and power_state.
 STATES = {
     "building": ("BUILD", 0),
     "active": ("ACTIVE", 1),
     "stopped": ("SHUTOFF", 4),
 }
-# Nova's name of an action, the state that it needs, and what it is to bring.
+# Nova's action to its name in messages, the vm_state that it requires, and
+# the desired value of `stopped`.
 ACTIONS = {
     "os-stop": ("stop", "active", True),
     "os-start": ("start", "stopped", False),
@@ -40,7 +41,7 @@ ACTIONS = {
 
 
 class Refused(Exception):
-    """An answer that is no success."""
+    """A response with an error status."""
 
     def __init__(self, status: int, content: Any) -> None:
         super().__init__(status)
@@ -49,13 +50,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Machine:
-    """The server of a real node, as it is now.
+    """The server of a real node in its current state.
 
-    :param bay: the node's
-    :param node: that it is
-    :param member: what was made of it
-    :param wanted: what is to become of it
-    :param working: a process is at that
+    :param bay: the node's bay
+    :param node: the node's name and addresses
+    :param member: the node's actual state
+    :param wanted: the node's desired state
+    :param working: whether a process is applying the desired state
     """
 
     bay: bay_folder.Bay
@@ -85,11 +86,11 @@ class Machine:
 
     @property
     def cut(self) -> bool:
-        """Whether its port was ordered down."""
+        """Whether its port is down or going down."""
         return self.wanted.cut if self.working else self.member.cut
 
     def server(self) -> dict[str, Any]:
-        """Describe it as Nova does."""
+        """Return the server in Nova's format."""
         status, power = STATES[self.state]
         made_s = self.bay.notes().get("created_s", 0)
         made = datetime.datetime.fromtimestamp(made_s, datetime.UTC)
@@ -123,7 +124,7 @@ class Machine:
         }
 
     def port(self) -> dict[str, Any]:
-        """Describe its port as Neutron does."""
+        """Return its port in Neutron's format."""
         down = self.cut or self.member.stopped
         return {
             "id": self.node.port,
@@ -143,7 +144,7 @@ class Machines:
     """The servers and ports of all bays of a sandbox.
 
     :param bays: of the sandbox
-    :param start: starts the process that carries orders out
+    :param start: starts the process that applies the desired state
     """
 
     def __init__(
@@ -159,7 +160,7 @@ class Machines:
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: Any
     ) -> Answer | None:
-        """Answer one request, or nothing if it is about something else."""
+        """Answer one request; return None if no route matches it."""
         for pattern, handle in self._routes():
             match = re.fullmatch(pattern, f"{method} {path}")
             if match:
@@ -202,8 +203,8 @@ class Machines:
     def _act(self, machine: str, body: Any, **_: Any) -> Answer:
         action = next(iter(body or {}), "")
         if action not in ACTIONS:
-            said = f"There is no such action: {action}"
-            raise Refused(400, _nova("badRequest", 400, said))
+            message = f"There is no such action: {action}"
+            raise Refused(400, _nova("badRequest", 400, message))
         name, needed, stopped = ACTIONS[action]
         with self._bays.locked():
             found = self._by_server(machine)
@@ -214,12 +215,12 @@ class Machines:
                     f"Cannot '{name}' instance {machine} while it is in "
                     f"{state}"
                 )
-            self._order(found, stopped=stopped)
+            self._request(found, stopped=stopped)
         return 202, None
 
     def _delete(self, machine: str, **_: Any) -> Answer:
         with self._bays.locked():
-            self._order(self._by_server(machine), deleted=True)
+            self._request(self._by_server(machine), deleted=True)
         return 204, None
 
     def _ports(self, query: Mapping[str, str], **_: Any) -> Answer:
@@ -245,13 +246,13 @@ class Machines:
         up = (body or {}).get("port", {}).get("admin_state_up")
         if isinstance(up, bool):
             with self._bays.locked():
-                self._order(self._by_port(port), cut=not up)
+                self._request(self._by_port(port), cut=not up)
         return self._port(port)
 
-    def _order(self, machine: Machine, **changes: bool) -> None:
-        """Write an order down, and start what carries it out.
+    def _request(self, machine: Machine, **changes: bool) -> None:
+        """Record the desired state, and start the process that applies it.
 
-        A bay that is deleted ends that process by its note.
+        The process is noted in the bay, so that a delete can kill it.
         """
         bay, name = machine.bay, machine.node.machine
         if machine.state == "building":
@@ -264,20 +265,20 @@ class Machines:
         for machine in self._all():
             if machine.node.machine == wanted:
                 return machine
-        said = f"Instance {wanted} could not be found."
-        raise Refused(404, _nova("itemNotFound", 404, said))
+        message = f"Instance {wanted} could not be found."
+        raise Refused(404, _nova("itemNotFound", 404, message))
 
     def _by_port(self, wanted: str) -> Machine:
         for machine in self._all():
             if machine.node.port == wanted:
                 return machine
-        said = f"Port {wanted} could not be found."
-        error = {"type": "PortNotFound", "message": said, "detail": ""}
+        message = f"Port {wanted} could not be found."
+        error = {"type": "PortNotFound", "message": message, "detail": ""}
         raise Refused(404, {"NeutronError": error})
 
     def _all(self) -> Iterator[Machine]:
         for bay in self._bays.all():
-            # It may be half made, or be removed while it is looked at.
+            # The bay may be incomplete, or be removed while it is read.
             with contextlib.suppress(exceptions.SandboxError, OSError):
                 if not self._bays.tombstone(bay.uuid).exists():
                     yield from _machines(bay)
@@ -285,7 +286,7 @@ class Machines:
 
 def _machines(bay: bay_folder.Bay) -> list[Machine]:
     spec = bay_spec.read_spec(bay.folder)
-    # Before what it writes: it writes, then ends.
+    # Check the process before reading its result: it writes, then exits.
     worker = bay_folder.Process.of(bay.notes().get("machines"))
     working = worker is not None and worker.alive()
     return [
@@ -302,7 +303,7 @@ def _machines(bay: bay_folder.Bay) -> list[Machine]:
 
 
 def _is_in(pattern: str, name: str) -> bool:
-    # Nova takes a name for a regular expression.
+    # Nova treats the name as a regular expression.
     with contextlib.suppress(re.error):
         return bool(re.search(pattern, name))
     return False

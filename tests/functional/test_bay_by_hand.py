@@ -433,7 +433,7 @@ def test_a_bay_comes_to_the_size_that_is_wished(
     assert not (bay.folder / "node-0").exists()
     code, output = bay.resize(5, remove=["bay-0-node-0"])
     assert code == 1
-    assert "'bay-0-node-0' is no node of the bay" in output
+    assert "'bay-0-node-0' is not in the bay" in output
     assert set(bay.nodes()) == set(replaced)
     assert bay.resize(0)[0] == 0
     assert bay.nodes() == {}

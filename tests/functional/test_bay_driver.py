@@ -183,7 +183,7 @@ def test_a_node_that_is_not_there_fails_the_resize(cloud: Cloud) -> None:
     bay = cloud.complete(2)
     found = cloud.resize(bay, 1, "no-such-node")
     assert found["status"] == "UPDATE_FAILED"
-    assert "'no-such-node' is no node of the bay" in found["status_reason"]
+    assert "'no-such-node' is not in the bay" in found["status_reason"]
     assert list(found["faults"]) == ["default-worker"]
     assert found["node_count"] == 2
     assert cloud.ready(bay) == {"node-0"} | hollow(1)
@@ -246,7 +246,7 @@ def test_a_resize_whose_process_is_killed_fails_in_words(
         os.killpg(process.pid, signal.SIGKILL)
     found = cloud.wait(bay, "UPDATE_FAILED", "UPDATE_COMPLETE")
     assert found["status"] == "UPDATE_FAILED"
-    assert "ended without a result" in found["status_reason"]
+    assert "exited without a result" in found["status_reason"]
     assert cloud.resize(bay, 2)["status"] == "UPDATE_COMPLETE"
     assert len(cloud.ready(bay)) == 2
 

@@ -367,7 +367,7 @@ def test_a_maker_that_is_killed_fails_the_create(
     os.kill(pid, signal.SIGKILL)
     found = wait_while(magnum, bay, "CREATE_IN_PROGRESS")
     assert found["status"] == "CREATE_FAILED"
-    assert "ended without a result" in found["status_reason"]
+    assert "exited without a result" in found["status_reason"]
     assert delete(magnum, bay) is None
 
 
@@ -485,8 +485,8 @@ def test_purge_removes_the_cache_and_says_what_came_free(
         assert done.returncode == 0, done.stdout + done.stderr
         assert not cache.exists()
         assert not sandbox.settings.state_dir.exists()
-        assert re.search(r"\d (GB|MB) of disk came free", done.stdout)
-        assert "Debian packages stay" in done.stdout
+        assert re.search(r"freed \S+ (GB|MB) of disk space", done.stdout)
+        assert "kept these Debian packages" in done.stdout
         assert built <= {*sandbox.settings.cache_dir.iterdir()}
         assert host_state.settle(sandbox.before) == []
     finally:
@@ -508,7 +508,8 @@ def test_bays_are_made_of_binaries_that_are_given(
         done = sandbox.command("up", "--kubernetes-binaries", str(given))
         assert done.returncode == 0, done.stdout + done.stderr
         assert (
-            f"Kubernetes {artifacts.built_version()} in {given}" in done.stdout
+            f"Kubernetes {artifacts.built_version()} from {given}"
+            in done.stdout
         )
         # It holds until `down`.
         sandbox.up()

@@ -1,4 +1,4 @@
-"""What Magnum's driver remembers of a bay, in files."""
+"""The files in which Magnum's driver keeps a bay's state."""
 
 import os
 import subprocess
@@ -30,18 +30,18 @@ def test_indexes_are_used_in_turn(bays):
     assert [bays.free_index(INDEXES) for _ in range(3)] == [60, 61, 62]
 
 
-def test_a_taken_index_is_passed_over(bays):
+def test_an_index_in_use_is_skipped(bays):
     make(bays, "a", 61)
     assert [bays.free_index(INDEXES) for _ in range(2)] == [60, 62]
 
 
-def test_after_the_last_index_comes_the_first_free_one(bays):
+def test_indexes_wrap_around(bays):
     make(bays, "a", 60)
     bay_folder.write_json(bays.folder / ".last-index.json", {"index": 119})
     assert bays.free_index(INDEXES) == 61
 
 
-def test_no_index_is_left(bays):
+def test_a_bay_beyond_the_maximum_is_refused(bays):
     for index in INDEXES:
         make(bays, f"bay-{index}", index)
     with pytest.raises(exceptions.SandboxError, match="60 bays"):
@@ -56,30 +56,30 @@ def test_notes_add_up(bays):
     assert bay_folder.Process.of(bay.notes()["maker"]).pid == 1
 
 
-def test_what_is_missing_reads_as_nothing(bays):
+def test_missing_files_read_as_empty(bays):
     bay = bays.bay("none")
     assert (bay.spec(), bay.status(), bay.notes()) == ({}, {}, {})
     assert bay.log_tail() == ""
     assert bays.all() == []
 
 
-def test_without_a_binary_the_error_says_what_to_run(bays):
+def test_the_error_for_a_missing_binary_names_the_command(bays):
     with pytest.raises(exceptions.SandboxError, match="sandbox up"):
         bays.artifacts()
 
 
-def test_a_process_is_known_by_pid_and_start():
+def test_a_process_is_identified_by_pid_and_start():
     own = bay_folder.Process.running(os.getpid())
     assert own.alive()
     assert not bay_folder.Process(own.pid, own.start_ticks - 1).alive()
     assert bay_folder.Process.of(own.record()) == own
 
 
-def test_a_process_that_never_was():
+def test_a_process_that_never_existed_is_not_alive():
     assert not bay_folder.Process.running(2**22 + 1).alive()
 
 
-def test_a_killed_group_is_gone():
+def test_a_killed_group_is_not_alive():
     script = "import time; time.sleep(60)"
     child = subprocess.Popen(
         [sys.executable, "-c", script], start_new_session=True
@@ -87,12 +87,12 @@ def test_a_killed_group_is_gone():
     process = bay_folder.Process.running(child.pid)
     assert process.alive()
     process.kill_group()
-    # A zombie counts as gone: its parent has yet to collect it.
+    # A zombie, which its parent has not reaped yet, counts as dead.
     assert not process.alive()
     assert child.wait(5) < 0
 
 
-def test_an_unfinished_write_is_never_read(tmp_path):
+def test_a_partial_write_is_never_read(tmp_path):
     path = tmp_path / "x.json"
     bay_folder.write_json(path, {"a": 1})
     assert [found.name for found in tmp_path.iterdir()] == ["x.json"]
@@ -108,7 +108,7 @@ def wish_of(bay):
     return bay_folder.read_json(bay.folder / "wish.json")
 
 
-def test_a_wish_has_no_result_until_it_is_fulfilled(bays):
+def test_a_resize_has_no_result_until_it_has_finished(bays):
     bay = make(bays, "a", 0)
     bay.wish(5, 1, ["x"])
     assert bay.update() == {}
@@ -119,7 +119,7 @@ def test_a_wish_has_no_result_until_it_is_fulfilled(bays):
     assert wish_of(bay)["if_there"] == []
 
 
-def test_a_new_wish_ends_the_one_that_is_worked_on(bays):
+def test_a_new_resize_replaces_a_running_resize(bays):
     bay = make(bays, "a", 0)
     bay.wish(5, 1, ["x"])
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as child:
@@ -131,7 +131,7 @@ def test_a_new_wish_ends_the_one_that_is_worked_on(bays):
     assert (wish["remove"], wish["if_there"]) == (["y"], ["x"])
 
 
-def test_a_wish_that_failed_is_not_taken_up(bays):
+def test_a_failed_resize_is_not_continued(bays):
     bay = make(bays, "a", 0)
     bay.wish(5, 1, ["x"])
     bay.note(resizer=bay_folder.Process.running(2**22 + 1).record())
@@ -139,7 +139,7 @@ def test_a_wish_that_failed_is_not_taken_up(bays):
     assert wish_of(bay)["if_there"] == []
 
 
-def test_a_wish_that_is_refused_leaves_the_size(bays):
+def test_a_refused_resize_keeps_the_size(bays):
     bay = bays.bay("a")
     bay.folder.mkdir()
     bay_folder.write_json(bay.folder / "spec.json", {"node_count": 3})

@@ -35,14 +35,14 @@ def test_the_demo_needs_its_files(elsewhere, capsys):
     assert "samples/tasks/2m-rps.json" in capsys.readouterr().err
 
 
-def test_a_bad_port_is_a_sentence(elsewhere, monkeypatch, capsys):
+def test_a_bad_port_names_the_variable(elsewhere, monkeypatch, capsys):
     monkeypatch.setenv(settings.PORT_VARIABLE, "http")
     assert cli.main(["status"]) == 1
     assert settings.PORT_VARIABLE in capsys.readouterr().err
 
 
-def test_without_root_everything_missing_is_said(elsewhere):
-    # Imported first: another user may not reach the interpreter's files.
+def test_up_without_root_is_refused(elsewhere):
+    # Import first: the other user may not read the interpreter's files.
     script = (
         "import os, sys; from rally_magnum_sandbox import cli, up; "
         "os.geteuid() == 0 and os.setuid(65534); sys.exit(cli.main(['up']))"
@@ -59,7 +59,7 @@ def test_without_root_everything_missing_is_said(elsewhere):
     assert not (elsewhere / "state").exists()
 
 
-def test_a_reader_that_goes_away_is_no_error(elsewhere):
+def test_a_closed_pipe_is_not_an_error(elsewhere):
     ours, theirs = os.pipe()
     os.close(ours)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The variables that `run` gives to a command."""
+"""The environment variables that `run` sets."""
 
 import json
 import pathlib
@@ -24,7 +24,7 @@ def variables(sandbox, **environ):
     return client_environment.variables(sandbox, SECRETS, environ)
 
 
-def test_the_callers_own_cloud_is_not_mixed_in(sandbox):
+def test_the_callers_own_cloud_is_left_out(sandbox):
     found = variables(sandbox, OS_TOKEN="secret", OS_USERNAME="me", TERM="x")
     assert "OS_TOKEN" not in found
     assert found["OS_USERNAME"] == "admin"
@@ -39,13 +39,13 @@ def test_rally_finds_its_database_and_environment(sandbox):
 
 
 @pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
-def test_no_proxy_is_added_to_what_there_was(sandbox, name):
+def test_no_proxy_is_extended(sandbox, name):
     found = variables(sandbox, **{name: "example.org"})
     wanted = "example.org,127.0.0.1,localhost,198.18.0.0/16"
     assert found["NO_PROXY"] == found["no_proxy"] == wanted
 
 
-def test_files_are_for_their_owner_only(sandbox):
+def test_only_the_owner_can_read_the_files(sandbox):
     client_environment.write_files(sandbox, SECRETS)
     for name in ("openrc", "clouds.yaml"):
         assert (sandbox.state_dir / name).stat().st_mode & 0o777 == 0o600
@@ -56,18 +56,18 @@ def test_files_are_for_their_owner_only(sandbox):
     assert auth["auth_url"] == sandbox.keystone_url
 
 
-def test_passwords_are_made_once(sandbox):
+def test_passwords_are_created_once(sandbox):
     first = secrets_file.ensure(sandbox.state_dir)
     assert secrets_file.ensure(sandbox.state_dir) == first
     assert len({first.admin, first.magnum, first.trustee}) == 3
 
 
-def test_an_environment_of_rally_that_was_cut_short_is_made_anew(
+def test_an_incomplete_rally_environment_is_created_again(
     sandbox, monkeypatch
 ):
     sandbox.logs_dir.mkdir(parents=True, exist_ok=True)
     with monkeypatch.context() as killed:
-        # As if it had been killed before the file that says so.
+        # Simulate a kill before the file `complete` is written.
         killed.setattr(pathlib.Path, "touch", _no_complete(pathlib.Path.touch))
         with pytest.raises(KeyboardInterrupt):
             client_environment.ensure_rally(sandbox, SECRETS)

@@ -1,4 +1,4 @@
-"""A demo's task, with a program in Rally's place."""
+"""The task of a demo, with a script in place of Rally."""
 
 import json
 import signal
@@ -10,7 +10,7 @@ from rally_magnum_sandbox import settings
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 
-# Notes each call, and writes the page that a call names last.
+# Records each call, and writes the page named by the last argument.
 RALLY = """#!/usr/bin/env python3
 import json, os, pathlib, signal, sys, time
 here = pathlib.Path(__file__).parent
@@ -65,7 +65,7 @@ def calls(run):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_the_task_is_run_and_its_pages_are_named(run):
+def test_the_task_runs_and_its_pages_are_listed(run):
     assert run() == 0
     home = run.folder / "state" / "home"
     assert (home / ".rally" / "globals").read_text() == "the task"
@@ -81,19 +81,19 @@ def test_the_task_is_run_and_its_pages_are_named(run):
         assert f"page: {page}" in run.said
 
 
-def test_the_tasks_own_exit_status_is_given(run):
+def test_the_exit_status_of_the_task_is_returned(run):
     assert run(status=2) == 2
     assert len(calls(run)) == 4
 
 
 @pytest.mark.parametrize("plan", [{"no_pages": True}, {"table": 1}])
-def test_a_page_that_is_not_written_fails_the_demo(run, plan):
+def test_a_missing_page_fails_the_demo(run, plan):
     assert run(**plan) == 1
     pages = [line for line in run.said if line.startswith("page: ")]
     assert len(pages) == (0 if "no_pages" in plan else 2)
 
 
-def test_an_old_page_is_not_taken_for_a_new_one(run):
+def test_pages_of_an_earlier_run_are_not_listed(run):
     assert run() == 0
     run.said.clear()
     assert run(no_pages=True) == 1
@@ -101,7 +101,7 @@ def test_an_old_page_is_not_taken_for_a_new_one(run):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_ends_rally_and_waits_for_it(run, number):
+def test_an_interrupt_stops_rally_and_waits_for_it(run, number):
     handlers = interruption.install()
     try:
         with pytest.raises(exceptions.Interrupted, match=number.name):
@@ -114,7 +114,7 @@ def test_an_interruption_ends_rally_and_waits_for_it(run, number):
     assert not (run.folder / "reports").exists()
 
 
-def test_a_sandbox_is_not_begun_for_arguments_that_can_not_be(run):
+def test_bad_input_does_not_start_a_sandbox(run):
     sandbox = settings.Settings(run.folder / "other", run.folder / "cache")
     what = demo.Demo(run.folder / "none", None, run.folder / "reports", False)
     with pytest.raises(exceptions.InvalidInput, match="--task"):

@@ -1,4 +1,4 @@
-"""What a demo refuses before anything is made for it."""
+"""The checks of a demo's input before the sandbox is created."""
 
 import json
 import pathlib
@@ -28,11 +28,11 @@ def check(files):
 @pytest.mark.parametrize(
     "task", sorted(x.name for x in (SAMPLES / "tasks").glob("*.json"))
 )
-def test_our_samples_are_fine(task, tmp_path):
+def test_the_sample_tasks_are_accepted(task, tmp_path):
     demo_input.check(SAMPLES / "tasks" / task, None, tmp_path)
 
 
-def test_a_task_and_its_arguments(files):
+def test_checking_creates_no_files(files):
     check(files)
     assert not (files / "reports").exists()
 
@@ -40,13 +40,16 @@ def test_a_task_and_its_arguments(files):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[1, 2]", "holds no object of names and values"),
-        ("{1: 2}", "holds no object of names and values"),
+        ("[1, 2]", "must contain an object of names and values"),
+        ("{1: 2}", "must contain an object of names and values"),
         ("{unclosed", "neither JSON nor YAML"),
-        ("{}", "an argument that --args does not give: 'name' is undefined"),
+        (
+            "{}",
+            "an argument that --args does not provide: 'name' is undefined",
+        ),
     ],
 )
-def test_impossible_arguments(files, text, words):
+def test_invalid_arguments_are_refused(files, text, words):
     (files / "args").write_text(text)
     with pytest.raises(exceptions.InvalidInput) as caught:
         check(files)
@@ -57,17 +60,17 @@ def test_impossible_arguments(files, text, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{{ name", "no template that Rally can read"),
-        ("{% include 'none' %}", "no template that Rally can read"),
-        ("{{ 1 // 0 }}", "can't be filled with these values"),
-        ("{{ name + 1 }}", "can't be filled with these values"),
+        ("{{ name", "is not a valid Jinja2 template"),
+        ("{% include 'none' %}", "is not a valid Jinja2 template"),
+        ("{{ 1 // 0 }}", "can't be rendered with these values"),
+        ("{{ name + 1 }}", "can't be rendered with these values"),
         ('{"a": [}', "is neither JSON nor YAML"),
-        ("{}", "holds no task"),
-        ("", "holds no task"),
-        ("just words", "holds no task"),
+        ("{}", "contains no Rally task"),
+        ("", "contains no Rally task"),
+        ("just words", "contains no Rally task"),
     ],
 )
-def test_impossible_tasks(files, text, words):
+def test_invalid_tasks_are_refused(files, text, words):
     (files / "task").write_text(text)
     with pytest.raises(exceptions.InvalidInput) as caught:
         check(files)
@@ -75,7 +78,7 @@ def test_impossible_tasks(files, text, words):
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_or_no_text_is_not_read(files):
+def test_folders_and_binary_files_are_refused(files):
     for name in ("task", "args"):
         (files / name).unlink()
         (files / name).mkdir()
@@ -83,14 +86,18 @@ def test_a_folder_or_no_text_is_not_read(files):
             check(files)
         (files / name).rmdir()
         (files / name).write_bytes(b"\xff\xfe\x00")
-        with pytest.raises(exceptions.InvalidInput, match="it is no text"):
+        with pytest.raises(
+            exceptions.InvalidInput, match="it is not a text file"
+        ):
             check(files)
         (files / name).write_text('{"name": "n"}')
 
 
-def test_pages_need_a_folder(files):
+def test_the_reports_path_must_be_a_folder(files):
     (files / "reports").touch()
-    with pytest.raises(exceptions.InvalidInput, match="--reports: no pages"):
+    with pytest.raises(
+        exceptions.InvalidInput, match="--reports: can't write"
+    ):
         check(files)
 
 
@@ -98,7 +105,7 @@ def test_pages_need_a_folder(files):
     ("option", "value"),
     [("--task", "none"), ("--args", "none"), ("--reports", "args/below")],
 )
-def test_nothing_is_made_for_a_demo_that_can_not_be(
+def test_a_demo_with_bad_input_creates_nothing(
     files, monkeypatch, capsys, option, value
 ):
     monkeypatch.chdir(files)
@@ -113,7 +120,7 @@ def test_nothing_is_made_for_a_demo_that_can_not_be(
     assert sorted(x.name for x in files.iterdir()) == before
 
 
-def test_values_are_given_to_the_template(files):
+def test_the_template_gets_arguments_and_functions(files):
     (files / "task").write_text("{{ {'v': ceil(number) + min(1, 2)}|tojson }}")
     (files / "args").write_text(json.dumps({"number": 1.5}))
     check(files)

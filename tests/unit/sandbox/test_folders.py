@@ -1,4 +1,4 @@
-"""Whose a folder is, and what may be removed."""
+"""Ownership, removal and disk usage of the sandbox's folders."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def sandbox(tmp_path):
     return settings.Settings(tmp_path / "state", tmp_path / "cache")
 
 
-def test_what_is_claimed_is_ours_afterwards(sandbox):
+def test_claimed_folders_pass_the_check(sandbox):
     folders.claim(sandbox)
     (sandbox.cache_dir / "anything").touch()
     (sandbox.state_dir / "anything").touch()
@@ -20,7 +20,7 @@ def test_what_is_claimed_is_ours_afterwards(sandbox):
     folders.claim(sandbox)
 
 
-def test_somebody_elses_folder_is_neither_used_nor_changed(sandbox):
+def test_a_foreign_folder_is_refused_and_not_changed(sandbox):
     sandbox.cache_dir.mkdir()
     (sandbox.cache_dir / "thesis.txt").write_text("years")
     with pytest.raises(exceptions.InvalidInput) as caught:
@@ -39,9 +39,9 @@ def test_an_empty_folder_may_be_used(sandbox):
     assert (sandbox.state_dir / folders.MARK).exists()
 
 
-def test_a_file_is_no_folder(sandbox):
+def test_a_file_is_refused(sandbox):
     sandbox.state_dir.touch()
-    with pytest.raises(exceptions.InvalidInput, match="is no folder"):
+    with pytest.raises(exceptions.InvalidInput, match="is not a folder"):
         folders.check(sandbox)
 
 
@@ -56,7 +56,9 @@ def test_a_file_is_no_folder(sandbox):
         ("state", ["secrets.json", "logs"], False),
     ],
 )
-def test_what_the_first_version_made_has_no_mark(tmp_path, kind, names, ours):
+def test_folders_of_version_0_1_0_are_recognised_without_a_mark(
+    tmp_path, kind, names, ours
+):
     for name in names:
         (tmp_path / name).mkdir()
     if ours:
@@ -66,7 +68,7 @@ def test_what_the_first_version_made_has_no_mark(tmp_path, kind, names, ours):
             folders.check_ours(tmp_path, kind, "VARIABLE")
 
 
-def test_the_state_of_another_version_is_left_alone(sandbox):
+def test_the_state_of_another_layout_is_refused(sandbox):
     folders.claim(sandbox)
     mark = sandbox.state_dir / folders.MARK
     mark.write_text('{"layout": 0}')
@@ -87,7 +89,7 @@ def test_the_mark_is_removed_last(sandbox):
     assert folders.remove(sandbox.cache_dir)
 
 
-def test_disk_is_what_blocks_are_taken_and_a_link_counts_once(tmp_path):
+def test_disk_usage_counts_blocks_and_each_hard_link_once(tmp_path):
     assert folders.used_bytes(tmp_path / "none") == 0
     (tmp_path / "a").write_bytes(b"x" * 100_000)
     one = folders.used_bytes(tmp_path)
@@ -102,10 +104,10 @@ def test_disk_is_what_blocks_are_taken_and_a_link_counts_once(tmp_path):
 @pytest.mark.parametrize(
     ("state", "cache"), [("a", "a"), ("a/b", "a"), ("a", "a/b"), ("a", "a/.")]
 )
-def test_one_folder_is_not_in_the_other(state, cache):
+def test_nested_folders_are_refused(state, cache):
     environ = {
         settings.STATE_VARIABLE: f"/srv/{state}",
         settings.CACHE_VARIABLE: f"/srv/{cache}",
     }
-    with pytest.raises(exceptions.InvalidInput, match="must not lie in"):
+    with pytest.raises(exceptions.InvalidInput, match="neither may contain"):
         settings.from_environment(environ)

@@ -31,7 +31,7 @@ def raise_limit(sandbox, limit):
     return said
 
 
-def test_it_is_raised_and_put_back(sandbox, limit):
+def test_the_limit_is_raised_and_reset(sandbox, limit):
     assert raise_limit(sandbox, limit) == []
     assert int(limit.read_text()) == 1024
     inotify.restore(sandbox, limit)
@@ -41,7 +41,7 @@ def test_it_is_raised_and_put_back(sandbox, limit):
     assert int(limit.read_text()) == 1024
 
 
-def test_a_second_up_does_not_forget_what_it_was(sandbox, limit):
+def test_a_second_up_keeps_the_original_limit(sandbox, limit):
     raise_limit(sandbox, limit)
     raise_limit(sandbox, limit)
     inotify.restore(sandbox, limit)
@@ -49,7 +49,7 @@ def test_a_second_up_does_not_forget_what_it_was(sandbox, limit):
 
 
 @pytest.mark.parametrize("later", [512, 8192])
-def test_what_somebody_set_since_stays(sandbox, limit, later):
+def test_a_limit_that_was_changed_by_hand_is_kept(sandbox, limit, later):
     raise_limit(sandbox, limit)
     limit.write_text(str(later))
     inotify.restore(sandbox, limit)
@@ -63,7 +63,7 @@ def test_a_high_limit_is_never_touched(sandbox, limit):
     assert int(limit.read_text()) == 65536
 
 
-def test_where_it_can_not_be_raised_it_says_what_fits(sandbox, limit):
+def test_a_read_only_limit_reports_how_many_nodes_fit(sandbox, limit):
     class ReadOnly(type(limit)):
         def write_text(self, *arguments, **options):
             raise OSError(30, "Read-only file system")
@@ -75,11 +75,11 @@ def test_where_it_can_not_be_raised_it_says_what_fits(sandbox, limit):
     assert int(limit.read_text()) == 128
 
 
-def test_a_kernel_without_the_limit_is_no_matter(sandbox, tmp_path):
+def test_a_kernel_without_the_limit_is_not_an_error(sandbox, tmp_path):
     assert raise_limit(sandbox, tmp_path / "none") == []
 
 
-def test_the_last_of_two_sandboxes_puts_it_back(sandbox, tmp_path, limit):
+def test_the_last_sandbox_resets_the_limit(sandbox, tmp_path, limit):
     second = sandbox_of(tmp_path, 1)
     raise_limit(sandbox, limit)
     raise_limit(second, limit)
@@ -89,7 +89,7 @@ def test_the_last_of_two_sandboxes_puts_it_back(sandbox, tmp_path, limit):
     assert int(limit.read_text()) == 128
 
 
-def test_a_sandbox_whose_folder_is_gone_needs_it_no_longer(
+def test_a_sandbox_without_a_folder_does_not_keep_the_limit(
     sandbox, tmp_path, limit
 ):
     lost = sandbox_of(tmp_path, 1)

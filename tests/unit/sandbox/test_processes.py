@@ -21,11 +21,11 @@ def taken_port():
         yield listener.getsockname()[1]
 
 
-def test_a_listener_is_seen(taken_port):
+def test_an_open_port_is_detected(taken_port):
     assert processes.listening(taken_port)
 
 
-def test_nobody_listens_any_more():
+def test_a_closed_port_is_detected():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert not processes.listening(port)
@@ -35,7 +35,7 @@ def test_a_server_that_was_never_started_is_not_found(sandbox):
     assert processes.find(sandbox, "keystone") is None
 
 
-def test_a_record_of_another_boot_is_not_believed(sandbox, tmp_path):
+def test_a_record_of_another_boot_is_ignored(sandbox, tmp_path):
     (tmp_path / "run").mkdir()
     bay_folder.write_json(
         processes.record_file(tmp_path, "keystone"),
@@ -44,7 +44,7 @@ def test_a_record_of_another_boot_is_not_believed(sandbox, tmp_path):
     assert processes.find(sandbox, "keystone") is None
 
 
-def test_a_taken_port_is_named(sandbox, taken_port):
+def test_the_error_names_a_port_that_is_in_use(sandbox, taken_port):
     server = processes.Server("unit-test", taken_port, ("true",), {})
-    with pytest.raises(exceptions.SandboxError, match=f":{taken_port};"):
+    with pytest.raises(exceptions.SandboxError, match=rf":{taken_port}\."):
         processes.ensure_started(server, sandbox)

@@ -1,4 +1,4 @@
-"""What a purge refuses, removes, and leaves with a word about it."""
+"""What a purge refuses, removes and keeps."""
 
 import fcntl
 import os
@@ -23,7 +23,7 @@ def cache(tmp_path):
     return sandbox.cache_dir
 
 
-def test_the_cache_goes_whole(cache):
+def test_the_whole_cache_is_removed(cache):
     with purge.nobody_builds(cache):
         purge.remove_cache(cache)
     assert not cache.exists()
@@ -31,7 +31,7 @@ def test_the_cache_goes_whole(cache):
         purge.remove_cache(cache)
 
 
-def test_a_cache_in_which_somebody_builds_stays(cache):
+def test_a_cache_with_a_running_build_is_not_removed(cache):
     with (cache / "image.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with (
@@ -43,19 +43,19 @@ def test_a_cache_in_which_somebody_builds_stays(cache):
         pass
 
 
-def test_the_limit_of_inotify_is_put_back_while_nobody_builds(cache, tmp_path):
+def test_the_inotify_limit_is_reset_under_the_build_locks(cache, tmp_path):
     limit = tmp_path / "max_user_instances"
     limit.write_text("128")
     sandbox = settings.Settings(tmp_path / "state", cache)
     inotify.raise_limit(sandbox, print, limit)
     with purge.nobody_builds(cache):
-        # It would wait for ever if it took one of the locks of builds.
+        # This would wait forever if it took a build lock.
         inotify.restore(sandbox, limit)
     assert limit.read_text() == "128"
 
 
 @pytest.mark.parametrize("ours", [True, False])
-def test_a_cache_that_another_sandbox_uses_stays(
+def test_a_cache_that_another_sandbox_uses_is_not_removed(
     cache, tmp_path, monkeypatch, ours
 ):
     used = cache if ours else tmp_path / "another"
@@ -74,17 +74,17 @@ def test_a_cache_that_another_sandbox_uses_stays(
             if ours:
                 with pytest.raises(
                     exceptions.SandboxError,
-                    match=r"the sandbox with the number 2 uses \S+/cache too",
+                    match=r"the sandbox with the number 2 also uses \S+/cache",
                 ):
                     purge.purge(sandbox, said.append)
             else:
-                purge._check_no_other_uses_it(sandbox)
+                purge._check_cache_not_shared(sandbox)
         finally:
             server.kill()
     assert cache.exists()
 
 
-def test_what_stays_is_told():
-    said = "\n".join(purge.what_stays())
-    assert "Debian packages stay" in said
-    assert "util-linux" in said
+def test_packages_that_are_kept_are_listed():
+    kept = "\n".join(purge.what_stays())
+    assert "kept these Debian packages" in kept
+    assert "util-linux" in kept

@@ -1,4 +1,4 @@
-"""Where the sandbox keeps what."""
+"""The sandbox's settings."""
 
 import pathlib
 
@@ -26,12 +26,12 @@ def test_the_four_ports_differ():
 
 
 @pytest.mark.parametrize("text", ["", "x", "80", "70000", "-1"])
-def test_a_port_that_is_none_is_refused_with_its_name(text):
+def test_an_invalid_port_is_refused(text):
     with pytest.raises(exceptions.InvalidInput, match="SANDBOX_PORT"):
         settings.from_environment({settings.PORT_VARIABLE: text})
 
 
-def test_sandboxes_with_other_numbers_share_nothing_but_the_cache():
+def test_sandboxes_with_different_numbers_share_only_the_cache():
     first, second = (
         settings.from_environment({settings.NUMBER_VARIABLE: number})
         for number in "01"
@@ -50,6 +50,6 @@ def test_the_variables_give_the_same_settings():
 
 
 @pytest.mark.parametrize("text", ["", "x", "4", "-1"])
-def test_a_number_that_is_none_is_refused_with_its_name(text):
+def test_an_invalid_number_is_refused(text):
     with pytest.raises(exceptions.InvalidInput, match="SANDBOX_NUMBER"):
         settings.from_environment({settings.NUMBER_VARIABLE: text})

@@ -1,4 +1,4 @@
-"""What `status` sees and says."""
+"""The command `status`."""
 
 import json
 import os
@@ -19,7 +19,7 @@ ENDED = {"pid": 1, "start_ticks": -5}
 
 @pytest.fixture
 def bay(tmp_path):
-    # No group has this name, so no process is taken for one of the bay.
+    # No control group has this name, so the bay has no processes.
     found = bay_folder.Bay(tmp_path / "state" / "bays" / "feedfeed")
     found.folder.mkdir(parents=True)
     spec = {
@@ -48,12 +48,12 @@ def own_process():
     return bay_folder.Process.running(os.getpid()).record()
 
 
-def test_a_bay_that_is_being_made(bay):
+def test_the_state_of_a_bay_that_is_being_created(bay):
     bay.note(created_s=100.0, maker=own_process())
     assert status.bay_state(bay) == "CREATE_IN_PROGRESS"
 
 
-def test_a_bay_that_is_there(bay, sandbox):
+def test_the_fields_of_a_complete_bay(bay, sandbox):
     bay.note(created_s=100.0, maker=ENDED)
     bay_folder.write_json(
         bay.folder / "status.json", {"status": "CREATE_COMPLETE"}
@@ -74,7 +74,7 @@ def test_a_bay_that_is_there(bay, sandbox):
     )
 
 
-def test_a_bay_is_a_row_and_counts_in_the_totals(bay, sandbox):
+def test_a_bay_has_a_row_and_counts_in_the_totals(bay, sandbox):
     bay.note(created_s=100.0, maker=own_process())
     lines = status_text.lines(status.read(sandbox, now_s=3760.0))
     (row,) = [line.split() for line in lines if line.startswith("night")]
@@ -90,7 +90,7 @@ def test_a_bay_is_a_row_and_counts_in_the_totals(bay, sandbox):
     assert any("1 bay(s), 200 nodes (1 real)" in line for line in lines)
 
 
-def test_machines_that_were_made_to_fail_are_named(bay, sandbox):
+def test_machines_that_were_made_to_fail_are_listed(bay, sandbox):
     bay_folder.write_json(
         bay.folder / "status.json", {"status": "CREATE_COMPLETE"}
     )
@@ -103,22 +103,22 @@ def test_machines_that_were_made_to_fail_are_named(bay, sandbox):
     assert found.bays[0].status == "CREATE_COMPLETE"
     assert found.bays[0].failed == {"night-node-0": "stopped"}
     lines = status_text.lines(found)
-    assert "night: night-node-0 is stopped, as it was ordered" in lines
+    assert "night: night-node-0 is stopped, as requested" in lines
 
 
-def test_a_bay_whose_maker_died(bay):
+def test_a_bay_whose_create_died_has_failed(bay):
     bay.note(maker=ENDED)
     assert status.bay_state(bay) == "CREATE_FAILED"
 
 
-def test_a_bay_that_is_being_removed(bay):
+def test_the_states_of_a_delete(bay):
     bay.note(maker=ENDED, resizer=ENDED, deleter=own_process())
     assert status.bay_state(bay) == "DELETE_IN_PROGRESS"
     bay.note(deleter=ENDED)
     assert status.bay_state(bay) == "DELETE_FAILED"
 
 
-def test_a_bay_that_is_resized(bay):
+def test_the_states_of_a_resize(bay):
     bay.note(maker=ENDED, resizer=own_process())
     assert status.bay_state(bay) == "UPDATE_IN_PROGRESS"
     bay.note(resizer=ENDED)
@@ -131,17 +131,17 @@ def test_a_bay_that_is_resized(bay):
 
 
 @pytest.mark.parametrize("state", ["CREATE", "DELETE"])
-def test_a_bay_that_is_made_to_hang(bay, state):
+def test_a_hanging_bay_stays_in_progress(bay, state):
     bay.note(hangs=f"{state}_IN_PROGRESS", maker=ENDED)
     assert status.bay_state(bay) == f"{state}_IN_PROGRESS"
 
 
-def test_a_bay_that_is_made_to_stay(bay):
+def test_a_delete_that_is_made_to_fail_has_failed(bay):
     bay.note(delete_reason="volume is in use", maker=ENDED)
     assert status.bay_state(bay) == "DELETE_FAILED"
 
 
-def test_a_bay_that_is_not_described_yet_is_no_error(sandbox):
+def test_a_bay_with_an_empty_spec_is_not_an_error(sandbox):
     (sandbox.bays_dir / "half").mkdir()
     (sandbox.bays_dir / "half" / "spec.json").write_text("{}")
     (found,) = status.read(sandbox).bays
@@ -149,7 +149,7 @@ def test_a_bay_that_is_not_described_yet_is_no_error(sandbox):
     assert status_text.lines(status.read(sandbox))
 
 
-def test_a_server_is_up_when_it_lives_and_listens(sandbox):
+def test_a_server_is_up_if_it_is_alive_and_listens(sandbox):
     bay_folder.write_json(
         processes.record_file(sandbox.state_dir, "stub"), own_process()
     )
@@ -197,7 +197,7 @@ def test_columns_are_aligned():
         (90000, "1 d 1 h"),
     ],
 )
-def test_ages_are_read_in_two_units(seconds, text):
+def test_ages_have_two_units(seconds, text):
     assert status_text.age(seconds) == text
 
 
@@ -217,8 +217,8 @@ def test_the_memory_of_a_process_is_counted():
     assert memory.of_processes([2**22 + 1]).size_bytes == 0
 
 
-def test_where_shares_are_secret_the_resident_memory_is_given(tmp_path):
-    # As root nothing is secret, so the kernel's files are played here.
+def test_memory_is_rss_if_the_kernel_hides_the_pss(tmp_path):
+    # Root can read every PSS, so the test fakes the kernel's files.
     for pid, pages in (("7", 100), ("8", 10)):
         (tmp_path / pid).mkdir()
         (tmp_path / pid / "statm").write_text(f"5000 {pages} 3 1 0 9 0\n")

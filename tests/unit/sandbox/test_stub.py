@@ -1,4 +1,4 @@
-"""The stand-in for Glance, Nova, Neutron and Cinder."""
+"""The stub of Glance, Nova, Neutron and Cinder."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ def test_the_image_selects_our_driver(get):
     assert get(f"/image/v2/images/{image}")[0] == 200
 
 
-def test_another_image_is_not_there(get):
+def test_an_unknown_image_is_not_found(get):
     assert get("/image/v2/images?name=fedora")[1]["images"] == []
     assert get("/image/v2/images/none")[0] == 404
 
@@ -52,7 +52,7 @@ def test_quotas_of_volumes_and_networks(get):
     assert get("/network/v2.0/quotas/t1.json", "DELETE") == (204, None)
 
 
-def test_key_pairs_come_and_go(get):
+def test_key_pairs_are_created_and_deleted(get):
     path = "/compute/v2.1/os-keypairs"
     get(path, "POST", {"keypair": {"name": "mine"}})
     assert get(f"{path}/mine")[0] == 200
@@ -61,7 +61,7 @@ def test_key_pairs_come_and_go(get):
     assert get(f"{path}/sandbox")[0] == 200
 
 
-def test_networks_have_an_external_one_and_no_extensions(get):
+def test_there_is_an_external_network_and_no_extension(get):
     networks = get("/network/v2.0/networks?name=public")[1]["networks"]
     assert networks[0]["router:external"] is True
     (version,) = get("/network")[1]["versions"]
@@ -69,7 +69,7 @@ def test_networks_have_an_external_one_and_no_extensions(get):
     assert get("/network/v2.0/extensions")[1] == {"extensions": []}
 
 
-def test_what_it_does_not_have_is_named(get):
+def test_the_error_names_an_unknown_request(get):
     status, found = get("/compute/v2.1/servers", "POST", {})
     assert status == 404
     assert "POST /compute/v2.1/servers" in found["error"]["message"]
@@ -81,7 +81,7 @@ def test_over_http():
     thread.start()
     client = http.client.HTTPConnection(*httpd.server_address)
     try:
-        for _ in range(2):  # the connection is kept
+        for _ in range(2):  # on the same connection
             client.request("GET", "/compute/v2.1/limits")
             answer = client.getresponse()
             found = json.loads(answer.read())

@@ -1,4 +1,4 @@
-"""The servers and ports of the stub, over folders of bays."""
+"""The stub's servers and ports, based on the bays' folders."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENDED = bay_folder.Process(1, -5)
 
 
 class Bay:
-    """A bay of two real nodes, whose processes are played."""
+    """A bay of two real nodes with fake processes."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.bays = bay_folder.Bays(folder)
@@ -71,7 +71,7 @@ class Bay:
         return machines.wanted(self.bay.folder, node.number)
 
     def finish(self, node, **state):
-        """Play the end of the process that carries an order out."""
+        """Simulate that the process has applied the desired state."""
         found = roster.read(self.bay.folder).with_state(node.number, **state)
         roster.write(self.bay.folder, found)
         self.bay.note(machines=ENDED.record())
@@ -87,7 +87,7 @@ def node(bay):
     return bay.spec.nodes[0]
 
 
-def test_real_nodes_are_servers_with_a_port(bay, node):
+def test_each_real_node_is_a_server_with_a_port(bay, node):
     for path in (SERVERS, f"{SERVERS}/detail?name=node-"):
         found = bay.ask(path)[1]["servers"]
         assert [x["name"] for x in found] == ["bay-node-0", "bay-node-1"]
@@ -113,7 +113,7 @@ def test_real_nodes_are_servers_with_a_port(bay, node):
         ("limit=2&marker=x", 0),
     ],
 )
-def test_servers_may_be_narrowed(bay, query, count):
+def test_servers_are_filtered(bay, query, count):
     found = bay.ask(f"{SERVERS}/detail?{query}")[1]["servers"]
     assert len(found) == count
 
@@ -128,7 +128,7 @@ def test_servers_may_be_narrowed(bay, query, count):
         ("limit=2&marker=x", 0),
     ],
 )
-def test_ports_may_be_narrowed(bay, query, count):
+def test_ports_are_filtered(bay, query, count):
     assert len(bay.ask(f"{PORTS}?{query}")[1]["ports"]) == count
 
 
@@ -156,7 +156,7 @@ def test_a_server_is_stopped_and_started(bay, node):
     assert len(bay.started) == 2
 
 
-def test_an_order_that_was_not_carried_out_may_be_given_again(bay, node):
+def test_an_action_that_was_not_applied_can_be_requested_again(bay, node):
     bay.worker = ENDED
     assert bay.act(node, "os-stop")[0] == 202
     assert bay.server(node) == ("ACTIVE", None)
@@ -176,13 +176,13 @@ def test_a_port_goes_down_and_up(bay, node):
     assert bay.wanted(node) == machines.Wanted()
 
 
-def test_a_port_may_be_renamed_in_vain(bay, node):
+def test_renaming_a_port_has_no_effect(bay, node):
     body = {"port": {"name": "x"}}
     assert bay.ask(f"{PORTS}/{node.port}", "PUT", body)[0] == 200
     assert bay.started == []
 
 
-def test_a_deleted_server_is_gone_when_it_is(bay, node):
+def test_a_server_is_listed_until_its_delete_is_applied(bay, node):
     path = f"{SERVERS}/{node.machine}"
     assert bay.ask(path, "DELETE") == (204, None)
     assert bay.server(node) == ("ACTIVE", "deleting")
@@ -201,7 +201,7 @@ def test_a_deleted_server_is_gone_when_it_is(bay, node):
     assert len(bay.ask(SERVERS)[1]["servers"]) == 1
 
 
-def test_a_server_that_is_made_is_left_alone(bay, node):
+def test_a_server_that_is_being_created_is_left_alone(bay, node):
     bay.finish(node, whole=False)
     assert bay.server(node) == ("BUILD", None)
     assert bay.act(node, "os-stop")[0] == 409
@@ -212,19 +212,19 @@ def test_a_server_that_is_made_is_left_alone(bay, node):
     assert bay.started == []
 
 
-def test_another_action_is_refused_as_nova_does(bay, node):
+def test_an_unknown_action_is_refused_like_in_nova(bay, node):
     status, found = bay.act(node, "reboot")
     assert status == 400
     assert found["badRequest"]["message"] == "There is no such action: reboot"
 
 
-def test_a_bay_that_is_deleted_has_no_servers(bay, node):
+def test_a_deleted_bay_has_no_servers(bay, node):
     bay.bays.tombstone(UUID).touch()
     assert bay.ask(SERVERS)[1]["servers"] == []
     assert bay.act(node, "os-stop")[0] == 404
 
 
-def test_a_bay_that_is_half_written_is_passed_over(bay, node):
+def test_an_incomplete_bay_is_skipped(bay, node):
     half = bay.bays.folder / "feedfeed"
     half.mkdir()
     (half / "spec.json").write_text("{}")

@@ -24,7 +24,7 @@ Suites: bookworm-security
 Components: main
 """
 
-# Its "binary" is how it was called.
+# The "binary" that it builds contains its own command line.
 FAKE_GO = """\
 #!/bin/sh
 case "$1" in
@@ -49,13 +49,13 @@ esac
         ("", None),
     ],
 )
-def test_the_mirror_is_the_machines_own(
+def test_the_mirror_comes_from_the_machines_sources(
     sources: str, mirror: str | None
 ) -> None:
     assert image.find_mirror(sources) == mirror
 
 
-def test_images_look_like_the_stock_ones() -> None:
+def test_images_are_configured_like_the_stock_images() -> None:
     locust = image.CONFIGS[artifacts.LOCUST_IMAGE]
     assert (locust["User"], locust["Entrypoint"]) == ("locust", ["locust"])
     assert image.CONFIGS[artifacts.NGINX_IMAGE]["User"] == "101"
@@ -64,7 +64,7 @@ def test_images_look_like_the_stock_ones() -> None:
     assert described["config"]["Env"][0].startswith("PATH=")
 
 
-def test_the_build_knows_its_versions() -> None:
+def test_the_versions_of_the_build() -> None:
     go_mod = (kubernetes_binary.SOURCE / "go.mod").read_text()
     version = kubernetes_binary.kubernetes_version(go_mod)
     assert version.startswith("v1.33.")
@@ -74,7 +74,7 @@ def test_the_build_knows_its_versions() -> None:
     assert "version.gitVersion=v1.33.13" in flags
 
 
-def test_the_compilers_make_no_debugging_data_and_collect_no_garbage(
+def test_the_compilers_run_without_debug_data_and_gc(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go = tmp_path / "bin" / "go"
@@ -92,7 +92,7 @@ def test_the_compilers_make_no_debugging_data_and_collect_no_garbage(
     assert " -trimpath " in built
 
 
-def test_what_is_in_the_cache_is_not_built(tmp_path: Path) -> None:
+def test_a_cached_binary_is_not_built(tmp_path: Path) -> None:
     said: list[str] = []
     binary = tmp_path / f"kubernetes-{kubernetes_binary.binary_key()}"
     binary.touch()
@@ -108,7 +108,7 @@ def test_a_key_changes_with_any_part() -> None:
     assert len(set(keys)) == 4
 
 
-def test_a_failed_build_step_is_quoted(tmp_path: Path) -> None:
+def test_the_error_quotes_a_failed_build_step(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with pytest.raises(exceptions.SandboxError, match="To bake, sh .*burnt"):
         commands.run("sh", "-c", "echo burnt; exit 2", what="bake", log=log)
@@ -137,12 +137,12 @@ def test_no_service_starts_while_packages_are_installed(
     )
 
 
-def test_what_a_killed_build_left_is_removed_by_the_next(
+def test_the_next_build_removes_the_folder_of_a_killed_build(
     tmp_path: Path,
 ) -> None:
     for name in ("tmp-image-old", "tmp-kubernetes-other"):
         (tmp_path / name / "root").mkdir(parents=True)
-    # Of a process that is gone: nobody holds it.
+    # The lock file of a dead process, which nobody holds.
     (tmp_path / "image.lock").write_text("left")
     said: list[str] = []
     with (
@@ -156,7 +156,7 @@ def test_what_a_killed_build_left_is_removed_by_the_next(
     assert names == ["image.lock", "tmp-kubernetes-other"]
 
 
-def test_a_cache_is_complete_when_nothing_must_be_built(
+def test_a_cache_is_complete_if_nothing_must_be_built(
     tmp_path: Path,
 ) -> None:
     given = artifacts.GivenBinaries(tmp_path, "v1.33.4")

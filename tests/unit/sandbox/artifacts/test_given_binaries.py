@@ -1,4 +1,4 @@
-"""Kubernetes binaries that are given by hand."""
+"""Kubernetes binaries that the user provides."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rally_magnum_sandbox import settings
 from rally_magnum_sandbox.artifacts import given_binaries
 from rally_magnum_scale import exceptions
 
-# What the official binaries print, in short.
+# Abridged output of the official binaries.
 SAID = {
     "etcd": "etcd Version: 3.5.21\nGit SHA: Not provided",
     "kwok": "kwok version v0.7.0 go1.24.3 (linux/amd64)",
@@ -42,7 +42,7 @@ def version(path: Path, said: str) -> None:
     write(path, f"echo '{said}'; echo \"$0 $@\" >&2")
 
 
-def test_a_folder_becomes_one_program(folder: Path, tmp_path: Path) -> None:
+def test_a_folder_gets_one_program(folder: Path, tmp_path: Path) -> None:
     given = given_binaries.check_binaries(folder)
     assert given.version == "v1.33.4"
     program = given_binaries.ensure_program(given, tmp_path)
@@ -57,7 +57,7 @@ def test_a_folder_becomes_one_program(folder: Path, tmp_path: Path) -> None:
     assert done.stderr == f"{folder}/kubelet --a=b c *\n"
 
 
-def test_the_program_gives_way_to_the_component(
+def test_the_program_is_replaced_by_the_component(
     folder: Path, tmp_path: Path
 ) -> None:
     write(folder / "etcd", 'echo "etcd Version: 3.5.21"; echo $$; exit 7')
@@ -69,7 +69,7 @@ def test_the_program_gives_way_to_the_component(
     assert (int(said[-1]), child.returncode) == (child.pid, 7)
 
 
-def test_one_binary_is_used_as_it_is(tmp_path: Path) -> None:
+def test_a_single_binary_is_used_directly(tmp_path: Path) -> None:
     binary = write(tmp_path / "hyperkube", f'case "$1" in\n{ONE}\nesac')
     given = given_binaries.check_binaries(binary)
     assert given.version == "v1.33.4"
@@ -83,7 +83,7 @@ def sentences(path: Path) -> list[str]:
     return str(caught.value).split("\n")
 
 
-def test_each_thing_that_is_wrong_is_said(folder: Path) -> None:
+def test_every_problem_is_reported(folder: Path) -> None:
     (folder / "etcd").unlink()
     (folder / "kwok").chmod(0o644)
     (folder / "kubelet").write_bytes(b"\x7fELF for another machine")
@@ -91,14 +91,14 @@ def test_each_thing_that_is_wrong_is_said(folder: Path) -> None:
     write(folder / "kube-scheduler", "echo hello")
     wrong = sentences(folder)
     assert len(wrong) == 5
-    assert wrong[0] == f"There is no etcd in {folder}; put it in."
+    assert wrong[0] == f"There is no etcd in {folder}. Add it."
     assert "hello" in wrong[1]
-    assert "gave no version (Exec format error)" in wrong[2]
+    assert "printed no version (Exec format error)" in wrong[2]
     assert "exit status 4: cannot open 1.2.3" in wrong[3]
     assert "chmod +x" in wrong[4]
 
 
-def test_components_of_several_versions_do_not_go_together(
+def test_components_of_different_versions_are_refused(
     folder: Path,
 ) -> None:
     version(folder / "kubelet", "Kubernetes v1.32.9")
@@ -109,27 +109,25 @@ def test_components_of_several_versions_do_not_go_together(
 
 
 @pytest.mark.parametrize("text", ["1.30.14", "1.36.0"])
-def test_a_version_that_the_sandbox_can_not_run(
-    folder: Path, text: str
-) -> None:
+def test_an_unsupported_version_is_refused(folder: Path, text: str) -> None:
     for name in given_binaries.KUBERNETES:
         version(folder / name, f"Kubernetes v{text}")
     (wrong,) = sentences(folder)
     assert text.rpartition(".")[0] in wrong
-    assert "runs 1.31 to 1.35" in wrong
+    assert "supports 1.31 to 1.35" in wrong
 
 
-def test_a_path_that_is_not_there_or_not_seen_by_nodes(
+def test_a_path_that_is_missing_or_hidden_from_nodes_is_refused(
     tmp_path: Path,
 ) -> None:
     (wrong,) = sentences(tmp_path / "none")
-    assert "There is no" in wrong
+    assert "does not exist" in wrong
     (wrong,) = sentences(Path("/run"))
     assert "would not see them" in wrong
 
 
 @pytest.mark.parametrize("by", ["option", "variable"])
-def test_nothing_is_made_when_they_will_not_do(
+def test_invalid_binaries_create_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -147,5 +145,7 @@ def test_nothing_is_made_when_they_will_not_do(
     task += ["--args", str(samples / "args" / "sandbox.json")]
     task += ["--reports", str(tmp_path / "reports")]
     assert cli.main(["demo", *task, *given]) == 1
-    assert f"There is no {tmp_path}/none" in capsys.readouterr().err
+    assert (
+        f"{tmp_path}/none for Kubernetes binaries" in capsys.readouterr().err
+    )
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Each thing that a machine may lack has a sentence of its own."""
+"""The check of the machine has one sentence for each requirement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEEDS = {CACHE: 6 * 10**9, STATE: 10**9}
 
 @dataclasses.dataclass
 class Readings(machine.Machine):
-    """A machine that lacks nothing, unless told so.
+    """A machine that lacks nothing by default.
 
     :param refused: words of commands that fail
     :param systems: the number of the file system of each folder
@@ -60,7 +60,7 @@ class Readings(machine.Machine):
         return self.systems[folder == STATE], self.free_bytes
 
 
-def test_a_machine_that_has_all() -> None:
+def test_a_sufficient_machine_lacks_nothing() -> None:
     assert machine.missing_things(NEEDS, Readings()) == []
 
 
@@ -106,12 +106,12 @@ def test_a_machine_that_has_all() -> None:
         ),
         (
             Readings(free_bytes=5 * 10**9),
-            ("needs 7.0 GB of disk", "/cache and /state", "5.0 GB free"),
+            ("needs 7.0 GB of disk", "/cache and /state", "5.0 GB are free"),
         ),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_one_sentence_says_what_is_missing(
+def test_one_sentence_names_a_missing_requirement(
     readings: Readings, words: tuple[str, ...]
 ) -> None:
     (sentence,) = machine.missing_things(NEEDS, readings)
@@ -121,7 +121,7 @@ def test_one_sentence_says_what_is_missing(
     assert "\n" not in sentence
 
 
-def test_everything_that_is_missing_is_said_at_once() -> None:
+def test_all_missing_requirements_are_reported() -> None:
     poor = Readings(
         refused=("unshare", "modprobe"),
         filters_bridges=False,
@@ -129,18 +129,18 @@ def test_everything_that_is_missing_is_said_at_once() -> None:
         memory_bytes=0,
         free_bytes=0,
     )
-    # Each of four trials of the network, and overlay, bridges' filter,
-    # controllers, memory and disk.
+    # Four network features, overlay, bridge filter, controllers, memory
+    # and disk.
     assert len(machine.missing_things(NEEDS, poor)) == 9
 
 
-def test_disks_are_judged_one_by_one() -> None:
+def test_each_disk_is_checked_by_itself() -> None:
     two = Readings(free_bytes=2 * 10**9, systems=(1, 2))
     (sentence,) = machine.missing_things(NEEDS, two)
-    assert "needs 6.0 GB of disk for /cache, but" in sentence
+    assert "needs 6.0 GB of disk space for /cache, but" in sentence
 
 
-def test_what_can_not_be_tried_yet_is_left_out() -> None:
+def test_features_without_their_program_are_skipped() -> None:
     bare = Readings(
         programs=("unshare",),
         filters_bridges=False,
@@ -150,13 +150,13 @@ def test_what_can_not_be_tried_yet_is_left_out() -> None:
     assert not any("iptables" in line for line in bare.ran)
 
 
-def test_another_user_learns_that_first_and_nothing_is_tried() -> None:
+def test_without_root_only_that_is_reported() -> None:
     other = Readings(user=1000, memory_bytes=0)
     assert len(machine.missing_things(NEEDS, other)) == 1
     assert other.ran == []
 
 
-def test_this_machine_is_read(tmp_path: Path) -> None:
+def test_the_readings_of_this_machine(tmp_path: Path) -> None:
     real = machine.Machine()
     assert real.available_memory_bytes() > 10**6
     device, free_bytes = real.free_disk(tmp_path / "not" / "there")

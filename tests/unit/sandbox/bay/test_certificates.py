@@ -34,7 +34,7 @@ def load(spec: bay_spec.BaySpec, name: str) -> x509.Certificate:
     return x509.load_pem_x509_certificate((spec.folder / name).read_bytes())
 
 
-def test_every_component_is_who_kubernetes_expects(
+def test_every_component_has_the_user_that_kubernetes_expects(
     spec: bay_spec.BaySpec,
 ) -> None:
     certificates.write_all(spec)
@@ -53,7 +53,7 @@ def test_every_component_is_who_kubernetes_expects(
     ("file", "address"),
     [("apiserver", "198.18.5.1"), ("kubelet-0", "198.18.5.10")],
 )
-def test_servers_prove_their_address(
+def test_server_certificates_contain_their_addresses(
     spec: bay_spec.BaySpec, file: str, address: str
 ) -> None:
     certificates.write_all(spec)
@@ -68,7 +68,7 @@ def test_servers_prove_their_address(
     leaf.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
 
 
-def test_keys_are_for_their_owner_only(spec: bay_spec.BaySpec) -> None:
+def test_only_the_owner_can_read_the_keys(spec: bay_spec.BaySpec) -> None:
     certificates.write_all(spec)
     secret = [*spec.folder.glob("*.key"), *spec.folder.glob("*.kubeconfig")]
     assert len(secret) > 10
@@ -76,7 +76,7 @@ def test_keys_are_for_their_owner_only(spec: bay_spec.BaySpec) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_kubeconfig_holds_its_own_certificate(
+def test_a_kubeconfig_contains_its_own_certificate(
     spec: bay_spec.BaySpec,
 ) -> None:
     certificates.write_all(spec)
@@ -86,6 +86,6 @@ def test_a_kubeconfig_holds_its_own_certificate(
     assert base64.b64decode(data) == (spec.folder / "kwok.crt").read_bytes()
 
 
-def test_an_authority_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_authority(tmp_path: Path) -> None:
     with pytest.raises(exceptions.SandboxError, match=r"ca\.crt"):
         certificates.Authority(tmp_path)

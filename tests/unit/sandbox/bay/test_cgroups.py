@@ -32,7 +32,7 @@ def test_the_controllers_of_version_2_are_read(tmp_path: Path) -> None:
     assert found.controllers == {"cpu", "memory", "pids"}
 
 
-def test_mounts_below_a_folder_are_the_deepest_first() -> None:
+def test_mounts_below_a_folder_are_listed_deepest_first() -> None:
     info = "\n".join(
         f"40 30 0:29 / {target} rw - tmpfs tmpfs rw"
         for target in ("/", "/bays/1", "/bays/1/a\\040b", "/bays/1/a\\040b/c")
@@ -42,7 +42,7 @@ def test_mounts_below_a_folder_are_the_deepest_first() -> None:
     assert deletion.mounts_below(info, Path("/bays/10")) == []
 
 
-def test_one_version_is_used_where_both_are_mounted() -> None:
+def test_only_one_version_is_used_if_both_are_mounted() -> None:
     first = cgroups.Hierarchy(Path("/1"), 1, frozenset({"cpu"}))
     second = cgroups.Hierarchy(Path("/2"), 2, frozenset({"hugetlb"}))
     systemd = cgroups.Hierarchy(Path("/s"), 1, frozenset({"name=systemd"}))
@@ -51,7 +51,7 @@ def test_one_version_is_used_where_both_are_mounted() -> None:
     assert used([second, systemd]) == [second]
 
 
-def test_version_2_hands_its_controllers_down(tmp_path: Path) -> None:
+def test_version_2_passes_controllers_to_children(tmp_path: Path) -> None:
     controllers = frozenset({"cpu", "memory"})
     unified = cgroups.Hierarchy(tmp_path, 2, controllers)
     cgroups._make(unified, "sandbox/bay")
@@ -61,7 +61,7 @@ def test_version_2_hands_its_controllers_down(tmp_path: Path) -> None:
     assert list((tmp_path / "sandbox/bay").iterdir()) == []
 
 
-def test_version_1_hands_its_processors_down(tmp_path: Path) -> None:
+def test_version_1_passes_cpus_to_children(tmp_path: Path) -> None:
     for name, value in (("cpuset.cpus", "0-1\n"), ("cpuset.mems", "0\n")):
         (tmp_path / name).write_text(value)
     (tmp_path / "bay").mkdir()

@@ -1,4 +1,4 @@
-"""The commands on a bay's folder, as far as they need no root."""
+"""The commands on a bay's folder that work without root."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def no_line(line: str) -> None:
 def test_a_bay_that_is_not_complete_is_not_repaired(
     tmp_path: Path, status: str | None
 ) -> None:
-    # There is no spec.json: a look at it would fail.
+    # There is no spec.json, so a repair would fail to read it.
     if status:
         files.write_json(tmp_path / "status.json", {"status": status})
     repair.repair(tmp_path, no_line)
 
 
-def test_a_bay_that_is_worked_on_is_not_repaired(tmp_path: Path) -> None:
+def test_a_locked_bay_is_not_repaired(tmp_path: Path) -> None:
     status = {"status": "CREATE_COMPLETE"}
     files.write_json(tmp_path / "status.json", status)
     with (tmp_path / ".work.lock").open("w") as lock:
@@ -39,25 +39,25 @@ def test_a_bay_that_is_worked_on_is_not_repaired(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "content",
     [
         {},
         {"number": 2, "node_count": "few", "real_nodes": 1, "remove": []},
         {"number": 2, "node_count": 3, "real_nodes": 1},
     ],
 )
-def test_a_wish_that_can_not_be_read_fails_in_words(
-    tmp_path: Path, wish: dict[str, object]
+def test_an_invalid_desired_size_fails_with_a_reason(
+    tmp_path: Path, content: dict[str, object]
 ) -> None:
-    if wish:
-        files.write_json(tmp_path / "wish.json", wish)
+    if content:
+        files.write_json(tmp_path / "wish.json", content)
     update = resizing.resize(tmp_path)
     assert update["status"] == "UPDATE_FAILED"
     assert "wish.json" in update["reason"]
     assert json.loads((tmp_path / "update.json").read_text()) == update
 
 
-def test_a_wish_is_read(tmp_path: Path) -> None:
+def test_a_desired_size_is_read(tmp_path: Path) -> None:
     content = {
         "number": 2,
         "node_count": 3,
@@ -66,5 +66,5 @@ def test_a_wish_is_read(tmp_path: Path) -> None:
         "if_there": ["b"],
     }
     files.write_json(tmp_path / "wish.json", content)
-    wish = resizing.read_wish(tmp_path)
-    assert (wish.number, wish.remove, wish.if_there) == (2, ("a",), ("b",))
+    found = resizing.read_wish(tmp_path)
+    assert (found.number, found.remove, found.if_there) == (2, ("a",), ("b",))

@@ -6,7 +6,7 @@ from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox.bay import labels
 
 
-def test_labels_have_defaults_and_others_are_left_alone() -> None:
+def test_labels_have_defaults_and_other_labels_are_ignored() -> None:
     read = labels.read({"kube_tag": "v1", "sandbox_hang_delete": "true"}, 3)
     assert read == labels.BayLabels(real_nodes=1, hang_delete=True)
 
@@ -28,11 +28,13 @@ def test_all_nodes_may_be_real() -> None:
         ("sandbox_node_grace_s", "19", "a whole number, 20 to 600"),
         ("sandbox_hang_create", "yes", "true or false"),
         ("sandbox_hang_delete", "True", "true or false"),
-        ("sandbox_fail_create", " ", "the text to fail with"),
-        ("sandbox_fail_resize", "", "the text to fail with"),
+        ("sandbox_fail_create", " ", "the reason to fail with"),
+        ("sandbox_fail_resize", "", "the reason to fail with"),
     ],
 )
-def test_a_wrong_value_is_named(name: str, value: str, right: str) -> None:
+def test_the_error_names_a_wrong_value(
+    name: str, value: str, right: str
+) -> None:
     with pytest.raises(exceptions.SandboxError) as error:
         labels.read({name: value}, 5)
     assert str(error.value) == (
@@ -40,7 +42,7 @@ def test_a_wrong_value_is_named(name: str, value: str, right: str) -> None:
     )
 
 
-def test_a_misspelt_label_is_named() -> None:
+def test_the_error_names_a_misspelt_label() -> None:
     with pytest.raises(exceptions.SandboxError) as error:
         labels.read({"sandbox_real_node": "1"}, 5)
     assert "sandbox_real_node is unknown" in str(error.value)

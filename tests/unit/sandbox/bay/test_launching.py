@@ -1,4 +1,4 @@
-"""Processes that a bay remembers; no namespaces, so no root is needed."""
+"""Recorded processes of a bay, without namespaces and so without root."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def launcher(tmp_path: Path) -> Iterator[launching.Launcher]:
             os.kill(component.process.pid, signal.SIGKILL)
 
 
-def test_what_was_started_is_remembered(
+def test_started_processes_are_recorded(
     launcher: launching.Launcher, tmp_path: Path
 ) -> None:
     started = launcher.start("etcd", "sleep", "60")
@@ -39,7 +39,7 @@ def test_what_was_started_is_remembered(
     assert found.log == tmp_path / "etcd.log"
 
 
-def test_a_log_goes_on_when_a_component_comes_again(
+def test_a_restarted_component_appends_to_its_log(
     launcher: launching.Launcher, tmp_path: Path
 ) -> None:
     for word in ("first", "second"):
@@ -66,7 +66,7 @@ def test_a_process_is_found_in_its_namespaces() -> None:
     assert not other.holds(pid)
 
 
-def test_only_what_belongs_to_a_node_is_forgotten(
+def test_only_the_records_of_the_node_are_removed(
     launcher: launching.Launcher, tmp_path: Path
 ) -> None:
     records = tmp_path / launching.RECORDS
@@ -80,7 +80,7 @@ def test_only_what_belongs_to_a_node_is_forgotten(
     assert launcher.components() == []
 
 
-def test_containerd_is_waited_for_until_it_listens(
+def test_the_wait_for_containerd_ends_when_it_listens(
     launcher: launching.Launcher,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -99,6 +99,6 @@ def test_containerd_is_waited_for_until_it_listens(
             bay_node.wait_for_containerd(started)
         server.listen()
         bay_node.wait_for_containerd(started)
-    # Its file is left behind.
+    # The socket file is left behind.
     with pytest.raises(exceptions.DeadlineExceeded):
         bay_node.wait_for_containerd(started)

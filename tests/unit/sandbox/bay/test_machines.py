@@ -1,4 +1,4 @@
-"""What is wanted of machines, as far as that needs no root."""
+"""Desired and actual states of machines, without root."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def spec(tmp_path: Path) -> bay_spec.BaySpec:
     return found
 
 
-def test_a_machine_is_wanted_well_until_it_is_said(tmp_path: Path) -> None:
+def test_the_desired_state_of_a_machine_defaults_to_running(
+    tmp_path: Path,
+) -> None:
     assert machines.wanted(tmp_path, 0) == machines.Wanted()
     machines.want(tmp_path, 0, stopped=True)
     machines.want(tmp_path, 1, cut=True)
@@ -57,7 +59,7 @@ def test_a_machine_is_wanted_well_until_it_is_said(tmp_path: Path) -> None:
         ({"deleted": True, "cut": True}, {"deleted": True}, True),
     ],
 )
-def test_only_what_differs_is_done(
+def test_a_state_fits_only_if_nothing_differs(
     wanted: dict[str, bool], member: dict[str, bool], fits: bool
 ) -> None:
     made = roster.Member(0, 0, whole=True, **member)
@@ -73,20 +75,18 @@ def test_only_what_differs_is_done(
         ({"cut": True, "stopped": True, "deleted": True}, "deleted"),
     ],
 )
-def test_a_member_says_what_ails_it(
-    state: dict[str, bool], words: str
-) -> None:
+def test_the_trouble_of_a_member(state: dict[str, bool], words: str) -> None:
     assert roster.Member(0, 0, **state).trouble == words
 
 
-def test_what_is_off_on_purpose_is_told_from_what_died(
+def test_machines_that_were_made_to_fail_are_listed(
     spec: bay_spec.BaySpec,
 ) -> None:
     found = roster.read(spec.folder)
     found = found.with_state(0, cut=True)
     found = found.with_state(1, stopped=True)
     roster.write(spec.folder, found.with_state(2, whole=False, deleted=True))
-    # Its process was killed before it was done.
+    # The process was killed before it had finished.
     machines.want(spec.folder, 3, deleted=True)
     failed = machines.Failed.read(spec)
     assert failed.unready == {node.name for node in spec.nodes}
@@ -102,13 +102,15 @@ def test_an_old_roster_is_read(spec: bay_spec.BaySpec) -> None:
     assert machines.Failed.read(spec) == machines.Failed()
 
 
-def test_nothing_is_done_without_a_wish(spec: bay_spec.BaySpec) -> None:
+def test_without_a_desired_state_nothing_changes(
+    spec: bay_spec.BaySpec,
+) -> None:
     said: list[str] = []
     machines.settle(spec.folder, said.append)
     assert said == []
 
 
-def test_each_machine_that_can_not_be_brought_there_is_named(
+def test_the_error_names_each_machine_that_failed(
     spec: bay_spec.BaySpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(node: bay_spec.RealNode, *_: object, **__: object) -> None:
@@ -129,7 +131,7 @@ def test_each_machine_that_can_not_be_brought_there_is_named(
     assert [member.cut for member in members] == [False, False, True, False]
 
 
-def test_a_half_made_node_is_left_to_the_resize(
+def test_an_incomplete_node_is_left_to_the_resize(
     spec: bay_spec.BaySpec,
 ) -> None:
     found = roster.read(spec.folder).with_state(0, whole=False)
@@ -139,7 +141,7 @@ def test_a_half_made_node_is_left_to_the_resize(
     assert not roster.read(spec.folder).members[0].stopped
 
 
-def test_the_ids_of_a_machine_stay_and_are_its_own(
+def test_the_ids_of_a_machine_are_stable_and_unique(
     spec: bay_spec.BaySpec,
 ) -> None:
     nodes = spec.nodes
@@ -148,5 +150,5 @@ def test_the_ids_of_a_machine_stay_and_are_its_own(
     assert ids == [x for n in spec.nodes for x in (n.machine, n.port)]
     assert str(uuid.UUID(nodes[0].machine)) == nodes[0].machine
     assert nodes[0].provider_id == f"openstack:///{nodes[0].machine}"
-    # Where a node is and what it is reached by does not matter.
+    # The slot and the address do not matter.
     assert spec.node(0, 9).machine == nodes[0].machine

@@ -1,4 +1,4 @@
-"""Command lines, configurations, and what follows a bay's making."""
+"""Command lines and configurations of a bay's components, and errors."""
 
 from __future__ import annotations
 
@@ -41,26 +41,26 @@ def spec(tmp_path: Path) -> bay_spec.BaySpec:
     return make_spec(tmp_path)
 
 
-def test_components_are_told_their_bays_addresses(
+def test_components_get_the_addresses_of_their_bay(
     spec: bay_spec.BaySpec,
 ) -> None:
     command = control_plane.api_server(spec)
     program = command.index("/cache/kubernetes")
     assert command[program + 1] == "kube-apiserver"
-    # It may not take the watches of the nodes, which are root's.
+    # It must not use up root's inotify instances, which the nodes need.
     assert command[:3] == ["setpriv", "--reuid", "64509"]
     assert "--advertise-address=198.18.9.1" in command
     assert "--service-cluster-ip-range=10.254.9.0/24" in command
 
 
-def test_load_can_not_land_on_a_hollow_node() -> None:
+def test_pods_are_not_scheduled_on_hollow_nodes() -> None:
     node: Any = control_plane.hollow_node("x")
     assert node["spec"]["taints"][0]["effect"] == "NoSchedule"
     assert node["metadata"]["labels"]["rally-magnum-scale/hollow"] == "true"
     assert node["status"]["allocatable"]["cpu"] == "4"
 
 
-def test_a_node_that_never_works_is_left_alone_by_kwok() -> None:
+def test_kwok_ignores_an_unready_node() -> None:
     node: Any = control_plane.hollow_node("x", works=False)
     assert node["metadata"]["annotations"] == {}
     assert node["metadata"]["labels"]["rally-magnum-scale/hollow"] == "true"
@@ -74,7 +74,7 @@ def test_the_bridge_keeps_its_address_when_a_node_leaves(
     assert made == ["link add bay0 address 02:00:c6:12:09:01 type bridge"]
 
 
-def test_nothing_of_a_node_watches_a_file_without_need(
+def test_the_components_of_a_node_avoid_file_watches(
     spec: bay_spec.BaySpec,
 ) -> None:
     command = bay_node.kube_proxy_command(spec, spec.nodes[0])
@@ -95,7 +95,7 @@ def test_containerd_is_configured_in_valid_toml(
     assert config["root"] == f"{node.folder}/containerd"
 
 
-def test_kubelet_keeps_to_its_group_and_memory(
+def test_kubelet_gets_its_control_group_and_reserved_memory(
     spec: bay_spec.BaySpec,
 ) -> None:
     node = spec.nodes[1]
@@ -105,7 +105,7 @@ def test_kubelet_keeps_to_its_group_and_memory(
     assert config["address"] == "198.18.9.11"
 
 
-def test_nodes_know_the_way_to_each_others_pods(
+def test_nodes_have_routes_to_the_pods_of_other_nodes(
     spec: bay_spec.BaySpec,
 ) -> None:
     one, other = spec.nodes
@@ -120,7 +120,7 @@ def event(kind: str, name: str, ready: str) -> dict[str, Any]:
     return {"type": kind, "object": node}
 
 
-def test_only_nodes_that_are_ready_now_count() -> None:
+def test_only_nodes_that_are_ready_count() -> None:
     class NoServer:
         def open_watch(self, path: str) -> None:
             raise OSError(path)
@@ -140,7 +140,7 @@ def test_only_nodes_that_are_ready_now_count() -> None:
     ready.close()
 
 
-def test_steps_are_timed_and_told(tmp_path: Path) -> None:
+def test_steps_are_timed_and_logged(tmp_path: Path) -> None:
     times = iter([0.0, 1.0, 3.5, 4.0, 5.0, 5.5, 6.0])
     told = timeline.Timeline(tmp_path / "bay.log", lambda: next(times))
     with told.step("a"):
@@ -154,21 +154,21 @@ def test_steps_are_timed_and_told(tmp_path: Path) -> None:
     ]
 
 
-def test_a_component_that_ended_is_quoted(tmp_path: Path) -> None:
+def test_the_error_quotes_the_log_of_a_dead_component(tmp_path: Path) -> None:
     log = tmp_path / "etcd.log"
     log.write_text("first\nno space left\n\n")
-    # No process has this pid: it is above the kernel's limit.
+    # No process can have this pid, which is above the kernel's limit.
     gone = launching.Component("etcd", "", (), Process.running(2**22 + 1), log)
     with pytest.raises(exceptions.SandboxError, match="no space left"):
         gone.check()
 
 
-def test_a_program_that_failed_is_quoted() -> None:
+def test_the_error_quotes_a_failed_program() -> None:
     with pytest.raises(exceptions.SandboxError, match="To try, sh .*: oh"):
         launching.run("sh", "-c", "echo oh >&2; exit 3", what="try")
 
 
-def test_a_bay_that_can_not_be_described_fails_in_words(
+def test_a_bay_without_a_spec_fails_with_a_reason(
     tmp_path: Path,
 ) -> None:
     status = creation.create(tmp_path)
@@ -177,7 +177,7 @@ def test_a_bay_that_can_not_be_described_fails_in_words(
     assert (tmp_path / "status.json").exists()
 
 
-def test_a_folder_without_a_description_is_removed(tmp_path: Path) -> None:
+def test_a_folder_without_a_spec_is_removed(tmp_path: Path) -> None:
     folder = tmp_path / "bay"
     folder.mkdir()
     (folder / "ca.crt").write_text("x")
@@ -186,7 +186,7 @@ def test_a_folder_without_a_description_is_removed(tmp_path: Path) -> None:
     deletion.delete(folder)
 
 
-def test_hollow_nodes_renew_before_they_count_as_lost(
+def test_hollow_nodes_renew_their_lease_in_time(
     spec: bay_spec.BaySpec,
 ) -> None:
     hasty = dataclasses.replace(spec, node_grace_s=20)
@@ -194,7 +194,7 @@ def test_hollow_nodes_renew_before_they_count_as_lost(
     assert f"--config={control_plane.HOLLOW_NODES}" in command
     stages = control_plane.HOLLOW_NODES.read_text()
     assert "durationMilliseconds: 300000" in stages
-    # KWOK renews after a quarter; the controller waits the time of grace.
+    # KWOK renews after a quarter of the lease; the limit is the grace period.
     for bay, lease_s in ((spec, 100), (hasty, 40)):
         flag = f"--node-lease-duration-seconds={lease_s}"
         assert flag in control_plane.kwok(bay)

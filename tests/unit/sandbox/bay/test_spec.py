@@ -40,7 +40,9 @@ def test_nodes_are_counted_and_named(tmp_path: Path) -> None:
     ]
 
 
-def test_a_name_without_a_usable_letter_is_the_uuid(tmp_path: Path) -> None:
+def test_a_name_without_usable_characters_becomes_the_uuid(
+    tmp_path: Path,
+) -> None:
     assert read(tmp_path, name="__").nodes[0].name == "bay-0123abcd-node-0"
 
 
@@ -86,13 +88,13 @@ def test_two_bays_share_no_address(tmp_path: Path) -> None:
         ({"index": "x"}, "'x'"),
     ],
 )
-def test_what_can_not_be_is_refused(
+def test_impossible_values_are_refused(
     tmp_path: Path, changes: dict[str, Any], word: str
 ) -> None:
     with pytest.raises(exceptions.SandboxError, match=word):
         read(tmp_path, **changes)
 
 
-def test_a_missing_description_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_spec(tmp_path: Path) -> None:
     with pytest.raises(exceptions.SandboxError, match="spec.json"):
         bay_spec.read_spec(tmp_path)
