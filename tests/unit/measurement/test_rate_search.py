@@ -319,7 +319,7 @@ def test_from_six_steps_on_one_is_kept_for_a_second_confirmation(
 
 
 @given(
-    start_rps=strategies.none() | strategies.floats(1, 1e5),
+    start_rps=strategies.none() | strategies.floats(1, 5e4),
     precision=strategies.floats(0.001, 1),
     capacity_rps=strategies.floats(1e3, 1e4),
 )
