@@ -133,6 +133,11 @@ def test_without_a_hint_the_rate_is_doubled_quartered_or_halved(
     assert next_rate(*steps_run) == rate_rps
 
 
+def test_a_bracket_may_be_wider_by_what_four_digits_can_not_tell():
+    assert next_rate(step(1_000), fails(2_001), precision=1) is None
+    assert next_rate(step(1_000), fails(2_002), precision=1) == 1_415
+
+
 @pytest.mark.parametrize(
     ("failed_rps", "rate_rps"),
     [
@@ -291,6 +296,11 @@ def test_a_rate_that_is_not_confirmed_is_lowered_further_each_time():
     ]
     assert found.reasons == ["not even 10 rps held: p99 500 ms of 50 ms"]
     assert found.ended == "the lowest rate does not hold"
+    search_for = wanted(start_rps=1_000, min_rps=300)
+    for rate_rps, lower_rps in ((300 * 1.001, None), (300.4, 300)):
+        once, again = step(rate_rps), fails(rate_rps, purpose=trials.CONFIRM)
+        found = rate_search.next_trial(search_for, numbered([once, again]))
+        assert (found and found.rate_rps) == lower_rps
     # What held before is tried before anything below it.
     done, _ = search(wanted(start_rps=1_000, max_rps=2_000), Shaky(1))
     assert rates(done)[:8] == [
@@ -399,6 +409,22 @@ def test_a_rate_that_holds_but_not_for_long_gives_way_to_a_lower_one():
     assert found.held_rps < 4_100
     assert found.failed_rps == confirms[-2].rate_rps
     assert "a lower rate was confirmed" in found.ended
+
+
+def test_a_lower_rate_may_be_confirmed_by_the_last_step_but_one():
+    search_for = wanted(start_rps=1_000, max_rps=1_000, max_steps=6)
+    failing = [
+        fails(rate_rps, purpose=trials.CONFIRM)
+        for rate_rps in (1_000, 952.4, 865.8)
+    ]
+    last = step(721.5, purpose=trials.CONFIRM)
+    done = numbered([step(1_000), *failing, last])
+    assert rate_search.next_trial(search_for, done[:-1]).rate_rps == 721.5
+    assert rate_search.next_trial(search_for, done) is None
+    found = rate_search.conclude(search_for, done, [])
+    assert found.ended == (
+        "a lower rate was confirmed after a higher one was not"
+    )
 
 
 def test_a_limit_that_holds_is_an_answer_but_no_maximum():
