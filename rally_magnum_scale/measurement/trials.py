@@ -214,10 +214,11 @@ def _announce(trial: records.Trial) -> str:
 
 def _fault(wanted: Search, result: records.StepResult) -> tuple[str, str]:
     """Return what kept a step from holding, and the words for it."""
-    told = [_say(key, result, bound) for key, bound in wanted.bounds.items()]
+    bounds = wanted.bounds.items()
+    told = {key: _say(key, result, bound) for key, bound in bounds}
     broken = [
-        said
-        for said, (key, bound) in zip(told, wanted.bounds.items(), strict=True)
+        told[key]
+        for key, bound in bounds
         if not _within(_value(key, result), bound)
     ]
     if result.reasons:
@@ -226,7 +227,7 @@ def _fault(wanted: Search, result: records.StepResult) -> tuple[str, str]:
         return BY_OFFER, "; ".join([behind, *broken])
     if broken:
         return BY_BOUND, "; ".join(broken)
-    return "", "; ".join(told)
+    return "", "; ".join(told.values())
 
 
 def _say_behind(result: records.StepResult) -> str:

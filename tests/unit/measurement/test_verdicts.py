@@ -2,6 +2,7 @@ import dataclasses
 import itertools
 import math
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies
@@ -277,6 +278,26 @@ def test_the_schemas_are_closed_and_ask_for_a_bound(name):
     assert {one["required"][0] for one in schema["anyOf"]} == set(
         verdicts.CRITERIA[name].bounds
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "taken"),
+    [
+        *(
+            (name, {key: value}, value == 0)
+            for name, criterion in verdicts.CRITERIA.items()
+            for key in criterion.bounds
+            for value in (0, -0.001, "5")
+        ),
+        *(
+            ("request_rate", {"min_rps": 1, "step": number}, number == 1)
+            for number in (1, 0, 1.5)
+        ),
+    ],
+)
+def test_a_bound_is_0_or_more_and_a_step_1_or_more(name, config, taken):
+    schema = verdicts.CRITERIA[name].schema()
+    assert jsonschema.Draft7Validator(schema).is_valid(config) is taken
 
 
 def test_a_verdict_says_itself_in_one_line():
