@@ -536,6 +536,7 @@ def test_what_was_not_confirmed_is_not_to_be_judged():
         wanted(start_rps=1_000, max_rps=1_000, max_steps=3), Shaky(1)
     )
     assert [one.held for one in done] == [True, False, False]
+    assert found.ended == "max_steps, 3, were used up"
     assert not found.valid
     assert found.max_rate_rps is None
 
