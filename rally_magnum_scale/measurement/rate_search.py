@@ -89,10 +89,10 @@ class Bracket:
     :param confirms_failed: how many confirming steps did not hold
     """
 
-    held: records.Trial | None = None
-    failed: records.Trial | None = None
-    hint_rps: float | None = None
-    confirms_failed: int = 0
+    held: records.Trial | None
+    failed: records.Trial | None
+    hint_rps: float | None
+    confirms_failed: int
 
     @classmethod
     def of(cls, done: Sequence[records.Trial]) -> Bracket:
