@@ -995,6 +995,14 @@ def test_a_bound_inside_a_bucket_can_not_be_judged():
     assert (fails.passed, fails.reason) == (False, "")
 
 
+@pytest.mark.parametrize("ends", [{}, {"p99_low_s": 0.8}, {"p99_high_s": 1.0}])
+def test_a_quantile_without_both_ends_of_its_bucket_is_its_value(ends):
+    run = api_p99(p99_s=0.92, **ends)
+    for asked, holds in ((0.92, True), (0.91, False)):
+        verdict = judge_one("api_latency", {"mutating_p99_s": asked}, run)
+        assert (verdict.passed, verdict.reason) == (holds, "")
+
+
 def test_a_quantile_in_the_last_bucket_satisfies_no_bound():
     run = api_p99(p99_s=None, p99_low_s=60.0, p99_high_s=None)
     verdict = judge_one("api_latency", {"mutating_p99_s": 1e9}, run)
