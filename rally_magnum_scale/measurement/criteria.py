@@ -141,12 +141,17 @@ def _node_percentile(name: str) -> Bound:
 
 
 def _per_node(name: str) -> Callable[[bay_records.Bay], float | None]:
-    return lambda bay: _share(bay, name, getattr(bay, name))
+    return lambda bay: divide_by_nodes(bay, name, getattr(bay, name))
 
 
-def _share(
+def divide_by_nodes(
     bay: bay_records.Bay, name: str, value_s: float | None
 ) -> float | None:
+    """Divide a time of a bay by the nodes that it had then.
+
+    :param name: of which time ``value_s`` is, or the resolution
+    :returns: None where there is no time, or no node to share it
+    """
     nodes = bay.nodes
     if name == "delete_s" and bay.nodes_deleted is not None:
         nodes = bay.nodes_deleted
@@ -178,7 +183,8 @@ def _times(
             per_node,
             "Time divided by the number of nodes, at most",
             between=lambda bay: _below(
-                per_node(bay), _share(bay, name, bay.resolution_s(name))
+                per_node(bay),
+                divide_by_nodes(bay, name, bay.resolution_s(name)),
             ),
             coarse=coarse,
             doubt=doubt,

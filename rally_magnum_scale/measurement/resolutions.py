@@ -7,11 +7,13 @@ counted, not timed, and so is exact: rates, shares and CPU seconds.
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
 from rally_magnum_scale.in_bay.stats import histogram
 from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.measurement import criteria
 
 # A watch tells of an event when it happens.
 WATCH_S = 0.001
@@ -43,10 +45,15 @@ def _constant(resolution: float) -> Resolution:
     return lambda *_: resolution
 
 
+def _coarsest(known: Iterable[float | None]) -> float:
+    """Return the highest resolution; 0 where none is known."""
+    return max(filter(None, known), default=0.0)
+
+
 def _of_bay(name: str) -> Resolution:
     def find(run: records.Run, value: float) -> float:
         del value
-        return max(bay.resolution_s(name) or 0.0 for bay in run.bays)
+        return _coarsest(bay.resolution_s(name) for bay in run.bays)
 
     return find
 
@@ -54,10 +61,9 @@ def _of_bay(name: str) -> Resolution:
 def _of_bay_per_node(name: str) -> Resolution:
     def find(run: records.Run, value: float) -> float:
         del value
-        return max(
-            (bay.resolution_s(name) or 0.0) / nodes
+        return _coarsest(
+            criteria.divide_by_nodes(bay, name, bay.resolution_s(name))
             for bay in run.bays
-            if (nodes := bay.nodes_deleted or bay.nodes)
         )
 
     return find
@@ -65,13 +71,13 @@ def _of_bay_per_node(name: str) -> Resolution:
 
 def _stamp_s(run: records.Run, value: float) -> float:
     del value
-    return max((bay.node_ready_resolution_s or 0.0) for bay in run.bays)
+    return _coarsest(bay.node_ready_resolution_s for bay in run.bays)
 
 
 def _of_change(name: str) -> Resolution:
     def find(run: records.Run, value: float) -> float:
         del value
-        return max(one.resolution_s(name) or 0.0 for one in run.node_changes)
+        return _coarsest(one.resolution_s(name) for one in run.node_changes)
 
     return find
 

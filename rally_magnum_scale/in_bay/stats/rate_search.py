@@ -35,9 +35,9 @@ from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.in_bay.stats import trials
 
 GROWTH = 2.0
-# Beside a hint: as a share below it, and at least so much above it.  Where
-# the one holds and the other fails, the bracket is narrow at once.
-BELOW_HINT = 0.04
+# Beside a hint: as shares below it, and at least so much above it.  Where
+# the first holds and that above fails, the bracket is narrow at once.
+BELOW_HINT = (0.04, 0.08, 0.16, 0.32)
 ABOVE_HINT = 1.005
 SHRINK = 4.0
 LOWEST_SHARE = 0.01
@@ -49,6 +49,8 @@ MANY_STEPS = 6
 # Answers of an offer: with fewer, it was too much in any case.
 HOPELESS_RATIO = 0.8
 DIGITS = 4
+# Rates no farther apart are the same but for these digits.
+SAME_RATIO = 1.001
 
 
 def next_trial(
@@ -87,10 +89,10 @@ class Bracket:
     :param confirms_failed: how many confirming steps did not hold
     """
 
-    held: records.Trial | None = None
-    failed: records.Trial | None = None
-    hint_rps: float | None = None
-    confirms_failed: int = 0
+    held: records.Trial | None
+    failed: records.Trial | None
+    hint_rps: float | None
+    confirms_failed: int
 
     @classmethod
     def of(cls, done: Sequence[records.Trial]) -> Bracket:
@@ -141,7 +143,7 @@ class Bracket:
     def is_closed(self, wanted: trials.Search) -> bool:
         """Tell whether the search needs to look no closer."""
         if self.width is not None:
-            return self.width <= wanted.precision * (1 + 1e-3)
+            return self.width <= wanted.precision * SAME_RATIO
         if self.held_rps is None or wanted.max_rps is None:
             return False
         return self.held_rps >= wanted.max_rps
@@ -260,13 +262,14 @@ def _choose(
         return done[-1].rate_rps, done[-1].purpose
     if bracket.confirms_failed:
         return _confirm_lower(wanted, bracket, done)
-    if bracket.held is None:
+    if bracket.held_rps is None:
         return _descend(wanted, bracket, done)
     if bracket.is_closed(wanted) or _must_confirm(wanted, done):
         if bracket.confirmed:
             return None
         return bracket.held_rps, trials.CONFIRM
-    return _clip(wanted, _between(wanted, bracket)), trials.SEARCH
+    rate_rps = _between(wanted, bracket, bracket.held_rps)
+    return _clip(wanted, rate_rps), trials.SEARCH
 
 
 def _must_confirm(
@@ -296,9 +299,9 @@ def _descend(
     if failed_rps is None:
         if not hint_rps:
             return None
-        return _clip(wanted, hint_rps * (1 - BELOW_HINT)), trials.SEARCH
+        return _clip(wanted, hint_rps * (1 - BELOW_HINT[0])), trials.SEARCH
     lowest_rps = _lowest_rps(wanted, done)
-    if failed_rps <= lowest_rps * (1 + 1e-3):
+    if failed_rps <= lowest_rps * SAME_RATIO:
         return None
     if _is_generator_unfit(done):
         return None
@@ -325,7 +328,7 @@ def _confirm_lower(
     failed_rps, lowest_rps = bracket.failed_rps, _lowest_rps(wanted, done)
     if bracket.confirmed or failed_rps is None:
         return None
-    if failed_rps <= lowest_rps * (1 + 1e-3):
+    if failed_rps <= lowest_rps * SAME_RATIO:
         return None
     below = 1 + wanted.precision * 2 ** (bracket.confirms_failed - 1)
     least_rps = bracket.held_rps or lowest_rps
@@ -336,27 +339,32 @@ def _lowest_rps(wanted: trials.Search, done: Sequence[records.Trial]) -> float:
     return wanted.min_rps or LOWEST_SHARE * max(map(_rps, done))
 
 
-def _between(wanted: trials.Search, bracket: Bracket) -> float:
+def _between(
+    wanted: trials.Search, bracket: Bracket, held_rps: float
+) -> float:
     """Return a rate above what held, and below what failed if any did."""
-    held_rps, failed_rps = bracket.held_rps or 0.0, bracket.failed_rps
-    hint_rps = bracket.hint_rps
-    above_rps = (hint_rps or 0.0) * max(
-        ABOVE_HINT, (1 - BELOW_HINT) * (1 + wanted.precision)
+    hint_rps, failed_rps = bracket.hint_rps, bracket.failed_rps
+    if hint_rps is None:
+        if failed_rps is None:
+            return held_rps * GROWTH
+        return math.sqrt(held_rps * failed_rps)
+    above_rps = hint_rps * max(
+        ABOVE_HINT, (1 - BELOW_HINT[0]) * (1 + wanted.precision)
     )
     if failed_rps is None:
         near = held_rps * (1 + wanted.precision / 2) < above_rps
         return above_rps if near else held_rps * GROWTH
     middle_rps = math.sqrt(held_rps * failed_rps)
-    if hint_rps is None:
-        return middle_rps
-    margin = 1 + wanted.precision / 4
-    below_hint = held_rps < hint_rps * (1 - BELOW_HINT) * (1 - 1e-3)
-    if not below_hint and held_rps * margin < above_rps < failed_rps / margin:
-        return above_rps
-    if not below_hint:
-        return middle_rps
+    if held_rps * SAME_RATIO >= hint_rps * (1 - BELOW_HINT[0]):
+        margin = max(SAME_RATIO, 1 + wanted.precision / 4)
+        fits = held_rps * margin < above_rps < failed_rps / margin
+        return above_rps if fits else middle_rps
     lower_rps = _below_hint(wanted, bracket, middle_rps)
-    return lower_rps if hint_rps < failed_rps else max(middle_rps, lower_rps)
+    # With a wide precision, the first rate that is far enough below what
+    # failed may be below what held.
+    if hint_rps < failed_rps and lower_rps > held_rps * SAME_RATIO:
+        return lower_rps
+    return max(middle_rps, lower_rps)
 
 
 def _below_hint(
@@ -369,12 +377,10 @@ def _below_hint(
     failed_rps, hint_rps = bracket.failed_rps, bracket.hint_rps
     if failed_rps is None or hint_rps is None:
         return otherwise_rps
-    share = BELOW_HINT
-    while share < 1 / 2:
+    for share in BELOW_HINT:
         rate_rps = hint_rps * (1 - share)
         if rate_rps * (1 + wanted.precision / 2) < failed_rps:
             return rate_rps
-        share *= 2
     return otherwise_rps
 
 
@@ -389,8 +395,8 @@ def _hint_rps(done: Sequence[records.Trial]) -> float | None:
     ]
     if overloaded:
         return min(overloaded, key=_by_rate).achieved_rps
-    closed = [one for one in done if one.rate_rps is None]
-    return (closed[-1].achieved_rps or None) if closed else None
+    closed = (one.achieved_rps for one in done if one.rate_rps is None)
+    return next(closed, None)
 
 
 def _believed(done: Sequence[records.Trial]) -> list[records.Trial]:
@@ -413,7 +419,9 @@ def _is_doubtful(done: Sequence[records.Trial]) -> bool:
     last, again = done[-1], _repeated(done)
     if last.limit != trials.BY_INVALID or len(again) >= MAX_REPEATS:
         return False
-    if (last.achieved_rps or 0.0) < HOPELESS_RATIO * _rps(last):
+    if not last.achieved_rps:
+        return False
+    if last.achieved_rps < HOPELESS_RATIO * _rps(last):
         return False
     same = [
         one
@@ -424,8 +432,12 @@ def _is_doubtful(done: Sequence[records.Trial]) -> bool:
 
 
 def _clip(wanted: trials.Search, rate_rps: float) -> float:
-    low_rps, high_rps = wanted.min_rps or 0.0, wanted.max_rps or math.inf
-    return min(max(_round(rate_rps), low_rps), high_rps)
+    rounded_rps = _round(rate_rps)
+    if wanted.min_rps is not None:
+        rounded_rps = max(rounded_rps, wanted.min_rps)
+    if wanted.max_rps is not None:
+        rounded_rps = min(rounded_rps, wanted.max_rps)
+    return rounded_rps
 
 
 def _round(rate_rps: float) -> float:

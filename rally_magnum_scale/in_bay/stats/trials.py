@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Mapping
 from typing import Any
 from typing import Self
 
+from rally_magnum_scale.in_bay.stats import record_body
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import steps
 
@@ -95,7 +95,7 @@ class Search:
                 )
             if key != ERROR_BOUND:
                 _check_positive(f"bounds.{key}", value)
-            elif not _is_number(value) or not 0 <= value <= 1:
+            elif not record_body.is_number(value) or not 0 <= value <= 1:
                 raise ValueError(
                     f"bounds.{key}: must be between 0 and 1: {value!r}"
                 )
@@ -146,8 +146,10 @@ def order(
         purpose=purpose,
         rate_rps=rate_rps,
         ramp_s=wanted.ramp_s,
-        duration_s=max(
-            wanted.step_s, wanted.confirm_s if purpose == CONFIRM else 0
+        duration_s=(
+            max(wanted.step_s, wanted.confirm_s)
+            if purpose == CONFIRM
+            else wanted.step_s
         ),
     )
 
@@ -179,10 +181,10 @@ def judge(
 
 def describe(trial: records.Trial) -> str:
     """Say in a line what a step is to do, or how it ended."""
-    if not trial.ended:
+    if trial.achieved_rps is None:
         return _announce(trial)
     if trial.rate_rps is None:
-        answered = f"{trial.achieved_rps or 0:,.0f} rps answered"
+        answered = f"{trial.achieved_rps:,.0f} rps answered"
         said = f"closed loop, {answered}"
         return f"step {trial.step}: {said}" + (
             f" ({trial.why})" if trial.why else ""
@@ -196,46 +198,53 @@ def describe(trial: records.Trial) -> str:
 
 
 def say_rate(trial: records.Trial) -> str:
-    """Write the offer of a step with its unit; it must have one."""
-    return f"{_number(trial.rate_rps or 0.0)} rps"
+    """Write the offer of a step with its unit."""
+    if trial.rate_rps is None:
+        return "a closed loop, to estimate"
+    return f"{_number(trial.rate_rps)} rps"
 
 
 def _announce(trial: records.Trial) -> str:
-    offer = (
-        "a closed loop, to estimate"
-        if trial.rate_rps is None
-        else say_rate(trial)
-    )
     again = ", to confirm" if trial.purpose == CONFIRM else ""
     return (
-        f"step {trial.step}: {offer} for {trial.duration_s} s after a ramp "
-        f"of {trial.ramp_s} s{again}"
+        f"step {trial.step}: {say_rate(trial)} for {trial.duration_s} s after "
+        f"a ramp of {trial.ramp_s} s{again}"
     )
 
 
 def _fault(wanted: Search, result: records.StepResult) -> tuple[str, str]:
     """Return what kept a step from holding, and the words for it."""
-    told = [_say(key, result, bound) for key, bound in wanted.bounds.items()]
+    bounds = wanted.bounds.items()
+    told = {key: _say(key, result, bound) for key, bound in bounds}
     broken = [
-        said
-        for said, (key, bound) in zip(told, wanted.bounds.items(), strict=True)
+        told[key]
+        for key, bound in bounds
         if not _within(_value(key, result), bound)
     ]
     if result.reasons:
         return BY_INVALID, "; ".join(result.reasons)
-    # Chance may have made more or fewer due than the rate says.  One request
-    # more or less is a matter of when the seconds begin.
-    if result.due is None or result.requests + 1 < REACHED_RATIO * result.due:
-        due_rps = (result.due or 0) / result.steady_s
-        broken.insert(
-            0,
-            f"{_number(result.achieved_rps)} of {_number(due_rps)} rps were "
-            "answered as expected",
-        )
-        return BY_OFFER, "; ".join(broken)
+    if behind := _say_behind(result):
+        return BY_OFFER, "; ".join([behind, *broken])
     if broken:
         return BY_BOUND, "; ".join(broken)
-    return "", "; ".join(told)
+    return "", "; ".join(told.values())
+
+
+def _say_behind(result: records.StepResult) -> str:
+    """Say that fewer were answered than were due; empty if they were not.
+
+    Chance may have made more or fewer due than the rate says.
+    """
+    if result.due is None:
+        return "it is not known how many requests were due"
+    # One request more or less is a matter of when the seconds begin.
+    if result.requests + 1 >= REACHED_RATIO * result.due:
+        return ""
+    due_rps = result.due / result.steady_s
+    return (
+        f"{_number(result.achieved_rps)} of {_number(due_rps)} rps were "
+        "answered as expected"
+    )
 
 
 def _within(value: float | None, bound: float) -> bool:
@@ -264,12 +273,8 @@ def _number(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
-
-
 def _check_positive(key: str, value: float | None) -> None:
-    if value is not None and not (_is_number(value) and value > 0):
+    if value is not None and not (record_body.is_number(value) and value > 0):
         raise ValueError(f"{key}: must be a number above 0: {value!r}")
 
 

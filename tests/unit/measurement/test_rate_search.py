@@ -1,8 +1,10 @@
 import dataclasses
+import math
 import random
 import statistics
 
 import pytest
+from hypothesis import example
 from hypothesis import given
 from hypothesis import strategies
 
@@ -63,6 +65,284 @@ def test_with_a_first_rate_it_is_doubled_until_it_fails():
     assert done[4].limit == trials.BY_OFFER
     # What it answered although it was offered too much tells where to look.
     assert done[5].rate_rps == pytest.approx(9_600)
+
+
+def step(rate_rps, limit="", answered_rps=None, purpose=trials.SEARCH):
+    """Return a step that was run; it holds unless something limits it."""
+    return records.Trial(
+        step=0,
+        purpose=purpose,
+        rate_rps=rate_rps,
+        ramp_s=2,
+        duration_s=10,
+        held=None if rate_rps is None else not limit,
+        limit=limit,
+        achieved_rps=rate_rps if answered_rps is None else answered_rps,
+    )
+
+
+def fails(rate_rps, limit=trials.BY_BOUND, answered_rps=None, **of_step):
+    return step(rate_rps, limit, answered_rps, **of_step)
+
+
+def overloaded(rate_rps, answered_rps):
+    return fails(rate_rps, trials.BY_OFFER, answered_rps)
+
+
+def invalid(rate_rps, answered_rps=None):
+    return fails(rate_rps, trials.BY_INVALID, answered_rps)
+
+
+def closed(answered_rps):
+    return step(None, answered_rps=answered_rps)
+
+
+def numbered(steps_run):
+    return [
+        dataclasses.replace(one, step=number)
+        for number, one in enumerate(steps_run, 1)
+    ]
+
+
+def next_rate(*steps_run, **changes):
+    """Return the rate that is searched next, None for any other step."""
+    found = rate_search.next_trial(wanted(**changes), numbered(steps_run))
+    if found is None or found.purpose != trials.SEARCH:
+        return None
+    assert found.step == len(steps_run) + 1
+    return found.rate_rps
+
+
+@pytest.mark.parametrize(
+    ("steps_run", "rate_rps"),
+    [
+        ([step(0.3)], 0.6),
+        ([step(1_000), fails(2_000)], 1_414),
+        ([fails(1_000)], 250),
+        # Not lower than a hundredth of the first, and that only once.
+        ([fails(1_000), fails(20)], 10),
+        ([fails(1_000), fails(10)], None),
+        # A bracket of 5 % is narrow enough, and one of 5.1 % is not.
+        ([step(1_000), fails(1_050)], None),
+        ([step(1_000), fails(1_051)], 1_025),
+    ],
+)
+def test_without_a_hint_the_rate_is_doubled_quartered_or_halved(
+    steps_run, rate_rps
+):
+    assert next_rate(*steps_run) == rate_rps
+
+
+def test_a_bracket_may_be_wider_by_what_four_digits_can_not_tell():
+    assert next_rate(step(1_000), fails(2_001), precision=1) is None
+    assert next_rate(step(1_000), fails(2_002), precision=1) == 1_415
+
+
+@pytest.mark.parametrize(
+    ("failed_rps", "rate_rps"),
+    [
+        (985, 960),
+        (980, 920),
+        (950, 920),
+        (900, 840),
+        (700, 680),
+        # Below that, what was answered says nothing.
+        (690, 172.5),
+    ],
+)
+def test_what_failed_below_a_hint_is_left_further_each_time(
+    failed_rps, rate_rps
+):
+    assert next_rate(closed(1_000), fails(failed_rps)) == rate_rps
+
+
+@pytest.mark.parametrize(
+    ("failed_rps", "rate_rps"), [(1080, 920), (1081, 960)]
+)
+def test_a_rate_below_a_hint_is_half_the_precision_below_what_failed(
+    failed_rps, rate_rps
+):
+    found = next_rate(closed(1_000), fails(failed_rps), precision=0.25)
+    assert found == rate_rps
+
+
+@pytest.mark.parametrize(
+    ("precision", "held_rps", "rate_rps"),
+    [
+        (0.05, 9_600, 10_080),
+        # A rate that is close above it would not say much.
+        (0.05, 9_800, 10_080),
+        (0.05, 9_850, 19_700),
+        (0.05, 10_080, 20_160),
+        (0.5, 11_519, 14_400),
+        (0.5, 11_520, 23_040),
+        (0.01, 9_600, 10_050),
+    ],
+)
+def test_while_all_hold_the_rate_just_above_a_hint_is_tried_once(
+    precision, held_rps, rate_rps
+):
+    found = next_rate(closed(10_000), step(held_rps), precision=precision)
+    assert found == rate_rps
+
+
+@pytest.mark.parametrize(
+    ("precision", "held_rps", "failed_rps", "rate_rps"),
+    [
+        # Just above the hint, unless that is close to what held or failed.
+        (0.02, 960, 1_020, 1_005),
+        (0.02, 960, 1_011, 1_005),
+        (0.02, 960, 1_010, 984.7),
+        (0.02, 999, 1_030, 1_005),
+        (0.02, 1_004, 1_030, 1_017),
+        (0.5, 1_000, 1_621, 1_440),
+        (0.5, 1_000, 1_620, 1_273),
+        (0.5, 1_279, 2_000, 1_440),
+        (0.5, 1_280, 2_000, 1_600),
+        # No closer to what failed than four digits can tell.
+        (0.001, 960, 1_006.1, 1_005),
+        (0.001, 960, 1_005.9, 982.7),
+        # Just below the hint, where what held is not there yet.
+        (0.05, 959, 1_100, 960),
+        (0.05, 959.1, 1_100, 1_008),
+        (0.05, 960 / 1.001, 1_100, 1_008),
+        (0.05, 900, 1_600, 960),
+        # Further below, where the hint itself failed.
+        (0.05, 500, 900, 840),
+        (0.05, 860, 910, 884.6),
+        (0.05, 940, 1_000, 969.5),
+        # But not below what held.
+        (0.5, 680, 1_040, 841),
+        (0.09, 920 / 1.001, 1_003, 960.1),
+    ],
+)
+def test_between_what_held_and_failed_a_hint_tells_where_to_look(
+    precision, held_rps, failed_rps, rate_rps
+):
+    steps_run = closed(1_000), step(held_rps), fails(failed_rps)
+    assert next_rate(*steps_run, precision=precision) == rate_rps
+
+
+@pytest.mark.parametrize(
+    ("steps_run", "rate_rps"),
+    [
+        ([step(500), overloaded(1_000, 989)], 949.4),
+        # As good as reached, late, or without an answer: these are no hints.
+        ([step(500), overloaded(1_000, 990)], 707.1),
+        ([step(500), fails(1_000, answered_rps=600)], 707.1),
+        ([step(500), overloaded(1_000, 0)], 707.1),
+        # The lowest such offer counts, and of two at that rate the later.
+        ([overloaded(2_000, 900), overloaded(1_000, 800)], 768),
+        ([step(500), invalid(1_000, 850), overloaded(1_000, 875)], 840),
+        # It says more than a closed loop.
+        ([closed(1_000), overloaded(960, 500)], 480),
+    ],
+)
+def test_what_an_overloaded_step_answered_is_a_hint(steps_run, rate_rps):
+    assert next_rate(*steps_run) == rate_rps
+
+
+@pytest.mark.parametrize(
+    ("changes", "rate_rps"),
+    [({}, 960), ({"min_rps": 980}, 980), ({"max_rps": 123.45}, 123.45)],
+)
+def test_an_estimate_is_kept_within_the_limits(changes, rate_rps):
+    assert next_rate(closed(1_000), **changes) == rate_rps
+
+
+def test_an_offer_is_lowered_to_the_lowest_rate_and_no_further():
+    assert next_rate(fails(1_000), min_rps=300) == 300
+    assert next_rate(fails(1_000), fails(300), min_rps=300) is None
+    # A thousandth above it is as good as it.
+    for rate_rps in (300.2, 300 * 1.001):
+        assert next_rate(fails(rate_rps), min_rps=300) is None
+    assert next_rate(fails(300.4), min_rps=300) == 300
+    # A closed loop has no rate of which this could be a hundredth.
+    assert next_rate(closed(0.5), fails(0.0075)) == 0.001875
+
+
+@pytest.mark.parametrize(
+    ("steps_run", "rate_rps"),
+    [
+        ([invalid(1_000, 800)], 1_000),
+        # This is too far from its offer for a hiccup.
+        ([invalid(1_000, 799)], 767),
+        ([invalid(1_000, 0)], 250),
+        ([invalid(1_000)] * 2, 1_000),
+        ([invalid(1_000)] * 3, 250),
+        ([step(1_000), *[invalid(2_000)] * 3], 1_414),
+        ([step(1_000), *[invalid(2_000)] * 3, invalid(1_500)], 1_500),
+        # Three were run again, and that is enough.
+        ([step(1_000), *[invalid(2_000)] * 3, *[invalid(1_500)] * 2], 1_225),
+    ],
+)
+def test_a_step_that_does_not_count_is_run_again_a_few_times(
+    steps_run, rate_rps
+):
+    assert next_rate(*steps_run) == rate_rps
+
+
+def test_a_rate_that_is_not_confirmed_is_lowered_further_each_time():
+    class Shaky(Target):
+        def run(self, trial):
+            bad = trial.purpose == trials.CONFIRM
+            p99_ms = 500 if bad else 1
+            return simulated_target.result(trial, trial.rate_rps, p99_ms)
+
+    done, found = search(wanted(start_rps=1_000, max_rps=1_000), Shaky(1))
+    assert rates(done) == [
+        *(1_000, 1_000, 952.4, 865.8, 721.5, 515.4, 286.3, 110.1),
+        *(26.21, 10),
+    ]
+    assert found.reasons == ["not even 10 rps held: p99 500 ms of 50 ms"]
+    assert found.ended == "the lowest rate does not hold"
+    search_for = wanted(start_rps=1_000, min_rps=300)
+    for rate_rps, lower_rps in ((300 * 1.001, None), (300.4, 300)):
+        once, again = step(rate_rps), fails(rate_rps, purpose=trials.CONFIRM)
+        found = rate_search.next_trial(search_for, numbered([once, again]))
+        assert (found and found.rate_rps) == lower_rps
+    # What held before is tried before anything below it.
+    done, _ = search(wanted(start_rps=1_000, max_rps=2_000), Shaky(1))
+    assert rates(done)[:8] == [
+        *(1_000, 2_000, 2_000, 1_905, 1_732, 1_443, 1_031, 1_000)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("max_steps", "found"),
+    [
+        (2, [1, 1]),
+        (5, [1, 2, 4, 8, 8]),
+        (6, [1, 2, 4, 8, 8]),
+        (7, [1, 2, 4, 8, 16, 16]),
+    ],
+)
+def test_from_six_steps_on_one_is_kept_for_a_second_confirmation(
+    max_steps, found
+):
+    done, answer = search(
+        wanted(start_rps=1, max_steps=max_steps), Target(10_000)
+    )
+    assert rates(done) == found
+    assert answer.confirmed
+    assert answer.ended == f"max_steps, {max_steps}, were used up"
+
+
+@given(
+    start_rps=strategies.none() | strategies.floats(1, 5e4),
+    precision=strategies.floats(0.001, 1),
+    capacity_rps=strategies.floats(1e3, 1e4),
+)
+@example(start_rps=10_400, precision=0.5, capacity_rps=10_000)
+@example(start_rps=10_120, precision=0.2, capacity_rps=10_000)
+@example(start_rps=12_000, precision=0.0012, capacity_rps=11_399)
+def test_no_rate_is_searched_twice(start_rps, precision, capacity_rps):
+    done, found = search(
+        wanted(start_rps=start_rps, precision=precision), Target(capacity_rps)
+    )
+    searched = [one.rate_rps for one in done if one.purpose == trials.SEARCH]
+    assert len(set(searched)) == len(searched)
+    assert found.ended == "the bracket is as narrow as wanted"
 
 
 def compare(share):
@@ -129,6 +409,22 @@ def test_a_rate_that_holds_but_not_for_long_gives_way_to_a_lower_one():
     assert found.held_rps < 4_100
     assert found.failed_rps == confirms[-2].rate_rps
     assert "a lower rate was confirmed" in found.ended
+
+
+def test_a_lower_rate_may_be_confirmed_by_the_last_step_but_one():
+    search_for = wanted(start_rps=1_000, max_rps=1_000, max_steps=6)
+    failing = [
+        fails(rate_rps, purpose=trials.CONFIRM)
+        for rate_rps in (1_000, 952.4, 865.8)
+    ]
+    last = step(721.5, purpose=trials.CONFIRM)
+    done = numbered([step(1_000), *failing, last])
+    assert rate_search.next_trial(search_for, done[:-1]).rate_rps == 721.5
+    assert rate_search.next_trial(search_for, done) is None
+    found = rate_search.conclude(search_for, done, [])
+    assert found.ended == (
+        "a lower rate was confirmed after a higher one was not"
+    )
 
 
 def test_a_limit_that_holds_is_an_answer_but_no_maximum():
@@ -240,6 +536,7 @@ def test_what_was_not_confirmed_is_not_to_be_judged():
         wanted(start_rps=1_000, max_rps=1_000, max_steps=3), Shaky(1)
     )
     assert [one.held for one in done] == [True, False, False]
+    assert found.ended == "max_steps, 3, were used up"
     assert not found.valid
     assert found.max_rate_rps is None
 
@@ -254,6 +551,12 @@ def test_a_search_that_broke_off_is_not_to_be_judged():
     assert (found.held_rps, found.confirmed) == (1000, False)
     assert found.ended == "the run broke off"
     assert "no longer step confirmed it" in found.reasons[0]
+    # Between two steps, too.
+    found = rate_search.conclude(search_for, done, [figures])
+    assert (found.held_rps, found.ended) == (1000, "the run broke off")
+    lost = rate_search.conclude(search_for, done, [])
+    assert lost.max_rate_rps is None
+    assert lost.reasons == ["the figures of step 1 are missing"]
     nothing = rate_search.conclude(search_for, [first], [])
     assert nothing.reasons == ["no step of the search came to its end"]
 
@@ -318,6 +621,38 @@ def test_a_step_says_how_it_ended():
     assert judged(reasons=["clocks differ"]).limit == trials.BY_INVALID
 
 
+def test_a_closed_loop_says_what_it_answered():
+    first = trials.order(wanted(), 1, None, trials.ESTIMATE)
+
+    def said(achieved_rps, reasons=()):
+        result = simulated_target.result(first, achieved_rps, 1.0, reasons)
+        judged = trials.judge(wanted(), first, result)
+        assert (judged.held, judged.limit) == (None, "")
+        return trials.describe(judged)
+
+    assert said(12_345.6) == "step 1: closed loop, 12,346 rps answered"
+    assert said(0.0, ["no answer", "a gap"]) == (
+        "step 1: closed loop, 0 rps answered (no answer; a gap)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("p99_ms", "text"),
+    [(9.876, "9.88"), (99.5, "99.5"), (100.4, "100"), (1234.5, "1,234")],
+)
+def test_figures_of_a_step_have_three_digits_or_are_whole(p99_ms, text):
+    assert judged(p99_ms=p99_ms).why == f"p99 {text} ms of 50 ms"
+
+
+def test_a_value_on_a_bound_holds():
+    both = {"p99_ms": 50, "max_error_ratio": 0.001}
+    assert judged(p99_ms=50, bounds=both, errors=0.001).held
+    for over in ({"p99_ms": 50.001}, {"errors": 0.00101}):
+        values = {"p99_ms": 50, "errors": 0.001, **over}
+        late = judged(bounds=both, **values)
+        assert (late.held, late.limit) == (False, trials.BY_BOUND)
+
+
 def test_a_request_more_or_less_is_no_lack_of_answers():
     search_for = wanted()
     trial = trials.order(search_for, 1, 5.2, trials.SEARCH)
@@ -331,6 +666,14 @@ def test_a_request_more_or_less_is_no_lack_of_answers():
     late = held(5.0)
     assert late.limit == trials.BY_OFFER
     assert late.why == "5 of 5.2 rps were answered as expected"
+
+
+@pytest.mark.parametrize(("answered", "held"), [(98, True), (97, False)])
+def test_an_offer_is_reached_by_99_percent_less_one_request(answered, held):
+    trial = trials.order(wanted(), 1, 10, trials.SEARCH)
+    result = simulated_target.result(trial, answered / 10, 1.0)
+    assert (result.due, result.requests) == (100, answered)
+    assert trials.judge(wanted(), trial, result).held is held
 
 
 @pytest.mark.parametrize(
@@ -354,6 +697,8 @@ def test_an_offer_is_reached_by_what_was_due_not_by_its_rate(
     )
     assert judged.held is held
     assert judged.limit == ("" if held else trials.BY_OFFER)
+    if due is None:
+        assert judged.why == "it is not known how many requests were due"
 
 
 def test_a_highest_rate_is_never_above_its_offer():
@@ -375,6 +720,8 @@ def test_a_confirming_step_is_no_shorter_than_the_others():
     search_for = wanted(step_s=60, confirm_s=20)
     for purpose in (trials.SEARCH, trials.CONFIRM):
         assert trials.order(search_for, 1, 5, purpose).duration_s == 60
+    assert search_for.longest_s == 30 * (2 + 60)
+    assert wanted(step_s=20, confirm_s=60).longest_s == 30 * (2 + 60)
 
 
 def test_errors_are_bound_apart():
@@ -411,16 +758,28 @@ def test_a_step_is_announced():
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        ({"bounds": {}}, "bounds: "),
-        ({"bounds": {"p42_ms": 1}}, "bounds.p42_ms: "),
+        ({"bounds": {}}, "bounds: give at least one of p50_ms, p90_ms, "),
+        ({"bounds": {"p42_ms": 1}}, "bounds.p42_ms: there is no such bound"),
         ({"bounds": {"p99_ms": 0}}, "bounds.p99_ms: "),
         ({"bounds": {"p99_ms": "50"}}, "bounds.p99_ms: "),
-        ({"bounds": {"max_error_ratio": 2}}, "bounds.max_error_ratio: "),
-        ({"start_rps": 0}, "start_rps: "),
-        ({"start_rps": 10, "max_rps": 5}, "start_rps: "),
-        ({"min_rps": 10, "max_rps": 5}, "min_rps: "),
-        ({"precision": 0}, "precision: "),
+        ({"bounds": {"p99_ms": True}}, "bounds.p99_ms: "),
+        ({"bounds": {"p99_ms": math.nan}}, "bounds.p99_ms: "),
+        ({"bounds": {"p99_ms": 10**400}}, "bounds.p99_ms: "),
+        ({"bounds": {"max_error_ratio": 1.001}}, "bounds.max_error_ratio: "),
+        ({"bounds": {"max_error_ratio": -0.1}}, "bounds.max_error_ratio: "),
+        ({"bounds": {"max_error_ratio": "0"}}, "bounds.max_error_ratio: "),
+        ({"start_rps": 0}, "start_rps: must be a number above 0: 0"),
+        ({"min_rps": math.inf}, "min_rps: "),
+        ({"max_rps": -1}, "max_rps: "),
+        ({"start_rps": 10, "max_rps": 5}, "start_rps: 10 is above max_rps"),
+        ({"min_rps": 10, "max_rps": 5}, "min_rps: 10 is above max_rps, 5"),
+        ({"min_rps": 10, "start_rps": 5}, "min_rps: 10 is above start_rps"),
+        ({"precision": 0.0009}, "precision: must be between 0.001 and 1"),
+        ({"precision": 1.001}, "precision: "),
         ({"step_s": 0.5}, "step_s: "),
+        ({"step_s": 0}, "step_s: must be a whole number, 1 or more: 0"),
+        ({"step_s": True}, "step_s: "),
+        ({"ramp_s": -1}, "ramp_s: must be a whole number, 0 or more: -1"),
         ({"confirm_s": 0}, "confirm_s: "),
         ({"max_steps": 1}, "max_steps: "),
     ],
@@ -428,6 +787,36 @@ def test_a_step_is_announced():
 def test_a_search_that_can_not_be_right_names_the_key(changes, key):
     with pytest.raises(ValueError, match=f"^{key}"):
         wanted(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bounds": {"p50_ms": 0.001, "max_error_ratio": 0}},
+        {"bounds": {"max_error_ratio": 1}},
+        {"min_rps": 0.1, "start_rps": 0.1, "max_rps": 0.1},
+        {"precision": 0.001},
+        {"precision": 1},
+        {"step_s": 1, "ramp_s": 0, "confirm_s": 1, "max_steps": 2},
+    ],
+)
+def test_the_ends_of_what_may_be_searched_are_taken(changes):
+    found = wanted(**changes)
+    assert {key: getattr(found, key) for key in changes} == changes
+
+
+def test_a_search_that_names_its_bounds_alone_has_the_documented_defaults():
+    assert trials.Search({"p99_ms": 50}).to_json() == {
+        "bounds": {"p99_ms": 50},
+        "start_rps": None,
+        "min_rps": None,
+        "max_rps": None,
+        "precision": 0.05,
+        "step_s": 10,
+        "ramp_s": 2,
+        "confirm_s": 30,
+        "max_steps": 20,
+    }
 
 
 def test_a_search_and_its_records_survive_json():

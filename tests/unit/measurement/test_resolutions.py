@@ -41,11 +41,49 @@ def test_a_bay_is_polled():
     assert found["bay_delete_time.max_s"] == 2.0
     assert found["node_ready_time.max_s"] == 0.3
     assert found["node_ready_time.p99_s"] == 1.0
-    # The fewest nodes make it the coarsest.
-    assert found["bay_create_time.max_s_per_node"] == 0.02
-    slow = dataclasses.replace(bay, create_resolution_s=5.0, name="other")
-    both = read(records.Run(bays=(bay, slow)))
-    assert both["bay_create_time.max_s"] == 5.0
+
+
+@pytest.mark.parametrize(("created", "deleted"), [(200, 100), (100, 200)])
+def test_the_nodes_of_each_time_share_its_resolution(created, deleted):
+    bay = factories.bay(
+        nodes=created,
+        nodes_deleted=deleted,
+        create_resolution_s=3.0,
+        nodes_ready_resolution_s=4.0,
+        delete_resolution_s=5.0,
+    )
+    found = read(records.Run(bays=(bay,)))
+    assert found["bay_create_time.max_s_per_node"] == 3 / created
+    assert found["node_ready_time.max_s_per_node"] == 4 / created
+    assert found["bay_delete_time.max_s_per_node"] == 5 / deleted
+
+
+def test_the_coarsest_bay_of_an_iteration_decides():
+    fine = {
+        "create_resolution_s": 0.25,
+        "node_ready_resolution_s": 0.5,
+        "nodes": 100,
+    }
+    coarse = {**fine, "create_resolution_s": 0.75, "nodes": 10}
+    stamped = {**fine, "node_ready_resolution_s": 0.625}
+    never = {**fine, "create_s": None, "node_ready_s": None}
+    bays = (
+        factories.bay(name=name, **changes)
+        for name, changes in enumerate((fine, coarse, stamped, never))
+    )
+    found = read(records.Run(bays=tuple(bays)))
+    assert found["bay_create_time.max_s"] == 0.75
+    assert found["bay_create_time.max_s_per_node"] == 0.075
+    assert found["node_ready_time.p99_s"] == 0.625
+
+
+def test_a_resolution_that_is_not_known_is_none():
+    bay = factories.bay(
+        nodes_ready_resolution_s=None, node_ready_resolution_s=None
+    )
+    found = read(records.Run(bays=(bay,)))
+    for key in ("max_s", "max_s_per_node", "p99_s"):
+        assert found[f"node_ready_time.{key}"] == 0.0
 
 
 def test_a_change_of_nodes_is_polled_in_magnum_and_watched_in_kubernetes():
@@ -87,9 +125,31 @@ def test_an_event_is_seen_by_watch_probe_and_window():
         (0.004, 0.005),
         (0.005, 0.005),
         (0.02, 0.02),
+        (0.025, 0.02),
+        (0.026, 0.025),
+        (0.05, 0.025),
+        (0.1, 0.05),
+        (0.2, 0.1),
         (0.3, 0.2),
+        (0.4, 0.2),
+        (0.6, 0.2),
+        (0.8, 0.2),
         (0.95, 0.2),
+        (1.0, 0.2),
+        (1.25, 0.25),
+        (1.5, 0.25),
+        (2.0, 0.5),
+        (3.0, 1.0),
+        (4.0, 1.0),
+        (5.0, 1.0),
+        (6.0, 1.0),
+        (8.0, 2.0),
+        (10.0, 2.0),
+        (15.0, 5.0),
+        (20.0, 5.0),
         (30.0, 10.0),
+        (45.0, 15.0),
+        (60.0, 15.0),
         # No upper bound: it may be anything above.
         (61.0, 61.0),
     ],
@@ -107,10 +167,24 @@ def test_the_latency_of_requests_is_kept_in_three_digits():
     p50_ms = run.latency_us["p50"] / 1000
     assert values["request_latency.p50_ms step 1"] == pytest.approx(0.001)
     assert p50_ms < 2.048
-    for ms in (0.5, 3.0, 50.0, 9_000.0):
-        width = resolutions.find("request_latency", "p50_ms", None, ms)
-        assert width <= max(0.001, ms / 1000)
-        assert width >= ms / 3000
+
+
+@pytest.mark.parametrize(
+    ("ms", "width_us"),
+    [
+        (0.0, 1),
+        (0.5, 1),
+        (2.047, 1),
+        # From here on, 1,024 buckets share each power of two.
+        (2.048, 2),
+        (3.0, 2),
+        (50.0, 32),
+        (9_000.0, 8192),
+    ],
+)
+def test_a_latency_is_as_close_as_its_bucket_is_wide(ms, width_us):
+    width_ms = resolutions.find("request_latency", "p50_ms", None, ms)
+    assert width_ms == pytest.approx(width_us / 1000)
 
 
 def test_what_is_counted_is_exact_and_a_search_as_close_as_it_was_asked():

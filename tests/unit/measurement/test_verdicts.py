@@ -2,6 +2,7 @@ import dataclasses
 import itertools
 import math
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies
@@ -279,6 +280,26 @@ def test_the_schemas_are_closed_and_ask_for_a_bound(name):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "config", "taken"),
+    [
+        *(
+            (name, {key: value}, value == 0)
+            for name, criterion in verdicts.CRITERIA.items()
+            for key in criterion.bounds
+            for value in (0, -0.001, "5")
+        ),
+        *(
+            ("request_rate", {"min_rps": 1, "step": number}, number == 1)
+            for number in (1, 0, 1.5)
+        ),
+    ],
+)
+def test_a_bound_is_0_or_more_and_a_step_1_or_more(name, config, taken):
+    schema = verdicts.CRITERIA[name].schema()
+    assert jsonschema.Draft7Validator(schema).is_valid(config) is taken
+
+
 def test_a_verdict_says_itself_in_one_line():
     verdict = judge_one("request_rate", {"min_rps": 20_000}, INVALID)
     said = verdict.describe()
@@ -461,7 +482,7 @@ DURING_BOUNDS = [
     ("request_rate", "min_rps", 9_996, 9_997),
     ("request_rate", "min_rps_per_core", 4_998, 4_999),
     ("request_rate", "min_rps_per_pod_core", 5_553, 5_554),
-    ("request_latency", "p50_ms", 0.9, 0.89),
+    ("request_latency", "p50_ms", 0.9, 0.8999),
     ("request_latency", "p99_ms", 7, 6.9),
     ("request_latency", "max_ms", 90, 89),
     ("request_errors", "max_ratio", 0.0004, 0.00039),
@@ -972,6 +993,14 @@ def test_a_bound_inside_a_bucket_can_not_be_judged():
     assert judge_one("api_latency", {"mutating_p99_s": 1}, run).passed
     fails = judge_one("api_latency", {"mutating_p99_s": 0.8}, run)
     assert (fails.passed, fails.reason) == (False, "")
+
+
+@pytest.mark.parametrize("ends", [{}, {"p99_low_s": 0.8}, {"p99_high_s": 1.0}])
+def test_a_quantile_without_both_ends_of_its_bucket_is_its_value(ends):
+    run = api_p99(p99_s=0.92, **ends)
+    for asked, holds in ((0.92, True), (0.91, False)):
+        verdict = judge_one("api_latency", {"mutating_p99_s": asked}, run)
+        assert (verdict.passed, verdict.reason) == (holds, "")
 
 
 def test_a_quantile_in_the_last_bucket_satisfies_no_bound():
