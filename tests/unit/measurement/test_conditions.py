@@ -156,6 +156,7 @@ def test_how_many_iterations_a_runner_was_told_to_run(kind, config, told):
         (10, 10, ""),
         (0, None, ""),
         (5, None, ""),
+        (5, 0, ""),
         (9, 10, "9 of 10 iterations have a result"),
         (0, 1, "0 of 1 iterations have a result"),
         (

@@ -93,6 +93,9 @@ def test_the_last_record_of_a_kind_counts():
     bodies = [factories.bay(delete_s=None), factories.bay(delete_s=3.0)]
     found = [factories.SOURCE.envelope("bay", b.to_json()) for b in bodies]
     assert records.collect(found).bay.delete_s == 3.0
+    ends = [factories.end([], reasons) for reasons in (["died"], [])]
+    found = [factories.SOURCE.envelope("end", e.to_json()) for e in ends]
+    assert records.collect(found).end.reasons == []
 
 
 def test_the_first_record_of_each_kind_of_disturbance_is_the_first():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from rally_magnum_scale.measurement import records
 from tests.unit import factories
 
 
@@ -25,3 +26,11 @@ def test_a_failed_request_took_at_least_its_time_out(
 def test_a_step_with_a_reason_is_invalid():
     assert factories.event_load().valid
     assert not factories.event_load(reasons=["a worker died"]).valid
+
+
+def test_a_step_of_an_early_release_tells_only_what_was_kept_then():
+    written = factories.event_load().to_json()
+    for name in ("due", "answered", "answered_latency_us", "timeout_s"):
+        del written[name]
+    read = records.StepResult.from_json(written)
+    assert (read.due, read.answered, read.answered_latency_us) == (None, 0, {})
