@@ -143,6 +143,7 @@ def test_a_step_without_a_ramp_has_none():
         ),
         ([{"rate_rps": 9, "duration_s": 1}, {}], r"steps\[1\].rate_rps"),
         ([{"rate_rps": 9, "duration_s": 1, "rmap_s": 1}], "rmap_s"),
+        ([{"z": 9, "a": 1}], r"steps\[0\].a: a step has no such key"),
     ],
 )
 def test_a_wrong_value_is_named(data, key):
