@@ -175,7 +175,8 @@ class Histogram:
         :returns: µs, or None when nothing was counted
         :raises ValueError: when there is no such percentile
         """
-        return self.percentiles_us([percentile])[0]
+        (found_us,) = self.percentiles_us([percentile])
+        return found_us
 
     def percentiles_us(
         self, percentiles: Iterable[float], above: int = 0

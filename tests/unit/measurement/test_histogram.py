@@ -57,6 +57,10 @@ def test_what_was_merged_can_be_taken_away(one, two):
     assert one.less() == one
 
 
+def test_none_of_a_time_can_be_taken_away_where_there_is_none():
+    assert Histogram({5: 1}).less(Histogram({6: 0})) == Histogram({5: 1})
+
+
 @pytest.mark.parametrize("more", [{5: 2}, {5: 1, 6: 1}])
 def test_no_more_is_taken_away_than_there_is(more):
     with pytest.raises(ValueError, match="holds less than is taken away"):
@@ -135,6 +139,11 @@ def test_one_that_was_read_takes_a_fifth_of_a_dict_s_memory_at_most():
 def test_what_is_no_json_of_a_histogram_is_refused(broken):
     with pytest.raises(ValueError, match="no histogram"):
         Histogram.from_json(broken)
+
+
+def test_the_beginning_of_what_is_no_histogram_is_told():
+    with pytest.raises(ValueError, match=f"no histogram: '{'x' * 80}'.$"):
+        Histogram.from_json("x" * 200)
 
 
 @given(st.lists(HISTOGRAMS, max_size=5))
