@@ -176,14 +176,14 @@ def say_missing(stored: int, told: int | None) -> str:
         is not known
     :returns: empty where nothing is missing
     """
-    if not told or stored == told:
-        return ""
-    if stored < told:
+    if told and stored < told:
         return f"{stored} of {told} iterations have a result"
-    return (
-        f"{stored} iterations have a result, but the runner was told to run "
-        f"{told}"
-    )
+    if told and stored > told:
+        return (
+            f"{stored} iterations have a result, but the runner was told to "
+            f"run {told}"
+        )
+    return ""
 
 
 def ask(

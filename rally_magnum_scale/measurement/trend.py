@@ -57,12 +57,14 @@ class Trend:
         :returns: above 0 for worse, below 0 for better; infinite when the
             reference is 0, of which nothing is a share, and the value is not
         """
-        if not reference:
-            if not value:
-                return 0.0
-            return -math.inf if (value > 0) == self.at_least else math.inf
-        change = (value - reference) / abs(reference)
-        return -change if self.at_least else change
+        change = value - reference
+        if not change:
+            return 0.0
+        if reference:
+            share = change / abs(reference)
+        else:
+            share = math.copysign(math.inf, change)
+        return -share if self.at_least else share
 
 
 def metric_name(criterion: str, bound_key: str, place: str = "") -> str:

@@ -41,11 +41,11 @@ class Schedule:
         self,
         arrivals: str,
         plan: steps.Plan,
-        worker: int = 0,
-        workers: int = 1,
+        worker: int,
+        workers: int,
         *,
-        seed: str = "",
-        start_ns: int = 0,
+        seed: str,
+        start_ns: int,
     ) -> None:
         if arrivals not in ARRIVALS:
             raise ValueError(

@@ -29,7 +29,6 @@ from collections.abc import Mapping
 SUB_BUCKET_BITS = 11
 SUB_BUCKETS = 1 << SUB_BUCKET_BITS
 HALF_BITS = SUB_BUCKET_BITS - 1
-HALF = 1 << HALF_BITS
 
 # The fastest level: deflating is done between requests.
 ZLIB_LEVEL = 1
@@ -43,6 +42,7 @@ def bucket_floor_us(value_us: int) -> int:
 
     :param value_us: a time in µs, 0 or more
     """
+    # A worker does this for each time that it saw: no call more than needed.
     if value_us < SUB_BUCKETS:
         return value_us
     shift = value_us.bit_length() - SUB_BUCKET_BITS
@@ -54,14 +54,12 @@ def bucket_top_us(floor_us: int) -> int:
 
     :param floor_us: what :func:`bucket_floor_us` returned
     """
-    if floor_us < SUB_BUCKETS:
-        return floor_us
-    return floor_us + (1 << (floor_us.bit_length() - SUB_BUCKET_BITS)) - 1
+    return floor_us + (1 << _width_bits(floor_us)) - 1
 
 
 def bucket_number(floor_us: int) -> int:
     """Return how many buckets lie below the one that begins there."""
-    shift = max(0, floor_us.bit_length() - SUB_BUCKET_BITS)
+    shift = _width_bits(floor_us)
     return (shift << HALF_BITS) + (floor_us >> shift)
 
 
@@ -69,6 +67,11 @@ def numbered_floor_us(number: int) -> int:
     """Return where a bucket begins; undo :func:`bucket_number`."""
     shift = max(0, (number >> HALF_BITS) - 1)
     return (number - (shift << HALF_BITS)) << shift
+
+
+def _width_bits(value_us: int) -> int:
+    """Return how wide the bucket of a value is, as a power of two."""
+    return max(0, value_us.bit_length() - SUB_BUCKET_BITS)
 
 
 class Histogram:
@@ -137,7 +140,7 @@ class Histogram:
         for other in others:
             for floor_us, count in other.counts.items():
                 counts[floor_us] = counts.get(floor_us, 0) - count
-        if min(counts.values(), default=0) < 0:
+        if any(count < 0 for count in counts.values()):
             raise ValueError("a histogram holds less than is taken away")
         return Histogram({at: count for at, count in counts.items() if count})
 
@@ -172,7 +175,8 @@ class Histogram:
         :returns: µs, or None when nothing was counted
         :raises ValueError: when there is no such percentile
         """
-        return self.percentiles_us([percentile])[0]
+        (found_us,) = self.percentiles_us([percentile])
+        return found_us
 
     def percentiles_us(
         self, percentiles: Iterable[float], above: int = 0
@@ -228,10 +232,10 @@ class Histogram:
         All buckets up to the last one that holds something, empty ones
         too, each in 4 bytes, lowest byte first; then deflated.
         """
-        numbered = self._numbered()
-        buckets = [0] * (numbered[-1][0] + 1 if numbered else 0)
-        for number, count in numbered:
-            buckets[number] = count
+        buckets: list[int] = []
+        for number, count in self._numbered():
+            buckets += [0] * (number - len(buckets))
+            buckets.append(count)
         return zlib.compress(
             struct.pack(f"<{len(buckets)}I", *buckets), ZLIB_LEVEL
         )

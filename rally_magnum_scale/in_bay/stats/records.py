@@ -321,9 +321,10 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
     :raises ValueError: when a field of one is missing or wrong
     """
     found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+    iteration = 0
     for record in records:
         found[record["record"]].append(record)
-    every = [record for kind in KINDS for record in found[kind]]
+        iteration = record["iteration"]
 
     def last(kind: str) -> dict[str, Any] | None:
         return found[kind][-1] if found[kind] else None
@@ -331,7 +332,7 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
     end, load, found_rate = last("end"), last("throughput"), last("max_rate")
     api = last("api_latency")
     return Run(
-        iteration=every[0]["iteration"] if every else 0,
+        iteration=iteration,
         bays=_bays(found["bay"]),
         loaded_bay=load["bay"] if load else "",
         throughput=Throughput.from_json(load) if load else None,

@@ -176,7 +176,7 @@ class Plan:
         share = into_s / step.ramp_s
         return before_rps + (step.rate_rps - before_rps) * share
 
-    def slices(self, worker: int = 0, workers: int = 1) -> Iterator[Slice]:
+    def slices(self, worker: int, workers: int) -> Iterator[Slice]:
         """Cut what one worker has to send into slices of 1/20 s.
 
         Each worker has the same share of every rate.  Their requests are
@@ -216,17 +216,6 @@ class Plan:
         return (self.steps[step - 1].rate_rps or 0.0) if step else 0.0
 
 
-def expected_seconds(plan: Plan, start_second: int) -> range:
-    """Return the seconds of which every worker must have sent a window.
-
-    :param plan: what was run
-    :param start_second: the epoch second at which it began
-    :returns: epoch seconds of ramps and steady windows; windows of the
-        phase ``stop`` may follow, as long as answers are still on the way
-    """
-    return range(start_second, start_second + plan.total_s)
-
-
 def _check_rate(rate_rps: float | None) -> None:
     if rate_rps is None:
         return
@@ -237,7 +226,7 @@ def _check_rate(rate_rps: float | None) -> None:
         )
 
 
-def _check_seconds(key: str, value: int, *, least: int) -> None:
+def _check_seconds(key: str, value: int, least: int) -> None:
     if type(value) is not int or value < least:
         raise ValueError(
             f"{key}: must be a whole number of seconds, {least} or more: "

@@ -300,7 +300,7 @@ class Merger:
             service_us=self._sums["service_us"].histogram(),
             schedule_lag_us=self._sums["schedule_lag_us"].histogram(),
             carried=tuple(
-                total.part() for _, total in sorted(self._carried.items())
+                self._carried[key].part(*key) for key in sorted(self._carried)
             ),
         )
 
@@ -317,9 +317,9 @@ class _PartSum:
         self._latency_us.add(packed["latency_us"])
         self._service_us.add(packed["service_us"])
 
-    def part(self) -> Part:
+    def part(self, step: int, phase: str) -> Part:
         return replace(
-            _merge_parts(self._parts),
+            _merge_parts(step, phase, self._parts),
             latency_us=self._latency_us.histogram(),
             service_us=self._service_us.histogram(),
         )
@@ -333,16 +333,18 @@ def merge(windows: Iterable[Window]) -> Window:
         phase and step
     """
     found = list(windows)
-    if len({(one.second, one.phase, one.step) for one in found}) != 1:
+    places = {(one.second, one.phase, one.step) for one in found}
+    if len(places) != 1:
         raise ValueError(
             "Only windows of one second, phase and step can be merged, not "
-            f"{sorted({(one.second, one.phase, one.step) for one in found})}."
+            f"{sorted(places)}."
         )
+    ((second, phase, step),) = places
     empty = Histogram()
     return Window(
-        second=found[0].second,
-        phase=found[0].phase,
-        step=found[0].step,
+        second=second,
+        phase=phase,
+        step=step,
         workers=sum(one.workers for one in found),
         requests=sum(one.requests for one in found),
         failures=add_counts(one.failures for one in found),
@@ -357,10 +359,13 @@ def merge(windows: Iterable[Window]) -> Window:
         connect_failures=add_counts(one.connect_failures for one in found),
         carried=tuple(
             _merge_parts(
-                part
-                for one in found
-                for part in one.carried
-                if (part.step, part.phase) == key
+                *key,
+                (
+                    part
+                    for one in found
+                    for part in one.carried
+                    if (part.step, part.phase) == key
+                ),
             )
             for key in sorted(
                 {(p.step, p.phase) for one in found for p in one.carried}
@@ -369,13 +374,13 @@ def merge(windows: Iterable[Window]) -> Window:
     )
 
 
-def _merge_parts(parts: Iterable[Part]) -> Part:
-    """Add up parts of one step and phase, at least one."""
+def _merge_parts(step: int, phase: str, parts: Iterable[Part]) -> Part:
+    """Add up parts of one step and phase."""
     found = list(parts)
     empty = Histogram()
     return Part(
-        found[0].step,
-        found[0].phase,
+        step,
+        phase,
         sum(one.requests for one in found),
         add_counts(one.failures for one in found),
         empty.merge(*(one.latency_us for one in found)),

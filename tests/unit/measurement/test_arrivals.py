@@ -12,17 +12,37 @@ from rally_magnum_scale.in_bay.stats.steps import Step
 PLAN = Plan((Step(1000, 10, 10), Step(4000, 10)))
 
 
-def due(plan, worker=0, workers=1, *, kind="poisson", seed="task/1"):
+def due_ns(plan, worker=0, workers=1, *, kind="poisson", seed="task/1"):
     found = arrivals.Schedule(
         kind, plan, worker, workers, seed=seed, start_ns=5
     )
-    return [(one - 5) / arrivals.NS_PER_S for one in found]
+    # So that one without an end fails.
+    return [one - 5 for one in itertools.islice(found, 200_000)]
+
+
+def due(plan, *args, **options):
+    return [one / arrivals.NS_PER_S for one in due_ns(plan, *args, **options)]
 
 
 def test_constant_arrivals_are_even():
     found = due(Plan((Step(100, 2),)), kind="constant")
     gaps = {round(b - a, 6) for a, b in itertools.pairwise(found)}
     assert (len(found), gaps) == (200, {0.01})
+
+
+@pytest.mark.parametrize(
+    ("rate_rps", "first_ns"),
+    [
+        (2.5, [199_999_999, 599_999_999, 999_999_999]),
+        (25, [20_000_000, 60_000_000, 99_999_999]),
+        (50, [10_000_000, 29_999_999, 49_999_999]),
+    ],
+)
+def test_what_is_due_where_a_slice_ends_is_due_in_its_last_nanosecond(
+    rate_rps, first_ns
+):
+    found = due_ns(Plan((Step(rate_rps, 1),)), kind="constant")
+    assert found[: len(first_ns)] == first_ns
 
 
 def test_a_poisson_process_has_the_rate_of_its_plan_through_a_ramp():
@@ -73,6 +93,17 @@ def test_a_run_can_be_repeated():
     assert due(PLAN, seed="task/2") != due(PLAN)
 
 
+@pytest.mark.parametrize(
+    ("rate_rps", "first_ns"),
+    [
+        (4, [611_419_165, 835_285_834]),
+        (50, [13_192_494, 44_734_033, 63_032_575, 92_163_782]),
+    ],
+)
+def test_a_seed_stands_for_the_same_times_in_each_release(rate_rps, first_ns):
+    assert due_ns(Plan((Step(rate_rps, 1),)))[:4] == first_ns
+
+
 def test_each_worker_has_a_stream_of_its_own():
     streams = [due(PLAN, worker, 4) for worker in range(4)]
     assert len({one for each in streams for one in each}) == sum(
@@ -120,7 +151,9 @@ def test_what_is_due_is_counted_by_the_steps_whose_seconds_it_is_due_in(
     plan, kind, workers
 ):
     for worker in range(workers):
-        schedule = arrivals.Schedule(kind, plan, worker, workers, start_ns=7)
+        schedule = arrivals.Schedule(
+            kind, plan, worker, workers, seed="", start_ns=7
+        )
         found = [None if s.rate_rps is None else 0 for s in plan.steps]
         for due_ns in schedule:
             where = plan.position((due_ns - 7) // arrivals.NS_PER_S)

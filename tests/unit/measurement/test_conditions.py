@@ -32,6 +32,12 @@ def test_arguments_that_change_no_figure_are_left_out_of_the_digest():
     assert conditions.digest({**given, "steps": [{"rate_rps": 6}]}) != own
 
 
+def test_a_digest_is_the_same_in_each_release():
+    # A run is compared with those of releases before.
+    assert conditions.digest({"nodes": 2, "flag": None}) == "4db7352e525e"
+    assert conditions.digest_contexts({"bays": {"nodes": 2}}) == "212fe6d120fb"
+
+
 def test_each_condition_makes_a_difference():
     here = found()
     assert here.nodes == "200 (199 hollow)"
@@ -52,6 +58,34 @@ def test_each_condition_makes_a_difference():
     }.items():
         assert here.differences(other) == [name]
         assert here.differences(other, across=[name]) == []
+
+
+def test_the_conditions_are_described_in_a_line():
+    here = found()
+    own = here.versions["rally-magnum-scale"]
+    locust = here.versions["locust"]
+    assert here.describe() == (
+        "MagnumScale.throughput, 200 (199 hollow) nodes, template "
+        "kubernetes-sandbox, http://keystone (r), Kubernetes v1.33.2, locust "
+        f"{locust}, rally-magnum-scale {own}, runner constant (concurrency "
+        f"10, times 10), arguments {here.arguments}, contexts 0123456789ab"
+    )
+    assert conditions.Conditions().describe() == ""
+    assert conditions.Conditions(cloud="c").describe() == "c"
+
+
+def test_the_nodes_of_all_bays_are_named_once_each():
+    without_name = {"template": "5f1c", "template_name": ""}
+    bays = [
+        factories.bay(nodes=2, nodes_hollow=0),
+        factories.bay(nodes=9, nodes_hollow=None, **without_name),
+        factories.bay(nodes=1, nodes_hollow=1),
+        factories.bay(nodes=2, nodes_hollow=0),
+    ]
+    runs = [records.Run(bays=tuple(bays[:2])), records.Run(bays=(bays[2],))]
+    here = conditions.find([*runs, records.Run(bays=(bays[3],))])
+    assert here.nodes == "1 (1 hollow), 2 (0 hollow)"
+    assert here.templates == "5f1c, kubernetes-sandbox"
 
 
 def test_what_is_not_known_differs_from_nothing():
@@ -122,6 +156,7 @@ def test_how_many_iterations_a_runner_was_told_to_run(kind, config, told):
         (10, 10, ""),
         (0, None, ""),
         (5, None, ""),
+        (5, 0, ""),
         (9, 10, "9 of 10 iterations have a result"),
         (0, 1, "0 of 1 iterations have a result"),
         (

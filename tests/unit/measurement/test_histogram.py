@@ -25,12 +25,52 @@ def test_a_bucket_holds_its_value_within_a_tenth_of_a_percent(value_us):
     assert histogram.bucket_floor_us(top_us + 1) == top_us + 1
 
 
+@pytest.mark.parametrize(
+    ("value_us", "floor_us", "top_us"),
+    [
+        (0, 0, 0),
+        (2047, 2047, 2047),
+        (2048, 2048, 2049),
+        (2049, 2048, 2049),
+        (4095, 4094, 4095),
+        (4096, 4096, 4099),
+        (10_000_000, 9_994_240, 10_002_431),
+    ],
+)
+def test_a_bucket_has_these_ends(value_us, floor_us, top_us):
+    assert histogram.bucket_floor_us(value_us) == floor_us
+    assert histogram.bucket_top_us(floor_us) == top_us
+
+
 @given(HISTOGRAMS, HISTOGRAMS, HISTOGRAMS)
 def test_merging_does_not_depend_on_the_order(one, two, three):
     assert one.merge(two) == two.merge(one)
     assert one.merge(two).merge(three) == one.merge(two.merge(three))
     assert one.merge(two, three) == one.merge(two).merge(three)
     assert one.merge(two).total == one.total + two.total
+
+
+@given(HISTOGRAMS, HISTOGRAMS)
+def test_what_was_merged_can_be_taken_away(one, two):
+    assert one.merge(two).less(two) == one
+    assert one.less(one) == one.less(one, Histogram()) == Histogram()
+    assert one.less() == one
+
+
+def test_none_of_a_time_can_be_taken_away_where_there_is_none():
+    assert Histogram({5: 1}).less(Histogram({6: 0})) == Histogram({5: 1})
+
+
+@pytest.mark.parametrize("more", [{5: 2}, {5: 1, 6: 1}])
+def test_no_more_is_taken_away_than_there_is(more):
+    with pytest.raises(ValueError, match="holds less than is taken away"):
+        Histogram({5: 1, 7: 9}).less(Histogram(more))
+
+
+def test_a_time_at_the_beginning_of_its_bucket_is_as_long_as_that():
+    some = Histogram.from_values_us({2047: 1, 2048: 2, 2050: 4})
+    assert some.at_least_us(2048).counts == {2048: 2, 2050: 4}
+    assert some.at_least_us(2049).counts == {2050: 4}
 
 
 @given(VALUES, TIMES_US)
@@ -101,6 +141,11 @@ def test_what_is_no_json_of_a_histogram_is_refused(broken):
         Histogram.from_json(broken)
 
 
+def test_the_beginning_of_what_is_no_histogram_is_told():
+    with pytest.raises(ValueError, match=f"no histogram: '{'x' * 80}'.$"):
+        Histogram.from_json("x" * 200)
+
+
 @given(st.lists(HISTOGRAMS, max_size=5))
 def test_packed_ones_add_up_as_plain_ones_do(many):
     total = PackedSum()
@@ -133,6 +178,32 @@ def test_the_rank_of_a_percentile_is_not_lifted_by_floating_point():
     thousand = Histogram.from_values_us(dict.fromkeys(range(1, 1001), 1))
     assert thousand.percentile_us(99.9) == 999
     assert thousand.percentiles_us([50, 100]) == [500, 1000]
+
+
+def test_a_rank_just_above_a_whole_number_is_the_next_one():
+    assert Histogram({1: 1, 2: 1}).percentile_us(50) == 1
+    assert Histogram({1: 1, 2: 1}).percentile_us(50.0001) == 2
+    # 99.9 * 1343000000 / 100 is 1341657000.0000002 in floating point.
+    many = Histogram({1: 1_341_657_000, 2: 1_343_000})
+    assert many.percentile_us(99.9) == 1
+
+
+def test_what_is_above_all_times_has_ranks_of_its_own():
+    some = Histogram({1: 5, 2: 4})
+    assert some.percentiles_us([50, 90, 90.1, 100], 1) == [1, 2, None, None]
+    assert Histogram().percentiles_us([1], 1) == [None]
+
+
+def test_a_time_that_was_never_seen_is_no_percentile():
+    assert Histogram.from_values_us({5: 0, 9: 1}).percentile_us(1e-9) == 9
+
+
+def test_a_histogram_equals_one_with_the_same_counts_alone():
+    one = Histogram({5: 1})
+    assert one == Histogram.from_json(one.to_json())
+    assert one != Histogram({5: 2})
+    assert one != {5: 1}
+    assert repr(one) == "Histogram({5: 1})"
 
 
 def test_an_empty_one_has_no_figures():

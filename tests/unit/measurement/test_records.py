@@ -64,6 +64,23 @@ def test_what_is_no_record_is_refused(line):
         records.parse_line(line)
 
 
+@pytest.mark.parametrize("version", [2, 4, "3", None])
+def test_a_record_of_another_version_is_refused(version):
+    record = {"record": "end", "task": "t", "iteration": 1, "bay": "b"}
+    line = json.dumps({**record, "version": 3})
+    assert records.parse_line(line)["record"] == "end"
+    line = json.dumps({**record, "version": version})
+    told = f"of version {version} can't be read; this release reads version 3."
+    with pytest.raises(ValueError, match=told):
+        records.parse_line(line)
+
+
+def test_the_beginning_of_a_line_that_is_no_record_is_told():
+    with pytest.raises(ValueError) as refused:
+        records.parse_line(f'"{"x" * 200}"')
+    assert str(refused.value) == f"This is no record: '\"{'x' * 79}'."
+
+
 @pytest.mark.parametrize("kind", ["bay", "end", "throughput", "window"])
 def test_a_record_with_a_field_missing_is_refused(kind):
     with pytest.raises(ValueError):
@@ -80,6 +97,45 @@ def test_the_last_record_of_a_kind_counts():
     bodies = [factories.bay(delete_s=None), factories.bay(delete_s=3.0)]
     found = [factories.SOURCE.envelope("bay", b.to_json()) for b in bodies]
     assert records.collect(found).bay.delete_s == 3.0
+    ends = [factories.end([], reasons) for reasons in (["died"], [])]
+    found = [factories.SOURCE.envelope("end", e.to_json()) for e in ends]
+    assert records.collect(found).end.reasons == []
+
+
+def test_the_first_record_of_each_kind_of_disturbance_is_the_first():
+    bodies = [
+        ("node_change", factories.node_change(number=1)),
+        ("update", factories.update(number=1)),
+        ("fault", factories.fault(number=1)),
+        ("node_change", factories.node_change(number=2)),
+        ("update", factories.update(number=2)),
+        ("fault", factories.fault(number=2)),
+    ]
+    source = records.Source("t", 7, "b")
+    run = records.collect(
+        source.envelope(kind, body.to_json()) for kind, body in bodies
+    )
+    assert run.iteration == 7
+    assert (run.bay, run.end, run.throughput) == (None, None, None)
+    for found in (run.node_changes, run.updates, run.faults):
+        assert [one.number for one in found] == [1, 2]
+
+
+def test_an_error_is_its_class_and_its_sentence():
+    error = ["BayCreateFailed", " no quota\n", "Traceback ..."]
+    assert records.say_error(error) == "BayCreateFailed: no quota"
+    assert records.say_error([]) == ""
+
+
+def test_a_search_with_its_trials_comes_back():
+    trial = records.Trial(1, "search", 100.0, 0, 5)
+    ended = records.Trial(2, "search", 100.0, 0, 5, achieved_rps=0.0)
+    assert (trial.ended, ended.ended) == (False, True)
+    found = factories.searched(trials=[trial, ended]).max_rate
+    assert found.valid
+    read = records.MaxRate.from_json(found.to_json())
+    assert read == found
+    assert not factories.searched(reasons=["no windows"]).max_rate.valid
 
 
 def envelope(name, kind, body):
@@ -125,6 +181,9 @@ def test_a_record_of_the_first_release_is_read():
         }
     )
     assert (load.pull_s, load.target_address) == (None, "service")
+    assert (load.processes_per_worker, load.asked) == (1, "GET /")
+    assert (load.keep_alive, load.tls, load.cpus_seen) == (True, False, False)
+    assert load.arrivals == "constant"
 
 
 FIELDS = "achieved_rps failures iteration node_ready_s nodes requests targets"
