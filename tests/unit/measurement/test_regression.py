@@ -84,6 +84,68 @@ def test_a_p_value_is_said_as_a_share_of_comparisons(
     assert regression.say_p_value(p_value) == said.format(noise)
 
 
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (-0.25, "25% better"),
+        (0.0, "0% worse"),
+        (0.0123, "1.23% worse"),
+        (8.99, "899% worse"),
+        (9.0, "10 times as much"),
+        (1234.0, "1,235 times as much"),
+        (math.inf, "from 0"),
+    ],
+)
+def test_a_change_is_said_as_a_share_and_from_ten_times_on_as_a_factor(
+    ratio: float, said: str
+) -> None:
+    assert regression.say_change(ratio) == said
+
+
+@pytest.mark.parametrize(
+    ("runs", "distance", "factor", "t"),
+    # The factors are those of Croux and Rousseeuw (1992), each t is that of
+    # Abramowitz and Stegun, table 26.10, for 1 %.
+    [
+        (2, 1, 0.399, 31.821),
+        (3, 1, 0.994, 31.821),
+        (4, 1, 0.512, 31.821),
+        (5, 1, 0.844, 6.965),
+        (6, 2, 0.611, 4.541),
+        (7, 1, 0.857, 4.541),
+        (8, 2, 0.669, 3.747),
+        (9, 2, 0.872, 3.747),
+        (10, 2, 0.7246, 3.365),
+        (11, 2, 0.8871, 3.143),
+        (12, 2, 0.7595, 3.143),
+    ],
+)
+def test_p_values_are_those_of_t_in_noise_by_qn(
+    runs: int, distance: int, factor: float, t: float
+) -> None:
+    """Compare a run with 0, 1, 2 and so on.
+
+    :param distance: the pairwise distance that Qn chooses
+    """
+    noise = 2.2219 * factor * distance
+    error = noise * math.sqrt(math.pi / 3 / runs + 1)
+    values = [*range(runs), (runs - 1) / 2 + t * error]
+    rules = dataclasses.replace(RULES, min_runs=runs)
+    assert one(values, rules).p_value == pytest.approx(0.01, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("last", "variance"), [(1, 1.0), (2, 0.785), (3, 0.524)]
+)
+def test_more_new_runs_that_agree_make_a_smaller_difference_sure(
+    last: int, variance: float
+) -> None:
+    error = 2.2219 * 0.844 * math.sqrt(math.pi / 3 / 5 + variance)
+    values = [*range(5), *[2 + 6.965 * error] * last]
+    rules = dataclasses.replace(RULES, last=last)
+    assert one(values, rules).p_value == pytest.approx(0.01, rel=2e-3)
+
+
 def test_a_rate_is_worse_when_it_falls() -> None:
     fallen = [1e6 / value for value in STEP]
     assert one(fallen, unit="rps", at_least=True).worse
