@@ -225,14 +225,14 @@ def _compare_one(
     one: trend.Trend, rules: Rules
 ) -> Comparison | TooFew | NoBaseline:
     points = one.points[-MOST_RUNS:]
-    named, first = None, 0
+    named, needed = None, rules.min_runs
     if rules.baseline != MEDIAN:
         named = next((p for p in one.points if p.run == rules.baseline), None)
         if named is None:
             return NoBaseline(one.metric)
-        first = points.index(named) + 1 if named in points else 0
+        if named in points:
+            needed = max(needed, points.index(named) + 1)
     before = len(points) - rules.last
-    needed = max(first, rules.min_runs)
     if before < needed:
         return TooFew(one.metric, max(before, 0), needed)
     oldest = max(needed, len(points) - MOST_SINCE)

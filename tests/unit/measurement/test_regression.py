@@ -146,6 +146,156 @@ def test_more_new_runs_that_agree_make_a_smaller_difference_sure(
     assert one(values, rules).p_value == pytest.approx(0.01, rel=2e-3)
 
 
+@pytest.mark.parametrize(
+    ("runs", "distance", "factor", "t"),
+    [(5, 1, 0.512, 31.821), (9, 2, 0.669, 4.541), (12, 2, 0.8871, 3.747)],
+)
+def test_noise_beside_a_named_run_is_that_of_neighbours(
+    runs: int, distance: int, factor: float, t: float
+) -> None:
+    # Each run is one more above the run before it than that one was.
+    drifting = [number * (number + 1) / 2 for number in range(runs)]
+    noise = 2.2219 * factor * distance / math.sqrt(2)
+    values = [*drifting, t * noise * math.sqrt(2)]
+    rules = dataclasses.replace(RULES, min_runs=runs, baseline="t1/1")
+    assert one(values, rules).p_value == pytest.approx(0.01, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "resolution", "noise", "logarithmic"),
+    [
+        (10.0, "ms", 0.0, 0.005, True),
+        (10.0, "s", 1.0, 0.1 / math.sqrt(12), True),
+        (1.0, "s", 1.0, 1 / math.sqrt(12), False),
+        (0.0, "s", 1.0, 1 / math.sqrt(12), False),
+        (0.0, "ratio", 0.0, 0.001, False),
+        (0.5, "ratio", 0.0, 0.0025, False),
+    ],
+)
+def test_equal_runs_have_the_least_noise_that_is_believed(
+    value: float,
+    unit: str,
+    resolution: float,
+    noise: float,
+    logarithmic: bool,
+) -> None:
+    change = 3.143 * noise * math.sqrt(math.pi / 3 / 12 + 1)
+    newest = value * math.exp(change) if logarithmic else value + change
+    rules = dataclasses.replace(RULES, min_runs=12)
+    values = [value] * 12 + [newest]
+    found = one(values, rules, unit=unit, resolution=resolution)
+    assert found.p_value == pytest.approx(0.01, rel=2e-3)
+
+
+def test_runs_without_any_noise_or_change_differ_by_chance() -> None:
+    assert one([0.0] * 12, unit="s").p_value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("value", "ratio"), [(0.0, 0.0), (0.001, 0.0), (0.00101, math.inf)]
+)
+def test_what_is_within_the_least_noise_of_0_is_no_change(
+    value: float, ratio: float
+) -> None:
+    zeros = trend_of([0.0], unit="ratio")
+    assert regression.change_ratio(zeros, value, 0.0) == ratio
+    assert regression.change_ratio(zeros, value, 1.0) == value - 1
+
+
+@pytest.mark.parametrize(
+    ("min_runs", "tries"), [(5, 10), (11, 10), (12, 9), (20, 1)]
+)
+def test_the_p_value_pays_for_each_run_that_a_change_may_begin_with(
+    min_runs: int, tries: int
+) -> None:
+    values = [*noisy(6, 20), 112.0]
+    once = one(values, dataclasses.replace(RULES, min_runs=20))
+    found = one(values, dataclasses.replace(RULES, min_runs=min_runs))
+    assert found.since == once.since
+    assert found.p_value == pytest.approx(once.p_value * tries)
+
+
+def test_a_change_is_dated_ten_runs_back_at_most() -> None:
+    found = one([*noisy(1, 40), *noisy(2, 15, level=130)])
+    assert (found.since.run, found.runs) == ("t46/1", 10)
+
+
+@pytest.mark.parametrize("at_least", [False, True])
+def test_a_change_does_not_begin_with_a_run_like_those_before_it(
+    at_least: bool,
+) -> None:
+    values = [*noisy(1, 20), 100.0, 120.0, 121.0, 122.0]
+    if at_least:
+        values = [1e4 / value for value in values]
+    found = one(values, at_least=at_least)
+    assert found.worse
+    assert (found.since.run, found.runs) == ("t22/1", 3)
+
+
+def test_fifty_runs_are_looked_at_and_no_older_one() -> None:
+    values = [*noisy(7, 50), 112.0]
+    oldest = one([1e6, *values[1:]])
+    assert oldest == one(values)
+    assert one([values[0], 1e6, *values[2:]]).p_value != oldest.p_value
+
+
+def test_a_named_run_may_be_older_than_those_that_are_looked_at() -> None:
+    rules = dataclasses.replace(RULES, baseline="t1/1")
+    found = one([80.0, *noisy(7, 59)], rules)
+    assert found.baseline == pytest.approx(80)
+    assert found.worse
+
+
+def test_the_run_before_the_newest_can_be_the_baseline() -> None:
+    before = dataclasses.replace(RULES, baseline="t23/1")
+    assert one(STEP, before).runs == 1
+    newest = dataclasses.replace(RULES, baseline="t24/1")
+    (few,) = regression.compare([trend_of(STEP)], newest).too_few
+    assert (few.runs, few.needed) == (23, 24)
+
+
+@pytest.mark.parametrize(
+    ("newest", "min_change_ratio", "worse"),
+    # Noise alone makes runs of one level differ upwards in half of the cases.
+    [
+        (100.0, 0.0, True),
+        (99.0, 0.0, False),
+        (125.0, 0.25, True),
+        (125.0, 0.2500001, False),
+    ],
+)
+def test_what_lies_on_both_limits_is_worse(
+    newest: float, min_change_ratio: float, worse: bool
+) -> None:
+    rules = dataclasses.replace(
+        RULES, confidence=0.5, min_change_ratio=min_change_ratio
+    )
+    values = [0.0, 50.0, 100.0, 150.0, 200.0, newest]
+    assert one(values, rules).worse is worse
+
+
+def test_the_next_metric_pays_for_one_less() -> None:
+    """Holm's procedure, of three metrics."""
+    series = [
+        trend_of([*noisy(6, 20), newest], metric=f"m{newest}")
+        for newest in (106.0, 112.0, 100.0)
+    ]
+    alone = {
+        each.metric: one(
+            [point.value for point in each.points], metric=each.metric
+        ).p_value
+        for each in series
+    }
+    found = regression.compare(series, RULES).compared
+    assert [each.metric for each in found] == ["m112.0", "m106.0", "m100.0"]
+    assert [each.p_value for each in found] == pytest.approx(
+        [alone["m112.0"] * 3, alone["m106.0"] * 2, alone["m100.0"]]
+    )
+    # None is surer than one that comes before it, or more than certain.
+    twice = regression.compare([series[0], *series[:1]], RULES).compared
+    assert twice[0].p_value == twice[1].p_value
+
+
 def test_a_rate_is_worse_when_it_falls() -> None:
     fallen = [1e6 / value for value in STEP]
     assert one(fallen, unit="rps", at_least=True).worse

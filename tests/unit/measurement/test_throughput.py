@@ -290,62 +290,92 @@ def test_a_flaw_of_a_step_spoils_that_step_alone(changes, reason):
     assert any(reason in one for one in second.reasons)
 
 
-# Times of a lag are the tops of buckets: one ends at 9.999 ms, the next at
-# 10.007 ms, and around half a second at 499.711 ms and 500.223 ms.
+LATE = (
+    "the load generator was the limit: 1 % of its requests were due {} ms or "
+    "longer before it sent them"
+)
+STOOD_STILL = (
+    "the load generator stood still: it sent a request {} ms late although a "
+    "connection was free"
+)
+BUSY = (
+    "the load generator was the limit: its busiest process was busy {} of the "
+    "time or more in half of the windows"
+)
+LOOP_LATE = (
+    "the load generator was the limit: its event loop was {} ms late or more "
+    "in half of the windows"
+)
+LOOP_STOOD_STILL = (
+    "the load generator stood still: its event loop came back to the "
+    "connections {} ms late"
+)
+
+
+# The buckets of a histogram that matter here end at 9.999, 10.007, 499.711,
+# 500.223 and 4,001.791 ms.
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("changes", "reasons"),
     [
-        ({"schedule_lag_us": {9_999: 100}}, None),
+        ({"schedule_lag_us": {9_999: 100}}, []),
+        ({"schedule_lag_us": {10_000: 100}}, [LATE.format("10.0")]),
+        ({"schedule_lag_us": {10: 99, 20_000: 1}}, []),
         (
-            {"schedule_lag_us": {10_000: 100}},
-            "the load generator was the limit: 1 % of its requests were due "
-            "10.0 ms or longer before it sent them",
+            {"schedule_lag_us": {10: 98, 20_000: 2}},
+            [LATE.format("20.0")],
         ),
-        ({"schedule_lag_us": {10: 1000, 499_700: 1}}, None),
+        ({"schedule_lag_us": {10: 1000, 499_700: 1}}, []),
         (
             {"schedule_lag_us": {10: 1000, 500_000: 1}},
-            "the load generator stood still: it sent a request 500 ms late "
-            "although a connection was free",
+            [STOOD_STILL.format(500)],
         ),
-        ({"busy_ratio_max": 0.95}, None),
         (
-            {"busy_ratio_max": 0.951},
-            "the load generator was the limit: its busiest process was busy "
-            "95% of the time or more in half of the windows",
+            {"schedule_lag_us": {4_000_000: 1}},
+            [LATE.format("4001.8"), STOOD_STILL.format(4002)],
         ),
-        ({"loop_delay_max_us": 100_000}, None),
+        ({"busy_ratio_max": 0.95}, []),
+        ({"busy_ratio_max": 0.951}, [BUSY.format("95%")]),
+        ({"loop_delay_max_us": 100_000}, []),
+        ({"loop_delay_max_us": 100_001}, [LOOP_LATE.format(100)]),
         (
-            {"loop_delay_max_us": 100_001},
-            "the load generator was the limit: its event loop was 100 ms "
-            "late or more in half of the windows",
+            {"loop_delay_max_us": 4_000_000},
+            [LOOP_STOOD_STILL.format(4000), LOOP_LATE.format(4000)],
         ),
     ],
 )
-def test_a_generator_may_be_late_up_to_a_limit_and_no_more(changes, reason):
+def test_a_generator_may_be_late_up_to_a_limit_and_no_more(changes, reasons):
     if lag := changes.get("schedule_lag_us"):
         changes = {"schedule_lag_us": Histogram.from_values_us(lag)}
-    for step in summarise(
-        [dataclasses.replace(one, **changes) for one in ALL]
-    ):
-        assert step.reasons == ([] if reason is None else [reason])
+    seen = [dataclasses.replace(one, **changes) for one in ALL]
+    for step in summarise(seen):
+        assert step.reasons == reasons
+
+
+def test_the_lag_of_a_step_is_its_99th_percentile():
+    lag = Histogram.from_values_us(dict.fromkeys(range(1, 101), 1))
+    first, _ = summarise(
+        [dataclasses.replace(one, schedule_lag_us=lag) for one in ALL]
+    )
+    assert first.schedule_lag_p99_us == 99
 
 
 @pytest.mark.parametrize(
     ("delay_us", "reasons"),
-    [
-        (500_000, []),
-        (
-            500_001,
-            [
-                "the load generator stood still: its event loop came back to "
-                "the connections 500 ms late"
-            ],
-        ),
-    ],
+    [(500_000, []), (500_001, [LOOP_STOOD_STILL.format(500)])],
 )
 def test_one_second_may_be_late_by_half_of_it_and_no_more(delay_us, reasons):
     late = dataclasses.replace(CALM[5], loop_delay_max_us=delay_us)
     assert during(late).reasons == reasons
+
+
+def test_a_step_without_a_window_tells_of_no_generator():
+    first, second = summarise(ALL[:3], factories.end(ALL))
+    assert first.reasons == ["3 windows were read, but 6 were written"]
+    assert second.reasons[1:] == [
+        "0 of 2 steady windows are there",
+        "22 requests were due, but 0 were answered as expected and 0 failed, "
+        "which makes 0",
+    ]
 
 
 def test_a_generator_out_of_processor_time_spoils_the_step():
