@@ -316,6 +316,38 @@ def test_the_worst_depends_on_no_order_and_no_grouping(found, data):
     assert verdicts.worst(each) == decided
 
 
+def verdict_of(value, iteration=1, **changes):
+    """A verdict on a rate of at least 100."""
+    return verdicts.Verdict(
+        criterion="request_rate",
+        bound_key="min_rps",
+        at_least=True,
+        bound=100.0,
+        unit="rps",
+        iteration=iteration,
+        value=value,
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        [verdict_of(None, 2), verdict_of(50, 1), verdict_of(150, 3)],
+        [verdict_of(50, 2), verdict_of(90, 1), verdict_of(100, 3)],
+        # However good the value is that does not count.
+        [verdict_of(190, 2, reason="a worker died"), verdict_of(110, 1)],
+        [verdict_of(100, 2), verdict_of(110, 1), verdict_of(120, 3)],
+        [verdict_of(50, 1), verdict_of(50, 2)],
+        [verdict_of(50, 1, bay="a"), verdict_of(50, 1, bay="b")],
+        [verdict_of(None, 1), verdict_of(None, 2)],
+    ],
+)
+def test_what_has_no_value_decides_before_what_fails_by_most(ordered):
+    for order in itertools.permutations(ordered):
+        assert verdicts.worst(order) == ordered[0]
+
+
 def test_the_worst_of_runs_is_that_of_any_order():
     runs = [
         dataclasses.replace(one, iteration=number)
@@ -333,8 +365,16 @@ def test_the_worst_of_runs_is_that_of_any_order():
     [
         (None, "ms", "no value"),
         (12.3456, "ms", "12.35 ms"),
+        (999.94, "ms", "999.9 ms"),
+        (1000, "ms", "1,000 ms"),
+        (-1234.4, "ms", "-1,234 ms"),
+        (math.inf, "s", "inf s"),
         (2_000_000.4, "rps", "2,000,000 rps"),
         (0.00012, "ratio", "0.00012"),
+        (0.0001, "ratio", "0.0001"),
+        (0.00009, "ratio", "0.00009"),
+        (-0.00002, "ratio", "-0.00002"),
+        (0.00000123456, "ratio", "0.000001235"),
         (0.0000503778, "ratio", "0.00005038"),
         (0, "ratio", "0"),
     ],
