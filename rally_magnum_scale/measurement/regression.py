@@ -291,10 +291,15 @@ class _Series:
 
     def begin(self, at: int, last: int) -> int:
         """Leave out runs of a split that are more like those before it."""
-        half = (self._newest(at) + self._baseline(at)) / 2
-        up = self._newest(at) > half
+        newest, before = self._newest(at), self._baseline(at)
         return next(
-            (i for i in range(at, last) if (self.values[i] > half) is up), last
+            (
+                number
+                for number in range(at, last)
+                if abs(self.values[number] - newest)
+                <= abs(self.values[number] - before)
+            ),
+            last,
         )
 
     def compare(self, at: int) -> Comparison:

@@ -72,6 +72,7 @@ def test_a_step_is_found_with_its_run_its_size_and_its_p_value() -> None:
         (0.000123, "p = 0.00012: {} 12 of 100,000 comparisons"),
         (0.0002, "p = 0.0002: {} 2 of 10,000 comparisons"),
         (0.00516, "p = 0.0052: {} 52 of 10,000 comparisons"),
+        (0.0123, "p = 0.012: {} 12 of 1,000 comparisons"),
         (0.0996, "p = 0.1: {} 1 of 10 comparisons"),
         (0.42, "p = 0.42: {} 42 of 100 comparisons"),
         (1.0, "p = 1: {} 10 of 10 comparisons"),
@@ -232,6 +233,13 @@ def test_a_change_does_not_begin_with_a_run_like_those_before_it(
     assert (found.since.run, found.runs) == ("t22/1", 3)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_run_halfway_between_is_one_of_the_newest(sign: int) -> None:
+    for halfway, runs in ((10.0, 4), (9.9, 3)):
+        values = [*[-1.0, 1.0] * 6, *(sign * halfway, *[sign * 20.0] * 3)]
+        assert one(values, at_least=sign < 0).runs == runs
+
+
 def test_fifty_runs_are_looked_at_and_no_older_one() -> None:
     values = [*noisy(7, 50), 112.0]
     oldest = one([1e6, *values[1:]])
@@ -291,9 +299,20 @@ def test_the_next_metric_pays_for_one_less() -> None:
     assert [each.p_value for each in found] == pytest.approx(
         [alone["m112.0"] * 3, alone["m106.0"] * 2, alone["m100.0"]]
     )
-    # None is surer than one that comes before it, or more than certain.
-    twice = regression.compare([series[0], *series[:1]], RULES).compared
-    assert twice[0].p_value == twice[1].p_value
+    # None is surer than one that comes before it.
+    twice = regression.compare([series[1], *series[1:]], RULES).compared
+    assert twice[0].p_value == twice[1].p_value < twice[2].p_value
+
+
+def test_metrics_that_noise_surely_explains_keep_their_order() -> None:
+    names = {"most likely": 99.0, "less likely": 103.0}
+    quiet = [
+        trend_of([*noisy(6, 20), newest], metric=name)
+        for name, newest in names.items()
+    ]
+    found = regression.compare(quiet, RULES).compared
+    assert [each.metric for each in found] == list(names)
+    assert {each.p_value for each in found} == {1}
 
 
 def test_a_rate_is_worse_when_it_falls() -> None:
@@ -308,6 +327,23 @@ def test_better_is_not_worse_and_says_so() -> None:
     assert not found.worse
     assert found.change_ratio < 0
     assert "% better" in found.describe()
+
+
+@pytest.mark.parametrize(
+    ("newest", "runs"), [([130.0], "1 run"), ([130.0, 131.0], "2 runs")]
+)
+def test_a_change_says_how_many_runs_have_it(
+    newest: list[float], runs: str
+) -> None:
+    said = one([*noisy(1, 20), *newest]).describe()
+    assert f", since run t21/1 ({runs}), p " in said
+
+
+@pytest.mark.parametrize(("value", "worse"), [(101.9, False), (102.1, True)])
+def test_less_than_2_percent_are_not_worse_unless_asked_for(
+    value: float, worse: bool
+) -> None:
+    assert one([100.0] * 20 + [value] * 5).worse is worse
 
 
 def test_a_surely_small_change_is_not_worth_a_word() -> None:
@@ -426,8 +462,8 @@ def test_a_poll_hides_no_time_that_is_many_polls_long(
 
 
 def test_a_difference_from_runs_without_any_noise_is_no_chance() -> None:
-    assert one([0.0] * 12 + [5.0], unit="s").worse
-    better = one([0.0] * 12 + [5.0], unit="rps", at_least=True)
+    assert one([0.0] * 12 + [0.5], unit="s").worse
+    better = one([0.0] * 12 + [0.5], unit="rps", at_least=True)
     assert not better.worse
 
 
