@@ -225,14 +225,14 @@ def _compare_one(
     one: trend.Trend, rules: Rules
 ) -> Comparison | TooFew | NoBaseline:
     points = one.points[-MOST_RUNS:]
-    named, first = None, 0
+    named, needed = None, rules.min_runs
     if rules.baseline != MEDIAN:
         named = next((p for p in one.points if p.run == rules.baseline), None)
         if named is None:
             return NoBaseline(one.metric)
-        first = points.index(named) + 1 if named in points else 0
+        if named in points:
+            needed = max(needed, points.index(named) + 1)
     before = len(points) - rules.last
-    needed = max(first, rules.min_runs)
     if before < needed:
         return TooFew(one.metric, max(before, 0), needed)
     oldest = max(needed, len(points) - MOST_SINCE)
@@ -291,10 +291,15 @@ class _Series:
 
     def begin(self, at: int, last: int) -> int:
         """Leave out runs of a split that are more like those before it."""
-        half = (self._newest(at) + self._baseline(at)) / 2
-        up = self._newest(at) > half
+        newest, before = self._newest(at), self._baseline(at)
         return next(
-            (i for i in range(at, last) if (self.values[i] > half) is up), last
+            (
+                number
+                for number in range(at, last)
+                if abs(self.values[number] - newest)
+                <= abs(self.values[number] - before)
+            ),
+            last,
         )
 
     def compare(self, at: int) -> Comparison:

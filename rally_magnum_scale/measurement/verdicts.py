@@ -326,7 +326,7 @@ def _rank(verdict: Verdict) -> tuple[bool, bool, bool, float, int, str, str]:
         margin is not None,
         # One that fails for certain decides before one that may hold.
         verdict.undecided,
-        0.0 if margin is None else margin,
+        margin or 0.0,
         verdict.iteration,
         verdict.bay,
         verdict.reason,

@@ -469,6 +469,8 @@ def _lag_reasons(
 
 
 def _saturation_reasons(counted: Sequence[windows.Window]) -> list[str]:
+    if not counted:
+        return []
     reasons = []
     lag = _lag(counted)
     late_us = lag.percentile_us(99)
@@ -483,9 +485,7 @@ def _saturation_reasons(counted: Sequence[windows.Window]) -> list[str]:
             f"{lag.max_us / 1000:.0f} ms late although a connection was free"
         )
     reasons += _loop_reasons(counted)
-    busy = (
-        statistics.median(w.busy_ratio_max for w in counted) if counted else 0
-    )
+    busy = statistics.median(w.busy_ratio_max for w in counted)
     if busy > MAX_BUSY_RATIO:
         reasons.append(
             "the load generator was the limit: its busiest process was busy "
@@ -494,11 +494,12 @@ def _saturation_reasons(counted: Sequence[windows.Window]) -> list[str]:
     return reasons
 
 
-def _loop_reasons(steady: Sequence[windows.Window]) -> list[str]:
-    """Judge delays that no schedule shows, as a closed loop has none."""
-    delays_us = [one.loop_delay_max_us for one in steady]
-    if not delays_us:
-        return []
+def _loop_reasons(counted: Sequence[windows.Window]) -> list[str]:
+    """Judge delays that no schedule shows, as a closed loop has none.
+
+    :param counted: at least one window
+    """
+    delays_us = [one.loop_delay_max_us for one in counted]
     reasons = []
     if max(delays_us) > MAX_STANDSTILL_US:
         reasons.append(

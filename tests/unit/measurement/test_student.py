@@ -39,3 +39,11 @@ def test_both_tails_make_one(t: float, freedom: int) -> None:
 def test_one_degree_of_freedom_is_cauchys_distribution(t: float) -> None:
     tail = 0.5 - math.atan(t) / math.pi
     assert student.upper_tail(t, 1) == pytest.approx(tail, abs=1e-12)
+
+
+@pytest.mark.parametrize(("t", "tail"), [(46.0, 0.0), (-46.0, 1.0)])
+def test_rounding_makes_no_tail_less_than_nothing_or_more_than_all(
+    t: float, tail: float
+) -> None:
+    # The series alone ends 2e-16 beyond 1 here.
+    assert student.upper_tail(t, 18) == tail

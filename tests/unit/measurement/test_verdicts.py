@@ -93,6 +93,16 @@ def test_every_bound_fails_where_nothing_was_recorded(criterion, key):
         assert verdict.reason
 
 
+def test_a_load_without_a_step_was_not_measured():
+    empty = dataclasses.replace(GOOD.throughput, steps=[])
+    for load in (None, empty):
+        run = dataclasses.replace(GOOD, throughput=load)
+        for config in ({"min_rps": 0}, {"min_rps": 0, "step": 1}):
+            verdict = judge_one("request_rate", config, run)
+            assert verdict.reason == "no load was measured"
+            assert not verdict.passed
+
+
 @pytest.mark.parametrize(
     ("criterion", "key"),
     [
@@ -222,7 +232,11 @@ def test_a_bound_that_does_not_exist_fails(bound):
         "p95_ms": False,
         "p99_ms": True,
     }
-    assert "there is no bound p95_ms, only p50_ms" in found[0].reason
+    assert found[0].describe() == (
+        "request_latency p95_ms: no value, asked for at least nan (iteration "
+        "1): there is no bound p95_ms, only p50_ms, p90_ms, p99_ms, p99_9_ms, "
+        "max_ms"
+    )
 
 
 def test_a_figure_that_nodes_did_not_tell_fails_with_their_reason():
@@ -337,6 +351,42 @@ def test_the_worst_depends_on_no_order_and_no_grouping(found, data):
     assert verdicts.worst(each) == decided
 
 
+def verdict_of(value, iteration=1, **changes):
+    """A verdict on a rate of at least 100."""
+    return verdicts.Verdict(
+        criterion="request_rate",
+        bound_key="min_rps",
+        at_least=True,
+        bound=100.0,
+        unit="rps",
+        iteration=iteration,
+        value=value,
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        [verdict_of(None, 2), verdict_of(50, 1), verdict_of(150, 3)],
+        [verdict_of(50, 2), verdict_of(90, 1), verdict_of(100, 3)],
+        # However good the value is that does not count.
+        [verdict_of(190, 2, reason="a worker died"), verdict_of(110, 1)],
+        [verdict_of(100, 2), verdict_of(100.5, 1), verdict_of(120, 3)],
+        [
+            verdict_of(99.5, 2, reason="a worker died"),
+            verdict_of(100, 1, reason="a worker died"),
+        ],
+        [verdict_of(50, 1), verdict_of(50, 2)],
+        [verdict_of(50, 1, bay="a"), verdict_of(50, 1, bay="b")],
+        [verdict_of(None, 1), verdict_of(None, 2)],
+    ],
+)
+def test_what_has_no_value_decides_before_what_fails_by_most(ordered):
+    for order in itertools.permutations(ordered):
+        assert verdicts.worst(order) == ordered[0]
+
+
 def test_the_worst_of_runs_is_that_of_any_order():
     runs = [
         dataclasses.replace(one, iteration=number)
@@ -354,8 +404,16 @@ def test_the_worst_of_runs_is_that_of_any_order():
     [
         (None, "ms", "no value"),
         (12.3456, "ms", "12.35 ms"),
+        (999.94, "ms", "999.9 ms"),
+        (1000, "ms", "1,000 ms"),
+        (-1234.4, "ms", "-1,234 ms"),
+        (math.inf, "s", "inf s"),
         (2_000_000.4, "rps", "2,000,000 rps"),
         (0.00012, "ratio", "0.00012"),
+        (0.0001, "ratio", "0.0001"),
+        (0.00009, "ratio", "0.00009"),
+        (-0.00002, "ratio", "-0.00002"),
+        (0.00000123456, "ratio", "0.000001235"),
         (0.0000503778, "ratio", "0.00005038"),
         (0, "ratio", "0"),
     ],
@@ -810,6 +868,11 @@ def test_a_replacement_that_left_old_nodes_does_not_count():
     verdict = judge_one("node_replace_time", {"max_s": 1e9}, run)
     assert not verdict.passed
     assert verdict.reason == "only 10 of the 20 nodes that were to go are gone"
+    unknown = dataclasses.replace(half, to_go=1, removed=None)
+    run = records.Run(node_changes=(unknown,))
+    verdict = judge_one("node_replace_time", {"max_s": 1e9}, run)
+    assert not verdict.passed
+    assert verdict.reason == "only 0 of the 1 nodes that were to go are gone"
     whole = dataclasses.replace(half, added=20, removed=20)
     run = records.Run(node_changes=(whole,))
     assert judge_one("node_replace_time", {"max_s": 1e9}, run).passed
@@ -843,8 +906,9 @@ def test_the_status_of_a_failed_bay_fails_it(criterion, status):
     assert verdict.reason == f"the bay failed: {status}"
 
 
-def test_a_negative_value_can_not_be_right():
-    run = dataclasses.replace(GOOD, bays=(factories.bay(create_s=-5.0),))
+@pytest.mark.parametrize("value", [-5.0, -0.01])
+def test_a_negative_value_can_not_be_right(value):
+    run = dataclasses.replace(GOOD, bays=(factories.bay(create_s=value),))
     verdict = judge_one("bay_create_time", {"max_s": 1}, run)
     assert not verdict.passed
     assert verdict.reason == "a value below 0 can't be right"
