@@ -23,7 +23,7 @@ class Identity:
     name: str
     uid: str
     machine: str = ""
-    ready: bool = dataclasses.field(default=True, compare=False)
+    ready: bool = True
 
     @property
     def place(self) -> str:
@@ -75,7 +75,11 @@ def compare(
     faults = (
         _fault([node for node in still if node.ready], IGNORED),
         _fault([node for node in still if not node.ready], LEFT),
-        _fault(others if len(others) > may_go else [], STRAYED, may_go),
+        _fault(
+            others if len(others) > may_go else [],
+            STRAYED,
+            may_go=may_go or "none",
+        ),
         _fault([node for node in added if node.place in places], REUSED),
     )
     return Change(
@@ -95,8 +99,8 @@ STRAYED = "gone, though not named: {names} (of these {may_go} might have gone)"
 REUSED = "not new, but old and joined again: {names}"
 
 
-def _fault(nodes: list[Identity], words: str, may_go: int = 0) -> str:
+def _fault(nodes: list[Identity], words: str, **more: object) -> str:
     if not nodes:
         return ""
     told = wording.few(node.name for node in nodes)
-    return words.format(count=len(nodes), names=told, may_go=may_go or "none")
+    return words.format(names=told, **more)

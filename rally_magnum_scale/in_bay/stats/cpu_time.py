@@ -137,9 +137,10 @@ class _Pair:
         cls, first: Reading, last: Reading, start_s: float, end_s: float
     ) -> _Pair:
         length_s = last.at_s - first.at_s
+        # Below 0 where both lie on one side of the stretch: they don't fit.
         inside_s = min(last.at_s, end_s) - max(first.at_s, start_s)
-        outside = 1 - max(0.0, inside_s) / length_s
-        covered = max(0.0, inside_s) / (end_s - start_s)
+        outside = 1 - inside_s / length_s
+        covered = inside_s / (end_s - start_s)
         rate = (last.used_s - first.used_s) / length_s
         cost = _OUTSIDE_COST * outside - covered
         return cls(cost, outside, covered, rate)

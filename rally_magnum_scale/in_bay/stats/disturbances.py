@@ -183,7 +183,7 @@ def failing(
     known_s = math.ceil(end_s) + windows.seconds_to_fail(timeout_s)
     if not served_later or known_s > until_s:
         return None, lost
-    return max(0.0, end_s - began_s), lost
+    return end_s - began_s, lost
 
 
 def versions(

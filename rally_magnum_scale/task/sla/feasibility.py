@@ -281,7 +281,7 @@ def _metric(request: Request, name: str) -> str:
             f": the steps of a search differ from run to run, so {criterion} "
             "can't be compared; use max_rate"
         )
-    asked: dict[str, Any] = {bound: 0} if bound else {}
+    asked: dict[str, Any] = {bound: None}
     kind, _, number = place.partition(" ")
     if kind == "step" and number.isdecimal():
         asked["step"] = int(number)
@@ -293,7 +293,8 @@ def _metric(request: Request, name: str) -> str:
 
 
 def _any_of(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
+    choice = "one of " if len(names) > 1 else ""
+    return choice + ", ".join(names)
 
 
 _CHECKS: tuple[Callable[[Request], str], ...] = (
@@ -317,7 +318,7 @@ def _check_every_scenario() -> None:
     """
     for base in (scenario.Scenario, openstack_scenario.OpenStackScenario):
         validation.add_default(_NAME)(base)
-    for each in scenario.Scenario.get_all(allow_hidden=True):
+    for each in scenario.Scenario.get_all():
         validation.add(_NAME)(each)
 
 

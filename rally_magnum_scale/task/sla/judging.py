@@ -54,7 +54,7 @@ class _Account:
         """Say why the criterion fails, whatever was judged."""
         missing = conditions.say_missing(self.seen, self.told)
         raised = sorted(self.raised)[:_MOST_TOLD]
-        return [*raised, missing] if self.seen and missing else raised
+        return [*raised, missing] if missing else raised
 
 
 def fails_closed(cls: C) -> C:
@@ -84,13 +84,13 @@ def _guard_add(method: Callable[..., Any]) -> Callable[..., Any]:
     def add_iteration(self: sla.SLA, iteration: Mapping[str, Any]) -> bool:
         account = _account(self)
         account.seen += 1
-        held = False
         try:
-            told = output.iterations_told(iteration)
-            account.told = max(account.told, told or 0)
+            if told := output.iterations_told(iteration):
+                account.told = max(account.told, told)
             held = bool(method(self, iteration))
         except Exception as error:
             account.note(error)
+            return False
         return held and not account.raised
 
     return add_iteration
@@ -100,12 +100,12 @@ def _guard_merge(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def merge(self: sla.SLA, other: sla.SLA) -> bool:
         account = _account(self)
-        held = False
         try:
             account.add(_account(other))
             held = bool(method(self, other))
         except Exception as error:
             account.note(error)
+            return False
         return held and not account.raised
 
     return merge

@@ -39,6 +39,38 @@ def test_a_reading_just_outside_costs_what_it_says():
     assert found.used_s != pytest.approx(30.0, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("left_out_s", "outside"), [(12.1, True), (11.8, False)]
+)
+def test_a_second_outside_costs_as_much_as_twenty_left_out(
+    left_out_s, outside
+):
+    # The first reading is 0.6 s early: a little less than 12 s inside.
+    found = used(999.4, 1000 + left_out_s, 1060)
+    assert (found.outside_ratio > 0) is outside
+
+
+@pytest.mark.parametrize("times", [(990, 1090), (1000, 1100)])
+def test_a_tenth_of_the_time_may_lie_outside(times):
+    found = cpu_time.used(readings(*times), 1000, 1090)
+    assert found.outside_ratio == pytest.approx(0.1)
+    one, other = times
+    further = (one - 0.1, other) if one < 1000 else (one, other + 0.1)
+    assert cpu_time.used(readings(*further), 1000, 1090) is None
+
+
+def test_three_tenths_of_a_step_must_be_covered():
+    assert used(1030, 1048).covered_ratio == 0.3
+    assert used(1030, 1047.9) is None
+
+
+def test_a_step_of_one_second_is_judged_by_the_same_shares():
+    found = cpu_time.used(readings(1000.2, 1000.8), 1000, 1001)
+    assert found.outside_ratio == 0.0
+    assert found.covered_ratio == pytest.approx(0.6)
+    assert found.used_s == pytest.approx(0.5)
+
+
 def test_what_covers_most_is_taken():
     # 1001 to 1002 would have nothing outside either, but says little.
     found = used(1001, 1002, 1030, 1059.5, 1061)
@@ -72,6 +104,19 @@ def test_a_counter_that_begins_anew_gives_no_figure():
     found = [*readings(1005, 1055), Reading(1030, 0.5)]
     assert cpu_time.used(found, START_S, END_S) is None
     assert cpu_time.used(found[:2], START_S, END_S) is not None
+
+
+def test_a_counter_that_began_anew_long_before_is_no_matter():
+    found = [Reading(990, 1e6), *readings(1000, 1060)]
+    assert cpu_time.used(found, START_S, END_S).used_s == pytest.approx(30)
+
+
+def test_two_values_of_one_moment_are_no_time_to_divide_by():
+    found = [*readings(1000, 1060), Reading(1000, counter(1000) + 0.1)]
+    assert cpu_time.used(found, START_S, END_S).used_s == pytest.approx(
+        30, abs=0.11
+    )
+    assert cpu_time.used(found[::2], START_S, END_S) is None
 
 
 def test_all_must_be_known_for_a_sum():

@@ -93,6 +93,15 @@ def test_an_update_is_divided_by_its_targets():
     assert at_once.per_target_s == 0
 
 
+def test_what_a_record_does_not_count_is_none_lost_and_nothing_to_divide_by():
+    records_of = {kind: written(kind, event) for kind, _, event in EVENTS}
+    del records_of["update"]["targets"], records_of["fault"]["targets_lost"]
+    run = read(*records_of.values())
+    assert run.updates[0].all_new_s == pytest.approx(9.6)
+    assert run.updates[0].per_target_s is None
+    assert run.faults[0].targets_lost == 0
+
+
 @pytest.mark.parametrize(
     ("pods_s", "requests_s", "recovered_s"),
     [

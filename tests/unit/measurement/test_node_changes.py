@@ -11,7 +11,9 @@ def nodes(*numbers, life="a"):
 
 
 def test_a_bay_that_grows_keeps_what_it_has():
-    change = node_changes.compare(nodes(1, 2), nodes(1, 2, 3, 4), wanted=4)
+    change = node_changes.compare(
+        before=nodes(1, 2), after=nodes(1, 2, 3, 4), wanted=4
+    )
     assert change.added == tuple(nodes(3, 4))
     assert change.removed == ()
     assert change.stayed == tuple(nodes(1, 2))
@@ -52,6 +54,16 @@ def test_a_driver_that_ignores_who_is_named_is_found_out():
     )
     (fault,) = change.faults
     assert fault.startswith("still there and Ready, though to go: n-2 (as if")
+
+
+def test_a_node_to_go_that_is_not_ready_any_more_was_not_ignored():
+    left = [node_changes.Identity("n-2", "a-2", ready=False)]
+    change = node_changes.compare(
+        nodes(1, 2), [*nodes(1), *left], wanted=1, to_go=nodes(2)
+    )
+    assert change.faults == (
+        "still there, though to go and not Ready any more: n-2",
+    )
 
 
 def test_a_driver_that_takes_another_one_is_found_out():

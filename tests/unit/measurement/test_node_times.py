@@ -44,6 +44,11 @@ def test_a_node_was_not_ready_after_we_saw_it_nor_while_we_saw_it_unready():
     assert span(stamped(9.0, unready_after_s=9.5)) == (9.5, 10.0)
 
 
+@pytest.mark.parametrize(("after_s", "high_s"), [(-0.5, 0.5), (-1.9, 0.0)])
+def test_a_stamp_before_the_request_is_no_time_below_0(after_s, high_s):
+    assert span(stamped(after_s)) == (0.0, high_s)
+
+
 @pytest.mark.parametrize(
     ("node", "clocks"),
     [(stamped(None, 4.0), CLOCKS), (stamped(1.0, 4.0), UNKNOWN)],
@@ -93,15 +98,25 @@ def test_all_stamps_that_can_not_be_right_are_counted():
     assert found.startswith("1,000 nodes have stamps that can't be right")
 
 
+def test_the_first_node_stands_for_those_whose_stamps_can_not_be_right():
+    nodes = [stamped(9.0), stamped(-60.0), stamped(-70.0), stamped(-80.0)]
+    found = node_times.doubt(nodes, CLOCKS)
+    assert found.startswith("3 nodes have stamps")
+    assert "60.0 s before" in found
+
+
 @pytest.mark.parametrize(
     "node",
     [
         stamped(0.0),
         stamped(-1.9),
+        # Not a moment more than two seconds before, or one after.
+        stamped(-2.0),
         stamped(10.0, created_after_s=10.0),
         stamped(10.0, created_after_s=11.9),
         stamped(10.0, unready_after_s=11.9),
         stamped(20.9, 20.0),
+        stamped(21.0, 20.0),
         stamped(None),
         stamped(5.0, None),
     ],
@@ -130,13 +145,19 @@ def test_the_last_node_that_was_asked_for_was_not_ready_before_its_stamp():
     found = node_times.spans([stamped(7.0), stamped(9.0)], CLOCKS)
     assert node_times.all_ready_after_s(found, 2) == 9.0
     assert node_times.all_ready_after_s(found, 1) == 7.0
-    # Of a node that is not known there is no time.
+    # Of a node that is not known there is no time, nor of no node.
+    assert node_times.all_ready_after_s(found, 0) == 0.0
     assert node_times.all_ready_after_s(found, 3) == 0.0
 
 
 def test_a_percentile_is_a_time_that_was_measured():
     found = node_times.nearest_ranks(map(float, range(200, 0, -1)))
     assert found == {"p50": 100.0, "p90": 180.0, "p99": 198.0, "max": 200.0}
+
+
+def test_a_percentile_of_few_times_is_the_one_of_that_rank():
+    found = node_times.nearest_ranks(map(float, range(1, 11)))
+    assert found == {"p50": 5.0, "p90": 9.0, "p99": 10.0, "max": 10.0}
 
 
 def test_one_time_is_all_percentiles():

@@ -47,6 +47,13 @@ UNREADABLE = {
 }
 
 
+class Unreadable(dict):
+    """An iteration that says at length why it can't be read."""
+
+    def __getitem__(self, key):
+        raise ValueError("x" * 400)
+
+
 def judge(name, config, *iterations):
     criterion = sla.SLA.get(name)(config)
     for one in iterations:
@@ -135,6 +142,13 @@ def test_an_iteration_that_left_no_result_fails_every_criterion(
 
 
 @pytest.mark.parametrize(("name", "config", "good"), CASES)
+def test_of_a_runner_that_was_told_no_number_none_is_missing(
+    name, config, good
+):
+    assert judge(name, config, good, good)["success"]
+
+
+@pytest.mark.parametrize(("name", "config", "good"), CASES)
 @pytest.mark.parametrize("line", UNREADABLE.values(), ids=UNREADABLE)
 def test_records_that_can_not_be_read_fail(name, config, good, line):
     unread = with_lines(good, [*lines_of(good), line])
@@ -142,7 +156,28 @@ def test_records_that_can_not_be_read_fail(name, config, good, line):
         result = judge(name, config, *iterations)
         assert not result["success"]
         assert "it could not be judged: " in result["detail"]
+        assert "iterations have a result" not in result["detail"]
         assert result["detail"].endswith(" - Failed")
+
+
+def test_a_reason_is_told_as_far_as_it_can_be_read():
+    name, config, _ = CASES[0]
+    told = f"it could not be judged: ValueError: {'x' * 288} - Failed"
+    assert judge(name, config, Unreadable())["detail"] == told
+
+
+@pytest.mark.parametrize(("reasons", "told"), [(2, 2), (3, 3), (4, 3)])
+def test_no_more_than_three_reasons_are_told(reasons, told):
+    name, config, good = CASES[0]
+    unread = [with_lines(good, [str(number)]) for number in range(reasons)]
+    detail = judge(name, config, *unread)["detail"]
+    assert detail.count("it could not be judged: ") == told
+
+
+@pytest.mark.parametrize("method", ["add_iteration", "merge", "details"])
+def test_a_criterion_keeps_what_is_written_of_its_methods(method):
+    assert getattr(sla.SLA.get("request_rate"), method).__doc__
+    assert sla.SLA.get("no_regression").result.__doc__
 
 
 @pytest.mark.parametrize("name", [*test_criteria.IDS, "no_regression"])

@@ -130,8 +130,9 @@ def test_a_criterion_is_refused_where_the_scenario_does_not_measure_it(
             continue
         sentence = said(name, asked)
         assert sentence.startswith(f"sla.{key}: MagnumScale.{name} measures ")
-        for able in measured.scenarios_that_measure(criterion):
-            assert able in sentence
+        able = measured.scenarios_that_measure(criterion)
+        choice = "one of " if len(able) > 1 else ""
+        assert sentence.endswith(f", or use {choice}{', '.join(able)}.")
 
 
 def test_a_scenario_that_is_derived_from_ours_measures_the_same():
@@ -366,6 +367,11 @@ def test_the_cpu_time_of_an_event_is_not_measured():
         ("throughput", "request_rate.min_rsp", "no bound 'min_rsp'"),
         ("throughput", "request_rate.min_rps step 3", "no step 3, only 2"),
         ("throughput", "max_rate", "measures nothing"),
+        (
+            "rolling_update_under_load",
+            "request_rate.min_requests_per_cpu_s during update 1",
+            "the CPU time of an event is not measured",
+        ),
         ("throughput", "recovery_time.max_s fault 1", "no node is lost"),
         ("throughput", "request_rate.min_rps during update 1", "no update"),
         ("create_and_delete_bay", "request_latency.p99_ms", "nothing"),
@@ -390,6 +396,8 @@ def test_a_metric_that_is_never_measured_is_not_compared(name, metric, words):
             ["request_errors.max_ratio during update 1"],
         ),
         ("resize_bay", ["bay_resize_time.max_s change 2"]),
+        # It has two steps, but there may be more events.
+        ("node_failure_under_load", ["recovery_time.max_s fault 3"]),
     ],
 )
 def test_a_metric_that_may_be_measured_is_compared(name, metrics):
@@ -408,6 +416,8 @@ def test_a_metric_that_may_be_measured_is_compared(name, metrics):
         {"min_rps": 1, "step": None},
         {"min_rps": 1, "during": ["fault"]},
         {"min_rps": None, "step": 0},
+        {"min_rps": 1e9, "step": 0.5},
+        {"min_rps": 1e9, "step": -1},
     ],
     ids=str,
 )
@@ -424,6 +434,14 @@ def test_steps_that_are_wrong_are_refused_by_others(steps):
     found = errors("throughput", asked, steps=steps)
     assert found
     assert not any("magnum_scale_criteria" in each for each in found)
+    assert not any("Traceback" in each for each in found)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_search_that_is_given_steps_is_refused_by_others(step):
+    asked = {"request_rate": {"min_rps": 501, "step": step}}
+    found = errors("find_max_rate", asked, steps=STEPS)
+    assert any("steps" in each for each in found)
     assert not any("Traceback" in each for each in found)
 
 

@@ -301,6 +301,12 @@ def test_what_several_processes_saw_is_put_together(nights):
     assert one.result()["success"]
 
 
+def test_before_it_is_compared_a_run_has_not_passed():
+    criterion = sla.SLA.get("no_regression")({"history": "h"})
+    criterion.add_iteration(tonight(10.0))
+    assert criterion.details().endswith(" - Failed")
+
+
 def test_windows_are_not_kept():
     criterion = sla.SLA.get("no_regression")({"history": "h"})
     criterion.add_iteration(tonight(10.0))
@@ -313,8 +319,18 @@ def test_windows_are_not_kept():
     [
         ({}, "'history' is a required property"),
         ({"history": "h", "across": ["weather"]}, "'weather' is not one of"),
+        ({"history": ""}, "'' (is too short|should be non-empty)"),
+        ({"history": "h", "last": 0}, "0 is less than the minimum of 1"),
         ({"history": "h", "min_runs": 4}, "4 is less than the minimum of 5"),
+        ({"history": "h", "min_change_ratio": -0.1}, "minimum of 0"),
+        ({"history": "h", "confidence": 0.4}, "less than the minimum of 0.5"),
         ({"history": "h", "confidence": 1}, "1 is greater than or equal"),
+        (
+            {"history": "h", "baseline": ""},
+            "'' (is too short|should be non-empty)",
+        ),
+        ({"history": "h", "metrics": ["m", "m"]}, "has non-unique elements"),
+        ({"history": "h", "across": ["cloud"] * 2}, "non-unique elements"),
         ({"history": "h", "certainty": 1}, "'certainty' was unexpected"),
         ({"history": "h", "learning_passes": 1}, "1 is not of type 'boolean'"),
     ],
@@ -322,6 +338,24 @@ def test_windows_are_not_kept():
 def test_a_key_that_can_not_be_right_is_refused(config, why):
     with pytest.raises(jsonschema.ValidationError, match=why):
         jsonschema.validate(config, no_regression.NoRegression.CONFIG_SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {},
+        {"last": 1},
+        {"min_runs": 5},
+        {"min_change_ratio": 0},
+        {"confidence": 0.5},
+        {"baseline": "b"},
+        {"metrics": ["m", "n"], "across": ["cloud", "nodes"]},
+    ],
+    ids=str,
+)
+def test_the_least_that_a_key_may_be_is_taken(rules):
+    schema = no_regression.NoRegression.CONFIG_SCHEMA
+    jsonschema.validate({"history": "h", **rules}, schema)
 
 
 @pytest.mark.parametrize(
