@@ -1,12 +1,15 @@
 import dataclasses
+import importlib
 import itertools
 import math
+import pkgutil
 
 import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies
 
+from rally_magnum_scale import measurement
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
@@ -1142,3 +1145,14 @@ def test_a_percentile_among_failed_requests_satisfies_no_bound(
         assert not verdict.reason
         assert f"{words}, asked for at most" in verdict.describe()
     assert judge_one("request_latency", {"p50_ms": 1e12}, run).passed
+
+
+@pytest.mark.parametrize(
+    "module",
+    [each.name for each in pkgutil.iter_modules(measurement.__path__)],
+)
+def test_what_was_judged_cannot_be_changed(module):
+    name = f"{measurement.__name__}.{module}"
+    for value in vars(importlib.import_module(name)).values():
+        if dataclasses.is_dataclass(value) and value.__module__ == name:
+            assert value.__dataclass_params__.frozen, value

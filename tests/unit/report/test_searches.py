@@ -16,8 +16,8 @@ from rally_magnum_scale.report import searches
 from rally_magnum_scale.report import series
 from rally_magnum_scale.report import table
 from tests.unit import factories
-from tests.unit.measurement.simulated_target import Target
-from tests.unit.measurement.simulated_target import search
+from tests.unit.in_bay.stats.simulated_target import Target
+from tests.unit.in_bay.stats.simulated_target import search
 
 BOUNDS = {"p50_ms": 20, "p99_ms": 50, "max_error_ratio": 0.001}
 

@@ -16,8 +16,8 @@ from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.runs import load
 from rally_magnum_scale.workload import load_spec
+from tests.unit.in_bay.stats import simulated_target
 from tests.unit.kube import fake_api
-from tests.unit.measurement import simulated_target
 
 NAMESPACE = "rms-12345678-1-load"
 BASE = f"/api/v1/namespaces/{NAMESPACE}"

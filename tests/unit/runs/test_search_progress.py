@@ -9,7 +9,7 @@ from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.runs import search_progress
-from tests.unit.measurement.simulated_target import Target
+from tests.unit.in_bay.stats.simulated_target import Target
 
 WANTED = trials.Search(
     bounds={"p99_ms": 50}, start_rps=1_000, max_rps=1_000, confirm_s=40

@@ -5,7 +5,7 @@ import pkgutil
 
 import pytest
 
-from rally_magnum_scale import measurement
+from rally_magnum_scale.in_bay import stats
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import records
 from tests.unit import factories
@@ -234,10 +234,10 @@ def test_a_window_with_a_number_that_is_none_is_refused():
 
 @pytest.mark.parametrize(
     "module",
-    [each.name for each in pkgutil.iter_modules(measurement.__path__)],
+    [each.name for each in pkgutil.iter_modules(stats.__path__)],
 )
 def test_what_was_measured_cannot_be_changed(module):
-    name = f"{measurement.__name__}.{module}"
+    name = f"{stats.__name__}.{module}"
     for value in vars(importlib.import_module(name)).values():
         if dataclasses.is_dataclass(value) and value.__module__ == name:
             assert value.__dataclass_params__.frozen, value

@@ -12,9 +12,9 @@ from rally_magnum_scale.in_bay.stats import rate_search
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.in_bay.stats import trials
-from tests.unit.measurement import simulated_target
-from tests.unit.measurement.simulated_target import Target
-from tests.unit.measurement.simulated_target import search
+from tests.unit.in_bay.stats import simulated_target
+from tests.unit.in_bay.stats.simulated_target import Target
+from tests.unit.in_bay.stats.simulated_target import search
 
 BOUND_MS = 50
 
