@@ -17,6 +17,7 @@ from rally_magnum_scale.report import table
 from rally_magnum_scale.task.exporters import junit
 from rally_magnum_scale.task.exporters import result_files
 from rally_magnum_scale.task.exporters import results
+from rally_magnum_scale.task.sla import judging
 from tests.unit.task import test_criteria
 from tests.unit.task import test_results
 
@@ -158,6 +159,34 @@ def test_records_that_can_not_be_read_fail(name, config, good, line):
         assert "it could not be judged: " in result["detail"]
         assert "iterations have a result" not in result["detail"]
         assert result["detail"].endswith(" - Failed")
+
+
+def test_a_history_that_is_no_path_fails():
+    result = judge("no_regression", {"history": 5}, test_results.iteration())
+    assert not result["success"]
+    assert "it could not be judged: TypeError" in result["detail"]
+
+
+@judging.fails_closed
+class Speechless(sla.SLA):
+    """A criterion that can't say what it found."""
+
+    def add_iteration(self, iteration):
+        return True
+
+    def merge(self, other):
+        return True
+
+    def details(self):
+        raise ValueError("no words")
+
+
+def test_a_criterion_that_can_not_say_what_it_found_fails():
+    found = Speechless({})
+    assert found.add_iteration(test_results.iteration())
+    told = "it could not be judged: ValueError: no words - Failed"
+    assert found.details() == told
+    assert not found.merge(Speechless({}))
 
 
 def test_a_reason_is_told_as_far_as_it_can_be_read():
