@@ -189,7 +189,7 @@ CASES = (
     ),
     Case(
         "a resize that fails",
-        r"UPDATE_FAILED on its way to 3 nodes: No valid host",
+        r"UPDATE_FAILED during its resize to 3 nodes: No valid host",
         scenario="resize_bay",
         args={
             "nodes": 2,

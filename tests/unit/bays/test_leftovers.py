@@ -150,7 +150,7 @@ def test_bays_without_end_are_given_up():
     cloud.late = [[f"rms-0a1b2c3d-{n:08}"] for n in range(20)]
     with opened(cloud) as found:
         (sentence,) = found.remove_of([DEAD])
-    assert "still bays of a dead run" in sentence
+    assert "still bays of a crashed run" in sentence
 
 
 def test_a_bay_that_stays_is_named_and_keeps_its_template():

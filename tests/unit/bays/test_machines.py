@@ -123,8 +123,11 @@ def test_a_deleted_server_stays_deleted():
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (403, "Policy does not allow it (HTTP 403); the user's role lacks"),
-        (404, "Policy does not allow it (HTTP 404); it is gone, or belongs"),
+        (
+            403,
+            "Policy does not allow it (HTTP 403); the user's role does",
+        ),
+        (404, "Policy does not allow it (HTTP 404); the server is gone or"),
         (409, "Policy does not allow it (HTTP 409)."),
     ],
 )

@@ -88,7 +88,7 @@ def test_one_that_magnum_never_begins_is_given_up():
     magnum = fake_magnum.FakeMagnum(DONE)
     with pytest.raises(
         exceptions.DeadlineExceeded,
-        match="bring the bay to 3 nodes.*requested",
+        match="resize the bay to 3 nodes.*requested",
     ):
         resize(magnum, nodes=3)
 
@@ -102,7 +102,8 @@ def test_a_failed_resize_has_magnums_reason_and_what_to_do():
     magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, failed)
     with pytest.raises(
         exceptions.BayResizeFailed,
-        match="UPDATE_FAILED on its way to 3 nodes: Quota exceeded.*quotas",
+        match="UPDATE_FAILED during its resize to 3 nodes: Quota exceeded"
+        ".*quotas",
     ):
         resize(magnum, nodes=3)
 
@@ -134,9 +135,13 @@ def test_an_old_magnum_gets_a_changed_count(newest):
 @pytest.mark.parametrize(
     ("newest", "wanted", "said"),
     [
-        ("1.6", {"nodes": 2, "remove": ("a",)}, "must go.*1.7.*is 1.6"),
+        (
+            "1.6",
+            {"nodes": 2, "remove": ("a",)},
+            "to name the nodes to remove.*1.7.*is 1.6",
+        ),
         ("", {"nodes": 2, "nodegroup": "gpu"}, "node group.*1.9.*is 1.1"),
-        ("1.9", {"nodes": 0}, "no nodes at all.*1.10.*is 1.9"),
+        ("1.9", {"nodes": 0}, "to remove all nodes.*1.10.*is 1.9"),
     ],
 )
 def test_what_magnum_is_too_old_for_is_not_asked(newest, wanted, said):
