@@ -176,20 +176,20 @@ class Seen(Follower, Generic[T]):
         super().__init__(what, method, *arguments, clock=clock, **selectors)
         self._read = read
         self._known: dict[str, T] = {}
-        self._looks: list[Callable[[Collection[T], float], None]] = []
+        self._observers: list[Callable[[Collection[T], float], None]] = []
 
-    def have_looked_at(
-        self, look: Callable[[Collection[T], float], None]
+    def subscribe(
+        self, observer: Callable[[Collection[T], float], None]
     ) -> None:
-        """Have the objects looked at, now and after each change.
+        """Call an observer with the objects now and after each change.
 
-        :param look: gets all of them, and monotonic seconds; it must be
-            quick, and may not wait
+        :param observer: gets all objects, and monotonic seconds; it must
+            return quickly and must not wait
         """
         with self._lock:
-            self._looks.append(look)
+            self._observers.append(observer)
             if self.listed:
-                look(self._known.values(), self._clock())
+                observer(self._known.values(), self._clock())
 
     def seen(self) -> list[T]:
         """Return all objects as they are now."""
@@ -204,8 +204,8 @@ class Seen(Follower, Generic[T]):
         del self._known[item["metadata"]["name"]]
 
     def _judge(self, now: float) -> None:
-        for look in self._looks:
-            look(self._known.values(), now)
+        for observer in self._observers:
+            observer(self._known.values(), now)
 
 
 class Since(Generic[T]):

@@ -71,11 +71,11 @@ class PodStarts(following.Follower):
                 return None
             return len(self._created_at.keys() - self._ready_at.keys())
 
-    def wait_told(self, deadline_s: float) -> None:
-        """Wait until the watch has told of the last pod that is Ready.
+    def wait_reported(self, deadline_s: float) -> None:
+        """Wait until this watch has reported all created pods as Ready.
 
-        Another watch may have told of it before.  What does not come in
-        time is told as not Ready.
+        Another watch may have reported them earlier.  Pods that this watch
+        does not report in time count as not Ready.
         """
         with contextlib.suppress(exceptions.DeadlineExceeded):
             waiting.wait_for(

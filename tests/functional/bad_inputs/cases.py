@@ -147,7 +147,7 @@ CASES = (
     ),
     load(
         "a fault where nodes have nothing to spare",
-        r"faults\[0\]: 1 nodes are to be lost, but only 0 more run targets",
+        r"faults\[0\]: .* needs 1 nodes, but only 0 more run targets",
         args={"faults": [{"how": "stop", "at_s": 1}]},
     ),
     load(
