@@ -134,7 +134,7 @@ class CpuWatch:
         return self._clock() + self._offset_s >= moment_s
 
     def _read(self) -> None:
-        found = cpu.look(
+        found = cpu.read_nodes(
             self._cluster,
             self._namespace,
             self._nodes,

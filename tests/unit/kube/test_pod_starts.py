@@ -61,7 +61,7 @@ def ends(starts):
     return len(starts.seconds) == 2
 
 
-def test_the_last_pod_is_waited_for_and_not_for_ever():
+def test_the_wait_for_the_last_pod_has_a_deadline():
     script = {
         PATH: [
             listed(),
