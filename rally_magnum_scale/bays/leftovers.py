@@ -96,7 +96,7 @@ class Leftovers:
 
     :param magnum: from :func:`lifecycle.connect`; as an administrator for
         all projects, otherwise for the user's own project
-    :param report: gets lines of progress
+    :param report: callback for progress lines
     :param clock: monotonic seconds
     :param sleep: sleeps, and raises if the run is interrupted
     """

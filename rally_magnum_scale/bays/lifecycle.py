@@ -198,10 +198,10 @@ class Bays:
 
         :raises DeadlineExceeded: when Magnum does not show the bay
         """
-        look = self._poller(uuid)
+        poller = self._poller(uuid)
 
         def poll() -> bool | None:
-            found = look()
+            found = poller()
             return None if found in (None, bay_poller.UNKNOWN) else True
 
         with interruption.deferred():
@@ -224,10 +224,10 @@ class Bays:
         :raises DeadlineExceeded: when the create does not complete in time
         """
         seen = {"status": "requested"}
-        look = self._poller(uuid)
+        poller = self._poller(uuid)
 
         def poll() -> bay_poller.Observed | None:
-            cluster = look()
+            cluster = poller()
             if cluster is None:
                 raise exceptions.BayCreateFailed(
                     f"Magnum lost the bay {uuid} of {nodes} nodes during its "
@@ -235,21 +235,21 @@ class Bays:
                 )
             seen["status"] = cluster.status or seen["status"]
             if cluster.status == "CREATE_COMPLETE":
-                return look.observed()
+                return poller.observed()
             if cluster.status not in (None, "CREATE_IN_PROGRESS"):
                 why = failures.reason(cluster)
                 raise exceptions.BayCreateFailed(
                     f"The bay {cluster.name} of {nodes} nodes went to "
                     f"{cluster.status}: {why}{failures.advice(why)}."
                 )
-            look.not_yet()
+            poller.not_yet()
             return None
 
         return self._wait(
             poll,
             what=f"Magnum to complete the bay of {nodes} nodes",
             deadline_s=deadlines.for_create(nodes),
-            progress=lambda: f"{seen['status']}{look.silence()}",
+            progress=lambda: f"{seen['status']}{poller.silence()}",
         )
 
     def nodes_of_group(self, cluster: Any, name: str) -> int:
@@ -354,31 +354,29 @@ class Bays:
         :returns: the result of the wait
         """
         seen = {"status": "requested"}
-        look = self._poller(uuid)
-        forgotten = delete_retry.DeleteRetry(
-            lambda: self._request_delete(uuid)
-        )
+        poller = self._poller(uuid)
+        retry = delete_retry.DeleteRetry(lambda: self._request_delete(uuid))
 
         def poll() -> bay_poller.Observed | None:
-            cluster = look()
+            cluster = poller()
             if cluster is None or cluster.status == "DELETE_COMPLETE":
-                return look.observed()
+                return poller.observed()
             seen["status"] = cluster.status or seen["status"]
-            forgotten.look(cluster.status)
+            retry.look(cluster.status)
             if cluster.status == "DELETE_FAILED":
                 raise exceptions.BayDeleteFailed(
                     f"The bay {cluster.name} went to DELETE_FAILED: "
                     f"{failures.reason(cluster)}; delete it by hand with "
                     f"'openstack coe cluster delete {uuid}'."
                 )
-            look.not_yet()
+            poller.not_yet()
             return None
 
         return self._wait(
             poll,
             what=f"Magnum to delete the bay of {nodes} nodes",
             deadline_s=deadlines.for_delete(nodes),
-            progress=lambda: f"{seen['status']}{look.silence()}",
+            progress=lambda: f"{seen['status']}{poller.silence()}",
         )
 
     def server_certificate(

@@ -77,9 +77,9 @@ class Resize:
         self._settled = settled
         self._clock = clock
         self._what = f"resize the bay {cluster.name} to {wanted.nodes} nodes"
-        self._look = bay_poller.BayPoller(magnum, cluster.uuid, clock)
+        self._poller = bay_poller.BayPoller(magnum, cluster.uuid, clock)
         self._begun = False
-        self._surely_begun_at = math.inf
+        self._begun_by = math.inf
         self.status = "requested"
         with magnum_errors.translate_errors(
             self._what, exceptions.BayResizeFailed
@@ -95,14 +95,14 @@ class Resize:
     @property
     def progress(self) -> str:
         """Status of the resize in words."""
-        return self.status + self._look.silence()
+        return self.status + self._poller.silence()
 
     def request(self) -> None:
         """Send the request; return when Magnum has accepted it.
 
         :raises BayResizeFailed: when Magnum refuses
         """
-        self._surely_begun_at = self._clock() + BEGUN_WITHIN_S
+        self._begun_by = self._clock() + BEGUN_WITHIN_S
         with magnum_errors.translate_errors(
             self._what, exceptions.BayResizeFailed
         ):
@@ -133,7 +133,7 @@ class Resize:
         :raises BayResizeFailed: at UPDATE_FAILED, with Magnum's reason, or
             when the bay is gone
         """
-        cluster = self._look()
+        cluster = self._poller()
         if cluster is None:
             raise exceptions.BayResizeFailed(
                 f"Magnum lost the bay {self._before.name} during its resize; "
@@ -142,11 +142,11 @@ class Resize:
         if cluster is bay_poller.UNKNOWN or not self._has_begun(cluster):
             # If Magnum has updated the bay, the resize may already be over.
             if cluster.updated_at == self._before.updated_at:
-                self._look.not_yet()
+                self._poller.not_yet()
             return None
         self.status = cluster.status
         if cluster.status == WORKING:
-            self._look.not_yet()
+            self._poller.not_yet()
             return None
         if cluster.status != COMPLETE:
             why = failures.reason(cluster)
@@ -155,7 +155,7 @@ class Resize:
                 f"its resize to {self._wanted.nodes} nodes: {why}"
                 f"{failures.advice(why)}."
             )
-        return self._look.observed()
+        return self._poller.observed()
 
     def _has_begun(self, cluster: Any) -> bool:
         """Return whether the bay's status belongs to this resize.
@@ -170,7 +170,7 @@ class Resize:
         if not status.startswith("UPDATE_"):
             return self._begun
         missed = cluster.updated_at != self._before.updated_at and (
-            self._settled() or self._clock() > self._surely_begun_at
+            self._settled() or self._clock() > self._begun_by
         )
         self._begun = (
             self._begun

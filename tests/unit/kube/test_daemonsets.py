@@ -50,7 +50,7 @@ def test_all_nodes_that_accept_a_pod_are_waited_for():
     ready = [named(name, test_pods.ready()) for name in ("a", "b")]
     nodes, fake = wait(
         [
-            # Nobody has looked yet: 0 of 0 are not all.
+            # Not reconciled yet: 0 of 0 are not all.
             listed(daemonset(0, 0, observed=0)),
             changed(daemonset(0, 0)),
             changed(daemonset(2, 0)),

@@ -49,7 +49,7 @@ def test_a_node_is_restored_unchanged_and_once():
         nodes = lost_nodes.NodeObjects(cluster, "load")
         nodes.fail("n1", "delete")
         (kept,) = fake.posted
-        # Kept before it is taken out, for a start after a crash.
+        # The copy is kept before the delete, for a run after a crash.
         paths = [path for path, _ in fake.queries]
         assert paths == ["/api/v1/nodes/n1", CONFIG_MAPS, "/api/v1/nodes/n1"]
         fake.posted.clear()
@@ -61,7 +61,7 @@ def test_a_node_is_restored_unchanged_and_once():
     assert made["spec"] == {
         "podCIDR": "10.1.0.0/24",
         "providerID": "openstack:///x",
-        # The node controller puts its own there again where it must.
+        # The node controller adds its own taints again where needed.
         "taints": [{"key": "mine", "effect": "NoSchedule"}],
     }
     assert "status" not in made

@@ -164,7 +164,7 @@ def placed(name, *, node="n1", ip="10.1.0.1", conditions=READY):
     }
 
 
-def test_where_pods_are_and_how_they_are_asked():
+def test_the_nodes_and_addresses_of_pods_are_returned():
     found = [
         placed("a"),
         placed("b", node="n2", ip="10.1.0.2"),
@@ -212,7 +212,7 @@ NODES = [
         # Shared by both, or one for each.
         ([at("n1", x, "2") for x in "ab"], {"a": {0, 1}, "b": {0, 1}}, 2.0),
         ([at("n1", x, "2") for x in "ab"], {"a": {0, 1}, "b": {2, 3}}, 4.0),
-        # Whoever did not tell may use any processor.
+        # A pod whose processors are unknown may use any processor.
         ([at("n1", x, "2") for x in "ab"], {"a": {0}}, 3.0),
         ([at("n1", x, "2") for x in "ab"], {"b": {0}}, 3.0),
     ],

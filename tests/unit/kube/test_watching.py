@@ -190,7 +190,7 @@ def test_each_node_has_the_times_at_which_it_became_ready():
         ("b", 101.0, new_year + 3),
         ("c", 103.0, new_year + 5),
     }
-    # The list was asked for at 99.0, and only a was Ready in it.
+    # The list was requested at 99.0, and only a was Ready in it.
     assert {n.name: n.unready_at for n in found} == {
         "a": None,
         "b": 99.0,

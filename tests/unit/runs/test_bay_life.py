@@ -163,7 +163,7 @@ def ready_life(magnum, nodes, *, dated=True, seen_after_s=600.0):
             REQUEST,
             said.append,
             clock=lambda: next(clock),
-            # The request, and then twice around the question for the date.
+            # At the request, then before and after the request for the date.
             wall_clock=iter([requested_at, *[time.time()] * 2]).__next__,
         )
         life.create()
@@ -281,7 +281,7 @@ def test_the_record_has_the_templates_name_in_magnum_or_in_the_task():
 
 
 class SigningMagnum(fake_magnum.FakeMagnum):
-    """A Magnum that signs whatever it is asked to."""
+    """A Magnum that signs every certificate request."""
 
     def answer(self, method, path, body):
         if path.startswith("/certificates"):

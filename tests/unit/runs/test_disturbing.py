@@ -119,7 +119,7 @@ def summed_up(found, *windows):
     return found.records(SOURCE, run, cores_pods=1.0, cores_real_nodes=2.0)
 
 
-def test_a_load_without_events_asks_for_nothing():
+def test_a_load_without_disruptions_sends_no_request():
     with fake_api.serve({}) as (fake, cluster):
         found, _ = disturbances_of(cluster)
         with working(found):

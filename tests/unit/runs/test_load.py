@@ -157,7 +157,7 @@ def running(phase):
 
 
 def script_of(log, counted=300, **changes):
-    """Everything goes well, but for what is changed.
+    """Script a load that succeeds, except for the changed responses.
 
     :param counted: by both targets, of the requests of the load
     """
@@ -267,7 +267,7 @@ def page(pod, used_s, at_s):
 def start(**changes):
     values = {
         "second": FIRST_SECOND,
-        # Long ago: whatever is to be looked at is due.
+        # Long ago, so that all reads are due.
         "written_s": FIRST_SECOND + 1000.0,
         "steps": [{"rate_rps": 100, "duration_s": 2, "ramp_s": 1}],
         "cpus": {"0-1": [f"{PREFIX}-worker-4"]},
@@ -325,7 +325,7 @@ def test_usable_cores_are_those_that_the_workers_see():
     )
     # Two that the worker sees, and the limit of the master.
     assert run.found.throughput.cores_of["generators"] == 3.0
-    # The targets did not tell theirs: no command may be run in them.
+    # Those of the targets are unknown: no command can be run in them.
     assert not run.found.throughput.cpus_seen
     assert any(
         line.startswith("can't read which processors the targets can use")
@@ -443,7 +443,7 @@ def test_a_locust_file_that_locust_refuses_fails_with_locusts_message():
         detail=said,
     )
     refused = end(windows=0, requests=0, workers_connected=0, reasons=[said])
-    # It ends as soon as it has said so, before anybody saw it Ready.
+    # It ends as soon as it has reported this, before it was seen Ready.
     ended = pod("master", 3, state={"terminated": {}}, phase="Succeeded")
     script = script_of(
         [[*log_of(event, refused), "END"]],
@@ -516,7 +516,7 @@ def test_workers_that_die_before_they_connect_fail_the_load():
     ]
     # Ready for a moment, and an API that is away for another.
     workers = [WORKERS, 500, listed(*dead)]
-    # Locust goes on to say that it waits for them.
+    # Locust keeps reporting that it waits for them.
     log = [log_of(*["waiting for workers"] * 50)]
     run = Run(script_of(log, **{f"{BASE}/pods?worker": workers}))
     assert isinstance(run.error, exceptions.WorkloadError)
@@ -613,7 +613,7 @@ def test_a_search_is_followed_and_concluded():
     assert answer.trials[1].purpose == trials.CONFIRM
     assert "step 1: 100 rps for 2 s after a ramp of 1 s" in run.said
     assert job_of(run).search == SEARCH
-    # What the trials say is in the answer.
+    # The results of the trials are in the result of the search.
     assert not any(one["record"] == "trial" for one in run.written)
 
 

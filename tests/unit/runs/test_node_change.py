@@ -23,7 +23,7 @@ def short_pause(monkeypatch):
 
 
 class Magnum(fake_magnum.FakeMagnum):
-    """A Magnum whose resize does something to the nodes.
+    """A Magnum whose resize changes the nodes.
 
     :param does: is called with the body of the request
     """

@@ -46,7 +46,7 @@ def test_an_update_ends_with_its_last_old_pod(api):
     with disturbed.Acting(update) as acting:
         acting.until(lambda: len(fake.posted) == 2)
         moved.move(12, pods=[*OLD, NEW[0]])
-        # Told to go: it serves no more, but it is there.
+        # Being deleted: it no longer serves, but it still exists.
         going = [pod("a", "n1", going=True), OLD[1]]
         moved.move(13, pods=[*going, NEW[0]])
         moved.move(15, pods=[*going, *NEW])
