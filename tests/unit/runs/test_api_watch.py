@@ -91,7 +91,7 @@ def test_a_server_that_was_restarted_has_no_figures():
 
 @pytest.mark.parametrize(
     ("answer", "why"),
-    [(403, "403"), (page(), "have no apiserver_request_duration")],
+    [(403, "403"), (page(), "lack apiserver_request_duration")],
 )
 def test_a_server_without_metrics_is_reported_and_not_an_error(
     monkeypatch, answer, why
