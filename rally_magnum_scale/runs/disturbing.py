@@ -150,7 +150,7 @@ class Disturbances:
         self.refuse_error()
 
     def began(self, start: Mapping[str, Any]) -> None:
-        """Let the planned times begin, from the record of the load's start.
+        """Start the plan's clock from the record of the load's start.
 
         :param start: the record ``start``
         """
