@@ -1,4 +1,4 @@
-"""Programs that this package runs and waits for."""
+"""Run external programs and wait for them to end."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from rally_magnum_scale import waiting
 
 PROGRAMS = pathlib.Path(sys.prefix) / "bin"
 RALLY = str(PROGRAMS / "rally")
-# For a command of Rally that runs no task.
+# For Rally commands that do not run a task.
 RALLY_DEADLINE_S = 300.0
 Report = Callable[[str], None]
 
 
 class Progress:
-    """Print lines of progress, each with the seconds since the start."""
+    """Print progress lines, each with the seconds since the start."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -47,17 +47,17 @@ def run(
     env: Mapping[str, str] | None = None,
     report: Report | None = None,
 ) -> None:
-    """Run a program to its end, its output in a log.
+    """Run a program, append its output to a log file, wait until it ends.
 
     :param command: the program and its arguments
-    :param what: what it does, in words, for the error and the progress
-    :param log: gets what the program prints
-    :param deadline_s: seconds after which it is ended
-    :param env: its whole environment
-    :param report: gets a line now and then while it runs
-    :raises CommandFailed: when it fails; with its last line
-    :raises DeadlineExceeded: when it takes too long
-    :raises Interrupted: when the run is asked to stop
+    :param what: what the program does, in words, for errors and progress
+    :param log: file that the program's output is appended to
+    :param deadline_s: seconds after which the program is killed
+    :param env: the program's whole environment; None to inherit ours
+    :param report: callback for progress lines
+    :raises CommandFailed: when the program fails; with its last line
+    :raises DeadlineExceeded: when the program exceeds its deadline
+    :raises Interrupted: when the run is interrupted
     """
     with log.open("ab") as stream:
         child = subprocess.Popen(
@@ -80,8 +80,8 @@ def run(
         child.wait()
     if code:
         raise exceptions.CommandFailed(
-            f"To {what}, `{' '.join(command[:4])} …` was run; it ended with "
-            f"{code} and said: {last_line(log)} (all of it is in "
+            f"Could not {what}: `{' '.join(command[:4])} …` exited with code "
+            f"{code}; its last line is: {last_line(log)} (full output: "
             f"{log})"
         )
 
@@ -93,12 +93,12 @@ def run_rally(
     what: str = "",
     deadline_s: float = RALLY_DEADLINE_S,
 ) -> None:
-    """Run a command of Rally that takes a moment.
+    """Run a short Rally command.
 
-    :param environment: the whole of it
-    :param log: gets what Rally prints
-    :param what: what it does, in words; by default which command it is
-    :raises CommandFailed: when it fails
+    :param environment: the command's whole environment
+    :param log: file that Rally's output is appended to
+    :param what: what the command does, in words; by default its name
+    :raises CommandFailed: when the command fails
     :raises DeadlineExceeded: when it takes longer than ``deadline_s``
     """
     run(
@@ -111,7 +111,7 @@ def run_rally(
 
 
 def last_line(path: pathlib.Path) -> str:
-    """Read the last line that is not empty, or an empty string."""
+    """Return the last line that is not empty, or an empty string."""
     try:
         text = path.read_bytes()[-4096:].decode(errors="replace")
     except FileNotFoundError:
@@ -121,7 +121,7 @@ def last_line(path: pathlib.Path) -> str:
 
 
 def end_tree(pid: int) -> None:
-    """Kill a process that we started and all that it started."""
+    """Kill a process and all its descendants."""
     with contextlib.suppress(psutil.NoSuchProcess):
         top = psutil.Process(pid)
         for process in [*top.children(recursive=True), top]:

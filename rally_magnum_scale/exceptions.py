@@ -1,12 +1,12 @@
-"""Every error that this package raises on purpose.
+"""The errors that this package raises.
 
 .. code-block:: text
 
     ScaleError
-    ├── InvalidInput        a key of the task that can't be right
-    ├── MissingExtra        a library that comes with an extra of the package
-    ├── Interrupted         Ctrl-C or SIGTERM: the iteration removes and ends
-    ├── DeadlineExceeded    a wait took longer than its deadline
+    ├── InvalidInput        a value in the task is invalid
+    ├── MissingExtra        a library of an optional extra is not installed
+    ├── Interrupted         Ctrl-C or SIGTERM: the iteration cleans up, ends
+    ├── DeadlineExceeded    a wait exceeded its deadline
     ├── BayError            Magnum refused, failed or lost a bay
     │   ├── BayCreateFailed
     │   ├── BayDeleteFailed
@@ -17,10 +17,10 @@
     │   ├── TemplateCreateFailed
     │   └── TemplateNotFound
     ├── MachineError        Nova or Neutron refused, or has no such server
-    ├── KubernetesError     the bay's Kubernetes API refused or broke off
-    ├── NightRuns           another nightly run has the folder
+    ├── KubernetesError     a request to the bay's Kubernetes API failed
+    ├── NightRuns           another nightly run uses the folder
     ├── WorkloadError       the load could not be started, run or read
-    └── CommandFailed       a program that was started failed
+    └── CommandFailed       an external program failed
 
 A message is one sentence: what was tried, on what, what came back and
 what to do next.
@@ -28,31 +28,31 @@ what to do next.
 
 
 class ScaleError(Exception):
-    """Base of all errors of this package."""
+    """Base class of all errors of this package."""
 
 
 class InvalidInput(ScaleError):
-    """A value of the task can't be right; the message names its key."""
+    """A value in the task is invalid; the message names its key."""
 
 
 class MissingExtra(ScaleError):
-    """A library is missing; the message names the extra that brings it."""
+    """A library is missing; the message names the extra to install."""
 
 
 class NightRuns(ScaleError):
-    """Another nightly run is going on in the same folder."""
+    """Another nightly run is in progress in the same folder."""
 
 
 class Interrupted(ScaleError):
-    """The run was asked to stop; what it made is removed on the way out."""
+    """The run was interrupted; the iteration removes what it created."""
 
 
 class DeadlineExceeded(ScaleError):
-    """A wait reached its deadline.
+    """A wait exceeded its deadline.
 
     :param what: what was waited for, in words
     :param deadline_s: the deadline in seconds
-    :param progress: how far it had come, in words, or an empty string
+    :param progress: the last progress, in words, or an empty string
     """
 
     def __init__(
@@ -61,10 +61,10 @@ class DeadlineExceeded(ScaleError):
         self.what = what
         self.deadline_s = deadline_s
         self.progress = progress
-        come_to = progress.rstrip(".")
-        reached = f"; it had come to: {come_to}" if come_to else ""
+        last = progress.rstrip(".")
+        progressed = f"; last progress: {last}" if last else ""
         super().__init__(
-            f"Gave up waiting for {what} after {deadline_s:.0f} s{reached}."
+            f"Gave up waiting for {what} after {deadline_s:.0f} s{progressed}."
         )
 
 
@@ -81,19 +81,19 @@ class BayDeleteFailed(BayError):
 
 
 class BayResizeFailed(BayError):
-    """A bay did not come to the size, or to the nodes, asked for."""
+    """A bay did not reach the requested size or set of nodes."""
 
 
 class WrongNodes(BayResizeFailed):
-    """Other nodes came or went than those asked for; it names them."""
+    """The wrong nodes were added or removed; the message names them."""
 
 
 class BayNotFound(BayError):
-    """No bay, or more than one, has the name or id that was given."""
+    """No bay, or more than one, has the given name or id."""
 
 
 class GivenUp(BayError):
-    """A bay was not waited for, since another one of its context failed."""
+    """The wait for a bay ended because another bay of its context failed."""
 
 
 class TemplateCreateFailed(BayError):
@@ -101,23 +101,23 @@ class TemplateCreateFailed(BayError):
 
 
 class NotAllowed(BayError):
-    """Magnum's policy does not let this user look; it names the rules."""
+    """Magnum's policy forbids the request; the message names the rules."""
 
 
 class TemplateNotFound(BayError):
-    """No cluster template, or more than one, fits what was asked for."""
+    """No cluster template, or more than one, matches the request."""
 
 
 class MachineError(ScaleError):
-    """Nova or Neutron did not do to a node's server what was asked."""
+    """A request to Nova or Neutron about a node's server failed."""
 
 
 class MachineGone(MachineError):
-    """The server of a node is no more, or not this project's."""
+    """A node's server does not exist or belongs to another project."""
 
 
 class KubernetesError(ScaleError):
-    """The Kubernetes API of a bay refused a request or broke off."""
+    """The Kubernetes API of a bay refused or broke off a request."""
 
 
 class WorkloadError(ScaleError):
@@ -125,4 +125,4 @@ class WorkloadError(ScaleError):
 
 
 class CommandFailed(ScaleError):
-    """A program that was started failed; the message has its last line."""
+    """An external program failed; the message has its last line."""

@@ -1,4 +1,4 @@
-"""A lock on a file, which ends with the process, however that ends."""
+"""File locks that the kernel releases when the process ends."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 
 def take(file: IO[Any]) -> bool | None:
-    """Take the lock without waiting; None while another has it.
+    """Try to take the lock without waiting.
 
-    That is what :func:`waiting.wait_for` polls.
+    :returns: True, or None while another process holds the lock, as the
+        polls of :func:`waiting.wait_for` do
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

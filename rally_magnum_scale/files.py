@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import tempfile
 
 
 def atomic_write(path: pathlib.Path, text: str) -> None:
-    """Replace a file, or make it; a reader never sees a part of it.
+    """Create or replace a file so that readers never see a part of it.
 
-    A link is followed, and the mode of the file that was there is kept.
+    Follows symbolic links and keeps the mode of an existing file.
 
-    :raises OSError: when it can't be written; what was there stays
+    :raises OSError: when the write fails; an existing file stays unchanged
     """
     path = path.resolve()
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -27,7 +27,7 @@ def atomic_write(path: pathlib.Path, text: str) -> None:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
-    # The new name, too, must be there after a power failure.
+    # The rename must survive a power failure, too.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,10 +1,11 @@
-"""Ctrl-C and SIGTERM as a flag that every wait looks at.
+"""Turn Ctrl-C and SIGTERM into a flag that every wait checks.
 
-Rally's runners swallow KeyboardInterrupt: the serial one counts the
-iteration as good and starts the next, the constant one leaves its
-children running.  So a signal only sets a flag; the waits of this package
-raise :class:`~rally_magnum_scale.exceptions.Interrupted`, an ordinary
-exception, and the iteration removes what it made on its way out.
+Rally's runners swallow KeyboardInterrupt: the serial runner counts the
+iteration as successful and starts the next, and the constant runner leaves
+its child processes running.  A signal therefore only sets a flag.  The waits
+of this package check it and raise
+:class:`~rally_magnum_scale.exceptions.Interrupted`, an ordinary exception,
+and the iteration removes what it created before it ends.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ from rally_magnum_scale import exceptions
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SLICE_S = 0.2
 
-# Shared memory, so that processes forked by a runner see one flag.  It is
-# a plain value: a lock in a signal handler could be held by the very
-# thread that the handler interrupts.
+# Shared memory, so that all processes forked by a runner see the same flag.
+# Without a lock: the thread that a signal handler interrupts could hold it,
+# and the handler would wait forever.
 _signal_number = multiprocessing.RawValue(ctypes.c_int, 0)
 _acknowledged = multiprocessing.RawValue(ctypes.c_int, 0)
 _deferring = threading.local()
 
 
 def install() -> dict[signal.Signals, Any]:
-    """Turn SIGINT and SIGTERM into the flag, which is cleared first.
+    """Clear the flag and let SIGINT and SIGTERM set it.
 
-    :returns: the handlers that were there, for :func:`restore`
+    :returns: the previous handlers, for :func:`restore`
     """
     _signal_number.value = 0
     _acknowledged.value = 0
@@ -43,37 +44,40 @@ def install() -> dict[signal.Signals, Any]:
 
 
 def restore(handlers: dict[signal.Signals, Any]) -> None:
-    """Put back the handlers that :func:`install` replaced."""
+    """Restore the handlers that :func:`install` replaced."""
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
 
 def requested() -> bool:
-    """Tell whether the run was asked to stop."""
+    """Return whether a signal has asked the run to stop."""
     return bool(_signal_number.value)
 
 
 def check() -> None:
-    """Raise if the run was asked to stop, unless inside :func:`deferred`.
+    """Raise if the run was interrupted, unless inside :func:`deferred`.
 
     :raises Interrupted: with the name of the signal
     """
     if requested() and not is_deferred():
         name = signal.Signals(_signal_number.value).name
         raise exceptions.Interrupted(
-            f"The run was interrupted by {name}; what it made is removed."
+            f"The run was interrupted by {name}; everything that it created "
+            "is removed."
         )
 
 
 def acknowledge() -> None:
-    """Say, to all processes, that no further iteration will be started."""
+    """Tell all processes that no further iteration will start."""
     _acknowledged.value = 1
 
 
 def wait_acknowledged(deadline_s: float = 30.0) -> None:
-    """If the run was asked to stop, hold on until nothing new can start.
+    """If the run was interrupted, wait until no iteration can start.
 
     The runner starts the next iteration as soon as this one ends.
+
+    :param deadline_s: seconds after which the wait ends anyway
     """
     end = time.monotonic() + deadline_s
     while requested() and not _acknowledged.value:
@@ -83,16 +87,16 @@ def wait_acknowledged(deadline_s: float = 30.0) -> None:
 
 
 def refuse_to_start() -> None:
-    """Raise if the run was asked to stop before a new piece of work.
+    """Raise if the run was interrupted before a new iteration.
 
-    :raises Interrupted: when no runner can start the next one any more
+    :raises Interrupted: once no runner can start another iteration
     """
     wait_acknowledged()
     check()
 
 
 def sleep(seconds: float) -> None:
-    """Sleep, but look at the flag at least every 0.2 s.
+    """Sleep and check the flag at least every 0.2 s.
 
     :raises Interrupted: as :func:`check` does
     """
@@ -105,7 +109,7 @@ def sleep(seconds: float) -> None:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Let this thread finish a piece of work, such as removing a bay."""
+    """Let this thread finish its work, such as the removal of a bay."""
     _deferring.depth = getattr(_deferring, "depth", 0) + 1
     try:
         yield
@@ -114,7 +118,7 @@ def deferred() -> Iterator[None]:
 
 
 def is_deferred() -> bool:
-    """Tell whether this thread is inside :func:`deferred`."""
+    """Return whether this thread is inside :func:`deferred`."""
     return bool(getattr(_deferring, "depth", 0))
 
 

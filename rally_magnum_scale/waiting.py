@@ -1,4 +1,4 @@
-"""The one function that waits."""
+"""Wait for a condition by polling."""
 
 from __future__ import annotations
 
@@ -25,20 +25,19 @@ def wait_for(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = interruption.sleep,
 ) -> T:
-    """Poll until something is there.
+    """Poll until the result is not None.
 
-    :param poll: returns None while there is nothing yet; what it raises
-        ends the wait
-    :param what: what is waited for, in words, for the error and the report
-    :param deadline_s: seconds after which the wait is given up
+    :param poll: returns None to keep waiting; an exception ends the wait
+    :param what: what is waited for, in words, for errors and progress
+    :param deadline_s: seconds after which the wait ends
     :param interval_s: seconds between two polls
-    :param progress: how far it is, in words
-    :param report: gets a line every five seconds: what, how far, how long
+    :param progress: returns the progress in words
+    :param report: callback for a progress line every five seconds
     :param clock: monotonic seconds
     :param sleep: sleeps, and raises if the run is interrupted
     :returns: the first result of ``poll`` that is not None
-    :raises DeadlineExceeded: when the deadline is reached
-    :raises Interrupted: when the run is asked to stop
+    :raises DeadlineExceeded: when the deadline is exceeded
+    :raises Interrupted: when the run is interrupted
     """
     start = reported = clock()
     while True:

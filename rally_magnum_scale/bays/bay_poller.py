@@ -1,4 +1,4 @@
-"""Look at one bay again and again, as every wait for one does."""
+"""Poll the state of one bay."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from rally_magnum_scale.bays import timing
 
 MAX_ERRORS_IN_A_ROW = 5
 
-# A request that hangs must not keep the wait from asking again.
+# Timeout of the first request, so that a request that hangs does not block
+# the poll.
 LIMIT_S = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
 class _Unknown:
-    """A cluster before Magnum has shown it for the first time."""
+    """State of a cluster that no response has shown yet."""
 
     status: str | None = None
 
@@ -31,20 +32,20 @@ UNKNOWN = _Unknown()
 
 @dataclasses.dataclass(frozen=True)
 class Observed:
-    """What a wait has ended with.
+    """The result of a wait.
 
-    :param cluster: as Magnum shows it then, None when it is gone
-    :param resolution_s: seconds from the request of the last poll that
-        showed otherwise until now; None where there was no such poll
+    :param cluster: as Magnum showed it last; None when it is gone
+    :param resolution_s: seconds from the request of the last poll before
+        the awaited state until now; None where there was no such poll
     """
 
     cluster: Any
     resolution_s: float | None
 
     def resolution_of(self, value_s: float) -> float:
-        """Return how far below a time from the request the truth may be.
+        """Return by how much a measured duration may be too long.
 
-        :param value_s: the time until now, from the request on
+        :param value_s: seconds from the request until now
         """
         if self.resolution_s is None:
             return value_s
@@ -52,16 +53,15 @@ class Observed:
 
 
 class BayPoller:
-    """Shows a cluster, None when it is gone.
+    """Returns the state of a cluster at each call.
 
-    An answer that is an error is passed over a few times in a row: an API
-    under load drops requests, and a cluster that was just created may
-    answer 400 once.  What was seen last is shown meanwhile.
+    The poller tolerates a few error responses in a row and returns the last
+    known state meanwhile: an API under load drops requests, and Magnum may
+    answer 400 once for a cluster that was just created.
 
-    A request that is not answered within :data:`LIMIT_S` is given up, and
-    tells nothing.  The next may take twice as long, so an API that is slow
-    but answers is not lost; how long an API may be silent is a matter of the
-    deadline of the wait.
+    A request times out after :data:`LIMIT_S`.  Each timeout doubles the
+    timeout of the next request, so that a slow API can still answer.  The
+    deadline of the wait limits how long the API may be unresponsive.
 
     :param magnum: a Magnum client
     :param uuid: of the cluster
@@ -81,17 +81,17 @@ class BayPoller:
         self._failed = 0
         self._timed_out = 0
         self._limit_s = LIMIT_S
-        # Of the last request that was answered, and of the last whose answer
-        # showed that what is waited for had not come.
+        # When the last answered request was sent, and the last one whose
+        # response showed that the awaited state had not been reached.
         self._sent_at: float | None = None
         self._not_yet_at: float | None = None
 
     def __call__(self) -> Any | None:
-        """Look once.
+        """Poll once.
 
-        :returns: the cluster, None when it is gone, :data:`UNKNOWN` when
-            it was never seen
-        :raises BayError: when too many looks in a row were errors
+        :returns: the cluster; None when it is gone; :data:`UNKNOWN` when
+            no response has shown it yet
+        :raises BayError: after too many error responses in a row
         """
         sent_at = self._clock()
         try:
@@ -106,8 +106,8 @@ class BayPoller:
             self._failed += 1
             if self._failed > MAX_ERRORS_IN_A_ROW:
                 raise exceptions.BayError(
-                    f"Magnum answered {self._failed} requests for the bay "
-                    f"{self._uuid} in a row with an error: {error}."
+                    f"Magnum answered {self._failed} requests in a row for "
+                    f"the bay {self._uuid} with an error: {error}."
                 ) from error
         else:
             self._sent_at = sent_at
@@ -117,17 +117,17 @@ class BayPoller:
         return self._last
 
     def not_yet(self) -> None:
-        """Note that what is waited for had not come, by the last answer."""
+        """Note that the last response did not show the awaited state."""
         self._not_yet_at = self._sent_at
 
     def observed(self) -> Observed:
-        """Return what the wait has ended with, and how exact its time is."""
+        """Return the result of the wait with the resolution of its time."""
         if self._not_yet_at is None:
             return Observed(self._last, None)
         return Observed(self._last, self._clock() - self._not_yet_at)
 
     def silence(self) -> str:
-        """Say that Magnum does not answer; empty while it does."""
+        """Describe an unresponsive Magnum; empty while it answers."""
         if not self._timed_out:
             return ""
         return f", no answer to the last {self._timed_out} requests"

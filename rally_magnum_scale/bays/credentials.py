@@ -1,4 +1,4 @@
-"""A client certificate for a bay, signed by the bay's CA through Magnum."""
+"""Request certificates signed by a bay's CA through Magnum."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cryptography.x509 import oid
 
 @dataclasses.dataclass(frozen=True)
 class BayCredentials:
-    """How to reach the Kubernetes API of a bay.
+    """Address and client credentials of a bay's Kubernetes API.
 
     :param api_address: URL of the API server
     :param ca_pem: certificate of the bay's CA
-    :param certificate_pem: of the client, signed by that CA
+    :param certificate_pem: client certificate, signed by that CA
     :param key_pem: private key of the client, never written to a log
     """
 
@@ -30,11 +30,11 @@ class BayCredentials:
 
 @dataclasses.dataclass(frozen=True)
 class ServerCertificate:
-    """What a server in a bay needs so that clients trust it.
+    """The certificate of a server in a bay.
 
     :param ca_pem: certificate of the bay's CA
-    :param certificate_pem: of the server, signed by that CA
-    :param key_pem: its private key, never written to a log
+    :param certificate_pem: server certificate, signed by that CA
+    :param key_pem: private key of the server, never written to a log
     """
 
     ca_pem: str
@@ -43,10 +43,11 @@ class ServerCertificate:
 
 
 def obtain(magnum: Any, cluster: Any) -> BayCredentials:
-    """Make a key, have it signed, and fetch the CA.
+    """Create a client key, have it signed, and fetch the CA.
 
-    Magnum's drivers make ``system:masters`` the group of administrators,
-    as ``openstack coe cluster config`` relies on.
+    The certificate's group is ``system:masters``.  Magnum's drivers make it
+    the group of administrators, and ``openstack coe cluster config`` relies
+    on that too.
 
     :param magnum: a python-magnumclient client
     :param cluster: with ``uuid`` and ``api_address``
@@ -69,11 +70,11 @@ def obtain(magnum: Any, cluster: Any) -> BayCredentials:
 def obtain_for_server(
     magnum: Any, cluster: Any, name: str
 ) -> ServerCertificate:
-    """Make a key for a server, have it signed, and fetch the CA.
+    """Create a server key, have it signed, and fetch the CA.
 
     :param magnum: a python-magnumclient client
     :param cluster: with ``uuid``
-    :param name: that clients know the server by
+    :param name: DNS name by which clients address the server
     """
     # Magnum keeps these extensions (its option x509.allowed_extensions).
     request = (

@@ -1,32 +1,33 @@
-"""A delete that Magnum accepted and then forgot."""
+"""Repeat a delete request that Magnum accepted and then lost."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-# A bay that was to be deleted may show another status a few times: Magnum
-# begins a delete only after it has answered.
+# Polls after which a delete counts as lost.  The first polls may still show
+# another status because Magnum answers the request before it starts the
+# delete.
 LOOKS = 5
 
 
 class DeleteRetry:
-    """Asks for a delete again when Magnum has forgotten it.
+    """Repeats a delete request when Magnum has lost it.
 
-    A create that ends after the delete was accepted overwrites its status,
-    and nothing ever removes that bay.
+    When a create ends after Magnum has accepted the delete, it overwrites the
+    bay's status, and Magnum never removes the bay.
 
-    :param ask_again: asks Magnum once more
+    :param retry: sends the delete request again
     """
 
-    def __init__(self, ask_again: Callable[[], object]) -> None:
-        self._ask_again = ask_again
+    def __init__(self, retry: Callable[[], object]) -> None:
+        self._retry = retry
         self._looks = 0
 
     def look(self, status: str | None) -> None:
-        """Take note of the status that the bay shows after the delete."""
+        """Take the status that a poll after the delete request showed."""
         if str(status).startswith("DELETE"):
             return
         self._looks += 1
         if self._looks >= LOOKS:
             self._looks = 0
-            self._ask_again()
+            self._retry()

@@ -1,7 +1,7 @@
-"""What Magnum and Heat say when they fail, mapped to classes of failure.
+"""Classify the failure messages of Magnum and Heat.
 
-The texts are those of Magnum 22, Heat 27 and oslo.db; the classes are what
-an operator does about them.
+The texts are those of Magnum 22, Heat 27 and oslo.db.  A class groups
+failures that have the same remedy.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ _CLASSES = (
 _ADVICE = {
     "heat_limit": "raise max_resources_per_stack in Heat's configuration",
     "database_pool": (
-        "raise max_pool_size or max_overflow of the service that says so"
+        "raise max_pool_size or max_overflow of the service that reports it"
     ),
-    "open_files": "raise the limit of open files of Magnum's conductor",
-    "messaging": "look at the message queue between Magnum's services",
+    "open_files": "raise the open file limit of Magnum's conductor",
+    "messaging": "check the message queue between Magnum's services",
     "capacity": (
-        "raise the quotas, with the contexts quotas and bay_quotas, or make "
-        "fewer or smaller bays"
+        "raise the quotas, with the contexts quotas and bay_quotas, or "
+        "create fewer or smaller bays"
     ),
 }
 
 
 def classify(reason: str) -> str:
-    """Return the class of a failure, ``other`` when its words are new.
+    """Return the class of a failure, or ``other`` when it is unknown.
 
-    :param reason: what Magnum gave as ``status_reason`` and ``faults``
+    :param reason: Magnum's ``status_reason`` and ``faults``
     """
     for pattern, name in _CLASSES:
         if re.search(pattern, reason):
@@ -49,19 +49,19 @@ def classify(reason: str) -> str:
 
 
 def advice(reason: str) -> str:
-    """Return what to do about a failure, to follow its words.
+    """Return the remedy for a failure, to append to its message.
 
     :param reason: as for :func:`classify`
-    :returns: a part of a sentence, or nothing
+    :returns: a part of a sentence, or an empty string
     """
     known = _ADVICE.get(classify(reason))
     return f"; {known}" if known else ""
 
 
 def explain(status_reason: str | None, faults: object) -> str:
-    """Join Magnum's words on a failure into one line.
+    """Join Magnum's explanations of a failure into one line.
 
-    :param status_reason: of the cluster, may be missing
+    :param status_reason: of the cluster; may be missing
     :param faults: of the cluster: reason by resource, when the driver
         reports it
     """
@@ -72,7 +72,7 @@ def explain(status_reason: str | None, faults: object) -> str:
 
 
 def reason(cluster: Any) -> str:
-    """Return Magnum's words on a failed cluster, in one line."""
+    """Return Magnum's reason for a failed cluster in one line."""
     return explain(
         cluster.status_reason, getattr(cluster, "faults", None)
     ).rstrip(".")

@@ -1,4 +1,4 @@
-"""Whether a user has a Nova keypair, which a template may name."""
+"""Check that a user has a Nova keypair."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def require(
 ) -> None:
     """Raise unless the session's user has a keypair of this name.
 
-    Magnum looks only when a bay is made from the template.
+    Magnum checks the keypair of a template only when it creates a bay.
 
     :param session: an authenticated keystoneauth1 session
     :param region: name of the region, or None for the only one
     :param interface: ``public``, ``internal`` or ``admin``
-    :raises BayError: when Nova does not know it
+    :raises BayError: when Nova has no such keypair
     """
     nova = adapter.Adapter(
         session,
@@ -32,10 +32,10 @@ def require(
     try:
         answer = nova.get(f"/os-keypairs/{name}", raise_exc=False)
     except keystone_errors.ClientException:
-        # Without Nova, or while it is away, Magnum has the last word.
+        # Nova is missing or unavailable: leave the check to Magnum.
         return
     if answer.status_code == HTTPStatus.NOT_FOUND:
         raise exceptions.BayError(
-            f"The user has no keypair {name!r}; name one of 'openstack "
-            "keypair list', or leave keypair out."
+            f"The user has no keypair {name!r}; set keypair to a name from "
+            "'openstack keypair list', or remove it."
         )

@@ -1,7 +1,7 @@
-"""What runs that ended without cleaning up left in Magnum.
+"""Find and remove what crashed runs left in Magnum.
 
-Magnum shows an administrator the bays of all projects, and nobody's
-password is needed to remove them.
+An administrator can list and delete the bays of all projects without the
+passwords of their owners.
 """
 
 from __future__ import annotations
@@ -28,24 +28,25 @@ from rally_magnum_scale.bays import magnum_errors
 
 AT_ONCE = 4
 
-# Magnum may show the end of an earlier, failed delete for a moment.
+# Magnum may briefly show the status of an earlier, failed delete.
 ATTEMPTS = 2
 
-# A bay that was just asked for shows up late.
+# A bay that was requested just before the crash appears late.
 ROUNDS = 3
 
-# The form of all names that this package gives; the first part is that of
-# the id that owns the object. What is kept on purpose is called otherwise.
+# The form of the names that this package gives.  The first part comes from
+# the id of the run that owns the object.  Objects that are kept on purpose
+# have other names.
 _NAME = re.compile(r"rms-([a-z0-9]{8})-[a-z0-9]{8}")
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """A bay or a cluster template that some run made.
+    """A bay or a cluster template that a run created.
 
-    :param owner: beginning of the id of the run that made it
-    :param project: id of its project, empty when Magnum does not say
-    :param created_at: when it was made, as Magnum writes it
+    :param owner: beginning of the id of the run that created it
+    :param project: id of its project; empty when Magnum does not show it
+    :param created_at: creation time as Magnum writes it
     """
 
     uuid: str
@@ -57,11 +58,11 @@ class Leftover:
 
     @property
     def command(self) -> str:
-        """The command that removes a bay by hand."""
+        """The command that deletes the bay by hand."""
         return f"openstack coe cluster delete {self.uuid}"
 
     def age(self, now: datetime.datetime) -> str:
-        """Say how old it is.
+        """Return the age in words.
 
         :param now: with a time zone
         """
@@ -78,24 +79,24 @@ class Leftover:
 
 
 def owner_part(uuid: str) -> str:
-    """Return what a name has of the id that owns the object."""
+    """Return the part of the owner's id that is in an object's name."""
     return uuid.replace("-", "")[:8]
 
 
 def of_owners(
     found: Sequence[Leftover], uuids: Collection[str]
 ) -> list[Leftover]:
-    """Return what was made by the runs with these ids."""
+    """Return the leftovers of the runs with these ids."""
     owners = {owner_part(uuid) for uuid in uuids}
     return [each for each in found if each.owner in owners]
 
 
 class Leftovers:
-    """Finds and removes what runs left in Magnum.
+    """Finds and removes what crashed runs left in Magnum.
 
-    :param magnum: from :func:`lifecycle.connect`, as administrator for
-        all projects, else for the user's own
-    :param report: gets lines of progress
+    :param magnum: from :func:`lifecycle.connect`; as an administrator for
+        all projects, otherwise for the user's own project
+    :param report: callback for progress lines
     :param clock: monotonic seconds
     :param sleep: sleeps, and raises if the run is interrupted
     """
@@ -113,36 +114,36 @@ class Leftovers:
         self._sleep = sleep
 
     def bays(self) -> list[Leftover]:
-        """Return all bays that runs of this package made.
+        """Return all bays that runs of this package created.
 
-        :raises BayError: when Magnum refuses, with the rule that it lacks
+        :raises BayError: when Magnum refuses, with the missing policy rules
         """
         return self._made(self.all_bays())
 
     def all_bays(self) -> list[Any]:
-        """Return all bays that Magnum shows, whoever made them.
+        """Return all bays that Magnum shows, whoever created them.
 
-        :raises BayError: when Magnum refuses, with the rule that it lacks
+        :raises BayError: when Magnum refuses, with the missing policy rules
         """
         shown = self._list(self._magnum.clusters, "cluster")
-        # Magnum may show a bay that is gone until it has looked once more.
+        # Magnum may list a deleted bay until its next periodic check.
         return [bay for bay in shown if bay.status != "DELETE_COMPLETE"]
 
     def templates(self) -> list[Leftover]:
-        """Return all cluster templates that runs of this package made.
+        """Return all cluster templates that runs of this package created.
 
-        :raises BayError: when Magnum refuses, with the rule that it lacks
+        :raises BayError: when Magnum refuses, with the missing policy rules
         """
         return self._made(
             self._list(self._magnum.cluster_templates, "clustertemplate")
         )
 
     def remove_of(self, uuids: Collection[str]) -> list[str]:
-        """Remove the bays and then the templates of runs that are dead.
+        """Remove the bays and then the templates of crashed runs.
 
-        :param uuids: ids from which the names of what they made begin
-        :returns: a sentence for each that could not be removed
-        :raises Interrupted: when this run is asked to stop
+        :param uuids: ids of the runs, which begin the names of their objects
+        :returns: a sentence for each object that could not be removed
+        :raises Interrupted: when this run is interrupted
         """
         try:
             failed = self._remove_bays(uuids)
@@ -158,12 +159,13 @@ class Leftovers:
             if not left:
                 return []
         return [
-            f"After {ROUNDS} rounds there were still bays of a dead run "
-            f"({_names(left)}); look at 'openstack coe cluster list'."
+            f"After {ROUNDS} attempts there were still bays of a crashed run "
+            f"({_names(left)}); check 'openstack coe cluster list' and "
+            "delete them by hand."
         ]
 
     def _remove_at_once(self, left: Sequence[Leftover]) -> list[str]:
-        """Remove bays, a few at once; an interruption goes first."""
+        """Remove bays in parallel; an interruption hides their errors."""
         with futures.ThreadPoolExecutor(AT_ONCE) as pool:
             ended = list(pool.map(self._try_to_remove, left))
         interruption.check()
@@ -186,7 +188,7 @@ class Leftovers:
             self._clock,
             self._sleep,
         )
-        self._report(f"{bay.name}: deleting this bay of a dead run")
+        self._report(f"{bay.name}: deleting this bay of a crashed run")
         for left in reversed(range(ATTEMPTS)):
             try:
                 bays.delete(bay.uuid, bay.nodes)
@@ -212,13 +214,13 @@ class Leftovers:
             except exceptions.BayError as error:
                 failed.append(str(error))
             else:
-                self._report(f"{each.name}: deleted this template")
+                self._report(f"{each.name}: deleted this cluster template")
         return failed
 
     def _list(self, manager: Any, kind: str) -> list[Any]:
         with (
             magnum_errors.translate_errors(f"list the {kind}s"),
-            _rules_named(kind),
+            _name_rules(kind),
         ):
             return listing.everything(manager, self._sleep, detail=True)
 
@@ -240,7 +242,7 @@ class Leftovers:
 
 
 @contextlib.contextmanager
-def _rules_named(kind: str) -> Iterator[None]:
+def _name_rules(kind: str) -> Iterator[None]:
     try:
         yield
     except magnum_exceptions.Forbidden as error:

@@ -1,4 +1,4 @@
-"""Create a bay, wait for it, delete it, and see that it is gone."""
+"""Create and resize bays, wait for them, and delete them."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ from rally_magnum_scale.bays import timing
 
 T = TypeVar("T")
 
-# A finer poll would load Magnum; a coarser one would blur the figures.
-# Magnum itself looks at its stacks every 10 s by default.
+# A shorter interval would load Magnum, and a longer one would make the
+# times less exact.  Magnum itself polls its stacks every 10 s by default.
 POLL_INTERVAL_S = 1.0
 
-# Magnum accepts a request before its conductor has written the bay down,
-# and answers 404 until then.
+# Magnum accepts a request before its conductor has stored the bay, and
+# answers 404 until then.
 SHOWN_WITHIN_S = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
 class BayRequest:
-    """What is asked of Magnum.
+    """A request to create a bay.
 
-    :param nodes: number of nodes, masters not counted
+    :param nodes: number of nodes without the masters
     :param template: name or id of a cluster template; None for the only
-        one that the cloud shows
-    :param labels: cluster labels that are merged over the template's
+        template that the cloud shows
+    :param labels: cluster labels, merged over the template's
     :param network: name or id of a Neutron network; None, here and below,
-        for what the template says
+        for the template's value
     :param subnet: name or id of a subnet of that network
     :param flavor: of the nodes
     :param master_flavor: of the masters
-    :param deadlines: how long each part may take
+    :param deadlines: of the bay's operations
     """
 
     name: str
@@ -67,7 +67,7 @@ class BayRequest:
     deadlines: limits.Deadlines = limits.OURS
 
     def arguments(self, template: str) -> dict[str, Any]:
-        """Return what Magnum's API takes.
+        """Return the arguments of the request to Magnum's API.
 
         :param template: id of the cluster template
         """
@@ -103,7 +103,7 @@ def connect(session: Any, region: str | None, interface: str | None) -> Any:
         region_name=region,
         interface=interface or "public",
         service_type="container-infra",
-        # Magnum answers a request without a microversion as its oldest.
+        # Without a microversion, Magnum uses its oldest.
         api_version="latest",
     )
 
@@ -112,7 +112,7 @@ class Bays:
     """The bays of one project.
 
     :param magnum: from :func:`connect`
-    :param report: gets lines of progress
+    :param report: callback for progress lines
     :param clock: monotonic seconds
     :param sleep: sleeps, and raises if the run is interrupted
     """
@@ -131,18 +131,18 @@ class Bays:
 
     @property
     def request_times_s(self) -> list[float]:
-        """What each request to Magnum's API took so far."""
+        """Duration of each request to Magnum's API so far."""
         return timing.times_of(self._magnum)
 
     @property
     def requests_timed_out(self) -> int:
-        """How many requests to Magnum's API were given up unanswered."""
+        """Number of requests to Magnum's API that timed out."""
         return timing.timed_out_of(self._magnum)
 
     def find_template(self, wanted: str | None) -> Any:
         """Return the cluster template to use.
 
-        :raises TemplateNotFound: when none fits, or several do
+        :raises TemplateNotFound: when no template or several match
         """
         with magnum_errors.translate_errors("list the cluster templates"):
             shown = listing.everything(
@@ -151,11 +151,11 @@ class Bays:
         return templates.choose(shown, wanted)
 
     def find(self, wanted: str) -> Any:
-        """Return a bay that exists and can be used.
+        """Return an existing bay that can be used.
 
         :param wanted: name or id
-        :raises BayNotFound: when none fits, or several do
-        :raises BayError: when it is not complete
+        :raises BayNotFound: when no bay or several match
+        :raises BayError: when the bay is not complete
         """
         with magnum_errors.translate_errors("list the bays"):
             shown = listing.everything(self._magnum.clusters, self._sleep)
@@ -163,7 +163,7 @@ class Bays:
         return self.show(found.uuid)
 
     def show(self, uuid: str) -> Any:
-        """Return a bay as it is now.
+        """Return the current state of a bay.
 
         :raises BayError: when Magnum does not show it
         """
@@ -171,11 +171,12 @@ class Bays:
             return self._magnum.clusters.get(uuid)
 
     def request(self, wanted: BayRequest) -> Any:
-        """Ask Magnum for a bay; return at once with what it accepted.
+        """Request a bay and return the accepted cluster without waiting.
 
-        :meth:`wait_shown` comes next, before anything can go wrong.
+        Call :meth:`wait_shown` next: until it returns, the bay can't be
+        deleted.
 
-        :raises TemplateNotFound: before anything is asked of Magnum
+        :raises TemplateNotFound: before the request is sent
         :raises BayCreateFailed: when Magnum refuses the request
         """
         template = self.find_template(wanted.template)
@@ -189,18 +190,18 @@ class Bays:
             )
 
     def wait_shown(self, uuid: str) -> None:
-        """Wait until a bay that was asked for can be deleted.
+        """Wait until a requested bay can be deleted.
 
-        A delete that comes before Magnum shows the bay is answered as if
-        the bay were gone, and then it would come and stay: so this wait is
-        not ended by an interruption.
+        If a delete request arrives before Magnum shows the bay, Magnum
+        answers that the bay is gone, creates it afterwards, and nobody
+        deletes it.  Therefore an interruption does not end this wait.
 
-        :raises DeadlineExceeded: when Magnum does not show it
+        :raises DeadlineExceeded: when Magnum does not show the bay
         """
-        look = self._looks(uuid)
+        poller = self._poller(uuid)
 
         def poll() -> bool | None:
-            found = look()
+            found = poller()
             return None if found in (None, bay_poller.UNKNOWN) else True
 
         with interruption.deferred():
@@ -218,41 +219,41 @@ class Bays:
     ) -> bay_poller.Observed:
         """Wait for CREATE_COMPLETE.
 
-        :returns: the cluster as Magnum shows it then, and how exact it is
+        :returns: the complete cluster and the resolution of the time
         :raises BayCreateFailed: at CREATE_FAILED, with Magnum's reason
-        :raises DeadlineExceeded: when it never completes
+        :raises DeadlineExceeded: when the create does not complete in time
         """
         seen = {"status": "requested"}
-        look = self._looks(uuid)
+        poller = self._poller(uuid)
 
         def poll() -> bay_poller.Observed | None:
-            cluster = look()
+            cluster = poller()
             if cluster is None:
                 raise exceptions.BayCreateFailed(
-                    f"Magnum lost the bay {uuid} of {nodes} nodes while it "
-                    "was created; someone else may have deleted it."
+                    f"Magnum lost the bay {uuid} of {nodes} nodes during its "
+                    "creation; someone else may have deleted it."
                 )
             seen["status"] = cluster.status or seen["status"]
             if cluster.status == "CREATE_COMPLETE":
-                return look.observed()
+                return poller.observed()
             if cluster.status not in (None, "CREATE_IN_PROGRESS"):
                 why = failures.reason(cluster)
                 raise exceptions.BayCreateFailed(
                     f"The bay {cluster.name} of {nodes} nodes went to "
                     f"{cluster.status}: {why}{failures.advice(why)}."
                 )
-            look.not_yet()
+            poller.not_yet()
             return None
 
         return self._wait(
             poll,
             what=f"Magnum to complete the bay of {nodes} nodes",
             deadline_s=deadlines.for_create(nodes),
-            progress=lambda: f"{seen['status']}{look.silence()}",
+            progress=lambda: f"{seen['status']}{poller.silence()}",
         )
 
     def nodes_of_group(self, cluster: Any, name: str) -> int:
-        """Return how many nodes a node group of a bay has.
+        """Return the number of nodes in a node group of a bay.
 
         :param cluster: the bay
         :param name: name or id of the group
@@ -269,12 +270,13 @@ class Bays:
         wanted: resizing.ResizeRequest,
         settled: Callable[[], bool],
     ) -> resizing.Resize:
-        """Find out how Magnum is asked for another size.
+        """Prepare a resize for the microversion of this Magnum.
 
-        :param cluster: as Magnum shows it before
-        :param wanted: what it is to become
-        :param settled: tells whether the nodes are as they are to be
-        :raises BayResizeFailed: when Magnum is too old for it
+        :param cluster: as Magnum shows it before the resize
+        :param wanted: the new size
+        :param settled: returns whether the nodes have reached the wanted
+            state
+        :raises BayResizeFailed: when Magnum is too old for the request
         """
         return resizing.Resize(
             self._magnum, cluster, wanted, settled, self._clock
@@ -283,19 +285,19 @@ class Bays:
     def resize(
         self, asked: resizing.Resize, deadline_s: float
     ) -> bay_poller.Observed:
-        """Bring a bay to another size and wait for UPDATE_COMPLETE.
+        """Resize a bay and wait for UPDATE_COMPLETE.
 
         :param asked: from :meth:`prepare_resize`
         :param deadline_s: seconds from the request on
-        :returns: the cluster as Magnum shows it then, and how exact it is
+        :returns: the complete cluster and the resolution of the time
         :raises BayResizeFailed: when Magnum refuses, and at UPDATE_FAILED,
-            with its reason
-        :raises DeadlineExceeded: when it never completes
+            with Magnum's reason
+        :raises DeadlineExceeded: when the resize does not complete in time
         """
         asked.request()
         return self._wait(
             asked.poll,
-            what=f"Magnum to bring the bay to {asked.nodes} nodes",
+            what=f"Magnum to resize the bay to {asked.nodes} nodes",
             deadline_s=deadline_s,
             progress=lambda: asked.progress,
         )
@@ -306,19 +308,22 @@ class Bays:
         nodes: int,
         deadlines: limits.Deadlines = limits.OURS,
     ) -> bay_poller.Observed | None:
-        """Delete a bay and wait until Magnum has lost it.
+        """Delete a bay and wait until it is gone from Magnum.
 
-        :returns: how exact the end of it is; None when the bay was not there
-            any more
+        :returns: the result of the wait; None when the bay was gone before
+            the request
         :raises BayDeleteFailed: at DELETE_FAILED, with Magnum's reason
-        :raises DeadlineExceeded: when it never goes
+        :raises DeadlineExceeded: when the bay is not gone in time
         """
         if not self._request_delete(uuid):
             return None
         return self.wait_gone(uuid, nodes, deadlines)
 
     def _request_delete(self, uuid: str) -> bool:
-        """Ask for the delete; an API under load is asked a few times."""
+        """Send the delete request; retry for an API under load.
+
+        :returns: False when the bay is already gone
+        """
         for left in reversed(range(bay_poller.MAX_ERRORS_IN_A_ROW)):
             try:
                 self._magnum.clusters.delete(uuid)
@@ -342,38 +347,36 @@ class Bays:
         nodes: int,
         deadlines: limits.Deadlines = limits.OURS,
     ) -> bay_poller.Observed:
-        """Wait until Magnum has lost a bay; raises as :meth:`delete`.
+        """Wait until a bay is gone from Magnum; raises as :meth:`delete`.
 
-        A delete that Magnum forgets is asked for again.
+        Repeats a delete request that Magnum has lost.
 
-        :returns: how exact its end is
+        :returns: the result of the wait
         """
         seen = {"status": "requested"}
-        look = self._looks(uuid)
-        forgotten = delete_retry.DeleteRetry(
-            lambda: self._request_delete(uuid)
-        )
+        poller = self._poller(uuid)
+        retry = delete_retry.DeleteRetry(lambda: self._request_delete(uuid))
 
         def poll() -> bay_poller.Observed | None:
-            cluster = look()
+            cluster = poller()
             if cluster is None or cluster.status == "DELETE_COMPLETE":
-                return look.observed()
+                return poller.observed()
             seen["status"] = cluster.status or seen["status"]
-            forgotten.look(cluster.status)
+            retry.look(cluster.status)
             if cluster.status == "DELETE_FAILED":
                 raise exceptions.BayDeleteFailed(
                     f"The bay {cluster.name} went to DELETE_FAILED: "
                     f"{failures.reason(cluster)}; delete it by hand with "
                     f"'openstack coe cluster delete {uuid}'."
                 )
-            look.not_yet()
+            poller.not_yet()
             return None
 
         return self._wait(
             poll,
             what=f"Magnum to delete the bay of {nodes} nodes",
             deadline_s=deadlines.for_delete(nodes),
-            progress=lambda: f"{seen['status']}{look.silence()}",
+            progress=lambda: f"{seen['status']}{poller.silence()}",
         )
 
     def server_certificate(
@@ -390,7 +393,7 @@ class Bays:
         with magnum_errors.translate_errors("sign a certificate for the bay"):
             return credentials.obtain(self._magnum, cluster)
 
-    def _looks(self, uuid: str) -> bay_poller.BayPoller:
+    def _poller(self, uuid: str) -> bay_poller.BayPoller:
         return bay_poller.BayPoller(self._magnum, uuid, self._clock)
 
     def _wait(self, poll: Callable[[], T | None], **options: Any) -> T:

@@ -1,4 +1,4 @@
-"""Lists of Magnum: page by page, and asked for again."""
+"""List Magnum's objects page by page, with retries."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import magnum_errors
 
-# Magnum lists up to this many objects in one answer by default.
+# Magnum's default limit of objects in one response.
 PAGE = 1000
 
-# How often a list is asked for, a second apart.
+# Attempts for one page, and the pause between them.
 LOOKS = 15
 PAUSE_S = 1.0
 
@@ -24,7 +24,7 @@ def everything(
     sleep: Callable[[float], None] = interruption.sleep,
     **query: Any,
 ) -> list[Any]:
-    """List all objects of a kind that Magnum shows.
+    """Return all objects of a kind that Magnum shows.
 
     :param manager: ``clusters`` or ``cluster_templates`` of a client
     :param sleep: sleeps, and raises if the run is interrupted
@@ -43,10 +43,10 @@ def everything(
 def _page(
     manager: Any, sleep: Callable[[float], None], query: dict[str, Any]
 ) -> list[Any]:
-    """Ask for one page, several times if need be.
+    """Request one page, with retries.
 
-    A single cluster that is just being created or deleted can make Magnum
-    answer 400 to a list of all.
+    While a cluster is being created or deleted, Magnum may answer 400 to a
+    list request.
     """
     for left in reversed(range(LOOKS)):
         try:

@@ -1,7 +1,7 @@
-"""Let the servers that nodes of bays are fail, and mend them again.
+"""Inject faults into the servers of bay nodes, and revert them.
 
-Through Nova and Neutron, as the user who owns the bays: a server of a bay
-belongs to the project of the bay.
+The requests go to Nova and Neutron as the user who owns the bays, because
+the servers of a bay belong to the bay's project.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STOP = "stop"
 DELETE = "delete"
 HOWS = (NETWORK, STOP, DELETE)
 
-# A server that starts has its disk and its place already.
+# A stopped server keeps its disk and its host, so it starts quickly.
 MENDED_WITHIN_S = 300.0
 POLL_INTERVAL_S = 1.0
 
@@ -36,16 +36,17 @@ _ERRORS = (
     openstack_errors.SDKException,
     keystone_errors.ClientException,
 )
-# HTTP statuses of a service that is busy, restarted, or being changed.
+# HTTP statuses of a service that is busy or restarting, or of a resource
+# that is being changed.
 _PASSING = (409, 429, 500, 502, 503, 504)
 _ADVICE = {
-    403: "the user's role lacks the right to do this",
-    404: "it is gone, or belongs to another project",
+    403: "the user's role does not permit this",
+    404: "the server is gone or belongs to another project",
 }
 
 
 def connect(session: Any, region: str | None, interface: str | None) -> Any:
-    """Open Nova and Neutron.
+    """Open a connection to Nova and Neutron.
 
     :param session: an authenticated keystoneauth1 session
     :param region: name of the region, or None for the only one
@@ -60,11 +61,11 @@ def connect(session: Any, region: str | None, interface: str | None) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Loss:
-    """A server that was let fail, with what undoes it.
+    """A fault in a server, with what is needed to revert it.
 
     :param machine: id of the server
-    :param how: :data:`NETWORK` or :data:`STOP`: the rest can't be undone
-    :param ports: ids of the ports that are to come up again
+    :param how: :data:`NETWORK` or :data:`STOP`; a delete can't be reverted
+    :param ports: ids of the ports that must be enabled again
     """
 
     machine: str
@@ -73,31 +74,32 @@ class Loss:
 
 
 class Ledger(Protocol):
-    """Remembers which servers are to be mended, also after a crash."""
+    """Records the faults to revert, so that they survive a crash."""
 
     def enter(self, loss: Loss) -> None:
-        """Remember a server that is about to fail."""
+        """Record a fault before it is injected."""
 
     def strike(self, machine: str) -> None:
-        """Forget a server that is mended."""
+        """Remove the record of a server whose fault was reverted."""
 
 
 class Unwritten:
-    """A ledger of nothing, for bays that are deleted in the end."""
+    """A ledger that records nothing, for bays that the run deletes."""
 
     def enter(self, loss: Loss) -> None:
-        """Remember nothing."""
+        """Record nothing."""
 
     def strike(self, machine: str) -> None:
-        """Forget nothing."""
+        """Remove nothing."""
 
 
 class Machines:
-    """The servers in Nova that the nodes of bays are.
+    """The Nova servers on which the nodes of bays run.
 
     :param connection: from :func:`connect`
-    :param report: gets lines of progress
-    :param ledger: is told before a server fails and after it was mended
+    :param report: callback for progress lines
+    :param ledger: records each fault before it is injected, until it is
+        reverted
     :param clock: monotonic seconds
     :param sleep: sleeps, and raises if the run is interrupted
     """
@@ -110,7 +112,7 @@ class Machines:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = interruption.sleep,
     ) -> None:
-        # Its parts ask the cloud what it has when they are first used.
+        # Its proxies query the cloud's catalogue at their first use.
         self._cloud = connection
         self._report = report
         self._ledger = ledger or Unwritten()
@@ -119,22 +121,22 @@ class Machines:
         self._put_down: dict[str, list[str]] = {}
 
     def fail(self, machine: str, how: str) -> None:
-        """Let a server fail; return when OpenStack has accepted it.
+        """Inject a fault; return when OpenStack has accepted the request.
 
         :param machine: id of the server
-        :param how: one of :data:`HOWS`: put all its ports down, power it
-            off, or delete it
+        :param how: one of :data:`HOWS`: disable all its ports, stop it, or
+            delete it
         :raises MachineError: when OpenStack refuses, or there is no port to
-            put down
+            disable
         """
         if how == NETWORK:
             self._cut(machine)
         elif how == STOP:
             self._ledger.enter(Loss(machine, STOP))
-            with _said_clearly("stop", machine):
+            with _translate_errors("stop", machine):
                 self._cloud.compute.stop_server(machine)
         elif how == DELETE:
-            with _said_clearly("delete", machine):
+            with _translate_errors("delete", machine):
                 self._cloud.compute.delete_server(
                     machine, ignore_missing=False
                 )
@@ -142,15 +144,15 @@ class Machines:
             raise _unknown(how)
 
     def revert(self, machine: str, how: str) -> None:
-        """Undo :meth:`fail`; what is well already stays as it is.
+        """Revert :meth:`fail`; do nothing for a server that works.
 
-        Ports come up that this object has put down, a server is started
-        and waited for, and for one that was deleted nothing can be done.
+        Enables the ports that this object has disabled, or starts a stopped
+        server and waits until it is ACTIVE.  A delete can't be reverted.
 
         :param machine: id of the server
-        :param how: that it failed
+        :param how: the fault that was injected
         :raises MachineError: when OpenStack refuses
-        :raises DeadlineExceeded: when a server does not start
+        :raises DeadlineExceeded: when the server does not start in time
         """
         if how == NETWORK:
             self._connect(machine)
@@ -161,27 +163,27 @@ class Machines:
         self._ledger.strike(machine)
 
     def recover(self, loss: Loss) -> None:
-        """Mend what another run has let fail.
+        """Revert a fault that another run has injected.
 
-        :raises MachineGone: when there is nothing to mend any more
+        :raises MachineGone: when the server no longer exists
         :raises MachineError: when OpenStack refuses
-        :raises DeadlineExceeded: when a server does not start
+        :raises DeadlineExceeded: when the server does not start in time
         """
         self._put_down[loss.machine] = list(loss.ports)
         self.revert(loss.machine, loss.how)
 
     def _cut(self, machine: str) -> None:
-        with _said_clearly("list the ports of", machine):
+        with _translate_errors("list the ports of", machine):
             ports = list(self._cloud.network.ports(device_id=machine))
         ours = self._put_down.setdefault(machine, [])
         up = [port.id for port in ports if port.is_admin_state_up]
         if not up and not ours:
             what = "no port that is up" if ports else "no port"
             raise exceptions.MachineError(
-                f"The server {machine} can't be taken off the network, since "
-                f"Neutron shows {what} of it."
+                f"The server {machine} can't be disconnected from the "
+                f"network: Neutron shows {what} of it."
             )
-        # First: the answer may get lost, and then it is down.
+        # Before the requests: a port may go down and its response get lost.
         ours += up
         self._ledger.enter(Loss(machine, NETWORK, tuple(ours)))
         for port in up:
@@ -202,27 +204,29 @@ class Machines:
         return True
 
     def _set_port(self, port: str, machine: str, *, up: bool) -> None:
-        with _said_clearly(f"put {'up' if up else 'down'} a port of", machine):
+        with _translate_errors(
+            f"put {'up' if up else 'down'} a port of", machine
+        ):
             self._cloud.network.update_port(port, is_admin_state_up=up)
 
     def _start(self, machine: str) -> None:
         seen = {"state": "", "asked": ""}
 
         def poll() -> bool | None:
-            with _said_clearly("show", machine):
+            with _translate_errors("show", machine):
                 server = self._cloud.compute.get_server(machine)
             status, task = server.status, server.task_state
             seen["state"] = f"{status} {task or ''}".strip()
             if status == "ERROR":
                 raise exceptions.MachineError(
-                    f"The server {machine} went to ERROR when it was to "
-                    f"start: {_fault(server)}."
+                    f"The server {machine} went to ERROR instead of "
+                    f"starting: {_fault(server)}."
                 )
             if task:
-                # Nova refuses whatever is asked meanwhile.
+                # Nova refuses other requests until the task ends.
                 return None
             if status == "SHUTOFF" and not seen["asked"]:
-                with _said_clearly("start", machine):
+                with _translate_errors("start", machine):
                     self._cloud.compute.start_server(machine)
                 seen["asked"] = "yes"
             return True if status == "ACTIVE" else None
@@ -235,9 +239,9 @@ class Machines:
         what: str,
         seen: dict[str, str],
     ) -> None:
-        """Poll, also over a time in which OpenStack does not answer.
+        """Poll, and retry while OpenStack is unavailable.
 
-        :param seen: its ``state`` is told as progress
+        :param seen: its ``state`` is reported as progress
         """
 
         def persist() -> bool | None:
@@ -262,24 +266,24 @@ class Machines:
 
 
 @contextlib.contextmanager
-def _said_clearly(what: str, machine: str) -> Iterator[None]:
+def _translate_errors(what: str, machine: str) -> Iterator[None]:
     """Turn an error of the client into one sentence."""
     try:
         yield
     except _ERRORS as error:
-        said = str(getattr(error, "details", None) or error)
+        message = str(getattr(error, "details", None) or error)
         code = getattr(error, "status_code", None)
         answer = f" (HTTP {code})" if code else ""
         more = f"; {_ADVICE[code]}" if code in _ADVICE else ""
         gone = code == 404
         raise (exceptions.MachineGone if gone else exceptions.MachineError)(
             f"OpenStack could not {what} the server {machine}: "
-            f"{' '.join(said.split()).rstrip('.')}{answer}{more}."
+            f"{' '.join(message.split()).rstrip('.')}{answer}{more}."
         ) from error
 
 
 def _may_pass(error: BaseException | None) -> bool:
-    """Tell whether the same request may succeed a little later."""
+    """Return whether a retry may succeed."""
     if isinstance(error, openstack_errors.HttpException):
         return error.status_code in _PASSING
     return isinstance(error, keystone_errors.ConnectFailure)
@@ -287,11 +291,12 @@ def _may_pass(error: BaseException | None) -> bool:
 
 def _fault(server: Any) -> str:
     fault = getattr(server, "fault", None) or {}
-    said = fault.get("message") or "Nova gave no reason"
-    return str(said).rstrip(".")
+    message = fault.get("message") or "Nova gave no reason"
+    return str(message).rstrip(".")
 
 
 def _unknown(how: str) -> exceptions.InvalidInput:
     return exceptions.InvalidInput(
-        f"A machine can't fail by {how!r}; choose one of {', '.join(HOWS)}."
+        f"{how!r} is not a fault of a machine; choose one of "
+        f"{', '.join(HOWS)}."
     )

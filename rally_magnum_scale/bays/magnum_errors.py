@@ -1,4 +1,4 @@
-"""Magnum's answers that are no success, as one sentence or as nothing."""
+"""Translate or ignore errors of Magnum's client."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ def translate_errors(
     try:
         yield
     except CLIENT_ERRORS as error:
-        said = words(error)
+        message = words(error)
         raise kind(
-            f"Magnum refused to {what}: {said}{failures.advice(said)}."
+            f"Magnum refused to {what}: {message}{failures.advice(message)}."
         ) from error
 
 
 def words(error: Exception) -> str:
-    """Return what an error of the client says, without a full stop."""
-    said = re.sub(r"\.(?= \(HTTP \d+\))", "", str(error))
-    return said.strip().rstrip(".")
+    """Return the message of a client's error without a full stop."""
+    message = re.sub(r"\.(?= \(HTTP \d+\))", "", str(error))
+    return message.strip().rstrip(".")
 
 
 @contextlib.contextmanager
 def gone_is_fine() -> Iterator[None]:
-    """Take for done the delete of something that is not there any more."""
+    """Ignore the error of a delete whose object is already gone."""
     with contextlib.suppress(magnum_exceptions.NotFound):
         yield
 
 
 def look(manager: Any, uuid: str) -> Any | None:
-    """Return a cluster or template of Magnum, or None when it is gone.
+    """Return a cluster or cluster template, or None when it is gone.
 
     :param manager: ``clusters`` or ``cluster_templates`` of a client
     """

@@ -1,4 +1,4 @@
-"""Magnum's own quota: how many bays a project may have."""
+"""Magnum's own quota of bays per project."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ class BayQuotas:
     """The bay quotas of projects.
 
     :param magnum: from :func:`~rally_magnum_scale.bays.lifecycle.connect`;
-        only an administrator's may change them
+        only an administrator can change quotas
     """
 
     def __init__(self, magnum: Any) -> None:
         self._magnum = magnum
 
     def get(self, project: str) -> int:
-        """Return how many bays a project may have.
+        """Return the quota of a project.
 
         :raises BayError: when Magnum refuses
         """
         return int(self._get(project).hard_limit)
 
     def set(self, project: str, bays: int) -> int | None:
-        """Allow a project so many bays.
+        """Set the quota of a project.
 
-        :returns: what was set for it before, for :meth:`restore`; None when
-            Magnum's default held
+        :returns: the previous quota, for :meth:`restore`; None when it was
+            Magnum's default
         :raises BayError: when Magnum refuses
         """
         seen = self._get(project)
-        # Only a quota that somebody set has an id.
+        # Only a quota that was set explicitly has an id.
         before = seen.hard_limit if getattr(seen, "id", None) else None
         with magnum_errors.translate_errors(
-            f"set the quota of the project {project} to {bays} bays; only an "
-            "administrator may do so"
+            f"set the quota of the project {project} to {bays} bays, which "
+            "only an administrator may do"
         ):
             if before is None:
                 self._magnum.quotas.create(**_quota(project, bays))
@@ -48,13 +48,13 @@ class BayQuotas:
         return before
 
     def restore(self, project: str, before: int | None) -> None:
-        """Give a project the quota back that it had.
+        """Restore the previous quota of a project.
 
         :param before: from :meth:`set`
         :raises BayError: when Magnum refuses
         """
         with magnum_errors.translate_errors(
-            f"restore the quota of bays of the project {project}"
+            f"restore the bay quota of the project {project}"
         ):
             if before is not None:
                 self._update(project, before)
@@ -63,19 +63,19 @@ class BayQuotas:
                 self._magnum.quotas.delete(project, RESOURCE)
 
     def room(self, project: str) -> int:
-        """Return how many more bays a project may have.
+        """Return how many more bays the project can create.
 
         :raises BayError: when Magnum refuses
         """
         with magnum_errors.translate_errors("list the bays"):
             shown = listing.everything(self._magnum.clusters, detail=True)
-        # An administrator is shown those of all projects.
+        # Magnum shows an administrator the bays of all projects.
         projects = [bay.to_dict().get("project_id") for bay in shown]
         return self.get(project) - sum(p in (project, None) for p in projects)
 
     def _get(self, project: str) -> Any:
         with magnum_errors.translate_errors(
-            f"show the quota of bays of the project {project}"
+            f"show the bay quota of the project {project}"
         ):
             return self._magnum.quotas.get(project, RESOURCE)
 

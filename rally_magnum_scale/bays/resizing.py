@@ -1,8 +1,8 @@
-"""Ask Magnum for another number of nodes, and see it begin and end.
+"""Resize a bay, and observe when Magnum begins and completes the resize.
 
-Since microversion 1.7 Magnum has an action for it, which may name the nodes
-that must go; before, a change of ``node_count``.  No nodes at all are
-allowed since 1.10 (Magnum's REST API version history).
+Since microversion 1.7 Magnum has a resize action, whose request can name the
+nodes to remove.  Before, a resize was an update of ``node_count``.  Since
+1.10 a bay may have no nodes at all (Magnum's REST API version history).
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ COMPLETE = "UPDATE_COMPLETE"
 WORKING = "UPDATE_IN_PROGRESS"
 FAILED = "UPDATE_FAILED"
 
-# By then Magnum has begun what it accepted, or shows why not.
+# Time within which Magnum begins an accepted resize or reports its failure.
 BEGUN_WITHIN_S = 60.0
 
 _MAX_VERSION = "OpenStack-API-Maximum-Version"
-# Before it had microversions Magnum did not name any.
+# A Magnum from before microversions sends no such header.
 _OLDEST: Version = (1, 1)
 
 
 @dataclasses.dataclass(frozen=True)
 class ResizeRequest:
-    """What a bay is to become.
+    """A request to resize a bay.
 
-    :param nodes: how many nodes its node group is to have in the end
-    :param remove: nodes that must go, by what the driver knows them by:
-        the ids or addresses of their servers, most often
+    :param nodes: wanted number of nodes in the node group
+    :param remove: nodes to remove, as the driver identifies them: usually
+        by the ids or addresses of their servers
     :param nodegroup: name or id; None for the default workers
     """
 
@@ -52,15 +52,15 @@ class ResizeRequest:
 
 
 class Resize:
-    """One resize of a bay, from the request on.
+    """One resize of a bay.
 
     :param magnum: a Magnum client
-    :param cluster: the bay, as Magnum shows it before
-    :param wanted: what it is to become
-    :param settled: tells whether the nodes are as they are to be
+    :param cluster: the bay, as Magnum shows it before the resize
+    :param wanted: the new size
+    :param settled: returns whether the nodes have reached the wanted state
     :param clock: monotonic seconds
-    :raises BayResizeFailed: when Magnum is too old for what is asked, or
-        does not say how old it is
+    :raises BayResizeFailed: when Magnum is too old for the request, or its
+        version can't be read
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class Resize:
         self._settled = settled
         self._clock = clock
         self._what = f"resize the bay {cluster.name} to {wanted.nodes} nodes"
-        self._look = bay_poller.BayPoller(magnum, cluster.uuid, clock)
+        self._poller = bay_poller.BayPoller(magnum, cluster.uuid, clock)
         self._begun = False
-        self._surely_begun_at = math.inf
+        self._begun_by = math.inf
         self.status = "requested"
         with magnum_errors.translate_errors(
             self._what, exceptions.BayResizeFailed
@@ -89,20 +89,20 @@ class Resize:
 
     @property
     def nodes(self) -> int:
-        """How many nodes are asked for."""
+        """Requested number of nodes."""
         return self._wanted.nodes
 
     @property
     def progress(self) -> str:
-        """How far it is, in words."""
-        return self.status + self._look.silence()
+        """Status of the resize in words."""
+        return self.status + self._poller.silence()
 
     def request(self) -> None:
-        """Ask for it; return when Magnum has accepted.
+        """Send the request; return when Magnum has accepted it.
 
         :raises BayResizeFailed: when Magnum refuses
         """
-        self._surely_begun_at = self._clock() + BEGUN_WITHIN_S
+        self._begun_by = self._clock() + BEGUN_WITHIN_S
         with magnum_errors.translate_errors(
             self._what, exceptions.BayResizeFailed
         ):
@@ -126,56 +126,57 @@ class Resize:
                 )
 
     def poll(self) -> bay_poller.Observed | None:
-        """Look once.
+        """Poll once.
 
-        :returns: the cluster when it is complete, and how exact that is;
-            else None
+        :returns: the complete cluster and the resolution of the time; None
+            while the resize is in progress
         :raises BayResizeFailed: at UPDATE_FAILED, with Magnum's reason, or
             when the bay is gone
         """
-        cluster = self._look()
+        cluster = self._poller()
         if cluster is None:
             raise exceptions.BayResizeFailed(
-                f"Magnum lost the bay {self._before.name} while it was "
-                "resized; someone else may have deleted it."
+                f"Magnum lost the bay {self._before.name} during its resize; "
+                "someone else may have deleted it."
             )
         if cluster is bay_poller.UNKNOWN or not self._has_begun(cluster):
-            # It may have gone by already where Magnum has written to the bay.
+            # If Magnum has updated the bay, the resize may already be over.
             if cluster.updated_at == self._before.updated_at:
-                self._look.not_yet()
+                self._poller.not_yet()
             return None
         self.status = cluster.status
         if cluster.status == WORKING:
-            self._look.not_yet()
+            self._poller.not_yet()
             return None
         if cluster.status != COMPLETE:
-            said = failures.reason(cluster)
+            why = failures.reason(cluster)
             raise exceptions.BayResizeFailed(
-                f"The bay {cluster.name} went to {cluster.status} on its "
-                f"way to {self._wanted.nodes} nodes: {said}"
-                f"{failures.advice(said)}."
+                f"The bay {cluster.name} went to {cluster.status} during "
+                f"its resize to {self._wanted.nodes} nodes: {why}"
+                f"{failures.advice(why)}."
             )
-        return self._look.observed()
+        return self._poller.observed()
 
     def _has_begun(self, cluster: Any) -> bool:
-        """Tell an end of this resize from that of one before.
+        """Return whether the bay's status belongs to this resize.
 
-        Magnum answers first and begins later; until then it shows the bay
-        as it was, and its health monitor may write to it meanwhile.  A
-        resize that went by between two looks is known by its nodes, which
-        can't change before it has begun.
+        Magnum accepts the request before it begins the resize.  Until then
+        it shows the status of an earlier operation, and its health monitor
+        may update the bay meanwhile.  If the resize begins and ends between
+        two polls, the changed nodes prove it, since they can't change
+        before the resize has begun.
         """
         status = str(cluster.status)
         if not status.startswith("UPDATE_"):
             return self._begun
-        went_by = cluster.updated_at != self._before.updated_at and (
-            self._settled() or self._clock() > self._surely_begun_at
+        missed = cluster.updated_at != self._before.updated_at and (
+            self._settled() or self._clock() > self._begun_by
         )
         self._begun = (
             self._begun
             or status == WORKING
             or status != self._before.status
-            or went_by
+            or missed
         )
         return self._begun
 
@@ -183,24 +184,24 @@ class Resize:
         response, _ = self._magnum.clusters.api.json_request(
             "GET", f"/v1/clusters/{self._before.uuid}"
         )
-        said = response.headers.get(_MAX_VERSION, "")
-        major, _, minor = said.rpartition(" ")[2].partition(".")
+        header = response.headers.get(_MAX_VERSION, "")
+        major, _, minor = header.rpartition(" ")[2].partition(".")
         if not (major.isdecimal() and minor.isdecimal()):
             return _OLDEST
         return int(major), int(minor)
 
     def _refuse_too_old(self, version: Version) -> None:
         asked = {
-            "no nodes at all": (self._wanted.nodes == 0, NO_NODES_SINCE),
-            "nodes that must go": (self._wanted.remove, RESIZE_SINCE),
-            "a node group": (self._wanted.nodegroup, NODEGROUPS_SINCE),
+            "remove all nodes": (self._wanted.nodes == 0, NO_NODES_SINCE),
+            "name the nodes to remove": (self._wanted.remove, RESIZE_SINCE),
+            "name a node group": (self._wanted.nodegroup, NODEGROUPS_SINCE),
         }
         for what, (wanted, since) in asked.items():
             if wanted and version < since:
                 raise exceptions.BayResizeFailed(
-                    f"The bay {self._before.name} can't be resized: to ask "
-                    f"for {what}, Magnum's API must have microversion "
-                    f"{_text(since)}, and this cloud's newest is "
+                    f"The bay {self._before.name} can't be resized: to "
+                    f"{what}, Magnum's API must support microversion "
+                    f"{_text(since)}, but this cloud's newest is "
                     f"{_text(version)}."
                 )
 

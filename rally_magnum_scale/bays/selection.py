@@ -1,4 +1,4 @@
-"""Which of the bays that exist is meant by a name or id."""
+"""Select an existing bay by its name or id."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from rally_magnum_scale import exceptions
 
 
 def choose_bay(shown: Sequence[Any], wanted: str) -> Any:
-    """Return the bay that has this name or id, if it can be used.
+    """Return the bay with this name or id if it can be used.
 
     :param shown: what Magnum lists: objects with ``uuid``, ``name`` and
         ``status``
     :param wanted: name or id
-    :raises BayNotFound: when none fits, or several do
-    :raises BayError: when it is not complete
+    :raises BayNotFound: when no bay or several match
+    :raises BayError: when the bay is not complete
     """
     fitting = [bay for bay in shown if wanted in (bay.uuid, bay.name)]
     if not fitting:
@@ -33,12 +33,12 @@ def choose_bay(shown: Sequence[Any], wanted: str) -> Any:
 
 
 def _refuse_incomplete(bay: Any) -> None:
-    """Raise for a bay that is being changed, is going or has failed."""
+    """Raise for a bay that is being changed or deleted, or has failed."""
     status = str(bay.status)
     if not status.endswith("_COMPLETE") or status == "DELETE_COMPLETE":
         raise exceptions.BayError(
             f"The bay {bay.name} ({bay.uuid}) is in {status}; wait until it "
-            "is complete, or name another one."
+            "is complete, or set bay to another bay."
         )
 
 

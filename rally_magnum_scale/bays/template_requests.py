@@ -1,4 +1,4 @@
-"""Cluster templates that a task asks for, and Magnum's words on them."""
+"""Create the cluster templates of a task, and explain Magnum's refusals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.bays import templates
 
-# A task's key, what Magnum calls it, and a word of Magnum's errors on it.
+# A key of the task, Magnum's name for it, and a word from Magnum's errors.
 _KEYS = (
     ("image", "image_id", "image"),
     ("flavor", "flavor_id", "flavor"),
@@ -44,11 +44,12 @@ KEYS = tuple(key for key, _, _ in _KEYS)
 class TemplateRequest:
     """A cluster template as a task describes it.
 
-    :param name: how the task refers to it
-    :param fields: by the keys of a task: ``image``, ``flavor``, …
-    :param labels: merged over those of the template it is copied from
-    :param copied: whether the rest is copied from another template
-    :param source: name or id of that; None for the only one that there is
+    :param name: name by which the task refers to the template
+    :param fields: values by the keys of a task: ``image``, ``flavor``, …
+    :param labels: merged over the labels of the source template
+    :param copied: whether missing fields come from a source template
+    :param source: name or id of the source template; None for the only
+        template that the cloud shows
     """
 
     name: str
@@ -59,7 +60,7 @@ class TemplateRequest:
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> TemplateRequest:
-        """Read a template of a task file."""
+        """Read a template from a task file."""
         return cls(
             name=given["name"],
             fields={k: v for k, v in given.items() if k in KEYS},
@@ -69,10 +70,10 @@ class TemplateRequest:
         )
 
     def arguments(self, name: str, source: Any | None = None) -> Any:
-        """Return what Magnum's API takes.
+        """Return the arguments of the request to Magnum's API.
 
-        :param name: that the template gets in Magnum
-        :param source: Magnum's template to copy the rest from
+        :param name: name of the template in Magnum
+        :param source: Magnum's template that missing fields come from
         """
         arguments: dict[str, Any] = {"name": name, "coe": templates.COE}
         copied = getattr(source, "labels", None) or {}
@@ -94,12 +95,12 @@ class Templates:
         self._magnum = magnum
 
     def source(self, wanted: TemplateRequest) -> Any | None:
-        """Return Magnum's template that one is copied from, if any.
+        """Return the source template of a request, or None without one.
 
-        To be asked for all of a task before the first is made: then there
-        is no longer only one.
+        Call this for all requests of a task before the first template is
+        created.  Afterwards the source is no longer the only template.
 
-        :raises TemplateNotFound: when there is none to copy from
+        :raises TemplateNotFound: when there is no source template
         """
         if not wanted.copied:
             return None
@@ -112,31 +113,31 @@ class Templates:
     def create(
         self, wanted: TemplateRequest, name: str, source: Any | None = None
     ) -> Any:
-        """Make a cluster template.
+        """Create a cluster template.
 
-        :param name: that it gets in Magnum
+        :param name: name of the template in Magnum
         :param source: from :meth:`source`
         :returns: the template as Magnum shows it
-        :raises TemplateCreateFailed: with the key that Magnum objects to
+        :raises TemplateCreateFailed: with the key that Magnum refuses
         """
         arguments = wanted.arguments(name, source)
         try:
             return self._magnum.cluster_templates.create(**arguments)
         except magnum_errors.CLIENT_ERRORS as error:
             raise exceptions.TemplateCreateFailed(
-                f"Magnum refused to make the template {wanted.name!r}"
+                f"Magnum refused to create the template {wanted.name!r}"
                 f"{_objection(wanted, arguments, str(error))}: "
                 f"{magnum_errors.words(error)}."
             ) from error
 
     def delete(self, uuid: str) -> None:
-        """Remove a cluster template; one that is gone is no error.
+        """Delete a cluster template; ignore one that is already gone.
 
         :raises BayError: when Magnum refuses
         """
         with (
             magnum_errors.translate_errors(
-                f"remove the cluster template {uuid}"
+                f"delete the cluster template {uuid}"
             ),
             magnum_errors.gone_is_fine(),
         ):
@@ -146,20 +147,20 @@ class Templates:
 def _objection(
     wanted: TemplateRequest, arguments: Mapping[str, Any], words: str
 ) -> str:
-    """Return which key Magnum means, in words; empty when it is not clear."""
-    # Magnum asks Glance for the image's os_distro first, and tells neither
-    # that the image is missing nor that it has none.
+    """Return the key that Magnum refuses, in words; empty if unclear."""
+    # Magnum first reads the image's os_distro from Glance.  Its error does
+    # not say whether the image or its os_distro is missing.
     if re.search(r"Cluster type .* not supported", words):
         return (
             f" because its image {arguments.get('image_id')!r} does not "
-            "exist, or has an os_distro that no driver is for (key 'image')"
+            "exist, or no driver supports its os_distro (key 'image')"
         )
     for key, attribute, named in _KEYS:
         value = arguments.get(attribute)
         if value is not None and _is_meant(attribute, named, value, words):
             copied = wanted.copied and key not in wanted.fields
-            whence = ", copied" if copied else ""
-            return f" because of its key {key!r} ({value!r}{whence})"
+            origin = ", copied" if copied else ""
+            return f" because of its key {key!r} ({value!r}{origin})"
     return ""
 
 

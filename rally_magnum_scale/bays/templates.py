@@ -1,4 +1,4 @@
-"""Which cluster template a bay is made from."""
+"""Select the cluster template of a bay."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ COE = "kubernetes"
 def choose(
     templates: Sequence[Any], wanted: str | None, key: str = "bay_template"
 ) -> Any:
-    """Return the template that was asked for, or the only one there is.
+    """Return the requested template, or the only template.
 
     :param templates: what Magnum lists: objects with ``uuid``, ``name``
         and ``coe``
-    :param wanted: name or id, or None
-    :param key: of the task that gave it, for the error
-    :raises TemplateNotFound: when none fits, or several do
+    :param wanted: name or id; None for the only template
+    :param key: key of the task that names the template, for the error
+    :raises TemplateNotFound: when no template or several match
     """
     if wanted is None:
         fitting = [t for t in templates if t.coe == COE]

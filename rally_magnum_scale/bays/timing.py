@@ -1,4 +1,4 @@
-"""How long Magnum's API took to answer each request."""
+"""Time and limit the requests to Magnum's API."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _limit_s: contextvars.ContextVar[float | None] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def limited(limit_s: float) -> Iterator[None]:
-    """Give up each request of this thread that is not answered in time.
+    """Set a timeout for the requests of this thread.
 
-    A session that has a shorter limit of its own keeps it.
+    A shorter timeout of the session takes precedence.
 
-    :param limit_s: seconds for the connection, and seconds without a byte
-        of the answer; keystoneauth1 then raises a ``ConnectTimeout``
+    :param limit_s: seconds to connect, and seconds without a byte of the
+        response; keystoneauth1 then raises a ``ConnectTimeout``
     """
     token = _limit_s.set(limit_s)
     try:
@@ -33,11 +33,11 @@ def limited(limit_s: float) -> Iterator[None]:
 
 
 class TimedSession:
-    """A keystoneauth1 session that notes how long each request took.
+    """A keystoneauth1 session that records the duration of each request.
 
-    The time of a request that had to fetch a token first holds that too.
+    The duration includes the time to fetch a token if one is needed.
 
-    :param session: does the work
+    :param session: session that sends the requests
     :param clock: monotonic seconds
     """
 
@@ -50,7 +50,7 @@ class TimedSession:
         self.timed_out = 0
 
     def request(self, *arguments: Any, **options: Any) -> Any:
-        """Do a request, as the session does."""
+        """Send a request through the session."""
         if (limit_s := _limit_s.get()) is not None:
             own_s = self._session.timeout
             options["timeout"] = (
@@ -66,12 +66,12 @@ class TimedSession:
             self.times_s.append(self._clock() - start)
 
     def __getattr__(self, name: str) -> Any:
-        """Hand over all else of the session."""
+        """Return any other attribute of the session."""
         return getattr(self._session, name)
 
 
 def times_of(magnum: Any) -> list[float]:
-    """Return what a client's requests took so far, in seconds.
+    """Return the durations of a client's requests so far, in seconds.
 
     :param magnum: from :func:`rally_magnum_scale.bays.lifecycle.connect`
     """
@@ -79,7 +79,7 @@ def times_of(magnum: Any) -> list[float]:
 
 
 def timed_out_of(magnum: Any) -> int:
-    """Return how many requests of a client were given up unanswered.
+    """Return how many requests of a client timed out.
 
     :param magnum: as for :func:`times_of`
     """

@@ -1,4 +1,4 @@
-"""The API server's own histograms of its requests."""
+"""Read the API server's histograms of its request durations."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import watching
 from rally_magnum_scale.measurement import api_latency
 
-# The first leaves out the time that a request waited for others or for
-# webhooks, as the SLO does; servers before Kubernetes 1.27 have the second.
+# The first metric excludes the time in queues and webhooks, as the SLO does.
+# Servers before Kubernetes 1.27 have only the second metric.
 _METRICS = (
     "apiserver_request_sli_duration_seconds_bucket",
     "apiserver_request_duration_seconds_bucket",
 )
 _STARTED = "process_start_time_seconds "
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-# Streams last as long as someone listens.
+# Streams last as long as their client listens, so their duration is no
+# latency.
 _STREAMS = frozenset(("log", "exec", "attach", "portforward", "proxy"))
 _VERBS = frozenset(
     verb for verbs in api_latency.KINDS.values() for verb in verbs
@@ -25,9 +26,9 @@ _VERBS = frozenset(
 
 
 def read(cluster: client.KubeClient) -> api_latency.Counters:
-    """Ask the API server what it has counted.
+    """Read the API server's counters.
 
-    :raises KubernetesError: when it does not tell
+    :raises KubernetesError: when the request fails or the metric is missing
     """
     found: dict[str, dict[str, api_latency.Buckets]] = {}
     started_at = 0.0
@@ -46,8 +47,7 @@ def read(cluster: client.KubeClient) -> api_latency.Counters:
         if metric in found:
             return api_latency.Counters(started_at, found[metric])
     raise exceptions.KubernetesError(
-        "The bay's Kubernetes API was asked for its metrics, and they have "
-        f"no {_METRICS[-1]}."
+        f"The metrics of the bay's Kubernetes API lack {_METRICS[-1]}."
     )
 
 

@@ -1,4 +1,4 @@
-"""One open connection to the Kubernetes API of a bay."""
+"""Client of the Kubernetes API of a bay."""
 
 from __future__ import annotations
 
@@ -23,33 +23,34 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 from rally_magnum_scale.kube import renewal
 
-# Seconds to connect, and seconds without a byte.  A load balancer may cut a
-# silent connection without a word: a read that is silent for so long is
-# broken off by us and resumed.
+# Seconds to connect, and seconds without a byte.  A load balancer may drop an
+# idle connection without closing it.  A streamed read without data for
+# SILENCE_S is therefore closed and resumed.
 TIMEOUT_S = (10.0, 30.0)
 SILENCE_S = 5.0
 
-# Seconds between two tries after the API broke off or could not answer.
+# Seconds between two attempts after the API broke off or was unavailable.
 PAUSE_S = 1.0
 
-# An API server may come up a moment after Magnum's CREATE_COMPLETE, and is
-# back after a restart within the same time.
+# An API server may become available shortly after Magnum's CREATE_COMPLETE.
+# It is back after a restart within the same time.
 UP_WITHIN_S = 60.0
 
-# Connections that are kept: many nodes are asked at once.
+# Size of the connection pool, since many nodes are queried in parallel.
 POOL = 20
 
 BROKEN = (urllib3.exceptions.HTTPError, OSError)
 
-# Python's words when we do not trust the server, which no retry changes.
+# Part of Python's error for an untrusted server, which no retry changes.
 _DISTRUST = "CERTIFICATE_VERIFY_FAILED"
 
 
 @dataclasses.dataclass(frozen=True)
 class ClockOffset:
-    """A clock minus ours.
+    """The offset of a clock from the local clock.
 
-    :param error_s: how far off ``seconds`` may be, either way
+    :param seconds: the clock minus the local clock
+    :param error_s: maximum error of ``seconds`` in either direction
     """
 
     seconds: float
@@ -57,7 +58,7 @@ class ClockOffset:
 
 
 class KubeClient:
-    """The Kubernetes API of one bay, opened once, outside timed regions.
+    """The Kubernetes API of one bay, opened once before any measurement.
 
     :param api: an ApiClient of the official library
     """
@@ -69,9 +70,10 @@ class KubeClient:
     def version(self) -> str:
         """Return the version of the API server, such as ``v1.33.1``.
 
-        An API that does not answer yet is asked again for a minute.
+        Retries for a minute while the API is not available yet.
 
-        :raises KubernetesError: with the last answer, when it never came up
+        :raises KubernetesError: with the last error, when the API does not
+            become available
         """
         last: exceptions.KubernetesError | None = None
 
@@ -87,7 +89,7 @@ class KubeClient:
         try:
             return waiting.wait_for(
                 poll,
-                what="the bay's Kubernetes API to tell its version",
+                what="the bay's Kubernetes API to return its version",
                 deadline_s=UP_WITHIN_S,
                 interval_s=PAUSE_S,
                 progress=lambda: str(last),
@@ -98,14 +100,15 @@ class KubeClient:
     def clock_offset(
         self, wall_clock: Callable[[], float] = time.time
     ) -> ClockOffset:
-        """Return the bay's clock minus ours.
+        """Return the bay's clock minus the local clock.
 
-        The API server's ``Date`` has whole seconds: half a second is added
-        for what they leave out.  It was written at some moment between the
-        question and the answer.
+        The API server writes the ``Date`` header between the request and the
+        response.  The header is truncated to whole seconds, so half a second
+        is added.
 
         :param wall_clock: epoch seconds
-        :raises KubernetesError: when the API does not answer, or dateless
+        :raises KubernetesError: when the API does not answer, or its
+            response has no date
         """
         before_s = wall_clock()
         _, headers = self._read_version()
@@ -114,9 +117,9 @@ class KubeClient:
             date = email.utils.parsedate_to_datetime(headers["Date"])
         except (KeyError, TypeError, ValueError) as error:
             raise exceptions.KubernetesError(
-                "The bay's Kubernetes API was asked for its version and did "
-                "not say in the header Date what time it is there, so its "
-                "time stamps can't be compared with this machine's clock."
+                "The response of the bay's Kubernetes API has no valid header "
+                "Date, so the bay's time stamps can't be compared with this "
+                "machine's clock."
             ) from error
         shown_s: float = date.timestamp()
         return ClockOffset(
@@ -125,11 +128,11 @@ class KubeClient:
         )
 
     def stream(self, path: str, **query: Any) -> Any:
-        """Open an answer that is read as it comes.
+        """Send a GET request whose response is read as a stream.
 
         :param path: such as ``/api/v1/pods``
-        :param query: of the URL, by Kubernetes' own names
-        :returns: an answer of urllib3, to be closed
+        :param query: query of the URL, by Kubernetes' own names
+        :returns: a response of urllib3, which the caller closes
         :raises ApiException: when the API refuses
         """
         answer = self.api.call_api(
@@ -169,11 +172,11 @@ def connect(
 ) -> Iterator[KubeClient]:
     """Open the API of a bay with a client certificate.
 
-    The key is on disk, readable by this user alone, for as long as the
-    context is open: the TLS library reads it from a file.
+    While the context is open, the key is in a file that only this user can
+    read, because the TLS library needs a file.
 
-    :param renew: returns a new certificate and its key, as PEM; called
-        when the certificate is no longer taken, or soon won't be
+    :param renew: returns a new certificate and its key as PEM; called when
+        the API refuses the certificate or shortly before its expiry
     """
     with tempfile.TemporaryDirectory(prefix="rally-magnum-scale-") as folder:
         ca = pathlib.Path(folder, "ca.pem")
@@ -205,8 +208,8 @@ def connect_kubeconfig(
 ) -> Iterator[KubeClient]:
     """Open the API that a kubeconfig describes.
 
-    It is read again when what it holds is no longer taken: whoever keeps
-    it may have written new credentials there.
+    The file is read again when the API refuses its credentials, since its
+    owner may have written new ones.
 
     :param path: of the file
     :param context: the name of one of its contexts; None for the current
@@ -237,7 +240,7 @@ def address(path: str, context: str | None = None) -> str:
 
 
 def _widen(configuration: Any) -> None:
-    """Keep as many connections as are used at once."""
+    """Make the connection pool as large as the number of parallel requests."""
     configuration.connection_pool_maxsize = max(
         configuration.connection_pool_maxsize or 0, POOL
     )
@@ -252,7 +255,7 @@ def _load(path: str, context: str | None, configuration: Any) -> None:
         )
     except (
         OSError,
-        # What the loader raises where the file has another form.
+        # The loader raises these for a file of another form.
         AttributeError,
         KeyError,
         TypeError,
@@ -260,11 +263,11 @@ def _load(path: str, context: str | None, configuration: Any) -> None:
         yaml.YAMLError,
         kubernetes.config.ConfigException,
     ) as error:
-        words = " ".join(str(error).split())
+        message = " ".join(str(error).split())
         wanted = f" with the context {context!r}" if context else ""
         raise exceptions.InvalidInput(
-            f"kubeconfig: {path!r} can't be used{wanted}: {words}; name a "
-            "file that kubectl can use, and one of its contexts."
+            f"kubeconfig: {path!r} can't be used{wanted}: {message}; set it "
+            "to a file that kubectl can use, and name one of its contexts."
         ) from error
 
 
@@ -284,14 +287,15 @@ def translate_errors(what: str) -> Iterator[None]:
         ) from error
     except BROKEN as error:
         raise exceptions.KubernetesError(
-            f"The bay's Kubernetes API broke off the try to {what}: {error}"
+            "The connection to the bay's Kubernetes API broke off in the "
+            f"attempt to {what}: {error}"
         ) from error
 
 
 def may_pass(error: BaseException | None) -> bool:
-    """Tell whether asking again may bring another answer.
+    """Return whether a retry may succeed.
 
-    :param error: what the library raised
+    :param error: the library's error
     """
     if isinstance(error, kubernetes.client.ApiException):
         if not error.status:
@@ -306,13 +310,13 @@ def persist(
     done_when: int | None = None,
     done_when_repeated: int | None = None,
 ) -> Any:
-    """Ask again for a minute while the API can't answer.
+    """Send a request, and retry for a minute while the API is unavailable.
 
-    :param call: one request
-    :param done_when: a status that means that nothing is left to do
-    :param done_when_repeated: the same, after a try that broke off and may
-        have done it
-    :returns: what the call returned, or None when it was done already
+    :param call: sends the request once
+    :param done_when: an HTTP status that means that nothing is left to do
+    :param done_when_repeated: a status that means the same for a retry,
+        because an attempt that broke off may have succeeded
+    :returns: the result of the call, or None when nothing was left to do
     :raises ApiException: when the API refuses
     """
     end_s = time.monotonic() + UP_WITHIN_S

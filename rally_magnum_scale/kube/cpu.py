@@ -1,7 +1,7 @@
-"""What the pods of a load used of CPU, by the counters of their nodes.
+"""Read the CPU counters of a load's pods and nodes.
 
-The kubelet of each node tells them through the API server, with the time
-at which it read each: a page of some kilobytes that is there already.
+The kubelet of each node exports the counters with their time stamps, in a
+page of a few kilobytes that the API server proxies.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.in_bay.stats.cpu_time import Reading
 from rally_magnum_scale.kube import client
 
-# The kubelet's, for autoscalers: CPU and memory and nothing else.
+# The kubelet's page for autoscalers, which has only CPU and memory.
 PAGE = "metrics/resource"
-# How many nodes are asked at once, and how long one of them may take.
+# Number of nodes that are read in parallel, and the timeout of one node.
 AT_ONCE = 16
 TIMEOUT_S = 5.0
 
@@ -30,12 +30,12 @@ _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
-    """What nodes told when they were asked once.
+class Readings:
+    """The counters from one read of several nodes.
 
-    :param pods: name of a pod to what its counter said
-    :param nodes: name of a node to what its own counter said
-    :param failures: why nodes told nothing, by their names
+    :param pods: readings by name of the pod
+    :param nodes: readings of the nodes' own counters by name of the node
+    :param failures: error messages by name of the node
     """
 
     pods: Mapping[str, Reading]
@@ -43,20 +43,20 @@ class Look:
     failures: Mapping[str, str]
 
 
-def look(
+def read_nodes(
     cluster: client.KubeClient,
     namespace: str,
     nodes: Iterable[str],
     *,
     deadline_s: float,
-) -> Look:
-    """Ask nodes, many at once, for their counters.
+) -> Readings:
+    """Read the counters of nodes in parallel.
 
-    Nothing is raised: what is missing is missing.
+    Never raises for a node that fails: its error is in the result.
 
     :param namespace: of the pods
-    :param nodes: their names
-    :param deadline_s: seconds after which no answer is waited for any more
+    :param nodes: names of the nodes
+    :param deadline_s: seconds after which missing responses are given up
     """
     pods: dict[str, Reading] = {}
     own: dict[str, Reading] = {}
@@ -76,22 +76,22 @@ def look(
         pods |= found
         own |= {asked[one]: of_node} if of_node else {}
     failures |= {
-        asked[one]: f"The node {asked[one]} was asked for {PAGE} and did not "
-        f"answer within {deadline_s:g} s."
+        asked[one]: f"The node {asked[one]} did not answer the request for "
+        f"{PAGE} within {deadline_s:g} s."
         for one in late
     }
-    return Look(pods, own, failures)
+    return Readings(pods, own, failures)
 
 
 def read(
     page: str, namespace: str
 ) -> tuple[dict[str, Reading], Reading | None]:
-    """Read the page of one node.
+    """Parse the page of one node.
 
     :param page: in the text format of Prometheus
-    :param namespace: of the pods that are asked for
-    :returns: name of a pod to its counter, and the counter of the node
-    :raises ValueError: when a figure is none
+    :param namespace: of the wanted pods
+    :returns: the pods' counters by name, and the node's counter
+    :raises ValueError: when a value is not a number
     """
     pods, node = {}, None
     for kind, labels, used, at_ms in _LINE.findall(page):

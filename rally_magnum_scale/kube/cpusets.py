@@ -1,7 +1,7 @@
-"""Which processors pods see: the cpuset that each really got.
+"""Read the cpuset of each pod: the processors that it can really use.
 
-No object of the API tells that.  The kernel tells each process, so one is
-started in every pod for a moment, before the load.
+The Kubernetes API does not have this.  The kernel shows it to each process,
+so a short command runs in every pod before the load.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from rally_magnum_scale.kube import client
 
 AT_ONCE = 16
 TIMEOUT_S = 10.0
-_LOOK_EVERY_S = 0.02
+_POLL_INTERVAL_S = 0.02
 
 _TROUBLE = (
     exceptions.KubernetesError,
     ValueError,
-    # Of the library that the official one uses for WebSockets.
+    # From the WebSocket library that the official client uses.
     websocket.WebSocketException,
 )
 
@@ -44,46 +44,47 @@ def of_pods(
     *,
     deadline_s: float,
 ) -> tuple[dict[str, frozenset[int]], str]:
-    """Ask pods, many at once, for the processors that they see.
+    """Read the processors of pods in parallel.
 
-    The first that can't tell is the last: where one may not be asked, none
-    may.
+    Stops at the first error, because an error in one pod, such as a missing
+    permission, is expected in all others.
 
     :param names: of the pods
-    :param container: the one in which a command is run
-    :param deadline_s: seconds after which no answer is waited for any more
-    :returns: those that told, and why others did not
-    :raises Interrupted: when the run is asked to stop
+    :param container: the container in which the command runs
+    :param deadline_s: seconds after which missing responses are given up
+    :returns: the processors by name of the pod, and the error that stopped
+        the reads, or an empty string
+    :raises Interrupted: when the run is interrupted
     """
-    asking = _Asking(cluster, namespace, names, container)
+    reader = _Reader(cluster, namespace, names, container)
     threads = [
-        # One that hangs must not hold up the end of the program.
-        threading.Thread(target=asking.work, name="cpuset", daemon=True)
-        for _ in range(min(AT_ONCE, len(asking.left)))
+        # Daemons: a thread that hangs must not block the end of the program.
+        threading.Thread(target=reader.work, name="cpuset", daemon=True)
+        for _ in range(min(AT_ONCE, len(reader.left)))
     ]
     for thread in threads:
         thread.start()
     try:
         _wait_for(threads, deadline_s)
     finally:
-        asking.left.clear()
-    if not asking.failure and _are_busy(threads):
-        asking.failure = f"they did not all tell within {deadline_s:g} s"
-    return dict(asking.found), asking.failure
+        reader.left.clear()
+    if not reader.failure and _are_busy(threads):
+        reader.failure = f"not all pods answered within {deadline_s:g} s"
+    return dict(reader.found), reader.failure
 
 
 def _wait_for(threads: list[threading.Thread], deadline_s: float) -> None:
     end_s = time.monotonic() + deadline_s
     while _are_busy(threads) and time.monotonic() < end_s:
-        interruption.sleep(_LOOK_EVERY_S)
+        interruption.sleep(_POLL_INTERVAL_S)
 
 
 def _are_busy(threads: list[threading.Thread]) -> bool:
     return any(thread.is_alive() for thread in threads)
 
 
-class _Asking:
-    """What several threads share that ask pods in turn."""
+class _Reader:
+    """Reads pods one after the other, in several threads."""
 
     def __init__(
         self,
@@ -100,9 +101,9 @@ class _Asking:
         self.failure = ""
 
     def work(self) -> None:
-        """Ask one pod after the other."""
-        # The library turns a client into one of WebSockets for the length
-        # of a call, which others must not share.
+        """Read one pod after the other."""
+        # The library switches a client to WebSockets during a call, so
+        # threads must not share a client.
         with kubernetes.client.ApiClient(self._configuration) as api:
             core = kubernetes.client.CoreV1Api(api)
             while not self.failure:
@@ -111,11 +112,11 @@ class _Asking:
                 except IndexError:
                     return
                 try:
-                    self.found[name] = self._ask(core, name)
+                    self.found[name] = self._read(core, name)
                 except _TROUBLE as error:
                     self.failure = str(error)
 
-    def _ask(
+    def _read(
         self, core: kubernetes.client.CoreV1Api, pod: str
     ) -> frozenset[int]:
         with client.translate_errors(f"run a command in the pod {pod}"):
@@ -135,12 +136,12 @@ class _Asking:
                 process.run_forever(timeout=TIMEOUT_S)
                 status = process.read_all()
             finally:
-                # Its own close() leaves open what the other side has ended.
+                # Its close() leaves the socket open after the peer closed it.
                 process.sock.shutdown()
-        told = _ALLOWED.search(str(status))
-        if not told:
+        match = _ALLOWED.search(str(status))
+        if not match:
             raise ValueError(
-                f"The command {' '.join(_COMMAND)} in the pod {pod} told no "
-                f"processors but {str(status)[:80]!r}."
+                f"The command {' '.join(_COMMAND)} in the pod {pod} printed "
+                f"no processors but {str(status)[:80]!r}."
             )
-        return cpusets.parse(told[1])
+        return cpusets.parse(match[1])

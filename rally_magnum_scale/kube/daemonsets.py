@@ -1,4 +1,4 @@
-"""DaemonSets: one pod on every node that takes it."""
+"""Wait for and delete DaemonSets."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ def wait_for_ready(
     """Wait, by watch, until the pods of a DaemonSet are Ready on all nodes.
 
     :param selector: a label selector of its pods
-    :param what: what they are, in words
+    :param what: what the pods are, in words
     :param clock: monotonic seconds
-    :returns: on how many nodes
-    :raises WorkloadError: when a pod fails in a way that waiting can't
-        mend, such as an image that is not there
-    :raises DeadlineExceeded: when no node takes them, or not all get Ready
+    :returns: number of nodes
+    :raises WorkloadError: when a pod fails permanently, such as for an image
+        that does not exist
+    :raises DeadlineExceeded: when no node accepts the pods, or not all pods
+        become Ready in time
     """
     end_s = clock() + deadline_s
 
@@ -48,7 +49,7 @@ def wait_for_ready(
             report=report,
         )
 
-    wanted = wait(_wanted, f"a node to take the {what}")
+    wanted = wait(_wanted, f"a node to accept the {what}")
     pods.wait_for_ready(
         cluster,
         namespace,
@@ -58,12 +59,12 @@ def wait_for_ready(
         deadline_s=max(0.0, end_s - clock()),
         report=report,
     )
-    # Nodes may have come meanwhile.
+    # Nodes may have been added meanwhile.
     return wait(_all_ready, f"the {what} to be Ready on all nodes")
 
 
 def delete(cluster: client.KubeClient, namespace: str, name: str) -> None:
-    """Delete a DaemonSet; its pods go by themselves.
+    """Delete a DaemonSet; Kubernetes deletes its pods in the background.
 
     :raises KubernetesError: when the API refuses
     """
@@ -90,27 +91,27 @@ def _wait(
     api = kubernetes.client.AppsV1Api(cluster.api)
     status: dict[str, Any] = {}
 
-    def look(seen: Mapping[str, Mapping[str, Any]]) -> int | None:
+    def judge_status(seen: Mapping[str, Mapping[str, Any]]) -> int | None:
         if name not in seen:
             return None
         status.update(seen[name].get("status", {}))
         return judge(seen[name]) or None
 
     return watching.wait_until(
-        look,
+        judge_status,
         api.list_namespaced_daemon_set,
         namespace,
         selectors={"field_selector": f"metadata.name={name}"},
         progress=lambda: (
             f"{status.get('numberReady', 0)} Ready of "
-            f"{status.get('desiredNumberScheduled', 0)} nodes that take one"
+            f"{status.get('desiredNumberScheduled', 0)} nodes that accept one"
         ),
         **options,
     )
 
 
 def _wanted(item: Mapping[str, Any]) -> int:
-    """Return how many nodes take a pod, 0 while nobody has looked."""
+    """Return how many nodes accept a pod, 0 before it is reconciled."""
     status = item.get("status", {})
     seen = status.get("observedGeneration", 0)
     current = seen >= item["metadata"].get("generation", 0)

@@ -1,8 +1,8 @@
-"""Empty nodes before they go, as ``kubectl drain`` does.
+"""Drain nodes before their removal, as ``kubectl drain`` does.
 
-No new pod comes to them, and those there are evicted: a PodDisruptionBudget
-may forbid that for a while, and then it is asked for again.  Pods of
-DaemonSets and static pods stay, since they belong to the node.
+The nodes are cordoned and their pods evicted.  While a PodDisruptionBudget
+forbids an eviction, it is retried.  Pods of DaemonSets and static pods stay,
+since they belong to the node.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from rally_magnum_scale.measurement import wording
 
 _STATIC = "kubernetes.io/config.mirror"
 _OVER = ("Succeeded", "Failed")
-_HELD_BACK = 429
+_PROTECTED = 429
 _GONE = 404
 
 
 @dataclasses.dataclass(frozen=True)
 class Drained:
-    """What became of the pods of some nodes.
+    """The result of a drain.
 
-    :param evicted: how many were evicted
-    :param resolution_s: seconds from the request of the last list with pods
-        that had to go to the answer without any; None where there never
-        were any
+    :param evicted: number of evicted pods
+    :param resolution_s: seconds from the request of the last list that had
+        pods to evict to the response without any; None where no list had
+        pods to evict
     """
 
     evicted: int
@@ -51,13 +51,13 @@ def drain(
 ) -> Drained:
     """Cordon nodes and evict their pods.
 
-    Whoever gives the change up :func:`uncordons <uncordon>` them.
+    If the removal is abandoned, the caller must :func:`uncordon` the nodes.
 
     :param names: of the nodes
-    :param deadline_s: seconds after which it is given up
-    :param report: gets lines of progress
+    :param deadline_s: seconds after which the drain is given up
+    :param report: callback for progress lines
     :raises KubernetesError: when the API refuses
-    :raises DeadlineExceeded: with the pods that did not go, and why
+    :raises DeadlineExceeded: with the remaining pods, and why they remain
     """
     end = time.monotonic() + deadline_s
     for number, name in enumerate(names):
@@ -70,7 +70,7 @@ def drain(
             )
         _cordon(cluster, name, cordoned=True)
     left_s = max(0.0, end - time.monotonic())
-    return _Emptying(cluster, frozenset(names), report).run(left_s)
+    return _Evictions(cluster, frozenset(names), report).run(left_s)
 
 
 def uncordon(
@@ -78,12 +78,13 @@ def uncordon(
     names: Collection[str],
     report: Callable[[str], None],
 ) -> None:
-    """Let pods come to nodes again, as far as these are still there.
+    """Uncordon the nodes that still exist.
 
-    An interruption does not end it, and nothing is raised: it is a step on
-    the way out of a failure.
+    This is a cleanup step after a failure: an interruption does not end it,
+    and errors are only reported.
 
-    :param report: gets a line when that can't be done
+    :param names: of the nodes
+    :param report: callback for a line when a node can't be uncordoned
     """
     with interruption.deferred():
         for name in names:
@@ -92,12 +93,13 @@ def uncordon(
             except exceptions.KubernetesError as error:
                 if getattr(error.__cause__, "status", None) != _GONE:
                     report(f"nodes may stay cordoned, {name} first: {error}")
-                    # The others would be waited for as long.
+                    # Each further node would take as long to fail.
                     return
 
 
 def _cordon(cluster: client.KubeClient, name: str, *, cordoned: bool) -> None:
-    with client.translate_errors(f"cordon the node {name}"):
+    verb = "cordon" if cordoned else "uncordon"
+    with client.translate_errors(f"{verb} the node {name}"):
         client.persist(
             lambda: cluster.core.patch_node(
                 name,
@@ -107,8 +109,8 @@ def _cordon(cluster: client.KubeClient, name: str, *, cordoned: bool) -> None:
         )
 
 
-class _Emptying:
-    """Evicts the pods of some nodes, again and again until they are gone."""
+class _Evictions:
+    """Evicts the pods of nodes, with retries, until they are gone."""
 
     def __init__(
         self,
@@ -121,14 +123,14 @@ class _Emptying:
         self._report = report
         self._evicted: set[str] = set()
         self._left: dict[str, str] = {}
-        # When the last list was asked for that had pods in it.
+        # When the last list that had pods to evict was requested.
         self._full_at: float | None = None
 
     def run(self, deadline_s: float) -> Drained:
-        """Evict them until there are none."""
+        """Evict until no pods are left."""
         end = time.monotonic() + deadline_s
         waiting.wait_for(
-            lambda: self._look(end),
+            lambda: self._poll(end),
             what=f"the pods of {len(self._nodes)} nodes to be evicted",
             deadline_s=deadline_s,
             progress=lambda: _progress(self._left),
@@ -140,25 +142,25 @@ class _Emptying:
             None if full_at is None else time.monotonic() - full_at,
         )
 
-    def _look(self, end: float) -> bool | None:
+    def _poll(self, end: float) -> bool | None:
         asked_at = time.monotonic()
         found = _pods_on(self._cluster, self._nodes)
         if found:
             self._full_at = asked_at
-        told, self._left = self._left, {}
+        before, self._left = self._left, {}
         for pod in found:
             interruption.check()
             name = _full_name(pod)
             if "deletionTimestamp" in pod["metadata"]:
                 self._left[name] = "is ending"
             elif time.monotonic() > end:
-                self._left[name] = told.get(name, "was not asked to go yet")
+                self._left[name] = before.get(name, "was not evicted yet")
             else:
                 self._left[name] = self._evict(pod["metadata"])
         return None if found else True
 
     def _evict(self, metadata: dict[str, Any]) -> str:
-        """Ask for the end of a pod; return what becomes of it."""
+        """Request the eviction of a pod; return its state in words."""
         name, namespace = metadata["name"], metadata["namespace"]
         with client.translate_errors(f"evict the pod {name}"):
             try:
@@ -171,13 +173,13 @@ class _Emptying:
                 ).release_conn()
             except (*client.BROKEN, kubernetes.client.ApiException) as error:
                 status = getattr(error, "status", None)
-                if status == _HELD_BACK:
-                    return "is held back, by a PodDisruptionBudget as a rule"
+                if status == _PROTECTED:
+                    return "is protected, usually by a PodDisruptionBudget"
                 if status == _GONE:
                     return "is gone"
                 if not client.may_pass(error):
                     raise
-                # It is asked again at the next look.
+                # The next poll retries the eviction.
                 return f"could not be evicted yet ({status or error})"
         self._evicted.add(metadata["uid"])
         return "is ending"
@@ -196,7 +198,7 @@ def _full_name(pod: dict[str, Any]) -> str:
 def _pods_on(
     cluster: client.KubeClient, nodes: frozenset[str]
 ) -> list[dict[str, Any]]:
-    """List the pods that must leave some nodes, by one request."""
+    """List the pods to evict from nodes, by one request."""
     with client.translate_errors("list the pods of all namespaces"):
         answer = client.persist(
             lambda: cluster.core.list_pod_for_all_namespaces(
@@ -207,11 +209,11 @@ def _pods_on(
     return [
         pod
         for pod in found
-        if pod["spec"].get("nodeName") in nodes and _must_leave(pod)
+        if pod["spec"].get("nodeName") in nodes and _is_evictable(pod)
     ]
 
 
-def _must_leave(pod: dict[str, Any]) -> bool:
+def _is_evictable(pod: dict[str, Any]) -> bool:
     metadata = pod["metadata"]
     owners = {one["kind"] for one in metadata.get("ownerReferences", ())}
     return (
@@ -222,5 +224,5 @@ def _must_leave(pod: dict[str, Any]) -> bool:
 
 
 def _progress(left: dict[str, str]) -> str:
-    told = wording.few(f"{name} {why}" for name, why in left.items())
-    return f"{len(left)} left: {told}"
+    pods = wording.few(f"{name} {why}" for name, why in left.items())
+    return f"{len(left)} left: {pods}"

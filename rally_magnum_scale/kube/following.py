@@ -1,4 +1,4 @@
-"""See every change of some objects in a thread, with its time."""
+"""Follow the changes of objects in a thread."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LISTED_WITHIN_S = 60.0
 
 
 class Follower:
-    """Follows objects by one list and one watch, beside other work.
+    """Follows objects by one list and one watch, in a thread.
 
-    What derives from it looks at each object once whenever it changes, and
-    holds ``self._lock`` to read what it has kept.
+    Subclasses process each object once per change, and hold ``self._lock``
+    to read their state.
 
     :param what: what is followed, in words, such as ``nodes``
     :param method: as in :func:`rally_magnum_scale.kube.watching.watch`
@@ -52,7 +52,7 @@ class Follower:
         self._stopped = threading.Event()
         self._listed = threading.Event()
         self._error: Exception | None = None
-        # By name, as the API gave them.
+        # The API's objects by name.
         self._items: dict[str, Mapping[str, Any]] = {}
 
     @contextlib.contextmanager
@@ -75,7 +75,7 @@ class Follower:
 
     @contextlib.contextmanager
     def stopped_by_failure(self) -> Iterator[None]:
-        """Do not follow any longer than the work that it is for."""
+        """Stop following if the block fails."""
         try:
             yield
         except BaseException:
@@ -84,18 +84,18 @@ class Follower:
 
     @property
     def listed(self) -> bool:
-        """Whether the objects that were there at first are known."""
+        """Whether the first list has arrived."""
         return self._listed.is_set()
 
     def stop(self) -> None:
-        """Let the thread end; it does so within some seconds."""
+        """Ask the thread to end, which it does within some seconds."""
         self._stopped.set()
 
     def wait_listed(self, deadline_s: float = LISTED_WITHIN_S) -> None:
-        """Wait until the objects that are there are known.
+        """Wait until the first list has arrived.
 
-        :raises DeadlineExceeded: when the API does not list them in time
-        :raises KubernetesError: when it refuses
+        :raises DeadlineExceeded: when the API does not send it in time
+        :raises KubernetesError: when the API refuses
         """
 
         def poll() -> bool | None:
@@ -111,9 +111,9 @@ class Follower:
         )
 
     def refuse_error(self) -> None:
-        """Raise what ended the thread.
+        """Raise the error that ended the thread, if there is one.
 
-        :raises KubernetesError: when the objects can't be followed any more
+        :raises KubernetesError: when the objects can no longer be followed
         """
         if self._error is not None:
             raise exceptions.KubernetesError(
@@ -121,18 +121,18 @@ class Follower:
             ) from self._error
 
     def _keep(self, item: Mapping[str, Any], now: float) -> None:
-        """Take in an object that is new or has changed."""
+        """Add an object that is new or has changed."""
         raise NotImplementedError
 
     def _forget(self, item: Mapping[str, Any]) -> None:
-        """Take out an object that has changed or is gone."""
+        """Remove an object that has changed or is gone."""
 
     def _judge(self, now: float) -> None:
-        """Look at what is kept after all changes of a moment."""
+        """Evaluate the state after all changes of one update."""
 
     def _run(self) -> None:
         try:
-            # Who waits is interrupted; this thread is stopped.
+            # An interruption ends the waiting thread, which stops this one.
             with contextlib.closing(self._changes), interruption.deferred():
                 for seen in self._changes:
                     if self._stopped.is_set():
@@ -159,9 +159,9 @@ class Follower:
 
 
 class Seen(Follower, Generic[T]):
-    """Follows objects, and has them looked at whenever one has changed.
+    """Follows objects, and notifies observers of each change.
 
-    :param read: makes of one of the API's objects what is looked at
+    :param read: converts one of the API's objects for the observers
     """
 
     def __init__(
@@ -176,23 +176,23 @@ class Seen(Follower, Generic[T]):
         super().__init__(what, method, *arguments, clock=clock, **selectors)
         self._read = read
         self._known: dict[str, T] = {}
-        self._looks: list[Callable[[Collection[T], float], None]] = []
+        self._observers: list[Callable[[Collection[T], float], None]] = []
 
-    def have_looked_at(
-        self, look: Callable[[Collection[T], float], None]
+    def subscribe(
+        self, observer: Callable[[Collection[T], float], None]
     ) -> None:
-        """Have the objects looked at, now and after each change.
+        """Call an observer with the objects now and after each change.
 
-        :param look: gets all of them, and monotonic seconds; it must be
-            quick, and may not wait
+        :param observer: gets all objects, and monotonic seconds; it must
+            return quickly and must not wait
         """
         with self._lock:
-            self._looks.append(look)
+            self._observers.append(observer)
             if self.listed:
-                look(self._known.values(), self._clock())
+                observer(self._known.values(), self._clock())
 
     def seen(self) -> list[T]:
-        """Return all objects as they are now."""
+        """Return the current state of all objects."""
         with self._lock:
             return list(self._known.values())
 
@@ -204,23 +204,23 @@ class Seen(Follower, Generic[T]):
         del self._known[item["metadata"]["name"]]
 
     def _judge(self, now: float) -> None:
-        for look in self._looks:
-            look(self._known.values(), now)
+        for observer in self._observers:
+            observer(self._known.values(), now)
 
 
 class Since(Generic[T]):
-    """Since when something holds of the objects of a :class:`Seen`.
+    """Observer that notes since when a condition on the objects holds.
 
-    :param holds: tells whether it does
+    :param holds: returns whether the condition holds
     """
 
     def __init__(self, holds: Callable[[Collection[T]], bool]) -> None:
         self._holds = holds
-        # Monotonic seconds; None while it does not hold.
+        # Monotonic seconds; None while the condition does not hold.
         self.at: float | None = None
 
     def __call__(self, found: Collection[T], now: float) -> None:
-        """Look at all objects."""
+        """Evaluate the condition, as an observer of :class:`Seen`."""
         if not self._holds(found):
             self.at = None
         elif self.at is None:

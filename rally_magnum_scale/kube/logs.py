@@ -1,4 +1,4 @@
-"""Follow a container's log over breaks of the connection."""
+"""Follow a container's log and resume after connection failures."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import pods
 from rally_magnum_scale.kube import watching
 
-# Errors in a row before a log is given up, one a second: longer than an API
-# server takes to come back.
+# Errors in a row, one per second, before a log is given up.  An API server
+# restarts in less time.
 MAX_ERRORS = 60
 
 _TROUBLE = (
@@ -37,15 +37,15 @@ def follow(
 ) -> Iterator[str | None]:
     """Yield each line of a log once, until the container has ended.
 
-    Yields None whenever nothing came for some seconds, so that the reader
-    can look at its deadline.  After a break the log is read again from the
-    second of the last line on, and what was there before is left out by
-    its time stamp, which the kubelet writes with a fixed number of digits:
-    nothing is lost and nothing comes twice.
+    Yields None when no line has arrived for some seconds, so that the reader
+    can check its deadline.  After a connection failure, the log is read
+    again from the second of the last line on.  Lines that were read before
+    are skipped by their time stamps, which the kubelet writes with a fixed
+    number of digits.  So no line is lost or repeated.
 
-    :param stamped: gets that time of each line before it comes: epoch
-        seconds, by the clock of the pod's node
-    :raises KubernetesError: when the log can't be read any more
+    :param stamped: called with the time stamp of each line before the line
+        is yielded: epoch seconds, by the clock of the pod's node
+    :raises KubernetesError: when the log can no longer be read
     """
     place = _Place()
     errors = 0
@@ -74,7 +74,7 @@ def follow(
 
 
 class _Place:
-    """How far a log was read: the last time stamp, and how often it came."""
+    """Position in a log: the last time stamp, and its number of lines."""
 
     def __init__(self) -> None:
         self._last = ""
@@ -83,11 +83,12 @@ class _Place:
 
     @property
     def since(self) -> dict[str, str]:
-        """What to ask for: all from the second of the last line on.
+        """Query that requests all lines from the second of the last line on.
 
-        A line longer than 16 KiB is written in parts with a stamp of each.
-        The first of the last line's is not before that second, so it comes
-        whole, and what comes of lines before it is left out.
+        The kubelet writes a line longer than 16 KiB in parts, each with a
+        time stamp.  The first part of the last line is not older than that
+        second, so the line arrives complete.  Parts of earlier lines are
+        skipped.
         """
         if not self._last:
             return {}
@@ -95,11 +96,11 @@ class _Place:
         return {"sinceTime": head + tail.lstrip("0123456789")}
 
     def reopen(self) -> None:
-        """Begin to leave out what was read before."""
+        """Start to skip the lines that were read before."""
         self._skip = (self._last, self._count)
 
     def is_new(self, stamp: str) -> bool:
-        """Take in a line's stamp, and tell whether it was not read yet."""
+        """Take a line's time stamp; return whether the line is new."""
         last, left = self._skip
         if stamp < last:
             return False
@@ -135,7 +136,7 @@ def _new_lines(
         for raw in watching.lines(answer):
             stamp, _, line = raw.decode(errors="replace").partition(" ")
             if place.is_new(stamp):
-                # What is no time is part of a message of the API's own.
+                # A line without a time stamp is the API's own message.
                 with contextlib.suppress(ValueError):
                     stamped(datetime.datetime.fromisoformat(stamp).timestamp())
                 yield line

@@ -1,4 +1,4 @@
-"""Nodes that are lost on purpose, as far as the Kubernetes API can do it."""
+"""Inject and revert node faults through the Kubernetes API alone."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from rally_magnum_scale.kube import objects
 from rally_magnum_scale.kube import watching
 from rally_magnum_scale.measurement import wording
 
-# Within which a node that comes back is to be Ready.
+# Deadline for a restored node to be Ready.
 BACK_WITHIN_S = 180.0
 
 _GONE = 404
-# Of a ConfigMap that holds what brings a node back.
+# Label and key of the ConfigMap that keeps a deleted Node object.
 _LABEL = "rally-magnum-scale/lost-node"
 _KEY = "node.json"
-# What the API server and the kubelet write, and nobody else may.
+# Metadata that only the API server may write.
 _OF_THE_SERVER = (
     "creationTimestamp",
     "managedFields",
@@ -35,14 +35,14 @@ _OF_THE_SERVER = (
 
 
 class NodeObjects:
-    """Takes nodes out of a cluster, and brings them back.
+    """Deletes Node objects from a cluster, and restores them.
 
-    The machine goes on: its kubelet, which finds itself unknown, takes part
-    again when the Node object is there again.  What it was is kept in the
-    cluster, so that a later start can bring it back, too.
+    The machine keeps running.  Its kubelet rejoins when the Node object
+    exists again.  A copy of the object is kept in the cluster, so that a
+    later run can restore it.
 
     :param cluster: the open Kubernetes API of the bay
-    :param namespace: of the load, where nodes that are out are kept
+    :param namespace: namespace of the load, where the copies are kept
     """
 
     def __init__(self, cluster: client.KubeClient, namespace: str) -> None:
@@ -53,14 +53,14 @@ class NodeObjects:
     def fail(self, name: str, how: str) -> None:
         """Delete a Node object.
 
-        :param how: ``delete``: what the API can't do is not asked of it
-        :raises InvalidInput: when it is another way
+        :param how: ``delete``, the only fault that the API can inject
+        :raises InvalidInput: for any other fault
         :raises KubernetesError: when the API refuses
         """
         if how != "delete":
             raise exceptions.InvalidInput(
-                f"faults: a node can't be lost by {how} through a kubeconfig; "
-                "use delete, or give the bay's name to Magnum with bay."
+                f"faults: {how} is not possible through a kubeconfig; use "
+                "delete, or name the bay in Magnum with bay."
             )
         core = self._cluster.core
         with client.translate_errors(f"read the node {name}"):
@@ -85,7 +85,7 @@ class NodeObjects:
             )
 
     def revert(self, name: str, how: str) -> None:
-        """Bring a node back that :meth:`fail` has taken out.
+        """Restore a Node object that :meth:`fail` has deleted.
 
         :raises KubernetesError: when the API refuses
         """
@@ -98,12 +98,12 @@ class NodeObjects:
 def bring_back(
     cluster: client.KubeClient, namespace: str, report: Callable[[str], None]
 ) -> None:
-    """Bring the nodes back that a dead run has taken out, and wait for them.
+    """Restore the nodes that a crashed run has deleted, and wait for them.
 
-    :param namespace: of its load
-    :param report: gets a line for each
+    :param namespace: namespace of the crashed run's load
+    :param report: callback for a line per node, and for progress lines
     :raises KubernetesError: when the API refuses
-    :raises DeadlineExceeded: when they are not Ready in time
+    :raises DeadlineExceeded: when the nodes are not Ready in time
     """
     names = []
     found, _ = watching.list_objects(
@@ -126,12 +126,12 @@ def wait_until_back(
     report: Callable[[str], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Wait until nodes that were lost are Ready again.
+    """Wait until lost nodes are Ready again.
 
     :param names: of the nodes
-    :param report: gets lines of progress
+    :param report: callback for progress lines
     :param clock: monotonic seconds
-    :raises DeadlineExceeded: when they are not in time
+    :raises DeadlineExceeded: when the nodes are not Ready in time
     :raises KubernetesError: when the API refuses
     """
     away = sorted(names)
@@ -161,13 +161,14 @@ def forget_pods(
     nodes: Collection[str],
     report: Callable[[str], None],
 ) -> None:
-    """Delete the pods of lost nodes at once: nobody there would end them.
+    """Delete the pods of lost nodes without a grace period.
 
-    Nothing is raised: it is a step on the way out.
+    No kubelet would end these pods.  This is a cleanup step, so errors are
+    only reported.
 
     :param namespace: of the pods
     :param nodes: names of the nodes
-    :param report: gets a line when that can't be done
+    :param report: callback for a line when a pod can't be deleted
     """
     try:
         for pod in _pods_on(cluster, namespace, nodes):
@@ -212,16 +213,16 @@ def _kept(node: dict[str, Any], namespace: str) -> dict[str, Any]:
 
 
 def _to_create(node: dict[str, Any]) -> dict[str, Any]:
-    """Return what makes a node that was there before."""
+    """Return the object that creates a deleted node again."""
     metadata = node["metadata"]
     for key in _OF_THE_SERVER:
         metadata.pop(key, None)
     spec = node.get("spec", {})
-    # The node controller's own, which it puts there again where it must.
+    # The node controller adds its own taints again where needed.
     taints = [
-        one
-        for one in spec.get("taints", ())
-        if not one["key"].startswith("node.kubernetes.io/")
+        taint
+        for taint in spec.get("taints", ())
+        if not taint["key"].startswith("node.kubernetes.io/")
     ]
     return {
         "apiVersion": "v1",

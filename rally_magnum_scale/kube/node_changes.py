@@ -1,4 +1,4 @@
-"""Follow which nodes of a bay come and go, by one watch for all changes."""
+"""Follow the addition and removal of a bay's nodes by one watch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from rally_magnum_scale.kube import nodes
 
 @dataclasses.dataclass(frozen=True)
 class Settled:
-    """The nodes when they were as they were to be.
+    """The nodes in the wanted state.
 
-    :param nodes: all of them
-    :param at: monotonic seconds since when they are
+    :param nodes: all nodes
+    :param at: monotonic seconds at which the wanted state was reached
     :param ready_at: monotonic seconds at which each new node was first
         seen Ready, by uid
     """
@@ -30,10 +30,10 @@ class Settled:
 
 
 class Follower(following.Follower):
-    """Sees every change of the nodes, with its time.
+    """Observes every change of the nodes, with its time.
 
-    It asks the API for one list and one watch, which is taken up again where
-    it breaks off: not more often for more nodes.
+    It uses one list and one watch, which is resumed when it breaks off.  The
+    number of requests does not grow with the number of nodes.
 
     :param cluster: the open Kubernetes API of the bay
     :param clock: monotonic seconds
@@ -45,7 +45,7 @@ class Follower(following.Follower):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__("nodes", cluster.core.list_node, clock=clock)
-        # What follows from the nodes, by uid.
+        # Uids of nodes: outside the control plane, Ready, first seen Ready.
         self._counted: set[str] = set()
         self._ready: set[str] = set()
         self._first_ready_at: dict[str, float] = {}
@@ -55,10 +55,10 @@ class Follower(following.Follower):
         self._settled_at: float | None = None
 
     def expect(self, wanted: int, to_go: Collection[str] = ()) -> None:
-        """Say what is to become of the nodes, before it is asked for.
+        """Set the wanted state before the change is requested.
 
-        :param wanted: how many there are to be
-        :param to_go: uids of those that must not be among them
+        :param wanted: wanted number of nodes
+        :param to_go: uids of the nodes to remove
         """
         with self._lock:
             self._wanted = wanted
@@ -68,15 +68,15 @@ class Follower(following.Follower):
             self._judge(self._clock())
 
     def settled(self) -> Settled | None:
-        """Return the nodes if they are as they are to be, else None.
+        """Return the nodes if they are in the wanted state, else None.
 
-        :raises KubernetesError: when they can't be followed any more
+        :raises KubernetesError: when the nodes can no longer be followed
         """
         self.refuse_error()
         with self._lock:
             if self._settled_at is None:
                 return None
-            # Those of an earlier change may be gone by now.
+            # Only nodes that exist: one may have come and gone again.
             new = self._counted - self._earlier
             return Settled(
                 self._read(),
@@ -85,24 +85,24 @@ class Follower(following.Follower):
             )
 
     def progress(self) -> str:
-        """Say how far it is."""
+        """Return the progress in words."""
         with self._lock:
             old = len(self._counted & self._to_go)
             return (
                 f"{len(self._counted & self._ready)} Ready of "
                 f"{len(self._counted)} "
                 f"nodes, {self._wanted} wanted"
-                + (f", {old} still to go" if old else "")
+                + (f", {old} not yet removed" if old else "")
             )
 
     def ignores(self) -> bool:
-        """Tell whether all that are to go stand there, Ready as ever."""
+        """Return whether all nodes to remove are still there and Ready."""
         with self._lock:
             there = self._counted & self._ready
             return bool(self._to_go) and self._to_go <= there
 
     def now(self) -> tuple[nodes.Node, ...]:
-        """Return the nodes as they are now."""
+        """Return the current nodes."""
         with self._lock:
             return self._read()
 
@@ -120,7 +120,7 @@ class Follower(following.Follower):
             self._first_ready_at.setdefault(uid, now)
 
     def _judge(self, now: float) -> None:
-        """Note since when all is as it is to be."""
+        """Note since when the nodes are in the wanted state."""
         new = self._counted - self._earlier
         if (
             len(self._counted) == self._wanted

@@ -1,4 +1,4 @@
-"""The nodes of a bay: Ready or not, hollow or real, with how many cores."""
+"""Read the nodes of a bay, and wait until they are Ready."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import quantity
 from rally_magnum_scale.kube import watching
 
-# KWOK's own mark of a node that no machine stands behind.
+# KWOK's annotation of a node without a machine.
 HOLLOW_ANNOTATION = "kwok.x-k8s.io/node"
 
 _CONTROL_PLANE_LABELS = frozenset(
@@ -27,22 +27,22 @@ _CONTROL_PLANE_LABELS = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """What the package knows of one node.
+    """A node of a bay.
 
+    :param hollow: whether KWOK simulates the node without a machine
     :param cores: allocatable cores
-    :param ready_at: epoch seconds, by the bay's clock, since when it is
-        Ready; None while it is not
-    :param seen_ready_at: monotonic seconds at which it was first seen
-        Ready since ``ready_at``; None where nobody waited for that
-    :param unready_at: monotonic seconds at which it was not Ready for
-        certain; None where it was never seen so
+    :param ready_at: epoch seconds, by the bay's clock, since when the node
+        is Ready; None while it is not Ready
+    :param seen_ready_at: monotonic seconds at which the node was first seen
+        Ready since ``ready_at``; None if the node was not watched
+    :param unready_at: monotonic seconds at which the node was certainly not
+        Ready; None if it was never seen not Ready
     :param created_at: epoch seconds, by the API server's clock, at which
-        the Node object was made
-    :param cores_set_apart: those that no pod may use
+        the Node object was created
+    :param cores_set_apart: cores that are reserved and not allocatable
     :param uid: of the Node object
-    :param machine: the provider's id of what stands behind it, or an empty
-        string
-    :param address: that the bay reaches it by, or an empty string
+    :param machine: the provider's id of the machine, or an empty string
+    :param address: internal IP address, or an empty string
     """
 
     name: str
@@ -60,7 +60,7 @@ class Node:
 
     @property
     def all_cores(self) -> float:
-        """Cores of the machine, as published rates count them."""
+        """Cores of the machine, by which published rates are divided."""
         return self.cores + self.cores_set_apart
 
 
@@ -74,21 +74,20 @@ def wait_for_ready(
 ) -> list[Node]:
     """Wait, by watch, until a number of nodes is Ready.
 
-    Nodes of the control plane are not counted: Magnum's ``node_count``
-    leaves them out.
+    Nodes of the control plane are not counted, as in Magnum's ``node_count``.
 
-    :param count: how many nodes must be Ready
-    :param deadline_s: seconds after which the wait is given up
-    :param report: gets lines of progress
+    :param count: number of nodes that must be Ready
+    :param deadline_s: seconds after which the wait ends
+    :param report: callback for progress lines
     :param clock: monotonic seconds, of ``seen_ready_at`` and ``unready_at``
     :returns: the nodes, without the control plane
-    :raises DeadlineExceeded: with the number that was Ready
+    :raises DeadlineExceeded: with the number of Ready nodes
     :raises KubernetesError: when the API refuses
     """
     tally = _Tally(clock)
 
     def judge(seen: Mapping[str, Mapping[str, Any]]) -> list[Node] | None:
-        tally.look(seen)
+        tally.update(seen)
         return tally.read(seen) if len(tally.ready) >= count else None
 
     return watching.wait_until(
@@ -101,29 +100,31 @@ def wait_for_ready(
     )
 
 
-# In place of a stamp and when it was first seen.
+# For a node without a time stamp and a time at which it was first seen.
 _NEVER = (None, None)
 
 
 class _Tally:
-    """Which nodes are Ready, and when each was first seen so.
+    """The Ready nodes, and when each was first seen Ready.
 
-    It is asked at each of the thousands of events of a large bay, so it
-    looks only at what has changed.
+    A large bay has thousands of events, so each update only processes the
+    nodes that have changed.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._judged: dict[str, Mapping[str, Any]] = {}
-        # The stamp since when each is Ready, and when that was first seen.
+        # The time stamp of each node's Ready condition, and when that stamp
+        # was first seen.
         self._seen_ready: dict[str, tuple[str | None, float]] = {}
-        # What is not Ready in the first list was not when it was asked for.
+        # A node that is not Ready in the first list was not Ready when the
+        # list was requested.
         self._began_at = clock()
         self._ready_at_first: frozenset[str] | None = None
         self.ready: set[str] = set()
 
-    def look(self, seen: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take in the nodes as they are now."""
+    def update(self, seen: Mapping[str, Mapping[str, Any]]) -> None:
+        """Process the current nodes."""
         now = self._clock()
         for name, item in seen.items():
             if self._judged.get(name) is not item:
@@ -135,7 +136,7 @@ class _Tally:
             self._ready_at_first = frozenset(self.ready)
 
     def read(self, seen: Mapping[str, Mapping[str, Any]]) -> list[Node]:
-        """Return the nodes, with the times at which they were Ready."""
+        """Return the nodes with the times at which they became Ready."""
         at_first = self._ready_at_first or frozenset()
         return [
             dataclasses.replace(
@@ -159,17 +160,17 @@ class _Tally:
 
 
 def read_nodes(items: Mapping[str, Mapping[str, Any]]) -> list[Node]:
-    """Return the nodes outside the control plane, from the API's objects."""
+    """Convert the API's objects outside the control plane to nodes."""
     return [_read(item) for item in items.values() if counts(item)]
 
 
 def counts(item: Mapping[str, Any]) -> bool:
-    """Tell whether one of the API's objects is outside the control plane."""
+    """Return whether one of the API's objects is outside the control plane."""
     return _CONTROL_PLANE_LABELS.isdisjoint(item["metadata"].get("labels", ()))
 
 
 def is_ready(item: Mapping[str, Any]) -> bool:
-    """Tell whether one of the API's objects is a node that is Ready."""
+    """Return whether one of the API's objects is a Ready node."""
     return _ready_condition(item).get("status") == "True"
 
 
@@ -184,13 +185,13 @@ def _read(item: Mapping[str, Any]) -> Node:
     status = item.get("status", {})
     ready = is_ready(item)
     cores = quantity.cores(status.get("allocatable", {}).get("cpu", "0"))
-    every = status.get("capacity", {}).get("cpu")
+    capacity = status.get("capacity", {}).get("cpu")
     return Node(
         name=item["metadata"]["name"],
         ready=ready,
         hollow=HOLLOW_ANNOTATION in item["metadata"].get("annotations", {}),
         cores=cores,
-        cores_set_apart=quantity.cores(every) - cores if every else 0.0,
+        cores_set_apart=quantity.cores(capacity) - cores if capacity else 0.0,
         ready_at=_changed_at(_ready_condition(item)) if ready else None,
         created_at=_epoch_s(item["metadata"].get("creationTimestamp")),
         uid=item["metadata"].get("uid", ""),
@@ -200,9 +201,9 @@ def _read(item: Mapping[str, Any]) -> Node:
 
 
 def _address(status: Mapping[str, Any]) -> str:
-    for one in status.get("addresses", ()):
-        if one["type"] == "InternalIP":
-            return str(one["address"])
+    for address in status.get("addresses", ()):
+        if address["type"] == "InternalIP":
+            return str(address["address"])
     return ""
 
 
@@ -217,14 +218,15 @@ def _epoch_s(stamp: str | None) -> float | None:
 
 
 def real(nodes: list[Node]) -> list[Node]:
-    """Return the nodes that a machine stands behind.
+    """Return the nodes that run on a machine.
 
-    :raises KubernetesError: when there is none to run a load on
+    :raises KubernetesError: when there is no such node for a load
     """
     found = [node for node in nodes if not node.hollow]
     if not found:
         raise exceptions.KubernetesError(
-            f"All {len(nodes)} nodes of the bay are hollow: a load needs at "
-            "least one real node (label sandbox_real_nodes of the template)."
+            f"All {len(nodes)} nodes of the bay are hollow, but a load needs "
+            "at least one real node; set the label sandbox_real_nodes of the "
+            "template."
         )
     return found

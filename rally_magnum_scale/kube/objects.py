@@ -1,4 +1,4 @@
-"""Create and remove objects that are given as plain dictionaries."""
+"""Create, update and delete Kubernetes objects given as dictionaries."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def create(
     *,
     may_exist: bool = False,
 ) -> None:
-    """Create objects, in the given order.
+    """Create objects in the given order.
 
-    An API that breaks off is asked again; what is there by then was made
-    by the try that broke off.
+    Retries when the API breaks off.  An object that a retry finds was
+    created by the attempt that broke off.
 
     :param objects: each with ``apiVersion``, ``kind`` and ``metadata``
-    :param may_exist: leave alone what is there already
-    :raises KubernetesError: at the first that the API refuses
+    :param may_exist: whether to ignore objects that already exist
+    :raises KubernetesError: at the first object that the API refuses
     """
     for item in objects:
         name = f"{item['kind']} {item['metadata']['name']}"
@@ -48,18 +48,18 @@ def _create(cluster: client.KubeClient, item: dict[str, Any]) -> None:
         answers = kubernetes.utils.create_from_dict(
             cluster.api,
             item,
-            # The library's models would be made and thrown away.
+            # Skip the library's model of the response, which nobody reads.
             _preload_content=False,
             _request_timeout=client.TIMEOUT_S,
         )
     except kubernetes.utils.FailToCreateError as error:
         raise error.api_exceptions[0] from error
     for answer in answers:
-        _throw_away(answer)
+        _discard(answer)
 
 
-def _throw_away(answer: Any) -> None:
-    """Free the connection of an answer that nobody reads."""
+def _discard(answer: Any) -> None:
+    """Free the connection of a response that nobody reads."""
     answer.drain_conn()
     answer.release_conn()
 
@@ -67,9 +67,9 @@ def _throw_away(answer: Any) -> None:
 def replace_pods(
     cluster: client.KubeClient, namespace: str, deployment: dict[str, Any]
 ) -> None:
-    """Give a Deployment another template of its pods, which replaces them.
+    """Change the pod template of a Deployment, which replaces its pods.
 
-    :param deployment: the whole new object, under the same name
+    :param deployment: the whole new object, with the same name
     :raises KubernetesError: when the API refuses
     """
     name = deployment["metadata"]["name"]
@@ -81,12 +81,12 @@ def replace_pods(
                 name,
                 namespace,
                 change,
-                # The library's model would be made and thrown away.
+                # Skip the library's model of the response.
                 _preload_content=False,
                 _request_timeout=client.TIMEOUT_S,
             )
         )
-        _throw_away(answer)
+        _discard(answer)
 
 
 def service_address(
@@ -110,8 +110,8 @@ def namespaces(
 ) -> dict[str, dict[str, str]]:
     """List namespaces.
 
-    :param selector: of their labels
-    :returns: their annotations, by name
+    :param selector: a label selector
+    :returns: annotations of the namespaces by name
     :raises KubernetesError: when the API refuses
     """
     found, _ = watching.list_objects(
@@ -130,12 +130,12 @@ def delete_namespace(
     deadline_s: float,
     report: Callable[[str], None] | None = None,
 ) -> None:
-    """Delete a namespace with all that is in it, and wait until it is gone.
+    """Delete a namespace with its content, and wait until it is gone.
 
-    :raises DeadlineExceeded: when it does not go
+    :raises DeadlineExceeded: when the namespace is not gone in time
     :raises KubernetesError: when the API refuses
     """
-    seen = {"phase": "asked to go"}
+    seen = {"phase": "delete requested"}
 
     def poll() -> bool | None:
         try:

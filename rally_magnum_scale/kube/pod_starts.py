@@ -1,4 +1,4 @@
-"""How long pods take from their creation to Ready, seen by one watch."""
+"""Measure the time from pods' creation to Ready by one watch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from rally_magnum_scale.kube import pods
 
 
 class PodStarts(following.Follower):
-    """Times pods that are created after it has begun to follow.
+    """Measures the start of pods that are created after the first list.
 
-    Both ends are those at which the watch told of them, by one clock:
-    Kubernetes' own stamps have whole seconds.
+    Both times are those at which the watch reported the change, by one
+    clock, because Kubernetes' own time stamps have whole seconds.
 
     :param cluster: the open Kubernetes API of the bay
     :param namespace: of the pods
@@ -47,9 +47,9 @@ class PodStarts(following.Follower):
 
     @property
     def seconds(self) -> list[float]:
-        """What each pod took that became Ready, in any order.
+        """Start time of each pod that became Ready, in any order.
 
-        Nothing when not all were followed to the end.
+        Empty when the pods were not followed to the end.
         """
         with self._lock:
             if self._error:
@@ -62,20 +62,20 @@ class PodStarts(following.Follower):
 
     @property
     def unready(self) -> int | None:
-        """How many pods were created and never seen Ready.
+        """Number of pods that were created and never seen Ready.
 
-        None when they were not followed.
+        None when the pods were not followed.
         """
         with self._lock:
             if self._error or not self.listed:
                 return None
             return len(self._created_at.keys() - self._ready_at.keys())
 
-    def wait_told(self, deadline_s: float) -> None:
-        """Wait until the watch has told of the last pod that is Ready.
+    def wait_reported(self, deadline_s: float) -> None:
+        """Wait until this watch has reported all created pods as Ready.
 
-        Another watch may have told of it before.  What does not come in
-        time is told as not Ready.
+        Another watch may have reported them earlier.  Pods that this watch
+        does not report in time count as not Ready.
         """
         with contextlib.suppress(exceptions.DeadlineExceeded):
             waiting.wait_for(
@@ -87,7 +87,7 @@ class PodStarts(following.Follower):
 
     def _keep(self, item: Mapping[str, Any], now: float) -> None:
         uid = item["metadata"]["uid"]
-        # One that is there at first was created who knows when.
+        # The creation time of a pod in the first list is unknown.
         if self.listed and uid not in self._known:
             self._created_at[uid] = now
         self._known.add(uid)

@@ -1,4 +1,4 @@
-"""The pods of a load: Ready, failed, ended, and the cores they may use."""
+"""Wait for the pods of a load, detect failures, and count usable cores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.kube import quantity
 from rally_magnum_scale.kube import watching
 
-# Reasons of a waiting container that do not pass by themselves.
+# Reasons of a waiting container that are permanent.
 HOPELESS = (
     "ErrImageNeverPull",
     "ImagePullBackOff",
@@ -27,7 +27,7 @@ HOPELESS = (
     "CrashLoopBackOff",
 )
 
-# A registry that asks for patience lets the image through later.
+# A registry that limits the rate of pulls serves the image later.
 _PULL_REASONS = ("ErrImagePull", "ImagePullBackOff")
 _RATE_LIMITED = re.compile(
     r"too\s*many\s*requests|\b429\b|rate.?limit", re.IGNORECASE
@@ -50,10 +50,10 @@ def wait_for_ready(
 
     :param selector: a label selector
     :param what: what the pods are, in words, such as ``nginx targets``
-    :returns: the pods, as the API's objects; one that has already done its
-        work counts as Ready
-    :raises WorkloadError: when one fails in a way that waiting can't mend
-    :raises DeadlineExceeded: with the number that was Ready
+    :returns: the pods, as the API's objects; a pod that has already
+        succeeded counts as Ready
+    :raises WorkloadError: when a pod fails permanently
+    :raises DeadlineExceeded: with the number of Ready pods
     """
     found: list[dict[str, Any]] = []
 
@@ -83,7 +83,7 @@ def wait_for_ready(
 def get(
     cluster: client.KubeClient, namespace: str, selector: str
 ) -> list[dict[str, Any]]:
-    """Return the pods that a label selector finds.
+    """Return the pods that match a label selector.
 
     :raises KubernetesError: when the API refuses
     """
@@ -100,10 +100,10 @@ def refuse_failed(
     count: int,
     what: str,
 ) -> None:
-    """Raise when so many pods have failed that a Job has given up.
+    """Raise when so many pods have failed that their Job has given up.
 
-    :param count: how many there are to be, and how many may fail
-    :raises WorkloadError: with the end of the log of one of them
+    :param count: number of pods of the Job, and of failures that it allows
+    :raises WorkloadError: with the end of the log of a failed pod
     :raises KubernetesError: when the API refuses
     """
     found = get(cluster, namespace, selector)
@@ -111,11 +111,11 @@ def refuse_failed(
 
 
 def refuse_hopeless(pod: Mapping[str, Any], what: str) -> None:
-    """Raise when a container of a pod can't start by waiting.
+    """Raise when a container of a pod can't start, however long it waits.
 
     :param pod: one of the API's objects
     :param what: what the pod is, in words
-    :raises WorkloadError: with the reason that Kubernetes gives
+    :raises WorkloadError: with Kubernetes' reason
     """
     for container in pod.get("status", {}).get("containerStatuses", []):
         waiting_state = container.get("state", {}).get("waiting") or {}
@@ -129,7 +129,7 @@ def refuse_hopeless(pod: Mapping[str, Any], what: str) -> None:
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Tell whether a pod serves."""
+    """Return whether a pod is Ready."""
     conditions = pod.get("status", {}).get("conditions", [])
     return any(
         c["type"] == "Ready" and c["status"] == "True" for c in conditions
@@ -137,7 +137,7 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
 
 
 def has_ended(cluster: client.KubeClient, namespace: str, name: str) -> bool:
-    """Tell whether all containers of a pod have ended, or it is gone."""
+    """Return whether all containers of a pod have ended or it is gone."""
     try:
         pod = cluster.core.read_namespaced_pod_status(
             name, namespace, _request_timeout=client.TIMEOUT_S
@@ -152,10 +152,10 @@ def has_ended(cluster: client.KubeClient, namespace: str, name: str) -> bool:
 def proxy_get(
     cluster: client.KubeClient, namespace: str, name: str, port: int, path: str
 ) -> str:
-    """Ask a pod over HTTP, through the API server.
+    """Send a GET request to a pod through the API server.
 
     :param path: with a leading slash
-    :returns: the text of the answer
+    :returns: the body of the response
     :raises KubernetesError: when the API server can't reach the pod
     """
     with client.translate_errors(f"reach the pod {name}"):
@@ -176,13 +176,12 @@ def usable_cores(
 ) -> float:
     """Return the cores that pods can use together.
 
-    On each node that is the sum of their CPU limits, or all of what the
-    node can allocate, or the processors that they see, whatever is least.
+    On each node, this is the minimum of the sum of their CPU limits, the
+    node's allocatable cores, and the number of processors that they see.
 
-    :param pods: as the API's objects, scheduled
+    :param pods: scheduled pods, as the API's objects
     :param nodes: the nodes of the bay
-    :param cpus: name of a pod to the processors that it sees, of those
-        that have told
+    :param cpus: processors that a pod sees by its name, as far as known
     """
     allocatable = {node.name: node.cores for node in nodes}
     by_node: dict[str, list[Mapping[str, Any]]] = {}
@@ -199,17 +198,17 @@ def usable_cores(
 def _wanted(
     pods: Sequence[Mapping[str, Any]], cpus: Mapping[str, frozenset[int]]
 ) -> float:
-    """Return the cores that pods of one node can use, were it endless."""
+    """Return the cores that pods of a node of unlimited size can use."""
     seen = [cpus.get(pod["metadata"]["name"]) for pod in pods]
     total = sum(
         _limit(pod) if own is None else min(_limit(pod), len(own))
         for pod, own in zip(pods, seen, strict=True)
     )
-    told = [own for own in seen if own is not None]
-    # One that did not tell may see any processor.
-    if len(told) < len(seen):
+    known = [own for own in seen if own is not None]
+    # A pod whose processors are unknown may see any processor.
+    if len(known) < len(seen):
         return total
-    return min(total, len(frozenset[int]().union(*told)))
+    return min(total, len(frozenset[int]().union(*known)))
 
 
 def node_names(pods: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -220,16 +219,16 @@ def node_names(pods: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def addresses(pods: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the addresses of the pods that are Ready.
+    """Return the addresses of the Ready pods.
 
-    :raises WorkloadError: when one has none
+    :raises WorkloadError: when a pod has none
     """
     found = []
     for pod in filter(is_ready, pods):
         if not pod["status"].get("podIP"):
             raise exceptions.WorkloadError(
                 f"The pod {pod['metadata']['name']} is Ready but has no "
-                "address to be asked by; ask the targets by their Service "
+                "address; send the requests to the Service of the targets "
                 "(target_address: service)."
             )
         found.append(pod["status"]["podIP"])
@@ -278,7 +277,8 @@ def _refuse_failed(
 ) -> None:
     """Raise for failed pods that no controller will replace.
 
-    A Job replaces as many as it has: our ``backoffLimit``.
+    A Job replaces as many pods as it has, since its ``backoffLimit`` is set
+    to this number.
     """
     failed = [pod for pod in found if _phase(pod) == "Failed"]
     for pod in failed:
@@ -306,7 +306,7 @@ def _raise_failed(
 
 
 def _ending(pod: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the container that failed, or nothing, and how it ended."""
+    """Return the failed container, or an empty string, and how it ended."""
     status = pod["status"]
     for container in (
         *status.get("initContainerStatuses", []),
@@ -325,7 +325,7 @@ def _ending(pod: Mapping[str, Any]) -> tuple[str, str]:
 def _log_tail(
     cluster: client.KubeClient, namespace: str, name: str, container: str
 ) -> str:
-    """Return the last lines of a log, or nothing when it can't be read."""
+    """Return the end of a log, or an empty string if it can't be read."""
     try:
         answer = cluster.core.read_namespaced_pod_log(
             name,

@@ -1,4 +1,4 @@
-"""Credentials that end before the run does are replaced by new ones."""
+"""Renew credentials that expire before the run ends."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from kubernetes.client import rest
 
 from rally_magnum_scale import exceptions
 
-# A certificate is renewed when less of its life than this is left.
+# A certificate is renewed when less than this share of its validity is left.
 _LEFT_RATIO = 0.1
-# After a renewal that failed or changed nothing, seconds until the next.
+# Seconds until the next renewal after one that failed or changed nothing.
 _RETRY_S = 10.0
 
-# A load balancer cuts connections that rest, and some do so in silence: one
-# that rested for so long is not used again.
+# Load balancers drop idle connections, some without closing them.  A
+# connection that was idle for longer is not used again.
 IDLE_S = 20.0
 
-# A server's words about our certificate, which come as a TLS alert.
+# TLS alerts by which a server refuses the client certificate.
 _ALERTS = ("CERTIFICATE_EXPIRED", "CERTIFICATE EXPIRED", "BAD_CERTIFICATE")
 
 
 class RenewingApiClient(kubernetes.client.ApiClient):  # type: ignore[misc]
-    """The library's client, on connections and credentials that are fresh.
+    """The library's client with fresh connections and credentials.
 
-    :param configuration: of the library
-    :param renew: returns another, with new credentials; None where there
-        are no others
+    :param configuration: configuration of the library
+    :param renew: returns a configuration with new credentials; None where
+        there is no source of new credentials
     :param clock: monotonic seconds
     :param wall_clock: epoch seconds
     """
@@ -66,9 +66,9 @@ class RenewingApiClient(kubernetes.client.ApiClient):  # type: ignore[misc]
         *arguments: Any,
         **options: Any,
     ) -> Any:
-        """Send a request; once more when it was refused as expired.
+        """Send a request; renew and retry once if credentials are refused.
 
-        :raises KubernetesError: when it was, and nothing new can be had
+        :raises KubernetesError: when the renewal fails
         """
 
         def send() -> Any:
@@ -76,7 +76,7 @@ class RenewingApiClient(kubernetes.client.ApiClient):  # type: ignore[misc]
                 method, url, header_params, *arguments, **options
             )
 
-        self._drop_rested()
+        self._drop_idle()
         self._renew_early(header_params)
         used = self.configuration
         answer, refusal = _refused(send)
@@ -85,40 +85,40 @@ class RenewingApiClient(kubernetes.client.ApiClient):  # type: ignore[misc]
             self._authorise(header_params)
             answer, refusal = _refused(send)
             if refusal:
-                self._wait_with_next()
+                self._delay_next()
         self._used_at = self._clock()
         if answer is None:
             raise refusal
         return answer
 
-    def _drop_rested(self) -> None:
+    def _drop_idle(self) -> None:
         now = self._clock()
         if now - self._used_at > IDLE_S:
             self.rest_client.pool_manager.clear()
         self._used_at = now
 
     def _renew_early(self, header_params: Any) -> None:
-        """Renew what ends soon; a failure leaves what there is."""
+        """Renew credentials that expire soon; keep them if that fails."""
         used = self.configuration
         if self._wall_clock() < self._renew_at or not self._may_renew(used):
             return
         with contextlib.suppress(exceptions.KubernetesError):
-            self._replace(used, "its end is near")
+            self._replace(used, "they expire soon")
             self._authorise(header_params)
         if self._wall_clock() >= self._renew_at:
-            self._wait_with_next()
+            self._delay_next()
 
     def _may_renew(self, used: Any) -> bool:
-        """Tell whether there is, or may be had, what was not used yet."""
+        """Return whether there are other credentials, or a renewal is due."""
         return self._renew is not None and (
             self.configuration is not used or self._clock() >= self._not_before
         )
 
-    def _wait_with_next(self) -> None:
+    def _delay_next(self) -> None:
         self._not_before = self._clock() + _RETRY_S
 
     def _replace(self, used: Any, why: object) -> None:
-        """Take new credentials, unless another thread has just done so."""
+        """Renew the credentials, unless another thread has just done so."""
         with self._lock:
             if self.configuration is not used:
                 return
@@ -127,11 +127,11 @@ class RenewingApiClient(kubernetes.client.ApiClient):  # type: ignore[misc]
                 configuration = self._renew()
                 client = rest.RESTClientObject(configuration)
             except Exception as error:
-                self._wait_with_next()
+                self._delay_next()
                 raise exceptions.KubernetesError(
-                    "The bay's Kubernetes API does not take the credentials "
-                    f"any more ({why}), and new ones could not be had: "
-                    f"{error}"
+                    "The bay's Kubernetes API no longer accepts the "
+                    f"credentials ({why}), and new ones could not be "
+                    f"obtained: {error}"
                 ) from error
             old, self.rest_client = self.rest_client, client
             self.configuration = configuration
@@ -139,7 +139,7 @@ class RenewingApiClient(kubernetes.client.ApiClient):  # type: ignore[misc]
             old.close()
 
     def _authorise(self, header_params: Any) -> None:
-        """Put a new token where the old one was written already."""
+        """Replace the old token in headers that are already prepared."""
         if header_params is not None:
             self.update_params_for_auth(
                 header_params, [], ["BearerToken"], "", "", None
@@ -149,8 +149,8 @@ class RenewingApiClient(kubernetes.client.ApiClient):  # type: ignore[misc]
 def _refused(send: Callable[[], Any]) -> tuple[Any, Any]:
     """Send a request.
 
-    :returns: the answer if there is one, and why the credentials were not
-        taken if they were not
+    :returns: the response if there is one, and the reason if the
+        credentials were refused
     """
     try:
         answer = send()
@@ -163,15 +163,15 @@ def _refused(send: Callable[[], Any]) -> tuple[Any, Any]:
         return None, error
     if answer.status != 401:
         return answer, None
-    # The connection is free for the next request.
+    # Free the connection for the next request.
     answer.read()
     return answer, f"{answer.status} {answer.reason}"
 
 
 def _renew_at(configuration: Any) -> float:
-    """Return from when on a client certificate should be renewed.
+    """Return when a client certificate should be renewed.
 
-    :returns: epoch seconds, infinite where there is none
+    :returns: epoch seconds; infinity without a client certificate
     """
     try:
         certificate = x509.load_pem_x509_certificate(

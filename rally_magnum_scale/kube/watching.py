@@ -1,7 +1,7 @@
-"""List and watch, resumed where a connection broke off.
+"""List and watch objects, and resume after connection failures.
 
-Objects stay plain dictionaries: the library's models of a thousand nodes
-cost seconds and hundreds of megabytes.
+Objects stay plain dictionaries, because the library's models of a thousand
+nodes cost seconds and hundreds of megabytes.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ def watch(
     trouble: Callable[[str], None] = lambda _: None,
     **selectors: str,
 ) -> Generator[dict[str, dict[str, Any]] | None, None, None]:
-    """Yield the watched objects by name, whenever something changed.
+    """Yield the watched objects by name after each change.
 
-    Yields None whenever nothing came for some seconds or the API broke off,
-    so that the reader can look at its deadline.  Never ends by itself.
+    Yields None when no event has arrived for some seconds or the API broke
+    off, so that the reader can check its deadline.  Never ends by itself.
 
     :param method: a list method of the library, such as
         ``cluster.core.list_node``
     :param arguments: its positional arguments, such as the namespace
-    :param trouble: gets the sentence of a list that failed and is tried
-        again
+    :param trouble: called with the message of each failed list request that
+        is retried
     :param selectors: ``label_selector``, ``field_selector``
-    :raises KubernetesError: when the API refuses the list for good
+    :raises KubernetesError: when the API refuses the list permanently
     """
     while True:
         try:
@@ -76,15 +76,15 @@ def _changes(
                 version = _apply(objects, event)
                 yield objects
         except urllib3.exceptions.ReadTimeoutError:
-            # A silent watch: it has waited already.
+            # A watch without events has already waited.
             pause_s = 0.0
         except client.BROKEN:
             pass
         except exceptions.KubernetesError as error:
             trouble(str(error))
         except kubernetes.client.ApiException:
-            # Too old a version, or an API server that comes up again: a new
-            # list tells which.
+            # The version is too old, or the API server is restarting.  A new
+            # list finds out which.
             version = ""
         yield None
         interruption.sleep(pause_s)
@@ -98,18 +98,19 @@ def wait_until(
     progress: Callable[[], str] = lambda: "",
     **options: Any,
 ) -> T:
-    """Watch objects until a judge is content with them.
+    """Watch objects until they fulfil a condition.
 
-    :param judge: gets the objects by name whenever one changed; None means
-        to wait on
+    :param judge: called with the objects by name after each change; returns
+        None to keep waiting
     :param method: as in :func:`watch`, with its positional arguments
     :param selectors: as in :func:`watch`
-    :param progress: how far it is, in words; a list that failed is added
+    :param progress: returns the progress in words; the message of a failed
+        list request is appended
     :param options: ``what``, ``deadline_s`` and ``report`` of
         :func:`rally_magnum_scale.waiting.wait_for`
-    :returns: what the judge returned
-    :raises DeadlineExceeded: when the deadline is reached
-    :raises KubernetesError: when the API refuses the list for good
+    :returns: the first result of ``judge`` that is not None
+    :raises DeadlineExceeded: when the deadline is exceeded
+    :raises KubernetesError: when the API refuses the list permanently
     """
     trouble: list[str] = []
     changes = watch(
@@ -178,7 +179,7 @@ def _events(
 
 
 def lines(answer: Any) -> Iterator[bytes]:
-    """Split a streamed answer into lines; a last part line is dropped."""
+    """Split a streamed response into lines; drop an incomplete last line."""
     rest = b""
     for chunk in answer.stream(amt=None, decode_content=True):
         *whole, rest = (rest + chunk).split(b"\n")
@@ -186,9 +187,10 @@ def lines(answer: Any) -> Iterator[bytes]:
 
 
 def _apply(objects: dict[str, dict[str, Any]], event: dict[str, Any]) -> str:
-    """Apply an event and return the version to go on from.
+    """Apply an event and return the version to continue from.
 
-    An empty version asks for a new list: the one held is too old.
+    An empty version means that the version is too old and a new list is
+    needed.
     """
     item = event["object"]
     if event["type"] == "ERROR":

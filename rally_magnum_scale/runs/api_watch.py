@@ -1,4 +1,4 @@
-"""What an API server counted of its requests during a piece of work."""
+"""Measure an API server's request latency from its own histograms."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ Summary = dict[str, dict[str, float | None]]
 
 
 class ApiWatch:
-    """Reads the server's counters twice, and never disturbs the work.
+    """Reads the server's histograms at the start and at the end of the work.
+
+    Failures are reported and recorded, never raised.
 
     :param cluster: the open Kubernetes API of the bay
-    :param report: gets a line when the counters can't be read
+    :param report: callback for a line when the histograms can't be read
     """
 
     def __init__(
@@ -29,7 +31,7 @@ class ApiWatch:
         self._before = self._read()
 
     def conclude(self) -> bay_records.ApiLatency:
-        """Return what came since the watch was made."""
+        """Return the latency of the requests since the watch was created."""
         after = self._read()
         if self._before is None or after is None:
             return bay_records.ApiLatency({}, {}, self._missing)
@@ -48,7 +50,7 @@ class ApiWatch:
             return api_metrics.read(self._cluster)
         except (exceptions.KubernetesError, ValueError) as error:
             self._missing = str(error).rstrip(".")
-            self._report(f"the API server's latency is not known: {error}")
+            self._report(f"can't read the API server's latency: {error}")
             return None
 
 

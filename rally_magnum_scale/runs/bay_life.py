@@ -1,4 +1,4 @@
-"""One bay from the request to gone, and the record of it."""
+"""The life cycle of one bay, and its record."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _STATUS: dict[type[Exception], str] = {
 
 
 class BayLife:
-    """Makes a bay, opens its Kubernetes API and removes it again.
+    """Creates a bay, opens its Kubernetes API, and deletes the bay.
 
     :param bays: the bays of a project
-    :param request: what is asked of Magnum
-    :param report: gets lines of progress
-    :param made_by: who makes it, for the record
-    :param template_name: what the task calls the template, likewise
+    :param request: the request to create the bay
+    :param report: callback for progress lines
+    :param made_by: creator of the bay, for the record
+    :param template_name: the task's name of the template, for the record
     :param clock: monotonic seconds
     :param wall_clock: epoch seconds
     """
@@ -65,7 +65,8 @@ class BayLife:
         self._open = contextlib.ExitStack()
         self.nodes: list[nodes.Node] = []
         self._follower: node_changes.Follower | None = None
-        # It grows and shrinks: what it was at most takes longest to go.
+        # The bay may grow and shrink; its largest size sets the delete
+        # deadline.
         self._most_nodes = request.nodes
         self.record = bay_records.Bay(
             uuid="",
@@ -85,13 +86,13 @@ class BayLife:
         return self._request.name
 
     def create(self) -> Any:
-        """Ask for the bay and wait for CREATE_COMPLETE.
+        """Request the bay and wait for CREATE_COMPLETE.
 
         :returns: the cluster as Magnum shows it
         :raises BayCreateFailed: with Magnum's reason
-        :raises DeadlineExceeded: when it never completes
+        :raises DeadlineExceeded: when the create does not complete in time
         """
-        with self._failures_noted():
+        with self._recorded_failures():
             self._report(
                 f"asking Magnum for the bay {self.name} of "
                 f"{self._request.nodes} nodes"
@@ -120,20 +121,20 @@ class BayLife:
     def connect(self, cluster: Any) -> client.KubeClient:
         """Open the bay's Kubernetes API with a certificate from Magnum.
 
-        It stays open until :meth:`delete`.
+        The connection stays open until :meth:`delete`.
         """
-        with self._failures_noted():
+        with self._recorded_failures():
             opened = self._open.enter_context(open_bay(self._bays, cluster))
             self._note(kubernetes_version=opened.version())
         return opened
 
     def wait_for_nodes(self, opened: client.KubeClient) -> None:
-        """Wait until all nodes that were asked for are Ready.
+        """Wait until all requested nodes are Ready.
 
-        :raises DeadlineExceeded: with the number that was Ready
+        :raises DeadlineExceeded: with the number of Ready nodes
         """
         wanted = self._request.nodes
-        with self._failures_noted():
+        with self._recorded_failures():
             self.nodes = nodes.wait_for_ready(
                 opened,
                 wanted,
@@ -153,26 +154,26 @@ class BayLife:
     def change_nodes(
         self,
         opened: client.KubeClient,
-        wish: node_change.NodeChangeSpec,
+        spec: node_change.NodeChangeSpec,
         number: int,
         deadlines: limits.ResizeDeadlines,
     ) -> node_change.NodeChange:
         """Prepare a change of the bay's nodes.
 
-        :param opened: its Kubernetes API
-        :param wish: what is to become of its nodes
-        :param number: which change of its nodes this is, from 1
-        :param deadlines: how long it may take
-        :returns: what carries it out
+        :param opened: the bay's Kubernetes API
+        :param spec: the wanted nodes
+        :param number: number of this change, from 1
+        :param deadlines: of this change
+        :returns: the change, ready to run
         :raises KubernetesError: when the nodes can't be listed
         """
-        self._most_nodes = max(self._most_nodes, wish.nodes)
+        self._most_nodes = max(self._most_nodes, spec.nodes)
         return node_change.NodeChange(
             self._bays,
             opened,
             self._follow(opened),
             self.record.uuid,
-            wish,
+            spec,
             number,
             self._report,
             deadlines,
@@ -180,7 +181,7 @@ class BayLife:
         )
 
     def _follow(self, opened: client.KubeClient) -> node_changes.Follower:
-        """Return what sees the nodes, begun at the first need of it."""
+        """Return the follower of the nodes; start it at the first call."""
         if self._follower is None:
             new = node_changes.Follower(opened, self._clock)
             self._follower = self._open.enter_context(new.following())
@@ -188,40 +189,40 @@ class BayLife:
         return self._follower
 
     def keep(self, folder: Path) -> None:
-        """Write a kubeconfig with which the bay can be used afterwards.
+        """Write a kubeconfig for use of the bay after the run.
 
-        :param folder: where it is written, readable by this user alone
-        :raises InvalidInput: when it can't be written
+        :param folder: folder of the file, which only this user can read
+        :raises InvalidInput: when the file can't be written
         """
-        with self._failures_noted():
+        with self._recorded_failures():
             self.kubeconfig = kubeconfig.write(
                 folder, self.name, self._bays.credentials(self._cluster)
             )
 
     def sign(self, name: str) -> credentials.ServerCertificate:
-        """Have a certificate signed for a server in the bay.
+        """Return a signed certificate for a server in the bay.
 
-        :param name: that clients know it by
+        :param name: DNS name by which clients address the server
         """
         return self._bays.server_certificate(self._cluster, name)
 
     def leave(self) -> None:
-        """Let the bay be, and say how to use and to delete it."""
+        """Keep the bay, and report how to use and to delete it."""
         self._open.close()
         self._report(
-            f"the bay {self.name} stays: use it with 'kubectl --kubeconfig "
+            f"keeping the bay {self.name}: use it with 'kubectl --kubeconfig "
             f"{self.kubeconfig} get nodes', or in MagnumScale."
             f'throughput_in_bay with "bay": "{self.name}" or "kubeconfig"; '
             f"delete it with 'openstack coe cluster delete {self.name}'"
         )
 
     def delete(self) -> None:
-        """Delete the bay and wait until Magnum has lost it.
+        """Delete the bay and wait until it is gone from Magnum.
 
-        An interruption does not end this wait: its deadline does.
+        An interruption does not end this wait, only its deadline does.
 
         :raises BayDeleteFailed: with Magnum's reason
-        :raises DeadlineExceeded: when it never goes
+        :raises DeadlineExceeded: when the bay is not gone in time
         """
         if not self.record.uuid:
             return
@@ -233,7 +234,7 @@ class BayLife:
         with (
             self._open,
             interruption.deferred(),
-            self._failures_noted(),
+            self._recorded_failures(),
         ):
             self._report(f"deleting the bay {self.name}")
             start = self._clock()
@@ -266,12 +267,12 @@ class BayLife:
         )
 
     def _note_node_times(self, opened: client.KubeClient) -> None:
-        """Note when each node was Ready; doing without is no failure."""
+        """Record when each node became Ready; missing times are no error."""
         ready = [self._ready_node(one) for one in self.nodes if one.ready]
         clocks = self._clocks(opened)
         missing = node_times.doubt(ready, clocks)
         if missing:
-            self._report(f"the nodes' times are not known: {missing}")
+            self._report(f"can't tell when each node became Ready: {missing}")
             clocks = node_times.Clocks(self._requested_at_epoch)
         found = node_times.spans(ready, clocks)
         least_s = node_times.all_ready_after_s(found, self._request.nodes)
@@ -293,7 +294,9 @@ class BayLife:
         try:
             offset = opened.clock_offset(self._wall_clock)
         except exceptions.KubernetesError as error:
-            self._report(f"counting from when nodes were seen Ready: {error}")
+            self._report(
+                f"using the times at which nodes were seen Ready: {error}"
+            )
             return node_times.Clocks(self._requested_at_epoch)
         return node_times.Clocks(
             self._requested_at_epoch, offset.seconds, offset.error_s
@@ -311,7 +314,7 @@ class BayLife:
         )
 
     @contextlib.contextmanager
-    def _failures_noted(self) -> Iterator[None]:
+    def _recorded_failures(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:
@@ -330,7 +333,7 @@ def open_bay(
 ) -> Iterator[client.KubeClient]:
     """Open a bay's Kubernetes API with a certificate from Magnum.
 
-    A run may outlive the certificate: then Magnum signs another one.
+    If the certificate expires during the run, Magnum signs another.
 
     :param bays: the bays of a project
     :param cluster: as Magnum shows it
@@ -352,7 +355,7 @@ def open_bay(
 
 
 def node_facts(found: Sequence[nodes.Node]) -> dict[str, Any]:
-    """Return the fields of a bay's record that its nodes tell."""
+    """Return the fields of a bay's record that follow from its nodes."""
     real = [node for node in found if not node.hollow]
     return {
         "nodes_real": len(real),

@@ -1,4 +1,4 @@
-"""Looks at the nodes' CPU counters while a load runs, beside it."""
+"""Read the nodes' CPU counters in a thread while a load runs."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import cpu
 
-# Kubelets read their counters every 10 to 20 s: what they tell so long
-# after the beginning of a step was read in it.
+# Kubelets update their counters every 10 to 20 s.  After this time in a step,
+# a counter has been updated within the step.
 _FRESH_S = 20.0
-# The clock is looked at this often.
+# Interval at which the thread checks the clock.
 SLICE_S = 0.2
-# Nodes that have told nothing so often are not asked again.
-_MAX_IN_VAIN = 2
+# After so many reads in a row without a response, reading stops.
+_MAX_FAILED_READS = 2
 
 
 class CpuWatch:
-    """Asks each node a few times a step, and never disturbs the run.
+    """Reads each node's counters a few times per step.
+
+    Failures are recorded, never raised.
 
     :param cluster: the open Kubernetes API of the bay
     :param namespace: of the load
     :param targets: names of the targets' pods
-    :param nodes: names of all nodes that pods of the load run on
-    :param deadline_s: seconds after which a look is over
+    :param nodes: names of all nodes that run pods of the load
+    :param deadline_s: seconds after which one read of all nodes ends
     :param clock: monotonic seconds
     """
 
@@ -57,7 +59,7 @@ class CpuWatch:
             name: [] for name in nodes
         }
         self._missing = ""
-        self._in_vain = 0
+        self._failed_reads = 0
         # The workers' clock minus ours.
         self._offset_s: float | None = None
         self._moments: list[float] = []
@@ -66,7 +68,7 @@ class CpuWatch:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Look, in a thread, at the moments that are expected."""
+        """Read the counters at the planned moments, in a thread."""
         thread = threading.Thread(target=self._run, name="cpu", daemon=True)
         thread.start()
         try:
@@ -74,11 +76,11 @@ class CpuWatch:
         finally:
             self._stopped.set()
             thread.join()
-        # A load that is over has its last moment behind it.
-        self.look_if_due()
+        # The last moment has come when the load is over.
+        self.read_if_due()
 
     def began(self, start: dict[str, Any]) -> None:
-        """Take the record of a load's start: now its steps have times.
+        """Plan the reads of all steps from the record of the load's start.
 
         :param start: the record ``start``
         """
@@ -89,10 +91,10 @@ class CpuWatch:
             self.expect(steady_s, steady_s + step.duration_s)
 
     def expect(self, start_s: float, end_s: float) -> None:
-        """Look in a stretch of time.
+        """Plan the reads of one steady phase.
 
         :param start_s: epoch seconds, by the workers' clock
-        :param end_s: epoch seconds
+        :param end_s: epoch seconds, by the workers' clock
         """
         length_s = end_s - start_s
         soon_s, later_s = (
@@ -105,46 +107,46 @@ class CpuWatch:
 
     @property
     def counters(self) -> cpu_time.Counters:
-        """What was seen so far."""
+        """All readings so far."""
         return cpu_time.Counters(self._targets, self._nodes, self._missing)
 
-    def look_if_due(self) -> bool:
-        """Look once if a moment has come; after a stall once is enough.
+    def read_if_due(self) -> bool:
+        """Read the counters once if at least one moment has come.
 
-        :returns: whether one had come
+        :returns: whether a moment had come
         """
         was_due = False
         with self._lock:
             while self._moments and self._is_due(self._moments[0]):
                 heapq.heappop(self._moments)
                 was_due = True
-        if was_due and self._in_vain < _MAX_IN_VAIN:
-            self._look()
+        if was_due and self._failed_reads < _MAX_FAILED_READS:
+            self._read()
         return was_due
 
     def _run(self) -> None:
         while not self._stopped.wait(SLICE_S):
-            self.look_if_due()
+            self.read_if_due()
 
     def _is_due(self, moment_s: float) -> bool:
         if self._offset_s is None:
             return False
         return self._clock() + self._offset_s >= moment_s
 
-    def _look(self) -> None:
-        found = cpu.look(
+    def _read(self) -> None:
+        found = cpu.read_nodes(
             self._cluster,
             self._namespace,
             self._nodes,
             deadline_s=self._deadline_s,
         )
-        for told, kept in (
+        for readings, kept in (
             (found.pods, self._targets),
             (found.nodes, self._nodes),
         ):
-            for name, reading in told.items():
+            for name, reading in readings.items():
                 if name in kept:
                     kept[name].append(reading)
-        self._in_vain = 0 if found.nodes else self._in_vain + 1
+        self._failed_reads = 0 if found.nodes else self._failed_reads + 1
         if found.failures:
             self._missing = next(iter(found.failures.values()))

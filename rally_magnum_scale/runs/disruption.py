@@ -1,4 +1,4 @@
-"""What something that befalls a load on purpose is made of."""
+"""Base class for disruptions that are injected into a load."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ R = TypeVar("R", bound=disturbances.Disturbance)
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What a load has measured.
+    """The results of a load.
 
-    :param end: its closing record, None when it was never read
-    :param offset_s: the workers' clock minus our monotonic one
-    :param until_s: epoch second of the next event, or infinity
-    :param cores_pods: as in :class:`records.Throughput`, as the next one
+    :param end: the load's last record; None when it was never read
+    :param offset_s: the workers' clock minus our monotonic clock
+    :param until_s: epoch second of the next disruption, or infinity
+    :param cores_pods: as in :class:`records.Throughput`
+    :param cores_real_nodes: as in :class:`records.Throughput`
     """
 
     windows: Sequence[windows.Window]
@@ -38,11 +39,11 @@ class Measured:
 
 
 class Disruption(Generic[R]):
-    """One thing that befalls a load, in a thread of its own.
+    """A disruption of a load, which runs in a thread of its own.
 
-    :param context: of the load
-    :param moment: when it begins
-    :param record: of it, as far as it is known
+    :param context: the state that all disruptions of the load share
+    :param moment: when the disruption begins
+    :param record: the disruption's record, as far as it is known
     """
 
     def __init__(
@@ -56,11 +57,11 @@ class Disruption(Generic[R]):
         self._ended_at: float | None = None
 
     def act(self) -> None:
-        """Do it, and wait until it is over."""
+        """Cause the disruption, and wait until it is over."""
         raise NotImplementedError
 
     def conclude(self, load: Measured) -> R:
-        """Return the record, with what the load came to meanwhile."""
+        """Return the record with the load's results meanwhile."""
         record = self.record
         if self.began_at is None:
             return record
@@ -72,9 +73,10 @@ class Disruption(Generic[R]):
         return self.with_load(record, self._ended_at + load.offset_s, load)
 
     def with_load(self, record: R, ended_s: float, load: Measured) -> R:
-        """Add to a record what the load came to from beginning to end.
+        """Add the load's results during the disruption to a record.
 
-        :param ended_s: epoch second, by the workers' clocks
+        :param ended_s: end of the disruption in epoch seconds, by the
+            workers' clocks
         """
         plan = self.context.spec.plan
         return dataclasses.replace(
@@ -93,34 +95,34 @@ class Disruption(Generic[R]):
         )
 
     def begin(self, kind: str, detail: str) -> None:
-        """Note that it begins now."""
+        """Note that the disruption begins now."""
         self.began_at = self.context.clock()
         self.context.note(self.began_at, kind, detail)
 
-    def tell(self, kind: str, detail: str, after_s: float) -> float:
-        """Note what has happened in its course.
+    def note_event(self, kind: str, detail: str, after_s: float) -> float:
+        """Note an event of the disruption.
 
-        :param after_s: how long after its beginning it did
-        :returns: the same in monotonic seconds
+        :param after_s: seconds since the disruption began
+        :returns: the time of the event in monotonic seconds
         """
         at = (self.began_at or 0.0) + after_s
         self.context.note(at, kind, detail)
         return at
 
     def end(self, kind: str, detail: str, after_s: float) -> None:
-        """Note that it is over, in the same way."""
-        self._ended_at = self.tell(kind, detail, after_s)
+        """Note that the disruption is over, as :meth:`note_event` does."""
+        self._ended_at = self.note_event(kind, detail, after_s)
 
     def note(self, **fields: Any) -> None:
-        """Put figures into the record."""
+        """Set fields of the record."""
         self.record = dataclasses.replace(self.record, **fields)
 
     def fail(self, error: Exception) -> None:
-        """Note what ended it."""
+        """Record the error that ended the disruption."""
         self.note(failure=lifecycle.failure_class(error), reason=str(error))
 
     def since_began(self, at: float) -> float:
-        """Return how long after the beginning a moment was.
+        """Return the seconds from the disruption's beginning to a time.
 
         :param at: monotonic seconds
         """

@@ -1,4 +1,4 @@
-"""Where something befalls a load: what it sees, and what it tells."""
+"""The state that all disruptions of one load share."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from rally_magnum_scale.workload import load_spec
 
 T = TypeVar("T")
 
-# A look at what the followers have seen costs nothing.
-LOOK_S = 0.1
+# A poll reads local state only, so a short interval costs nothing.
+POLL_INTERVAL_S = 0.1
 
 
 class Stopped(Exception):
-    """The load ended early: nobody waits for what befell it any more."""
+    """The load has ended, so its disruptions must stop."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A pod of the targets, as it is now.
+    """A target pod in its current state.
 
-    :param serves: Ready, and not told to go
+    :param serves: whether the pod is Ready and not being deleted
     :param item: the API's object
     """
 
@@ -48,18 +48,18 @@ class Target:
 
 @dataclasses.dataclass(frozen=True)
 class NodeState:
-    """A node of the bay, as it is now."""
+    """A node of the bay in its current state."""
 
     name: str
     ready: bool
 
 
 class DisruptionContext:
-    """What all that befalls one load have in common.
+    """The bay as the disruptions of one load see it, and their events.
 
     :param cluster: the open Kubernetes API of the bay
     :param spec: the load
-    :param report: gets lines of progress
+    :param report: callback for progress lines
     :param clock: monotonic seconds
     """
 
@@ -77,7 +77,7 @@ class DisruptionContext:
         self.stopped = threading.Event()
         # Names of the nodes that were lost so far.
         self.lost: set[str] = set()
-        # Monotonic seconds, kind and detail of what has happened.
+        # Monotonic seconds, kind and detail of each event.
         self.happened: list[tuple[float, str, str]] = []
         self.targets = following.Seen(
             "targets",
@@ -93,7 +93,7 @@ class DisruptionContext:
 
     @contextlib.contextmanager
     def followed(self) -> Iterator[None]:
-        """Follow targets and nodes, once all that are there are known.
+        """Follow targets and nodes; enter once the existing ones are known.
 
         :raises DeadlineExceeded: when the API does not list them in time
         :raises KubernetesError: when it refuses
@@ -104,7 +104,7 @@ class DisruptionContext:
             yield
 
     def note(self, at: float, kind: str, detail: str) -> None:
-        """Note what has happened, and report it.
+        """Record and report an event.
 
         :param at: monotonic seconds
         """
@@ -112,9 +112,9 @@ class DisruptionContext:
         self.report(f"{kind}: {detail}")
 
     def refuse_stopped(self) -> None:
-        """Go on only while the load does.
+        """Raise if the load has ended.
 
-        :raises Stopped: when it ended early
+        :raises Stopped: when the load has ended
         """
         if self.stopped.is_set():
             raise Stopped
@@ -126,24 +126,24 @@ class DisruptionContext:
         deadline_s: float,
         progress: Callable[[], str] = lambda: "",
     ) -> T:
-        """Wait for something, unless the load ends early.
+        """Poll as :func:`waiting.wait_for` does, while the load runs.
 
-        :raises Stopped: when it does
-        :raises DeadlineExceeded: when the deadline is reached
+        :raises Stopped: when the load ends early
+        :raises DeadlineExceeded: when the deadline is exceeded
         :raises KubernetesError: when the bay can't be followed any more
         """
 
-        def look() -> T | None:
+        def poll_checked() -> T | None:
             self.refuse_stopped()
             self.targets.refuse_error()
             self.nodes.refuse_error()
             return poll()
 
         return waiting.wait_for(
-            look,
+            poll_checked,
             what=what,
             deadline_s=deadline_s,
-            interval_s=LOOK_S,
+            interval_s=POLL_INTERVAL_S,
             progress=progress,
             report=self.report,
             clock=self.clock,

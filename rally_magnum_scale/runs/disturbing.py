@@ -1,4 +1,4 @@
-"""All that befalls one load on purpose, each at its moment."""
+"""Run all disruptions of one load, each at its planned time."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from rally_magnum_scale.runs import faults
 from rally_magnum_scale.runs import updating
 from rally_magnum_scale.workload import load_spec
 
-# How exactly an event begins at its moment.
+# Resolution of the time at which a disruption begins.
 _SLICE_S = 0.05
-# What the end of a thread may take after it was told to end: a request to
-# OpenStack has no end before Rally's openstack_client_http_timeout, 180 s.
+# Time for a thread to end after it was asked to stop.  A request to OpenStack
+# may hang until Rally's openstack_client_http_timeout of 180 s.
 _JOIN_S = 200.0
 
-Deeds = Sequence[updating.Update | faults.Fault]
+AnyDisruption = updating.Update | faults.Fault
 
 
 class Disturbances:
-    """The events of one load, from their preparation to their records.
+    """The disruptions of one load, from their preparation to their records.
 
     :param cluster: the open Kubernetes API of the bay
     :param spec: the load, with its update and its faults
-    :param injector: lets nodes be lost; None where there are no faults
-    :param report: gets lines of progress
+    :param injector: injects the faults; None where there are none
+    :param report: callback for progress lines
     :param clock: monotonic seconds
     """
 
@@ -67,7 +67,7 @@ class Disturbances:
         )
         if spec.faults and injector is None:
             raise exceptions.InvalidInput(
-                "faults: nothing here can let nodes of this bay be lost."
+                "faults: there is no fault injector for the nodes of this bay."
             )
         self._faults = [
             faults.Fault(self._context, wanted, number, injector)
@@ -78,14 +78,14 @@ class Disturbances:
         self._injector = injector
         self._started = threading.Event()
         self._load_over = threading.Event()
-        # The plan's first second, by the workers' clock, and that clock
-        # minus ours.
+        # The first second of the plan by the workers' clock, and the workers'
+        # clock minus ours.
         self._plan_second = 0.0
         self._offset_s = -math.inf
 
     @property
-    def planned(self) -> Deeds:
-        """All that is to befall the load."""
+    def planned(self) -> Sequence[AnyDisruption]:
+        """All disruptions of the load."""
         return [*self._updates, *self._faults]
 
     def prepare(
@@ -94,12 +94,13 @@ class Disturbances:
         targets: Iterable[Mapping[str, Any]],
         generators: Iterable[Mapping[str, Any]],
     ) -> None:
-        """Make sure that the faults find nodes, before the load begins.
+        """Check before the load begins that there are nodes for the faults.
 
-        :param nodes: of the bay
-        :param targets: pods, as the API's objects, as the generators are
-        :raises WorkloadError: when they are too few
-        :raises BayError: when one of them can't be lost
+        :param nodes: nodes of the bay
+        :param targets: target pods, as the API's objects
+        :param generators: generator pods, as the API's objects
+        :raises WorkloadError: when there are too few nodes
+        :raises BayError: when a fault can't be injected into a node
         """
         if not self._injector:
             return
@@ -113,9 +114,9 @@ class Disturbances:
 
     @contextlib.contextmanager
     def following(self) -> Iterator[None]:
-        """Follow what the events are about, from before the load begins.
+        """Follow targets and nodes, from before the load begins.
 
-        :raises ScaleError: when the bay can't be followed
+        :raises ScaleError: when the API does not list or watch them
         """
         if not self.planned:
             yield
@@ -125,12 +126,12 @@ class Disturbances:
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
-        """Let it all befall the load, and wait until all is over.
+        """Run the disruptions during the block and wait until all are over.
 
-        A load that fails is not waited for, and nothing begins any more
-        when the load is over.
+        If the block raises, stop the disruptions instead.  After the block,
+        no further disruption begins.
 
-        :raises ScaleError: what went wrong with one of them
+        :raises ScaleError: the first error of a disruption
         """
         threads = [
             threading.Thread(target=self._run, args=(one,), daemon=True)
@@ -149,7 +150,7 @@ class Disturbances:
         self.refuse_error()
 
     def began(self, start: Mapping[str, Any]) -> None:
-        """Take the record of a load's start: now its moments have times.
+        """Start the plan's clock from the record of the load's start.
 
         :param start: the record ``start``
         """
@@ -158,26 +159,26 @@ class Disturbances:
         self._started.set()
 
     def stamped(self, written_s: float) -> None:
-        """Take the time at which something was written that is read now.
+        """Estimate the clock offset from the time stamp of a line just read.
 
-        It may have been read late, so the earliest reading is the best.
+        A line may be read late, so the largest offset is the most exact.
 
         :param written_s: epoch seconds, by the workers' clocks
         """
         self._offset_s = max(self._offset_s, written_s - self._clock())
 
     def refuse_error(self) -> None:
-        """Raise what went wrong with one of them.
+        """Raise the first error of a disruption, if there is one.
 
-        :raises ScaleError: with its words
+        :raises ScaleError: that error
         """
         if self._error is not None:
             raise self._error
 
     def revert(self) -> None:
-        """Undo what can be undone; an interruption does not end it.
+        """Revert all faults; an interruption does not end this.
 
-        :raises ScaleError: when that fails
+        :raises ScaleError: when a fault can't be reverted
         """
         failed: Exception | None = None
         back: set[str] = set()
@@ -209,15 +210,15 @@ class Disturbances:
         cores_pods: float | None,
         cores_real_nodes: float | None,
     ) -> list[dict[str, Any]]:
-        """Return the records of all of it.
+        """Return the records of all disruptions and their events.
 
         :param source: for their envelopes
         :param run: windows and end of the load
         :param cores_pods: as in :class:`records.Throughput`
-        :param cores_real_nodes: likewise
+        :param cores_real_nodes: as in :class:`records.Throughput`
         """
 
-        def conclude(one: updating.Update | faults.Fault) -> dict[str, Any]:
+        def conclude(one: AnyDisruption) -> dict[str, Any]:
             measured = disruption.Measured(
                 run.windows,
                 run.end,
@@ -247,8 +248,8 @@ class Disturbances:
             *(source.envelope("fault", conclude(one)) for one in self._faults),
         ]
 
-    def _next_s(self, one: updating.Update | faults.Fault) -> float:
-        """Return the epoch second at which the next event began."""
+    def _next_s(self, one: AnyDisruption) -> float:
+        """Return the epoch second at which the next disruption began."""
         later = [
             other.began_at + self._offset_s
             for other in self.planned
@@ -258,21 +259,21 @@ class Disturbances:
         ]
         return min(later, default=math.inf)
 
-    def _run(self, one: updating.Update | faults.Fault) -> None:
+    def _run(self, one: AnyDisruption) -> None:
         try:
             self._wait_until(one.moment.seconds(self._spec.plan))
             one.act()
         except disruption_context.Stopped:
             done = "began" if one.began_at is None else "was over"
-            one.note(reason=f"the load ended before it {done}")
+            one.note(reason=f"the load ended before the disruption {done}")
         except Exception as error:
             one.fail(error)
             self._error = self._error or error
 
     def _wait_until(self, moment_s: float) -> None:
-        """Wait for a moment of the plan.
+        """Wait until a time of the plan.
 
-        :raises Stopped: when the load ends before
+        :raises Stopped: when the load ends earlier
         """
         stopped = self._context.stopped
         while not stopped.wait(_SLICE_S) and not self._load_over.is_set():
@@ -285,11 +286,11 @@ class Disturbances:
         raise disruption_context.Stopped
 
     def _wait(self, threads: Sequence[threading.Thread]) -> None:
-        """Wait for what is not over when the load is."""
+        """Wait for the disruptions that outlast the load."""
         waiting.wait_for(
             lambda: True if not any(t.is_alive() for t in threads) else None,
-            what="what befell the load to be over",
+            what="the disruptions of the load to be over",
             deadline_s=self._spec.update_s + self._spec.recover_s + _JOIN_S,
-            interval_s=disruption_context.LOOK_S,
+            interval_s=disruption_context.POLL_INTERVAL_S,
             clock=self._clock,
         )

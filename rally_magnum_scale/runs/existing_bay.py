@@ -1,4 +1,4 @@
-"""A bay that someone else made: opened and looked at, never deleted."""
+"""Open a bay that this run did not create, and never delete it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from rally_magnum_scale.kube import nodes
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import memory
 
-# A bay that is to be loaded has Ready nodes already.
+# An existing bay has Ready nodes already, so this deadline is short.
 READY_WITHIN_S = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
 class ExistingBay:
-    """An open bay of someone else.
+    """An open bay that this run did not create.
 
-    :param cluster: its Kubernetes API
-    :param nodes: as they were when it was opened, Ready or not
-    :param record: what is known of it
-    :param sign: has a certificate signed for a server of some name; None
-        where nobody does that
+    :param cluster: the open Kubernetes API of the bay
+    :param nodes: the nodes when the bay was opened, Ready or not
+    :param record: the bay's record
+    :param sign: returns a signed certificate for a server with the given
+        name; None where there is no Magnum to sign it
     """
 
     cluster: client.KubeClient
@@ -57,10 +57,10 @@ def by_name(
 
     :param bays: the bays of a project
     :param wanted: name or id
-    :param report: gets lines of progress
-    :param tidy: is done first, before the bay is looked at
-    :raises BayNotFound: when none fits, or several do
-    :raises BayError: when it is not complete
+    :param report: callback for progress lines
+    :param tidy: called with the cluster before its nodes are read
+    :raises BayNotFound: when no bay or several match
+    :raises BayError: when the bay is not complete
     """
     found = bays.find(wanted)
     record = bay_records.Bay(
@@ -75,7 +75,7 @@ def by_name(
     with bay_life.open_bay(bays, found) as cluster:
         tidy(cluster)
         yield dataclasses.replace(
-            _look(cluster, record, report),
+            _read(cluster, record, report),
             sign=functools.partial(bays.server_certificate, found),
         )
 
@@ -87,20 +87,20 @@ def of_context(
     report: Callable[[str], None],
     tidy: Tidy = _leave,
 ) -> Iterator[ExistingBay]:
-    """Open a bay that a context of the task has made.
+    """Open a bay that a context of the task has created.
 
     :param bays: the bays of its project
-    :param record: as the context left it; it stays as it is
-    :param report: gets lines of progress
+    :param record: the context's record of the bay, which stays unchanged
+    :param report: callback for progress lines
     :param tidy: as in :func:`by_name`
-    :raises BayNotFound: when it is gone meanwhile
-    :raises BayError: when it is not complete
+    :raises BayNotFound: when the bay is gone
+    :raises BayError: when the bay is not complete
     """
     found = bays.find(record.uuid)
     with bay_life.open_bay(bays, found) as cluster:
         tidy(cluster)
         yield dataclasses.replace(
-            _look(cluster, record, report),
+            _read(cluster, record, report),
             record=record,
             sign=functools.partial(bays.server_certificate, found),
         )
@@ -115,11 +115,11 @@ def by_kubeconfig(
 ) -> Iterator[ExistingBay]:
     """Open a bay, or any Kubernetes cluster, without OpenStack.
 
-    :param path: of a kubeconfig, where Rally runs
-    :param context: name of one of its contexts, None for the current one
-    :param report: gets lines of progress
+    :param path: of a kubeconfig on the host where Rally runs
+    :param context: name of one of its contexts; None for the current context
+    :param report: callback for progress lines
     :param tidy: as in :func:`by_name`
-    :raises InvalidInput: when the file can't be right
+    :raises InvalidInput: when the kubeconfig is invalid
     """
     record = bay_records.Bay(
         uuid="",
@@ -130,10 +130,10 @@ def by_kubeconfig(
     )
     with client.connect_kubeconfig(path, context) as cluster:
         tidy(cluster)
-        yield _look(cluster, record, report)
+        yield _read(cluster, record, report)
 
 
-def _look(
+def _read(
     cluster: client.KubeClient,
     record: bay_records.Bay,
     report: Callable[[str], None],
@@ -144,8 +144,8 @@ def _look(
     )
     ready = sum(node.ready for node in found)
     report(
-        f"the bay {record.name} has {ready} Ready nodes of {len(found)}, "
-        f"Kubernetes {version}"
+        f"the bay {record.name} runs Kubernetes {version}; {ready} of its "
+        f"{len(found)} nodes are Ready"
     )
     return ExistingBay(
         cluster,

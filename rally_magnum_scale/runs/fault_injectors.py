@@ -1,4 +1,4 @@
-"""Who lets nodes be lost: OpenStack, or Kubernetes alone."""
+"""Fault injectors: through OpenStack, or through Kubernetes alone."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import lost_nodes
 from rally_magnum_scale.kube import nodes as node_list
 
-# What OpenStack's cloud controller writes into a node, before the id.
+# Prefix of the providerID that OpenStack's cloud controller writes.
 _OF_NOVA = "openstack://"
 
 
 class NovaFaultInjector:
-    """Lets the servers be lost that nodes run on.
+    """Injects faults into the Nova servers of nodes.
 
     :param found: the servers of the project
     """
@@ -22,24 +22,24 @@ class NovaFaultInjector:
         self._machines = found
 
     def check(self, node: node_list.Node) -> None:
-        """Refuse a node of which nobody knows its server.
+        """Raise for a node whose server is unknown.
 
-        :raises BayError: naming it
+        :raises BayError: with the name of the node
         """
         _server(node)
 
     def fail(self, node: node_list.Node, how: str) -> None:
-        """Let the server of a node be lost."""
+        """Inject a fault into the server of a node."""
         self._machines.fail(_server(node), how)
 
     def revert(self, node: node_list.Node, how: str) -> bool:
-        """Undo that; tell whether the node comes back."""
+        """Revert the fault; return whether the node comes back."""
         self._machines.revert(_server(node), how)
         return how != machines.DELETE
 
 
 class KubernetesFaultInjector:
-    """Takes nodes out of a cluster whose machines nobody here can reach.
+    """Removes nodes from a cluster whose machines can't be controlled.
 
     :param cluster: the open Kubernetes API of the bay
     :param namespace: of the load
@@ -49,24 +49,24 @@ class KubernetesFaultInjector:
         self._objects = lost_nodes.NodeObjects(cluster, namespace)
 
     def check(self, node: node_list.Node) -> None:
-        """Every node can be taken out."""
+        """Accept every node: every Node object can be deleted."""
 
     def fail(self, node: node_list.Node, how: str) -> None:
         """Delete the Node object."""
         self._objects.fail(node.name, how)
 
     def revert(self, node: node_list.Node, how: str) -> bool:
-        """Bring it back; tell that it comes."""
+        """Create the Node object again; return that the node comes back."""
         self._objects.revert(node.name, how)
         return True
 
 
 def _server(node: node_list.Node) -> str:
-    """Return the id in Nova of the server that a node runs on."""
+    """Return the Nova id of the server that a node runs on."""
     if not node.machine.startswith(_OF_NOVA):
         raise exceptions.BayError(
-            f"The node {node.name} does not say which server it runs on: its "
-            f"providerID is {node.machine!r}, and {_OF_NOVA}/<id> is what "
-            "OpenStack's cloud controller would write."
+            f"The server of the node {node.name} is unknown: the node's "
+            f"providerID is {node.machine!r}, but OpenStack's cloud "
+            f"controller would set it to {_OF_NOVA}/<id>."
         )
     return node.machine.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Nodes that are lost while the load runs."""
+"""Node faults that are injected while the load runs."""
 
 from __future__ import annotations
 
@@ -26,34 +26,35 @@ from rally_magnum_scale.workload import events
 
 
 class FaultInjector(Protocol):
-    """What can let nodes be lost, and mends what can be mended."""
+    """Injects node faults, and reverts them where that is possible."""
 
     def check(self, node: node_list.Node) -> None:
-        """Refuse a node that can't be lost.
+        """Raise for a node into which no fault can be injected.
 
         :raises ScaleError: with the reason
         """
 
     def fail(self, node: node_list.Node, how: str) -> None:
-        """Let a node be lost; return when that is accepted.
+        """Inject a fault; return when the request is accepted.
 
         :param how: one of :data:`disturbances.HOWS`
-        :raises ScaleError: when that can't be
+        :raises ScaleError: when the fault can't be injected
         """
 
     def revert(self, node: node_list.Node, how: str) -> bool:
-        """Undo that, as far as it can be undone.
+        """Revert the fault as far as possible.
 
+        :param how: the fault that was injected
         :returns: whether the node comes back
-        :raises ScaleError: when that can't be
+        :raises ScaleError: when the fault can't be reverted
         """
 
 
 class EligibleNodes:
-    """The nodes of a bay that may be lost: those without a generator.
+    """The nodes of a bay that faults may hit: those without a generator.
 
     :param nodes: of the bay
-    :param generators: pods, as the API's objects
+    :param generators: generator pods, as the API's objects
     """
 
     def __init__(
@@ -66,9 +67,9 @@ class EligibleNodes:
         self._lock = threading.Lock()
 
     def holding(self, held: Mapping[str, int]) -> list[node_list.Node]:
-        """Return those that run targets, those with most of them first.
+        """Return the eligible nodes that run targets, most targets first.
 
-        :param held: name of a node to the targets on it
+        :param held: number of targets by name of the node
         """
         found = [n for n in self._nodes.values() if held.get(n.name)]
         return sorted(found, key=lambda n: (-held[n.name], n.name))
@@ -76,21 +77,26 @@ class EligibleNodes:
     def take(
         self, count: int, held: Mapping[str, int]
     ) -> list[node_list.Node]:
-        """Take out the nodes that will be lost, which may be too few."""
+        """Reserve nodes for a fault.
+
+        :param count: wanted number of nodes
+        :param held: number of targets by name of the node
+        :returns: the nodes, which may be fewer than wanted
+        """
         with self._lock:
             taken = self.holding(held)[:count]
-            for each in taken:
-                del self._nodes[each.name]
+            for node in taken:
+                del self._nodes[node.name]
         return taken
 
 
 class Fault(disruption.Disruption[disturbances.Fault]):
-    """Lets nodes of the targets be lost, and waits for all to heal.
+    """Injects a fault into nodes of targets, and waits for the recovery.
 
-    :param context: of the load
-    :param wanted: how, when, and how many
-    :param number: which fault it is, from 1
-    :param injector: does it
+    :param context: the state that all disruptions of the load share
+    :param wanted: the fault: how, when, and on how many nodes
+    :param number: number of the fault, from 1
+    :param injector: injects and reverts the fault
     """
 
     def __init__(
@@ -115,7 +121,7 @@ class Fault(disruption.Disruption[disturbances.Fault]):
         self._eligible = EligibleNodes((), ())
         self._nodes: list[node_list.Node] = []
         self._broken: list[node_list.Node] = []
-        # Names of the nodes that come back.
+        # Names of the nodes that come back after a revert.
         self.reverted: set[str] = set()
         self._serving = 0
         self._noticed = following.Since(self._are_noticed)
@@ -124,12 +130,12 @@ class Fault(disruption.Disruption[disturbances.Fault]):
     def prepare(
         self, eligible: EligibleNodes, candidates: list[node_list.Node]
     ) -> None:
-        """Make sure that there are nodes to lose, before the load begins.
+        """Check before the load begins that there are enough nodes.
 
-        :param eligible: the nodes from which it will take
-        :param candidates: those that run targets now; as many are taken out
-            as will be lost
-        :raises WorkloadError: when they are too few
+        :param eligible: the nodes from which the fault will choose
+        :param candidates: the eligible nodes that run targets now; as many
+            as the fault needs are removed from the list
+        :raises WorkloadError: when there are too few nodes
         """
         self._refuse_too_few(candidates)
         del candidates[: self._wanted.nodes]
@@ -139,17 +145,17 @@ class Fault(disruption.Disruption[disturbances.Fault]):
         count = self._wanted.nodes
         if len(found) < count:
             raise exceptions.WorkloadError(
-                f"faults[{self.record.number - 1}]: {count} nodes are to be "
-                f"lost, but only {len(found)} more run targets and "
+                f"faults[{self.record.number - 1}]: the fault needs {count} "
+                f"nodes, but only {len(found)} more run targets and "
                 "neither the Locust master nor a worker; use more real nodes, "
-                "or keep the components of the load apart by the "
+                "or separate the components of the load with the "
                 "node_selector of pods."
             )
 
     def _choose(self) -> None:
-        """Take the nodes that run most targets now.
+        """Reserve the nodes that run the most targets now.
 
-        :raises WorkloadError: when they are too few by now
+        :raises WorkloadError: when there are too few nodes by now
         """
         held = collections.Counter(
             one.node for one in self.context.targets.seen() if one.serves
@@ -162,17 +168,17 @@ class Fault(disruption.Disruption[disturbances.Fault]):
         )
 
     def act(self) -> None:
-        """Let the nodes be lost, and wait until the targets serve again.
+        """Inject the fault, and wait until all targets are Ready again.
 
-        :raises ScaleError: when they can't be lost
-        :raises DeadlineExceeded: when the targets do not come back
+        :raises ScaleError: when the fault can't be injected
+        :raises DeadlineExceeded: when the targets are not Ready in time
         """
         context, deadline_s = self.context, self.context.spec.recover_s
         self._choose()
         names = {node.name for node in self._nodes}
         context.lost |= names
-        context.targets.have_looked_at(self._pods_ready)
-        context.nodes.have_looked_at(self._noticed)
+        context.targets.subscribe(self._pods_ready)
+        context.nodes.subscribe(self._noticed)
         done = disturbances.HOWS_IN_WORDS[self._wanted.how]
         self.begin("node_lost", f"{wording.few(sorted(names))} {done}")
         for node in self._nodes:
@@ -184,7 +190,7 @@ class Fault(disruption.Disruption[disturbances.Fault]):
             lambda: self._pods_ready.at,
             "the targets to be Ready on other nodes",
             max(1.0, deadline_s - self.since_began(context.clock())),
-            lambda: f"{self._serving} of {context.spec.targets} serve there",
+            lambda: f"{self._serving} of {context.spec.targets} Ready",
         )
         pods_ready_s = self.since_began(pods_ready_at)
         self.note(pods_ready_s=pods_ready_s)
@@ -195,14 +201,14 @@ class Fault(disruption.Disruption[disturbances.Fault]):
         )
 
     def revert(self) -> None:
-        """Undo what can be undone of it, on all its nodes.
+        """Revert the fault on all its nodes, as far as possible.
 
-        :raises ScaleError: the first that failed; the rest was tried
+        :raises ScaleError: the first error, after all nodes were tried
         """
         broken, self._broken = self._broken, []
         failed: exceptions.ScaleError | None = None
         for node in broken:
-            self.context.report(f"mending the node {node.name}")
+            self.context.report(f"reverting the fault of node {node.name}")
             try:
                 if self._injector.revert(node, self._wanted.how):
                     self.reverted.add(node.name)
@@ -213,7 +219,7 @@ class Fault(disruption.Disruption[disturbances.Fault]):
             raise failed
 
     def conclude(self, load: disruption.Measured) -> disturbances.Fault:
-        """Return the record, with what the load came to meanwhile."""
+        """Return the record with the load's results meanwhile."""
         record = super().conclude(load)
         began_s = record.began_s
         if began_s is None:
@@ -226,7 +232,7 @@ class Fault(disruption.Disruption[disturbances.Fault]):
             record, requests_s=requests_s, requests_lost=lost
         )
         if requests_s is None and not record.reason:
-            reason = _why_not_known(load.until_s, timeout_s)
+            reason = _why_recovery_unknown(load.until_s, timeout_s)
             return dataclasses.replace(record, reason=reason)
         if record.recovery_s is None:
             return record
@@ -235,12 +241,12 @@ class Fault(disruption.Disruption[disturbances.Fault]):
     def _wait_noticed(self, deadline_s: float) -> None:
         noticed_at = self.context.wait(
             lambda: self._noticed.at,
-            "Kubernetes to notice the loss of nodes",
+            "Kubernetes to notice the loss of the nodes",
             deadline_s,
         )
         noticed_s = self.since_began(noticed_at)
         self.note(noticed_s=noticed_s)
-        self.tell(
+        self.note_event(
             "node_noticed",
             f"Kubernetes noticed the loss after {noticed_s:.1f} s",
             noticed_s,
@@ -262,15 +268,16 @@ def node_of(pod: Mapping[str, Any]) -> str:
     return str(pod["spec"].get("nodeName", ""))
 
 
-def _why_not_known(until_s: float, timeout_s: float) -> str:
-    """Say why nobody knows until when requests failed."""
+def _why_recovery_unknown(until_s: float, timeout_s: float) -> str:
+    """Return why the time of the last failed request is unknown."""
     if math.isinf(until_s):
         return (
-            "requests still failed when the load ended: let the step last "
-            "longer"
+            "requests still failed when the load ended: use a longer step, so "
+            "that the recovery time can be determined"
         )
     return (
-        "the next event began before it was known which request was the last "
-        f"to fail, as one that hangs fails after {timeout_s:g} s (timeout_s): "
-        "let the events lie further apart"
+        "the next event began before the last failed request was known, and a "
+        f"request that hangs fails only after {timeout_s:g} s (timeout_s): "
+        "space events further apart, so that the recovery time can be "
+        "determined"
     )

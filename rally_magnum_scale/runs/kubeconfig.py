@@ -1,4 +1,4 @@
-"""A kubeconfig for a bay that stays after the run."""
+"""Write a kubeconfig for a bay that is kept after the run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rally_magnum_scale.bays import credentials
 
 
 def write(folder: Path, bay: str, own: credentials.BayCredentials) -> Path:
-    """Write ``<bay>.kubeconfig``, readable by this user alone.
+    """Write ``<bay>.kubeconfig``, which only this user can read.
 
-    :param folder: where to; a file of that name must not exist
+    :param folder: folder of the file, in which the file must not exist
     :param bay: name of the bay
-    :param own: what opens the bay
-    :returns: the file
-    :raises InvalidInput: when it can't be written
+    :param own: credentials of the bay
+    :returns: path of the file
+    :raises InvalidInput: when the file can't be written
     """
     path = folder.absolute() / f"{bay}.kubeconfig"
     content = yaml.safe_dump(_content(bay, own), sort_keys=False)
@@ -29,7 +29,7 @@ def write(folder: Path, bay: str, own: credentials.BayCredentials) -> Path:
     except OSError as error:
         raise exceptions.InvalidInput(
             f"keep_bay: {path} can't be written ({error.strerror}); start "
-            "the task in a folder that this user may write to."
+            "the task in a folder that this user can write to."
         ) from error
     return path
 

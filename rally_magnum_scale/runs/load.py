@@ -1,4 +1,4 @@
-"""One load in one bay: deploy it, run it, read it, remove it."""
+"""Deploy a load in a bay, run it, read its records, and remove it."""
 
 from __future__ import annotations
 
@@ -35,33 +35,33 @@ from rally_magnum_scale.workload import stub_status
 
 _REMOVE_S = 300.0
 
-# Within which all targets are to say which processors they see.
+# Deadline for reading the processors of all targets.
 _CPUSETS_S = 20.0
 
-# Within which the pods of a new namespace are to be listed.
+# Deadline for the first list of the pods of a new namespace.
 _LISTED_S = 10.0
 
-# Within which one watch is to tell of pods that another one has told of.
-_TOLD_S = 3.0
+# Deadline for one watch to report pods that another watch has reported.
+_REPORTED_S = 3.0
 
-# What a run may take beyond its plan: to connect, to drain, to be merged.
+# Time that a run may take beyond its plan: to connect, drain and merge.
 _RUN_MARGIN_S = 120.0
 
-# How often the workers are looked at until the first window comes.
-_LOOK_EVERY_S = 5.0
+# Interval at which the workers are checked until the first window arrives.
+_CHECK_EVERY_S = 5.0
 
-# How much of the log explains a master that ended early.
+# Number of log lines that explain why a master ended early.
 _LOG_TAIL = 5
 
 
 class Load:
-    """A workload in a bay, and the records that it leaves.
+    """A load in a bay, and its records.
 
     :param cluster: the open Kubernetes API of the bay
-    :param spec: what is to run
+    :param spec: description of the load
     :param nodes: the nodes of the bay
-    :param report: gets lines of progress
-    :param injector: lets nodes be lost, where the load has faults
+    :param report: callback for progress lines
+    :param injector: injects the faults of the load, if it has any
     :param clock: monotonic seconds
     """
 
@@ -103,8 +103,8 @@ class Load:
         """Pull the images on every node that the load may use.
 
         :raises KubernetesError: when the bay refuses, or has no real node
-        :raises WorkloadError: with the registry's words when it refuses
-        :raises DeadlineExceeded: when a node does not get them in time
+        :raises WorkloadError: when the registry refuses, with its message
+        :raises DeadlineExceeded: when a node does not have them in time
         """
         nodes = node_list.real(list(self._nodes))
         names = self._spec.names
@@ -145,32 +145,32 @@ class Load:
     def run(self) -> None:
         """Start the Locust master and workers and follow them to the end.
 
-        :raises WorkloadError: when the master ends before its records do,
-            or not one request was answered as expected
+        :raises WorkloadError: when the master ends before it has written all
+            records, or no request was answered as expected
         :raises DeadlineExceeded: when the load does not end in time
-        :raises Interrupted: when the run is asked to stop
-        :raises ScaleError: when what is to befall the load goes wrong
+        :raises Interrupted: when the run is interrupted
+        :raises ScaleError: when a disruption of the load fails
         """
-        # Before the load: to follow a large bay takes a while to begin.
+        # Before the load, because the first list of a large bay takes time.
         with self._disturbances.following():
             watch = self._start()
             with watch.watching(), self._disturbances.working():
                 self._follow()
-        # A target that is silent would not tell its count either.
-        self._refuse_silence()
+        # Targets that answered no request would not return their count.
+        self._refuse_no_requests()
         self._counted = self._count(self._pods_of["targets"])
 
     def _start(self) -> cpu_watch.CpuWatch:
-        """Start the generators and see what they and the targets are."""
+        """Start the generators, and prepare watches and disruptions."""
         with self._starts.stopped_by_failure():
-            self._ask_targets_for_cpus()
+            self._read_cpus_of_targets()
             self._report(f"starting {self._spec.workers} Locust workers")
             objects.create(self._cluster, self._load_objects())
             master = self._wait_ready("master", 1, "Locust master")
             workers = self._wait_ready(
                 "worker", self._spec.workers, "Locust workers"
             )
-            self._starts.wait_told(_TOLD_S)
+            self._starts.wait_reported(_REPORTED_S)
         self._starts.stop()
         targets = self._pods("target")
         generators = [*workers, *master]
@@ -187,14 +187,14 @@ class Load:
         return self._watch
 
     def revert(self) -> None:
-        """Undo what befell the nodes of a bay that stays.
+        """Revert the faults in the nodes of a bay that is kept.
 
-        :raises ScaleError: when that fails
+        :raises ScaleError: when a fault can't be reverted
         """
         self._disturbances.revert()
 
     def remove(self) -> None:
-        """Remove all of the load; an interruption does not end the wait."""
+        """Remove the load; an interruption does not end the wait."""
         with interruption.deferred():
             objects.delete_namespace(
                 self._cluster,
@@ -204,7 +204,7 @@ class Load:
             )
 
     def all_records(self) -> list[dict[str, Any]]:
-        """Return what the load wrote, and the summary of its steps."""
+        """Return all records: the load's, summaries and disruptions."""
         seen = [record for _, record in sorted(self._by_second.items())]
         written = [*seen, *self._others]
         source = records.Source(
@@ -226,7 +226,7 @@ class Load:
         return [*written, *summaries, *disturbed]
 
     def _time_starts(self) -> None:
-        """Time the pods that are created from now on, if that can be."""
+        """Measure the start of the pods that are created from now on."""
         self._starts.start()
         try:
             self._starts.wait_listed(_LISTED_S)
@@ -235,7 +235,7 @@ class Load:
             exceptions.KubernetesError,
         ) as error:
             self._starts.stop()
-            self._report(f"the start of pods is not timed: {error}")
+            self._report(f"can't measure the start times of pods: {error}")
 
     def _summary(self) -> records.Throughput:
         run = records.collect([*self._by_second.values(), *self._others])
@@ -274,7 +274,7 @@ class Load:
                 cores_real_nodes=cores_real,
                 cores_of=cores_of,
                 cpu=self._watch.counters if self._watch else None,
-                # An own file may ask whom and when it likes.
+                # A user's Locust file may send its requests anywhere.
                 counted_by_targets=(
                     None if self._spec.users else self._counted
                 ),
@@ -283,10 +283,11 @@ class Load:
             else [],
         )
 
-    def _ask_targets_for_cpus(self) -> None:
-        """Look which processors the targets see, before any load.
+    def _read_cpus_of_targets(self) -> None:
+        """Read which processors the targets can use, before the load.
 
-        Where no command may be run in them, limits and nodes are counted.
+        If no command can be run in them, their cores follow from their
+        limits and nodes.
         """
         found, why = pod_cpusets.of_pods(
             self._cluster,
@@ -298,7 +299,7 @@ class Load:
         self._cpus |= found
         if why:
             self._report(
-                f"the processors that the targets see are not known: {why}"
+                f"can't read which processors the targets can use: {why}"
             )
 
     def _cores(self, found: Sequence[dict[str, Any]]) -> float | None:
@@ -311,7 +312,7 @@ class Load:
         deadline_s = (
             self._spec.longest_s + self._spec.connect_s + _RUN_MARGIN_S
         )
-        start = look_s = self._clock()
+        start = check_at = self._clock()
         lines = self._search or progress.Progress(self._spec.plan)
         tail: list[str] = []
         for line in logs.follow(
@@ -327,22 +328,22 @@ class Load:
                 raise exceptions.DeadlineExceeded(
                     "the load to end", deadline_s
                 )
-            if not self._by_second and self._clock() > look_s:
-                look_s = self._clock() + _LOOK_EVERY_S
+            if not self._by_second and self._clock() > check_at:
+                check_at = self._clock() + _CHECK_EVERY_S
                 self._refuse_dead_workers()
             if line and self._take(line, lines.line):
                 return
             if line and not line.startswith("{"):
                 tail = [*tail, line][-_LOG_TAIL:]
         raise exceptions.WorkloadError(
-            "The Locust master ended before the records of the load did; its "
-            f"log ends with: {' / '.join(tail) or 'nothing'}"
+            "The Locust master ended before it had written all records of the "
+            f"load; its log ends with: {' / '.join(tail) or 'nothing'}"
         )
 
     def _refuse_dead_workers(self) -> None:
-        """Do not wait for workers that were Ready for a moment, and died.
+        """Raise for workers that failed after they were Ready.
 
-        Once the run has begun, the master is the judge of that.
+        Once the run has begun, the master detects this itself.
         """
         with contextlib.suppress(exceptions.KubernetesError):
             pods.refuse_failed(
@@ -353,8 +354,8 @@ class Load:
                 "Locust workers",
             )
 
-    def _refuse_silence(self) -> None:
-        """Fail where there is no figure that could be judged at all."""
+    def _refuse_no_requests(self) -> None:
+        """Raise when the load has no results at all."""
         last = self._others[-1]
         if not last["requests"]:
             reasons = "; ".join(last["reasons"]) or "no request was due"
@@ -364,25 +365,25 @@ class Load:
             )
 
     def _take(
-        self, line: str, say: Callable[[windows.Window], str | None]
+        self, line: str, progress_of: Callable[[windows.Window], str | None]
     ) -> bool:
-        """Keep a record; tell whether it was the last one."""
+        """Keep a record; return whether it was the last one."""
         try:
             record = records.parse_line(line)
         except ValueError:
             return False
         if self._search and record["record"] == "trial":
-            self._tell(self._search.take(record))
+            self._report_line(self._search.take(record))
             return False
         if record["record"] == "start":
             self._take_start(record)
         if record["record"] != "window":
             self._others.append(record)
-            self._tell_event(record)
+            self._report_event(record)
             return bool(record["record"] == "end")
         if record["second"] not in self._by_second:
             self._by_second[record["second"]] = record
-            self._tell(say(windows.Window.from_json(record)))
+            self._report_line(progress_of(windows.Window.from_json(record)))
         return False
 
     def _take_start(self, record: dict[str, Any]) -> None:
@@ -391,11 +392,11 @@ class Load:
             self._watch.began(record)
         self._disturbances.began(record)
 
-    def _tell(self, line: str | None) -> None:
+    def _report_line(self, line: str | None) -> None:
         if line:
             self._report(line)
 
-    def _tell_event(self, record: dict[str, Any]) -> None:
+    def _report_event(self, record: dict[str, Any]) -> None:
         if record["record"] == "event":
             self._report(f"{record.get('kind')}: {record.get('detail', '')}")
 
@@ -418,7 +419,7 @@ class Load:
             self._has_namespace = True
 
     def _load_objects(self) -> list[dict[str, Any]]:
-        """Return the master and the workers, told whom to ask."""
+        """Return the objects of the master and workers, with addresses."""
         pod_ips: list[str] = []
         if self._spec.target_address == choices.POD_ADDRESS:
             pod_ips = pods.addresses(self._pods("target"))
@@ -442,24 +443,26 @@ class Load:
         )
 
     def _count(self, targets: Sequence[dict[str, Any]]) -> int | None:
-        """Ask every target how many requests it has counted.
+        """Return how many requests the targets have counted.
 
-        The question itself is counted too and taken off.  None where the
-        API server can't reach the pods, as in some clouds, and where some
-        were replaced: they took their count along.
+        The request for the count is counted, too, and subtracted.
+
+        :returns: None where the API server can't reach the pods, as in some
+            clouds, or where a disruption may have replaced pods, whose
+            counts are lost
         """
         if self._disturbances.planned:
             return None
         try:
             return sum(
-                stub_status.requests_counted(self._ask(pod)) - 1
+                stub_status.requests_counted(self._read_status(pod)) - 1
                 for pod in targets
             )
         except (exceptions.KubernetesError, ValueError) as error:
-            self._report(f"the targets' own count could not be read: {error}")
+            self._report(f"can't read the targets' request counts: {error}")
             return None
 
-    def _ask(self, pod: dict[str, Any]) -> str:
+    def _read_status(self, pod: dict[str, Any]) -> str:
         return pods.proxy_get(
             self._cluster,
             self._spec.names.namespace,

@@ -1,4 +1,4 @@
-"""An ordinary Locust file of the user's, read where Rally runs."""
+"""Read a user's Locust file on the host where Rally runs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ ARGUMENT = "locust_file"
 
 
 def read(path: str | None) -> str | None:
-    """Return the text of a Locust file, or None without one.
+    """Return the text of a Locust file, or None without a path.
 
-    :param path: where Rally runs; ``~`` is the home folder
-    :raises InvalidInput: when it can't be read as text
+    :param path: on the host where Rally runs; ``~`` is the home folder
+    :raises InvalidInput: when the file can't be read as text
     """
     if path is None:
         return None
@@ -21,7 +21,7 @@ def read(path: str | None) -> str | None:
         return Path(path).expanduser().read_text("utf-8")
     except UnicodeDecodeError as error:
         raise exceptions.InvalidInput(
-            f"{ARGUMENT}: {path} is not Python, as it is no text in UTF-8; "
+            f"{ARGUMENT}: {path} is not a Python file: it is not UTF-8 text; "
             "give the path of a Locust file."
         ) from error
     except (OSError, RuntimeError) as error:

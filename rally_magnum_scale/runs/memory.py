@@ -1,4 +1,4 @@
-"""How much memory a process has had."""
+"""Peak memory of a process."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 def peak_bytes(process: int | str = "self") -> int | None:
-    """Return the most resident memory that a process has had, in bytes.
+    """Return the peak resident memory of a process, in bytes.
 
-    It is the kernel's ``VmHWM`` (proc(5)).  The ``ru_maxrss`` of getrusage(2)
-    won't do: it begins with that of the process which started the program.
+    This is the kernel's ``VmHWM`` (proc(5)).  The ``ru_maxrss`` of
+    getrusage(2) is unsuitable: it starts with the value of the process that
+    started the program.
 
-    :param process: its id
-    :returns: None where the kernel does not tell, or no longer
+    :param process: id of the process
+    :returns: None where the kernel does not show it, or the process is gone
     """
     try:
         status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""One change of a bay's nodes, and the record of it."""
+"""One change of a bay's nodes, and its record."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ from rally_magnum_scale.measurement import node_changes as identities
 from rally_magnum_scale.measurement import node_times
 from rally_magnum_scale.runs import memory
 
-# A node whose machine is gone is Ready for 50 s yet, by the default of
-# Kubernetes' node controller (node-monitor-grace-period): who is Ready for
-# longer after Magnum's UPDATE_COMPLETE was never to go.
+# A node whose machine is gone stays Ready for 50 s, by the default of
+# Kubernetes' node controller (node-monitor-grace-period).  If a node to
+# remove is Ready for longer after Magnum's UPDATE_COMPLETE, the driver has
+# ignored the request.
 IGNORED_AFTER_S = 90.0
 
-# A look at what the follower has seen costs nothing.
-_LOOK_S = 0.1
+# A poll reads local state only, so a short interval costs nothing.
+_POLL_INTERVAL_S = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class NodeChangeSpec:
-    """What is to become of the nodes of a bay.
+    """A wanted change of a bay's nodes.
 
-    :param nodes: how many the bay, or its node group, is to have in the end
+    :param nodes: wanted number of nodes in the bay or its node group
     :param purpose: ``resize`` or ``replace``, for the record
-    :param to_go: nodes that must go
-    :param drain: empty these first
-    :param nodegroup: name or id of the node group; None for that of the
-        default workers, and then ``nodes`` are those of the whole bay
+    :param to_go: nodes to remove
+    :param drain: whether to drain these nodes first
+    :param nodegroup: name or id of the node group; None for the default
+        workers, and then ``nodes`` counts the nodes of the whole bay
     """
 
     nodes: int
@@ -59,13 +60,14 @@ def replacements(
     batch: int | None = None,
     drain: bool = True,
 ) -> list[NodeChangeSpec]:
-    """Share out the nodes that are to be replaced.
+    """Choose the nodes to replace, and split them into batches.
 
-    :param nodes: of the bay
-    :param number: how many, spread evenly over the list by name
-    :param batch: how many at once; None for all
-    :param drain: empty them first
-    :returns: a wish for each batch
+    :param nodes: nodes of the bay
+    :param number: how many nodes to replace, spread evenly over the list
+        by name
+    :param batch: nodes per batch; None for one batch
+    :param drain: whether to drain the nodes first
+    :returns: one change per batch
     """
     listed = sorted(nodes, key=lambda node: node.name)
     chosen = [
@@ -85,16 +87,16 @@ def replacements(
 
 
 class NodeChange:
-    """Brings a bay to another size, or replaces nodes of it.
+    """Resizes a bay or replaces nodes of it.
 
     :param bays: the bays of the project
-    :param opened: the Kubernetes API of the bay
-    :param follower: sees the nodes of the bay
+    :param opened: the open Kubernetes API of the bay
+    :param follower: follower of the bay's nodes
     :param uuid: of the bay
-    :param wish: what is to become of its nodes
-    :param number: which change it is in its iteration, from 1
-    :param report: gets lines of progress
-    :param deadlines: how long each part may take
+    :param spec: the wanted nodes
+    :param number: number of the change in its iteration, from 1
+    :param report: callback for progress lines
+    :param deadlines: of the change
     :param clock: monotonic seconds, the same as the follower's
     """
 
@@ -104,7 +106,7 @@ class NodeChange:
         opened: client.KubeClient,
         follower: node_changes.Follower,
         uuid: str,
-        wish: NodeChangeSpec,
+        spec: NodeChangeSpec,
         number: int,
         report: Callable[[str], None],
         deadlines: limits.ResizeDeadlines = limits.OURS_TO_RESIZE,
@@ -114,7 +116,7 @@ class NodeChange:
         self._opened = opened
         self._follower = follower
         self._uuid = uuid
-        self._wish = wish
+        self._spec = spec
         self._report = report
         self._deadlines = deadlines
         self._clock = clock
@@ -122,30 +124,30 @@ class NodeChange:
         self._before = follower.now()
         self.record = bay_records.NodeChange(
             number=number,
-            purpose=wish.purpose,
+            purpose=spec.purpose,
             nodes_before=len(self._before),
-            nodes_wanted=wish.nodes,
-            to_go=len(wish.to_go),
+            nodes_wanted=spec.nodes,
+            to_go=len(spec.to_go),
             poll_interval_s=lifecycle.POLL_INTERVAL_S,
         )
 
     def run(self) -> None:
-        """Ask Magnum for it, and wait until the nodes are as they should be.
+        """Request the change, and wait until the nodes are as wanted.
 
-        :raises BayResizeFailed: when Magnum refuses or fails, or the wrong
-            nodes came or went
-        :raises DeadlineExceeded: when Magnum never completes it, or nodes
-            are never Ready or gone
+        :raises BayResizeFailed: when Magnum refuses or fails, or adds or
+            removes the wrong nodes
+        :raises DeadlineExceeded: when Magnum does not complete the change in
+            time, or nodes are not Ready or gone in time
         """
         try:
-            if self._wish.drain:
+            if self._spec.drain:
                 self._drain()
             self._carry_out()
         except Exception as error:
             self._note(
                 failure=lifecycle.failure_class(error), reason=str(error)
             )
-            if self._wish.drain:
+            if self._spec.drain:
                 draining.uncordon(
                     self._opened, self._names_to_go, self._report
                 )
@@ -153,27 +155,27 @@ class NodeChange:
 
     @property
     def _names_to_go(self) -> list[str]:
-        return [node.name for node in self._wish.to_go]
+        return [node.name for node in self._spec.to_go]
 
     def _carry_out(self) -> None:
-        wish = self._wish
+        spec = self._spec
         cluster = self._bays.show(self._uuid)
         asked = self._bays.prepare_resize(
             cluster,
             self._request(),
             lambda: self._follower.settled() is not None,
         )
-        if wish.nodegroup:
-            of_group = self._bays.nodes_of_group(cluster, wish.nodegroup)
+        if spec.nodegroup:
+            of_group = self._bays.nodes_of_group(cluster, spec.nodegroup)
             others = len(self._before) - of_group
-            self._note(nodes_wanted=others + wish.nodes)
+            self._note(nodes_wanted=others + spec.nodes)
         wanted, changed = self.record.nodes_wanted, self.record.changed
         self._report(
-            f"asking Magnum to bring the bay {cluster.name} from "
+            f"asking Magnum to resize the bay {cluster.name} from "
             f"{len(self._before)} to {wanted} nodes"
-            + (f", without {len(wish.to_go)} of these" if wish.to_go else "")
+            + (f" and remove {len(spec.to_go)} of them" if spec.to_go else "")
         )
-        self._follower.expect(wanted, {node.uid for node in wish.to_go})
+        self._follower.expect(wanted, {node.uid for node in spec.to_go})
         self._requested_at = self._clock()
         observed = self._bays.resize(
             asked, self._deadlines.for_resize(changed)
@@ -187,14 +189,14 @@ class NodeChange:
         try:
             settled = self._wait_settled(self._deadlines.for_settle(changed))
         except exceptions.DeadlineExceeded as late:
-            self._prove(cluster.name, self._follower.now(), late)
+            self._check_nodes(cluster.name, self._follower.now(), late)
             raise
         self._note_times(settled)
-        self._prove(cluster.name, settled.nodes)
+        self._check_nodes(cluster.name, settled.nodes)
         self._report(
-            f"{self.record.nodes_after} nodes, {self.record.added} of them "
-            f"new and all of these Ready, {self.record.removed} gone, after "
-            f"{self.record.nodes_s:.1f} s"
+            f"{self.record.nodes_after} nodes after "
+            f"{self.record.nodes_s:.1f} s: {self.record.added} added and "
+            f"Ready, {self.record.removed} removed"
         )
 
     def _drain(self) -> None:
@@ -219,9 +221,9 @@ class NodeChange:
     def _request(self) -> resizing.ResizeRequest:
         used = collections.Counter(node.address for node in self._before)
         return resizing.ResizeRequest(
-            self._wish.nodes,
-            tuple(_server(node, used) for node in self._wish.to_go),
-            self._wish.nodegroup,
+            self._spec.nodes,
+            tuple(_server(node, used) for node in self._spec.to_go),
+            self._spec.nodegroup,
         )
 
     def _wait_settled(self, deadline_s: float) -> node_changes.Settled:
@@ -230,7 +232,7 @@ class NodeChange:
         def poll() -> node_changes.Settled | None:
             if self._follower.ignores() and self._clock() > ignored_at:
                 raise exceptions.DeadlineExceeded(
-                    "the nodes that were to go to be Ready no more",
+                    "the nodes to remove to stop being Ready",
                     IGNORED_AFTER_S,
                     self._follower.progress(),
                 )
@@ -240,27 +242,27 @@ class NodeChange:
             poll,
             what="the nodes of the bay to be Ready or gone",
             deadline_s=deadline_s,
-            interval_s=_LOOK_S,
+            interval_s=_POLL_INTERVAL_S,
             progress=self._follower.progress,
             report=self._report,
             clock=self._clock,
         )
 
-    def _prove(
+    def _check_nodes(
         self,
         name: str,
         after: Sequence[node_list.Node],
         late: exceptions.DeadlineExceeded | None = None,
     ) -> None:
-        """Note who came and went.
+        """Check and record which nodes were added and removed.
 
-        :raises WrongNodes: when these are not those asked for
+        :raises WrongNodes: when they are not the requested nodes
         """
         change = identities.compare(
             map(_identity, self._before),
             map(_identity, after),
             wanted=self.record.nodes_wanted,
-            to_go=[_identity(node) for node in self._wish.to_go],
+            to_go=[_identity(node) for node in self._spec.to_go],
         )
         self._note(
             nodes_after=len(after),
@@ -270,7 +272,7 @@ class NodeChange:
         )
         if change.faults:
             raise exceptions.WrongNodes(
-                f"The nodes of the bay {name} are not those asked for: "
+                f"The bay {name} does not have the requested nodes: "
                 f"{'; '.join(change.faults)}."
             ) from late
 
@@ -295,14 +297,15 @@ def _identity(node: node_list.Node) -> identities.Identity:
 
 
 def _server(node: node_list.Node, used: Mapping[str, int]) -> str:
-    """Return what Magnum's drivers know a node by.
+    """Return the identifier of a node for Magnum's drivers.
 
-    Heat's takes ids and addresses of servers; OpenStack's cloud controller
-    writes ``openstack:///<id>`` into the node, with or without a region.
+    The Heat driver accepts ids and addresses of servers.  OpenStack's cloud
+    controller writes ``openstack:///<id>`` into the node, with or without a
+    region.
 
-    :param used: how many nodes have each address
+    :param used: number of nodes by address
     """
     if node.machine.startswith("openstack://"):
         return node.machine.rpartition("/")[2]
-    alone = node.address and used[node.address] == 1
-    return node.address if alone else node.name
+    unique = node.address and used[node.address] == 1
+    return node.address if unique else node.name

@@ -1,4 +1,4 @@
-"""A line every few seconds while a load runs."""
+"""Progress lines of a load with a fixed plan."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EVERY_S = 5
 
 
 class Progress:
-    """Sums up the windows since the last line.
+    """Sums up the windows since the last progress line.
 
     :param plan: the steps of the load
     """
@@ -20,18 +20,19 @@ class Progress:
         self._seen = 0
 
     def line(self, window: windows.Window) -> str | None:
-        """Take a window in, and return a line when one is due.
+        """Take a window; return a progress line when one is due.
 
         A line is due every five windows and at the end of a phase.
         """
         self._seen += 1
         last = self._pending[-1] if self._pending else window
         moved = (last.step, last.phase) != (window.step, window.phase)
-        said = self._say() if moved or len(self._pending) >= EVERY_S else None
+        due = moved or len(self._pending) >= EVERY_S
+        line = self._sum_up() if due else None
         self._pending.append(window)
-        return said
+        return line
 
-    def _say(self) -> str:
+    def _sum_up(self) -> str:
         now = self._pending[-1]
         summed = [w for w in self._pending if w.phase == now.phase]
         self._pending = []

@@ -1,4 +1,4 @@
-"""The credentials for an images' registry, from a file of Docker's form."""
+"""Read the credentials of an image registry from a Docker config file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ ARGUMENT = "image_pull_secret_file"
 
 
 def read(path: str | None) -> str | None:
-    """Return the content of a Docker ``config.json``, or None without one.
+    """Return the content of a Docker ``config.json``, or None without a path.
 
-    It is read again whenever it is needed: only its path may get into
-    Rally's database.
+    Read the file whenever its content is needed, because only its path may
+    be stored in Rally's database.
 
-    :param path: where Rally runs; ``~`` is the home folder
-    :raises InvalidInput: when it can't be read, or names no registry; the
-        content is in no message
+    :param path: on the host where Rally runs; ``~`` is the home folder
+    :raises InvalidInput: when the file can't be read or names no registry;
+        the message never has the content
     """
     if path is None:
         return None
@@ -34,7 +34,7 @@ def read(path: str | None) -> str | None:
         registries = None
     if not isinstance(registries, dict) or not registries:
         raise exceptions.InvalidInput(
-            f"{ARGUMENT}: {path} is no Docker config.json: it must be JSON "
+            f"{ARGUMENT}: {path} is not a Docker config.json: it must be JSON "
             'with an object "auths" that names a registry, as "docker login" '
             "writes it without a credential helper."
         )

@@ -1,4 +1,4 @@
-"""Steps that must be taken on the way out, whatever ended the work."""
+"""Run cleanup steps after the work, whether it succeeded or failed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ def after(
     step: Callable[[], object],
     report: Callable[[str], None],
 ) -> Iterator[None]:
-    """Run a block of work, and then, whatever ended it, a step.
+    """Run a cleanup step after the block, even if the block raises.
 
-    An error of the work is the one that is raised: what went wrong in the
-    step as well is only told, or a load that failed would be reported as
-    a namespace that could not be removed.
+    If both fail, the error of the block is raised and the error of the step
+    is only reported.  Otherwise the error "namespace could not be removed"
+    would hide the reason why a load failed.
 
-    :param step: what must be done on the way out
-    :param report: gets an error that would cover one of the work
+    :param step: the cleanup step
+    :param report: callback for an error of the step after an error of the
+        block
     """
     try:
         yield
@@ -33,4 +34,4 @@ def _try(step: Callable[[], object], report: Callable[[str], None]) -> None:
     try:
         step()
     except Exception as error:
-        report(f"On the way out of a failure: {error}")
+        report(f"Cleanup after a failure also failed: {error}")

@@ -1,4 +1,4 @@
-"""What the scenario keeps of a search while the master conducts it."""
+"""Follow a rate search that the Locust master conducts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.in_bay.stats import windows
 
-# A step has two lines, before it and after it, and a long one some more.
+# Each step has a line before and after it; a long step has more in between.
 EVERY_S = 15
 
 
 class SearchProgress:
-    """The steps of a search, as their records come.
+    """The steps of a search so far.
 
-    :param wanted: what is searched for
+    :param wanted: the search
     """
 
     def __init__(self, wanted: trials.Search) -> None:
@@ -27,7 +27,7 @@ class SearchProgress:
         self._pending: list[windows.Window] = []
 
     def take(self, record: dict[str, Any]) -> str | None:
-        """Keep the record of a step, and return a line on it if it is news.
+        """Keep the record of a step; return a progress line if it is new.
 
         :raises ValueError: when a field is missing
         """
@@ -40,7 +40,7 @@ class SearchProgress:
         return trials.describe(trial)
 
     def line(self, window: windows.Window) -> str | None:
-        """Take a window in, and return a line in the middle of long steps."""
+        """Take a window; return a progress line within long steps."""
         if window.phase != steps.STEADY:
             return None
         self._pending.append(window)
@@ -62,15 +62,15 @@ class SearchProgress:
 
     @property
     def plan(self) -> steps.Plan | None:
-        """What was run, None when no step was ordered."""
+        """The steps that were run; None when there was no step."""
         found = tuple(trials.plan(one) for one in self.done)
         return steps.Plan(found) if found else None
 
     def conclude(
         self, results: Sequence[records.StepResult]
     ) -> records.MaxRate:
-        """Return the answer.
+        """Return the result of the search.
 
-        :param results: the figures of all steps
+        :param results: the results of all steps
         """
         return rate_search.conclude(self._wanted, self.done, results)

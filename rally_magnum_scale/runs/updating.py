@@ -1,4 +1,4 @@
-"""An update of the targets while the load runs."""
+"""Rolling update of the targets while the load runs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from rally_magnum_scale.workload import manifests
 
 
 class Update(disruption.Disruption[disturbances.Update]):
-    """Replaces the pods of the targets by those of a new version.
+    """Replaces the target pods with pods of a new version.
 
-    :param context: of the load
+    :param context: the state that all disruptions of the load share
     :param wanted: the update
     """
 
@@ -43,17 +43,17 @@ class Update(disruption.Disruption[disturbances.Update]):
         self._old_gone = following.Since(self._are_old_gone)
 
     def act(self) -> None:
-        """Update them, and wait until the last old pod is gone.
+        """Update the targets, and wait until the last old pod is gone.
 
         :raises KubernetesError: when the bay refuses
         :raises WorkloadError: when a new pod can't start
-        :raises DeadlineExceeded: when the old ones do not go in time
+        :raises DeadlineExceeded: when the update does not end in time
         """
         context, spec = self.context, self.context.spec
         *others, deployment = manifests.targets(spec, events.NEW_VERSION)
         objects.create(context.cluster, others)
-        for look in (self._keep, self._all_new, self._old_gone):
-            context.targets.have_looked_at(look)
+        for observer in (self._keep, self._all_new, self._old_gone):
+            context.targets.subscribe(observer)
         self.begin("update_began", f"of {spec.targets} targets")
         objects.replace_pods(context.cluster, spec.names.namespace, deployment)
         new_ready_at, old_gone_at = context.wait(
@@ -71,13 +71,13 @@ class Update(disruption.Disruption[disturbances.Update]):
         )
         self.end(
             "update_ended",
-            f"the last old target is gone after {old_gone_s:.1f} s, as many "
-            f"new ones were Ready after {new_ready_s:.1f} s",
+            f"all new targets were Ready after {new_ready_s:.1f} s, the last "
+            f"old target was gone after {old_gone_s:.1f} s",
             max(new_ready_s, old_gone_s),
         )
 
     def conclude(self, load: disruption.Measured) -> disturbances.Update:
-        """Return the record, with what the load came to meanwhile."""
+        """Return the record with the load's results meanwhile."""
         record = super().conclude(load)
         if record.began_s is None or record.ended_s is None:
             return record
@@ -89,7 +89,7 @@ class Update(disruption.Disruption[disturbances.Update]):
         )
 
     def _ends(self) -> tuple[float, float] | None:
-        """Return when the new pods were Ready and the old ones gone."""
+        """Return when the new pods were Ready and the old pods were gone."""
         self.context.refuse_hopeless(self._found)
         new_ready_at, old_gone_at = self._all_new.at, self._old_gone.at
         if new_ready_at is None or old_gone_at is None:
@@ -105,22 +105,22 @@ class Update(disruption.Disruption[disturbances.Update]):
         return self._count_new(found) >= self.context.spec.targets
 
     def _count_new(self, found: Collection[Target]) -> int:
-        new = filter(_is_new, self._reached(found))
+        new = filter(_is_new, self._on_live_nodes(found))
         return sum(one.serves for one in new)
 
     def _are_old_gone(self, found: Collection[Target]) -> bool:
-        return all(map(_is_new, self._reached(found)))
+        return all(map(_is_new, self._on_live_nodes(found)))
 
-    def _reached(self, found: Collection[Target]) -> list[Target]:
-        """Leave out the pods on lost nodes, whose end nobody confirms."""
+    def _on_live_nodes(self, found: Collection[Target]) -> list[Target]:
+        """Leave out pods on lost nodes: no kubelet confirms their end."""
         return [one for one in found if one.node not in self.context.lost]
 
     def _progress(self) -> str:
         new = self._count_new(self._found)
-        old = sum(not _is_new(one) for one in self._reached(self._found))
+        old = sum(not _is_new(one) for one in self._on_live_nodes(self._found))
         return (
-            f"{new} of {self.context.spec.targets} new ones serve, {old} old "
-            "ones are there"
+            f"{new} of {self.context.spec.targets} new targets Ready, {old} "
+            "old targets left"
         )
 
 

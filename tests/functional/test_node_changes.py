@@ -249,7 +249,7 @@ def test_a_budget_holds_back_and_then_a_node_is_emptied_and_replaced(
     soon = deadlines.ResizeDeadlines(drain_s=5)
     with pytest.raises(
         exceptions.DeadlineExceeded,
-        match="held back, by a PodDisruptionBudget",
+        match="protected, usually by a PodDisruptionBudget",
     ):
         replace(life, cluster, old, soon)
     assert not is_cordoned(cluster, names[0])

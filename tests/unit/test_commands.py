@@ -8,7 +8,7 @@ from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
 
 
-def test_what_a_program_said_last_is_in_the_error(tmp_path):
+def test_the_error_has_the_last_line_of_the_program(tmp_path):
     script = "print('one'); print('no space left'); raise SystemExit(4)"
     with pytest.raises(exceptions.CommandFailed) as caught:
         commands.run(
@@ -17,8 +17,8 @@ def test_what_a_program_said_last_is_in_the_error(tmp_path):
             log=tmp_path / "log",
             deadline_s=30,
         )
-    assert "To make a thing" in str(caught.value)
-    assert "ended with 4 and said: no space left" in str(caught.value)
+    assert "Could not make a thing" in str(caught.value)
+    assert "code 4; its last line is: no space left" in str(caught.value)
 
 
 def test_a_program_that_hangs_is_ended_with_its_children(tmp_path):

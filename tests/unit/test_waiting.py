@@ -28,17 +28,17 @@ def test_the_first_result_ends_the_wait():
     assert time.now == 2
 
 
-def test_a_progress_with_a_full_stop_of_its_own_gets_no_second_one():
+def test_a_progress_that_ends_with_a_full_stop_does_not_get_another():
     error = exceptions.DeadlineExceeded("it", 3, "the node said: no.")
-    assert str(error).endswith("it had come to: the node said: no.")
+    assert str(error).endswith("last progress: the node said: no.")
     assert not str(error).endswith("..")
 
 
-def test_the_deadline_says_what_and_how_far():
+def test_the_error_at_the_deadline_names_the_wait_and_the_progress():
     time = Time()
     with pytest.raises(
         exceptions.DeadlineExceeded,
-        match="waiting for 3 nodes after 10 s; it had come to: 2 of 3",
+        match="waiting for 3 nodes after 10 s; last progress: 2 of 3",
     ):
         waiting.wait_for(
             lambda: None,

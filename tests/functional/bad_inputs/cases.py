@@ -147,7 +147,7 @@ CASES = (
     ),
     load(
         "a fault where nodes have nothing to spare",
-        r"faults\[0\]: 1 nodes are to be lost, but only 0 more run targets",
+        r"faults\[0\]: .* needs 1 nodes, but only 0 more run targets",
         args={"faults": [{"how": "stop", "at_s": 1}]},
     ),
     load(
@@ -189,7 +189,7 @@ CASES = (
     ),
     Case(
         "a resize that fails",
-        r"UPDATE_FAILED on its way to 3 nodes: No valid host",
+        r"UPDATE_FAILED during its resize to 3 nodes: No valid host",
         scenario="resize_bay",
         args={
             "nodes": 2,

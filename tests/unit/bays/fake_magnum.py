@@ -20,18 +20,18 @@ HANG = object()
 
 @dataclasses.dataclass(frozen=True)
 class Slow:
-    """An answer that comes after some seconds of the fake's clock."""
+    """A response that arrives after some seconds of the fake's clock."""
 
     seconds: float
     status: Any
 
 
 class FakeMagnum:
-    """Clusters go through the scripted statuses, one at each look.
+    """Clusters go through the scripted statuses, one per request.
 
-    :param statuses: what a look at the cluster shows, in turn: a status,
-        an HTTP error code, or a dict of fields; :class:`Slow` makes it slow,
-        and :data:`HANG` is no answer; the last one stays
+    :param statuses: responses to requests for the cluster, in turn: a
+        status, an HTTP error code, or a dict of fields; :class:`Slow` delays
+        a response, and :data:`HANG` sends none; the last one is repeated
     """
 
     def __init__(self, *statuses: Any) -> None:

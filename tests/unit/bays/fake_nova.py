@@ -56,7 +56,7 @@ class FakeCloud:
 
 
 def token(url):
-    """What Keystone gives: where Nova and Neutron are."""
+    """Keystone's catalogue with the addresses of Nova and Neutron."""
     catalog = [
         {
             "type": kind,

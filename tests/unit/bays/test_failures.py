@@ -15,16 +15,16 @@ SAID = {
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_what_to_do_about_it_does_not_change_its_class(name):
+def test_the_remedy_in_a_message_does_not_change_its_class(name):
     said = SAID[name]
     assert failures.classify(said) == name
     assert failures.classify(said + failures.advice(said)) == name
 
 
-def test_what_can_be_raised_is_told():
+def test_the_remedy_of_a_known_failure_is_returned():
     assert "bay_quotas" in failures.advice(SAID["capacity"])
     assert "max_resources_per_stack" in failures.advice(SAID["heat_limit"])
 
 
-def test_nothing_is_told_of_what_nobody_knows():
+def test_an_unknown_failure_has_no_remedy():
     assert failures.advice(SAID["other"]) == ""

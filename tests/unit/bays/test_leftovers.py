@@ -1,4 +1,4 @@
-"""What dead runs left is found by name and owner, and removed."""
+"""Leftovers of crashed runs are found by name and owner, and removed."""
 
 import contextlib
 import datetime
@@ -109,7 +109,7 @@ def opened(cloud):
             yield found
 
 
-def test_what_this_package_names_is_found_whoever_owns_it():
+def test_objects_with_names_of_this_package_are_found_for_all_owners():
     cloud = Cloud([*MINE, *OTHERS])
     with opened(cloud) as found:
         shown = found.bays()
@@ -126,7 +126,7 @@ def test_a_list_of_many_pages_is_read_to_its_end(monkeypatch):
         assert len(found.bays()) == 5
 
 
-def test_bays_and_templates_of_a_dead_run_go_and_nothing_else():
+def test_only_bays_and_templates_of_a_crashed_run_are_removed():
     cloud = Cloud([*MINE, *OTHERS], [*MINE, *OTHERS])
     with opened(cloud) as found:
         assert found.remove_of([DEAD]) == []
@@ -137,7 +137,7 @@ def test_bays_and_templates_of_a_dead_run_go_and_nothing_else():
     assert any("gone after" in line for line in found.said)
 
 
-def test_a_bay_that_shows_up_late_is_removed_too():
+def test_a_bay_that_appears_late_is_removed_too():
     cloud = Cloud(MINE[:1])
     cloud.late = [[MINE[1]]]
     with opened(cloud) as found:
@@ -145,15 +145,15 @@ def test_a_bay_that_shows_up_late_is_removed_too():
     assert cloud.clusters == {}
 
 
-def test_bays_without_end_are_given_up():
+def test_removal_is_given_up_when_bays_keep_appearing():
     cloud = Cloud(MINE[:1])
     cloud.late = [[f"rms-0a1b2c3d-{n:08}"] for n in range(20)]
     with opened(cloud) as found:
         (sentence,) = found.remove_of([DEAD])
-    assert "still bays of a dead run" in sentence
+    assert "still bays of a crashed run" in sentence
 
 
-def test_a_bay_that_stays_is_named_and_keeps_its_template():
+def test_a_bay_that_can_not_be_removed_is_named_and_keeps_its_template():
     cloud = Cloud(MINE, MINE)
     cloud.stuck = {f"c-{MINE[0]}": []}
     with opened(cloud) as found:
@@ -164,7 +164,7 @@ def test_a_bay_that_stays_is_named_and_keeps_its_template():
     assert list(cloud.templates.values()) == MINE
 
 
-def test_an_earlier_failure_that_still_shows_is_tried_again():
+def test_a_delete_is_retried_when_an_earlier_failure_still_shows():
     cloud = Cloud(MINE[:1])
     cloud.stuck = {f"c-{MINE[0]}": ["DELETE_FAILED", 404]}
     with opened(cloud) as found:
@@ -172,7 +172,7 @@ def test_an_earlier_failure_that_still_shows_is_tried_again():
     assert len(cloud.deleted()) == 2
 
 
-def test_a_policy_that_forbids_it_is_told_with_its_rules():
+def test_a_list_that_the_policy_forbids_names_the_missing_rules():
     cloud = Cloud(MINE)
     cloud.forbidden = True
     with opened(cloud) as found:
@@ -183,7 +183,7 @@ def test_a_policy_that_forbids_it_is_told_with_its_rules():
         assert f"cluster:{rule}" in sentence
 
 
-def test_a_list_that_another_create_spoils_is_asked_for_again():
+def test_a_list_that_fails_during_another_create_is_retried():
     cloud = Cloud(MINE)
     cloud.refusals = listing.LOOKS - 1
     with opened(cloud) as found:
@@ -227,7 +227,7 @@ def test_an_interruption_ends_the_removal():
         ("", "of unknown age"),
     ],
 )
-def test_the_age_is_told_in_words(created, words):
+def test_the_age_is_returned_in_words(created, words):
     bay = leftovers.Leftover("u", MINE[0], "0a1b2c3d", "p", created)
     now = datetime.datetime(2026, 1, 1, 11, 30, tzinfo=datetime.UTC)
     assert bay.age(now) == words

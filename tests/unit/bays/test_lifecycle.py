@@ -16,7 +16,7 @@ from tests.unit.bays import fake_magnum
 REQUEST = lifecycle.BayRequest(name="rms-1", nodes=200)
 
 
-def test_request_sends_what_was_asked_for():
+def test_request_sends_the_wanted_bay():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
     with fake_magnum.bays(magnum) as bays:
         accepted = bays.request(REQUEST)
@@ -50,7 +50,7 @@ def test_refused_request_says_why():
         bays.request(REQUEST)
 
 
-def test_nothing_is_asked_without_a_template():
+def test_nothing_is_requested_without_a_template():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
     magnum.templates = []
     with (
@@ -89,7 +89,7 @@ def test_failed_create_gives_magnums_reason_and_faults():
 
 
 @pytest.mark.parametrize("error", [400, 500, 503])
-def test_errors_are_passed_over_a_few_times(error):
+def test_a_few_errors_are_tolerated(error):
     many = [error] * bay_poller.MAX_ERRORS_IN_A_ROW
     magnum = fake_magnum.FakeMagnum(*many, "CREATE_COMPLETE")
     with fake_magnum.bays(magnum) as bays:
@@ -97,7 +97,7 @@ def test_errors_are_passed_over_a_few_times(error):
     assert observed.cluster.status == "CREATE_COMPLETE"
 
 
-def test_errors_without_end_are_an_error():
+def test_too_many_errors_in_a_row_are_raised():
     with (
         fake_magnum.bays(fake_magnum.FakeMagnum(503)) as bays,
         pytest.raises(exceptions.BayError, match="in a row"),
@@ -125,7 +125,7 @@ def test_a_create_that_never_completes_reaches_its_deadline():
         bays.wait_created("c-1", 1)
 
 
-def test_delete_waits_until_magnum_has_lost_the_bay():
+def test_delete_waits_until_the_bay_is_gone():
     magnum = fake_magnum.FakeMagnum(
         "CREATE_COMPLETE", "DELETE_IN_PROGRESS", 404
     )
@@ -178,7 +178,7 @@ def test_a_bay_that_magnum_does_not_show_yet_is_waited_for():
     assert [r[0] for r in magnum.requests] == ["GET", "POST", *["GET"] * 3]
 
 
-def test_a_delete_that_magnum_forgot_is_asked_again():
+def test_a_delete_that_magnum_lost_is_requested_again():
     looks = ["CREATE_FAILED"] * delete_retry.LOOKS
     magnum = fake_magnum.FakeMagnum(*looks, "DELETE_IN_PROGRESS", 404)
     with fake_magnum.bays(magnum) as bays:
@@ -187,7 +187,7 @@ def test_a_delete_that_magnum_forgot_is_asked_again():
     assert len(deletes) == 2
 
 
-def test_what_the_template_leaves_open_is_sent_when_it_is_given():
+def test_optional_values_are_sent_when_they_are_given():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
     wanted = lifecycle.BayRequest(
         "rms-1",
@@ -220,7 +220,7 @@ def test_deadlines_that_are_set_end_the_waits():
             bays.delete("c-1", 1000, short)
 
 
-def test_magnum_is_told_the_deadline_in_whole_minutes():
+def test_the_request_has_the_deadline_in_whole_minutes():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
     short = deadlines.Deadlines(create_s=61)
     with fake_magnum.bays(magnum) as bays:
@@ -308,7 +308,7 @@ class SlowClusters:
         self.now += seconds
 
 
-def test_an_api_that_is_always_slow_is_given_more_time_and_keeps_it():
+def test_an_api_that_is_always_slow_keeps_its_longer_timeout():
     magnum = SlowClusters([12.0] * 5 + [0.1] * 2)
     look = bay_poller.BayPoller(magnum, "c-1", lambda: magnum.now)
     for _ in range(7):
@@ -317,7 +317,7 @@ def test_an_api_that_is_always_slow_is_given_more_time_and_keeps_it():
 
 
 @pytest.mark.parametrize("first", range(7))
-def test_an_api_that_holds_each_seventh_request_does_not_slow_a_bay(first):
+def test_an_api_that_delays_each_seventh_request_does_not_slow_a_bay(first):
     takes_s = (
         30.0 if number % 7 == 0 else 0.02 for number in itertools.count(first)
     )
@@ -332,7 +332,7 @@ def test_an_api_that_holds_each_seventh_request_does_not_slow_a_bay(first):
 SLOW_END = fake_magnum.Slow(30.0, "CREATE_COMPLETE")
 
 
-def test_how_exact_a_create_is_runs_from_the_last_request_before():
+def test_the_resolution_of_a_create_counts_from_the_last_request_before():
     magnum = fake_magnum.FakeMagnum(
         fake_magnum.Slow(4.0, "CREATE_IN_PROGRESS"), 503, SLOW_END
     )
@@ -344,7 +344,7 @@ def test_how_exact_a_create_is_runs_from_the_last_request_before():
     assert observed.resolution_of(40.0) == 36.0
 
 
-def test_a_create_that_was_never_seen_under_way_may_have_come_at_once():
+def test_a_create_never_seen_in_progress_has_its_whole_time_as_resolution():
     magnum = fake_magnum.FakeMagnum(503, SLOW_END)
     with fake_magnum.bays(magnum) as bays:
         observed = bays.wait_created("c-1", 2)
@@ -352,7 +352,7 @@ def test_a_create_that_was_never_seen_under_way_may_have_come_at_once():
     assert observed.resolution_of(31.0) == 31.0
 
 
-def test_how_exact_a_delete_is_is_told():
+def test_a_delete_has_a_resolution():
     magnum = fake_magnum.FakeMagnum(
         "CREATE_COMPLETE",
         "DELETE_IN_PROGRESS",

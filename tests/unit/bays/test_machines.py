@@ -1,4 +1,4 @@
-"""Servers that fail and are mended, against a Nova and Neutron of ours."""
+"""Faults of servers and their revert, against a fake Nova and Neutron."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from rally_magnum_scale.bays import machines
 from tests.unit.bays import fake_nova
 
 
-def test_the_network_goes_and_comes_back():
+def test_the_network_is_disconnected_and_connected_again():
     cloud = fake_nova.FakeCloud(a=True, b=True, c=False)
     with fake_nova.opened(cloud) as known:
         known.fail("m", machines.NETWORK)
         assert cloud.ports == {"a": False, "b": False, "c": False}
         known.fail("m", machines.NETWORK)
         known.revert("m", machines.NETWORK)
-        # What somebody else had put down stays so.
+        # A port that somebody else had disabled stays disabled.
         assert cloud.ports == {"a": True, "b": True, "c": False}
         before = len(cloud.asked)
         known.revert("m", machines.NETWORK)
         assert len(cloud.asked) == before == 4
 
 
-def test_a_port_that_can_not_come_up_is_tried_again():
+def test_a_port_that_can_not_be_enabled_is_tried_again():
     cloud = fake_nova.FakeCloud(a=True, b=True)
     with fake_nova.opened(cloud) as known:
         known.fail("m", machines.NETWORK)
@@ -36,7 +36,7 @@ def test_a_port_that_can_not_come_up_is_tried_again():
         assert cloud.ports == {"a": True, "b": True}
 
 
-def test_a_cloud_that_is_busy_for_a_while_is_asked_again():
+def test_a_request_to_a_busy_cloud_is_retried():
     cloud = fake_nova.FakeCloud(a=True)
     busy = []
 
@@ -70,7 +70,7 @@ def test_a_cloud_that_stays_busy_has_a_deadline():
         (fake_nova.FakeCloud(a=False), "m", "no port that is up of it"),
     ],
 )
-def test_a_server_without_a_port_can_not_be_cut_off(cloud, machine, what):
+def test_a_server_without_a_port_can_not_be_disconnected(cloud, machine, what):
     with (
         fake_nova.opened(cloud) as known,
         pytest.raises(exceptions.MachineError, match=what) as error,
@@ -79,7 +79,7 @@ def test_a_server_without_a_port_can_not_be_cut_off(cloud, machine, what):
     assert machine in str(error.value)
 
 
-def test_a_stopped_server_is_started_when_nova_is_ready_to():
+def test_a_stopped_server_is_started_when_nova_has_no_task_for_it():
     cloud = fake_nova.FakeCloud()
     with fake_nova.opened(cloud) as known:
         known.fail("m", machines.STOP)
@@ -123,8 +123,11 @@ def test_a_deleted_server_stays_deleted():
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (403, "Policy does not allow it (HTTP 403); the user's role lacks"),
-        (404, "Policy does not allow it (HTTP 404); it is gone, or belongs"),
+        (
+            403,
+            "Policy does not allow it (HTTP 403); the user's role does",
+        ),
+        (404, "Policy does not allow it (HTTP 404); the server is gone or"),
         (409, "Policy does not allow it (HTTP 409)."),
     ],
 )
@@ -149,7 +152,7 @@ def test_a_refusal_is_one_sentence(how, request_, tried, code, words):
     assert words in str(error.value)
 
 
-def test_a_cloud_that_is_away_is_an_error_in_words():
+def test_an_unavailable_cloud_is_one_sentence():
     with fake_nova.opened(fake_nova.FakeCloud()) as known:
         pass
     for how in machines.HOWS:
@@ -157,7 +160,7 @@ def test_a_cloud_that_is_away_is_an_error_in_words():
             known.fail("m", how)
 
 
-def test_another_way_to_fail_is_refused():
+def test_an_unknown_fault_is_refused():
     with fake_nova.opened(fake_nova.FakeCloud()) as known:
         for call in (known.fail, known.revert):
             with pytest.raises(exceptions.InvalidInput, match="'fire'"):
@@ -165,7 +168,7 @@ def test_another_way_to_fail_is_refused():
 
 
 class Ledger:
-    """Keeps what was to be mended when each order reached the cloud."""
+    """Keeps the recorded faults at each request to the cloud."""
 
     def __init__(self, cloud):
         self.cloud = cloud
@@ -181,7 +184,7 @@ class Ledger:
 
 
 @pytest.mark.parametrize("how", [machines.NETWORK, machines.STOP])
-def test_what_is_to_be_mended_is_entered_before_and_struck_after(how):
+def test_a_fault_is_recorded_before_it_and_struck_after_its_revert(how):
     cloud = fake_nova.FakeCloud(a=True, b=False)
     ledger = Ledger(cloud)
     with fake_nova.opened(cloud, ledger) as known:
@@ -200,7 +203,7 @@ def test_what_is_to_be_mended_is_entered_before_and_struck_after(how):
         assert ledger.lost == {}
 
 
-def test_a_deleted_server_is_not_to_be_mended():
+def test_a_deleted_server_is_not_recorded():
     cloud = fake_nova.FakeCloud()
     ledger = Ledger(cloud)
     with fake_nova.opened(cloud, ledger) as known:
@@ -208,7 +211,7 @@ def test_a_deleted_server_is_not_to_be_mended():
     assert ledger.lost == {}
 
 
-def test_another_run_mends_just_what_was_entered():
+def test_another_run_reverts_exactly_the_recorded_faults():
     cloud = fake_nova.FakeCloud(a=False, b=False)
     with fake_nova.opened(cloud) as known:
         known.recover(machines.Loss("m", machines.NETWORK, ("a",)))
@@ -216,7 +219,7 @@ def test_another_run_mends_just_what_was_entered():
 
 
 @pytest.mark.parametrize("how", [machines.NETWORK, machines.STOP])
-def test_a_server_that_is_gone_is_told_apart(how):
+def test_a_server_that_is_gone_has_an_error_of_its_own(how):
     cloud = fake_nova.FakeCloud()
     cloud.refuse["PUT", "/ports/x"] = (404, "No such port.")
     with (

@@ -10,7 +10,7 @@ DONE = {"status": "UPDATE_COMPLETE", "updated_at": "2026-01-01T00:02:00"}
 
 
 def resize(magnum, deadline_s=60.0, settled=lambda: False, **wanted):
-    """Resize a bay of a fake Magnum, whose first look shows it before."""
+    """Resize a bay of a fake Magnum; the first status is that before."""
     with fake_magnum.bays(magnum) as bays:
         asked = bays.prepare_resize(
             bays.show("c-1"), resizing.ResizeRequest(**wanted), settled
@@ -21,15 +21,15 @@ def resize(magnum, deadline_s=60.0, settled=lambda: False, **wanted):
 
 
 def asked(magnum):
-    """Return what changed something."""
+    """Return the requests that change something."""
     return [request for request in magnum.requests if request[0] != "GET"]
 
 
-# The second look is that at Magnum's newest version.
+# The second response is to the request for Magnum's newest version.
 BEFORE = (COMPLETE, COMPLETE)
 
 
-def test_a_resize_is_asked_for_and_waited_for():
+def test_a_resize_is_requested_and_waited_for():
     magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, DONE)
     assert resize(magnum, nodes=5).cluster.status == "UPDATE_COMPLETE"
     body = {"node_count": 5}
@@ -46,7 +46,7 @@ def test_nodes_and_a_group_can_be_named():
     }
 
 
-def test_the_end_of_the_resize_before_is_not_taken_for_that_of_this_one():
+def test_the_end_of_an_earlier_resize_is_not_the_end_of_this_one():
     magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, DONE, WORKING, 500)
     with pytest.raises(exceptions.BayError, match="in a row"):
         resize(magnum, nodes=3)
@@ -55,24 +55,24 @@ def test_the_end_of_the_resize_before_is_not_taken_for_that_of_this_one():
 AGAIN = {**DONE, "updated_at": "2026-01-01T00:09:00"}
 
 
-def test_a_resize_that_went_by_between_two_looks_is_known_by_its_nodes():
+def test_a_resize_between_two_polls_is_proved_by_its_nodes():
     magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, AGAIN)
     found = resize(magnum, nodes=3, settled=lambda: True)
     assert found.cluster.updated_at == AGAIN["updated_at"]
 
 
-def test_or_by_the_time_in_which_magnum_begins():
+def test_a_resize_between_two_polls_is_assumed_after_a_while():
     magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, AGAIN)
     assert resize(magnum, nodes=3, deadline_s=90) is not None
 
 
-def test_a_write_of_the_health_monitor_is_no_end():
+def test_an_update_by_the_health_monitor_is_not_the_end():
     magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, AGAIN, AGAIN, 500)
     with pytest.raises(exceptions.BayError, match="in a row"):
         resize(magnum, nodes=3)
 
 
-def test_a_write_of_the_health_monitor_is_no_failure():
+def test_an_update_by_the_health_monitor_is_not_a_failure():
     healthy = {**COMPLETE, "updated_at": "2026-01-01T00:09:00"}
     magnum = fake_magnum.FakeMagnum(*BEFORE, healthy, healthy, WORKING, DONE)
     assert resize(magnum, nodes=3).cluster.status == "UPDATE_COMPLETE"
@@ -84,16 +84,16 @@ def test_a_bay_that_failed_to_resize_may_be_resized_again():
     assert resize(magnum, nodes=3).cluster.status == "UPDATE_COMPLETE"
 
 
-def test_one_that_magnum_never_begins_is_given_up():
+def test_a_resize_that_magnum_never_begins_exceeds_its_deadline():
     magnum = fake_magnum.FakeMagnum(DONE)
     with pytest.raises(
         exceptions.DeadlineExceeded,
-        match="bring the bay to 3 nodes.*requested",
+        match="resize the bay to 3 nodes.*requested",
     ):
         resize(magnum, nodes=3)
 
 
-def test_a_failed_resize_has_magnums_reason_and_what_to_do():
+def test_a_failed_resize_has_magnums_reason_and_the_remedy():
     failed = {
         "status": "UPDATE_FAILED",
         "status_reason": "Quota exceeded for instances",
@@ -102,7 +102,8 @@ def test_a_failed_resize_has_magnums_reason_and_what_to_do():
     magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, failed)
     with pytest.raises(
         exceptions.BayResizeFailed,
-        match="UPDATE_FAILED on its way to 3 nodes: Quota exceeded.*quotas",
+        match="UPDATE_FAILED during its resize to 3 nodes: Quota exceeded"
+        ".*quotas",
     ):
         resize(magnum, nodes=3)
 
@@ -116,14 +117,14 @@ def test_a_refused_resize_says_why():
         resize(magnum, nodes=3)
 
 
-def test_a_bay_that_goes_meanwhile_is_no_success():
+def test_a_bay_that_is_deleted_meanwhile_is_an_error():
     magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, 404)
     with pytest.raises(exceptions.BayResizeFailed, match="lost the bay"):
         resize(magnum, nodes=3)
 
 
 @pytest.mark.parametrize("newest", ["1.6", ""])
-def test_an_old_magnum_gets_a_changed_count(newest):
+def test_an_old_magnum_gets_an_update_of_the_node_count(newest):
     magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, DONE)
     magnum.newest = newest
     resize(magnum, nodes=5)
@@ -134,12 +135,18 @@ def test_an_old_magnum_gets_a_changed_count(newest):
 @pytest.mark.parametrize(
     ("newest", "wanted", "said"),
     [
-        ("1.6", {"nodes": 2, "remove": ("a",)}, "must go.*1.7.*is 1.6"),
+        (
+            "1.6",
+            {"nodes": 2, "remove": ("a",)},
+            "to name the nodes to remove.*1.7.*is 1.6",
+        ),
         ("", {"nodes": 2, "nodegroup": "gpu"}, "node group.*1.9.*is 1.1"),
-        ("1.9", {"nodes": 0}, "no nodes at all.*1.10.*is 1.9"),
+        ("1.9", {"nodes": 0}, "to remove all nodes.*1.10.*is 1.9"),
     ],
 )
-def test_what_magnum_is_too_old_for_is_not_asked(newest, wanted, said):
+def test_a_request_that_magnum_is_too_old_for_is_not_sent(
+    newest, wanted, said
+):
     magnum = fake_magnum.FakeMagnum(*BEFORE)
     magnum.newest = newest
     with pytest.raises(exceptions.BayResizeFailed, match=said):
@@ -147,7 +154,7 @@ def test_what_magnum_is_too_old_for_is_not_asked(newest, wanted, said):
     assert asked(magnum) == []
 
 
-def test_how_exact_a_resize_is_runs_from_the_last_request_before():
+def test_the_resolution_of_a_resize_counts_from_the_last_request_before():
     magnum = fake_magnum.FakeMagnum(
         *BEFORE, COMPLETE, WORKING, fake_magnum.Slow(30.0, DONE)
     )
@@ -158,8 +165,8 @@ def test_how_exact_a_resize_is_runs_from_the_last_request_before():
     assert resize(magnum, nodes=5, deadline_s=90).resolution_s == 31.0
 
 
-def test_a_look_that_may_have_shown_the_end_tells_nothing_of_when_it_came():
-    # It went by before the second look, and is known only by its nodes.
+def test_a_poll_that_may_have_shown_the_end_does_not_set_the_resolution():
+    # It ended before the second poll, and only its nodes prove it.
     magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, AGAIN, AGAIN, AGAIN)
     settled = iter([False, False, True])
     found = resize(magnum, nodes=3, settled=lambda: next(settled))

@@ -44,7 +44,7 @@ def test_a_bay_is_found_by_id_and_by_name(wanted):
         ),
     ],
 )
-def test_what_can_not_be_used_is_one_sentence(shown, wanted, kind, words):
+def test_an_unusable_bay_is_one_sentence(shown, wanted, kind, words):
     with pytest.raises(kind, match=words) as caught:
         selection.choose_bay(shown, wanted)
     assert str(caught.value).count(". ") == 0

@@ -28,7 +28,7 @@ def test_a_template_is_found_by_id_and_by_name(wanted):
         ([K8S, SWARM], "swarm", "is for swarm"),
     ],
 )
-def test_what_does_not_fit_is_one_sentence(shown, wanted, words):
+def test_an_unusable_template_is_one_sentence(shown, wanted, words):
     with pytest.raises(exceptions.TemplateNotFound, match=words) as caught:
         templates.choose(shown, wanted)
     assert str(caught.value).count(". ") == 0

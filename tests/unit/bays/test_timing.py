@@ -5,7 +5,7 @@ from rally_magnum_scale.bays import timing
 from tests.unit.bays import fake_magnum
 
 
-def test_each_request_is_timed_also_one_that_fails():
+def test_each_request_is_timed_even_if_it_fails():
     magnum = fake_magnum.FakeMagnum("CREATE_COMPLETE", 404)
     with fake_magnum.bays(magnum) as bays:
         bays.show("c-1")
@@ -16,7 +16,7 @@ def test_each_request_is_timed_also_one_that_fails():
     assert all(0 < one < 60 for one in times_s)
 
 
-def test_all_else_is_the_session_s_own():
+def test_other_attributes_are_those_of_the_session():
     class Session:
         auth = "token"
 
@@ -32,7 +32,7 @@ def test_all_else_is_the_session_s_own():
 
 
 class Recorded:
-    """A session that takes note of its time limits."""
+    """A session that keeps the timeouts of its requests."""
 
     def __init__(self, timeout):
         self.timeout = timeout
@@ -45,7 +45,7 @@ class Recorded:
 @pytest.mark.parametrize(
     ("own_s", "limit_s"), [(None, 5.0), (180.0, 5.0), (2.0, 2.0)]
 )
-def test_a_limit_is_that_of_a_block_and_never_longer_than_the_session_s(
+def test_a_timeout_applies_to_a_block_and_never_exceeds_the_session_s(
     own_s, limit_s
 ):
     recorded = Recorded(own_s)

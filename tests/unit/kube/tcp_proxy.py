@@ -23,7 +23,7 @@ class TcpProxy:
     :param cut_after_bytes: how much of the target's answers a connection
         forwards; None for all
     :param how: ``fin``, ``rst``, or ``silence``: nothing is forwarded any
-        more, and nobody is told
+        more, and the connection is not closed
     """
 
     def __init__(

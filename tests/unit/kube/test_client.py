@@ -21,7 +21,7 @@ ANSWER = {
 }
 
 
-def test_an_api_that_comes_up_late_is_asked_again():
+def test_requests_to_an_api_that_comes_up_late_are_retried():
     with fake_api.serve({VERSION: [503, 0.0, ANSWER]}) as (fake, cluster):
         assert cluster.version() == "v1.33.1"
     assert len(fake.queries) == 3
@@ -48,7 +48,7 @@ def test_the_clock_of_the_bay_is_compared_with_ours():
     assert abs(ahead.seconds - time.time()) < 60
 
 
-def test_a_slow_answer_tells_less_of_the_clock():
+def test_a_slow_response_makes_the_clock_offset_less_exact():
     ours = iter([100.0, 107.0])
     with fake_api.serve({VERSION: [ANSWER]}) as (_, cluster):
         found = cluster.clock_offset(lambda: next(ours))

@@ -30,12 +30,12 @@ def path(node):
 def look(script, *nodes, deadline_s=10.0):
     script = {path(node): answers for node, answers in script.items()}
     with fake_api.serve(script) as (fake, cluster):
-        found = cpu.look(cluster, "ns", nodes, deadline_s=deadline_s)
+        found = cpu.read_nodes(cluster, "ns", nodes, deadline_s=deadline_s)
         fake.closing.set()
     return found, [asked for asked, _ in fake.queries]
 
 
-def test_pods_of_the_namespace_and_the_node_are_told_with_their_times():
+def test_the_counters_of_pods_and_node_have_their_times():
     found, asked = look({"n1": [PAGE]}, "n1")
     assert found.pods == {"t-1": T_1, "w-1": Reading(1795438231.91, 7.7)}
     assert found.nodes == {"n1": Reading(1795438227.358, 27546.503408534)}
@@ -43,7 +43,7 @@ def test_pods_of_the_namespace_and_the_node_are_told_with_their_times():
     assert asked == [path("n1")]
 
 
-def test_many_nodes_are_asked_once_each():
+def test_many_nodes_are_read_once_each():
     nodes = [f"n{number}" for number in range(50)]
     found, asked = look({node: [PAGE] for node in nodes}, *nodes, *nodes)
     assert set(found.nodes) == set(nodes)
@@ -62,17 +62,18 @@ def test_a_node_that_refuses_leaves_the_others(answer, why):
     assert "CPU counters of the node n1" in found.failures["n1"]
 
 
-def test_a_node_that_is_silent_is_not_waited_for():
+def test_a_node_that_does_not_answer_is_not_waited_for():
     found, _ = look({"n1": [20.0], "n2": [PAGE]}, "n1", "n2", deadline_s=1.5)
     assert set(found.nodes) == {"n2"}
-    assert "did not answer within 1.5 s" in found.failures["n1"]
+    assert "n1 did not answer the request for" in found.failures["n1"]
+    assert "within 1.5 s" in found.failures["n1"]
 
 
-def test_a_page_that_is_another_one_tells_nothing():
+def test_a_page_without_counters_gives_no_readings():
     found, _ = look({"n1": ["<html>login</html>"]}, "n1")
-    assert found == cpu.Look({}, {}, {})
+    assert found == cpu.Readings({}, {}, {})
 
 
-def test_a_figure_that_is_none_is_told():
+def test_a_value_that_is_not_a_number_is_a_failure():
     found, _ = look({"n1": [PAGE.replace("3.65", "much")]}, "n1")
     assert "much" in found.failures["n1"]

@@ -80,7 +80,7 @@ def ask(answers, deadline_s=20.0):
     return found, why, asked
 
 
-def test_pods_tell_the_processors_that_they_see():
+def test_the_processors_of_pods_are_read():
     answers = {f"t-{number}": STATUS for number in range(40)}
     found, why, asked = ask(answers)
     assert why == ""
@@ -93,23 +93,26 @@ def test_pods_tell_the_processors_that_they_see():
     ("answer", "why"),
     [
         (403, "403"),
-        ("sh: cat: not found", "told no processors but 'sh: cat: not found'"),
+        (
+            "sh: cat: not found",
+            "printed no processors but 'sh: cat: not found'",
+        ),
         ("Cpus_allowed_list:\tmany\n", "many"),
-        (BROKEN, "run a command|told no processors|closed|lost"),
+        (BROKEN, "run a command|printed no processors|closed|lost"),
     ],
 )
-def test_the_first_that_can_not_tell_is_the_last(answer, why):
+def test_reading_stops_at_the_first_error(answer, why):
     found, said, asked = ask({f"t-{number}": answer for number in range(60)})
     assert found == {}
     assert re.search(why, said)
     assert len(asked) <= cpusets.AT_ONCE
 
 
-def test_pods_that_are_silent_are_not_waited_for():
+def test_pods_that_do_not_answer_are_not_waited_for():
     found, why, _ = ask({"t-1": None, "t-2": STATUS}, deadline_s=1.5)
     assert set(found) == {"t-2"}
     assert "within 1.5 s" in why
 
 
-def test_no_pods_need_no_asking():
+def test_without_pods_nothing_is_requested():
     assert ask({}) == ({}, "", [])

@@ -46,11 +46,11 @@ def wait(sets, found, deadline_s=30.0):
     return nodes, fake
 
 
-def test_all_nodes_that_take_a_pod_are_waited_for():
+def test_all_nodes_that_accept_a_pod_are_waited_for():
     ready = [named(name, test_pods.ready()) for name in ("a", "b")]
     nodes, fake = wait(
         [
-            # Nobody has looked yet: 0 of 0 are not all.
+            # Not reconciled yet: 0 of 0 are not all.
             listed(daemonset(0, 0, observed=0)),
             changed(daemonset(0, 0)),
             changed(daemonset(2, 0)),
@@ -65,16 +65,16 @@ def test_all_nodes_that_take_a_pod_are_waited_for():
     assert all(q["fieldSelector"] == "metadata.name=pull" for q in queries)
 
 
-def test_an_image_that_is_not_there_is_told_in_the_registrys_words():
+def test_a_missing_image_fails_with_the_registrys_message():
     pulling = test_pods.pull("ImagePullBackOff", "manifest unknown")
     with pytest.raises(exceptions.WorkloadError, match="manifest unknown"):
         wait([listed(daemonset(1, 0))], [listed(pulling)])
 
 
-def test_that_no_node_takes_a_pod_is_told():
+def test_the_error_says_that_no_node_accepts_a_pod():
     with pytest.raises(
         exceptions.DeadlineExceeded,
-        match="a node to take the pods that pull .* 0 Ready of 0 nodes",
+        match="a node to accept the pods that pull .* 0 Ready of 0 nodes",
     ):
         wait([listed(daemonset(0, 0)), []], [listed()], deadline_s=0.1)
 

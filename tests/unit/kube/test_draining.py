@@ -62,7 +62,7 @@ def asked(fake, text):
     return [path for path, _ in fake.queries if text in path]
 
 
-def test_no_new_pods_come_and_those_there_are_evicted():
+def test_nodes_are_cordoned_and_their_pods_evicted():
     count, fake = drain(
         script(
             pods(pod("a"), pod("b"), pod("c", node="n-2")),
@@ -76,7 +76,7 @@ def test_no_new_pods_come_and_those_there_are_evicted():
     assert asked(fake, "eviction") == [EVICT.format("a"), EVICT.format("b")]
 
 
-def test_what_belongs_to_the_node_or_is_over_stays():
+def test_pods_of_the_node_and_pods_that_have_ended_stay():
     daemon = pod("d", ownerReferences=[{"kind": "DaemonSet"}])
     static = pod("s", annotations={"kubernetes.io/config.mirror": "x"})
     over = {**pod("o"), "status": {"phase": "Succeeded"}}
@@ -85,7 +85,7 @@ def test_what_belongs_to_the_node_or_is_over_stays():
     assert not asked(fake, "eviction")
 
 
-def test_how_exact_the_end_is_runs_from_the_last_list_with_pods(monkeypatch):
+def test_the_resolution_counts_from_the_last_list_with_pods(monkeypatch):
     ticks = itertools.count(100.0)
     clock = types.SimpleNamespace(monotonic=lambda: next(ticks))
     monkeypatch.setattr(draining, "time", clock)
@@ -96,13 +96,13 @@ def test_how_exact_the_end_is_runs_from_the_last_list_with_pods(monkeypatch):
     assert found.resolution_s == 3.0
 
 
-def test_nodes_that_were_empty_at_first_have_no_list_before():
+def test_a_drain_without_pods_has_no_resolution():
     with fake_api.serve(script(pods())) as (_, cluster):
         found = draining.drain(cluster, ["n-1"], deadline_s=30.0)
     assert found == draining.Drained(0, None)
 
 
-def test_a_budget_is_respected_and_asked_again():
+def test_a_disruption_budget_is_respected_and_the_eviction_retried():
     count, fake = drain(
         script(pods(pod("a")), pods(pod("a")), pods(), a=[429, {}])
     )
@@ -110,7 +110,7 @@ def test_a_budget_is_respected_and_asked_again():
     assert len(asked(fake, "eviction")) == 2
 
 
-def test_a_pod_that_is_ending_is_waited_for_and_not_asked_again():
+def test_a_pod_that_is_ending_is_waited_for_and_not_evicted_again():
     ending = pod("a", deletionTimestamp="2026-01-01T00:00:00Z")
     count, fake = drain(script(pods(pod("a")), pods(ending), pods(), a=[{}]))
     assert count == 1
@@ -118,17 +118,17 @@ def test_a_pod_that_is_ending_is_waited_for_and_not_asked_again():
 
 
 @pytest.mark.parametrize("answer", [404, 500])
-def test_a_pod_that_went_by_itself_is_no_failure(answer):
+def test_a_pod_that_is_already_gone_is_no_failure(answer):
     count, _ = drain(script(pods(pod("a")), pods(), a=[answer]))
     assert count == 0
 
 
-def test_a_budget_that_never_gives_way_is_told():
+def test_the_error_names_pods_that_a_disruption_budget_protects():
     error, _ = drain(
         script(pods(pod("a"), pod("b")), a=[429], b=[429]), deadline_s=0.1
     )
     assert isinstance(error, exceptions.DeadlineExceeded)
-    assert "2 left: default/a is held back, by a PodDisruptionBudget" in str(
+    assert "2 left: default/a is protected, usually by a PodDisrup" in str(
         error
     )
 
@@ -139,14 +139,14 @@ def test_a_refusal_is_one_sentence():
     assert "evict the pod a: 403" in str(error)
 
 
-def test_nodes_are_given_back_as_far_as_they_are_there():
+def test_nodes_that_still_exist_are_uncordoned():
     scripted = {"/api/v1/nodes/gone": [404], "/api/v1/nodes/n-1": [{}]}
     with fake_api.serve(scripted) as (fake, cluster):
         draining.uncordon(cluster, ["gone", "n-1"], print)
     assert fake.posted == [{"spec": {"unschedulable": False}}] * 2
 
 
-def test_nodes_that_can_not_be_given_back_are_told():
+def test_nodes_that_can_not_be_uncordoned_are_reported():
     said = []
     with fake_api.serve({"/api/v1/nodes/n-1": [403]}) as (_, cluster):
         draining.uncordon(cluster, ["n-1", "n-2"], said.append)
@@ -154,7 +154,7 @@ def test_nodes_that_can_not_be_given_back_are_told():
     assert "may stay cordoned, n-1 first" in said[0]
 
 
-def test_an_eviction_that_breaks_off_is_asked_again():
+def test_an_eviction_that_breaks_off_is_retried():
     count, fake = drain(
         script(pods(pod("a")), pods(pod("a")), pods(), a=[0.0, {}])
     )
@@ -162,12 +162,12 @@ def test_an_eviction_that_breaks_off_is_asked_again():
     assert len(asked(fake, "eviction")) == 2
 
 
-def test_what_can_not_be_evicted_does_not_count_as_evicted():
+def test_a_pod_that_can_not_be_evicted_does_not_count_as_evicted():
     error, _ = drain(script(pods(pod("a")), a=[500]), deadline_s=0.1)
     assert "default/a could not be evicted yet (500)" in str(error)
 
 
-def test_many_nodes_are_not_cordoned_for_ever(monkeypatch):
+def test_cordoning_many_nodes_has_a_deadline(monkeypatch):
     monkeypatch.setattr(client, "UP_WITHIN_S", 0.05)
     scripted = {"/api/v1/nodes/n-1": [503]}
     error, fake = drain(scripted, names=["n-1"] * 50, deadline_s=0.01)

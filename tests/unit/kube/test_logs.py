@@ -26,7 +26,7 @@ def read(script):
     return found, fake
 
 
-def test_a_follow_that_breaks_loses_nothing_and_repeats_nothing():
+def test_a_log_that_breaks_off_is_resumed_without_loss_or_repetition():
     every = [stamped(n) for n in range(6)]
     script = {
         STATUS: [phase("Running"), phase("Running"), phase("Succeeded")],
@@ -37,7 +37,7 @@ def test_a_follow_that_breaks_loses_nothing_and_repeats_nothing():
     assert len([path for path, _ in fake.queries if path == LOG]) == 3
 
 
-def test_a_line_cut_in_the_middle_is_read_whole_the_next_time():
+def test_a_line_cut_in_the_middle_is_read_again_completely():
     script = {
         STATUS: [phase("Running"), phase("Succeeded")],
         LOG: [
@@ -62,7 +62,7 @@ def test_a_log_that_can_not_be_read_ends_in_one_sentence(monkeypatch):
         read({STATUS: [phase("Running")], LOG: [500]})
 
 
-def test_lines_of_one_time_stamp_are_told_apart():
+def test_lines_with_the_same_time_stamp_are_distinguished():
     same = "2026-01-01T00:00:01.000000000Z "
     lines = [f"{same}line {number}" for number in range(4)]
     script = {
@@ -92,7 +92,7 @@ def test_a_pod_that_is_gone_has_ended():
     assert read(script)[0] == ["line 1"]
 
 
-def test_cuts_without_an_error_of_the_api_are_never_too_many(monkeypatch):
+def test_cuts_without_an_error_of_the_api_are_not_counted(monkeypatch):
     monkeypatch.setattr(logs, "MAX_ERRORS", 1)
     cut: list[list[str]] = [[], [], [], [], []]
     script = {

@@ -1,4 +1,4 @@
-"""Nodes that are taken out of a cluster, and brought back."""
+"""Nodes that are deleted from a cluster, and restored."""
 
 import json
 
@@ -39,7 +39,7 @@ def short(monkeypatch):
     monkeypatch.setattr(client, "UP_WITHIN_S", 0.5)
 
 
-def test_a_node_comes_back_as_it_was_and_once():
+def test_a_node_is_restored_unchanged_and_once():
     script = {
         "/api/v1/nodes/n1": [NODE, {}],
         "/api/v1/nodes": [{}],
@@ -49,7 +49,7 @@ def test_a_node_comes_back_as_it_was_and_once():
         nodes = lost_nodes.NodeObjects(cluster, "load")
         nodes.fail("n1", "delete")
         (kept,) = fake.posted
-        # Kept before it is taken out, for a start after a crash.
+        # The copy is kept before the delete, for a run after a crash.
         paths = [path for path, _ in fake.queries]
         assert paths == ["/api/v1/nodes/n1", CONFIG_MAPS, "/api/v1/nodes/n1"]
         fake.posted.clear()
@@ -61,14 +61,14 @@ def test_a_node_comes_back_as_it_was_and_once():
     assert made["spec"] == {
         "podCIDR": "10.1.0.0/24",
         "providerID": "openstack:///x",
-        # The node controller puts its own there again where it must.
+        # The node controller adds its own taints again where needed.
         "taints": [{"key": "mine", "effect": "NoSchedule"}],
     }
     assert "status" not in made
     assert json.loads(kept["data"]["node.json"]) == made
 
 
-def test_a_later_start_brings_back_what_a_dead_run_took_out():
+def test_a_later_run_restores_the_nodes_that_a_crashed_run_deleted():
     taken = {"kind": "Node", "apiVersion": "v1", "metadata": {"name": "n1"}}
     kept = {
         "metadata": {"name": "lost-node-n1"},
@@ -98,7 +98,7 @@ def test_a_later_start_brings_back_what_a_dead_run_took_out():
     assert [path for path, _ in fake.queries].count("/api/v1/nodes") == 5
 
 
-def test_a_node_that_can_t_be_kept_is_not_taken_out():
+def test_a_node_without_a_copy_is_not_deleted():
     script = {"/api/v1/nodes/n1": [NODE, {}], CONFIG_MAPS: [403]}
     with fake_api.serve(script) as (fake, cluster):
         nodes = lost_nodes.NodeObjects(cluster, "load")
@@ -108,7 +108,7 @@ def test_a_node_that_can_t_be_kept_is_not_taken_out():
     assert paths == ["/api/v1/nodes/n1", CONFIG_MAPS]
 
 
-def test_a_node_that_could_not_be_brought_back_is_tried_again():
+def test_a_node_that_could_not_be_restored_is_tried_again():
     script = {
         "/api/v1/nodes/n1": [NODE, {}],
         "/api/v1/nodes": [403, {}],
@@ -123,14 +123,14 @@ def test_a_node_that_could_not_be_brought_back_is_tried_again():
 
 
 @pytest.mark.parametrize("how", ["network", "stop"])
-def test_what_the_api_can_t_do_is_refused(how):
+def test_faults_that_the_api_can_t_inject_are_refused(how):
     with fake_api.serve({}) as (fake, cluster):
         with pytest.raises(exceptions.InvalidInput, match=how):
             lost_nodes.NodeObjects(cluster, "load").fail("n1", how)
         assert fake.queries == []
 
 
-def test_pods_of_lost_nodes_are_forgotten_at_once():
+def test_pods_of_lost_nodes_are_deleted_without_a_grace_period():
     pods = "/api/v1/namespaces/load/pods"
     found = [{"metadata": {"name": name}} for name in ("a", "b")]
     script = {
@@ -148,7 +148,7 @@ def test_pods_of_lost_nodes_are_forgotten_at_once():
     assert said == []
 
 
-def test_pods_that_can_t_be_forgotten_end_no_cleanup():
+def test_pods_that_can_t_be_deleted_do_not_end_the_cleanup():
     pods = "/api/v1/namespaces/load/pods"
     said = []
     with fake_api.serve({pods: [403]}) as (_, cluster):

@@ -46,7 +46,7 @@ def test_a_bay_has_settled_when_the_new_nodes_are_ready():
     assert found.ready_at["c-a"] <= found.at
 
 
-def test_an_old_node_that_was_never_ready_does_not_hold_it_up():
+def test_an_old_node_that_was_never_ready_does_not_block():
     nodes = living_nodes.LivingNodes()
     nodes.put("a", ready=False)
     with following(nodes) as follower:
@@ -55,7 +55,7 @@ def test_an_old_node_that_was_never_ready_does_not_hold_it_up():
         assert len(settle(follower).nodes) == 2
 
 
-def test_the_count_alone_does_not_do_when_nodes_are_to_go():
+def test_the_right_number_is_not_enough_when_nodes_must_be_removed():
     nodes = living_nodes.LivingNodes()
     nodes.put("a", "b")
     with following(nodes) as follower:
@@ -82,7 +82,7 @@ def test_nodes_that_an_earlier_change_removed_are_not_new():
         assert set(settle(follower).ready_at) == {"d-a"}
 
 
-def test_what_comes_undone_has_not_settled():
+def test_a_state_that_is_lost_again_has_not_settled():
     nodes = living_nodes.LivingNodes()
     nodes.put("a")
     with following(nodes) as follower:
@@ -117,7 +117,7 @@ def test_one_list_serves_all_changes():
     assert nodes.requests.count("list") == 1
 
 
-def test_an_api_that_refuses_is_told():
+def test_an_api_that_refuses_is_an_error():
     nodes = living_nodes.LivingNodes()
     nodes.refuse = 403
     with (

@@ -29,7 +29,7 @@ def test_a_refused_object_is_named():
         objects.create(cluster, [NAMESPACE])
 
 
-def test_an_api_that_falls_silent_is_not_waited_for(monkeypatch):
+def test_an_api_that_stops_answering_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(client, "TIMEOUT_S", (1.0, 0.1))
     monkeypatch.setattr(client, "UP_WITHIN_S", 0.2)
     with (
@@ -46,7 +46,7 @@ def test_an_object_is_created_once_the_api_is_back(broken):
     assert fake.posted == [NAMESPACE] * 2
 
 
-def test_what_a_try_that_broke_off_has_made_is_there():
+def test_a_retry_accepts_what_an_attempt_that_broke_off_created():
     with fake_api.serve({PATH: [0.0, 409]}) as (fake, cluster):
         objects.create(cluster, [NAMESPACE])
     assert fake.posted == [NAMESPACE] * 2
@@ -68,12 +68,12 @@ def test_a_namespace_is_waited_for_while_the_api_is_away():
     assert len(asked) == 4
 
 
-def test_a_namespace_that_does_not_go_is_told():
+def test_a_namespace_that_is_not_gone_in_time_is_an_error():
     phase = {**NAMESPACE, "status": {"phase": "Terminating"}}
     with (
         fake_api.serve(namespace_answers(phase)) as (_, cluster),
         pytest.raises(
-            exceptions.DeadlineExceeded, match="come to: Terminating"
+            exceptions.DeadlineExceeded, match="progress: Terminating"
         ),
     ):
         objects.delete_namespace(cluster, "load", deadline_s=0.1)

@@ -61,7 +61,7 @@ def ends(starts):
     return len(starts.seconds) == 2
 
 
-def test_the_last_pod_is_waited_for_and_not_for_ever():
+def test_the_wait_for_the_last_pod_has_a_deadline():
     script = {
         PATH: [
             listed(),
@@ -84,7 +84,7 @@ def test_the_last_pod_is_waited_for_and_not_for_ever():
                 deadline_s=10,
                 interval_s=0.01,
             )
-            starts.wait_told(0.3)
+            starts.wait_reported(0.3)
     assert len(starts.seconds) == starts.unready == 1
 
 

@@ -63,7 +63,7 @@ def then(item):
     return [{"type": "MODIFIED", "object": item}]
 
 
-def test_a_failed_pod_of_no_controller_ends_the_wait_with_its_log():
+def test_a_failed_pod_without_a_controller_ends_the_wait_with_its_log():
     with pytest.raises(exceptions.WorkloadError) as caught:
         wait(
             listed(pod("Failed", state=ended())),
@@ -76,12 +76,12 @@ def test_a_failed_pod_of_no_controller_ends_the_wait_with_its_log():
     )
 
 
-def test_a_failed_pod_whose_log_is_gone_is_told_all_the_same():
+def test_a_failed_pod_whose_log_is_gone_ends_the_wait_too():
     with pytest.raises(exceptions.WorkloadError, match="code 3.*no log"):
         wait(listed(pod("Failed", state=ended())))
 
 
-def test_an_evicted_pod_is_told_with_the_reason_of_the_pod():
+def test_an_evicted_pod_ends_the_wait_with_its_reason():
     evicted = pod("Failed")
     evicted["status"] |= {"reason": "Evicted", "message": "low on memory"}
     with pytest.raises(
@@ -97,7 +97,7 @@ def test_a_failed_pod_of_a_controller_is_waited_for():
     assert pods.is_ready(found[0])
 
 
-def test_why_a_pod_is_not_scheduled_is_told():
+def test_the_error_says_why_a_pod_is_not_scheduled():
     condition = {
         "type": "PodScheduled",
         "status": "False",
@@ -119,7 +119,7 @@ def test_why_a_pod_is_not_scheduled_is_told():
     ],
 )
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
-def test_a_registry_that_asks_for_patience_is_waited_for(reason, message):
+def test_a_registry_that_limits_the_rate_is_waited_for(reason, message):
     found = wait(listed(pull(reason, message)), then(ready()))
     assert pods.is_ready(found[0])
 
@@ -129,7 +129,7 @@ def test_an_image_that_is_not_there_ends_the_wait():
         wait(listed(pull("ImagePullBackOff", "load:1: not found")))
 
 
-def test_pods_that_can_not_be_listed_are_not_no_pods():
+def test_a_refused_list_is_an_error_and_not_an_empty_list():
     with (
         fake_api.serve({PATH: [500]}) as (_, cluster),
         pytest.raises(exceptions.KubernetesError, match="500"),
@@ -149,7 +149,7 @@ def failed_worker(number):
     return one
 
 
-def test_a_job_that_has_no_tries_left_ends_the_wait():
+def test_a_job_that_has_given_up_ends_the_wait():
     with pytest.raises(
         exceptions.WorkloadError, match="The pod worker-0 .* exit code 3"
     ):
@@ -164,7 +164,7 @@ def placed(name, *, node="n1", ip="10.1.0.1", conditions=READY):
     }
 
 
-def test_where_pods_are_and_how_they_are_asked():
+def test_the_nodes_and_addresses_of_pods_are_returned():
     found = [
         placed("a"),
         placed("b", node="n2", ip="10.1.0.2"),
@@ -212,7 +212,7 @@ NODES = [
         # Shared by both, or one for each.
         ([at("n1", x, "2") for x in "ab"], {"a": {0, 1}, "b": {0, 1}}, 2.0),
         ([at("n1", x, "2") for x in "ab"], {"a": {0, 1}, "b": {2, 3}}, 4.0),
-        # Whoever did not tell may use any processor.
+        # A pod whose processors are unknown may use any processor.
         ([at("n1", x, "2") for x in "ab"], {"a": {0}}, 3.0),
         ([at("n1", x, "2") for x in "ab"], {"b": {0}}, 3.0),
     ],

@@ -54,7 +54,7 @@ def test_a_refused_certificate_is_renewed_once_and_the_request_repeated(
     assert (len(calls), len(fake.queries)) == (1, 3)
 
 
-def test_a_refusal_that_stays_is_told_and_does_not_renew_each_time(
+def test_a_permanent_refusal_is_raised_and_does_not_renew_each_time(
     authority, monkeypatch
 ):
     monkeypatch.setattr(client, "UP_WITHIN_S", 0.2)
@@ -72,9 +72,7 @@ def test_a_refusal_that_stays_is_told_and_does_not_renew_each_time(
     assert len(calls) == 1
 
 
-def test_new_credentials_that_can_not_be_had_are_one_sentence(
-    authority, monkeypatch
-):
+def test_a_renewal_that_fails_is_one_sentence(authority, monkeypatch):
     monkeypatch.setattr(client, "UP_WITHIN_S", 0.0)
 
     def renew():
@@ -100,7 +98,7 @@ def test_without_another_certificate_a_refusal_is_a_refusal(
         cluster.version()
 
 
-def test_a_certificate_that_soon_ends_is_renewed_ahead(authority):
+def test_a_certificate_that_expires_soon_is_renewed(authority):
     calls = []
 
     def renew():
@@ -114,7 +112,7 @@ def test_a_certificate_that_soon_ends_is_renewed_ahead(authority):
     assert (len(calls), len(fake.queries)) == (1, 2)
 
 
-def test_a_renewal_ahead_that_fails_leaves_what_there_is(authority):
+def test_an_early_renewal_that_fails_keeps_the_certificate(authority):
     calls = []
 
     def renew():

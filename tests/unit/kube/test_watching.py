@@ -41,7 +41,7 @@ def event(kind, item):
     return {"type": kind, "object": item}
 
 
-def test_a_watch_that_is_cut_off_goes_on_where_it_was():
+def test_a_watch_that_is_cut_off_is_resumed():
     script = {
         PATH: [
             listed(1, node("a", False, 1)),
@@ -60,7 +60,7 @@ def test_a_watch_that_is_cut_off_goes_on_where_it_was():
     assert versions[:4] == [None, "1", "2", "3"]
 
 
-def test_a_version_too_old_asks_for_a_new_list():
+def test_a_version_that_is_too_old_causes_a_new_list():
     gone = {"type": "ERROR", "object": {"code": 410, "metadata": {}}}
     script = {
         PATH: [
@@ -95,7 +95,7 @@ def test_a_list_that_fails_for_a_moment_is_tried_again(answer):
         changes.close()
 
 
-def test_a_list_that_fails_to_the_end_is_told_with_the_deadline():
+def test_the_error_at_the_deadline_has_the_message_of_a_failed_list():
     with (
         fake_api.serve({PATH: [503]}) as (_, cluster),
         pytest.raises(
@@ -106,7 +106,9 @@ def test_a_list_that_fails_to_the_end_is_told_with_the_deadline():
 
 
 @pytest.mark.parametrize("answer", [[], ["END"], 0.0, 500, 503])
-def test_a_watch_that_breaks_at_once_does_not_spin(answer, monkeypatch):
+def test_a_watch_that_breaks_at_once_is_retried_with_pauses(
+    answer, monkeypatch
+):
     monkeypatch.setattr(client, "PAUSE_S", 0.1)
     # After a refused watch comes a list, after a broken one a watch.
     script = {PATH: [listed(1), answer, listed(1), answer, listed(1), []]}
@@ -118,7 +120,7 @@ def test_a_watch_that_breaks_at_once_does_not_spin(answer, monkeypatch):
     assert len(fake.queries) <= 2 * 5
 
 
-def test_a_silent_watch_goes_on_without_a_pause(monkeypatch):
+def test_a_watch_without_events_is_resumed_without_a_pause(monkeypatch):
     paused_s = []
     monkeypatch.setattr(watching.interruption, "sleep", paused_s.append)
     monkeypatch.setattr(client, "SILENCE_S", 0.05)
@@ -158,13 +160,13 @@ def test_nodes_that_never_become_ready_are_counted_in_the_error():
         nodes.wait_for_ready(cluster, 1, deadline_s=0.3)
 
 
-def test_a_bay_of_hollow_nodes_can_carry_no_load():
+def test_a_bay_of_hollow_nodes_can_not_run_a_load():
     hollow = nodes.Node("a", ready=True, hollow=True, cores=4)
     with pytest.raises(exceptions.KubernetesError, match="hollow"):
         nodes.real([hollow])
 
 
-def test_it_is_told_since_when_each_node_is_ready():
+def test_each_node_has_the_times_at_which_it_became_ready():
     # Before the list, at the list, and at each event.
     seconds = itertools.count(99.0)
     script = {
@@ -188,7 +190,7 @@ def test_it_is_told_since_when_each_node_is_ready():
         ("b", 101.0, new_year + 3),
         ("c", 103.0, new_year + 5),
     }
-    # The list was asked for at 99.0, and only a was Ready in it.
+    # The list was requested at 99.0, and only a was Ready in it.
     assert {n.name: n.unready_at for n in found} == {
         "a": None,
         "b": 99.0,
@@ -196,7 +198,7 @@ def test_it_is_told_since_when_each_node_is_ready():
     }
 
 
-def test_a_node_that_is_ready_no_more_does_not_count():
+def test_a_node_that_is_no_longer_ready_does_not_count():
     script = {
         PATH: [
             listed(1, node("a", True, 1), node("b", True, 2)),

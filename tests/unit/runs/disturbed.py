@@ -1,4 +1,4 @@
-"""A context whose pods and nodes a test moves, and a deed that acts on it."""
+"""A context with pods and nodes under test control, and a disruption in it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Moved:
         )
 
     def move(self, now, *, pods=None, nodes=None):
-        """Let some seconds pass, and objects be others."""
+        """Advance the clock and change objects."""
         self.now = now
         for follower, items in (
             (self.context.targets, pods),
@@ -81,7 +81,7 @@ class Moved:
 
 
 class Acting:
-    """A deed that acts in a thread, step by step."""
+    """A disruption that acts in a thread, step by step."""
 
     def __init__(self, one):
         self.one = one
@@ -104,7 +104,7 @@ class Acting:
             self.error = error
 
     def until(self, holds):
-        """Wait, in real time, until something holds."""
+        """Wait, in real time, until a condition holds."""
         end = time.monotonic() + DEADLINE_S
         while not holds():
             assert self.error is None, self.error
@@ -112,7 +112,7 @@ class Acting:
             time.sleep(0.01)
 
     def over(self):
-        """Wait until it is over."""
+        """Wait until the disruption is over."""
         self._thread.join(DEADLINE_S)
         assert not self._thread.is_alive()
 

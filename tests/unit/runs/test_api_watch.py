@@ -26,14 +26,14 @@ def buckets(metric, verb, fast, every, **labels):
 
 
 def watched(*pages):
-    """Watch between two pages; return the record and what was said."""
+    """Watch between two pages; return the record and the log lines."""
     said = []
     with fake_api.serve({"/metrics": list(pages)}) as (_, cluster):
         found = api_watch.ApiWatch(cluster, said.append).conclude()
     return found, said
 
 
-def test_what_was_asked_meanwhile_is_summed_up():
+def test_the_requests_between_the_two_reads_are_summed_up():
     before = page(*buckets(SLI, "GET", 10, 10, resource="pods"))
     after = page(
         *buckets(SLI, "GET", 20, 20, resource="pods"),
@@ -81,7 +81,7 @@ def test_an_older_server_has_the_older_metric_alone():
     assert watched(none, both)[0].verbs["GET"]["requests"] == 1
 
 
-def test_a_server_that_was_started_anew_has_no_figures():
+def test_a_server_that_was_restarted_has_no_figures():
     one = page(*buckets(SLI, "GET", 3, 3))
     other = page(*buckets(SLI, "GET", 9, 9), started=6)
     found, _ = watched(one, other)
@@ -91,13 +91,13 @@ def test_a_server_that_was_started_anew_has_no_figures():
 
 @pytest.mark.parametrize(
     ("answer", "why"),
-    [(403, "403"), (page(), "have no apiserver_request_duration")],
+    [(403, "403"), (page(), "lack apiserver_request_duration")],
 )
-def test_a_server_that_does_not_tell_is_said_and_passed_over(
+def test_a_server_without_metrics_is_reported_and_not_an_error(
     monkeypatch, answer, why
 ):
     monkeypatch.setattr(client, "PAUSE_S", 0.01)
     found, said = watched(answer)
     assert why in found.missing
     assert not found.missing.endswith(".")
-    assert "latency is not known" in said[0]
+    assert "can't read the API server's latency" in said[0]

@@ -27,7 +27,7 @@ def life_of(bays, said):
     )
 
 
-def test_how_exact_the_times_of_a_bay_are_is_kept():
+def test_the_resolution_of_a_bays_times_is_recorded():
     magnum = fake_magnum.FakeMagnum(
         *["CREATE_IN_PROGRESS"] * 3,
         fake_magnum.Slow(30.0, "CREATE_COMPLETE"),
@@ -44,7 +44,7 @@ def test_how_exact_the_times_of_a_bay_are_is_kept():
     assert record.magnum_requests_timed_out == 0
 
 
-def test_a_bay_that_was_gone_before_its_delete_has_no_time_for_it():
+def test_a_bay_that_was_gone_before_its_delete_has_no_delete_time():
     class Gone(fake_magnum.FakeMagnum):
         def answer(self, method, path, body):
             if method == "DELETE":
@@ -60,7 +60,7 @@ def test_a_bay_that_was_gone_before_its_delete_has_no_time_for_it():
     assert life.record.delete_resolution_s is None
 
 
-def test_a_bay_that_comes_and_goes_is_timed():
+def test_the_create_and_delete_of_a_bay_are_timed():
     said: list[str] = []
     magnum = fake_magnum.FakeMagnum(
         "CREATE_IN_PROGRESS", "CREATE_COMPLETE", 404
@@ -77,7 +77,7 @@ def test_a_bay_that_comes_and_goes_is_timed():
     assert "bay complete after 1.0 s" in said
 
 
-def test_a_failed_create_is_kept_with_its_class_when_the_bay_is_gone():
+def test_a_failed_create_stays_in_the_record_after_the_delete():
     failed = {
         "status": "CREATE_FAILED",
         "status_reason": "Maximum resources per stack exceeded",
@@ -163,7 +163,7 @@ def ready_life(magnum, nodes, *, dated=True, seen_after_s=600.0):
             REQUEST,
             said.append,
             clock=lambda: next(clock),
-            # The request, and then twice around the question for the date.
+            # At the request, then before and after the request for the date.
             wall_clock=iter([requested_at, *[time.time()] * 2]).__next__,
         )
         life.create()
@@ -221,7 +221,7 @@ def test_nodes_whose_clocks_are_an_hour_off_have_no_percentiles(behind_s):
     assert life.record.nodes_ready_resolution_s == 600.0
 
 
-def test_a_clock_that_is_behind_for_less_than_the_life_of_the_bay_is_seen():
+def test_a_clock_that_is_behind_by_less_than_the_bays_age_is_detected():
     life, _ = ready_life(
         fake_magnum.FakeMagnum("CREATE_COMPLETE"),
         lambda start: [
@@ -240,10 +240,10 @@ def test_a_bay_without_a_clock_counts_from_when_nodes_were_seen():
         dated=False,
     )
     assert set(life.record.node_ready_s.values()) == {600.0}
-    assert any("counting from when nodes were seen" in line for line in said)
+    assert any("at which nodes were seen Ready" in line for line in said)
 
 
-def test_the_memory_of_this_process_is_kept():
+def test_the_peak_memory_of_this_process_is_recorded():
     life, _ = ready_life(
         fake_magnum.FakeMagnum("CREATE_COMPLETE"),
         lambda start: [node("a", start), node("b", start)],
@@ -252,7 +252,7 @@ def test_the_memory_of_this_process_is_kept():
     assert 0.5 * held < life.record.client_memory_peak_bytes < 20 * held
 
 
-def test_the_deadlines_of_the_request_are_held():
+def test_the_deadlines_of_the_request_are_enforced():
     wanted = dataclasses.replace(
         REQUEST, deadlines=deadlines.Deadlines(create_s=7, delete_s=9)
     )
@@ -268,7 +268,7 @@ def test_the_deadlines_of_the_request_are_held():
     assert life.record.failure == "deadline"
 
 
-def test_a_template_has_the_name_that_magnum_or_the_task_gives_it():
+def test_the_record_has_the_templates_name_in_magnum_or_in_the_task():
     magnum = fake_magnum.FakeMagnum("CREATE_COMPLETE")
     with fake_magnum.bays(magnum) as bays:
         found = bay_life.BayLife(bays, REQUEST, print)
@@ -281,7 +281,7 @@ def test_a_template_has_the_name_that_magnum_or_the_task_gives_it():
 
 
 class SigningMagnum(fake_magnum.FakeMagnum):
-    """A Magnum that signs whatever it is asked to."""
+    """A Magnum that signs every certificate request."""
 
     def answer(self, method, path, body):
         if path.startswith("/certificates"):
@@ -311,7 +311,7 @@ def test_a_kept_bay_has_a_kubeconfig_that_opens_it(tmp_path):
     assert "DELETE" not in [request[0] for request in magnum.requests]
 
 
-def test_a_bay_that_goes_takes_its_kubeconfig_along(tmp_path):
+def test_the_delete_of_a_bay_removes_its_kubeconfig(tmp_path):
     magnum = SigningMagnum("CREATE_IN_PROGRESS", "CREATE_COMPLETE", 404)
     with fake_magnum.bays(magnum) as bays:
         life = bay_life.BayLife(bays, REQUEST, print)

@@ -51,13 +51,13 @@ class Watched:
         self.watch.began({"second": 1010, "written_s": 1005.25, "steps": plan})
 
     def at(self, epoch_s):
-        """Let the clock go to a moment; return how many looks there were."""
+        """Set the clock to a moment; return the number of reads so far."""
         self.now_s = epoch_s - 1005.25 + 50.0
-        self.watch.look_if_due()
+        self.watch.read_if_due()
         return len(self.fake.queries)
 
 
-def test_a_step_is_looked_at_when_it_begins_within_and_at_its_end():
+def test_counters_are_read_at_the_start_within_and_at_the_end_of_a_step():
     told = [(1014, 101.4), (1026, 102.6), (1033, 103.3), (1074, 107.4)]
     with Watched([page(*one) for one in told]) as seen:
         seen.began(Step(10, 60, 5))
@@ -71,21 +71,21 @@ def test_a_step_is_looked_at_when_it_begins_within_and_at_its_end():
     assert counters.missing == ""
 
 
-def test_a_short_step_is_looked_at_in_its_middle():
+def test_counters_are_read_in_the_middle_of_a_short_step():
     with Watched([page(1, 1)]) as seen:
         seen.began(Step(10, 10))
         moments = (1010, 1012, 1013, 1014.5, 1015.5, 1020)
         assert [seen.at(when) for when in moments] == [1, 1, 2, 2, 3, 4]
 
 
-def test_a_step_of_an_hour_is_not_looked_at_more_often():
+def test_counters_are_not_read_more_often_in_a_step_of_an_hour():
     with Watched([page(1, 1)]) as seen:
         seen.began(Step(10, 3600))
         moments = range(1010, 4611, 5)
         assert [seen.at(when) for when in moments][-1] == 3
 
 
-def test_a_moment_of_two_steps_is_one_look_and_so_is_what_was_missed():
+def test_moments_that_coincide_or_were_missed_cost_one_read():
     with Watched([page(1, 1)]) as seen:
         seen.began(Step(10, 60), Step(20, 60))
         moments = (1010, 1026, 1031, 1070)
@@ -96,7 +96,7 @@ def test_a_moment_of_two_steps_is_one_look_and_so_is_what_was_missed():
         assert [seen.at(when) for when in (1299, 1300)] == [5, 6]
 
 
-def test_nodes_that_refuse_are_not_asked_for_ever():
+def test_reading_stops_when_nodes_keep_refusing():
     with Watched([403]) as seen:
         seen.began(*[Step(10, 20)] * 3)
         looks = [seen.at(1010 + 10 * number) for number in range(7)]
@@ -106,7 +106,7 @@ def test_nodes_that_refuse_are_not_asked_for_ever():
     assert "403" in counters.missing
 
 
-def test_a_node_that_is_silent_once_is_asked_again():
+def test_a_node_that_fails_once_is_read_again():
     pages = [30.0, page(1033, 3), page(1074, 7)]
     with Watched(pages, deadline_s=0.05) as seen:
         seen.began(Step(10, 60))
@@ -116,7 +116,7 @@ def test_a_node_that_is_silent_once_is_asked_again():
     assert "did not answer" in counters.missing
 
 
-def test_a_thread_looks_while_the_load_runs():
+def test_a_thread_reads_the_counters_while_the_load_runs():
     with Watched([page(1, 1)]) as seen:
         with seen.watch.watching():
             seen.began(Step(10, 60))
@@ -128,7 +128,7 @@ def test_a_thread_looks_while_the_load_runs():
         assert len(seen.fake.queries) == 1
 
 
-def test_a_watch_that_is_left_early_asks_nothing():
+def test_a_watch_that_ends_early_reads_nothing():
     with Watched([page(1, 1)]) as seen, seen.watch.watching():
         seen.began(Step(10, 60))
     assert seen.fake.queries == []

@@ -1,4 +1,4 @@
-"""All that befalls one load: its moments, its errors, its records."""
+"""The disruptions of one load: their times, errors and records."""
 
 import contextlib
 import time
@@ -119,7 +119,7 @@ def summed_up(found, *windows):
     return found.records(SOURCE, run, cores_pods=1.0, cores_real_nodes=2.0)
 
 
-def test_a_load_without_events_asks_for_nothing():
+def test_a_load_without_disruptions_sends_no_request():
     with fake_api.serve({}) as (fake, cluster):
         found, _ = disturbances_of(cluster)
         with working(found):
@@ -129,7 +129,7 @@ def test_a_load_without_events_asks_for_nothing():
     assert summed_up(found) == []
 
 
-def test_an_event_begins_at_its_moment_and_is_waited_for():
+def test_a_disruption_begins_at_its_time_and_is_waited_for():
     injector = FakeInjector()
     with fake_api.serve(script_of()) as (_, cluster):
         found, said = disturbances_of(
@@ -158,7 +158,7 @@ def test_an_event_begins_at_its_moment_and_is_waited_for():
     assert any(line.startswith("node_lost: n1 dropped") for line in said)
 
 
-def test_what_can_t_be_done_is_raised_while_the_load_runs():
+def test_an_error_of_a_disruption_is_raised_while_the_load_runs():
     injector = FakeInjector(exceptions.BayError("Nova said no."))
     with fake_api.serve(script_of()) as (_, cluster):
         found, _ = disturbances_of(
@@ -186,17 +186,17 @@ def run_a_load_that_fails(found):
         raise RuntimeError("the load")
 
 
-def test_a_load_that_fails_is_told_of_and_nobody_waits_for_its_events():
+def test_a_failed_load_is_raised_and_stops_its_disruptions():
     with fake_api.serve(script_of()) as (_, cluster):
         found, _ = disturbances_of(cluster, events.NodeFault(at_s=19))
         with pytest.raises(RuntimeError, match="the load"):
             run_a_load_that_fails(found)
     (fault,) = records.collect(summed_up(found)).faults
-    assert fault.reason == "the load ended before it began"
+    assert fault.reason == "the load ended before the disruption began"
     assert (fault.began_s, fault.failure) == (None, "")
 
 
-def test_nothing_begins_when_the_load_is_over():
+def test_no_disruption_begins_after_the_load():
     injector = FakeInjector()
     with fake_api.serve(script_of()) as (_, cluster):
         found, _ = disturbances_of(
@@ -206,20 +206,20 @@ def test_nothing_begins_when_the_load_is_over():
             begun(found)
             # Its end came early.
     (fault,) = records.collect(summed_up(found)).faults
-    assert fault.reason == "the load ended before it began"
+    assert fault.reason == "the load ended before the disruption began"
     assert injector.done == []
 
 
-def test_a_load_that_never_began_is_not_waited_for():
+def test_the_disruptions_of_a_load_that_never_began_are_not_waited_for():
     with fake_api.serve(script_of()) as (_, cluster):
         found, _ = disturbances_of(cluster, events.NodeFault(at_s=0))
         with working(found):
             pass
     (fault,) = records.collect(summed_up(found)).faults
-    assert fault.reason == "the load ended before it began"
+    assert fault.reason == "the load ended before the disruption began"
 
 
-def test_a_record_that_is_read_late_does_not_shift_the_events():
+def test_a_record_that_is_read_late_does_not_shift_the_disruptions():
     with fake_api.serve(script_of()) as (_, cluster):
         found, _ = disturbances_of(cluster, events.NodeFault(at_s=0))
         with working(found):
@@ -230,7 +230,7 @@ def test_a_record_that_is_read_late_does_not_shift_the_events():
     assert fault.began_s == pytest.approx(1_000_000.0, abs=5)
 
 
-def test_a_node_that_can_t_be_lost_is_found_before_the_load():
+def test_a_node_that_can_t_be_lost_is_refused_before_the_load():
     with fake_api.serve({}) as (_, cluster):
         spec = disturbed.spec_of(faults=(events.NodeFault(),))
         found = disturbing.Disturbances(cluster, spec, FakeInjector(), print)
@@ -239,7 +239,7 @@ def test_a_node_that_can_t_be_lost_is_found_before_the_load():
             found.prepare(nodes, [pod("a", "unknown")], [])
 
 
-def test_an_api_that_refuses_to_tell_ends_the_load_before_it_begins():
+def test_an_api_that_refuses_the_list_fails_the_load_before_it_begins():
     script = script_of(**{f"{PODS}?target": [403]})
     with fake_api.serve(script) as (_, cluster):
         found, _ = disturbances_of(cluster, events.NodeFault(at_s=1))
@@ -250,16 +250,16 @@ def test_an_api_that_refuses_to_tell_ends_the_load_before_it_begins():
             pytest.fail("the load began")
 
 
-def test_faults_without_anyone_to_cause_them_are_refused():
+def test_faults_without_a_fault_injector_are_refused():
     spec = disturbed.spec_of(faults=(events.NodeFault(),))
     with (
         fake_api.serve({}) as (_, cluster),
-        pytest.raises(exceptions.InvalidInput, match="faults: nothing here"),
+        pytest.raises(exceptions.InvalidInput, match="no fault injector"),
     ):
         disturbing.Disturbances(cluster, spec, None, print)
 
 
-def test_mending_undoes_all_and_forgets_the_pods_on_lost_nodes():
+def test_revert_undoes_all_faults_and_deletes_the_pods_on_lost_nodes():
     injector = FakeInjector()
     with fake_api.serve(script_of()) as (fake, cluster):
         found, _ = disturbances_of(
@@ -283,7 +283,7 @@ def test_mending_undoes_all_and_forgets_the_pods_on_lost_nodes():
     assert [path for path, _ in others] == ["/api/v1/nodes"] * 2
 
 
-def test_a_node_that_does_not_come_back_is_told(monkeypatch):
+def test_a_node_that_does_not_come_back_is_named(monkeypatch):
     monkeypatch.setattr(lost_nodes, "BACK_WITHIN_S", 0.3)
     with fake_api.serve(script_of()) as (fake, cluster):
         found, _ = disturbances_of(cluster, events.NodeFault(at_s=0))
@@ -305,7 +305,7 @@ def test_a_deleted_machine_is_not_waited_for():
     assert [path for path, _ in fake.queries] == [PODS]
 
 
-def test_mending_goes_on_to_the_next_when_one_fails():
+def test_revert_continues_with_the_next_fault_when_one_fails():
     class Stubborn(FakeInjector):
         def revert(self, one, how):
             super().revert(one, how)

@@ -33,7 +33,7 @@ def short(monkeypatch):
     monkeypatch.setattr(client, "PAUSE_S", 0.01)
     monkeypatch.setattr(client, "UP_WITHIN_S", 1.0)
     # One of the pods never becomes Ready.
-    monkeypatch.setattr(load, "_TOLD_S", 0.5)
+    monkeypatch.setattr(load, "_REPORTED_S", 0.5)
 
 
 def spec_of(**changes):
@@ -157,7 +157,7 @@ def running(phase):
 
 
 def script_of(log, counted=300, **changes):
-    """Everything goes well, but for what is changed.
+    """Script a load that succeeds, except for the changed responses.
 
     :param counted: by both targets, of the requests of the load
     """
@@ -267,7 +267,7 @@ def page(pod, used_s, at_s):
 def start(**changes):
     values = {
         "second": FIRST_SECOND,
-        # Long ago: whatever is to be looked at is due.
+        # Long ago, so that all reads are due.
         "written_s": FIRST_SECOND + 1000.0,
         "steps": [{"rate_rps": 100, "duration_s": 2, "ramp_s": 1}],
         "cpus": {"0-1": [f"{PREFIX}-worker-4"]},
@@ -282,7 +282,7 @@ def node_pages(*pages):
     }
 
 
-def test_the_nodes_are_asked_what_their_pods_used_when_the_load_began():
+def test_the_cpu_counters_of_the_nodes_are_read_when_the_load_begins():
     lines = [start(), *WINDOWS, end()]
     used = [{**one, "cpu_s": 0.25} for one in WINDOWS]
     pages = node_pages(
@@ -301,7 +301,7 @@ def test_the_nodes_are_asked_what_their_pods_used_when_the_load_began():
     assert "too seldom" in step.cpu_missing
 
 
-def test_nodes_that_may_not_be_asked_do_not_spoil_the_load():
+def test_nodes_that_refuse_their_counters_do_not_fail_the_load():
     log = [[*log_of(start(), *WINDOWS, end()), "END"]]
     run = Run(script_of(log, **node_pages([403], [403])))
     assert run.error is None
@@ -311,7 +311,7 @@ def test_nodes_that_may_not_be_asked_do_not_spoil_the_load():
     assert step.cpu_s["nodes"] is None
 
 
-def test_the_cores_that_workers_see_are_those_that_count():
+def test_usable_cores_are_those_that_the_workers_see():
     unlimited = pod("worker", 4)
     unlimited["spec"]["containers"][0]["resources"] = {}
     sees = start(cpus={"0,2": [f"{PREFIX}-worker-4"]})
@@ -325,10 +325,10 @@ def test_the_cores_that_workers_see_are_those_that_count():
     )
     # Two that the worker sees, and the limit of the master.
     assert run.found.throughput.cores_of["generators"] == 3.0
-    # The targets did not tell theirs: no command may be run in them.
+    # Those of the targets are unknown: no command can be run in them.
     assert not run.found.throughput.cpus_seen
     assert any(
-        line.startswith("the processors that the targets see are not known")
+        line.startswith("can't read which processors the targets can use")
         and "403" in line
         for line in run.said
     )
@@ -340,7 +340,7 @@ def job_of(run):
     return from_environ({one["name"]: one["value"] for one in environment})
 
 
-def test_a_locust_file_of_the_users_goes_along():
+def test_a_locust_file_of_the_user_is_deployed():
     text = "from locust import User\nclass Mine(User): pass\n"
     one = spec_of(plan=Plan((Step(None, 2, 1),)), own_file=text, users=7)
     run = Run(script_of(whole_log()), one)
@@ -357,14 +357,14 @@ def test_a_locust_file_of_the_users_goes_along():
     assert run.found.windows
 
 
-def test_targets_may_be_asked_by_their_own_addresses():
+def test_targets_can_be_addressed_by_their_pod_addresses():
     run = Run(script_of(whole_log()), spec_of(target_address="pod"))
     assert job_of(run).addresses == ("10.1.0.1:8080", "10.1.0.2:8080")
     assert run.found.throughput.target_address == "pod"
     assert job_of(Run(script_of(whole_log()))).addresses == ()
 
 
-def test_what_was_asked_is_recorded_without_its_query():
+def test_the_requests_path_is_recorded_without_its_query():
     spec = spec_of(
         request=request_spec.Request(method="POST", path="/echo?token=secret"),
         keep_alive=False,
@@ -404,7 +404,7 @@ def pull_script(found):
     )
 
 
-def test_images_are_pulled_first_and_timed_apart():
+def test_images_are_pulled_first_and_timed_separately():
     secret = '{"auths": {}}'
     run = Run(
         pull_script(listed(pod("pull", 5))),
@@ -421,7 +421,7 @@ def test_images_are_pulled_first_and_timed_apart():
     assert secret not in json.dumps(run.written)
 
 
-def test_an_image_that_can_not_be_pulled_ends_it_in_the_registrys_words():
+def test_an_image_that_can_not_be_pulled_fails_with_the_registrys_message():
     waits = {"reason": "ImagePullBackOff", "message": "manifest unknown"}
     run = Run(
         pull_script(listed(pod("pull", 5, state={"waiting": waits}))),
@@ -434,7 +434,7 @@ def test_an_image_that_can_not_be_pulled_ends_it_in_the_registrys_words():
     assert run.paths[-1] == f"/api/v1/namespaces/{NAMESPACE}/status"
 
 
-def test_a_locust_file_that_locust_refuses_fails_the_load_in_its_words():
+def test_a_locust_file_that_locust_refuses_fails_with_locusts_message():
     said = "locust_file: Locust finds no user class in it"
     event = record(
         "event",
@@ -443,7 +443,7 @@ def test_a_locust_file_that_locust_refuses_fails_the_load_in_its_words():
         detail=said,
     )
     refused = end(windows=0, requests=0, workers_connected=0, reasons=[said])
-    # It ends as soon as it has said so, before anybody saw it Ready.
+    # It ends as soon as it has reported this, before it was seen Ready.
     ended = pod("master", 3, state={"terminated": {}}, phase="Succeeded")
     script = script_of(
         [[*log_of(event, refused), "END"]],
@@ -456,7 +456,7 @@ def test_a_locust_file_that_locust_refuses_fails_the_load_in_its_words():
     assert f"locust_file_refused: {said}" in run.said
 
 
-def test_a_master_that_dies_is_told_with_the_end_of_its_log():
+def test_a_master_that_dies_fails_the_load_with_the_end_of_its_log():
     log = [[*log_of(*WINDOWS[:2], "Killed"), "END"]]
     ended = {f"{BASE}/pods/{PREFIX}-master/status": [running("Failed")]}
     run = Run(script_of(log, **ended))
@@ -468,13 +468,13 @@ def test_a_master_that_dies_is_told_with_the_end_of_its_log():
     assert step.reasons
 
 
-def test_a_master_whose_pod_is_gone_is_told():
+def test_a_master_whose_pod_is_gone_fails_the_load():
     gone = {f"{BASE}/pods/{PREFIX}-master/status": [404]}
     run = Run(script_of([404], **gone))
     assert isinstance(run.error, exceptions.WorkloadError)
 
 
-def test_workers_that_never_connect_are_told():
+def test_workers_that_never_connect_fail_the_load():
     reason = "1 of 1 workers did not connect within 300 s"
     event = record("event", second=0, kind="workers_missing", detail=reason)
     last = end(windows=0, requests=0, workers_connected=0, reasons=[reason])
@@ -486,7 +486,7 @@ def test_workers_that_never_connect_are_told():
     assert reason in step.reasons
 
 
-def test_targets_that_never_answer_are_told():
+def test_targets_that_never_answer_fail_the_load():
     reason = "no request was answered as expected, only 7 timeout"
     last = end(requests=0, failures={"timeout": 7}, reasons=[reason])
     run = Run(script_of([[*log_of(*WINDOWS, last), "END"]]))
@@ -495,7 +495,7 @@ def test_targets_that_never_answer_are_told():
     assert len(run.found.windows) == 3
 
 
-def test_workers_that_can_not_live_are_told_at_once():
+def test_workers_that_can_not_start_fail_the_load_at_once():
     killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
     dead = [
         pod("worker", number, state=killed, phase="Failed")
@@ -508,7 +508,7 @@ def test_workers_that_can_not_live_are_told_at_once():
     assert "OOMKilled" in str(run.error)
 
 
-def test_workers_that_die_before_they_connect_are_told():
+def test_workers_that_die_before_they_connect_fail_the_load():
     killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
     dead = [
         pod("worker", number, state=killed, phase="Failed")
@@ -516,7 +516,7 @@ def test_workers_that_die_before_they_connect_are_told():
     ]
     # Ready for a moment, and an API that is away for another.
     workers = [WORKERS, 500, listed(*dead)]
-    # Locust goes on to say that it waits for them.
+    # Locust keeps reporting that it waits for them.
     log = [log_of(*["waiting for workers"] * 50)]
     run = Run(script_of(log, **{f"{BASE}/pods?worker": workers}))
     assert isinstance(run.error, exceptions.WorkloadError)
@@ -531,21 +531,21 @@ def test_a_follow_that_breaks_off_loses_no_window():
     assert run.found.end.windows == len(run.found.windows) == 3
 
 
-def test_a_load_that_does_not_end_is_given_up():
+def test_a_load_that_does_not_end_exceeds_its_deadline():
     run = Run(script_of([log_of(*WINDOWS)]), spec_of(connect_deadline_s=1))
     assert isinstance(run.error, exceptions.DeadlineExceeded)
     assert len(run.found.windows) == 3
 
 
-def test_targets_that_can_not_be_asked_leave_their_count_unknown():
+def test_the_count_of_targets_that_can_not_be_reached_is_unknown():
     path = f"{BASE}/pods/{PREFIX}-target-1:8080/proxy/stub_status"
     run = Run(script_of(whole_log(), **{path: [500]}))
     assert run.error is None
     assert run.found.throughput.requests_counted_by_targets is None
-    assert any("could not be read" in line for line in run.said)
+    assert any("targets' request counts" in line for line in run.said)
 
 
-def test_a_bay_without_a_real_node_gets_nothing():
+def test_nothing_is_created_in_a_bay_without_a_real_node():
     hollow = [node_list.Node("h", True, True, 4.0)]
     run = Run(script_of(whole_log()), nodes=hollow)
     assert isinstance(run.error, exceptions.KubernetesError)
@@ -613,7 +613,7 @@ def test_a_search_is_followed_and_concluded():
     assert answer.trials[1].purpose == trials.CONFIRM
     assert "step 1: 100 rps for 2 s after a ramp of 1 s" in run.said
     assert job_of(run).search == SEARCH
-    # What the trials say is in the answer.
+    # The results of the trials are in the result of the search.
     assert not any(one["record"] == "trial" for one in run.written)
 
 

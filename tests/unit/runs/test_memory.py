@@ -26,11 +26,11 @@ def test_the_peak_stays_when_memory_is_given_back():
     assert memory.peak_bytes(os.getpid()) == memory.peak_bytes()
 
 
-def test_it_is_not_that_of_the_program_before():
+def test_the_peak_is_not_that_of_the_parent_process():
     printed = fresh_python.run(PROGRAM)
     ours, getrusage_s = map(int, printed.split())
     assert 0 < ours < MUCH < getrusage_s
 
 
-def test_a_process_that_is_gone_has_none():
+def test_a_process_that_is_gone_has_no_peak():
     assert memory.peak_bytes(1 << 30) is None

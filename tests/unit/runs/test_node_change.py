@@ -23,7 +23,7 @@ def short_pause(monkeypatch):
 
 
 class Magnum(fake_magnum.FakeMagnum):
-    """A Magnum whose resize does something to the nodes.
+    """A Magnum whose resize changes the nodes.
 
     :param does: is called with the body of the request
     """
@@ -39,7 +39,7 @@ class Magnum(fake_magnum.FakeMagnum):
 
 @contextlib.contextmanager
 def change_of(
-    magnum, nodes, wish, limits=SOON, said=None, clock=time.monotonic
+    magnum, nodes, spec, limits=SOON, said=None, clock=time.monotonic
 ):
     with (
         fake_magnum.bays(magnum) as bays,
@@ -48,7 +48,7 @@ def change_of(
     ):
         follower.wait_listed()
         report = (said if said is not None else []).append
-        wanted = wish(follower.now()) if callable(wish) else wish
+        wanted = spec(follower.now()) if callable(spec) else spec
         yield node_change.NodeChange(
             bays, cluster, follower, "c-1", wanted, 1, report, limits, clock
         )
@@ -60,7 +60,7 @@ def bay_of(*names, **options):
     return nodes
 
 
-def test_a_bay_that_grows_is_timed_and_proven():
+def test_a_bay_that_grows_is_timed_and_its_nodes_are_checked():
     nodes, said = bay_of("a", "b"), []
     magnum = Magnum(lambda _: nodes.put("c", "d"))
     with change_of(
@@ -78,7 +78,7 @@ def test_a_bay_that_grows_is_timed_and_proven():
     assert "from 2 to 4 nodes" in said[0]
 
 
-def test_a_node_group_gets_its_size_and_the_others_stay():
+def test_a_resize_of_a_node_group_leaves_the_other_nodes():
     nodes, asked = bay_of("a", "b", "g"), []
 
     def grow(body):
@@ -87,8 +87,8 @@ def test_a_node_group_gets_its_size_and_the_others_stay():
 
     magnum = Magnum(grow)
     magnum.nodegroups = {"gpu": 1}
-    wish = node_change.NodeChangeSpec(3, nodegroup="gpu")
-    with change_of(magnum, nodes, wish) as change:
+    spec = node_change.NodeChangeSpec(3, nodegroup="gpu")
+    with change_of(magnum, nodes, spec) as change:
         change.run()
     (body,) = asked
     assert (body["nodegroup"], body["node_count"]) == ("gpu", 3)
@@ -97,19 +97,19 @@ def test_a_node_group_gets_its_size_and_the_others_stay():
     assert (record.added, record.stayed) == (2, 3)
 
 
-def test_a_node_group_that_is_not_there_is_named_and_nothing_is_asked():
+def test_a_missing_node_group_is_named_and_nothing_is_requested():
     nodes = bay_of("a")
     magnum = Magnum(lambda _: pytest.fail("it was asked"))
-    wish = node_change.NodeChangeSpec(3, nodegroup="gpu")
+    spec = node_change.NodeChangeSpec(3, nodegroup="gpu")
     with (
-        change_of(magnum, nodes, wish) as change,
+        change_of(magnum, nodes, spec) as change,
         pytest.raises(exceptions.BayResizeFailed, match="node group gpu"),
     ):
         change.run()
     assert change.record.failure
 
 
-def test_nodes_that_are_late_are_waited_for():
+def test_late_nodes_are_waited_for():
     nodes = bay_of("a")
     magnum = Magnum(lambda _: nodes.put("b", ready=False))
     with (
@@ -125,7 +125,7 @@ def test_nodes_that_are_late_are_waited_for():
     assert change.record.added == 1
 
 
-def test_a_failure_of_magnum_is_kept_with_its_class():
+def test_a_failure_of_magnum_is_recorded_with_its_class():
     failed = {
         **DONE,
         "status": "UPDATE_FAILED",
@@ -143,7 +143,7 @@ def test_a_failure_of_magnum_is_kept_with_its_class():
     assert change.record.magnum_s is None
 
 
-def test_the_right_count_of_the_wrong_nodes_is_a_failure():
+def test_the_right_number_of_wrong_nodes_is_a_failure():
     nodes = bay_of("a", "b")
 
     def rebuild(_body):
@@ -163,7 +163,7 @@ def test_the_right_count_of_the_wrong_nodes_is_a_failure():
     assert "not named: a, b" in change.record.reason
 
 
-def test_a_driver_that_ignores_who_is_to_go_is_named(monkeypatch):
+def test_a_driver_that_ignores_the_nodes_to_remove_is_named(monkeypatch):
     monkeypatch.setattr(node_change, "IGNORED_AFTER_S", 0.05)
     patient = deadlines.ResizeDeadlines(settle_s=600)
     with (
@@ -187,7 +187,7 @@ def test_a_driver_that_ignores_who_is_to_go_is_named(monkeypatch):
     ("machine", "named"),
     [("openstack:///7-8", "7-8"), ("openstack://one/7-8", "7-8"), ("", "a")],
 )
-def test_a_node_is_named_as_drivers_know_it(machine, named):
+def test_a_node_is_named_by_its_identifier_for_drivers(machine, named):
     nodes = bay_of("a", machine=machine)
     asked = []
 
@@ -206,8 +206,8 @@ def test_a_node_is_named_as_drivers_know_it(machine, named):
     assert change.record.added == change.record.removed == 1
 
 
-def numbers(wishes):
-    return [[int(node.name) for node in wish.to_go] for wish in wishes]
+def numbers(specs):
+    return [[int(node.name) for node in spec.to_go] for spec in specs]
 
 
 @pytest.mark.parametrize(
@@ -224,13 +224,13 @@ def test_replacements_are_spread_and_come_in_batches(count, batch, expected):
         node_list.Node(str(number), ready=True, hollow=False, cores=4)
         for number in reversed(range(10))
     ]
-    wishes = node_change.replacements(nodes, count, batch=batch)
-    assert numbers(wishes) == expected
-    assert {wish.nodes for wish in wishes} == {10}
-    assert all(wish.drain for wish in wishes)
+    specs = node_change.replacements(nodes, count, batch=batch)
+    assert numbers(specs) == expected
+    assert {spec.nodes for spec in specs} == {10}
+    assert all(spec.drain for spec in specs)
 
 
-def test_nodes_are_emptied_before_they_are_replaced(monkeypatch):
+def test_nodes_are_drained_before_they_are_replaced(monkeypatch):
     nodes, happened = bay_of("a", "b"), []
 
     def replace(body):
@@ -258,7 +258,7 @@ def test_nodes_are_emptied_before_they_are_replaced(monkeypatch):
     assert change.record.drain_s >= 0
 
 
-def test_nodes_that_were_drained_in_vain_take_pods_again(monkeypatch):
+def test_nodes_are_uncordoned_when_their_replacement_fails(monkeypatch):
     failed = {**DONE, "status": "UPDATE_FAILED", "status_reason": "no"}
     freed = []
     drained = node_change.draining.Drained(0, None)
@@ -298,7 +298,7 @@ def test_nodes_that_never_join_are_late_and_not_wrong():
     assert change.record.nodes_after == 1
 
 
-def test_a_node_whose_machine_is_gone_accuses_no_driver():
+def test_a_node_that_is_not_ready_does_not_blame_the_driver():
     nodes = bay_of("a", "b")
 
     def replace(_body):
@@ -319,7 +319,7 @@ def test_a_node_whose_machine_is_gone_accuses_no_driver():
 
 
 @pytest.mark.parametrize("exact_s", [0.0, None])
-def test_how_exact_the_end_of_a_drain_is_is_kept(monkeypatch, exact_s):
+def test_the_resolution_of_a_drain_is_recorded(monkeypatch, exact_s):
     nodes = bay_of("a", "b")
 
     def replace(_body):
@@ -347,7 +347,7 @@ def test_how_exact_the_end_of_a_drain_is_is_kept(monkeypatch, exact_s):
     assert change.record.drain_resolution_s == expected_s
 
 
-def test_how_exact_magnums_end_of_a_change_is_is_kept():
+def test_the_resolution_of_magnums_part_of_a_change_is_recorded():
     nodes = bay_of("a")
     working = {**DONE, "status": "UPDATE_IN_PROGRESS"}
     magnum = Magnum(
@@ -355,8 +355,8 @@ def test_how_exact_magnums_end_of_a_change_is_is_kept():
         *[working] * 3,
         fake_magnum.Slow(9.0, DONE),
     )
-    wish = node_change.NodeChangeSpec(2)
-    with change_of(magnum, nodes, wish, clock=lambda: magnum.now) as change:
+    spec = node_change.NodeChangeSpec(2)
+    with change_of(magnum, nodes, spec, clock=lambda: magnum.now) as change:
         change.run()
     record = change.record
     assert (record.magnum_s, record.magnum_resolution_s) == (12.0, 10.0)

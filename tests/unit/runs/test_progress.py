@@ -23,7 +23,7 @@ def said(*found):
     return [line for line in map(lines.line, found) if line]
 
 
-def test_a_line_is_said_every_five_windows():
+def test_a_line_is_due_every_five_windows():
     lines = said(*(window(n, "steady", 1) for n in range(12)))
     assert len(lines) == 2
     assert lines[0] == (
@@ -32,7 +32,7 @@ def test_a_line_is_said_every_five_windows():
     )
 
 
-def test_a_ramp_is_not_mixed_with_what_follows():
+def test_a_ramp_is_not_summed_up_with_the_steady_phase():
     ramp = window(0, "ramp", 1, requests=50, failures={"reset": 2})
     (line,) = said(ramp, window(1, "steady", 1))
     assert "step 1 of 2 ramp" in line
@@ -40,11 +40,11 @@ def test_a_ramp_is_not_mixed_with_what_follows():
     assert "2 errors" in line
 
 
-def test_a_closed_loop_has_no_offer():
+def test_a_closed_loop_has_no_offered_rate():
     lines = said(window(0, "steady", 2), window(1, "stop", 2))
     assert "step 2 of 2 steady: closed loop" in lines[0]
 
 
-def test_a_second_without_answers_has_no_percentile():
+def test_a_second_without_responses_has_no_percentile():
     lines = said(window(0, "steady", 1, 0), window(1, "stop", 1))
     assert "p99 unknown" in lines[0]

@@ -29,17 +29,17 @@ def test_an_error_of_the_step_alone_is_raised():
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_an_error_of_the_work_is_never_covered(error):
+def test_an_error_of_the_work_is_never_hidden(error):
     said = []
     with (
         pytest.raises(error, match="the first"),
         removal.after(failing("in use"), said.append),
     ):
         raise error("the first")
-    assert said == ["On the way out of a failure: in use"]
+    assert said == ["Cleanup after a failure also failed: in use"]
 
 
-def test_every_step_is_taken_though_one_before_it_failed():
+def test_every_step_runs_even_if_an_earlier_step_failed():
     done, said = [], []
     with (
         pytest.raises(exceptions.BayDeleteFailed, match="the bay"),
@@ -49,4 +49,4 @@ def test_every_step_is_taken_though_one_before_it_failed():
     ):
         pass
     assert done == ["output"]
-    assert said == ["On the way out of a failure: a later one"]
+    assert said == ["Cleanup after a failure also failed: a later one"]

@@ -17,7 +17,7 @@ WANTED = trials.Search(
 
 
 def run():
-    """Each step as it was ordered and as it was judged, and its figures."""
+    """Return the records of each step before and after it, and results."""
     target, done, found = Target(10_000), [], []
     while trial := rate_search.next_trial(WANTED, done):
         result = target.run(trial)
@@ -26,7 +26,7 @@ def run():
     return found
 
 
-def test_each_step_is_told_before_it_and_after_it():
+def test_each_step_has_a_line_before_and_after_it():
     followed = search_progress.SearchProgress(WANTED)
     said = [
         followed.take(record.to_json())
@@ -47,7 +47,7 @@ def test_each_step_is_told_before_it_and_after_it():
     assert answer.max_rate_rps == 1_000
 
 
-def test_a_log_that_is_read_twice_says_nothing_new():
+def test_a_log_that_is_read_twice_gives_no_further_lines():
     followed = search_progress.SearchProgress(WANTED)
     ordered, judged, _ = run()[0]
     for record in (ordered, judged):
@@ -57,7 +57,7 @@ def test_a_log_that_is_read_twice_says_nothing_new():
     assert followed.done == [judged]
 
 
-def test_a_search_that_never_began_has_no_plan_and_no_answer():
+def test_a_search_that_never_began_has_no_plan_and_no_result():
     followed = search_progress.SearchProgress(WANTED)
     assert followed.plan is None
     assert followed.conclude([]).reasons == [
@@ -72,7 +72,7 @@ def test_a_record_without_its_fields_is_refused():
         )
 
 
-def test_only_a_long_step_is_told_in_its_middle():
+def test_only_a_long_step_has_a_line_in_its_middle():
     followed = search_progress.SearchProgress(WANTED)
     (ordered, *_), *_ = run()
     followed.take(ordered.to_json())

@@ -46,7 +46,7 @@ def test_an_update_ends_with_its_last_old_pod(api):
     with disturbed.Acting(update) as acting:
         acting.until(lambda: len(fake.posted) == 2)
         moved.move(12, pods=[*OLD, NEW[0]])
-        # Told to go: it serves no more, but it is there.
+        # Being deleted: it no longer serves, but it still exists.
         going = [pod("a", "n1", going=True), OLD[1]]
         moved.move(13, pods=[*going, NEW[0]])
         moved.move(15, pods=[*going, *NEW])
@@ -67,7 +67,7 @@ def test_an_update_ends_with_its_last_old_pod(api):
     assert list(change["spec"]) == ["template"]
 
 
-def test_nobody_confirms_the_end_of_an_old_pod_on_a_lost_node(api):
+def test_an_old_pod_on_a_lost_node_is_not_waited_for(api):
     fake, cluster = api
     moved, update = update_of(cluster)
     with disturbed.Acting(update) as acting:
@@ -84,7 +84,7 @@ def test_nobody_confirms_the_end_of_an_old_pod_on_a_lost_node(api):
     assert (update.record.new_ready_s, update.record.old_gone_s) == (5.0, 3.0)
 
 
-def test_the_fewest_pods_that_served_at_once_are_told(api):
+def test_the_lowest_number_of_ready_pods_is_recorded(api):
     fake, cluster = api
     moved, update = update_of(cluster)
     with disturbed.Acting(update) as acting:
@@ -96,7 +96,7 @@ def test_the_fewest_pods_that_served_at_once_are_told(api):
     assert update.record.fewest_ready == 0
 
 
-def test_what_the_load_came_to_is_counted_by_version(api):
+def test_the_loads_results_are_counted_by_version(api):
     fake, cluster = api
     moved, update = update_of(cluster)
     moved.now = 3.0
@@ -136,7 +136,7 @@ def test_a_new_pod_that_can_t_start_ends_the_wait(api):
     assert "no image" in str(acting.error)
 
 
-def test_an_update_has_a_deadline_and_says_how_far_it_came(api):
+def test_an_update_has_a_deadline_and_reports_its_progress(api):
     fake, cluster = api
     moved, update = update_of(cluster, update_deadline_s=30)
     with disturbed.Acting(update) as acting:
@@ -144,7 +144,7 @@ def test_an_update_has_a_deadline_and_says_how_far_it_came(api):
         moved.move(31, pods=[*OLD, NEW[0]])
         acting.over()
     assert isinstance(acting.error, exceptions.DeadlineExceeded)
-    assert "1 of 2 new ones serve, 2 old ones" in str(acting.error)
+    assert "1 of 2 new targets Ready, 2 old targets" in str(acting.error)
     record = update.conclude(disturbed.measured([disturbed.window(0)]))
     assert (record.began_s, record.ended_s, record.load) == (
         1000.0,
@@ -153,7 +153,7 @@ def test_an_update_has_a_deadline_and_says_how_far_it_came(api):
     )
 
 
-def test_a_refused_update_names_what_was_tried():
+def test_a_refused_update_names_the_request():
     script = {CONFIG_MAPS: [{}], DEPLOYMENT: [403]}
     with fake_api.serve(script) as (_, cluster):
         _, update = update_of(cluster)

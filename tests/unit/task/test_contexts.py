@@ -147,7 +147,7 @@ def test_variants_of_the_only_template_are_made_without_its_name(cloud, build):
             "Invalid input for field/attribute server_type.",
             "'plain' because of its key 'server_type'",
         ),
-        ({}, "Something new.", "make the template 'plain': Something new"),
+        ({}, "Something new.", "create the template 'plain': Something new"),
         ({"from": "nowhere"}, "", "from is 'nowhere'"),
         ({"keypair": "lost"}, "", "no keypair 'lost'"),
     ],
