@@ -145,7 +145,7 @@ def test_a_night_keeps_all_that_came_out(
     status, said = first
     assert status == 0, said
     assert "- small: holds. All" in said
-    assert "beside" not in said
+    assert "with the last" not in said
     names = {path.name for path in nights.newest.iterdir()}
     assert names == {
         "small.html",
