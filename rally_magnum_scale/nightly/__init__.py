@@ -1,1 +1,1 @@
-"""What runs night after night: the history as a command, and the job."""
+"""The nightly job, and the command for the history of runs."""

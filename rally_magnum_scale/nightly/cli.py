@@ -18,24 +18,24 @@ from rally_magnum_scale.nightly import settings as nightly_settings
 
 EXIT_FAILED = 3
 DESCRIPTION = """\
-Run a list of Rally tasks against a cloud, keep what they came to in a dated
-folder, and say whether it holds and what is worse than before.
+Run a list of Rally tasks against a cloud, keep the results in a dated folder,
+and report whether all bounds hold and which metrics are worse than before.
 """
 EPILOG = """\
-Exit status: 0 when all bounds hold and nothing is known to be worse, 1 when
-an SLA failed or a metric is worse than in the runs before, 2 when a run was
-invalid or could not be compared with those before, 3 when the arguments, the
-settings, the cloud, the set-up or the program itself failed, a run broke (a
-task, a context or an iteration failed, or a context could not clean up), a
-deadline was met or another night has the folder, 130 after Ctrl-C or SIGTERM.
-Of several the largest.
+Exit status: 0 if all bounds hold and no metric is worse than before; 1 if an
+SLA failed or a metric is worse than in previous runs; 2 if a run was invalid
+or could not be compared with previous runs; 3 if the arguments, the settings,
+the cloud, the set-up or the program itself failed, if a run is broken (a task,
+a context or an iteration failed, or a context could not clean up), if a
+deadline passed, or if another night uses the folder; 130 after Ctrl-C or
+SIGTERM. If several of these apply, the largest.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
-    :param arguments: of the command line
+    :param arguments: arguments of the command line
     :returns: the exit status
     :raises SystemExit: with 3 when the arguments are wrong
     """
@@ -50,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"rally-magnum-nightly: {error}\n")
         return EXIT_FAILED
     except Exception:
-        # Python's own exit status, 1, is that of an SLA that failed.
+        # Python's own exit status for errors, 1, means a failed SLA here.
         sys.stderr.write(
-            f"{traceback.format_exc()}rally-magnum-nightly: this is a fault "
-            "of the program itself; please report it with the lines above.\n"
+            f"{traceback.format_exc()}rally-magnum-nightly: this is a bug in "
+            "the program. Please report it with the lines above.\n"
         )
         return EXIT_FAILED
     finally:
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Complain; with argparse's own 2 a run would be called invalid."""
+        """Exit with 3, because argparse's own 2 means an invalid run here."""
         self.print_usage(sys.stderr)
         self.exit(EXIT_FAILED, f"{self.prog}: error: {message}\n")
 
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "settings",
         type=pathlib.Path,
-        help="the YAML file that says what runs, and where",
+        help="the YAML file with the settings: the tasks and the cloud",
     )
     return parser
 

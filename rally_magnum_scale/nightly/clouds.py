@@ -1,4 +1,4 @@
-"""From a cloud's name to the environment in which Rally reaches it."""
+"""Prepare the environment variables with which Rally accesses a cloud."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from rally_magnum_scale.nightly import predecessor
 from rally_magnum_scale.nightly import rally_setup
 from rally_magnum_scale.nightly import settings as nightly_settings
 
-# The folder of Rally's database and log, and of a sandbox that is ours.
+# The folder of Rally's database and log, and of the marker of our sandbox.
 HOME = "rally"
 _OPENRC_DEADLINE_S = 30
 _UP_DEADLINE_S = 3600.0
-# It may begin when the night's deadline is over.
+# The sandbox may go down after the night's deadline.
 DOWN_DEADLINE_S = 600.0
 _NEEDED = ("auth_url", "username", "password", "project_name")
 _DOMAINS = ("user_domain_name", "project_domain_name")
@@ -37,22 +37,22 @@ def opened(
     report: commands.Report,
     until: deadline.Deadline,
 ) -> Iterator[dict[str, str]]:
-    """Return the environment in which Rally reaches the cloud.
+    """Yield the environment variables with which Rally accesses the cloud.
 
-    The sandbox is brought up when it is not, and then taken down again; for
-    that it has 600 s, however late it is.
+    If the sandbox is down, it is brought up first and taken down at the
+    end.  Taking it down may take 600 s, even after the night's deadline.
 
-    :param until: when the night is over
-    :raises ScaleError: when there is no such cloud, Rally refuses it, or the
-        night is over before it can be used
+    :param until: deadline of the night
+    :raises ScaleError: when the cloud does not exist, Rally refuses it, or
+        the deadline passes before the cloud is ready
     """
     home = wanted.folder / HOME
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     rally_setup.forget_secrets(home)
     with _sandbox_up(wanted, report, until):
         environment, spec = _of(wanted)
-        # Somebody's own selection, in ~/.rally/globals, must not be used,
-        # and the marks of a killed run must be found again.
+        # The environment that a user selected in ~/.rally/globals must not
+        # be used, and later nights must find the run markers of this one.
         environment |= {
             "HOME": str(home),
             "OS_DATABASE__CONNECTION": f"sqlite:///{home}/rally.sqlite",
@@ -75,11 +75,12 @@ def _sandbox_up(
     if not wanted.sandbox:
         yield
         return
-    # Outlives a night that is killed, so that the next one takes it down.
+    # This file remains if the night is killed, so that the next night takes
+    # the sandbox down.
     ours = wanted.folder / HOME / "sandbox-is-ours"
     try:
-        # Of one that is ours from a night that was killed nobody knows how far
-        # it came up, or went down; `up` starts what is missing.
+        # After a killed night, parts of our sandbox may be down; `up` starts
+        # the missing parts.
         if ours.exists() or not _is_up():
             with until.step("the sandbox to come up", _UP_DEADLINE_S) as up_s:
                 ours.touch()
@@ -93,7 +94,7 @@ def _sandbox_up(
 
 
 def _mark(wanted: nightly_settings.Settings) -> dict[str, str]:
-    """Return what the next night finds our processes by."""
+    """Return the variable by which the next night finds our processes."""
     return {predecessor.NIGHT_VARIABLE: str(wanted.folder)}
 
 
@@ -106,9 +107,9 @@ def _is_up() -> bool:
 
 
 def _sandbox_variables() -> dict[str, str]:
-    """Return the environment of a client of the sandbox.
+    """Return the environment variables of a client of the sandbox.
 
-    :raises CommandFailed: when it is not up
+    :raises CommandFailed: when the sandbox is not up
     """
     command = [str(_sandbox_program()), "run", "--", "env", "-0"]
     done = subprocess.run(
@@ -143,7 +144,8 @@ def _sandbox(
         what=f"take the sandbox {what}",
         log=wanted.folder / HOME / "sandbox.log",
         deadline_s=limit_s,
-        # The sandbox's servers, which live on, do not get it.
+        # The sandbox's servers don't get the variable, because they outlive
+        # the night.
         env={**os.environ, **_mark(wanted)},
         report=report,
     )
@@ -152,7 +154,7 @@ def _sandbox(
 def _of(
     wanted: nightly_settings.Settings,
 ) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return the environment of a client, and what Rally's is made from."""
+    """Return a client's variables, and the spec of Rally's environment."""
     if wanted.sandbox:
         environment = _sandbox_variables()
         return environment, of_variables(environment)
@@ -168,8 +170,8 @@ def _of(
 def read_openrc(path: pathlib.Path) -> dict[str, str]:
     """Return the ``OS_`` variables that a file sets.
 
-    :raises InvalidInput: when it fails, waits for a password, or sets what
-        is no UTF-8
+    :raises InvalidInput: when the file fails, waits for a password, or sets
+        a value that is not UTF-8
     """
     script = 'set -eu; . "$1" >/dev/null; env -0'
     try:
@@ -183,8 +185,8 @@ def read_openrc(path: pathlib.Path) -> dict[str, str]:
         )
     except (subprocess.SubprocessError, OSError) as error:
         raise exceptions.InvalidInput(
-            f"cloud.openrc: {path} can't be sourced by sh without a person "
-            f"at the keyboard: {error}."
+            f"cloud.openrc: {path} can't be sourced by sh without user "
+            f"input: {error}."
         ) from error
     lines = (line.partition(b"=") for line in done.stdout.split(b"\0"))
     return {
@@ -199,8 +201,8 @@ def _decoded(path: pathlib.Path, name: bytes, value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError as error:
         raise exceptions.InvalidInput(
-            f"cloud.openrc: {name.decode(errors='replace')} in {path} is no "
-            "UTF-8 text; write the file in UTF-8."
+            f"cloud.openrc: {name.decode(errors='replace')} in {path} is not "
+            "UTF-8 text. Write the file in UTF-8."
         ) from error
 
 
@@ -217,7 +219,7 @@ def of_variables(variables: Mapping[str, str]) -> dict[str, Any]:
     if missing := _missing(auth):
         names = ", ".join(f"OS_{one.upper()}" for one in missing)
         raise exceptions.InvalidInput(
-            f"cloud.openrc: {names} is not set; Rally's administrator needs "
+            f"cloud.openrc: {names} is not set. Rally's administrator needs "
             "it."
         )
     return _spec(
@@ -231,7 +233,7 @@ def of_variables(variables: Mapping[str, str]) -> dict[str, Any]:
 def of_clouds_yaml(name: str) -> dict[str, Any]:
     """Return Rally's description of a cloud of clouds.yaml.
 
-    :raises InvalidInput: when it is not there, or not by a password
+    :raises InvalidInput: when the cloud is missing or has no password
     """
     try:
         cloud = openstack_config.OpenStackConfig().get_one(cloud=name)
@@ -243,7 +245,7 @@ def of_clouds_yaml(name: str) -> dict[str, Any]:
     if missing := _missing(auth):
         raise exceptions.InvalidInput(
             f"cloud.clouds_yaml: the cloud {name} has no "
-            f"{', '.join(missing)}; Rally's administrator needs it."
+            f"{', '.join(missing)}. Rally's administrator needs it."
         )
     return _spec(
         auth,

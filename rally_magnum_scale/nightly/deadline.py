@@ -1,4 +1,4 @@
-"""The night's deadline, which all steps up to the last task share."""
+"""The night's deadline, shared by all steps up to the last task."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from rally_magnum_scale import exceptions
 
 @dataclasses.dataclass(frozen=True)
 class Deadline:
-    """When a night is over, but for what has to be tidied up.
+    """The deadline of a night.  The cleanup may continue after it.
 
-    :param limit_s: how long it may last
-    :param began_s: when it began, by the monotonic clock
+    :param limit_s: how long the night may last
+    :param began_s: when the night began, by the monotonic clock
     """
 
     limit_s: float
     began_s: float = dataclasses.field(default_factory=time.monotonic)
 
     def left_s(self) -> float:
-        """Return the seconds that are left; 0 or less when it is over."""
+        """Return the remaining seconds; 0 or less after the deadline."""
         return self.began_s + self.limit_s - time.monotonic()
 
     @contextlib.contextmanager
     def step(self, awaited: str, own_s: float) -> Iterator[float]:
-        """Give a step its own time in seconds, or what the night has left.
+        """Yield the timeout of a step: its own, or what the night has left.
 
-        :param awaited: what the step is to bring, in words
-        :param own_s: how long it may take by itself
-        :raises DeadlineExceeded: when it takes too long, or the night was
-            over before it
+        :param awaited: what the step waits for, in words
+        :param own_s: timeout of the step itself
+        :raises DeadlineExceeded: when the step takes too long, or the
+            night's deadline passed before it
         """
         left_s = self.left_s()
         if left_s <= 0:
@@ -46,5 +46,5 @@ class Deadline:
 
     def _over(self, awaited: str) -> exceptions.DeadlineExceeded:
         return exceptions.DeadlineExceeded(
-            f"{awaited}, as the night's deadline was over", self.limit_s
+            f"{awaited}, because the night's deadline passed", self.limit_s
         )

@@ -1,4 +1,4 @@
-"""The folder of nights: one night at a time, each whole or told apart."""
+"""The folder of nights: one night at a time, complete or marked as killed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _NAME = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z(-\d+)?")
 
 @contextlib.contextmanager
 def alone(folder: pathlib.Path) -> Iterator[None]:
-    """Hold the folder against a second night.
+    """Lock the folder, so that no second night uses it.
 
-    The lock ends with the process, however that ends.
+    The lock is released when the process ends, even if it is killed.
 
-    :raises NightRuns: when another night is going on in it
-    :raises InvalidInput: when nothing can be written there
+    :raises NightRuns: when another night uses the folder
+    :raises InvalidInput: when the folder can't be written
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -40,19 +40,19 @@ def alone(folder: pathlib.Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise exceptions.NightRuns(
-                f"Another night is going on in {folder}; wait for its end, "
-                "or give this one a folder of its own."
+                f"Another night is running in {folder}. Wait for its end, "
+                "or give this night a folder of its own."
             ) from None
         yield
 
 
 def name_of(began_s: float) -> str:
-    """Name a night by when it began, in UTC."""
+    """Return the name of a night: its start time in UTC."""
     return time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime(began_s))
 
 
 def begin(folder: pathlib.Path, began_s: float) -> pathlib.Path:
-    """Make the folder of a night that has begun."""
+    """Create the folder of a night that has begun."""
     wanted = name_of(began_s)
     taken = {_bare(path) for path in folder.iterdir() if path.is_dir()}
     name, number = wanted, 1
@@ -65,19 +65,19 @@ def begin(folder: pathlib.Path, began_s: float) -> pathlib.Path:
 
 
 def name_at_end(partial: pathlib.Path) -> str:
-    """Return the name that the folder of a night will have."""
+    """Return the final name of a night's folder."""
     return partial.name.removesuffix(PARTIAL)
 
 
 def end(partial: pathlib.Path) -> pathlib.Path:
-    """Give the folder of a night its name, when all is in it."""
+    """Rename the complete folder of a night to its final name."""
     return partial.rename(partial.with_name(name_at_end(partial)))
 
 
 def set_aside_killed(folder: pathlib.Path) -> list[str]:
-    """Mark what nights left that were killed.
+    """Mark the folders of nights that were killed.
 
-    Only for who holds the folder.
+    The caller must hold the lock of the folder.
 
     :returns: the names of those nights
     """
@@ -88,7 +88,7 @@ def set_aside_killed(folder: pathlib.Path) -> list[str]:
 
 
 def nights(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Return the folders of nights that are over, the newest first."""
+    """Return the folders of finished and killed nights, newest first."""
     found = [
         path
         for path in folder.iterdir()
@@ -102,7 +102,8 @@ def nights(folder: pathlib.Path) -> list[pathlib.Path]:
 def keep(folder: pathlib.Path, count: int) -> list[str]:
     """Remove all but the newest nights.
 
-    :returns: the names of those that were removed
+    :param count: number of nights to keep
+    :returns: the names of the removed nights
     """
     gone = nights(folder)[count:]
     for path in gone:

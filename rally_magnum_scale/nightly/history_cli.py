@@ -25,21 +25,21 @@ EXIT_WORSE = 1
 EXIT_FAILED = 2
 EXIT_NOT_COMPARED = 3
 DESCRIPTION = """\
-The history of runs: add results of Rally to it, list it, look for what got
-worse, and draw a page over many nights.
+The history of runs: add Rally's results to it, list it, check for metrics
+that got worse, and draw a page over many nights.
 """
 EPILOG = """\
-Exit status: 0, 1 when `check` finds something worse, 2 when the arguments are
-wrong or something can't be read or written, 3 when `check` can't compare: the
-history is empty, the newest run broke or is invalid, a metric is missing, or
-there are too few runs and --no-learning-passes is given.
+Exit status: 0 on success; 1 if `check` finds a metric that got worse; 2 if the
+arguments are wrong or a file can't be read or written; 3 if `check` can't
+compare, because the history is empty, the newest run is broken or invalid, a
+metric is missing, or there are too few runs and --no-learning-passes is given.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
-    :param arguments: of the command line
+    :param arguments: arguments of the command line
     :returns: the exit status
     """
     options = _parser().parse_args(arguments)
@@ -62,17 +62,19 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument(
         "results",
         type=pathlib.Path,
-        help="a file of them, or a folder: its *.json that are such files",
+        help="a result file, or a folder in which all result files are read",
     )
     add.add_argument("--to", type=pathlib.Path, required=True)
     add.add_argument(
-        "--link", default="", help="where their page is, seen from the history"
+        "--link",
+        default="",
+        help="path of the report page, relative to the history",
     )
     add.set_defaults(work=_add)
-    listing = commands.add_parser("list", help="list runs by what they share")
+    listing = commands.add_parser("list", help="list runs by conditions")
     listing.set_defaults(work=_list)
     check = commands.add_parser(
-        "check", help="compare the newest runs with those before them"
+        "check", help="compare the newest runs with the previous runs"
     )
     _add_rules(check)
     check.set_defaults(work=_check)
@@ -89,9 +91,7 @@ def _parser() -> argparse.ArgumentParser:
             help="a condition in which compared runs may differ",
         )
     for each in (listing, check):
-        each.add_argument(
-            "--json", action="store_true", help="for a program to read"
-        )
+        each.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
@@ -113,32 +113,32 @@ def _add_rules(check: argparse.ArgumentParser) -> None:
         "--min-runs",
         type=int,
         default=rules.min_runs,
-        help="runs that are needed before them (default %(default)s)",
+        help="minimum number of previous runs (default %(default)s)",
     )
     check.add_argument(
         "--min-change-ratio",
         type=float,
         default=rules.min_change_ratio,
-        help="by which share it must be worse (default %(default)s)",
+        help="minimum relative change to report (default %(default)s)",
     )
     check.add_argument(
         "--confidence",
         type=float,
         default=rules.confidence,
-        help="1 - alpha: the p-value may be alpha at most (default "
-        "%(default)s)",
+        help="confidence level, 1 - alpha: report a change only if its "
+        "p-value is at most alpha (default %(default)s)",
     )
     check.add_argument(
         "--baseline",
         default=rules.baseline,
-        help="the id of a run to compare with (default: those before)",
+        help="id of the run to compare with (default: the previous runs)",
     )
     check.add_argument(
         "--learning-passes",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="whether too few runs to compare with are exit status 0 "
-        "(default: they are)",
+        help="exit with 0 if there are too few runs to compare with "
+        "(default: yes)",
     )
 
 
@@ -181,8 +181,8 @@ def _check(options: argparse.Namespace) -> int:
             _say_check(*one)
     if not found:
         sys.stderr.write(
-            f"rally-magnum-history: The history {options.history} holds no "
-            "run, so nothing could be compared.\n"
+            f"rally-magnum-history: The history {options.history} is empty, "
+            "so nothing could be compared.\n"
         )
     if any(one.state == comparison.WORSE for _, one in found):
         return EXIT_WORSE
@@ -197,7 +197,7 @@ def _say_check(
     run = compared.run or newest
     _say(f"{run.name} ({run.conditions.describe()})")
     if compared.run and run.id != newest.id:
-        _say(f"  compared is {run.id} of {formatting.when(run.at_s)}.")
+        _say(f"  the compared run is {run.id}, {formatting.when(run.at_s)}.")
     for sentence in compared.sentences():
         _say(f"  {sentence}.")
 
@@ -216,7 +216,7 @@ def _as_json(
 
 
 def _worse_as_json(one: regression.Comparison) -> dict[str, object]:
-    """Return it as JSON can hold it: without a share of 0, if it was 0."""
+    """Return the comparison for JSON, which can't hold an infinite ratio."""
     ratio = one.change_ratio if math.isfinite(one.change_ratio) else None
     return {**dataclasses.asdict(one), "change_ratio": ratio}
 
@@ -229,7 +229,7 @@ def _rules(options: argparse.Namespace) -> regression.Rules:
             "--confidence",
             options.confidence,
             0.5 <= options.confidence < 1,
-            "0.5 or more, and below 1",
+            "at least 0.5 and less than 1",
         ),
         (
             "--min-change-ratio",
@@ -240,7 +240,7 @@ def _rules(options: argparse.Namespace) -> regression.Rules:
     ):
         if not holds:
             raise exceptions.InvalidInput(
-                f"{name}: {value} can't be right; give {right}."
+                f"{name}: {value} is out of range. Give {right}."
             )
     return regression.Rules(
         last=options.last,

@@ -1,4 +1,4 @@
-"""A night: each task on the cloud, its results kept, all summed up."""
+"""Run a night: run the tasks, keep the results, write the summary."""
 
 from __future__ import annotations
 
@@ -43,21 +43,22 @@ def run(
     report: Report,
     tell: Callable[[outcome.Night], None] = lambda _: None,
 ) -> outcome.Night:
-    """Run all tasks, and write what they came to.
+    """Run all tasks, and write their outcome.
 
-    A cloud that can't be reached, or a task that fails, is part of what a
-    night came to, and is written down as such.
+    An unreachable cloud or a failed task does not raise; it becomes part of
+    the outcome.
 
-    The night's deadline counts from here.  What a killed night left running
-    is given grace_s and 40 s to end, however short the deadline is.  When the
-    deadline is over, the task that runs is interrupted: in grace_s and 40 s
-    it ends, two exports take at most 300 s each, the history is waited for
-    for 60 s, and the sandbox, if it is ours, goes down in 600 s.
+    The night's deadline counts from here.  Processes of a killed night get
+    grace_s and 40 s to end, even if the deadline is shorter.  After the
+    deadline, the running task is interrupted.  It ends within grace_s and
+    40 s.  Two exports take at most 300 s each, the lock of the history is
+    waited for at most 60 s, and a sandbox that the night brought up goes
+    down within 600 s.
 
-    :param tell: gets what the night came to, also when the pages over all
-        nights then can't be drawn
-    :raises NightRuns: when another night is going on in the folder
-    :raises InvalidInput: when nothing can be written there, or the history
+    :param tell: receives the outcome, even if the pages over all nights
+        can't be drawn afterwards
+    :raises NightRuns: when another night uses the folder
+    :raises InvalidInput: when the folder can't be written, or the history
         can't be read
     """
     began_s, until = time.time(), deadline.Deadline(settings.deadline_s)
@@ -89,17 +90,17 @@ def run(
 def _clean_up(
     settings: nightly_settings.Settings, report: Report
 ) -> list[str]:
-    """Clear away what killed nights left, and say what that was.
+    """Clean up after killed nights, and return notes about it.
 
-    Bays that they left are removed by the first task that starts, which
-    knows them by their marks.
+    The first task that starts removes the bays of killed nights, because it
+    finds their run markers.
     """
     ended = predecessor.end(settings.folder, settings.grace_s, report)
     killed = folders.set_aside_killed(settings.folder)
     notes = [f"the night {name} had been killed" for name in killed]
     if ended:
         notes.append(
-            f"what a killed night had left running was ended ({ended} in all)"
+            f"ended {ended} processes that a killed night had left running"
         )
     return notes
 
@@ -108,8 +109,8 @@ def _clean_up(
 class _Work:
     """The tasks of one night.
 
-    :param folder: that their files go to
-    :param until: when the night is over
+    :param folder: folder of the tasks' files
+    :param until: deadline of the night
     """
 
     settings: nightly_settings.Settings
@@ -118,7 +119,7 @@ class _Work:
     report: Report
 
     def all_tasks(self) -> tuple[list[outcome.Task], str]:
-        """Return what the tasks came to, and why the cloud failed, if so."""
+        """Return the outcomes of the tasks, and the cloud's error if any."""
         tasks: list[outcome.Task] = []
         try:
             with clouds.opened(
@@ -130,7 +131,7 @@ class _Work:
                     tasks.append(self._one(task, environment))
                     self.report(f"{task.name}: {tasks[-1].state}")
         except exceptions.ScaleError as error:
-            return tasks, _say_all(error)
+            return tasks, _message_chain(error)
         return tasks, ""
 
     def _one(
@@ -142,9 +143,9 @@ class _Work:
                 "the night was interrupted"
                 if interruption.requested()
                 else f"the night's deadline of {self.settings.deadline_s:.0f} "
-                "s was over"
+                "s had passed"
             )
-            return _broken(task, f"It was not started, as {why}.")
+            return _broken(task, f"It was not started, because {why}.")
         ended = rally_tasks.run(
             task,
             environment,
@@ -155,17 +156,17 @@ class _Work:
         )
         if not ended.uuid:
             said = ended.cut_short or (
-                f"`rally task start` ended with {ended.status}: "
+                f"`rally task start` exited with {ended.status}: "
                 f"{ended.last_line}"
             )
-            return _broken(task, f"No task began: {said}", ended.took_s)
+            return _broken(task, f"No task started: {said}", ended.took_s)
         try:
             with interruption.deferred():
                 return self._judge(task, ended, environment)
         except (exceptions.ScaleError, OSError) as error:
             return _not_kept(task, ended, str(error))
         except Exception as error:
-            # One task must not lose the whole night.
+            # An error in one task must not end the whole night.
             self.report(traceback.format_exc())
             return _not_kept(task, ended, f"{type(error).__name__}: {error}.")
 
@@ -201,12 +202,14 @@ class _Work:
             default=history.BROKEN,
         )
         if ended.cut_short:
-            sentence = f"Not to its end: {ended.cut_short}. {sentence}"
+            sentence = f"Incomplete: {ended.cut_short}. {sentence}"
         if ended.cut_short or undrawn:
             state = history.BROKEN
-        told = _tell(added, every, comparison.Ask(across=self.settings.across))
+        compared = _compare(
+            added, every, comparison.Ask(across=self.settings.across)
+        )
         return dataclasses.replace(
-            told,
+            compared,
             name=task.name,
             state=state,
             sentence=f"{sentence} {undrawn}".rstrip(),
@@ -218,9 +221,9 @@ class _Work:
     def _draw(
         self, name: str, drawn: model.Report, every: Sequence[history.Run]
     ) -> str:
-        """Draw the page of a task; return why it could not be, if so.
+        """Draw the page of a task; return the error if that fails.
 
-        That must not lose what the task came to.
+        The outcome of the task must not be lost because of such an error.
         """
         try:
             html = page.render(drawn, every, self.settings.across)
@@ -250,9 +253,9 @@ def _not_kept(
 def _with_refusal(
     task: results.Result, ended: rally_tasks.Ended
 ) -> results.Result:
-    """Add why Rally refused a task that measured nothing.
+    """Add the reason for which Rally refused a task.
 
-    Rally keeps it in its database, but leaves it out of what it exports.
+    Rally keeps the reason in its database, but does not export it.
     """
     whole = task.get("status") == "finished"
     if whole or task.get("subtasks") or ended.cut_short or not ended.said:
@@ -260,23 +263,23 @@ def _with_refusal(
     return {**task, "validation_result": {"etype": "", "msg": ended.said}}
 
 
-def _say_all(error: BaseException) -> str:
-    """Say an error, and the one before it that it would hide.
+def _message_chain(error: BaseException) -> str:
+    """Return the message of an error and of the error before it.
 
-    A sandbox that did not come up may not go down, either.
+    A sandbox that failed to come up may also fail to go down.
     """
     before = None if error.__suppress_context__ else error.__context__
     if isinstance(before, exceptions.ScaleError):
-        return f"{_say_all(before)} After that: {error}"
+        return f"{_message_chain(before)} After that: {error}"
     return str(error)
 
 
-def _tell(
+def _compare(
     added: Sequence[history.Run],
     every: Sequence[history.Run],
     ask: comparison.Ask,
 ) -> outcome.Task:
-    """Return a task that knows only how it compares with those before."""
+    """Return an outcome that has only the comparison with previous runs."""
     worse: list[str] = []
     suspected: list[str] = []
     beside: list[str] = []
@@ -291,7 +294,7 @@ def _tell(
         suspected += [where + one.describe() for one in compared.suspected]
         learning += [where + one for one in compared.learning()]
         if run_.counts:
-            # Of one that is invalid, its state and sentence tell.
+            # For an invalid run, the state and the sentence are enough.
             gaps += [where + one for one in compared.gaps()]
         if not compared.outcome.compared:
             last = comparison.beside_last(run_, every, ask)
@@ -310,7 +313,7 @@ def _tell(
 
 def _write_pages(settings: nightly_settings.Settings) -> None:
     runs = history.read(settings.folder / HISTORY, missing_ok=True)
-    # Pages of nights that are kept no more can't be linked to.
+    # The pages of removed nights no longer exist, so don't link to them.
     linked = [
         one
         if (settings.folder / one.link).is_file()

@@ -1,4 +1,4 @@
-"""The page over the nights that are kept: what each came to."""
+"""The HTML page that lists the kept nights and their outcomes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rally_magnum_scale.report import page
 class _Row:
     """A night, ready for the template.
 
-    :param summary: None of a night that was killed
+    :param summary: outcome of the night; None if it was killed
     """
 
     folder: str
@@ -27,7 +27,7 @@ def render(folder: pathlib.Path, runs: str) -> str:
     """Return the page over the nights of a folder.
 
     :param runs: name of the page over all runs
-    :returns: HTML, whole, that needs no network and no script
+    :returns: a complete HTML page that needs no network and no script
     """
     rows = [_Row(path.name, _summary(path)) for path in folders.nights(folder)]
     text: str = (

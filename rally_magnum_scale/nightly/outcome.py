@@ -1,4 +1,4 @@
-"""What a night came to: for a chat, for a program, and as an exit status."""
+"""The outcome of a night: chat message, JSON summary and exit status."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rally_magnum_scale.report import history
 SCHEMA = 1
 
 EXIT_INTERRUPTED = 130
-# From the best to the worst; a regression that is confirmed counts as an
-# SLA that failed, and what could not be compared as a run that is invalid.
+# From the best to the worst.  A confirmed regression counts as a failed SLA,
+# and a failed comparison counts as an invalid run.
 EXITS = {
     history.HOLDS: 0,
     history.FAILS: 1,
@@ -28,22 +28,24 @@ EXITS = {
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What one task of a night came to.
+    """The outcome of one task of a night.
 
-    :param name: as the settings have it
+    :param name: name of the task in the settings
     :param state: one of :data:`~rally_magnum_scale.report.history.STATES`
-    :param sentence: what came out, in words
-    :param took_s: how long it ran
-    :param uuid: of Rally; empty when it never started
-    :param worse: what is worse than in the runs before, and is no noise
-    :param suspected: what is, till the next run confirms it
-    :param beside_last: what is worse than in the last run, where there are
-        too few to tell noise
+    :param sentence: the result in words
+    :param took_s: how long the task ran
+    :param uuid: Rally's uuid of the task; empty if it never started
+    :param worse: metrics that are worse than in previous runs by more than
+        noise
+    :param suspected: metrics that may be worse, until the next run confirms
+        or refutes it
+    :param beside_last: metrics that are worse than in the last run, if there
+        are too few runs to tell a change from noise
     :param page: name of its page in the night's folder, if there is one
-    :param not_compared: what should have been compared with the runs before
-        and could not be
-    :param learning: how many runs there are to compare with, while there are
-        too few
+    :param not_compared: comparisons with previous runs that were not
+        possible
+    :param learning: how many runs there are to compare with, as long as
+        these are too few
     """
 
     name: str
@@ -60,7 +62,7 @@ class Task:
 
     @property
     def exit(self) -> int:
-        """The exit status that it alone would give."""
+        """The exit status of this task alone."""
         return max(
             EXITS[self.state],
             EXITS[history.FAILS] if self.worse else 0,
@@ -70,15 +72,15 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class Night:
-    """What a night came to.
+    """The outcome of a night.
 
-    :param name: of its folder
-    :param began_s: epoch seconds
-    :param took_s: how long it ran
-    :param cloud: on which
-    :param error: why the cloud could not be reached, if so
-    :param notes: what was cleaned up of nights before
-    :param interrupted: whether it was asked to stop
+    :param name: name of the night's folder
+    :param began_s: start time, seconds since 1970
+    :param took_s: how long the night ran
+    :param cloud: the cloud in words
+    :param error: why the cloud could not be used; empty if it could
+    :param notes: what was cleaned up after previous nights
+    :param interrupted: whether the night was interrupted
     """
 
     name: str
@@ -99,40 +101,44 @@ class Night:
 
     @property
     def exit(self) -> int:
-        """The exit status: the worst of all."""
+        """The exit status: the largest of all tasks."""
         if self.interrupted:
             return EXIT_INTERRUPTED
         return max(EXITS[self.state], *(one.exit for one in self.tasks), 0)
 
     @property
     def headline(self) -> str:
-        """The night in a line."""
+        """The night in one line."""
         worse = sum(bool(one.worse) for one in self.tasks)
         said = f"{self.state}, {_count(len(self.tasks), 'task')}"
         if worse:
             said += f", {worse} of them worse than before"
         gaps = sum(bool(one.not_compared) for one in self.tasks)
         if gaps:
-            said += f", {gaps} of them not compared with all before"
+            said += f", {gaps} of them not fully compared"
         if self.interrupted:
             said += ", interrupted"
         return f"{said}, in {words_of(self.took_s)} on {self.cloud}"
 
     def text(self) -> str:
-        """Sum it up in a few lines, fit for a chat message."""
+        """Return a summary of a few lines, suitable for a chat message."""
         lines = [f"Night {self.name}: {self.headline} (exit {self.exit})"]
         lines += [f"! {one}" for one in (self.error, *self.notes) if one]
         for task in self.tasks:
             lines.append(f"- {task.name}: {task.state}. {task.sentence}")
-            lines += _told("worse", task.worse)
-            lines += _told("suspected, till the next night", task.suspected)
-            lines += _told("beside the last night alone", task.beside_last)
-            lines += _told("not compared", task.not_compared)
+            lines += _labelled("worse", task.worse)
+            lines += _labelled(
+                "suspected, until the next night", task.suspected
+            )
+            lines += _labelled(
+                "compared with the last night", task.beside_last
+            )
+            lines += _labelled("not compared", task.not_compared)
             lines += [f"    {one}" for one in task.learning]
         return "\n".join(lines) + "\n"
 
     def write(self, path: pathlib.Path) -> None:
-        """Write it, whole, for programs and the page over the nights."""
+        """Write the summary atomically, for programs and the nights' page."""
         content = {
             "summary": SCHEMA,
             **dataclasses.asdict(self),
@@ -144,9 +150,9 @@ class Night:
 
     @classmethod
     def read(cls, path: pathlib.Path) -> Self:
-        """Read what :meth:`write` wrote.
+        """Read a summary that :meth:`write` wrote.
 
-        :raises ValueError: when it is something else
+        :raises ValueError: when the file is not a summary
         """
         try:
             found: Mapping[str, Any] = json.loads(path.read_text())
@@ -155,16 +161,16 @@ class Night:
             known["notes"] = tuple(known["notes"])
             return cls(**known)
         except (KeyError, TypeError, OSError) as error:
-            raise ValueError(f"{path} is no summary: {error}") from error
+            raise ValueError(f"{path} is not a summary: {error}") from error
 
 
-# Of a kind and a task; more would drown what a chat message is for.  The page
-# has all.
+# Maximum number of lines per label and task, so that a chat message stays
+# readable.  The page shows all.
 MOST_TOLD = 5
 
 
 def words_of(seconds: float) -> str:
-    """Say a duration in hours, minutes and seconds."""
+    """Return a duration in hours, minutes and seconds as text."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
@@ -172,7 +178,7 @@ def words_of(seconds: float) -> str:
     return " ".join(said) or "0 s"
 
 
-def _told(label: str, found: Sequence[str]) -> list[str]:
+def _labelled(label: str, found: Sequence[str]) -> list[str]:
     lines = [f"    {label}: {one}" for one in found[:MOST_TOLD]]
     more = len(found) - MOST_TOLD
     return [*lines, f"    … and {more} more"] if more > 0 else lines

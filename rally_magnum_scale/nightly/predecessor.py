@@ -1,4 +1,4 @@
-"""What a night that was killed left running."""
+"""End the processes that a killed night left running."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 
-# Only what a night starts has it (Rally, and the sandbox's command), so that
-# what a killed one left is found and nothing else is.
+# Environment variable of the processes that a night starts (Rally and the
+# sandbox's command), and of no others.  It identifies the processes that a
+# killed night left running.
 NIGHT_VARIABLE = "RALLY_MAGNUM_SCALE_NIGHT"
-# Between asking by SIGTERM and SIGKILL.
+# Seconds to wait after SIGTERM, and after SIGKILL.
 _LAST_GRACE_S = 20.0
 
 
 def end(
     folder: pathlib.Path, grace_s: float, report: Callable[[str], None]
 ) -> int:
-    """End what a killed night in this folder left running.
+    """End the processes that a killed night in this folder left running.
 
-    Only for who holds the folder: then no other night lives.
+    The caller must hold the lock of the folder, so that no other night is
+    alive.
 
-    :param grace_s: how long they may remove what they made; 40 s later they
-        are killed
-    :returns: how many there were
+    :param grace_s: time for the processes to clean up; 40 s later they are
+        killed
+    :returns: the number of processes
     """
     found = _find(folder)
     if found:
         report(
-            f"a night in {folder} was killed; what it left running is asked "
-            f"to end, {len(found)} in all"
+            f"a night in {folder} was killed; ending the {len(found)} "
+            "processes that it left running"
         )
         end_all(found, grace_s, report)
     return len(found)
@@ -49,11 +51,12 @@ def end_all(
     grace_s: float,
     report: Callable[[str], None],
 ) -> None:
-    """Ask processes to end as Ctrl-C does, then with more force.
+    """End processes by SIGINT, then by SIGTERM, then by SIGKILL.
 
-    A request to stop does not cut this short: it is the way out.
+    An interruption does not shorten this, because this is part of the
+    cleanup after it.
 
-    :param grace_s: how long they may remove what they made
+    :param grace_s: time for the processes to clean up
     """
     left = list(processes)
     for number, patience_s in (
@@ -61,16 +64,16 @@ def end_all(
         (signal.SIGTERM, _LAST_GRACE_S),
         (signal.SIGKILL, _LAST_GRACE_S),
     ):
-        left = _ask(left, number, patience_s, report)
+        left = _signal(left, number, patience_s, report)
 
 
-def _ask(
+def _signal(
     processes: Sequence[psutil.Process],
     number: signal.Signals,
     patience_s: float,
     report: Callable[[str], None],
 ) -> list[psutil.Process]:
-    """Send a signal, and return who is still there after some time."""
+    """Send a signal, wait, and return the processes that are still alive."""
 
     def alive() -> list[psutil.Process]:
         return [one for one in processes if is_alive(one)]
@@ -94,7 +97,7 @@ def _ask(
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Tell whether it still runs; a zombie does not."""
+    """Return whether a process is running; a zombie is not."""
     try:
         return bool(
             process.is_running() and process.status() != psutil.STATUS_ZOMBIE

@@ -1,4 +1,4 @@
-"""Rally's database and its environment for the cloud of the nights."""
+"""Set up Rally's database and its environment for the nights' cloud."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from rally_magnum_scale.nightly import deadline
 LOG = "rally.log"
 _SPEC = "spec.json"
 _SPEC_LOG = "spec.log"
-# Rally prints the administrator's password when it makes an environment.
+# Rally prints the administrator's password when it creates an environment.
 SECRETS = (_SPEC, _SPEC_LOG)
 
 
 def forget_secrets(home: pathlib.Path) -> None:
-    """Remove what holds a password; a killed night may have left it."""
+    """Remove files with a password that a killed night may have left."""
     for name in SECRETS:
         (home / name).unlink(missing_ok=True)
 
@@ -33,17 +33,19 @@ def ensure(
     spec: Mapping[str, Any],
     until: deadline.Deadline,
 ) -> str:
-    """Make Rally's database and its environment for this cloud, once.
+    """Create Rally's database and its environment for this cloud, once.
 
-    Names are taken for good in Rally's database.  So each try has its own,
-    and one that was cut short leaves an environment that nobody uses.
+    Rally's database never frees a name.  So each attempt uses a new name,
+    and an interrupted attempt leaves an unused environment.
 
     :param home: folder of the database
-    :param environment: in which Rally finds the database
+    :param environment: environment variables by which Rally finds the
+        database
     :param spec: Rally's description of the cloud
     :returns: the name of Rally's environment
     :raises CommandFailed: when Rally refuses
-    :raises DeadlineExceeded: when Rally takes too long, or the night is over
+    :raises DeadlineExceeded: when Rally takes too long, or the night's
+        deadline passes
     """
     text = json.dumps(spec, sort_keys=True)
     known = f"nightly-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
@@ -81,9 +83,8 @@ def _create(
         with (home / LOG).open("a") as kept:
             kept.write(said)
         raise exceptions.CommandFailed(
-            "To make Rally's environment of the cloud, `rally env create` "
-            "was run; it failed and said: "
-            f"{_masked(commands.last_line(log), spec)} (all of it is in "
+            "`rally env create` failed to create Rally's environment of the "
+            f"cloud: {_masked(commands.last_line(log), spec)} (full output: "
             f"{home / LOG})"
         ) from None
     finally:

@@ -1,4 +1,4 @@
-"""One task of the night: started, watched, ended in time, and exported."""
+"""Run one task of a night: start it, watch it, end it and export it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rally_magnum_scale import waiting
 from rally_magnum_scale.nightly import predecessor
 from rally_magnum_scale.nightly import settings as nightly_settings
 
-# The last line before a task is checked, and then run.
+# Rally logs this line right before it validates and runs a task.
 _USED = "Using task: "
 _LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _UUID = re.compile(r"\bTask\b.*?([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")
@@ -28,15 +28,15 @@ _UUID = re.compile(r"\bTask\b.*?([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
-    """A task that is over.
+    """A task that has ended.
 
-    :param uuid: that Rally gave it; empty when it gave none
-    :param took_s: how long it ran
-    :param status: exit status of ``rally task start``; below 0 the signal
-    :param cut_short: why it did not come to its end by itself, if so
-    :param last_line: that it said
-    :param said: what it said after it was given its uuid, which is why the
-        task was refused, if it was
+    :param uuid: Rally's uuid of the task; empty if it has none
+    :param took_s: how long the task ran
+    :param status: exit status of ``rally task start``; if negative, the
+        signal that ended it
+    :param cut_short: why the task was interrupted; empty if it was not
+    :param last_line: last line of its output
+    :param said: its output after the uuid; for a refused task, the reason
     """
 
     uuid: str
@@ -58,10 +58,11 @@ def run(
 ) -> Ended:
     """Run a task to its end, or interrupt it.
 
-    :param environment: in which Rally reaches the cloud
-    :param log: gets what Rally says
-    :param limit_s: seconds after which it is interrupted
-    :param grace_s: how long it may then remove what it made
+    :param environment: environment variables with which Rally accesses the
+        cloud
+    :param log: file for Rally's output
+    :param limit_s: seconds after which the task is interrupted
+    :param grace_s: seconds for its cleanup after an interruption
     """
     command = [
         commands.RALLY,
@@ -81,7 +82,8 @@ def run(
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            # Ctrl-C reaches it through us, once.
+            # In its own session, so that it gets Ctrl-C only through us,
+            # once.
             start_new_session=True,
         )
     cut_short = ""
@@ -97,7 +99,7 @@ def run(
     except exceptions.DeadlineExceeded:
         cut_short = f"it was interrupted at its deadline of {limit_s:.0f} s"
     except exceptions.Interrupted:
-        cut_short = "it was interrupted, as the night was"
+        cut_short = "it was interrupted because the night was interrupted"
     finally:
         predecessor.end_all(_family(child.pid), grace_s, report)
         child.wait()
@@ -118,10 +120,10 @@ def export(
     environment: Mapping[str, str],
     log: pathlib.Path,
 ) -> None:
-    """Let Rally write a task's results into a file.
+    """Let Rally export a task's results into a file.
 
     :param kind: an export type of Rally
-    :raises CommandFailed: when it fails
+    :raises CommandFailed: when the export fails
     """
     commands.run_rally(
         (
@@ -135,9 +137,9 @@ def export(
 
 
 def _family(pid: int) -> list[psutil.Process]:
-    """Return a process that we started, and all of its session.
+    """Return all processes in the session of a process that we started.
 
-    Its children stay in the session when it has ended before them.
+    Its children stay in the session even if the process itself has ended.
     """
     found = []
     for process in psutil.process_iter():
@@ -153,7 +155,7 @@ def _uuid(log: pathlib.Path) -> str:
 
 
 def _said(log: pathlib.Path) -> str:
-    """Return what Rally said of a task, but not what it logged."""
+    """Return Rally's output about a task, without log lines."""
     _, found, said = log.read_text(errors="replace").rpartition(_USED)
     lines = said.splitlines()[1:] if found else []
     return "\n".join(one for one in lines if not _LOGGED.match(one)).strip()

@@ -1,4 +1,4 @@
-"""The small file that says what runs every night, and where."""
+"""The settings file of the nights: tasks, cloud and folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.measurement import conditions
 
-# Of a night's own files.
+# Names of a night's own files.
 RESERVED = "summary"
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -25,7 +25,7 @@ SCHEMA: dict[str, Any] = {
     "properties": {
         "cloud": {
             "type": "object",
-            "description": "Where the tasks run: exactly one of these.",
+            "description": "The cloud of the tasks: exactly one of these.",
             "properties": {
                 "sandbox": {
                     "const": True,
@@ -47,12 +47,11 @@ SCHEMA: dict[str, Any] = {
         },
         "folder": {
             **_TEXT,
-            "description": "Gets a folder for each night, the history and "
-            "the pages.",
+            "description": "Folder for the nights, the history and the pages.",
         },
         "tasks": {
             "type": "array",
-            "description": "What runs, one after the other.",
+            "description": "The tasks, which run one after the other.",
             "minItems": 1,
             "items": {
                 "type": "object",
@@ -60,18 +59,18 @@ SCHEMA: dict[str, Any] = {
                     "name": {
                         "type": "string",
                         "pattern": "^[A-Za-z0-9._-]+$",
-                        "description": "Names its files; default: the name "
-                        "of the task file.",
+                        "description": "Base name of the task's output "
+                        "files; default: the name of the task file.",
                     },
                     "task": {**_TEXT, "description": "Rally's task file."},
                     "arguments": {
                         **_TEXT,
-                        "description": "A file with its arguments.",
+                        "description": "File with the task's arguments.",
                     },
                     "deadline_s": {
                         **_SECONDS,
-                        "description": "Seconds after which it is "
-                        "interrupted; default: when the night is over.",
+                        "description": "Seconds after which the task is "
+                        "interrupted; default: at the night's deadline.",
                     },
                 },
                 "required": ["task"],
@@ -86,20 +85,19 @@ SCHEMA: dict[str, Any] = {
         "keep": {
             "type": "integer",
             "minimum": 1,
-            "description": "How many nights' folders stay; the history keeps "
-            "the figures of all.",
+            "description": "Number of nights whose folders are kept; the "
+            "history keeps the metrics of all nights.",
         },
         "deadline_s": {
             **_SECONDS,
-            "description": "Seconds that the night may take: then nothing "
-            "begins, and what goes on is interrupted. To tidy up takes at "
-            "most grace_s and 700 s more, and for the sandbox to go down "
-            "600 s more.",
+            "description": "Deadline of the night in seconds. After it, no "
+            "task starts, and a running task is interrupted. The cleanup "
+            "takes at most grace_s and 700 s more, and taking the sandbox "
+            "down 600 s more.",
         },
         "grace_s": {
             **_SECONDS,
-            "description": "Seconds that a task which is interrupted has to "
-            "remove what it made.",
+            "description": "Seconds for the cleanup of an interrupted task.",
         },
     },
     "required": ["cloud", "folder", "tasks"],
@@ -109,12 +107,13 @@ SCHEMA: dict[str, Any] = {
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One task of Rally.
+    """A Rally task of the night.
 
-    :param name: names its files; default: that of the task's file
+    :param name: base name of its output files; default: that of the task
+        file
     :param task: Rally's task file
-    :param arguments: file with its arguments, or None
-    :param deadline_s: seconds after which it is interrupted, or None
+    :param arguments: file with the task's arguments, or None
+    :param deadline_s: seconds after which the task is interrupted, or None
     """
 
     name: str
@@ -125,20 +124,20 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What runs every night.
+    """The settings of the nights.
 
     :param sandbox: whether the cloud is the sandbox
-    :param clouds_yaml: else the name of a cloud in clouds.yaml
-    :param openrc: else a file of variables
-    :param folder: gets a folder for each night, the history and the pages
-    :param across: conditions in which compared runs may differ, of
+    :param clouds_yaml: otherwise the name of a cloud in clouds.yaml
+    :param openrc: otherwise a file that sets the ``OS_`` variables
+    :param folder: folder for the nights, the history and the pages
+    :param across: conditions in which compared runs may differ, from
         :data:`~rally_magnum_scale.measurement.conditions.KEYS`
-    :param keep: how many nights' folders stay; the history keeps all
-    :param deadline_s: of the night: then nothing begins, and what goes on is
-        interrupted; to tidy up takes at most grace_s and 700 s more, and
-        for the sandbox to go down 600 s more
-    :param grace_s: how long a task that is interrupted may remove what it
-        made
+    :param keep: number of nights whose folders are kept; the history keeps
+        all
+    :param deadline_s: deadline of the night in seconds; after it, no task
+        starts, and a running task is interrupted; the cleanup takes at most
+        grace_s and 700 s more, and taking the sandbox down 600 s more
+    :param grace_s: seconds for the cleanup of an interrupted task
     """
 
     folder: pathlib.Path
@@ -153,7 +152,7 @@ class Settings:
 
     @property
     def cloud(self) -> str:
-        """Name the cloud in words."""
+        """The cloud in words."""
         if self.sandbox:
             return "the sandbox"
         return self.clouds_yaml or f"the cloud of {self.openrc}"
@@ -162,7 +161,7 @@ class Settings:
 def read(path: pathlib.Path) -> Settings:
     """Read the file; paths in it are relative to its folder.
 
-    :raises InvalidInput: when a key can't be right, or a file is missing
+    :raises InvalidInput: when a key is invalid, or a file is missing
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -172,12 +171,12 @@ def read(path: pathlib.Path) -> Settings:
         ) from error
     except UnicodeDecodeError as error:
         raise exceptions.InvalidInput(
-            f"The file {path} is no UTF-8 text: {error}."
+            f"The file {path} is not UTF-8 text: {error}."
         ) from error
-    # PyYAML lets the error of a date that is none through.
+    # PyYAML does not wrap the ValueError of an invalid date.
     except (yaml.YAMLError, ValueError) as error:
         raise exceptions.InvalidInput(
-            f"The file {path} is no YAML: {' '.join(str(error).split())}."
+            f"The file {path} is not YAML: {' '.join(str(error).split())}."
         ) from error
     _check(path, content)
     settings = _settings(path.absolute().parent, content)
@@ -201,12 +200,12 @@ def _check(path: pathlib.Path, content: Any) -> None:
 
 
 def _check_seconds(path: pathlib.Path, content: Mapping[str, Any]) -> None:
-    """Refuse what is a number of YAML and never comes to its end."""
+    """Refuse numbers that can't be a timeout, such as infinity."""
     for key, seconds in _seconds(content):
         if not 0 < seconds <= _MOST_S:
             raise exceptions.InvalidInput(
-                f"{key} in {path}: {seconds} is no number of seconds that "
-                "can be waited for; give one of at most "
+                f"{key} in {path}: {seconds} is not a possible number of "
+                "seconds. Give a number of at most "
                 f"{_MOST_S:.0f} (a year)."
             )
 
@@ -235,7 +234,7 @@ def _settings(base: pathlib.Path, content: Mapping[str, Any]) -> Settings:
         clouds_yaml=cloud.get("clouds_yaml", ""),
         openrc=base / openrc if openrc else None,
         across=tuple(content.get("across", ())),
-        # 3.0 is an integer of JSON Schema, too.
+        # In JSON Schema, 3.0 is an integer, too.
         keep=int(content.get("keep", Settings.keep)),
         **numbers,
     )
@@ -256,15 +255,15 @@ def _check_files(settings: Settings) -> None:
     for place, one in enumerate(settings.tasks):
         if one.name in names[: place + 1]:
             raise exceptions.InvalidInput(
-                f"tasks[{place}].name: {one.name} is taken, and so are the "
-                "files of that name; give the task another one."
+                f"tasks[{place}].name: another task or file of the night has "
+                f"the name {one.name}. Give the task another name."
             )
         for key, path in (("task", one.task), ("arguments", one.arguments)):
             if path and not path.is_file():
                 raise exceptions.InvalidInput(
-                    f"tasks[{place}].{key}: there is no file {path}."
+                    f"tasks[{place}].{key}: the file {path} does not exist."
                 )
     if settings.openrc and not settings.openrc.is_file():
         raise exceptions.InvalidInput(
-            f"cloud.openrc: there is no file {settings.openrc}."
+            f"cloud.openrc: the file {settings.openrc} does not exist."
         )

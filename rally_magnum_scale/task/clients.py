@@ -1,4 +1,4 @@
-"""From Rally's credentials to clients of ours."""
+"""Open OpenStack clients from Rally's credentials."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from rally_magnum_scale.bays import machines
 
 
 def address(credential: Mapping[str, Any]) -> str:
-    """Return address of Keystone and name of the region, which tell it apart.
+    """Identify a cloud by Keystone's address and the name of the region.
 
-    :param credential: as Rally's contexts hold it
+    :param credential: a credential from one of Rally's contexts
     """
     region = credential.get("region_name") or "default region"
     return f"{credential['auth_url'].rstrip('/')} ({region})"
 
 
 def session_of(clients: Any) -> tuple[Any, str | None, str | None]:
-    """Return session, region and interface of Rally's clients.
+    """Return the session, region and interface of Rally's clients.
 
     :param clients: rally-openstack's ``osclients.Clients``
     """
@@ -45,8 +45,8 @@ def machines_of(
     """Open Nova and Neutron as the user of Rally's clients.
 
     :param clients: rally-openstack's ``osclients.Clients``
-    :param report: gets lines of progress
-    :param ledger: of the servers that are to be mended
+    :param report: receives lines of progress
+    :param ledger: records the servers that need a repair
     """
     opened = machines.connect(*session_of(clients))
     return machines.Machines(opened, report, ledger)

@@ -1,4 +1,4 @@
-"""The records of a run inside Rally's output, written and read back."""
+"""Write the records of a run into Rally's output, and read them back."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ TITLE = "Records of the run"
 def records_output(found: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return records as a ``complete`` output of Rally.
 
-    Rally's stock TextArea draws it, so that a report works where this
-    package is not installed.
+    The output uses Rally's own TextArea chart, so that Rally's report also
+    works where this package is not installed.
     """
     return {
         "title": TITLE,
-        "description": "One JSON object a line, as measured.",
+        "description": "One JSON object per line, as measured.",
         "chart_plugin": "TextArea",
         "data": [records.dump([dict(record)]) for record in found],
     }
 
 
 def read_run(iteration: Mapping[str, Any]) -> records.Run:
-    """Return the records that one iteration of Rally's results holds.
+    """Return the records of one iteration in Rally's results.
 
-    :returns: with the iteration's error, if Rally stored one
-    :raises ValueError: when a line of them is no record
+    :returns: the records, with the iteration's error if Rally stored one
+    :raises ValueError: when a line is not a record
     """
     run = records.collect(records.parse(lines(iteration)))
     if run.asked:
@@ -41,9 +41,10 @@ def read_run(iteration: Mapping[str, Any]) -> records.Run:
 
 
 def iterations_told(iteration: Mapping[str, Any]) -> int | None:
-    """Return how many iterations the runner was told to run, if one says so.
+    """Return how many iterations the runner was configured to run.
 
-    :raises ValueError: when a line of its records can't be read
+    :returns: None when the records do not contain this number
+    :raises ValueError: when a line of the records can't be read
     """
     found = (one for one in lines(iteration) if '"conditions"' in one)
     for record in records.parse(found):
@@ -53,7 +54,7 @@ def iterations_told(iteration: Mapping[str, Any]) -> int | None:
 
 
 def lines(iteration: Mapping[str, Any]) -> list[str]:
-    """Return the records of one iteration as they were written."""
+    """Return the records of one iteration as unparsed lines."""
     return [
         line
         for item in iteration["output"]["complete"]

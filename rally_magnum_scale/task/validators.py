@@ -1,4 +1,4 @@
-"""Checks of a task's arguments before anything is created."""
+"""Validators that check a task before anything is created."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from rally_magnum_scale.task.scenarios import search_arguments
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import workload_arguments
 
-_CANT_BE_RIGHT = (TypeError, ValueError, exceptions.InvalidInput)
+_INVALID = (TypeError, ValueError, exceptions.InvalidInput)
 
 
 @validation.configure(name="magnum_scale_nested_keys")
 class NestedKeysValidator(validation.Validator):
-    """Name the key inside an argument that can't be right.
+    """Name the invalid key inside an argument.
 
-    Rally compares the arguments with the same schema, but names only the
-    argument: with ten labels, that is not enough.
+    Rally checks the arguments against the same schema, but names only the
+    argument.  For an argument with ten labels, that is not enough.
     """
 
     def validate(
@@ -41,7 +41,7 @@ class NestedKeysValidator(validation.Validator):
         plugin_cls: Any,
         plugin_cfg: Any,
     ) -> None:
-        """Fail with one sentence that names the key."""
+        """Fail with a message that names the key."""
         del context, plugin_cfg
         schemas = plugin_cls.get_info()["schema"]["properties"]
         for name, value in _arguments(config).items():
@@ -53,15 +53,15 @@ class NestedKeysValidator(validation.Validator):
 
 
 class _ArgumentsValidator(validation.Validator):
-    """Checks arguments together, after Rally has checked each by its type."""
+    """Checks arguments together, after Rally has checked their types."""
 
     what = "arguments"
 
     def check(self, given: dict[str, Any]) -> None:
-        """Raise what says which key can't be right.
+        """Raise an error that names the invalid key.
 
         :param given: the arguments of the scenario
-        :raises ValueError: with its words
+        :raises ValueError: when the arguments are invalid
         """
         raise NotImplementedError
 
@@ -72,50 +72,52 @@ class _ArgumentsValidator(validation.Validator):
         plugin_cls: Any,
         plugin_cfg: Any,
     ) -> None:
-        """Fail with one sentence that names the key."""
+        """Fail with a message that names the key."""
         del context, plugin_cls, plugin_cfg
         try:
             self.check(_arguments(config))
-        except _CANT_BE_RIGHT as error:
-            words = str(error).rstrip(".")
-            self.fail(f"The {self.what} can't be right: {words}.")
+        except _INVALID as error:
+            reason = str(error).rstrip(".")
+            self.fail(f"The {self.what} are invalid: {reason}.")
 
 
-_NOT_BACK = "a machine that is deleted does not come back"
+_NOT_BACK = "a deleted machine does not come back"
 
 
 @validation.configure(name="magnum_scale_load")
 class LoadValidator(_ArgumentsValidator):
     """Check the steps and the sizes of a load.
 
-    It says what a type can't: an empty list of steps, a pull secret's file
-    that is not there.
+    It finds errors that the schema can't find, such as an empty list of
+    steps, or a missing file with the pull secret.
     """
 
     what = "arguments of the load"
     arguments: type[workload_arguments.WorkloadArguments] = (
         load_arguments.LoadArguments
     )
-    # Stands for what is not given, and is refused then.
+    # Invalid defaults for required arguments, so that the check refuses
+    # them.
     nothing: ClassVar[Mapping[str, Any]] = {"steps": []}
 
     def check(self, given: dict[str, Any]) -> None:
-        """Raise what says which key can't be right."""
+        """Raise an error that names the invalid key."""
         wanted = signature.read(self.arguments, {**self.nothing, **given})
         spec = wanted.spec(task="task", iteration=1, bay="bay")
         lost = sum(fault.nodes for fault in spec.faults)
         nodes = given.get("nodes")
         if isinstance(nodes, int) and lost >= nodes:
             raise ValueError(
-                f"faults: {lost} nodes are to be lost of a bay of {nodes}, "
-                "and its load needs one that stays; let fewer be lost"
+                f"faults: they take out {lost} nodes of a bay of {nodes}, but "
+                "the load needs at least one node that stays; take out fewer "
+                "nodes"
             )
         hows = [fault.how for fault in spec.faults]
         if given.get("keep_bay") and machines.DELETE in hows:
             raise ValueError(
                 f"faults[{hows.index(machines.DELETE)}].how: {_NOT_BACK}, "
-                "and the bay is to be kept; use network or stop, or leave "
-                "keep_bay out"
+                "but keep_bay keeps the bay; use network or stop, or remove "
+                "keep_bay"
             )
 
 
@@ -145,35 +147,36 @@ class SearchValidator(LoadValidator):
 
 @validation.configure(name="magnum_scale_sizes")
 class SizesValidator(_ArgumentsValidator):
-    """Check that each size that a bay is brought to is another one."""
+    """Check that each new size of a bay differs from the one before."""
 
     what = "sizes"
 
     def check(self, given: dict[str, Any]) -> None:
-        """Raise what says which key can't be right."""
+        """Raise an error that names the invalid key."""
         known = {"sizes": [], "nodes": 0, **given}
         wanted = signature.read(node_arguments.ResizeArguments, known)
-        # How many nodes a node group has at first, only Magnum knows.
+        # Only Magnum knows how many nodes a node group has at first.
         wanted.check(-1 if wanted.nodegroup else known["nodes"])
 
 
 @validation.configure(name="magnum_scale_replacement")
 class ReplacementValidator(_ArgumentsValidator):
-    """Check how many nodes are to be replaced."""
+    """Check the number of nodes to replace."""
 
-    what = "nodes to replace"
+    what = "arguments of the replacement"
 
     def check(self, given: dict[str, Any]) -> None:
-        """Raise what says which key can't be right."""
+        """Raise an error that names the invalid key."""
         wanted = signature.read(node_arguments.ReplaceArguments, given)
         wanted.number(given.get("nodes", sys.maxsize))
 
 
 @validation.configure(name="magnum_scale_keep_bay")
 class KeepBayValidator(validation.RequiredPlatformValidator):
-    """Check that a bay that is to be kept can stay.
+    """Check that a bay can be kept.
 
-    A tenant that Rally makes goes with the task, and takes the bay along.
+    Rally deletes the tenants that it creates at the end of the task, and a
+    bay can't outlive its tenant.
     """
 
     def __init__(self) -> None:
@@ -186,7 +189,7 @@ class KeepBayValidator(validation.RequiredPlatformValidator):
         plugin_cls: Any,
         plugin_cfg: Any,
     ) -> None:
-        """Fail with one sentence that says what to do instead."""
+        """Fail with a message that says what to do instead."""
         del plugin_cls, plugin_cfg
         if not _arguments(config).get("keep_bay"):
             return
@@ -194,15 +197,15 @@ class KeepBayValidator(validation.RequiredPlatformValidator):
         asked = _context(config, "users") or {}
         if not existing or set(asked) - {"user_choice_method"}:
             self.fail(
-                "keep_bay: the bay would go with the tenant that "
-                "users@openstack makes for this task; list existing users "
+                "keep_bay: the bay would be deleted with the tenant that "
+                "users@openstack creates for this task. List existing users "
                 "under 'users' in the spec of the Rally environment, and "
                 'give the context as "users@openstack": {}.'
             )
         if not os.access(Path.cwd(), os.W_OK):
             self.fail(
                 f"keep_bay: the kubeconfig of the bay can't be written to "
-                f"{Path.cwd()}; start the task in a folder that this user "
+                f"{Path.cwd()}. Start the task in a folder that this user "
                 "may write to."
             )
 
@@ -211,7 +214,8 @@ class KeepBayValidator(validation.RequiredPlatformValidator):
 class StepOrEventValidator(validation.Validator):
     """Check that a criterion judges either a step or events.
 
-    A schema could refuse both, but not say what would be right.
+    A schema could refuse both keys, but its message would not say what to
+    do.
     """
 
     def validate(
@@ -221,20 +225,20 @@ class StepOrEventValidator(validation.Validator):
         plugin_cls: Any,
         plugin_cfg: Any,
     ) -> None:
-        """Fail with one sentence that names the keys."""
+        """Fail with a message that names the keys."""
         del context, config, plugin_cls
         both = {"step", "during"}
         if isinstance(plugin_cfg, dict) and both <= set(plugin_cfg):
             self.fail(
-                "during: it can't stand beside step, as a criterion judges "
-                "either one step or the time of each event; leave one of "
-                "the two out."
+                "during: it can't be combined with step, because a criterion "
+                "judges either one step or the time of each event. Remove "
+                "one of the two."
             )
 
 
 @validation.configure(name="magnum_scale_history")
 class HistoryValidator(validation.Validator):
-    """Check that a history can be compared with."""
+    """Check that a history file can be read."""
 
     def validate(
         self,
@@ -243,7 +247,7 @@ class HistoryValidator(validation.Validator):
         plugin_cls: Any,
         plugin_cfg: Any,
     ) -> None:
-        """Fail with one sentence that names the key."""
+        """Fail with a message that names the key."""
         del context, config, plugin_cls
         try:
             history.read_before(Path(plugin_cfg["history"]))
@@ -253,7 +257,7 @@ class HistoryValidator(validation.Validator):
 
 @validation.configure(name="magnum_scale_which_bay")
 class WhichBayValidator(validation.Validator):
-    """Check that exactly one way into a bay is given."""
+    """Check that exactly one argument or context selects the bay."""
 
     def validate(
         self,
@@ -262,7 +266,7 @@ class WhichBayValidator(validation.Validator):
         plugin_cls: Any,
         plugin_cfg: Any,
     ) -> None:
-        """Fail with one sentence that names the keys."""
+        """Fail with a message that names the keys."""
         del context, plugin_cls, plugin_cfg
         which = signature.read(bay_arguments.WhichBay, _arguments(config))
         made = _context(config, "bays")
@@ -277,16 +281,17 @@ class WhichBayValidator(validation.Validator):
         ]
         if len(given) != 1:
             self.fail(
-                f"{' and '.join(given) or 'Nothing'} would say which bay gets "
-                "the load; give exactly one of the arguments bay and "
-                "kubeconfig or the context bays@openstack."
+                "The bay for the load must be selected exactly once, but it "
+                f"is selected by {' and '.join(given) or 'nothing'}. Give "
+                "exactly one of the arguments bay and kubeconfig or the "
+                "context bays@openstack."
             )
         self._check_details(
             which,
             made,
             _arguments(config).get("tls", workload_arguments.NO_TLS),
         )
-        for key, how in _ways_to_be_lost(config):
+        for key, how in _fault_methods(config):
             self._check_fault(which, made, key, how)
 
     def _check_details(
@@ -297,19 +302,19 @@ class WhichBayValidator(validation.Validator):
             if which.bay_role not in roles:
                 self.fail(
                     "bay_role: no entry of the context bays has the name "
-                    f"{which.bay_role!r}; the names are: "
+                    f"{which.bay_role!r}. The names are: "
                     f"{', '.join(roles) or 'none'}."
                 )
         if which.kubeconfig_context and not which.kubeconfig:
             self.fail(
-                "kubeconfig_context: it names a context of a kubeconfig, and "
-                "the argument kubeconfig is not given."
+                "kubeconfig_context: it selects a context of a kubeconfig, "
+                "but the argument kubeconfig is not given."
             )
         if which.kubeconfig and tls != workload_arguments.NO_TLS:
             self.fail(
-                "tls: nobody signs a certificate for a bay that is opened by "
-                "a kubeconfig; give the bay by its name with bay, so that "
-                "Magnum does, or leave tls out."
+                "tls: only Magnum can sign a certificate for a bay, and a bay "
+                "that is opened by a kubeconfig is unknown to it. Select the "
+                "bay by its name with bay, or remove tls."
             )
         if which.kubeconfig:
             self._check_kubeconfig(which.kubeconfig, which.kubeconfig_context)
@@ -319,22 +324,22 @@ class WhichBayValidator(validation.Validator):
     ) -> None:
         if which.bay and how == machines.DELETE:
             self.fail(
-                f"{key}: {_NOT_BACK}, and this task did not make the bay "
-                f"{which.bay!r}; use network or stop, or a scenario that "
-                "makes its own bay."
+                f"{key}: {_NOT_BACK}, and this task did not create the bay "
+                f"{which.bay!r}. Use network or stop, or a scenario that "
+                "creates its own bay."
             )
         if made is not None and how == machines.DELETE:
             self.fail(
-                f"{key}: {_NOT_BACK}, and the bays of the context bays serve "
-                "all iterations; use network or stop, or a scenario that "
-                "makes its own bay."
+                f"{key}: {_NOT_BACK}, and all iterations share the bays of "
+                "the context bays. Use network or stop, or a scenario that "
+                "creates its own bay."
             )
         if which.kubeconfig and how != machines.DELETE:
             self.fail(
-                f"{key}: a kubeconfig opens the nodes, but not the machines "
-                f"behind them, for {how}; use delete, which takes the Node "
-                "object away and brings it back, or give the bay's name to "
-                "Magnum with bay."
+                f"{key}: {how} needs access to the machines of the nodes, "
+                "which a kubeconfig does not give. Use delete, which removes "
+                "the Node object and brings it back, or select the bay by "
+                "its name in Magnum with bay."
             )
 
     def _check_kubeconfig(self, path: str, context: str | None) -> None:
@@ -347,7 +352,7 @@ class WhichBayValidator(validation.Validator):
 
 @validation.configure(name="magnum_scale_platform_of_bay")
 class BayPlatformValidator(validation.RequiredPlatformValidator):
-    """Check that there is OpenStack, where a bay is found through it."""
+    """Check that the task has OpenStack, if the bay is found through it."""
 
     def __init__(self) -> None:
         super().__init__(platform="openstack", users=True)
@@ -365,16 +370,16 @@ class BayPlatformValidator(validation.RequiredPlatformValidator):
         super().validate(context, config, plugin_cls, plugin_cfg)
         if _context(config, "users") is None:
             self.fail(
-                "A bay that Magnum shows needs a user: give the context "
-                '"users@openstack": {}, which takes the existing users of '
-                "the Rally environment if it has any."
+                "Only an OpenStack user can find a bay in Magnum. Add the "
+                'context "users@openstack": {}, which uses the existing '
+                "users of the Rally environment if it has any."
             )
 
 
-def _ways_to_be_lost(config: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return how each fault lets nodes be lost, with its key.
+def _fault_methods(config: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the ``how`` of each fault, with its key.
 
-    What is no list, or no fault, is refused by another validator.
+    Other validators refuse anything that is not a list of faults.
     """
     given = _arguments(config).get("faults")
     return [
@@ -393,12 +398,12 @@ def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _roles(made: Any) -> list[str]:
-    """Return the names in a configuration of the context ``bays``."""
+    """Return the names of the groups of the context ``bays``."""
     entries = made.get("bays", [made]) if isinstance(made, dict) else []
     return [each["name"] for each in entries if "name" in each]
 
 
 def _context(config: Mapping[str, Any], name: str) -> Any:
-    """Return the configuration of a context, None when it is not given."""
+    """Return the configuration of a context, or None if it is not given."""
     given = config.get("contexts") or {}
     return given.get(f"{name}@openstack", given.get(name))

@@ -155,8 +155,8 @@ def test_two_iterations_at_once_in_one_tenant(
 @pytest.mark.parametrize(
     ("quota", "count", "words"),
     [
-        (2, 2, "quota of bay_quotas, 2 bays .* 2 of the context bays and 1"),
-        (None, 21, "make 21 bays in the project .* leaves room for 20; raise"),
+        (2, 2, "bay_quotas allows 2 bays .* 2 for the context bays and 1 for"),
+        (None, 21, "needs 21 bays in the project .* leaves room for 20. Raise"),
     ],
 )
 def test_a_quota_that_is_too_small_is_told_before_the_first_bay(

@@ -415,7 +415,7 @@ def test_a_bay_is_not_kept_for_a_tenant_that_goes(
         )
     )
     assert done.returncode != 0
-    assert "keep_bay: the bay would go with the tenant" in done.stdout
+    assert "keep_bay: the bay would be deleted with the tenant" in done.stdout
 
 
 def test_a_load_over_several_real_nodes(sandbox: conftest.Sandbox) -> None:

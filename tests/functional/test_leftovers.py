@@ -164,7 +164,7 @@ def test_what_a_killed_run_left_is_told_until_it_is_proven_dead_then_removed(
         }.items():
             path.write_text(changed(mark, others))
             said = cloud.start()
-            assert f"The run of task {dead.task}, begun" in said
+            assert f"The run of task {dead.task}, started" in said
             assert words in said
             assert path.exists()
         path.unlink()

@@ -145,7 +145,7 @@ def test_a_night_keeps_all_that_came_out(
     status, said = first
     assert status == 0, said
     assert "- small: holds. All" in said
-    assert "beside" not in said
+    assert "with the last" not in said
     names = {path.name for path in nights.newest.iterdir()}
     assert names == {
         "small.html",
@@ -177,7 +177,7 @@ def test_a_slower_target_is_told_the_next_night(
     status, said = nights.run(**SLOWER)
     # One night alone proves nothing, and fails nothing.
     assert status == 0, said
-    told = [one for one in said.splitlines() if "beside the last" in one]
+    told = [one for one in said.splitlines() if "with the last" in one]
     assert any("request_latency.p99_ms step 1" in one for one in told), said
     summary = outcome.Night.read(nights.newest / folders.SUMMARY)
     assert summary.tasks[0].beside_last

@@ -1,4 +1,4 @@
-"""Which bays the context ``bays`` is asked to make in each tenant."""
+"""Parse the configuration of the context ``bays``."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ DEADLINES = {
 
 @dataclasses.dataclass(frozen=True)
 class BayGroupSpec:
-    """Bays that are made alike.
+    """A group of bays with the same configuration.
 
-    :param role: the name by which a scenario may pick them
-    :param template: as the task names it
-    :param options: further fields of
+    :param role: name by which a scenario selects bays of this group
+    :param template: the bay template as it is named in the task
+    :param options: other fields of
         :class:`~rally_magnum_scale.bays.lifecycle.BayRequest`
     """
 
@@ -56,11 +56,11 @@ class BayGroupSpec:
     def request(
         self, name: str, template: str | None, keypair: str | None
     ) -> lifecycle.BayRequest:
-        """Return what is asked of Magnum for one of them.
+        """Return the request to create one bay of the group.
 
-        :param name: of the bay
-        :param template: name or id in Magnum
-        :param keypair: unless the task gives one
+        :param name: name of the bay
+        :param template: name or id of the cluster template in Magnum
+        :param keypair: default, if the task does not name a keypair
         """
         options = {"keypair": keypair, **self.options}
         return lifecycle.BayRequest(
@@ -71,7 +71,7 @@ class BayGroupSpec:
 def read(config: Mapping[str, Any]) -> tuple[BayGroupSpec, ...]:
     """Read the configuration of the context ``bays``, in either form."""
     return tuple(
-        _wish(entry, config.get("deadlines") or {}) for entry in _bays(config)
+        _group(entry, config.get("deadlines") or {}) for entry in _bays(config)
     )
 
 
@@ -81,19 +81,19 @@ def count(config: Mapping[str, Any]) -> int:
 
 
 def objection(config: Any) -> str:
-    """Say what a schema can't about a configuration, or nothing."""
+    """Return what is wrong beyond what the schema checks, or an empty text."""
     if not isinstance(config, dict):
         return ""
     short = sorted(set(config) & set(BAY_PROPERTIES))
     if "bays" in config and short:
         return (
-            f"The context bays has both 'bays' and {_list(short)}; put "
-            "them into the entries of 'bays', or leave 'bays' out."
+            f"The context bays has both 'bays' and {_list(short)}. Move "
+            "these keys into the entries of 'bays', or remove 'bays'."
         )
     if not {"bays", "nodes"} & set(config):
         return (
-            "The context bays has neither 'nodes' nor 'bays'; give the "
-            "nodes of a bay, or a list of bays."
+            "The context bays has neither 'nodes' nor 'bays'. Set 'nodes' to "
+            "the number of nodes of a bay, or 'bays' to a list of bays."
         )
     return ""
 
@@ -105,7 +105,7 @@ def _bays(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield config
 
 
-def _wish(
+def _group(
     entry: Mapping[str, Any], limits: Mapping[str, float]
 ) -> BayGroupSpec:
     own = set(BAY_PROPERTIES) - {"nodes", "count", "name", "bay_template"}

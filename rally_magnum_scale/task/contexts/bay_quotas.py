@@ -1,4 +1,4 @@
-"""How many bays the tenants of a workload may have, by Magnum's quota."""
+"""A context that sets Magnum's bay quota for the tenants of a workload."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ LOG = logging.getLogger(__name__)
 
 @validation.configure(name="magnum_scale_bay_quotas")
 class BayQuotasValidator(validation.Validator):
-    """Check that the quota of a workload is enough for its bays.
+    """Check that the quota of a workload is large enough for its bays.
 
-    :param per_iteration: how many bays an iteration makes
+    :param per_iteration: number of bays that an iteration creates
     """
 
     def __init__(self, per_iteration: int = 1) -> None:
@@ -37,7 +37,7 @@ class BayQuotasValidator(validation.Validator):
         plugin_cls: Any,
         plugin_cfg: Any,
     ) -> None:
-        """Fail with one sentence that says how many bays it takes."""
+        """Fail if the quota is too small; the message names the right one."""
         del context, plugin_cls, plugin_cfg
         contexts = _by_name(config.get("contexts") or {})
         try:
@@ -45,14 +45,14 @@ class BayQuotasValidator(validation.Validator):
             kept = bay_groups.count(contexts.get("bays") or {})
             at_once = self._per_iteration * _at_once(config["runner"])
         except (LookupError, TypeError, ValueError, AttributeError):
-            # There is none, or the schemas say what is wrong with it.
+            # There is no quota, or the schemas report what is wrong with it.
             return
         if quota < kept + at_once:
             self.fail(
-                f"The quota of bay_quotas, {quota} bays for each tenant, is "
-                f"less than what the task makes: {kept} of the context bays "
-                f"and {at_once} by iterations at once; set bay_quotas to "
-                f"{kept + at_once} or more."
+                f"The context bay_quotas allows {quota} bays for each tenant, "
+                f"but the task needs {kept + at_once}: {kept} for the context "
+                f"bays and {at_once} for iterations that run at the same "
+                f"time. Set bay_quotas to {kept + at_once} or more."
             )
 
 
@@ -61,7 +61,8 @@ class BayQuotasValidator(validation.Validator):
 class BayQuotas(openstack_context.OpenStackContext):
     """Sets how many bays each tenant may have in Magnum.
 
-    Magnum's default is 20.  At the end each tenant gets back what it had.
+    Magnum's default is 20.  At the end, the context restores the previous
+    quota of each tenant.
     """
 
     CONFIG_SCHEMA = {
@@ -79,7 +80,7 @@ class BayQuotas(openstack_context.OpenStackContext):
     def setup(self) -> None:
         """Set the quota of each tenant.
 
-        :raises BayError: when Magnum refuses
+        :raises BayError: when Magnum refuses the quota
         """
         opened = self._quotas()
         for tenant_id in self.context["tenants"]:
@@ -88,7 +89,7 @@ class BayQuotas(openstack_context.OpenStackContext):
             )
 
     def cleanup(self) -> None:
-        """Give each tenant its quota back."""
+        """Restore the previous quota of each tenant."""
         opened = self._quotas()
         for tenant_id, had in self._before.items():
             try:
@@ -102,12 +103,12 @@ class BayQuotas(openstack_context.OpenStackContext):
 
 
 def _by_name(contexts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the contexts of a task without their platform."""
+    """Return the contexts of a task, keyed by name without platform."""
     return {name.partition("@")[0]: cfg for name, cfg in contexts.items()}
 
 
 def _at_once(runner: Mapping[str, Any]) -> int:
-    """Return how many iterations may go on at once."""
+    """Return how many iterations may run at the same time."""
     for key in ("concurrency", "max_concurrency"):
         if key in runner:
             return min(int(runner[key]), int(runner.get("times", runner[key])))

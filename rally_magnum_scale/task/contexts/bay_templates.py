@@ -1,4 +1,4 @@
-"""Cluster templates for the length of a workload, named by the task."""
+"""A context that creates cluster templates for the time of a workload."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _TEMPLATE = {
 
 @validation.configure(name="magnum_scale_bay_templates")
 class BayTemplatesValidator(validation.Validator):
-    """Check what a schema can't say about templates."""
+    """Check what the schema can't check about templates."""
 
     def validate(
         self,
@@ -63,22 +63,22 @@ class BayTemplatesValidator(validation.Validator):
         plugin_cls: Any,
         plugin_cfg: Any,
     ) -> None:
-        """Fail with one sentence that names the template and the key."""
+        """Fail with a message that names the template and the key."""
         del context, config, plugin_cls
         seen: set[str] = set()
         for template in _well_formed(plugin_cfg):
             name = template["name"]
             if name in seen:
                 self.fail(
-                    f"bay_templates has two templates of the name {name!r}; "
-                    "give each its own."
+                    f"bay_templates has two templates of the name {name!r}. "
+                    "Give each template a name of its own."
                 )
             seen.add(name)
             if not {"image", "from"} & set(template):
                 self.fail(
                     f"The template {name!r} of bay_templates has neither "
-                    "'image' nor 'from'; give the image of its nodes, or "
-                    "the template to copy it from."
+                    "'image' nor 'from'. Set 'image' to the image of the "
+                    "nodes, or 'from' to the template to copy."
                 )
 
 
@@ -86,13 +86,14 @@ class BayTemplatesValidator(validation.Validator):
 @validation.add("required_platform", platform="openstack", users=True)
 @context.configure(name="bay_templates", platform="openstack", order=471)
 class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
-    """Makes cluster templates in each tenant, and removes them at the end.
+    """Creates cluster templates in each tenant and deletes them at the end.
 
-    A scenario's ``bay_template`` is the ``name`` of one of ``templates``;
-    in Magnum they have random names.  ``from`` is the name or id of a
-    template that exists, or null for the only one that the cloud shows:
-    what is not given is copied from it, and labels are merged over its own,
-    so that two can differ by one label.
+    A scenario selects a template by setting ``bay_template`` to the
+    ``name`` of one of ``templates``.  In Magnum the templates have random
+    names.  ``from`` is the name or id of an existing template, or null for
+    the only template that the cloud shows.  Fields that are not given are
+    copied from that template.  Labels are merged over its labels, so that
+    two templates can differ by one label.
     """
 
     CONFIG_SCHEMA = {
@@ -110,10 +111,11 @@ class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
     }
 
     def setup(self) -> None:
-        """Make each template in each tenant.
+        """Create each template in each tenant.
 
-        :raises TemplateCreateFailed: with the key that Magnum objects to
-        :raises TemplateNotFound: when there is none to copy from
+        :raises TemplateCreateFailed: when Magnum refuses a template; names
+            the key
+        :raises TemplateNotFound: when the template to copy does not exist
         """
         given = self.config["templates"]
         wanted = [*map(template_requests.TemplateRequest.from_json, given)]
@@ -126,7 +128,7 @@ class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
                 made[each.name] = self._make(opened, each, source)
 
     def cleanup(self) -> None:
-        """Remove the templates; no bay is made from them any more."""
+        """Delete the templates."""
         for user, tenant_id in self._iterate_per_tenants():
             tenant = self.context["tenants"][tenant_id]
             magnum = clients.magnum_of(user["credential"].clients())
@@ -140,7 +142,7 @@ class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
         user: Mapping[str, Any],
         wanted: Sequence[template_requests.TemplateRequest],
     ) -> template_requests.Templates:
-        """Open a tenant's templates, if its user has what they name."""
+        """Open a tenant's templates; check the keypairs that they name."""
         own = user["credential"].clients()
         for each in wanted:
             if keypair := each.fields.get("keypair"):
@@ -156,33 +158,36 @@ class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
         made = opened.create(wanted, self.generate_random_name(), source)
         cleanup.hold(made.uuid)
         LOG.info(
-            f"Made the cluster template {wanted.name!r}: {made.name} "
+            f"Created the cluster template {wanted.name!r}: {made.name} "
             f"({made.uuid})."
         )
         return str(made.uuid)
 
 
 def resolve(context: Mapping[str, Any], wanted: str | None) -> str | None:
-    """Return which cluster template a scenario's ``bay_template`` means.
+    """Return the cluster template for a scenario's ``bay_template``.
 
-    :param context: of the iteration
-    :param wanted: a name of this context, or name or id of a template that
-        exists, or None
-    :returns: name or id in Magnum; None for the only one that it shows
-    :raises TemplateNotFound: when None could mean several of this context
+    :param context: context of the iteration
+    :param wanted: name of a template of this context, name or id of an
+        existing template, or None
+    :returns: name or id in Magnum; None for the only template that Magnum
+        shows
+    :raises TemplateNotFound: when ``wanted`` is None and this context has
+        several templates
     """
     return choose(context.get("tenant") or {}, wanted)
 
 
 def choose(tenant: Mapping[str, Any], wanted: str | None) -> str | None:
-    """Do as :func:`resolve` for a tenant of Rally's context."""
+    """Like :func:`resolve`, for a tenant of Rally's context."""
     made: dict[str, str] = tenant.get("bay_templates") or {}
     if wanted is not None:
         return made.get(wanted, wanted)
     if len(made) > 1:
         raise exceptions.TemplateNotFound(
-            f"The context bay_templates makes {len(made)} templates and no "
-            f"bay_template was given; set it to one of: {', '.join(made)}."
+            f"The context bay_templates creates {len(made)} templates, but "
+            "bay_template is not set. Set it to one of: "
+            f"{', '.join(made)}."
         )
     return next(iter(made.values()), None)
 

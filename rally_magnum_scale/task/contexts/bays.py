@@ -1,4 +1,4 @@
-"""Bays that are made once and stay for all iterations of a workload."""
+"""A context that creates bays for all iterations of a workload."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _CONCURRENCY = 4
 
 @dataclasses.dataclass(frozen=True)
 class _Bay:
-    """A bay of this context, from before it is asked for until it is gone.
+    """A bay of this context, from before its creation until its deletion.
 
-    :param actions: what it took, as Rally notes durations
+    :param actions: durations, in the form of Rally's atomic actions
     """
 
     tenant_id: str
@@ -47,7 +47,7 @@ class _Bay:
     )
 
     def make(self) -> None:
-        """Make the bay and wait until every node is Ready."""
+        """Create the bay and wait until every node is Ready."""
         interruption.check()
         try:
             with atomic.ActionTimer(self.actions, "magnum.create_bay"):
@@ -60,7 +60,7 @@ class _Bay:
             self.life.wait_for_nodes(opened)
 
     def remove(self) -> None:
-        """Delete the bay, if it was ever asked for."""
+        """Delete the bay, if its creation was requested."""
         if not self.life.record.uuid:
             return
         try:
@@ -70,7 +70,7 @@ class _Bay:
             cleanup.release(self.life.record.uuid)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the iterations get to know."""
+        """Return the description of the bay for the iterations."""
         record = self.life.record
         return {
             "name": self.life.name,
@@ -83,7 +83,7 @@ class _Bay:
 
 @validation.configure(name="magnum_scale_bays")
 class BaysValidator(validation.Validator):
-    """Check that the bays are given in one of the two forms."""
+    """Check that the configuration has exactly one of the two forms."""
 
     def validate(
         self,
@@ -92,7 +92,7 @@ class BaysValidator(validation.Validator):
         plugin_cls: Any,
         plugin_cfg: Any,
     ) -> None:
-        """Fail with one sentence that names the keys."""
+        """Fail with a message that names the keys."""
         del context, config, plugin_cls
         if said := bay_groups.objection(plugin_cfg):
             self.fail(said)
@@ -102,15 +102,16 @@ class BaysValidator(validation.Validator):
 @validation.add("required_platform", platform="openstack", users=True)
 @context.configure(name="bays", platform="openstack", order=481)
 class Bays(names.NamedContext, openstack_context.OpenStackContext):
-    """Makes bays in each tenant, which stay for all iterations.
+    """Creates bays in each tenant, which all iterations share.
 
-    ``nodes`` and ``count`` are enough for bays that are all alike;
-    ``bays`` is a list of such, each with ``nodes`` and, if wanted,
-    ``count``, ``name``, ``bay_template``, ``masters``, ``keypair``,
-    ``network``, ``subnet``, ``flavor``, ``master_flavor`` and ``labels``.
-    Up to ``concurrency`` (default 4) are made at once, over all tenants;
-    when one fails, the others are given up and all are removed.
-    ``deadlines`` has ``create_s``, ``nodes_ready_s`` and ``delete_s``.
+    For bays that are all the same, give ``nodes`` and ``count``.
+    Otherwise give ``bays``, a list of groups.  A group has ``nodes`` and,
+    optionally, ``count``, ``name``, ``bay_template``, ``masters``,
+    ``keypair``, ``network``, ``subnet``, ``flavor``, ``master_flavor`` and
+    ``labels``.  The context creates up to ``concurrency`` (default 4) bays
+    at the same time, over all tenants.  If one bay fails, the context
+    aborts the others and deletes all bays.  ``deadlines`` has ``create_s``,
+    ``nodes_ready_s`` and ``delete_s``.
     """
 
     CONFIG_SCHEMA = {
@@ -141,15 +142,15 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
         self._group = parallel.Group(self._concurrency)
 
     def setup(self) -> None:
-        """Make all bays and wait until every node of them is Ready.
+        """Create all bays and wait until all their nodes are Ready.
 
-        :raises BayError: when one could not be made; Rally calls
-            :meth:`cleanup` then
-        :raises Interrupted: when the run is asked to stop
+        :raises BayError: when a bay can't be created; Rally then calls
+            :meth:`cleanup`
+        :raises Interrupted: when the run is interrupted
         """
         self._refuse_if_there_is_no_room()
         self._bays += self._planned()
-        LOG.info(f"Making {len(self._bays)} bays for the iterations.")
+        LOG.info(f"Creating {len(self._bays)} bays for the iterations.")
         try:
             self._group.run(_Bay.make, self._bays)
         finally:
@@ -161,14 +162,13 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
     def cleanup(self) -> None:
         """Delete all bays and wait until they are gone.
 
-        :raises BayError: the first that could not be deleted, when all have
-            been tried
+        :raises BayError: the first failure, after all deletions were tried
         """
         try:
             with interruption.deferred():
                 self._remove_all()
         finally:
-            # What could not be deleted is tried again, by name.
+            # Bays that could not be deleted are tried again, by name.
             cleanup.sweep("clusters", self)
 
     def _remove_all(self) -> None:
@@ -182,7 +182,7 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
             raise errors[0]
 
     def _refuse_if_there_is_no_room(self) -> None:
-        """Ask for the quota before the first bay, where it may be seen."""
+        """Check Magnum's quota, if the user may see it."""
         wanted = bay_groups.count(self.config)
         for user, tenant_id in self._iterate_per_tenants():
             magnum = clients.magnum_of(user["credential"].clients())
@@ -193,7 +193,7 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
     def _planned(self) -> Iterator[_Bay]:
         for user, tenant_id in self._iterate_per_tenants():
             tenant = self.context["tenants"][tenant_id]
-            # Of Rally's own context, which makes one for each user.
+            # Rally's own keypair context creates a keypair for each user.
             keypair = (user.get("keypair") or {}).get("name")
             for wish in bay_groups.read(self.config):
                 template = bay_templates.choose(tenant, wish.template)
@@ -213,7 +213,7 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
         def report(text: str) -> None:
             LOG.info(f"{request.name}: {text}")
 
-        # A client each: they are used by several threads.
+        # Each bay has its own client, because several threads use them.
         magnum = clients.magnum_of(user["credential"].clients())
         own = lifecycle.Bays(magnum, report, sleep=self._group.sleep)
         return bay_life.BayLife(own, request, report, "context", template_name)
@@ -231,11 +231,11 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
 def bays_of(
     context: Mapping[str, Any], tenant_id: str
 ) -> tuple[dict[str, Any], ...]:
-    """Return the bays that the context made in a tenant, in order.
+    """Return the bays that the context created in a tenant, in order.
 
-    :param context: Rally's, of the workload or of an iteration
-    :returns: for each ``name``, ``uuid``, ``nodes``, ``role`` (None when the
-        task gave no name), and ``record``, the body of its record
+    :param context: Rally's context of the workload or of an iteration
+    :returns: for each bay ``name``, ``uuid``, ``nodes``, ``role`` (None
+        when the task gave no name), and ``record``, the body of its record
     """
     tenant = context["tenants"].get(tenant_id) or {}
     return tuple(tenant.get("bays") or ())
@@ -244,7 +244,7 @@ def bays_of(
 def _refuse_more_than(room: int, wanted: int, tenant_id: str) -> None:
     if wanted > room:
         raise exceptions.InvalidInput(
-            f"The context bays is to make {wanted} bays in the project "
-            f"{tenant_id}, and Magnum's quota leaves room for {room}; raise "
-            "it with the context bay_quotas, or make fewer."
+            f"The context bays needs {wanted} bays in the project "
+            f"{tenant_id}, but Magnum's quota leaves room for {room}. Raise "
+            "the quota with the context bay_quotas, or create fewer bays."
         )

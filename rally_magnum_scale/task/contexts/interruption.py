@@ -17,7 +17,7 @@ LOG = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.2
 
-# Rally's result consumer looks for an abort every two seconds.
+# Rally's result consumer checks for an abort every two seconds.
 _ABORT_WITHIN_S = 30.0
 
 
@@ -25,40 +25,38 @@ _ABORT_WITHIN_S = 30.0
     name="interruption", platform="openstack", order=1, hidden=True
 )
 class Interruption(context.Context):
-    """Turn SIGINT and SIGTERM into an orderly end of the task.
+    """On SIGINT and SIGTERM, end the task and clean up.
 
-    The runners swallow KeyboardInterrupt, so the signal sets a flag: the
-    running iterations end with an error and remove what they made, Rally is
-    told to abort the task, and the iterations hold on until it has done so,
-    so that none is started after them.
+    Rally's runners swallow KeyboardInterrupt, so the signal sets a flag.
+    The running iterations then end with an error and clean up.  This
+    context aborts the task in Rally.  The iterations wait until the abort
+    is done, so that no new iteration starts after them.
     """
 
     CONFIG_SCHEMA = {"type": "object", "additionalProperties": False}
 
     def setup(self) -> None:
-        """Take over the signals, if this is the thread that gets them."""
+        """Install the signal handlers, if this is the main thread."""
         self._done = threading.Event()
         self._handlers: dict[Any, Any] = {}
         if threading.current_thread() is not threading.main_thread():
             LOG.warning(
-                "This task does not run in the main thread: Ctrl-C is not "
-                "turned into an orderly end."
+                "This task does not run in the main thread, so it can't "
+                "clean up after Ctrl-C."
             )
             return
         self._handlers = interruption.install()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def cleanup(self) -> None:
-        """Give the signals back."""
+        """Restore the previous signal handlers."""
         self._done.set()
         interruption.restore(self._handlers)
 
     def _watch(self) -> None:
         while not self._done.wait(_LOOK_EVERY_S):
             if interruption.requested():
-                LOG.warning(
-                    "Interrupted: removing what was made, then the task ends."
-                )
+                LOG.warning("Interrupted: cleaning up, then the task ends.")
                 try:
                     self._abort_task()
                 finally:

@@ -27,20 +27,20 @@ MOST_TOLD = 20
     name="leftovers", platform="openstack", order=2, hidden=True
 )
 class Leftovers(context.Context):
-    """Mark this run, and remove what runs that are proven dead left.
+    """Write a run marker, and remove the leftovers of dead runs.
 
-    A run is proven dead when this host, this Rally database and this cloud
-    were its own and all its processes are gone.  Of anything else this only
-    tells.  A removal that fails never fails the task: the mark of the dead
-    run stays, and the next start tries again.
+    A run is proven dead if it ran on this host, with this Rally database
+    and this cloud, and all its processes are gone.  Other leftovers are
+    only logged.  A removal that fails does not fail the task: the run
+    marker stays, and the next start tries again.
     """
 
     CONFIG_SCHEMA = {"type": "object", "additionalProperties": False}
 
     def setup(self) -> None:
-        """Write the mark of this run and look for those of dead ones.
+        """Write the marker of this run and clean up after dead runs.
 
-        :raises Interrupted: when the run is asked to stop meanwhile
+        :raises Interrupted: when the run is interrupted meanwhile
         """
         orphans.watch()
         self._kept: run_markers.Kept | None = None
@@ -60,17 +60,17 @@ class Leftovers(context.Context):
             self._kept = run_markers.write(where, self._mark)
         except (OSError, RuntimeError) as error:
             LOG.warning(
-                f"Could not write a mark of this run ({error}): if it is "
-                "killed, no later start removes what it leaves; set "
+                f"Could not write the run marker ({error}). If this run is "
+                "killed, later starts do not remove its leftovers. Set "
                 f"{run_markers.FOLDER_VARIABLE} to a folder that can be "
                 "written."
             )
             return
         self.context[lost_machines.KEY] = str(self._kept.path)
-        self._look_around(where)
+        self._clean_up(where)
 
     def cleanup(self) -> None:
-        """Remove the mark, unless something of this run is still there."""
+        """Remove the marker, unless leftovers of this run remain."""
         orphans.unwatch()
         if self._kept is None:
             return
@@ -80,29 +80,30 @@ class Leftovers(context.Context):
         except exceptions.NotAllowed:
             own = []
         except Exception as error:
-            why = _words(error)
-            self._leave(f"Can't see whether this run left a bay: {why}.")
+            why = _first_line(error)
+            self._leave(f"Can't check whether this run left a bay: {why}.")
             return
         names = [each.name for each in own]
-        unmended = lost_machines.Notes(self._kept.path).paths()
-        if names or unmended:
-            names += [f"{each.stem} (not mended)" for each in unmended]
-            self._leave(f"This run leaves {', '.join(names)} behind.")
+        unrecovered = lost_machines.Notes(self._kept.path).paths()
+        if names or unrecovered:
+            names += [f"{each.stem} (not recovered)" for each in unrecovered]
+            self._leave(f"This run could not remove {', '.join(names)}.")
         else:
             self._kept.remove()
 
     def _leave(self, why: str) -> None:
-        """Leave the mark of this run for the next start."""
+        """Leave the marker of this run for the next start."""
         assert self._kept is not None
         self._kept.leave()
         LOG.error(
-            f"{why} The next start looks again, as {self._kept.path} tells it."
+            f"{why} The run marker {self._kept.path} stays, so the next start "
+            "tries again."
         )
 
     def _all_bays(self) -> list[leftovers.Leftover]:
         return [bay for each in self._cloud.leftovers() for bay in each.bays()]
 
-    def _look_around(self, where: pathlib.Path) -> None:
+    def _clean_up(self, where: pathlib.Path) -> None:
         found = [
             each
             for each in run_markers.read_all(where, LOG.warning)
@@ -110,14 +111,14 @@ class Leftovers(context.Context):
         ]
         dead = []
         for each in found:
-            fate, why = run_markers.judge(each, self._mark)
-            if fate is run_markers.Liveness.DEAD:
+            liveness, why = run_markers.judge(each, self._mark)
+            if liveness is run_markers.Liveness.DEAD:
                 dead.append(each)
             else:
-                _tell(each, fate, why)
+                _tell(each, liveness, why)
         if dead:
             self._remove(where, dead)
-        self._tell_of_nobodys([each.mark for each in found])
+        self._log_unknown_bays([each.mark for each in found])
 
     def _remove(
         self, where: pathlib.Path, dead: Sequence[run_markers.Found]
@@ -125,8 +126,8 @@ class Leftovers(context.Context):
         with run_markers.alone(where) as alone:
             if not alone:
                 LOG.warning(
-                    f"Another start is removing what {len(dead)} dead run(s) "
-                    "left; this one leaves it to that."
+                    "Another start is removing the leftovers of "
+                    f"{len(dead)} dead run(s); this start leaves them to it."
                 )
                 return
             for each in dead:
@@ -134,16 +135,16 @@ class Leftovers(context.Context):
                     self._remove_one(each)
 
     def _remove_one(self, found: run_markers.Found) -> None:
-        """Remove what one dead run left, and then its mark.
+        """Remove the leftovers of one dead run, and then its marker.
 
-        :raises Interrupted: when this run is asked to stop meanwhile
+        :raises Interrupted: when this run is interrupted meanwhile
         """
         mark = found.mark
         start = time.monotonic()
         LOG.warning(
             f"The run of task {mark.task} was killed or failed to clean up: "
-            f"its process {mark.process.pid} on this host is gone. What it "
-            "left is removed before this task begins."
+            f"its process {mark.process.pid} on this host is gone. Removing "
+            "its leftovers before this task begins."
         )
         try:
             failed = dead_runs.remove(self._cloud, found)
@@ -151,8 +152,8 @@ class Leftovers(context.Context):
             raise
         except Exception as error:
             failed = [
-                f"Could not remove all that task {mark.task} left: "
-                f"{_words(error)}."
+                f"Could not remove all leftovers of task {mark.task}: "
+                f"{_first_line(error)}."
             ]
         if not failed:
             found.path.unlink(missing_ok=True)
@@ -164,50 +165,52 @@ class Leftovers(context.Context):
         for sentence in failed:
             LOG.error(sentence)
         LOG.error(
-            f"Something is left of task {mark.task}: the next start tries "
-            "again to remove it."
+            f"Leftovers of task {mark.task} remain; the next start tries "
+            "again to remove them."
         )
 
-    def _tell_of_nobodys(self, known: Sequence[run_markers.RunMarker]) -> None:
-        """Tell of bays that were made by no run that has a mark here."""
+    def _log_unknown_bays(
+        self, known: Sequence[run_markers.RunMarker]
+    ) -> None:
+        """Log the bays whose run has no marker here."""
         try:
             bays = self._all_bays()
         except Exception as error:
-            why = _words(error)
-            LOG.info(f"Could not look for bays of unknown runs: {why}.")
+            why = _first_line(error)
+            LOG.info(f"Could not search for bays of unknown runs: {why}.")
             return
         owners = [
             uuid for mark in (*known, self._mark) for uuid in mark.owners
         ]
         own = set(leftovers.of_owners(bays, owners))
-        strange = [each for each in bays if each not in own]
+        unknown = [each for each in bays if each not in own]
         now = datetime.datetime.now(datetime.UTC)
-        for each in strange[:MOST_TOLD]:
+        for each in unknown[:MOST_TOLD]:
             LOG.warning(
                 f"The bay {each.name} (project {each.project or 'unknown'}, "
-                f"{each.age(now)}) is of a run that is not known here and is "
-                "left alone; if nobody uses it, remove it with "
+                f"{each.age(now)}) belongs to a run that is not known here "
+                "and is left alone. If nobody uses the bay, delete it with "
                 f"'{each.command}'."
             )
-        if more := strange[MOST_TOLD:]:
+        if more := unknown[MOST_TOLD:]:
             LOG.warning(f"There are {len(more)} more such bays.")
 
 
 def _tell(
-    found: run_markers.Found, fate: run_markers.Liveness, why: str
+    found: run_markers.Found, liveness: run_markers.Liveness, why: str
 ) -> None:
-    if fate is run_markers.Liveness.ALIVE:
-        LOG.info(f"Another run goes on, of task {found.mark.task}: {why}.")
+    if liveness is run_markers.Liveness.ALIVE:
+        LOG.info(f"The run of task {found.mark.task} is active: {why}.")
         return
     minutes = run_markers.age(found.mark) / 60
     LOG.warning(
-        f"The run of task {found.mark.task}, begun {minutes:.0f} minutes ago, "
-        f"may have left bays: {why}. Nothing of it is removed; if it has "
+        f"The run of task {found.mark.task}, started {minutes:.0f} minutes "
+        f"ago, may have left bays: {why}. None of them is removed. If it has "
         f"ended, delete {found.path}."
     )
 
 
-def _words(error: Exception) -> str:
-    """Return the first line of an error that may be anybody's."""
+def _first_line(error: Exception) -> str:
+    """Return the first line of an error from any library."""
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__).rstrip(".")

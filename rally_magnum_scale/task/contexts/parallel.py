@@ -1,4 +1,4 @@
-"""The same work on several things at once."""
+"""Do the same work on several things at the same time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 class Group:
-    """Work that is given up as a whole when one piece of it fails.
+    """Parallel pieces of work that are all aborted when one piece fails.
 
-    :param concurrency: how many pieces go on at once
+    :param concurrency: how many pieces run at the same time
     """
 
     def __init__(self, concurrency: int) -> None:
@@ -24,9 +24,9 @@ class Group:
         self._failures: list[Exception] = []
 
     def run(self, work: Callable[[T], None], things: Sequence[T]) -> None:
-        """Do the work on each thing; wait for all that was begun.
+        """Do the work on each thing; wait for every piece that has started.
 
-        :raises Exception: the first that a piece of work raised
+        :raises Exception: the first exception of a piece of work
         """
 
         def one(thing: T) -> None:
@@ -42,10 +42,10 @@ class Group:
             raise self._failures[0]
 
     def sleep(self, seconds: float) -> None:
-        """Sleep as a piece of the work does.
+        """Sleep within a piece of work.
 
         :raises GivenUp: when another piece has failed
-        :raises Interrupted: when the run is asked to stop
+        :raises Interrupted: when the run is interrupted
         """
         interruption.sleep(seconds)
         self._check()
@@ -53,17 +53,17 @@ class Group:
     def _check(self) -> None:
         if self._failures and not interruption.is_deferred():
             raise exceptions.GivenUp(
-                "This bay was given up because another one of its context "
-                "could not be made."
+                "Aborted this bay because another bay of the same context "
+                "could not be created."
             )
 
 
 def run_all(
     work: Callable[[T], None], things: Sequence[T], concurrency: int
 ) -> list[Exception]:
-    """Do the work on each thing, whatever fails.
+    """Do the work on each thing, even if it fails on others.
 
-    :returns: what was raised
+    :returns: the exceptions that were raised
     """
 
     def one(thing: T) -> Exception | None:

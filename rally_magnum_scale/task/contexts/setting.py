@@ -1,4 +1,4 @@
-"""A hidden context that keeps which runner and contexts were asked for."""
+"""A hidden context that keeps the task's runner and contexts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ KEY = "magnum_scale_setting"
 
 @context.configure(name="setting", platform="openstack", order=3, hidden=True)
 class Setting(context.Context):
-    """Keep what the task file says, for the record ``conditions``.
+    """Keep the configuration of the task for the record ``conditions``.
 
-    Iterations know neither the runner nor the contexts as they were given.
+    Iterations have no access to the configuration of the runner and the
+    contexts.
     """
 
     CONFIG_SCHEMA = {"type": "object", "additionalProperties": False}
 
     def setup(self) -> None:
-        """Read it from Rally's database, where the engine has put it."""
+        """Read the configuration from Rally's database."""
         asked = db.workload_get(self.get_owner_id())
         if asked is None:
             return
@@ -32,4 +33,4 @@ class Setting(context.Context):
         }
 
     def cleanup(self) -> None:
-        """Leave nothing, as nothing was made."""
+        """Do nothing: the context creates nothing."""

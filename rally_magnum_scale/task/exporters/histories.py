@@ -1,4 +1,4 @@
-"""The history and its newest figures as export types of Rally."""
+"""Export types of Rally: the run history and OpenMetrics."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from rally_magnum_scale.task.exporters import result_files
 
 @exporter.configure("magnum-scale-history")
 class HistoryExporter(exporter.TaskExporter):
-    """Adds each workload as a line to the history of runs in a file."""
+    """Appends one line per workload to a history file."""
 
     def generate(self) -> dict[str, Any]:
-        """Add the tasks to the file.
+        """Append the tasks to the file.
 
-        It is not left to Rally to write it: that would replace what other
-        runs have added.
+        Rally would replace the lines of other runs, so this method writes
+        the file itself.
 
-        :returns: what was added, to be printed
+        :returns: a text to print that says what was added
         :raises InvalidInput: when the file can't be read or written
         """
         if self.output_destination in (None, "", "-"):
             raise exceptions.InvalidInput(
-                "--to: magnum-scale-history adds to a file; say which, such "
-                "as --to history.jsonl."
+                "--to: magnum-scale-history appends to a file, but no file "
+                "is given. Give one, such as --to history.jsonl."
             )
         path = pathlib.Path(self.output_destination).expanduser()
         added = result_files.runs_of(list(self.tasks_results))
@@ -42,12 +42,13 @@ class HistoryExporter(exporter.TaskExporter):
 
 @exporter.configure("magnum-scale-openmetrics")
 class OpenMetricsExporter(exporter.TaskExporter):
-    """Verdicts and figures as OpenMetrics, for a textfile collector."""
+    """Verdicts and metrics as OpenMetrics, for a textfile collector."""
 
     def generate(self) -> dict[str, Any]:
-        """Write the file, or return its text to print without one.
+        """Write the file; without a file, return the text to print.
 
-        It is not left to Rally to write it: a collector could read a part.
+        The file is replaced atomically, so that a collector never reads
+        half of it.  Rally would not do so.
 
         :raises InvalidInput: when the file can't be written
         """

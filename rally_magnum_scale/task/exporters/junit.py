@@ -1,4 +1,4 @@
-"""JUnit XML as an export type of Rally, for a CI system."""
+"""Export type of Rally: JUnit XML for a CI system."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from rally_magnum_scale.task.exporters import results
 
 @exporter.configure("magnum-scale-junit")
 class JUnitExporter(exporter.TaskExporter):
-    """JUnit XML in which only a workload that holds as a whole passes.
+    """JUnit XML in which a workload passes only if its overall state is good.
 
-    Rally's ``junit-xml`` knows the criteria of the SLA section alone. Here a
-    workload also fails when its load is invalid in any part, or when an
+    Rally's ``junit-xml`` considers only the criteria of the SLA section.
+    Here a workload also fails if any part of its load is invalid, or if an
     iteration, a context or the task failed.
     """
 
     def generate(self) -> dict[str, Any]:
         """Write the XML.
 
-        :returns: the file to write, or the text to print without one
+        :returns: the file to write; without a file, the text to print
         """
         root = junit.JUnitXML()
         for task in self.tasks_results:
@@ -77,5 +77,5 @@ def _seconds(*values: float | None) -> str:
 
 
 def _plain(text: str) -> str:
-    """Leave out what XML can't hold, such as colours of a terminal."""
+    """Remove characters that XML can't hold, such as terminal colours."""
     return "".join(one for one in text if one.isprintable() or one == "\n")

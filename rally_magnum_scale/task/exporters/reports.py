@@ -1,4 +1,4 @@
-"""Our page and our table as export types of Rally."""
+"""Export types of Rally: the HTML page and the plain-text table."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class _ReportExporter(exporter.TaskExporter):
     render: ClassVar[Callable[[model.Report], str]]
 
     def generate(self) -> dict[str, Any]:
-        """Draw the report.
+        """Render the report.
 
-        :returns: the file to write, or the text to print without one
+        :returns: the file to write; without a file, the text to print
         """
         drawn = type(self).render(results.read(self.tasks_results))
         if self.output_destination in (None, "", "-"):
@@ -40,7 +40,7 @@ class PageExporter(_ReportExporter):
 
     @staticmethod
     def render(report: model.Report) -> str:
-        """Draw the page beside the history that the environment names."""
+        """Render the page with the history from the environment variable."""
         return page.render(report, past.read())
 
 

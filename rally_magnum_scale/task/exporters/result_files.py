@@ -1,4 +1,4 @@
-"""Results that `rally task report --json` has written, read back."""
+"""Read results that `rally task report --json` has written."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from rally_magnum_scale.task.exporters import results
 
 
 def read(path: pathlib.Path) -> list[results.Result]:
-    """Read the tasks of a file, or of all results in a folder.
+    """Read the tasks of a file, or of all result files in a folder.
 
-    :returns: as Rally hands them to an exporter, as far as we read them
+    :returns: the tasks in the form that Rally passes to an exporter, as far
+        as this package needs it
     :raises InvalidInput: when a file holds no results
     """
     return [task for _, tasks in _files(path) for task in tasks]
 
 
 def read_runs(path: pathlib.Path, link: str = "") -> list[history.Run]:
-    """Read the runs of a file, or of all results in a folder.
+    """Read the runs of a file, or of all result files in a folder.
 
-    Of a folder, those ``*.json`` in it and below it are read that have
-    ``info`` and ``tasks``, as Rally writes them; others, such as a night's
-    ``summary.json``, are left.
+    In a folder and its subfolders, the ``*.json`` files with the keys
+    ``info`` and ``tasks`` are read, because Rally writes these keys.  Other
+    files, such as a night's ``summary.json``, are skipped.
 
-    :param link: where their page is, relative to the history
-    :raises InvalidInput: when a file holds no results, or part of them
+    :param link: path of the report page, relative to the history
+    :raises InvalidInput: when a file holds no results, or incomplete ones
     """
     return [
         run
@@ -46,10 +47,10 @@ def runs_of(
     link: str = "",
     source: str = "Rally's results",
 ) -> list[history.Run]:
-    """Return tasks as runs of the history.
+    """Convert tasks to runs of the history.
 
-    :param link: where their page is, relative to the history
-    :param source: where the tasks are from, in words, for an error
+    :param link: path of the report page, relative to the history
+    :param source: where the tasks come from, for the error message
     :raises InvalidInput: when a task lacks a key
     """
     found: list[history.Run] = []
@@ -73,7 +74,7 @@ def _runs_of(
 def _files(
     path: pathlib.Path,
 ) -> Iterator[tuple[pathlib.Path, list[results.Result]]]:
-    """Read one file after the other, and leave what holds no results."""
+    """Read the files one after the other; skip files without results."""
     if not path.is_dir():
         yield path, _tasks(path, _load(path))
         return
@@ -85,8 +86,8 @@ def _files(
             yield each, _tasks(each, found)
     if not any_read:
         raise exceptions.InvalidInput(
-            f"The folder {path} holds no file *.json with results; `rally "
-            "task report --json --out FILE` writes one."
+            f"The folder {path} holds no *.json file with results. Write one "
+            "with `rally task report --json --out FILE`."
         )
 
 
@@ -130,7 +131,7 @@ def _task(task: Mapping[str, Any]) -> results.Result:
 
 
 def _workload(workload: Mapping[str, Any]) -> results.Result:
-    """Give scenario and runner their names and arguments back."""
+    """Restore the keys that exporters get for scenario and runner."""
     if "name" in workload:
         return workload
     ((name, args),) = workload["scenario"].items()

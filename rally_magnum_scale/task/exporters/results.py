@@ -1,4 +1,4 @@
-"""From Rally's task results to what the report layer draws."""
+"""Convert Rally's task results to the model of the report layer."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ PACKAGES = (
 
 Result = Mapping[str, Any]
 
-# Of any other status the results may lack a part.  Stored results that are
-# read from a file have none.
+# With any other status, the results may be incomplete.  Results that are
+# read from a file have no status.
 _WHOLE = ("finished", "", None)
 
-# Errors whose sentence says more than their class.
-_TOLD_BY_ITSELF = ("", "InvalidTaskConfig", "ValidationError")
+# Errors whose class name adds nothing to the message.
+_REDUNDANT_CLASSES = ("", "InvalidTaskConfig", "ValidationError")
 
 
 def read(tasks: Iterable[Result]) -> model.Report:
     """Return the report of one or more tasks.
 
-    :param tasks: results as Rally hands them to an exporter
+    :param tasks: results in the form that Rally passes to an exporter
     """
     seen = list(tasks)
     environments = dict.fromkeys(str(t.get("env_name", "")) for t in seen)
@@ -57,7 +57,10 @@ def read(tasks: Iterable[Result]) -> model.Report:
 
 
 def _versions(workloads: Iterable[model.Workload]) -> dict[str, str]:
-    """Return what the runs recorded; a task may be exported much later."""
+    """Return the versions from the records.
+
+    A task may be exported much later, with other versions installed.
+    """
     found: dict[str, dict[str, None]] = {}
     for workload in workloads:
         for iteration in workload.iterations:
@@ -68,28 +71,28 @@ def _versions(workloads: Iterable[model.Workload]) -> dict[str, str]:
 
 
 def _errors(task: Result) -> list[str]:
-    """Say why a task did not run, or not to its end, if so.
+    """Return why a task did not run, or did not run to its end.
 
-    Rally keeps what was wrong with a task as ``validation_result``; of a
-    task that broke later it keeps the status alone.
+    Rally keeps the errors of a refused task in ``validation_result``.  For
+    a task that failed later, Rally keeps only the status.
     """
     found = task.get("validation_result") or {}
     uuid, status = task.get("uuid", ""), task.get("status", "finished")
     if found:
         said = _reasons(str(found.get("msg", "")))
         kind = found.get("etype", "")
-        named = "" if kind in _TOLD_BY_ITSELF else f"{kind}: "
+        named = "" if kind in _REDUNDANT_CLASSES else f"{kind}: "
         return [f"Rally refused the task {uuid}: {named}{said}"]
     if status in _WHOLE:
         return []
     return [
-        f"Rally stored the task {uuid} as {status}, so what is here is not "
-        "all of it; the log of `rally task start` says why."
+        f"Rally stored the task {uuid} as {status}, so its results are "
+        "incomplete. See the log of `rally task start` for the reason."
     ]
 
 
 def _reasons(message: str) -> str:
-    """Keep what was wrong, without the task file and the whole schema."""
+    """Return the reasons, without the task file and the whole schema."""
     said = message.rpartition("Reason(s):")[2]
     parts = re.split(r"\n\s*(?=\w+ plugin ')", said)
     kept = [one.partition("\n\nFailed validating")[0] for one in parts]
@@ -171,7 +174,7 @@ def _iteration(number: int, iteration: Result) -> model.Iteration:
     try:
         run = output.read_run(iteration)
     except Exception as unread:
-        # One iteration that can't be read must not hide all others.
+        # An iteration that can't be read must not hide the others.
         run = records.Run()
         error = error or (type(unread).__name__, str(unread))
     return model.Iteration(

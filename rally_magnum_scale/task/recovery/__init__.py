@@ -1,1 +1,1 @@
-"""What a run made is removed, also when the run died before it could."""
+"""Clean up after a run, even if the run was killed before its cleanup."""

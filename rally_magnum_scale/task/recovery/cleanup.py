@@ -1,8 +1,8 @@
-"""Removal of what a task left in Magnum, whatever ended it.
+"""Rally resource managers that remove the bays and templates of a task.
 
-Rally calls these managers when all iterations are over.  Each gets a
-deadline that grows with the size of the bay: Rally's own 600 s would let a
-project be deleted under a bay that is still going.
+Rally calls them after all iterations.  The deadline of a bay's deletion
+grows with the size of the bay.  With Rally's default of 600 s, Rally could
+delete a project while one of its bays is still being deleted.
 """
 
 from __future__ import annotations
@@ -25,28 +25,31 @@ LOG = logging.getLogger(__name__)
 
 SERVICE = "magnum_scale"
 
-# Two seconds apart.
-LOOKS_AT_A_FAILURE = 5
+# Number of polls, two seconds apart.
+POLLS_AFTER_FAILURE = 5
 
-# Ids of what a context still needs and removes itself: Rally's own cleanup
-# comes before that of every other context.
+# Ids of resources that a context still needs and removes itself.  Rally's
+# own cleanup runs before the cleanup of every other context.
 _held: set[str] = set()
 
 _DEFAULT_DEADLINE_S = deadlines.delete_s(0)
 
 
 def hold(uuid: str) -> None:
-    """Leave a bay or template to the context that made it."""
+    """Exclude a bay or template from Rally's cleanup.
+
+    The context that created it removes it.
+    """
     _held.add(uuid)
 
 
 def release(uuid: str) -> None:
-    """Let Rally's cleanup remove what was held, if it is still there."""
+    """Let Rally's cleanup remove a held bay or template again."""
     _held.discard(uuid)
 
 
 def sweep(resource: str, owner: Any) -> None:
-    """Remove, by name, what a context made and could not remove.
+    """Remove, by name, the leftovers of a context.
 
     :param resource: ``clusters`` or ``cluster_templates``
     :param owner: the context
@@ -61,20 +64,19 @@ def sweep(resource: str, owner: Any) -> None:
 
 
 class _MagnumManager(base.ResourceManager):
-    """What bays and templates have in common."""
+    """Base class of the managers of bays and templates."""
 
     def _manager(self) -> Any:
         magnum = clients.magnum_of(self.user)
         return getattr(magnum, self._resource)
 
     def id(self) -> str:
-        """Return the uuid."""
         return str(self.raw_resource.uuid)
 
     def list(self) -> Sequence[Any]:
-        """Return what Magnum shows of the project and no context holds.
+        """Return the project's resources that no context holds.
 
-        Magnum shows a bay for a moment after its deletion is complete.
+        Magnum still shows a bay for a moment after its deletion.
         """
         return [
             each
@@ -93,12 +95,12 @@ class _MagnumManager(base.ResourceManager):
     interval=2,
 )
 class BayManager(_MagnumManager):
-    """Remove the bays of a task."""
+    """Removes the bays of a task."""
 
     def __init__(self, resource: Any = None, **kwargs: Any) -> None:
         super().__init__(resource=resource, **kwargs)
-        self._looks_left = LOOKS_AT_A_FAILURE
-        self._forgotten = delete_retry.DeleteRetry(
+        self._polls_left = POLLS_AFTER_FAILURE
+        self._delete_retry = delete_retry.DeleteRetry(
             lambda: self._manager().delete(self.id())
         )
         if resource is not None:
@@ -110,23 +112,24 @@ class BayManager(_MagnumManager):
         self._manager().delete(self.id())
 
     def is_deleted(self) -> bool:
-        """Tell whether Magnum has lost the bay.
+        """Return whether the bay is gone from Magnum.
 
-        A bay in DELETE_FAILED does not go by waiting: it is named, and
-        the wait ends.  The first looks may still see how an earlier delete
-        ended, since Magnum begins a new one only after it has answered.
+        A bay in DELETE_FAILED stays, so the method logs its name and ends
+        the wait.  The first polls may still show the status of an earlier
+        deletion, because Magnum starts a new deletion only after its
+        response.
         """
         seen = magnum_errors.look(self._manager(), self.id())
         failed = seen is not None and seen.status == "DELETE_FAILED"
-        self._looks_left -= failed
-        if failed and self._looks_left < 0:
+        self._polls_left -= failed
+        if failed and self._polls_left < 0:
             LOG.error(
                 f"The bay {self.name()} could not be removed: "
-                f"{failures.reason(seen)}; delete it by hand."
+                f"{failures.reason(seen)}. Delete it by hand."
             )
             self._timeout = 0.0
         if seen is not None:
-            self._forgotten.look(seen.status)
+            self._delete_retry.look(seen.status)
         return seen is None
 
 
@@ -138,8 +141,8 @@ class BayManager(_MagnumManager):
     timeout=_DEFAULT_DEADLINE_S,
 )
 class TemplateManager(_MagnumManager):
-    """Remove the cluster templates of a task."""
+    """Removes the cluster templates of a task."""
 
     def is_deleted(self) -> bool:
-        """Tell whether Magnum has lost the template."""
+        """Return whether the template is gone from Magnum."""
         return magnum_errors.look(self._manager(), self.id()) is None

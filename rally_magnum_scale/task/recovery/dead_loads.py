@@ -1,7 +1,8 @@
-"""Loads that dead runs left in a bay that stays.
+"""Remove loads that dead runs left in a bay.
 
-No mark on this host knows of a bay that was opened by a kubeconfig, so a
-load carries its own: the namespace says which process would remove it.
+The run markers on this host do not list bays that were opened by a
+kubeconfig.  Therefore an annotation of the load's namespace identifies the
+process that is responsible for its removal.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _REMOVE_S = 300.0
 
 
 def this_run(database: str) -> str:
-    """Say in a text which process will remove a load.
+    """Return the annotation that identifies this process as a load's owner.
 
     :param database: hash of the address of Rally's database
     """
@@ -35,32 +36,33 @@ def this_run(database: str) -> str:
 def remove(
     cluster: client.KubeClient, database: str, report: Callable[[str], None]
 ) -> None:
-    """Remove what dead runs left in a bay; of anything else only tell.
+    """Remove the loads of dead runs from a bay.
 
-    Nodes that such a run took out are brought back before.  A removal that
-    fails is told of, and the next start tries again.
+    Nodes that such a run removed are brought back first.  Loads whose run
+    may be alive are only reported.  A removal that fails is reported, and
+    the next start tries again.
 
     :param database: as in :func:`this_run`
-    :raises Interrupted: when this run is asked to stop meanwhile
+    :raises Interrupted: when this run is interrupted meanwhile
     """
     try:
         found = objects.namespaces(cluster, naming.MANAGED)
     except exceptions.KubernetesError as error:
-        report(f"Could not look for loads of dead runs: {error}")
+        report(f"Could not search for loads of dead runs: {error}")
         return
     for name, notes in found.items():
         said = notes.get(naming.RUN_BY, "")
-        fate, why = _judge(said, database)
-        if fate is run_markers.Liveness.ALIVE:
+        liveness, why = _judge(said, database)
+        if liveness is run_markers.Liveness.ALIVE:
             continue
-        if fate is run_markers.Liveness.UNKNOWN:
+        if liveness is run_markers.Liveness.UNKNOWN:
             report(
                 f"The namespace {name} holds the load of a run that may have "
-                f"ended: {why}. It is left alone; if nobody uses it, remove "
-                f"it with 'kubectl delete namespace {name}'."
+                f"ended: {why}. The namespace is left alone. If nobody uses "
+                f"it, remove it with 'kubectl delete namespace {name}'."
             )
             continue
-        report(f"The namespace {name} is of a killed run, and is removed.")
+        report(f"Removing the namespace {name} of a killed run.")
         try:
             lost_nodes.bring_back(cluster, name, report)
             objects.delete_namespace(
@@ -69,20 +71,26 @@ def remove(
         except exceptions.Interrupted:
             raise
         except exceptions.ScaleError as error:
-            report(f"The namespace {name} of a killed run stays: {error}")
+            report(
+                f"Could not remove the namespace {name} of a killed run: "
+                f"{error}"
+            )
 
 
 def _judge(said: str, database: str) -> tuple[run_markers.Liveness, str]:
     try:
         content = json.loads(said)
         if content["version"] != VERSION:
-            return run_markers.Liveness.UNKNOWN, "another release wrote it"
+            return (
+                run_markers.Liveness.UNKNOWN,
+                "another release wrote its annotation",
+            )
         process = run_markers.Process(**content["process"])
         wrote_to = content["database"]
     except (ValueError, KeyError, TypeError):
         return (
             run_markers.Liveness.UNKNOWN,
-            "it does not say which process's it is",
+            "it does not say which process created it",
         )
     return run_markers.judge_process(
         process, run_markers.this_process(), same_database=wrote_to == database

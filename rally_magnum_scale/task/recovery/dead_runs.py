@@ -1,4 +1,4 @@
-"""Removal of what a dead run left in Magnum, in Keystone and in Rally."""
+"""Remove the leftovers of a dead run from Magnum, Keystone and Rally."""
 
 from __future__ import annotations
 
@@ -40,9 +40,10 @@ _AT_ONCE = 4
 
 
 class Cloud:
-    """The cloud of a task, as far as its credentials reach.
+    """The part of a cloud that a task's credentials can access.
 
-    :param context: of the task: ``env`` and, when there is one, ``admin``
+    :param context: context of the task: ``env`` and, if there is one,
+        ``admin``
     """
 
     def __init__(self, context: Mapping[str, Any]) -> None:
@@ -51,12 +52,12 @@ class Cloud:
 
     @property
     def exists(self) -> bool:
-        """Whether the task has a cloud: a bare kubeconfig needs none."""
+        """Whether the task has a cloud; a task on a kubeconfig may not."""
         return bool(self._given.get("admin") or self._given.get("users"))
 
     @property
     def address(self) -> str:
-        """Address of Keystone and name of the region, which tell it apart."""
+        """Keystone's address and the region, which identify the cloud."""
         some = self._given.get("admin") or self._given["users"][0]
         return clients.address(some)
 
@@ -67,17 +68,17 @@ class Cloud:
         return osclients.Clients(own["credential"]) if own else None
 
     def leftovers(self) -> list[leftovers.Leftovers]:
-        """Open Magnum: as administrator, else once for each own project."""
+        """Open Magnum as administrator, or else once for each own project."""
         return [
             leftovers.Leftovers(clients.magnum_of(each), LOG.info)
             for each in self._opened()
         ]
 
     def revert_machine_faults(self, mark: pathlib.Path) -> list[str]:
-        """Mend the servers that a dead run has let fail.
+        """Revert the faults that a dead run injected into servers.
 
-        :param mark: path of its mark
-        :returns: a sentence for each that could not be mended
+        :param mark: path of the run marker
+        :returns: a sentence for each server that was not recovered
         """
         return lost_machines.recover(
             mark,
@@ -101,8 +102,8 @@ class Cloud:
     def remove_tenants(self, uuids: Collection[str]) -> list[str]:
         """Remove Rally's users and projects of runs whose bays are gone.
 
-        :param uuids: ids from which Rally made their names
-        :returns: a sentence for each that is still there
+        :param uuids: ids from which Rally generated their names
+        :returns: a sentence for each user or project that remains
         """
         if not self.admin:
             return []
@@ -112,8 +113,8 @@ class Cloud:
         if taken := self._taken(projects):
             return [
                 f"The project {name} of a dead run still has the bay {bay}, "
-                "which that run did not make: delete the bay or the project "
-                "by hand."
+                "which that run did not create. Delete the bay or the "
+                "project by hand."
                 for name, bay in taken
             ]
         for each in (*people, *projects):
@@ -121,8 +122,8 @@ class Cloud:
         self._as_rally_does(projects, people)
         left = [one for kind in self._tenants(uuids) for one in kind]
         return [
-            f"Keystone still has {each.name}, the {_kind(each)} of a dead run;"
-            f" delete it with 'openstack {_kind(each)} delete {each.id}'."
+            f"Keystone still has the {_kind(each)} {each.name} of a dead run. "
+            f"Delete it with 'openstack {_kind(each)} delete {each.id}'."
             for each in left
         ]
 
@@ -149,7 +150,7 @@ class Cloud:
     def _as_rally_does(
         self, projects: Collection[Any], people: Collection[Any]
     ) -> None:
-        """Remove tenants as the context that made them would have done."""
+        """Remove tenants in the same way as the context that made them."""
         settings = {"resource_management_workers": _AT_ONCE}
         made = {
             **self._context,
@@ -161,9 +162,9 @@ class Cloud:
 
 
 def remove(cloud: Cloud, found: run_markers.Found) -> list[str]:
-    """Remove all that a dead run left, and mend what it has let fail.
+    """Remove all leftovers of a dead run, and revert the faults it injected.
 
-    Its users and projects go only when nothing is in them any more.
+    Its users and projects are removed only if they are empty.
 
     :returns: a sentence for each thing that could not be removed
     """
@@ -179,7 +180,7 @@ def remove(cloud: Cloud, found: run_markers.Found) -> list[str]:
 
 
 def note_crash(task: str) -> None:
-    """Set a task that never ended to ``crashed``."""
+    """Set the status of an unfinished task to ``crashed``."""
     try:
         known = objects.Task.get(task, detailed=True)
         known.update_status(_STATUS.CRASHED, allowed_statuses=UNFINISHED)

@@ -1,8 +1,9 @@
-"""Servers that a run has let fail, noted beside the mark of the run.
+"""Notes of servers in which a run injected a fault.
 
-Nodes of a bay that stays must be mended, also when nobody of the run is left
-to do it.  Each has a file of its own from before it fails until it is
-mended, so that processes of one run never write the same one.
+Nodes of a bay that outlives the run must be recovered even if the run is
+killed.  A note is a file beside the run marker.  It exists from before the
+fault until the server is recovered.  Each server has a file of its own, so
+that the processes of a run never write to the same file.
 """
 
 from __future__ import annotations
@@ -17,40 +18,41 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import files
 from rally_magnum_scale.bays import machines
 
-# What a scenario finds in its context: the path of the mark of its run.
+# Key in a scenario's context: the path of the run marker.
 KEY = "magnum_scale_run_mark"
 
 
 class Notes:
-    """The servers that are to be mended for a run.
+    """The servers of a run that need a recovery.
 
-    :param mark: path of the run's mark
+    :param mark: path of the run marker
     """
 
     def __init__(self, mark: pathlib.Path) -> None:
         self._mark = mark
 
     def enter(self, loss: machines.Loss) -> None:
-        """Note a server that is about to fail, on disk and whole.
+        """Write the note of a server before a fault is injected into it.
 
-        :raises MachineError: when it can't be written; nothing may fail
-            that nobody would mend
+        :raises MachineError: when the note can't be written; without a
+            note, the fault must not be injected
         """
         text = json.dumps(dataclasses.asdict(loss))
         try:
             files.atomic_write(self._path(loss.machine), text)
         except OSError as error:
             raise exceptions.MachineError(
-                f"The server {loss.machine} is left as it is, since what "
-                f"would mend it can't be noted: {error}."
+                f"No fault was injected into the server {loss.machine}, "
+                "because the note for its recovery can't be written: "
+                f"{error}."
             ) from error
 
     def strike(self, machine: str) -> None:
-        """Remove the note of a server that is mended."""
+        """Remove the note of a server that is recovered."""
         self._path(machine).unlink(missing_ok=True)
 
     def paths(self) -> list[pathlib.Path]:
-        """Return the files of all servers that are not mended."""
+        """Return the notes of all servers that are not recovered."""
         return sorted(self._mark.parent.glob(f"{self._mark.stem}.*.lost"))
 
     def _path(self, machine: str) -> pathlib.Path:
@@ -62,14 +64,14 @@ def recover(
     opened: Sequence[Callable[[Notes], machines.Machines]],
     report: Callable[[str], None],
 ) -> list[str]:
-    """Mend what a dead run has let fail.
+    """Recover the servers in which a dead run injected faults.
 
-    :param mark: path of its mark
-    :param opened: for each project that the credentials reach, what makes
-        its servers
-    :param report: gets a sentence for each server that is found no more
-    :returns: a sentence for each server that could not be mended
-    :raises Interrupted: when this run is asked to stop meanwhile
+    :param mark: path of its run marker
+    :param opened: for each project that the credentials can access, a
+        function that opens the project's servers
+    :param report: receives a sentence for each server that no longer exists
+    :returns: a sentence for each server that could not be recovered
+    :raises Interrupted: when this run is interrupted meanwhile
     """
     notes = Notes(mark)
     paths = notes.paths()
@@ -92,8 +94,9 @@ def _recover_one(
         loss = machines.Loss(**{**content, "ports": tuple(content["ports"])})
     except (OSError, ValueError, KeyError, TypeError) as error:
         return (
-            f"The note {path} of a server that a dead run has let fail can't "
-            f"be read: {error}; see to that server, and delete the note."
+            f"The note {path} of a server in which a dead run injected a "
+            f"fault can't be read: {error}. Recover that server by hand, and "
+            "delete the note."
         )
     for each in known:
         try:
@@ -106,9 +109,9 @@ def _recover_one(
             return str(error)
         return ""
     report(
-        f"The server {loss.machine}, which a dead run has let fail by "
+        f"The server {loss.machine}, in which a dead run injected the fault "
         f"{loss.how!r}, is gone, or belongs to a project that these "
-        "credentials do not reach: if so, mend it by hand."
+        "credentials can't access. If it still exists, recover it by hand."
     )
     notes.strike(loss.machine)
     return ""

@@ -1,7 +1,7 @@
-"""An orderly end of workers whose parent was killed.
+"""End Rally's runner workers when their parent was killed.
 
-Rally's runners fork.  A worker that has lost its parent would make one bay
-after the other and then wait for ever for somebody to read its results.
+Rally's runners fork.  A worker whose parent is gone would create bay after
+bay, and then wait forever for a reader of its results.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ LOG = logging.getLogger(__name__)
 _LOOK_EVERY_S = 0.5
 _SIGNAL_WITHIN_S = 10.0
 
-# The largest bay that was ever published.
+# The size of the largest bay that has been published.
 _REMOVE_WITHIN_S = deadlines.delete_s(1000)
 
 
 class _Watch:
-    """Whether processes that are forked from now on are watched."""
+    """Whether new forked processes are watched."""
 
     on = False
     registered = False
 
 
 def watch() -> None:
-    """Let each process forked from now on end when its parent is gone."""
+    """End each process forked from now on when its parent is gone."""
     _Watch.on = True
     if not _Watch.registered:
         os.register_at_fork(after_in_child=_begin)
@@ -41,7 +41,7 @@ def watch() -> None:
 
 
 def unwatch() -> None:
-    """Let processes that are forked from now on live on their own."""
+    """Do not watch processes that are forked from now on."""
     _Watch.on = False
 
 
@@ -57,12 +57,12 @@ def _end_with(parent: int) -> None:
     try:
         _end_iterations()
     finally:
-        # An ordinary exit would wait until the results were read.
+        # A normal exit would wait until the results are read.
         os._exit(1)
 
 
 def _end_iterations() -> None:
-    """Let iterations remove what they made, and begin no other."""
+    """Let the iterations clean up, and start no other iteration."""
     os.kill(os.getpid(), signal.SIGTERM)
     interruption.acknowledge()
     end = time.monotonic() + _SIGNAL_WITHIN_S
@@ -71,8 +71,8 @@ def _end_iterations() -> None:
     running = _iterations()
     if running:
         LOG.warning(
-            f"The process that began this worker {os.getpid()} is gone: "
-            "removing what was made, then it ends."
+            f"The parent of the worker {os.getpid()} is gone: removing what "
+            "was made, then it ends."
         )
     end = time.monotonic() + _REMOVE_WITHIN_S
     for thread in running:

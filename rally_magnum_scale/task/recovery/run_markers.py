@@ -1,9 +1,9 @@
-"""Marks of runs: files that outlive a run that was killed.
+"""Run markers: files that remain when a run is killed.
 
-Each run of a workload writes one and removes it when it has removed all
-that it made.  The file is locked for as long as a process of the run
-lives: a worker that outlives its parent still holds the lock, which no
-process number could tell.
+Each run of a workload writes a marker, and deletes it after its cleanup.
+The file is locked as long as any process of the run lives.  A worker that
+outlives its parent still holds the lock; the parent's process number alone
+would not show that.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ VERSION = 1
 _PROC = pathlib.Path("/proc")
 _MACHINE_ID = pathlib.Path("/etc/machine-id")
 
-# Field 22 of /proc/PID/stat, counted from the state, which is field 3 and
-# follows the command's closing parenthesis.
+# The start time is field 22 of /proc/PID/stat.  It is counted here from the
+# state, which is field 3 and follows the command's closing parenthesis.
 _START_TICKS = 19
 
 
 class Liveness(enum.Enum):
-    """What is known of the run that a mark belongs to."""
+    """Whether the run of a marker is known to be alive or dead."""
 
     ALIVE = "alive"
     DEAD = "dead"
@@ -51,13 +51,15 @@ class Liveness(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Process:
-    """Where a run goes on.
+    """The identity of a run's process.
 
-    :param host: the machine's name
-    :param machine: its id, since names repeat, empty when it has none
-    :param boot: changes whenever the machine starts
-    :param namespace: in which the process number counts
-    :param start_ticks: the kernel's, since process numbers come again
+    :param host: name of the machine
+    :param machine: id of the machine, because names are not unique; empty
+        if it has none
+    :param boot: id that changes whenever the machine boots
+    :param namespace: process namespace in which the process number is valid
+    :param start_ticks: the kernel's start time of the process, because
+        process numbers are reused
     """
 
     host: str
@@ -73,9 +75,9 @@ class RunMarker:
     """A run of one workload of a task.
 
     :param task: uuid of the task
-    :param workload: its uuid: Rally's names are made from it
-    :param database: hash of the address of Rally's database, which may
-        hold a password itself
+    :param workload: uuid of the workload, from which Rally generates names
+    :param database: hash of the address of Rally's database; the address
+        itself may contain a password
     :param cloud: address of Keystone and name of the region
     :param started_at: seconds since 1970
     """
@@ -89,7 +91,7 @@ class RunMarker:
 
     @property
     def owners(self) -> tuple[str, str]:
-        """The ids from which Rally makes the names of what a run has."""
+        """The ids from which Rally generates the names of resources."""
         return self.workload, self.task
 
     def to_json(self) -> dict[str, Any]:
@@ -100,7 +102,7 @@ class RunMarker:
     def from_json(cls, content: Mapping[str, Any]) -> RunMarker:
         """Read the content of a file.
 
-        :raises ValueError: when it is not that of a mark
+        :raises ValueError: when the content is not a run marker
         """
         try:
             values = {f.name: content[f.name] for f in _FIELDS}
@@ -108,7 +110,7 @@ class RunMarker:
             values["started_at"] = float(values["started_at"])
             text = (values[name] for name in _TEXTS)
             if not all(isinstance(each, str) and each for each in text):
-                raise ValueError(f"one of {', '.join(_TEXTS)} is no text")
+                raise ValueError(f"one of {', '.join(_TEXTS)} is not a text")
         except (KeyError, TypeError) as error:
             raise ValueError(f"a key is missing or wrong: {error}") from error
         return cls(**values)
@@ -120,10 +122,10 @@ _TEXTS = ("task", "workload", "database", "cloud")
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """A mark that was found.
+    """A marker that was found.
 
-    :param held: whether a process holds its lock, None when the file
-        system can't say
+    :param held: whether a process holds its lock; None when the file system
+        does not support locks
     """
 
     path: pathlib.Path
@@ -132,9 +134,9 @@ class Found:
 
 
 class Kept:
-    """The mark of this run, locked until it is removed.
+    """The marker of this run, locked until it is removed.
 
-    :param file: open and locked; forked workers share it
+    :param file: the open and locked file, which forked workers share
     """
 
     def __init__(self, path: pathlib.Path, file: Any) -> None:
@@ -142,19 +144,19 @@ class Kept:
         self._file = file
 
     def remove(self) -> None:
-        """Remove the mark: nothing of the run is left."""
+        """Remove the marker, because the run has no leftovers."""
         self.path.unlink(missing_ok=True)
         self._file.close()
 
     def leave(self) -> None:
-        """Leave the mark for the next start, which goes on removing."""
+        """Leave the marker for the next start, which continues the cleanup."""
         self._file.close()
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> pathlib.Path:
-    """Return where marks are kept: one place for each user.
+    """Return the folder of the markers; each user has one.
 
-    :raises RuntimeError: when the user has no home
+    :raises RuntimeError: when the user has no home folder
     """
     if given := environ.get(FOLDER_VARIABLE):
         return pathlib.Path(given) / "runs"
@@ -169,7 +171,6 @@ def _home(environ: Mapping[str, str]) -> pathlib.Path:
 
 
 def this_process() -> Process:
-    """Return the identity of this process."""
     machine = _MACHINE_ID.read_text().strip() if _MACHINE_ID.exists() else ""
     return Process(
         host=socket.gethostname(),
@@ -184,7 +185,7 @@ def this_process() -> Process:
 def database() -> str:
     """Return the hash of the address of Rally's database.
 
-    The address may hold a password itself.
+    The address itself may contain a password.
     """
     address = str(cfg.CONF.database.connection)
     return hashlib.sha256(address.encode()).hexdigest()
@@ -193,7 +194,7 @@ def database() -> str:
 def start_ticks(pid: int) -> int | None:
     """Return when a process started, in the kernel's ticks since boot.
 
-    :returns: None when there is no such process, or only its zombie
+    :returns: None when the process does not exist or is a zombie
     """
     try:
         stat = (_PROC / str(pid) / "stat").read_text()
@@ -204,7 +205,7 @@ def start_ticks(pid: int) -> int | None:
 
 
 def write(where: pathlib.Path, mark: RunMarker) -> Kept:
-    """Write the mark of this run, at once and whole, and lock it.
+    """Write the marker of this run atomically, and lock it.
 
     :raises OSError: when the folder can't be written
     """
@@ -212,7 +213,7 @@ def write(where: pathlib.Path, mark: RunMarker) -> Kept:
     number, name = tempfile.mkstemp(dir=where, prefix=".", suffix=".new")
     file = os.fdopen(number, "w")
     try:
-        # Without locks on this file system a later start only tells.
+        # On a file system without locks, later starts only log a warning.
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         json.dump(mark.to_json(), file)
@@ -230,10 +231,12 @@ def write(where: pathlib.Path, mark: RunMarker) -> Kept:
 def read_all(
     where: pathlib.Path, report: Callable[[str], None]
 ) -> list[Found]:
-    """Read the marks of all runs.
+    """Read the markers of all runs.
 
-    :param report: gets a sentence about each file that is no mark; it is
-        moved aside, unless a newer release wrote it
+    A file that is not a marker is moved aside, unless a newer release wrote
+    it.
+
+    :param report: receives a sentence for each such file
     """
     found = []
     for path in sorted(where.glob("*.json")):
@@ -242,15 +245,15 @@ def read_all(
         except FileNotFoundError:
             continue
         except OSError as error:
-            report(f"The mark of a run can't be read: {error}.")
+            report(f"A run marker can't be read: {error}.")
             continue
         except ValueError as error:
             report(_set_aside(path, error))
             continue
         if each is None:
             report(
-                f"The mark {path} of a run was written by a newer release; "
-                "it is left alone."
+                f"A newer release wrote the run marker {path}; it is left "
+                "alone."
             )
         else:
             found.append(each)
@@ -270,12 +273,12 @@ def _version(content: Any) -> int:
     version = content.get("version") if isinstance(content, dict) else None
     if isinstance(version, int):
         return version
-    raise ValueError("it holds no version")
+    raise ValueError("it has no version")
 
 
 def _is_held(file: Any) -> bool | None:
     try:
-        # Shared: two that look at the same time must not see each other.
+        # A shared lock, so that two concurrent checks don't see each other.
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -289,23 +292,22 @@ def _set_aside(path: pathlib.Path, error: Exception) -> str:
     with contextlib.suppress(OSError):
         path.replace(aside)
     return (
-        f"The mark {path.name} of a run can't be read ({error}) and was moved "
-        f"to {aside}; what that run left, if anything, has to be removed by "
-        "hand."
+        f"The run marker {path.name} can't be read ({error}) and was moved "
+        f"to {aside}. If that run left anything, remove it by hand."
     )
 
 
 def judge(found: Found, own: RunMarker) -> tuple[Liveness, str]:
-    """Say whether a run is proven dead and may be cleaned up after.
+    """Return whether a run is proven dead, so that its leftovers may go.
 
-    :param own: the mark of this run
-    :returns: the fate, and in words what it rests on
+    :param own: the marker of this run
+    :returns: the liveness, and the reason for it in words
     """
     process = found.mark.process
     if found.held:
         return (
             Liveness.ALIVE,
-            f"a process of it lives (it began as {process.pid})",
+            f"one of its processes is alive (its first was {process.pid})",
         )
     same_database = found.mark.database == own.database
     fate, why = judge_process(
@@ -315,8 +317,8 @@ def judge(found: Found, own: RunMarker) -> tuple[Liveness, str]:
         return fate, why
     if found.held is None:
         return Liveness.UNKNOWN, (
-            f"the file system of {found.path.parent} knows no locks, so its "
-            "workers can't be told from dead ones"
+            f"the file system of {found.path.parent} does not support locks, "
+            "so its workers may be alive"
         )
     if found.mark.cloud != own.cloud:
         return Liveness.UNKNOWN, (
@@ -329,23 +331,23 @@ def judge(found: Found, own: RunMarker) -> tuple[Liveness, str]:
 def judge_process(
     process: Process, here: Process, *, same_database: bool
 ) -> tuple[Liveness, str]:
-    """Say whether a process is proven gone, and its run may be cleaned up.
+    """Return whether a process is proven gone.
 
     :param here: this process
-    :param same_database: whether both write to one Rally database
-    :returns: the fate, and in words what it rests on
+    :param same_database: whether both use the same Rally database
+    :returns: the liveness, and the reason for it in words
     """
     if (process.host, process.machine) != (here.host, here.machine):
         return Liveness.UNKNOWN, (
-            f"it was started on the host {process.host}, and only there can "
-            "be told whether it has ended"
+            f"it was started on the host {process.host}, and only a start on "
+            "that host can check whether it has ended"
         )
     if _runs(process, here):
-        return Liveness.ALIVE, f"its process {process.pid} lives"
+        return Liveness.ALIVE, f"its process {process.pid} is alive"
     if not same_database:
         return Liveness.UNKNOWN, (
             f"its process {process.pid} is gone, but it wrote to another "
-            "Rally database; start a task with that one"
+            "Rally database; start a task with that database"
         )
     return Liveness.DEAD, f"its process {process.pid} is gone"
 
@@ -358,10 +360,10 @@ def _runs(process: Process, here: Process) -> bool:
 
 @contextlib.contextmanager
 def alone(where: pathlib.Path, deadline_s: float = 3.0) -> Iterator[bool]:
-    """Let one start at a time remove what dead runs left.
+    """Let only one start at a time remove the leftovers of dead runs.
 
-    :param deadline_s: how long to wait for another one
-    :returns: False when another start is at it
+    :param deadline_s: how long to wait for another start
+    :returns: False when another start is still removing leftovers
     """
     with (where / "removal.lock").open("a") as file:
         try:
@@ -378,5 +380,5 @@ def alone(where: pathlib.Path, deadline_s: float = 3.0) -> Iterator[bool]:
 
 
 def age(mark: RunMarker) -> float:
-    """Return how many seconds ago a run began, by the wall clock."""
+    """Return the age of a run in seconds, by the wall clock."""
     return max(0.0, time.time() - mark.started_at)

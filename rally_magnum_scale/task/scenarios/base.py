@@ -1,4 +1,4 @@
-"""What all scenarios share: records, a bay, a load."""
+"""Base classes of the scenarios: records, a bay, a load."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ T = TypeVar("T")
 
 
 def configure(name: str, *validators: str) -> Callable[[S], S]:
-    """Register a scenario of this package with what each of them needs.
+    """Register a scenario with the contexts and validators that all need.
 
-    :param name: of the scenario, after ``MagnumScale.``
-    :param validators: names of those that its arguments need
+    :param name: name of the scenario, after ``MagnumScale.``
+    :param validators: names of the validators for its arguments
     """
     register = scenario.configure(
         name=f"MagnumScale.{name}",
@@ -84,7 +84,7 @@ def configure(name: str, *validators: str) -> Callable[[S], S]:
 
 
 def on_openstack(cls: S) -> S:
-    """Let a scenario need OpenStack with Magnum."""
+    """Make a scenario require OpenStack with Magnum."""
     platform = validation.add(
         "required_platform", platform="openstack", users=True
     )
@@ -96,17 +96,18 @@ def on_openstack(cls: S) -> S:
 
 
 class Scenario(scenario.OpenStackScenario):
-    """A scenario that leaves records, whatever ends it."""
+    """A scenario that writes records even if it fails."""
 
     given: Mapping[str, Any]
 
     @contextlib.contextmanager
     def recorded(self) -> Iterator[None]:
-        """Run an iteration and write its output, whatever ends it."""
+        """Run an iteration and write its output, even if it fails."""
         interruption.refuse_to_start()
         self._records: list[dict[str, Any]] = []
         with (
-            # The runner must take note before it can start another one.
+            # The runner must see the interruption before it can start
+            # another iteration.
             removal.after(interruption.wait_acknowledged, LOG.error),
             removal.after(self._write_output, LOG.error),
         ):
@@ -120,18 +121,20 @@ class Scenario(scenario.OpenStackScenario):
             yield
 
     def _cloud(self) -> str:
-        """Tell the cloud apart, or the cluster that a kubeconfig opens."""
+        """Identify the cloud, or the cluster that a kubeconfig opens."""
         if path := self.given.get("kubeconfig"):
             return client.address(path, self.given.get("kubeconfig_context"))
         user = self.context.get("user")
         return clients.address(user["credential"]) if user else ""
 
     def keep(self, found: Iterable[dict[str, Any]]) -> None:
-        """Keep records for Rally's output, which is written at the end."""
+        """Keep records for Rally's output, which is written at the end.
+
+        :param found: the records
+        """
         self._records += found
 
     def keep_record(self, record: bay_records.Bay) -> None:
-        """Keep the record of a bay."""
         self._keep_one("bay", record.name, record)
 
     def _keep_one(self, kind: str, bay: str, record: record_body.Body) -> None:
@@ -146,7 +149,7 @@ class Scenario(scenario.OpenStackScenario):
     def api_timed(
         self, bay: str, cluster: client.KubeClient
     ) -> Iterator[None]:
-        """Keep a record of how fast a bay's API server answers meanwhile."""
+        """Record the latency of a bay's API server during the block."""
         watch = api_watch.ApiWatch(cluster, LOG.info)
 
         def keep() -> None:
@@ -169,15 +172,15 @@ class Scenario(scenario.OpenStackScenario):
     ) -> None:
         """Run a load in an open bay.
 
-        :param wanted: which one
+        :param wanted: the load
         :param bay: name of the bay
-        :param cluster: its Kubernetes API
-        :param nodes: its nodes
-        :param bay_stays: whether the load must be removed; else the bay
-            takes it along
-        :param sign: has a certificate signed for a server in the bay
-        :param injector: makes what lets nodes of the bay be lost, from its
-            API and the load's namespace, if it is not OpenStack that does
+        :param cluster: Kubernetes API of the bay
+        :param nodes: nodes of the bay
+        :param bay_stays: whether the load must be removed; otherwise it is
+            deleted with the bay
+        :param sign: signs a certificate for a server in the bay
+        :param injector: creates the fault injector from the bay's API and
+            the load's namespace; by default OpenStack injects the faults
         """
         source = self._source(bay)
         spec = wanted.spec(source.task, source.iteration, bay)
@@ -204,7 +207,8 @@ class Scenario(scenario.OpenStackScenario):
                         LOG.error,
                     )
                 )
-                # Nobody on a lost node would end the pods there.
+                # A lost node can't terminate its pods, so the faults are
+                # reverted before the load is removed.
                 ways_out.enter_context(removal.after(run.revert, LOG.error))
             if wanted.pull_ahead:
                 self._timed("workload.pull_images", run.pull)
@@ -214,7 +218,8 @@ class Scenario(scenario.OpenStackScenario):
     def _servers(self, *, noted: bool) -> fault_injectors.NovaFaultInjector:
         """Open the servers of the bays.
 
-        :param noted: whether a later start is to mend what this run can't
+        :param noted: whether a later start recovers the servers that this
+            run does not recover
         """
         mark = self.context.get(lost_machines.KEY) if noted else None
         notes = lost_machines.Notes(Path(mark)) if mark else None
@@ -234,12 +239,13 @@ class Scenario(scenario.OpenStackScenario):
             for drawn in charts.additive(run):
                 self.add_output(additive=drawn)
         finally:
-            # What can't be drawn must not be lost, and is judged.
+            # Records that can't be drawn must not be lost: the SLA
+            # criteria judge them.
             self.add_output(complete=output.records_output(self._records))
 
 
 class BayScenario(Scenario):
-    """A scenario that makes a bay, and removes it unless told to keep it."""
+    """A scenario that creates a bay and deletes it, unless it keeps it."""
 
     RESOURCE_NAME_FORMAT = names.FORMAT
     RESOURCE_NAME_ALLOWED_CHARACTERS = names.CHARACTERS
@@ -248,10 +254,10 @@ class BayScenario(Scenario):
     def bay(
         self, wanted: bay_arguments.BayArguments
     ) -> Iterator[tuple[bay_life.BayLife, client.KubeClient]]:
-        """Make a bay, hand it over when all nodes are Ready, remove it.
+        """Create a bay, yield it when all nodes are Ready, and delete it.
 
-        A bay that is to be kept stays once its nodes are Ready, whatever
-        becomes of the work in it, unless the run is interrupted.
+        With ``keep_bay``, the bay stays once its nodes are Ready, even if
+        the load fails, unless the run is interrupted.
         """
         life = self._life(wanted)
         with (
@@ -274,7 +280,7 @@ class BayScenario(Scenario):
         wanted: bay_arguments.BayArguments,
         load: workload_arguments.WorkloadArguments,
     ) -> None:
-        """Make a bay, run a load in it, and remove it.
+        """Create a bay, run a load in it, and delete it.
 
         :param wanted: the bay
         :param load: the load
@@ -295,18 +301,18 @@ class BayScenario(Scenario):
         cluster: client.KubeClient,
         wanted: node_arguments.ResizeArguments,
     ) -> None:
-        """Bring a bay to one size after the other.
+        """Resize a bay to one size after the other.
 
         :param life: the bay
-        :param cluster: its Kubernetes API
+        :param cluster: Kubernetes API of the bay
         :param wanted: the sizes
         """
-        wishes = [
+        changes = [
             node_change.NodeChangeSpec(size, nodegroup=wanted.nodegroup)
             for size in wanted.sizes
         ]
         limits = deadlines.ResizeDeadlines(**wanted.deadlines)
-        self._change_nodes("resize_bay", life, cluster, wishes, limits)
+        self._change_nodes("resize_bay", life, cluster, changes, limits)
 
     def replace(
         self,
@@ -317,28 +323,28 @@ class BayScenario(Scenario):
         """Replace nodes of a bay, one batch after the other.
 
         :param life: the bay
-        :param cluster: its Kubernetes API
-        :param wanted: how many nodes, and how
+        :param cluster: Kubernetes API of the bay
+        :param wanted: number of nodes, and how to replace them
         """
-        wishes = node_change.replacements(
+        changes = node_change.replacements(
             life.nodes,
             wanted.number(len(life.nodes)),
             batch=wanted.batch,
             drain=wanted.drain,
         )
         limits = deadlines.ResizeDeadlines(**wanted.deadlines)
-        self._change_nodes("replace_nodes", life, cluster, wishes, limits)
+        self._change_nodes("replace_nodes", life, cluster, changes, limits)
 
     def _change_nodes(
         self,
         action: str,
         life: bay_life.BayLife,
         cluster: client.KubeClient,
-        wishes: Iterable[node_change.NodeChangeSpec],
+        changes: Iterable[node_change.NodeChangeSpec],
         limits: deadlines.ResizeDeadlines,
     ) -> None:
-        for number, wish in enumerate(wishes, 1):
-            change = life.change_nodes(cluster, wish, number, limits)
+        for number, spec in enumerate(changes, 1):
+            change = life.change_nodes(cluster, spec, number, limits)
             with self._change_kept(life.name, change):
                 self._timed(f"magnum.{action}", change.run)
 
@@ -346,7 +352,7 @@ class BayScenario(Scenario):
     def _change_kept(
         self, bay: str, change: node_change.NodeChange
     ) -> Iterator[None]:
-        """Keep the record of a change, whatever comes of it."""
+        """Keep the record of a change, even if the change fails."""
         try:
             yield
         finally:
@@ -362,7 +368,7 @@ class BayScenario(Scenario):
                 template,
             ),
             LOG.info,
-            # A template of the context has a random name in Magnum.
+            # The context gives its templates random names in Magnum.
             template_name=(
                 wanted.bay_template or ""
                 if template != wanted.bay_template
@@ -383,9 +389,9 @@ def _tls(
 ) -> load_spec.TargetTls:
     if sign is None:
         raise exceptions.InvalidInput(
-            "tls: nobody signs a certificate in a bay that is opened by a "
-            "kubeconfig alone; give the bay's name to Magnum with bay, or "
-            "leave tls out."
+            "tls: only Magnum can sign a certificate for a bay, and a bay "
+            "that is opened by a kubeconfig is unknown to it. Select the bay "
+            "by its name with bay, or remove tls."
         )
     signed = sign(spec.names.server)
     return load_spec.TargetTls(

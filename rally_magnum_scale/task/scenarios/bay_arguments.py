@@ -1,4 +1,4 @@
-"""The arguments of a bay: one to make, or one that is there."""
+"""Arguments that describe a new bay or select an existing bay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rally_magnum_scale.task.scenarios import signature
 
 @signature.closed
 class BayDeadlines(TypedDict, total=False):
-    """How long the parts of a bay's life may take."""
+    """Deadlines of the phases of a bay."""
 
     create_s: bounded.Seconds
     nodes_ready_s: bounded.Seconds
@@ -23,25 +23,26 @@ class BayDeadlines(TypedDict, total=False):
 
 @dataclasses.dataclass(frozen=True)
 class BayArguments:
-    """The bay that a scenario makes.
+    """The bay that a scenario creates.
 
-    :param nodes: number of nodes, masters not counted
-    :param bay_template: the name of a template that the context
-        ``bay_templates`` makes, or name or id of a cluster template; when
-        it is left out, the only Kubernetes template that the cloud shows
+    :param nodes: number of nodes, without the masters
+    :param bay_template: name of a template that the context
+        ``bay_templates`` creates, or name or id of a cluster template; by
+        default the only Kubernetes template that the cloud shows
     :param masters: number of masters (default 1)
-    :param keypair: name of a Nova keypair, if the template has none
-    :param network: name or id of the Neutron network of the nodes, if not
-        the template's
+    :param keypair: name of a Nova keypair; required if the template has none
+    :param network: name or id of the Neutron network of the nodes; by
+        default that of the template
     :param subnet: name or id of a subnet of that network
-    :param flavor: of the nodes, if not the template's
-    :param master_flavor: of the masters, if not the template's
+    :param flavor: flavor of the nodes; by default that of the template
+    :param master_flavor: flavor of the masters; by default that of the
+        template
     :param labels: cluster labels, merged over those of the template
     :param deadlines: ``create_s``, from the request to CREATE_COMPLETE,
         ``nodes_ready_s``, from then to the last node Ready, and
         ``delete_s``; by default they grow with the nodes
-    :param keep_bay: leave the bay when the run is over, and write
-        ``<name of the bay>.kubeconfig`` into the current folder; needs
+    :param keep_bay: keep the bay after the run, and write
+        ``<name of the bay>.kubeconfig`` into the current folder; requires
         existing users (default false)
     """
 
@@ -60,11 +61,11 @@ class BayArguments:
     keep_bay: bool = False
 
     def request(self, name: str, template: str | None) -> lifecycle.BayRequest:
-        """Return what is asked of Magnum.
+        """Return the request to create the bay.
 
-        :param name: of the bay
-        :param template: name or id of a cluster template, None for the
-            only one
+        :param name: name of the bay
+        :param template: name or id of a cluster template; None for the
+            only one that Magnum shows
         """
         return lifecycle.BayRequest(
             name=name,
@@ -83,15 +84,15 @@ class BayArguments:
 
 @dataclasses.dataclass(frozen=True)
 class WhichBay:
-    """A bay that is there already: one of the context ``bays`` by default.
+    """An existing bay: by default one of the context ``bays``.
 
     :param bay: name or id of a bay that the user sees in Magnum
-    :param bay_role: the bays of the context ``bays`` whose entry has this
-        ``name``; by default all take turns
-    :param kubeconfig: path, where Rally runs, of a kubeconfig: no OpenStack
-        is needed then
-    :param kubeconfig_context: name of one of its contexts, by default the
-        current one
+    :param bay_role: use only the bays of the context ``bays`` whose entry
+        has this ``name``; by default the iterations use all bays in turn
+    :param kubeconfig: path of a kubeconfig on the machine where Rally runs;
+        no OpenStack is needed then
+    :param kubeconfig_context: name of a context of the kubeconfig, by
+        default its current context
     """
 
     bay: bounded.Name | None = None

@@ -1,4 +1,4 @@
-"""The numbers and words that arguments of scenarios take."""
+"""Bounded types for the arguments of scenarios."""
 
 from __future__ import annotations
 

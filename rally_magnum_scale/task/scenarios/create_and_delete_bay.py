@@ -1,4 +1,4 @@
-"""How long a bay takes to come and to go."""
+"""Scenario that measures the creation and deletion of a bay."""
 
 from __future__ import annotations
 

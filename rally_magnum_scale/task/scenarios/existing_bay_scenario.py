@@ -1,4 +1,4 @@
-"""What scenarios share that load a bay which is there already."""
+"""Base class of the scenarios that run a load in an existing bay."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ S = TypeVar("S", bound="type[ExistingBayScenario]")
 
 
 def configure(name: str, *validators: str) -> Callable[[S], S]:
-    """Register a scenario that visits a bay.
+    """Register a scenario that uses an existing bay.
 
-    :param name: of the scenario, after ``MagnumScale.``
-    :param validators: names of those that its load needs
+    :param name: name of the scenario, after ``MagnumScale.``
+    :param validators: names of the validators for its load
     """
     register = base.configure(
         name,
@@ -51,11 +51,14 @@ def configure(name: str, *validators: str) -> Callable[[S], S]:
 
 
 class ExistingBayScenario(base.Scenario):
-    """A scenario that loads a bay of someone else, and leaves it."""
+    """A scenario that runs a load in an existing bay and keeps the bay."""
 
     @classmethod
     def get_default_context(cls) -> dict[str, Any]:
-        """Return what every task needs; users only come with OpenStack."""
+        """Return the default contexts, without users.
+
+        A task that opens a bay by a kubeconfig has no OpenStack users.
+        """
         default: dict[str, Any] = super().get_default_context()
         default.pop("users@openstack", None)
         return default
@@ -65,42 +68,49 @@ class ExistingBayScenario(base.Scenario):
         which: bay_arguments.WhichBay,
         load: workload_arguments.WorkloadArguments,
     ) -> None:
-        """Run a load in the bay that is asked for, and remove the load.
+        """Run a load in the selected bay, and remove the load.
 
         :param which: the bay
         :param load: the load
         """
-        with self.recorded(), self._visit(which) as visit:
-            if visit.record.made_by != "context":
-                self.keep_record(visit.record)
-            with self.api_timed(visit.record.name, visit.cluster):
+        with self.recorded(), self._open_bay(which) as opened:
+            if opened.record.made_by != "context":
+                self.keep_record(opened.record)
+            with self.api_timed(opened.record.name, opened.cluster):
                 self.run_load(
                     load,
-                    visit.record.name,
-                    visit.cluster,
-                    visit.nodes,
+                    opened.record.name,
+                    opened.cluster,
+                    opened.nodes,
                     bay_stays=True,
-                    sign=visit.sign,
+                    sign=opened.sign,
                     injector=fault_injectors.KubernetesFaultInjector
                     if which.kubeconfig
                     else None,
                 )
 
-    def _visit(
+    def _open_bay(
         self, which: bay_arguments.WhichBay
     ) -> AbstractContextManager[existing_bay.ExistingBay]:
         if which.kubeconfig:
             return existing_bay.by_kubeconfig(
-                which.kubeconfig, which.kubeconfig_context, LOG.info, _tidy
+                which.kubeconfig,
+                which.kubeconfig_context,
+                LOG.info,
+                _remove_dead_loads,
             )
         bays = lifecycle.Bays(clients.magnum_of(self._clients), LOG.info)
         if which.bay:
-            return existing_bay.by_name(bays, which.bay, LOG.info, _tidy)
+            return existing_bay.by_name(
+                bays, which.bay, LOG.info, _remove_dead_loads
+            )
         mine = self._bay_of_context(which.bay_role)
-        return existing_bay.of_context(bays, mine, LOG.info, _tidy)
+        return existing_bay.of_context(
+            bays, mine, LOG.info, _remove_dead_loads
+        )
 
     def _bay_of_context(self, role: str | None) -> bay_records.Bay:
-        """Return the bay whose turn it is; keep the records of all."""
+        """Return the bay of this iteration; keep the records of all bays."""
         tenant = self.context["tenant"]["id"]
         found = bays_context.bays_of(self.context, tenant)
         every = [bay_records.Bay.from_json(each["record"]) for each in found]
@@ -118,13 +128,13 @@ class ExistingBayScenario(base.Scenario):
         return fitting[self._turn() % len(fitting)]
 
     def _turn(self) -> int:
-        """Return which turn this is for the tenant, from 0."""
+        """Return how many iterations the tenant has run before this one."""
         before: int = self.context["iteration"] - 1
         if self.context["user_choice_method"] == "round_robin":
             return before // len(self.context["tenants"])
         return before
 
 
-def _tidy(cluster: client.KubeClient) -> None:
-    """Remove what killed runs left in a bay, before it is looked at."""
+def _remove_dead_loads(cluster: client.KubeClient) -> None:
+    """Remove the loads of killed runs before the bay is measured."""
     dead_loads.remove(cluster, run_markers.database(), LOG.warning)

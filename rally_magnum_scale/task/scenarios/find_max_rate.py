@@ -1,4 +1,4 @@
-"""The highest rate that a bay serves well."""
+"""Scenarios that search for the highest rate of a bay."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class FindMaxRate(base.BayScenario):
     ) -> None:
         """Create a bay, search for its highest rate, and delete it.
 
-        The highest rate is the highest at which all bounds hold, the load
-        generator is not the limit, and the offer is reached.
+        At the highest rate, all bounds hold, the load generator is not the
+        limit, and the achieved rate reaches the offered rate.
         """
         self.run_load_in_own(bay, search)
 
 
 @existing_bay_scenario.configure("find_max_rate_in_bay", "magnum_scale_search")
 class FindMaxRateInBay(existing_bay_scenario.ExistingBayScenario):
-    """Search for the highest rate of a bay that is there already."""
+    """Search for the highest rate of an existing bay."""
 
     @signature.takes(bay_arguments.WhichBay, search_arguments.SearchArguments)
     def run(
@@ -45,9 +45,9 @@ class FindMaxRateInBay(existing_bay_scenario.ExistingBayScenario):
         which: bay_arguments.WhichBay,
         search: search_arguments.SearchArguments,
     ) -> None:
-        """Search for the highest rate of a bay that is there already.
+        """Search for the highest rate of an existing bay.
 
-        The bay is one of the context ``bays``, one that Magnum shows, or
-        whatever Kubernetes cluster a kubeconfig opens.
+        The bay is one of the context ``bays``, a bay in Magnum, or any
+        Kubernetes cluster that a kubeconfig opens.
         """
         self.run_load_in(which, search)

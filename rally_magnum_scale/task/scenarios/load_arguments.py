@@ -1,4 +1,4 @@
-"""The arguments of a load in steps, and of what happens meanwhile."""
+"""Arguments of a load in steps and of the disruptions during the load."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class StepArgument(TypedDict):
 
 @signature.closed
 class FaultArgument(TypedDict):
-    """Nodes that are lost while a load runs."""
+    """A fault that takes out nodes while a load runs."""
 
     how: Literal["network", "stop", "delete"]
     at_s: NotRequired[Annotated[float, Field(ge=0)]]
@@ -55,14 +55,14 @@ class UpdateArgument(TypedDict, total=False):
 
 @signature.closed
 class DisturbedLoadDeadlines(workload_arguments.LoadDeadlines, total=False):
-    """How long the parts of a load may take in which nodes are lost."""
+    """Deadlines of the phases of a load with faults."""
 
     recover_s: bounded.Seconds
 
 
 @signature.closed
 class UpdatedLoadDeadlines(DisturbedLoadDeadlines, total=False):
-    """How long the parts of a load may take whose targets are updated."""
+    """Deadlines of the phases of a load with an update."""
 
     update_s: bounded.Seconds
 
@@ -72,25 +72,25 @@ class LoadArguments(workload_arguments.WorkloadArguments):
     """The load that a scenario runs in a bay.
 
     :param steps: the load, one step after the other: ``rate_rps``, requests
-        a second of all workers together (null for a closed loop), held for
-        ``duration_s`` after a ramp of ``ramp_s``
-    :param locust_file: path, where Rally runs, of an ordinary Locust file
-        that makes the load instead of the package's engine. It is taken
-        alone, without files that it imports from beside it, and its users
-        get the targets' address as their host. They ask as they like, so
-        every step has a ``rate_rps`` of null: all users are started first,
-        and then ``ramp_s`` and ``duration_s`` count
-    :param users: with ``locust_file``, and only then: Locust users of all
+        per second of all workers together (null for a closed loop), held
+        for ``duration_s`` after a ramp of ``ramp_s``
+    :param locust_file: path of an ordinary Locust file on the machine where
+        Rally runs. The file generates the load instead of the package's
+        engine. It must not import other files from its folder. The host of
+        its users is the address of the targets. The file determines the
+        rate, so ``rate_rps`` must be null in every step. First all users
+        are started, and then ``ramp_s`` and ``duration_s`` begin
+    :param users: only with ``locust_file``: number of Locust users of all
         workers together
-    :param spawn_rate: with ``locust_file``: users started in a second, by
-        default 100 in each worker process
-    :param faults: nodes that are lost while the load runs: ``how``, by
-        network (all ports of the machine are put down), stop (it is powered
-        off) or delete; ``at_s``, seconds into the steady phase (default 5)
-        of the step ``step`` (default the last); ``nodes``, how many
-        (default 1) of those that run targets and none of the load's
-        generators (default none)
-    :param deadlines: ``recover_s``, from a fault until all is served as
+    :param spawn_rate: only with ``locust_file``: users started per second,
+        by default 100 in each worker process
+    :param faults: faults that take out nodes while the load runs: ``how``
+        is network (all ports of the machine are set down), stop (the
+        machine is powered off) or delete; ``at_s``, seconds into the steady
+        phase (default 5) of the step ``step`` (default the last);
+        ``nodes``, the number of nodes (default 1), chosen from the nodes
+        that run targets and no load generators (default no faults)
+    :param deadlines: ``recover_s``, from a fault until the targets serve as
         before (default 900)
     """
 
@@ -109,8 +109,9 @@ class LoadArguments(workload_arguments.WorkloadArguments):
             and self.tls != workload_arguments.NO_TLS
         ):
             raise ValueError(
-                "tls: is for the package's own load engine; leave it out "
-                "with locust_file, whose users would trust no bay's CA"
+                "tls: works only with the package's own load engine, because "
+                "users of a locust_file do not trust the bay's CA; remove "
+                "tls or locust_file"
             )
         return {
             "plan": plans.Plan.from_json(self.steps),
@@ -124,7 +125,7 @@ class LoadArguments(workload_arguments.WorkloadArguments):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FaultyLoadArguments(LoadArguments):
-    """A load whose nodes are lost; it needs one fault at least."""
+    """A load with at least one fault."""
 
     faults: list[FaultArgument]
 
@@ -138,14 +139,14 @@ class FaultyLoadArguments(LoadArguments):
 class UpdatedLoadArguments(LoadArguments):
     """A load whose targets are updated while it runs.
 
-    :param update: when, ``at_s`` seconds into the steady phase (default 5)
-        of the step ``step`` (default the last), and by which manifest:
-        ``strategy`` (default RollingUpdate, or Recreate), ``max_surge`` and
-        ``max_unavailable`` (default 25%, or numbers of pods),
-        ``min_ready_s`` (default 0), ``pre_stop_s``, how long a pod that is
-        to go still serves (default 5), ``readiness_probe`` (default true);
-        ``nginx_image`` is that of the new pods, by default the same with
-        another configuration
+    :param update: the update begins ``at_s`` seconds into the steady phase
+        (default 5) of the step ``step`` (default the last). Its manifest
+        has ``strategy`` (RollingUpdate, the default, or Recreate),
+        ``max_surge`` and ``max_unavailable`` (percentage or number of pods,
+        default 25%), ``min_ready_s`` (default 0), ``pre_stop_s``, seconds
+        for which a terminating pod still serves (default 5),
+        ``readiness_probe`` (default true) and ``nginx_image``, the image of
+        the new pods (default: the same image with another configuration)
     :param deadlines: ``update_s``, until the last old pod is gone; by
         default it grows with the targets
     """

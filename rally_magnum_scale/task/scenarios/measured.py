@@ -1,4 +1,4 @@
-"""Which scenario measures what: the criteria that can get data from it."""
+"""Which criteria can get data from which scenario."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ _NOTHING: frozenset[str] = frozenset()
 def measured_by(scenario: type) -> frozenset[str]:
     """Return the criteria that can get data from a scenario.
 
-    :param scenario: its class; one that is derived from ours measures the
-        same, any other leaves no records of ours
+    :param scenario: class of the scenario; a subclass of our scenarios
+        measures the same, any other class writes none of our records
     """
     ours = (MEASURED[one] for one in scenario.__mro__ if one in MEASURED)
     return next(ours, _NOTHING)
 
 
 def scenarios_that_measure(criterion: str) -> list[str]:
-    """Return the names of our scenarios that give data to a criterion."""
+    """Return the names of our scenarios that measure a criterion."""
     return [
         scenario.get_name()
         for scenario, criteria in MEASURED.items()

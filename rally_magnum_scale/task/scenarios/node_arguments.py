@@ -1,4 +1,4 @@
-"""The arguments of changes to the nodes of a bay."""
+"""Arguments of the scenarios that change the nodes of a bay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rally_magnum_scale.task.scenarios import signature
 
 @signature.closed
 class ResizeDeadlines(TypedDict, total=False):
-    """How long the parts of a resize may take."""
+    """Deadlines of the phases of a resize."""
 
     resize_s: bounded.Seconds
     settle_s: bounded.Seconds
@@ -23,23 +23,23 @@ class ResizeDeadlines(TypedDict, total=False):
 
 @signature.closed
 class ReplaceDeadlines(ResizeDeadlines, total=False):
-    """How long the parts of a replacement may take."""
+    """Deadlines of the phases of a replacement."""
 
     drain_s: bounded.Seconds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ResizeArguments:
-    """The sizes that a bay is brought to.
+    """The sizes to which a bay is resized.
 
     :param sizes: numbers of nodes, one after the other; each must differ
         from the one before, the first from ``nodes``
-    :param nodegroup: name or id of the node group that gets these sizes, by
-        default that of the default workers; needs microversion 1.9
+    :param nodegroup: name or id of the node group to resize, by default
+        the group of the default workers; requires microversion 1.9
     :param deadlines: ``resize_s``, from each resize request to
         UPDATE_COMPLETE, and ``settle_s``, from then until every new node is
-        Ready and every old one gone; by default they grow with the nodes
-        that come or go
+        Ready and every removed node is gone; by default they grow with the
+        number of added or removed nodes
     """
 
     sizes: list[bounded.Count]
@@ -49,10 +49,10 @@ class ResizeArguments:
     )
 
     def check(self, nodes: int) -> None:
-        """Check what a type can't.
+        """Check that each size is a change.
 
-        :param nodes: of the bay at first
-        :raises ValueError: when the sizes are no changes
+        :param nodes: number of nodes of the bay at first
+        :raises ValueError: when a size equals the one before
         """
         if not self.sizes:
             raise ValueError(
@@ -70,18 +70,18 @@ class ResizeArguments:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReplaceArguments:
-    """The nodes that are replaced by new ones.
+    """The nodes to replace.
 
-    :param count: how many nodes, spread evenly over the list by name
-    :param share: the same as a share of all nodes, rounded up; exactly one
-        of the two is given
-    :param batch: how many at once, one batch after the other (default: all)
+    :param count: number of nodes, spread evenly over the sorted names
+    :param share: number of nodes as a share of all nodes, rounded up; give
+        exactly one of ``count`` and ``share``
+    :param batch: number of nodes that are replaced together (default: all)
     :param drain: cordon the nodes and evict their pods first, as far as
         PodDisruptionBudgets allow (default true)
-    :param deadlines: of each batch: ``drain_s``, until the nodes are empty,
-        ``resize_s``, from the request to UPDATE_COMPLETE, and ``settle_s``,
-        from then until every new node is Ready and every old one gone; by
-        default they grow with the nodes
+    :param deadlines: for each batch: ``drain_s``, until the nodes are
+        empty, ``resize_s``, from the request to UPDATE_COMPLETE, and
+        ``settle_s``, from then until every new node is Ready and every
+        removed node is gone; by default they grow with the number of nodes
     """
 
     count: bounded.Count | None = None
@@ -93,14 +93,15 @@ class ReplaceArguments:
     )
 
     def number(self, nodes: int) -> int:
-        """Return how many nodes are replaced.
+        """Return the number of nodes to replace.
 
-        :param nodes: that the bay has
-        :raises ValueError: when that can't be told, or not be done
+        :param nodes: number of nodes of the bay
+        :raises ValueError: when the arguments do not give a number, or the
+            bay has fewer nodes
         """
         if (self.count is None) == (self.share is None):
             raise ValueError("give exactly one of count and share")
-        # 7 % of 100 is 7, and not a little more.
+        # Rounding errors must not turn 7 % of 100 into 8.
         of_share = math.ceil(round(nodes * (self.share or 0), 9))
         number = self.count or of_share
         if number > nodes:

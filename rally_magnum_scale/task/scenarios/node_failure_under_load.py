@@ -1,4 +1,4 @@
-"""What requests feel of the loss of nodes, and how long it takes to heal."""
+"""Scenarios that measure the effect of node failures on requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rally_magnum_scale.task.scenarios import signature
     "magnum_scale_faulty_load",
 )
 class NodeFailureUnderLoad(base.BayScenario):
-    """Create a bay, let nodes of it die under a load, and delete it."""
+    """Create a bay, make nodes fail under a load, and delete the bay."""
 
     @signature.takes(
         bay_arguments.BayArguments, load_arguments.FaultyLoadArguments
@@ -27,11 +27,12 @@ class NodeFailureUnderLoad(base.BayScenario):
         bay: bay_arguments.BayArguments,
         load: load_arguments.FaultyLoadArguments,
     ) -> None:
-        """Create a bay, let nodes of it die under a load, and delete it.
+        """Create a bay, make nodes fail under a load, and delete the bay.
 
-        The nodes are those of targets alone, so that the load goes on. It is
-        timed until Kubernetes notices, until as many targets serve again,
-        and until no request fails any more.
+        Only nodes without load generators fail, so that the load goes on.
+        Three times are measured from the fault: until Kubernetes detects
+        it, until the same number of targets serve again, and until no
+        request fails any more.
         """
         self.run_load_in_own(bay, load)
 
@@ -40,7 +41,7 @@ class NodeFailureUnderLoad(base.BayScenario):
     "node_failure_under_load_in_bay", "magnum_scale_faulty_load"
 )
 class NodeFailureUnderLoadInBay(existing_bay_scenario.ExistingBayScenario):
-    """Let nodes of a bay that is there already die under a load."""
+    """Make nodes of an existing bay fail under a load."""
 
     @signature.takes(
         bay_arguments.WhichBay, load_arguments.FaultyLoadArguments
@@ -50,10 +51,11 @@ class NodeFailureUnderLoadInBay(existing_bay_scenario.ExistingBayScenario):
         which: bay_arguments.WhichBay,
         load: load_arguments.FaultyLoadArguments,
     ) -> None:
-        """Let nodes of a bay that is there already die under a load.
+        """Make nodes of an existing bay fail under a load.
 
-        The bay is one of the context ``bays``, one that Magnum shows, or
-        whatever Kubernetes cluster a kubeconfig opens. What can be undone is
-        undone in the end: ports are put up again, machines started again.
+        The bay is one of the context ``bays``, a bay in Magnum, or any
+        Kubernetes cluster that a kubeconfig opens. At the end, reversible
+        faults are reverted: ports are set up again and machines are started
+        again.
         """
         self.run_load_in(which, load)

@@ -1,4 +1,4 @@
-"""How long it takes to replace nodes of a bay by new ones."""
+"""Scenario that measures how long the replacement of nodes takes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rally_magnum_scale.task.scenarios import signature
     "magnum_scale_replacement",
 )
 class ReplaceNodes(base.BayScenario):
-    """Create a bay, replace nodes of it, and delete it."""
+    """Create a bay, replace some of its nodes, and delete it."""
 
     @signature.takes(
         bay_arguments.BayArguments, node_arguments.ReplaceArguments
@@ -26,11 +26,11 @@ class ReplaceNodes(base.BayScenario):
         bay: bay_arguments.BayArguments,
         wanted: node_arguments.ReplaceArguments,
     ) -> None:
-        """Create a bay, replace nodes of it in batches, and delete it.
+        """Create a bay, replace nodes in batches, and delete the bay.
 
-        Each batch is timed apart. A new node must be another one than all
-        before, and all that were not named must stay: a driver that takes
-        others, or none, is told of as a failure.
+        Each batch is timed separately. Every replacement must be a new
+        node, and all other nodes must stay. If the driver removes other
+        nodes, or none, the iteration fails.
         """
         with self.recorded(), self.bay(bay) as (life, cluster):
             self.replace(life, cluster, wanted)

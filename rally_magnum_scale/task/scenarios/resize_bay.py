@@ -1,4 +1,4 @@
-"""How long a bay takes to grow and to shrink."""
+"""Scenario that measures how long a bay takes to grow and to shrink."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rally_magnum_scale.task.scenarios import signature
     "magnum_scale_sizes",
 )
 class ResizeBay(base.BayScenario):
-    """Create a bay, bring it to other sizes, and delete it."""
+    """Create a bay, resize it, and delete it."""
 
     @signature.takes(
         bay_arguments.BayArguments, node_arguments.ResizeArguments
@@ -26,11 +26,11 @@ class ResizeBay(base.BayScenario):
         bay: bay_arguments.BayArguments,
         wanted: node_arguments.ResizeArguments,
     ) -> None:
-        """Create a bay, bring it to other sizes, and delete it.
+        """Create a bay, resize it, and delete it.
 
-        Each size is timed to Magnum's UPDATE_COMPLETE and to the last node
-        Ready or gone, and who came and who went is proven by the nodes
-        themselves: those that should stay must stay.
+        Each resize is timed until Magnum's UPDATE_COMPLETE and until the
+        last node is Ready or gone. Kubernetes' list of nodes shows which
+        nodes were added and removed; all other nodes must stay.
         """
         with self.recorded(), self.bay(bay) as (life, cluster):
             self.resize(life, cluster, wanted)

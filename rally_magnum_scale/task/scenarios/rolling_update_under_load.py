@@ -1,4 +1,4 @@
-"""What requests feel of a rolling update of the targets."""
+"""Scenarios that measure the effect of a rolling update on requests."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class RollingUpdateUnderLoad(base.BayScenario):
     ) -> None:
         """Create a bay, update the targets of a load in it, and delete it.
 
-        The load goes on while the pods of the targets are replaced by those
-        of a new version, and each answer is counted by its version. With
-        the manifest as it is by default no request need fail.
+        The load goes on while pods of a new version replace the pods of the
+        targets. Responses are counted by version. With the default manifest,
+        no request needs to fail.
         """
         self.run_load_in_own(bay, load)
 
@@ -40,7 +40,7 @@ class RollingUpdateUnderLoad(base.BayScenario):
     "rolling_update_under_load_in_bay", "magnum_scale_updated_load"
 )
 class RollingUpdateUnderLoadInBay(existing_bay_scenario.ExistingBayScenario):
-    """Update the targets of a load in a bay that is there already."""
+    """Update the targets of a load in an existing bay."""
 
     @signature.takes(
         bay_arguments.WhichBay, load_arguments.UpdatedLoadArguments
@@ -50,9 +50,9 @@ class RollingUpdateUnderLoadInBay(existing_bay_scenario.ExistingBayScenario):
         which: bay_arguments.WhichBay,
         load: load_arguments.UpdatedLoadArguments,
     ) -> None:
-        """Update the targets of a load in a bay that is there already.
+        """Update the targets of a load in an existing bay.
 
-        The bay is one of the context ``bays``, one that Magnum shows, or
-        whatever Kubernetes cluster a kubeconfig opens.
+        The bay is one of the context ``bays``, a bay in Magnum, or any
+        Kubernetes cluster that a kubeconfig opens.
         """
         self.run_load_in(which, load)

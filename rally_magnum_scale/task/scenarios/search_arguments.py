@@ -1,4 +1,4 @@
-"""The arguments of the search for the highest rate."""
+"""Arguments of the search for the highest rate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rally_magnum_scale.task.scenarios import workload_arguments
 
 @signature.closed
 class BoundsArgument(TypedDict, total=False):
-    """What must hold for a rate to hold."""
+    """Bounds that must hold at a rate."""
 
     p50_ms: bounded.Milliseconds
     p90_ms: bounded.Milliseconds
@@ -30,24 +30,26 @@ class BoundsArgument(TypedDict, total=False):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchArguments(workload_arguments.WorkloadArguments):
-    """The search for the highest rate that a bay serves well.
+    """The search for the highest rate of a bay.
 
-    :param bounds: what must hold: ``p50_ms``, ``p90_ms``, ``p99_ms``,
-        ``p99_9_ms`` and ``max_ms`` of the latency, ``max_error_ratio``; at
-        least one.  99 % of the offer must be answered as expected besides
-    :param start_rps: the first rate; by default a closed loop is run first,
-        and the search begins near the rate that it reaches
-    :param min_rps: the search goes no lower (default: a hundredth of the
+    :param bounds: at least one bound of ``p50_ms``, ``p90_ms``, ``p99_ms``,
+        ``p99_9_ms`` and ``max_ms`` of the latency and ``max_error_ratio``.
+        In addition, 99 % of the offered requests must get the expected
+        response
+    :param start_rps: the first rate; by default the search first runs a
+        closed loop and begins near the rate that the loop achieves
+    :param min_rps: lowest rate of the search (default: a hundredth of the
         highest rate that it has tried)
-    :param max_rps: the search goes no higher (default: no limit)
-    :param precision: how close the highest rate that holds and the lowest
-        that does not must come, as a share (default 0.05)
+    :param max_rps: highest rate of the search (default: no limit)
+    :param precision: the search ends when the distance between the highest
+        rate that holds and the lowest rate that does not is at most this
+        share (default 0.05)
     :param step_s: seconds for which a rate is held (default 10)
     :param ramp_s: seconds of the ramp before that (default 2)
-    :param confirm_s: seconds of the step that confirms the rate found
+    :param confirm_s: seconds of the step that confirms the result
         (default 30)
-    :param max_steps: all steps together, after which the search ends with
-        what it knows (default 20)
+    :param max_steps: maximum number of all steps, after which the search
+        ends with the best result so far (default 20)
     """
 
     bounds: BoundsArgument

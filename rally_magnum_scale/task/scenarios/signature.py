@@ -1,8 +1,8 @@
-"""Scenario arguments that are written down once.
+"""Build the signature of ``run()`` from dataclasses.
 
 Rally checks a task against the signature of ``run()`` and the ``:param:``
 lines of its docstring.  Here both come from dataclasses, so that scenarios
-which take the same arguments share their names, bounds and words.
+with the same arguments share the names, bounds and descriptions.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ T = TypeVar("T")
 
 
 def closed(kind: type[T]) -> type[T]:
-    """Let a TypedDict have no other keys than its own (PEP 728).
+    """Forbid extra keys in a TypedDict (PEP 728).
 
-    As a decorator, since type checkers don't know the class argument yet.
+    This is a decorator because type checkers don't support the class
+    argument yet.
     """
     kind.__closed__ = True  # type: ignore[attr-defined]
     return kind
 
 
 def takes(*kinds: type[Any]) -> Callable[[Any], Any]:
-    """Let ``run()`` take the fields of dataclasses as its arguments.
+    """Make the fields of dataclasses the arguments of ``run()``.
 
-    What was given is kept as ``given``.
+    The scenario keeps the arguments of the task as ``given``.
 
-    :param kinds: dataclasses; ``run()`` is called with one of each, in
-        this order.  An object that several of them have, such as
+    :param kinds: dataclasses; ``run()`` is called with one instance of
+        each, in this order.  A field that several of them have, such as
         ``deadlines``, is one argument with the keys of all.
     """
 
@@ -61,9 +62,9 @@ def takes(*kinds: type[Any]) -> Callable[[Any], Any]:
 
 
 def read(kind: type[T], given: Mapping[str, Any]) -> T:
-    """Make a dataclass from the arguments of a task that are its fields.
+    """Create a dataclass from the arguments of a task that are its fields.
 
-    :raises TypeError: when one that it needs is missing
+    :raises TypeError: when a required argument is missing
     """
     hints = typing.get_type_hints(kind, include_extras=True)
     return kind(
@@ -96,7 +97,7 @@ def _fields_of(
 
 
 def _joined(one: Any, other: Any) -> Any:
-    """Return the type of an object that has the keys of two."""
+    """Return a TypedDict that has the keys of two."""
     return types.new_class(
         one.__name__,
         (one, other),
@@ -123,14 +124,14 @@ def _signature(
         )
         for name in hints
     ]
-    # What must be given stands first in any signature.
+    # Python requires arguments without a default first.
     taken.sort(key=lambda each: each.default is not inspect.Parameter.empty)
     return inspect.Signature([*own, *taken])
 
 
 def _docstring(run: Callable[..., None], kinds: tuple[type[Any], ...]) -> str:
     said: dict[str, str] = {}
-    # A base class says what it has before the class itself does.
+    # A base class describes its fields before the class itself does.
     bases = [base for kind in kinds for base in reversed(kind.__mro__)]
     for kind in filter(dataclasses.is_dataclass, bases):
         for each in info.parse_docstring(kind.__doc__)["params"]:

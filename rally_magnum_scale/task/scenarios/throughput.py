@@ -1,4 +1,4 @@
-"""How many requests a second a bay serves, and how fast."""
+"""Scenario that measures throughput and latency in a new bay."""
 
 from __future__ import annotations
 

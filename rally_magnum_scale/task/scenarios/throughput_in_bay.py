@@ -1,4 +1,4 @@
-"""How many requests a second a bay serves that is there already."""
+"""Scenario that measures throughput and latency in an existing bay."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rally_magnum_scale.task.scenarios import signature
 
 @existing_bay_scenario.configure("throughput_in_bay", "magnum_scale_load")
 class ThroughputInBay(existing_bay_scenario.ExistingBayScenario):
-    """Run a load in a bay that is there already, and leave the bay."""
+    """Run a load in an existing bay, and keep the bay."""
 
     @signature.takes(bay_arguments.WhichBay, load_arguments.LoadArguments)
     def run(
         self, which: bay_arguments.WhichBay, load: load_arguments.LoadArguments
     ) -> None:
-        """Run a load in a bay that is there already, and leave the bay.
+        """Run a load in an existing bay, and keep the bay.
 
-        The bay is one of the context ``bays``, one that Magnum shows, or
-        whatever Kubernetes cluster a kubeconfig opens.
+        The bay is one of the context ``bays``, a bay in Magnum, or any
+        Kubernetes cluster that a kubeconfig opens.
         """
         self.run_load_in(which, load)

@@ -1,4 +1,4 @@
-"""The arguments of what asks and what is asked, whatever the rate."""
+"""Arguments of the load generators and the targets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NO_TLS = "none"
 
 @signature.closed
 class LoadDeadlines(TypedDict, total=False):
-    """How long the parts of a load may take."""
+    """Deadlines of the phases of a load."""
 
     pull_s: bounded.Seconds
     start_s: bounded.Seconds
@@ -31,7 +31,7 @@ class LoadDeadlines(TypedDict, total=False):
 
 @signature.closed
 class RequestArgument(TypedDict, total=False):
-    """What is asked of the targets, and what they must answer."""
+    """The request to the targets, and the expected response."""
 
     method: bounded.Name
     path: bounded.Name
@@ -43,7 +43,7 @@ class RequestArgument(TypedDict, total=False):
 
 @signature.closed
 class PodArgument(TypedDict, total=False):
-    """What the pods of one component get, and where they may run."""
+    """Resources and placement of the pods of a component."""
 
     requests: dict[str, str]
     limits: dict[str, str]
@@ -62,48 +62,53 @@ class PodsArgument(TypedDict, total=False):
 
 @dataclasses.dataclass(frozen=True)
 class WorkloadArguments:
-    """What asks and what is asked, whatever the rate.
+    """The load generators and the targets.
 
-    :param targets: number of nginx pods that are asked (default 1)
-    :param workers: number of Locust worker pods that ask (default 1)
-    :param processes_per_worker: Locust processes in each worker pod, among
-        which its connections are divided; by default the whole cores of
-        the worker's CPU limit in ``pods``, 1 without a limit
-    :param target_processes: nginx processes in each target, by default one
+    :param targets: number of nginx pods that serve requests (default 1)
+    :param workers: number of Locust worker pods that send requests
+        (default 1)
+    :param processes_per_worker: Locust processes in each worker pod, which
+        share its connections; by default the whole cores of the worker's
+        CPU limit in ``pods``, or 1 without a limit
+    :param target_processes: nginx processes in each target; by default one
         for each core of its node
     :param connections_per_worker: keep-alive connections of each worker pod
         (default 64)
-    :param timeout_s: seconds after which a request has failed (default 10)
+    :param timeout_s: timeout of a request in seconds (default 10)
     :param locust_image: image of the Locust master and workers (default
         locustio/locust:2.47.0)
     :param nginx_image: image of the targets (default
         nginxinc/nginx-unprivileged:1.28-alpine)
-    :param image_prefix: put in front of both images with a slash, such as
+    :param image_prefix: prefix of both images, followed by a slash, such as
         ``registry.example.org/mirror``
     :param image_pull_policy: Always, IfNotPresent (default) or Never
-    :param image_pull_secret_file: path, where Rally runs, of a Docker
-        ``config.json`` with the credentials for the images' registry
-    :param pull_ahead: pull the images on every node that the load may use
-        first, and time it apart as ``workload.pull_images`` (default false)
+    :param image_pull_secret_file: path of a Docker ``config.json`` with the
+        credentials for the images' registry, on the machine where Rally
+        runs
+    :param pull_ahead: before the load, pull the images on every node that
+        it may use, and time this separately as ``workload.pull_images``
+        (default false)
     :param pods: for ``target``, ``worker`` and ``master``: ``requests`` and
         ``limits`` (CPU and memory), ``node_selector`` and ``tolerations``,
-        as Kubernetes has them
+        in the form of Kubernetes
     :param spread: how pods of one kind are spread over the nodes: preferred
         (default), required or none
-    :param target_address: whether workers ask the targets by their Service
-        or directly by the addresses of their pods: service (default) or pod
-    :param request: what is asked and must be answered: ``method`` (default
-        GET), ``path`` (default /), ``headers``, ``body``,
+    :param target_address: whether workers send requests to the Service of
+        the targets or directly to their pods: service (default) or pod
+    :param request: the request and the expected response: ``method``
+        (default GET), ``path`` (default /), ``headers``, ``body``,
         ``expected_status`` (default 200) and ``expected_body_bytes``
         (default any)
     :param keep_alive: false opens a new connection for each request, and
-        counts the time to connect into its latency; the connections of
-        a worker are then those open at once (default true)
-    :param arrivals: of the requests of a step with a rate: constant, at
-        even intervals (default), or poisson, at random ones of that mean
+        includes the time to connect in its latency;
+        ``connections_per_worker`` then limits the connections that are open
+        at the same time (default true)
+    :param arrivals: arrival of the requests in a step with a rate:
+        constant, at even intervals (default), or poisson, at random
+        intervals with the same mean
     :param tls: none (default), or bay_ca: the targets serve HTTPS with a
-        certificate that Magnum signs by the bay's CA, against which the
-        workers verify it
+        certificate that Magnum signs with the bay's CA, and the workers
+        verify the certificate against that CA
     :param deadlines: ``pull_s``, ``start_s``, until all pods are Ready, and
         ``connect_s``, until all workers have connected; by default they
         grow with the pods
@@ -142,10 +147,10 @@ class WorkloadArguments:
         """Return the load of one iteration.
 
         :param task: uuid of the Rally task
-        :param iteration: its number
+        :param iteration: number of the iteration
         :param bay: name of the bay, for the records
-        :raises ValueError: naming the argument that can't be right
-        :raises InvalidInput: when the pull secret's file can't be right
+        :raises ValueError: when an argument is invalid; names the argument
+        :raises InvalidInput: when the pull secret's file is invalid
         """
         passed = {
             field.name: getattr(self, field.name)
@@ -159,7 +164,7 @@ class WorkloadArguments:
                 passed["pods"]["worker"]
             )
         deadlines = passed.pop("deadlines")
-        # Its certificate is signed when there is a bay.
+        # The certificate is signed later, when the bay exists.
         del passed["tls"]
         return load_spec.LoadSpec(
             task=task,
@@ -174,5 +179,5 @@ class WorkloadArguments:
         )
 
     def _rates(self) -> dict[str, Any]:
-        """Return what the load is to do, for its spec."""
+        """Return the fields of the spec that define the rates."""
         raise NotImplementedError

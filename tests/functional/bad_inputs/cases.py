@@ -228,7 +228,7 @@ CASES = (
     ),
     Case(
         "no bay to use",
-        r"Nothing would say which bay",
+        r"is selected by nothing",
         scenario="throughput_in_bay",
         args={"steps": STEPS, **IMAGES},
     ),

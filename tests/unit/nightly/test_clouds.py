@@ -58,7 +58,7 @@ def test_an_openrc_file_that_is_no_utf_8_is_told(tmp_path):
     path = tmp_path / "openrc"
     path.write_bytes("export OTHER=ä OS_PASSWORD=ä".encode("latin-1"))
     with pytest.raises(
-        exceptions.InvalidInput, match="OS_PASSWORD in .* is no UTF-8 text"
+        exceptions.InvalidInput, match="OS_PASSWORD in .* is not UTF-8 text"
     ):
         clouds.read_openrc(path)
 
@@ -117,7 +117,7 @@ def test_a_cloud_that_is_not_there_or_not_enough_is_told(clouds_yaml):
     with pytest.raises(exceptions.InvalidInput, match="clouds_yaml: Cloud ot"):
         clouds.of_clouds_yaml("others")
     with pytest.raises(
-        exceptions.InvalidInput, match="mine has no password, project_name;"
+        exceptions.InvalidInput, match="mine has no password, project_name."
     ):
         clouds.of_clouds_yaml("mine")
 
@@ -194,8 +194,8 @@ def test_a_night_that_is_over_waits_for_no_cloud(
     monkeypatch.setenv("STAND_IN_CREATE", "hang")
     with pytest.raises(
         exceptions.DeadlineExceeded,
-        match="^Gave up waiting for Rally's (environment|database), as the "
-        "night's deadline was over after 2 s.$",
+        match="^Gave up waiting for Rally's (environment|database), because "
+        "the night's deadline passed after 2 s.$",
     ):
         reached(limit_s=2.0)
     assert in_home(tmp_path) <= {"rally.log", "rally.sqlite"}
@@ -271,8 +271,8 @@ def test_a_sandbox_of_a_killed_night_comes_up_again(sandbox, tmp_path):
 def test_a_sandbox_that_comes_up_too_late_goes_down(sandbox, tmp_path):
     with pytest.raises(
         exceptions.DeadlineExceeded,
-        match="waiting for the sandbox to come up, as the night's deadline "
-        "was over after 2 s",
+        match="for the sandbox to come up, because the night's deadline "
+        "passed after 2 s",
     ):
         sandbox("exec sleep 60", limit_s=2.0)
     assert called(tmp_path)[-1].startswith("down ")

@@ -9,7 +9,7 @@ from rally_magnum_scale.nightly import folders
 def test_one_night_at_a_time(tmp_path):
     with (
         folders.alone(tmp_path),
-        pytest.raises(exceptions.NightRuns, match="Another night is going"),
+        pytest.raises(exceptions.NightRuns, match="Another night is running"),
         folders.alone(tmp_path),
     ):
         pass

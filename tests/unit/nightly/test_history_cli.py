@@ -73,7 +73,7 @@ def test_a_run_that_broke_is_not_named_as_the_one_that_is_worse(path, capsys):
     history.append(path, [*runs, broken])
     status, said, _ = run(capsys, "check", path)
     assert status == 1
-    assert "  compared is task-12/1 of 1970-01-13 00:00.\n" in said
+    assert "  the compared run is task-12/1, 1970-01-13 00:00.\n" in said
     assert (
         "  the newest run, task-13/1, broke, so it is not compared.\n" in said
     )
@@ -116,7 +116,7 @@ def test_an_empty_history_is_no_comparison(path, capsys, more):
     assert status == 3
     assert said == ("[]\n" if more else "")
     assert error == (
-        f"rally-magnum-history: The history {path} holds no run, so nothing "
+        f"rally-magnum-history: The history {path} is empty, so nothing "
         "could be compared.\n"
     )
 
@@ -189,10 +189,10 @@ def test_the_page_is_written(path, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("--last", "0"), "--last: 0 can't be right; give 1 or more."),
-        (("--min-runs", "2"), "--min-runs: 2 can't be right; give 5"),
-        (("--confidence", "1"), "--confidence: 1.0 can't be right"),
-        (("--min-change-ratio", "-1"), "--min-change-ratio: -1.0 can't be"),
+        (("--last", "0"), "--last: 0 is out of range. Give 1 or more."),
+        (("--min-runs", "2"), "--min-runs: 2 is out of range. Give 5"),
+        (("--confidence", "1"), "--confidence: 1.0 is out of range"),
+        (("--min-change-ratio", "-1"), "--min-change-ratio: -1.0 is out"),
     ],
 )
 def test_a_wrong_value_is_named(path, capsys, arguments, why):

@@ -109,14 +109,18 @@ def test_old_nights_go_and_are_linked_to_no_more(cloud, nightly):
 @pytest.mark.parametrize(
     ("variables", "changes", "said"),
     [
-        ({"STAND_IN_WAY": "not-begin"}, {}, "ended with 1: No cloud answers."),
+        (
+            {"STAND_IN_WAY": "not-begin"},
+            {},
+            "exited with 1: No cloud answers.",
+        ),
         ({"error": "No such cloud."}, {}, "! No such cloud."),
         (
             {"STAND_IN_WAY": "hang"},
             {"deadline_s": 3.0},
-            "Not to its end: it was interrupted at its deadline",
+            "Incomplete: it was interrupted at its deadline",
         ),
-        ({}, {"deadline_s": 1e-9}, "not started, as the night's deadline of"),
+        ({}, {"deadline_s": 1e-9}, "not started, because the night's "),
         (
             {"STAND_IN_RESULTS": "/nowhere"},
             {},
@@ -252,13 +256,13 @@ def test_a_night_that_is_interrupted_starts_no_further_task(cloud, nightly):
         interruption.restore(interruption.install())
         interruption.restore(handlers)
     assert came_out.exit == outcome.EXIT_INTERRUPTED
-    assert "not started, as the night was interrupted" in came_out.text()
+    assert "not started, because the night was interr" in came_out.text()
 
 
 def test_what_is_worse_is_proven_suspected_or_just_told():
     def told(*values):
         every = test_runs_page.nights(*values)
-        return night._tell(every[-1:], every, night.comparison.Ask())
+        return night._compare(every[-1:], every, night.comparison.Ask())
 
     quiet = test_runs_page.QUIET
     assert told(*quiet, 10.0).exit == 0
@@ -279,7 +283,7 @@ def test_what_is_worse_is_proven_suspected_or_just_told():
 
 def test_a_night_that_could_not_be_compared_is_no_good_one():
     def told(every):
-        return night._tell(every[-1:], every, night.comparison.Ask())
+        return night._compare(every[-1:], every, night.comparison.Ask())
 
     quiet = test_runs_page.nights(*test_runs_page.QUIET)
     assert told(quiet).not_compared == told(quiet).learning == ()
@@ -292,7 +296,7 @@ def test_a_night_that_could_not_be_compared_is_no_good_one():
     assert task.exit == 2
     came_out = outcome.Night("n", 0.0, 1.0, "c", (task,))
     assert came_out.exit == 2
-    assert "1 of them not compared with all before" in came_out.headline
+    assert "1 of them not fully compared" in came_out.headline
     assert "    not compared: not measured this time" in came_out.text()
     # That of an invalid one is told by its state.
     invalid = dataclasses.replace(vanished[-1], state="invalid")
@@ -301,7 +305,7 @@ def test_a_night_that_could_not_be_compared_is_no_good_one():
 
 def test_a_night_that_is_learning_says_so():
     every = test_runs_page.nights(*test_runs_page.QUIET[:5])
-    task = night._tell(every[-1:], every, night.comparison.Ask())
+    task = night._compare(every[-1:], every, night.comparison.Ask())
     assert (task.learning, task.exit) == (("learning (3 of 5 runs)",), 0)
     text = outcome.Night("n", 0.0, 1.0, "c", (task,)).text()
     assert "\n    learning (3 of 5 runs)\n" in text
@@ -326,7 +330,7 @@ def test_one_metric_is_suspected_beside_another_that_is_worse():
         )
         for run_, value in both
     ]
-    told = night._tell(every[-1:], every, night.comparison.Ask())
+    told = night._compare(every[-1:], every, night.comparison.Ask())
     assert [one.partition(":")[0] for one in told.worse] == [
         "bay_create_time.max_s"
     ]
@@ -361,8 +365,8 @@ def test_a_chat_message_stays_short():
     text = outcome.Night("n", 0.0, 1.0, "c", (task,)).text()
     for label in (
         "worse",
-        "suspected, till the next night",
-        "beside the last night alone",
+        "suspected, until the next night",
+        "compared with the last night",
     ):
         assert f"    {label}: metric 4\n    … and 4 more\n" in text
         assert f"{label}: metric 5" not in text
@@ -393,7 +397,7 @@ def test_the_command_says_what_is_wrong_and_ends_with_3(
     assert said.err.startswith("rally-magnum-nightly: Line 1 of the history")
     with folders.alone(tmp_path / "n"):
         assert cli.main([str(path)]) == 3
-    assert "Another night is going on" in capsys.readouterr().err
+    assert "Another night is running" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [[], ["--no-such"], ["a", "b"]])
@@ -404,7 +408,7 @@ def test_wrong_arguments_are_no_invalid_run(arguments, capsys):
     assert "rally-magnum-nightly: error: " in capsys.readouterr().err
 
 
-def test_a_fault_of_the_program_is_no_failed_sla(
+def test_a_bug_in_the_program_is_not_a_failed_sla(
     tmp_path, capsys, monkeypatch
 ):
     def fail(path):
@@ -413,7 +417,7 @@ def test_a_fault_of_the_program_is_no_failed_sla(
     monkeypatch.setattr(cli.nightly_settings, "read", fail)
     assert cli.main([str(tmp_path / "nightly.yaml")]) == 3
     said = capsys.readouterr().err
-    assert "KeyError: 'x'\nrally-magnum-nightly: this is a fault of" in said
+    assert "KeyError: 'x'\nrally-magnum-nightly: this is a bug in" in said
 
 
 def test_the_summary_of_something_else_is_refused(tmp_path):

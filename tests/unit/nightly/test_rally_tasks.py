@@ -96,7 +96,9 @@ def test_an_interrupted_night_interrupts_its_task_once(run, tmp_path):
     finally:
         interruption.restore(interruption.install())
         interruption.restore(handlers)
-    assert ended.cut_short == "it was interrupted, as the night was"
+    assert ended.cut_short == (
+        "it was interrupted because the night was interrupted"
+    )
     assert ended.status == 130
 
 
@@ -120,7 +122,7 @@ def test_what_a_killed_night_left_is_found_by_its_folder(tmp_path):
     try:
         told = []
         assert predecessor.end(tmp_path / "ours", 30.0, told.append) == 1
-        assert "asked to end, 1 in all" in told[0]
+        assert "ending the 1 processes" in told[0]
         assert ours.wait(timeout=30) == 130
         assert others.poll() is None
         assert predecessor.is_alive(psutil.Process(others.pid))

@@ -274,7 +274,7 @@ def workload(quota, kept=None, **runner):
 )
 def test_a_quota_too_small_for_the_task_says_what_it_takes(config, needed):
     check = bay_quotas.BayQuotasValidator()
-    with pytest.raises(Exception, match=f"set bay_quotas to {needed} or"):
+    with pytest.raises(Exception, match=f"Set bay_quotas to {needed} or"):
         check.validate(None, config, None, None)
     config["contexts"]["bay_quotas@openstack"]["bays"] = needed
     check.validate(None, config, None, None)
@@ -453,4 +453,4 @@ def test_scenarios_check_the_quota_of_their_task():
     said = scenario.Scenario.validate(
         "MagnumScale.create_and_delete_bay", None, config, None, vtype="syntax"
     )
-    assert any("set bay_quotas to 4 or more" in each for each in said), said
+    assert any("Set bay_quotas to 4 or more" in each for each in said), said

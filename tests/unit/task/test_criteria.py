@@ -435,8 +435,8 @@ def test_a_step_and_an_event_can_not_be_asked_for_together(name):
     assert said == (
         f"SLA plugin '{name}' doesn't pass "
         "magnum_scale_step_or_event@default validation. Details: during: it "
-        "can't stand beside step, as a criterion judges either one step or "
-        "the time of each event; leave one of the two out."
+        "can't be combined with step, because a criterion judges either one "
+        "step or the time of each event. Remove one of the two."
     )
 
 

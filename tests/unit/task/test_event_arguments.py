@@ -104,7 +104,7 @@ def test_a_machine_of_a_bay_that_stays_is_not_deleted():
     given = {"targets": 2, "faults": faults}
     assert said(in_bay(MADE, **given), "faults[1].how", "context bays")
     found = in_throughput(nodes=3, keep_bay=True, **given)
-    assert said(found, "faults[1].how", "leave keep_bay out")
+    assert said(found, "faults[1].how", "remove keep_bay")
 
 
 @pytest.mark.parametrize("faults", [5, "stop", ["stop"], [None], {"how": 1}])
@@ -128,17 +128,17 @@ def test_there_must_be_a_target_on_each_node_that_is_lost():
 def test_a_node_must_stay_for_the_load():
     lost = [{"how": "stop", "at_s": 1, "nodes": 3}]
     found = in_failure(nodes=3, targets=3, faults=lost)
-    assert said(found, "faults: 3 nodes are to be lost of a bay of 3")
+    assert said(found, "faults: they take out 3 nodes of a bay of 3")
     assert in_failure(nodes=4, targets=3, faults=lost) == []
 
 
 @pytest.mark.parametrize("how", ["network", "stop"])
-def test_a_kubeconfig_opens_no_machine(how, kubeconfig):
+def test_a_kubeconfig_gives_no_access_to_machines(how, kubeconfig):
     faults = [{"how": "delete", "at_s": 1}]
     assert in_bay(kubeconfig=kubeconfig, faults=faults) == []
     faults.append({"how": how, "at_s": 1})
     found = in_bay(kubeconfig=kubeconfig, faults=faults)
-    assert said(found, "faults[1].how", "use delete")
+    assert said(found, "faults[1].how", "Use delete")
 
 
 @pytest.mark.parametrize(

@@ -295,7 +295,7 @@ def test_an_error_that_nobody_foresaw_is_named():
 @pytest.mark.parametrize("status", ["crashed", "aborted", "running"])
 def test_a_task_that_did_not_end_is_not_taken_for_whole(status):
     for text in both(task(workload(iteration()), status=status)):
-        assert f"Rally stored the task c0ffee00 as {status}, so what" in text
+        assert f"Rally stored the task c0ffee00 as {status}, so its" in text
     whole = task(workload(iteration()), uuid="decaf")
     broken = task(workload(iteration()), status=status)
     found = results.read([whole, broken]).workloads

@@ -55,7 +55,7 @@ def said(found, *words):
         ({"spread": "wide"}, ("spread", "wide")),
         ({"target_address": "dns"}, ("target_address", "dns")),
         ({"processes_per_worker": 0}, ("processes_per_worker",)),
-        ({"workers": 2001}, ("workers: 2001 pods", "2000 would do")),
+        ({"workers": 2001}, ("workers: 2001 pods", "use at most 2000")),
         ({"target_processes": 0}, ("target_processes",)),
         ({"request": {"methd": "GET"}}, ("request", "methd")),
         ({"request": {"path": "a b"}}, ("request.path", "'a b'")),
@@ -161,7 +161,7 @@ def test_a_kept_bay_needs_a_tenant_that_stays(
 @pytest.mark.parametrize(
     ("contexts", "arguments", "words"),
     [
-        ({}, {}, "Nothing would say which bay"),
+        ({}, {}, "is selected by nothing"),
         ({}, {"bay": "b", "kubeconfig": "k"}, "bay and kubeconfig"),
         ({"bays@openstack": {"nodes": 1}}, {"bay": "b"}, "the context bays"),
         ({"bays": {"nodes": 1}}, {"bay": "b"}, "the context bays"),
@@ -169,7 +169,7 @@ def test_a_kept_bay_needs_a_tenant_that_stays(
         (
             {"bays@openstack": {"bays": [{"nodes": 1, "name": "small"}]}},
             {"bay_role": "big"},
-            "the names are: small",
+            "The names are: small",
         ),
         ({}, {"bay": "b", "kubeconfig_context": "c"}, "kubeconfig_context"),
         ({}, {"bay": "b", "nodes": 5}, "nodes"),
@@ -219,9 +219,9 @@ def test_a_kubeconfig_is_read_before_anything_is_created(tmp_path):
     assert said(missing, "kubeconfig", "none")
 
 
-def test_a_kubeconfig_has_nobody_who_signs_certificates(tmp_path):
+def test_a_bay_of_a_kubeconfig_has_no_signed_certificates(tmp_path):
     path = kubeconfig(tmp_path)
-    assert said(in_bay(kubeconfig=path, tls="bay_ca"), "tls", "signs")
+    assert said(in_bay(kubeconfig=path, tls="bay_ca"), "tls", "sign a")
     assert in_bay(kubeconfig=path, tls="none") == []
 
 

@@ -73,7 +73,7 @@ def test_the_load_of_a_dead_run_goes_after_its_nodes_are_back():
     paths, lines = look(script, mark())
     nodes = ["/api/v1/nodes"] * 2
     assert paths == [NAMESPACES, MAPS, *nodes, ONE, f"{ONE}/status"]
-    assert "rms-1 is of a killed run, and is removed" in lines[0]
+    assert "Removing the namespace rms-1 of a killed run" in lines[0]
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def test_the_load_of_a_dead_run_goes_after_its_nodes_are_back():
     [
         (mark(host="elsewhere"), "on the host elsewhere"),
         (mark(database="another"), "another Rally database"),
-        (mark(version=2), "another release wrote it"),
-        ("{", "does not say which process's"),
-        ("[]", "does not say which process's"),
-        (None, "does not say which process's"),
+        (mark(version=2), "another release wrote its annotation"),
+        ("{", "does not say which process"),
+        ("[]", "does not say which process"),
+        (None, "does not say which process"),
     ],
 )
 def test_of_a_load_that_is_not_proven_dead_it_only_tells(said, words):
@@ -102,9 +102,9 @@ def test_a_bay_that_refuses_does_not_stop_a_load():
     lines = []
     with fake_api.serve({NAMESPACES: [403]}) as (_, cluster):
         dead_loads.remove(cluster, "db", lines.append)
-    assert "Could not look for loads of dead runs" in lines[0]
+    assert "Could not search for loads of dead runs" in lines[0]
     _, lines = look({MAPS: [listed()], ONE: [403]}, mark())
-    assert "rms-1 of a killed run stays" in lines[1]
+    assert "Could not remove the namespace rms-1" in lines[1]
 
 
 def test_an_interruption_ends_it(monkeypatch):

@@ -74,7 +74,7 @@ def test_a_server_that_nobody_finds_is_told_of_once(mark):
     note(mark, machine="gone")
     failed, (line,) = recover(mark, fake_nova.FakeCloud())
     assert failed == []
-    assert "The server gone, which a dead run has let fail by 'stop'" in line
+    assert "server gone, in which a dead run injected the fault 'stop'" in line
     assert recover(mark, fake_nova.FakeCloud()) == ([], [])
 
 
@@ -97,12 +97,12 @@ def test_nothing_is_opened_where_there_is_nothing_to_mend(mark):
     assert lost_machines.recover(mark, [refuse], print) == []
 
 
-def test_nothing_fails_that_nobody_would_mend(mark):
+def test_no_fault_is_injected_without_a_note_for_the_recovery(mark):
     cloud = fake_nova.FakeCloud(a=True)
     notes = lost_machines.Notes(mark.parent / "missing" / mark.name)
     with fake_nova.opened(cloud, notes) as known:
         for how in (machines.NETWORK, machines.STOP):
-            with pytest.raises(exceptions.MachineError, match="be noted"):
+            with pytest.raises(exceptions.MachineError, match="be written"):
                 known.fail("m", how)
     assert cloud.asked == []
 
