@@ -21,10 +21,10 @@ from collections.abc import Sequence
 import yaml
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.history import comparison
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.measurement import regression
 from rally_magnum_scale.nightly import cli
-from rally_magnum_scale.report import comparison
-from rally_magnum_scale.report import history
 
 SAMPLES = pathlib.Path(__file__).parents[1] / "samples"
 NIGHTS, SLOWER_NIGHTS = 20, 4
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except exceptions.ScaleError as error:
         sys.stderr.write(f"real_history: {error}\n")
         return 1
-    runs = history.read(folder / "nights/history.jsonl")
+    runs = storage.read(folder / "nights/history.jsonl")
     sys.stdout.write(table(runs) + "\n")
     return 0
 
@@ -140,7 +140,7 @@ def _night(
         )
 
 
-def table(runs: Sequence[history.Run]) -> str:
+def table(runs: Sequence[storage.Run]) -> str:
     """Return what the nights would have been told, in Markdown.
 
     Nights one after the other that were told the same share a row.
@@ -156,7 +156,7 @@ def table(runs: Sequence[history.Run]) -> str:
     return "\n".join(lines)
 
 
-def _told(runs: Sequence[history.Run]) -> Iterable[_Told]:
+def _told(runs: Sequence[storage.Run]) -> Iterable[_Told]:
     """Compare each night with those before it, where that can be done."""
     ask = comparison.Ask(across=ACROSS)
     usual = runs[0].conditions.arguments

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 
 from benchmarks import synthetic_series
 from benchmarks.result import Result
+from rally_magnum_scale.history import change_points
+from rally_magnum_scale.history import comparison
 from rally_magnum_scale.measurement import regression
 from rally_magnum_scale.measurement import trend
-from rally_magnum_scale.report import change_points
-from rally_magnum_scale.report import comparison
 
 BENCH = "regression"
 RUNS = (10, 20, 40)

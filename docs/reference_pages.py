@@ -20,6 +20,7 @@ from rally.task import scenario
 from rally.task import sla
 
 from rally_magnum_sandbox import cli as sandbox_cli
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import disturbances
 from rally_magnum_scale.in_bay.stats import records
@@ -31,7 +32,6 @@ from rally_magnum_scale.measurement import metrics
 from rally_magnum_scale.nightly import cli as nightly_cli
 from rally_magnum_scale.nightly import history_cli
 from rally_magnum_scale.nightly import settings as nightly_settings
-from rally_magnum_scale.report import history
 
 OURS = "rally_magnum_scale."
 SURVIVORS = pathlib.Path(__file__).parents[1] / "tests/survivors.toml"
@@ -189,9 +189,9 @@ def _records() -> list[str]:
 def _history() -> list[str]:
     lines = []
     for body in (
-        history.Run,
+        storage.Run,
         conditions.Conditions,
-        history.Judged,
+        storage.Judged,
         metrics.Metric,
     ):
         lines += [f"## {body.__name__}", "", *_summary(body), ""]

@@ -14,7 +14,7 @@ from xdist import scheduler
 
 # Unit tests whose experiments take real seconds, which others that compute
 # would disturb: the others let them go first.
-TIMED = ("tests/unit/workload/", "tests/unit/truth/")
+TIMED = ("tests/unit/in_bay/test_", "tests/unit/truth/")
 YIELDING_NICENESS = 10
 # What is begun first, since it takes longest; the rest fills the gaps.
 FIRST = (

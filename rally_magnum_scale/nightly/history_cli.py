@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import files
+from rally_magnum_scale.history import comparison
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import regression
-from rally_magnum_scale.report import comparison
 from rally_magnum_scale.report import formatting
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import runs_page
 from rally_magnum_scale.task.exporters import result_files
 
@@ -144,13 +144,13 @@ def _add_rules(check: argparse.ArgumentParser) -> None:
 
 def _add(options: argparse.Namespace) -> int:
     added = result_files.read_runs(options.results, options.link)
-    every = history.append(options.to, added)
+    every = storage.append(options.to, added)
     _say(f"{len(added)} runs added; {options.to} holds {len(every)}.")
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
-    found = history.groups(history.read(options.history), options.across)
+    found = storage.groups(storage.read(options.history), options.across)
     if options.json:
         _say(json.dumps([[one.to_json() for one in g] for g in found]))
         return 0
@@ -169,10 +169,10 @@ def _check(options: argparse.Namespace) -> int:
         _rules(options),
         options.learning_passes,
     )
-    runs = history.read(options.history)
+    runs = storage.read(options.history)
     found = [
         (group, comparison.compare_newest(group, ask))
-        for group in history.groups(runs, ask.across)
+        for group in storage.groups(runs, ask.across)
     ]
     if options.json:
         _say(json.dumps([_as_json(*one) for one in found]))
@@ -191,7 +191,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _say_check(
-    group: Sequence[history.Run], compared: comparison.Comparison
+    group: Sequence[storage.Run], compared: comparison.Comparison
 ) -> None:
     newest = group[-1]
     run = compared.run or newest
@@ -203,7 +203,7 @@ def _say_check(
 
 
 def _as_json(
-    group: Sequence[history.Run], compared: comparison.Comparison
+    group: Sequence[storage.Run], compared: comparison.Comparison
 ) -> dict[str, object]:
     return {
         "run": compared.run.id if compared.run else None,
@@ -252,7 +252,7 @@ def _rules(options: argparse.Namespace) -> regression.Rules:
 
 
 def _page(options: argparse.Namespace) -> int:
-    runs = history.read(options.history)
+    runs = storage.read(options.history)
     text = runs_page.render(runs, tuple(options.across))
     try:
         options.out.parent.mkdir(parents=True, exist_ok=True)

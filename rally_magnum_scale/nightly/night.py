@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import files
 from rally_magnum_scale import interruption
+from rally_magnum_scale.history import comparison
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import deadline
 from rally_magnum_scale.nightly import folders
@@ -21,9 +23,7 @@ from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.nightly import predecessor
 from rally_magnum_scale.nightly import rally_tasks
 from rally_magnum_scale.nightly import settings as nightly_settings
-from rally_magnum_scale.report import comparison
 from rally_magnum_scale.report import conclusion
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import openmetrics
 from rally_magnum_scale.report import page
@@ -193,18 +193,18 @@ class _Work:
         name = f"{task.name}.html"
         night = folders.name_at_end(self.folder)
         added = result_files.runs_of(found, f"{night}/{name}")
-        every = history.append(self.settings.folder / HISTORY, added)
+        every = storage.append(self.settings.folder / HISTORY, added)
         undrawn = self._draw(name, drawn, every)
         sentence = conclusion.conclude(drawn.workloads, drawn.errors).sentence
         state = max(
             (one.state for one in added),
             key=outcome.EXITS.__getitem__,
-            default=history.BROKEN,
+            default=storage.BROKEN,
         )
         if ended.cut_short:
             sentence = f"Incomplete: {ended.cut_short}. {sentence}"
         if ended.cut_short or undrawn:
-            state = history.BROKEN
+            state = storage.BROKEN
         compared = _compare(
             added, every, comparison.Ask(across=self.settings.across)
         )
@@ -219,7 +219,7 @@ class _Work:
         )
 
     def _draw(
-        self, name: str, drawn: model.Report, every: Sequence[history.Run]
+        self, name: str, drawn: model.Report, every: Sequence[storage.Run]
     ) -> str:
         """Draw the page of a task; return the error if that fails.
 
@@ -238,7 +238,7 @@ class _Work:
 def _broken(
     task: nightly_settings.Task, sentence: str, took_s: float = 0.0
 ) -> outcome.Task:
-    return outcome.Task(task.name, history.BROKEN, sentence, took_s)
+    return outcome.Task(task.name, storage.BROKEN, sentence, took_s)
 
 
 def _not_kept(
@@ -275,8 +275,8 @@ def _message_chain(error: BaseException) -> str:
 
 
 def _compare(
-    added: Sequence[history.Run],
-    every: Sequence[history.Run],
+    added: Sequence[storage.Run],
+    every: Sequence[storage.Run],
     ask: comparison.Ask,
 ) -> outcome.Task:
     """Return an outcome that has only the comparison with previous runs."""
@@ -286,7 +286,7 @@ def _compare(
     gaps: list[str] = []
     learning: list[str] = []
     for run_ in added:
-        if run_.state == history.BROKEN:
+        if run_.state == storage.BROKEN:
             continue
         compared = comparison.compare_run(run_, every, ask)
         where = f"{run_.name}: " if len(added) > 1 else ""
@@ -301,7 +301,7 @@ def _compare(
             beside += [where + one for one in last]
     return outcome.Task(
         "",
-        history.HOLDS,
+        storage.HOLDS,
         "",
         worse=tuple(worse),
         suspected=tuple(suspected),
@@ -312,7 +312,7 @@ def _compare(
 
 
 def _write_pages(settings: nightly_settings.Settings) -> None:
-    runs = history.read(settings.folder / HISTORY, missing_ok=True)
+    runs = storage.read(settings.folder / HISTORY, missing_ok=True)
     # The pages of removed nights no longer exist, so don't link to them.
     linked = [
         one

@@ -11,7 +11,7 @@ from typing import Any
 from typing import Self
 
 from rally_magnum_scale import files
-from rally_magnum_scale.report import history
+from rally_magnum_scale.history import storage
 
 SCHEMA = 1
 
@@ -19,10 +19,10 @@ EXIT_INTERRUPTED = 130
 # From the best to the worst.  A confirmed regression counts as a failed SLA,
 # and a failed comparison counts as an invalid run.
 EXITS = {
-    history.HOLDS: 0,
-    history.FAILS: 1,
-    history.INVALID: 2,
-    history.BROKEN: 3,
+    storage.HOLDS: 0,
+    storage.FAILS: 1,
+    storage.INVALID: 2,
+    storage.BROKEN: 3,
 }
 
 
@@ -31,7 +31,7 @@ class Task:
     """The outcome of one task of a night.
 
     :param name: name of the task in the settings
-    :param state: one of :data:`~rally_magnum_scale.report.history.STATES`
+    :param state: one of :data:`~rally_magnum_scale.history.storage.STATES`
     :param sentence: the result in words
     :param took_s: how long the task ran
     :param uuid: Rally's uuid of the task; empty if it never started
@@ -65,8 +65,8 @@ class Task:
         """The exit status of this task alone."""
         return max(
             EXITS[self.state],
-            EXITS[history.FAILS] if self.worse else 0,
-            EXITS[history.INVALID] if self.not_compared else 0,
+            EXITS[storage.FAILS] if self.worse else 0,
+            EXITS[storage.INVALID] if self.not_compared else 0,
         )
 
 
@@ -96,7 +96,7 @@ class Night:
     def state(self) -> str:
         """The worst state of its tasks."""
         if self.error or not self.tasks:
-            return history.BROKEN
+            return storage.BROKEN
         return max((one.state for one in self.tasks), key=EXITS.__getitem__)
 
     @property

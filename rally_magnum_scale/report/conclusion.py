@@ -6,9 +6,9 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import formatting
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import states
 
@@ -17,10 +17,10 @@ FAIL = "fail"
 WARN = "warn"
 # How what came of a run looks.
 LOOKS = {
-    history.HOLDS: PASS,
-    history.FAILS: FAIL,
-    history.INVALID: WARN,
-    history.BROKEN: FAIL,
+    storage.HOLDS: PASS,
+    storage.FAILS: FAIL,
+    storage.INVALID: WARN,
+    storage.BROKEN: FAIL,
 }
 
 

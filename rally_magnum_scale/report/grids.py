@@ -9,10 +9,10 @@ import statistics
 from collections.abc import Iterable
 from collections.abc import Sequence
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.report import formatting
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import states
 
@@ -142,7 +142,7 @@ def _rung(workload: model.Workload) -> tuple[str, ...]:
         _median(bay.delete_s for bay in bays),
         formatting.megabytes(_peak_bytes(bays)),
         milliseconds(_slowest(bays)),
-        state if state == history.HOLDS else state.upper(),
+        state if state == storage.HOLDS else state.upper(),
         _median(step.achieved_rps for step in steps),
         _median(step.rps_per_core_real_nodes for step in steps),
         _median(step.requests_per_cpu_s.get("pods") for step in steps),

@@ -7,17 +7,17 @@ import dataclasses
 import datetime
 import math
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.measurement import conditions as run_conditions
 from rally_magnum_scale.measurement import metrics as run_metrics
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import conclusion
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import states
 
 
-def of_report(report: model.Report, link: str = "") -> list[history.Run]:
+def of_report(report: model.Report, link: str = "") -> list[storage.Run]:
     """Return the workloads of one task as lines of the history.
 
     :param report: of one task
@@ -31,7 +31,7 @@ def of_report(report: model.Report, link: str = "") -> list[history.Run]:
 
 def _of_workload(
     report: model.Report, number: int, workload: model.Workload, link: str
-) -> history.Run:
+) -> storage.Run:
     ours = workload.verdicts()
     runs = [one.numbered_run for one in workload.iterations]
     asked = run_conditions.ask(
@@ -41,7 +41,7 @@ def _of_workload(
         workload.runner,
         workload.digest_of_contexts,
     )
-    return history.Run(
+    return storage.Run(
         task=report.task,
         position=number,
         at_s=_began(report, workload),
@@ -62,8 +62,8 @@ def _of_workload(
     )
 
 
-def _judged(verdict: verdicts.Verdict) -> history.Judged:
-    return history.Judged(
+def _judged(verdict: verdicts.Verdict) -> storage.Judged:
+    return storage.Judged(
         # That of the metric: by it a collector joins value and bound.
         name=trend.metric_name(
             verdict.criterion,

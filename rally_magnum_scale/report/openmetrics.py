@@ -12,14 +12,14 @@ import prometheus_client.core
 import prometheus_client.openmetrics.exposition
 import prometheus_client.registry
 
-from rally_magnum_scale.report import history
+from rally_magnum_scale.history import storage
 
 PREFIX = "rally_magnum_scale_"
 _RUN = ("title", "scenario", "cloud", "workload")
 _METRIC = (*_RUN, "metric", "unit")
 
 
-def render(runs: Iterable[history.Run]) -> str:
+def render(runs: Iterable[storage.Run]) -> str:
     """Return the newest run of each title, scenario, cloud and position.
 
     Values keep the unit of their criterion, which is a label.
@@ -38,7 +38,7 @@ def render(runs: Iterable[history.Run]) -> str:
 class _Families(prometheus_client.registry.Collector):  # type: ignore[misc]
     """The metric families, as the library collects them."""
 
-    def __init__(self, runs: list[history.Run]) -> None:
+    def __init__(self, runs: list[storage.Run]) -> None:
         self._runs = runs
 
     def collect(self) -> Iterator[prometheus_client.core.Metric]:
@@ -51,7 +51,7 @@ class _Families(prometheus_client.registry.Collector):  # type: ignore[misc]
         for run in self._runs:
             own = _labels(run)
             began.add_metric(own, run.at_s)
-            for each in history.STATES:
+            for each in storage.STATES:
                 state.add_metric([*own, each], float(each == run.state))
             for metric in run.metrics:
                 if not metric.reason:
@@ -73,7 +73,7 @@ def _gauge(
     )
 
 
-def _labels(run: history.Run) -> list[str]:
+def _labels(run: storage.Run) -> list[str]:
     return [
         run.title,
         run.conditions.scenario,

@@ -14,6 +14,7 @@ from typing import Any
 
 import jinja2
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import trend
@@ -25,7 +26,6 @@ from rally_magnum_scale.report import downloads
 from rally_magnum_scale.report import event_grids
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import new_runs
 from rally_magnum_scale.report import past
@@ -102,7 +102,7 @@ class _Section:
 
 def render(
     report: model.Report,
-    before: Sequence[history.Run] = (),
+    before: Sequence[storage.Run] = (),
     across: Collection[str] = (),
 ) -> str:
     """Return the page of a task.
@@ -142,7 +142,7 @@ def render(
 
 def _known(
     report: model.Report,
-    before: Sequence[history.Run],
+    before: Sequence[storage.Run],
     across: Collection[str],
 ) -> list[dict[str, trend.Trend]]:
     """Return the trends beside each workload; nothing without a history."""

@@ -11,10 +11,10 @@ from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.measurement import metrics
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
-from rally_magnum_scale.report import history
 
 # The history that pages look into, for who exports them by Rally.
 VARIABLE = "RALLY_MAGNUM_SCALE_HISTORY"
@@ -36,19 +36,19 @@ class Past:
     words: str
 
 
-def read(environ: Mapping[str, str] = os.environ) -> list[history.Run]:
+def read(environ: Mapping[str, str] = os.environ) -> list[storage.Run]:
     """Read the history that :data:`VARIABLE` names; none without it.
 
     :raises InvalidInput: when it can't be read
     """
     named = environ.get(VARIABLE)
     path = pathlib.Path(named).expanduser() if named else None
-    return history.read(path, missing_ok=True) if path else []
+    return storage.read(path, missing_ok=True) if path else []
 
 
 def trends(
-    run: history.Run,
-    runs: Sequence[history.Run],
+    run: storage.Run,
+    runs: Sequence[storage.Run],
     across: Collection[str] = (),
 ) -> dict[str, trend.Trend]:
     """Follow each metric over the comparable runs before a run.
@@ -57,7 +57,7 @@ def trends(
     :param across: conditions in which they may differ
     """
     before = [one for one in runs if one.at_s < run.at_s and one.id != run.id]
-    return history.trends(history.comparable(before, run.conditions, across))
+    return storage.trends(storage.comparable(before, run.conditions, across))
 
 
 def of(

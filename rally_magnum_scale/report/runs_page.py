@@ -8,15 +8,15 @@ import math
 from collections.abc import Sequence
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.history import change_points
+from rally_magnum_scale.history import comparison
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.measurement import metrics as run_metrics
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
-from rally_magnum_scale.report import change_points
-from rally_magnum_scale.report import comparison
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import formatting
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import page
 
 SIZE = (1080.0, 220.0)
@@ -44,7 +44,7 @@ class _Metric:
 
     name: str
     drawing: str
-    values: list[tuple[history.Run, str, str]]
+    values: list[tuple[storage.Run, str, str]]
     changes: list[str]
 
 
@@ -60,7 +60,7 @@ class _Group:
 
     name: str
     conditions: str
-    runs: list[history.Run]
+    runs: list[storage.Run]
     state: str
     beside: str
     compared: list[str]
@@ -68,7 +68,7 @@ class _Group:
     metrics: list[_Metric]
 
 
-def render(runs: Sequence[history.Run], across: Sequence[str] = ()) -> str:
+def render(runs: Sequence[storage.Run], across: Sequence[str] = ()) -> str:
     """Return the page of a history.
 
     :param across: conditions in which runs of one group may differ
@@ -77,7 +77,7 @@ def render(runs: Sequence[history.Run], across: Sequence[str] = ()) -> str:
     finds_changes = _finds_changes()
     groups = [
         _group(f"g{number}", group, tuple(across), finds_changes)
-        for number, group in enumerate(history.groups(runs, across), 1)
+        for number, group in enumerate(storage.groups(runs, across), 1)
     ]
     template = page.environment().get_template("runs.html.j2")
     text: str = template.render(
@@ -101,7 +101,7 @@ def _finds_changes() -> bool:
 
 def _group(
     identifier: str,
-    group: Sequence[history.Run],
+    group: Sequence[storage.Run],
     across: tuple[str, ...],
     finds_changes: bool,
 ) -> _Group:
@@ -113,7 +113,7 @@ def _group(
             *(metric.name for run in group for metric in run.metrics),
         ]
     )
-    trends = history.trends(group)
+    trends = storage.trends(group)
     return _Group(
         name=newest.name,
         conditions=newest.conditions.describe(),
@@ -135,7 +135,7 @@ def _group(
     )
 
 
-def _beside(compared: history.Run | None, newest: history.Run) -> str:
+def _beside(compared: storage.Run | None, newest: storage.Run) -> str:
     """Say which run was compared: not the newest, if that can't be."""
     if compared is None or compared.id == newest.id:
         return "Beside the runs before it"
@@ -148,7 +148,7 @@ def _beside(compared: history.Run | None, newest: history.Run) -> str:
 def _metric(
     identifier: str,
     name: str,
-    group: Sequence[history.Run],
+    group: Sequence[storage.Run],
     known: trend.Trend | None,
     finds_changes: bool,
 ) -> _Metric:
@@ -176,9 +176,9 @@ def _metric(
     )
 
 
-def _uncounted(run: history.Run, metric: run_metrics.Metric) -> str:
+def _uncounted(run: storage.Run, metric: run_metrics.Metric) -> str:
     """Say why a value does not count; empty when it does."""
-    if run.state == history.BROKEN:
+    if run.state == storage.BROKEN:
         return "the run broke"
     return metric.reason or ("" if run.counts else "the run is invalid")
 
@@ -200,7 +200,7 @@ def _say(change: change_points.ChangePoint, unit: str) -> str:
 def _draw(
     identifier: str,
     name: str,
-    measured: Sequence[tuple[history.Run, run_metrics.Metric]],
+    measured: Sequence[tuple[storage.Run, run_metrics.Metric]],
     known: trend.Trend | None,
     changes: Sequence[change_points.ChangePoint],
 ) -> str:

@@ -9,25 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 
 
 def of_workload(workload: model.Workload) -> str:
     """Return the state of one workload, one of :data:`history.STATES`."""
     if _is_broken(workload):
-        return history.BROKEN
+        return storage.BROKEN
     # Where Rally alone differs, it has failed the criterion.
     if invalid_parts(workload) or any(
         one.reason and one.value is not None for one in workload.own_verdicts()
     ):
-        return history.INVALID
+        return storage.INVALID
     ours, others = workload.verdicts(), workload.other_results()
     held = all(one.passed for one in ours) and all(
         one.success for one in others
     )
-    return history.HOLDS if held else history.FAILS
+    return storage.HOLDS if held else storage.FAILS
 
 
 def of_task(
@@ -39,11 +39,11 @@ def of_task(
         is without a workload
     """
     if any(errors):
-        return history.BROKEN
+        return storage.BROKEN
     return max(
         map(of_workload, workloads),
-        key=history.STATES.index,
-        default=history.BROKEN,
+        key=storage.STATES.index,
+        default=storage.BROKEN,
     )
 
 

@@ -14,8 +14,8 @@ from rally.common import validation
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import machines
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.kube import client
-from rally_magnum_scale.report import history
 from rally_magnum_scale.task.scenarios import bay_arguments
 from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import node_arguments
@@ -250,7 +250,7 @@ class HistoryValidator(validation.Validator):
         """Fail with a message that names the key."""
         del context, config, plugin_cls
         try:
-            history.read_before(Path(plugin_cfg["history"]))
+            storage.read_before(Path(plugin_cfg["history"]))
         except exceptions.InvalidInput as error:
             self.fail(f"history: {error}")
 

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.nightly import folders
 from rally_magnum_scale.nightly import nights_page
 from rally_magnum_scale.nightly import outcome
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import new_runs
 from rally_magnum_scale.report import page
@@ -53,7 +53,7 @@ def nights(folder: Path) -> str:
         path = folders.end(folders.begin(folder, number * 86_400.0))
         task = outcome.Task(
             "2m-rps",
-            history.HOLDS,
+            storage.HOLDS,
             "All 8 bounds hold.",
             65.0,
             "uuid",

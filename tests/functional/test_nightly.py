@@ -16,6 +16,7 @@ import psutil
 import pytest
 import yaml
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import deadline
 from rally_magnum_scale.nightly import folders
@@ -23,7 +24,6 @@ from rally_magnum_scale.nightly import night
 from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.nightly import predecessor
 from rally_magnum_scale.nightly import settings
-from rally_magnum_scale.report import history
 from tests.functional import conftest
 from tests.functional import test_tasks
 
@@ -158,8 +158,8 @@ def test_a_night_keeps_all_that_came_out(
     junit = ElementTree.parse(nights.newest / "small.junit.xml")
     assert junit.getroot().find(".//testcase") is not None
     assert junit.getroot().find(".//failure") is None
-    (run,) = history.read(nights.folder / night.HISTORY)
-    assert run.state == history.HOLDS
+    (run,) = storage.read(nights.folder / night.HISTORY)
+    assert run.state == storage.HOLDS
     assert run.conditions.nodes == "2 (1 hollow)"
     assert run.conditions.versions.keys() >= {"locust", "Kubernetes"}
     metrics = (nights.folder / night.METRICS).read_text()

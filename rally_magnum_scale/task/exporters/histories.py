@@ -9,7 +9,7 @@ from rally.task import exporter
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import files
-from rally_magnum_scale.report import history
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.report import openmetrics
 from rally_magnum_scale.task.exporters import result_files
 
@@ -34,7 +34,7 @@ class HistoryExporter(exporter.TaskExporter):
             )
         path = pathlib.Path(self.output_destination).expanduser()
         added = result_files.runs_of(list(self.tasks_results))
-        every = history.append(path, added)
+        every = storage.append(path, added)
         lines = [f"{one.name}: {one.state}. {one.sentence}" for one in added]
         counted = f"{path} holds {len(every)} runs."
         return {"print": "\n".join([*lines, counted])}

@@ -8,8 +8,8 @@ from typing import Any
 from rally.common.io import junit
 from rally.task import exporter
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.report import conclusion
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import states
 from rally_magnum_scale.task.exporters import results
 
@@ -56,7 +56,7 @@ def _add(root: junit.JUnitXML, task: results.Result) -> None:
     if not report.workloads:
         case = suite.add_test_case("Rally", "task", id=report.task, time="0")
         said = conclusion.conclude([], report.errors).sentence
-        case.mark_as_failed(_plain(f"{history.BROKEN}: {said}"))
+        case.mark_as_failed(_plain(f"{storage.BROKEN}: {said}"))
     for raw, workload in zip(stored, report.workloads, strict=True):
         class_name, _, name = workload.scenario.rpartition(".")
         case = suite.add_test_case(
@@ -67,7 +67,7 @@ def _add(root: junit.JUnitXML, task: results.Result) -> None:
             timestamp=raw.get("created_at", ""),
         )
         state = states.of_task([workload], report.errors)
-        if state != history.HOLDS:
+        if state != storage.HOLDS:
             said = conclusion.conclude([workload], report.errors).sentence
             case.mark_as_failed(_plain(f"{state}: {said}"))
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.report import history
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.report import new_runs
 from rally_magnum_scale.task.exporters import results
 
@@ -25,7 +25,7 @@ def read(path: pathlib.Path) -> list[results.Result]:
     return [task for _, tasks in _files(path) for task in tasks]
 
 
-def read_runs(path: pathlib.Path, link: str = "") -> list[history.Run]:
+def read_runs(path: pathlib.Path, link: str = "") -> list[storage.Run]:
     """Read the runs of a file, or of all result files in a folder.
 
     In a folder and its subfolders, the ``*.json`` files with the keys
@@ -46,14 +46,14 @@ def runs_of(
     tasks: Iterable[results.Result],
     link: str = "",
     source: str = "Rally's results",
-) -> list[history.Run]:
+) -> list[storage.Run]:
     """Convert tasks to runs of the history.
 
     :param link: path of the report page, relative to the history
     :param source: where the tasks come from, for the error message
     :raises InvalidInput: when a task lacks a key
     """
-    found: list[history.Run] = []
+    found: list[storage.Run] = []
     for task in tasks:
         found += _runs_of(task, link, source)
     return found
@@ -61,7 +61,7 @@ def runs_of(
 
 def _runs_of(
     task: results.Result, link: str, source: str
-) -> list[history.Run]:
+) -> list[storage.Run]:
     try:
         return new_runs.of_report(results.read([task]), link)
     except (KeyError, TypeError, AttributeError) as error:

@@ -11,12 +11,12 @@ from rally.common import validation
 from rally.task import sla
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.history import comparison
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.measurement import metrics
 from rally_magnum_scale.measurement import trend
-from rally_magnum_scale.report import comparison
-from rally_magnum_scale.report import history
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.sla import judging
 
@@ -148,7 +148,7 @@ class NoRegression(sla.SLA):
         """Tell whether it holds, as which state, and why."""
         try:
             path = pathlib.Path(self.criterion_value["history"])
-            known = history.read_before(path)
+            known = storage.read_before(path)
             self._check_iterations()
         except exceptions.InvalidInput as error:
             return False, comparison.NOT_COMPARED, [str(error).rstrip(".")]

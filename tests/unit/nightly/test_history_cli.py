@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.nightly import history_cli
-from rally_magnum_scale.report import history
 from tests.unit.report import test_history
 from tests.unit.report import test_runs_page
 from tests.unit.task import test_histories
@@ -20,7 +20,7 @@ def path(tmp_path):
 
 
 def write(path, *values):
-    history.append(path, test_runs_page.nights(*values))
+    storage.append(path, test_runs_page.nights(*values))
 
 
 def run(capsys, *arguments):
@@ -36,7 +36,7 @@ def test_results_of_rally_are_added(tmp_path, path, capsys):
         capsys, "add", tmp_path, "--to", path, "--link", "night/page.html"
     )
     assert (status, said) == (0, f"1 runs added; {path} holds 1.\n")
-    assert history.read(path)[0].link == "night/page.html"
+    assert storage.read(path)[0].link == "night/page.html"
 
 
 def test_runs_are_listed_by_what_they_share(path, capsys):
@@ -70,7 +70,7 @@ def test_what_got_worse_is_found(path, capsys):
 def test_a_run_that_broke_is_not_named_as_the_one_that_is_worse(path, capsys):
     *runs, last = test_runs_page.nights(*QUIET, 13.0, 13.0, 13.0)
     broken = dataclasses.replace(last, state="broken", metrics=())
-    history.append(path, [*runs, broken])
+    storage.append(path, [*runs, broken])
     status, said, _ = run(capsys, "check", path)
     assert status == 1
     assert "  the compared run is task-12/1, 1970-01-13 00:00.\n" in said
@@ -94,7 +94,7 @@ def test_a_change_from_zero_is_json_for_any_reader(path, capsys):
             strict=True,
         )
     ]
-    history.append(path, runs)
+    storage.append(path, runs)
     status, said, _ = run(capsys, "check", path, "--json")
     assert status == 1
     assert "Infinity" not in said
@@ -134,11 +134,11 @@ def test_a_newest_run_that_does_not_count_is_no_comparison(
     path, capsys, state
 ):
     *runs, last = test_runs_page.nights(*QUIET)
-    history.append(path, [*runs, dataclasses.replace(last, state=state)])
+    storage.append(path, [*runs, dataclasses.replace(last, state=state)])
     status, said, _ = run(capsys, "check", path)
     assert (status, "so it is not compared" in said) == (3, True)
     path.unlink()
-    history.append(path, [dataclasses.replace(last, state=state)])
+    storage.append(path, [dataclasses.replace(last, state=state)])
     status, said, _ = run(capsys, "check", path, "--json")
     (found,) = json.loads(said)
     assert (status, found["state"]) == (3, "not compared")
@@ -164,9 +164,9 @@ def test_one_group_that_is_quiet_hides_no_other(path, capsys):
         for one in test_runs_page.nights(*QUIET[:2])
     ]
     broken = [dataclasses.replace(one, state="broken") for one in spoilt]
-    history.append(path, [*quiet, *broken])
+    storage.append(path, [*quiet, *broken])
     assert run(capsys, "check", path)[0] == 3
-    history.append(path, test_runs_page.nights(*QUIET, 13.0, 13.0))
+    storage.append(path, test_runs_page.nights(*QUIET, 13.0, 13.0))
     assert run(capsys, "check", path)[0] == 1
 
 

@@ -24,12 +24,12 @@ from rally.task import engine
 from rally.task import task_cfg
 
 from rally_magnum_scale import commands
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.nightly import predecessor
 from rally_magnum_scale.nightly import rally_setup
 from rally_magnum_scale.nightly import settings
-from rally_magnum_scale.report import history
 
 ROOT = pathlib.Path(__file__).parents[3]
 PROGRAMS = pathlib.Path(sys.prefix) / "bin"
@@ -46,7 +46,7 @@ ZUUL_MOST_S = 10800
 LAST_S = (
     2 * predecessor._LAST_GRACE_S
     + 2 * commands.RALLY_DEADLINE_S
-    + history.LOCK_DEADLINE_S
+    + storage.LOCK_DEADLINE_S
     + clouds.DOWN_DEADLINE_S
 )
 # For a tool that reads a file of ours, on a busy machine.

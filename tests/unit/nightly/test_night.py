@@ -10,13 +10,14 @@ import pytest
 from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
+from rally_magnum_scale.history import comparison
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.nightly import cli
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import folders
 from rally_magnum_scale.nightly import night
 from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.nightly import settings
-from rally_magnum_scale.report import history
 from tests.unit.nightly import test_rally_tasks
 from tests.unit.report import test_runs_page
 from tests.unit.task import test_histories
@@ -77,7 +78,7 @@ def test_all_that_a_night_came_to_is_kept(cloud, nightly):
         "task.junit.xml",
         "task.log",
     ]
-    (kept,) = history.read(nightly.folder / night.HISTORY)
+    (kept,) = storage.read(nightly.folder / night.HISTORY)
     assert kept.link == f"{came_out.name}/task.html"
     assert came_out.tasks[0].state == kept.state
     assert came_out.exit == outcome.EXITS[kept.state]
@@ -99,7 +100,7 @@ def test_old_nights_go_and_are_linked_to_no_more(cloud, nightly):
         names[2],
         names[1],
     ]
-    assert len(history.read(nightly.folder / night.HISTORY)) == 3
+    assert len(storage.read(nightly.folder / night.HISTORY)) == 3
     for page in (night.RUNS_PAGE, "index.html"):
         text = (nightly.folder / page).read_text()
         assert f"{names[2]}/task.html" in text
@@ -132,7 +133,7 @@ def test_what_failed_is_told(cloud, nightly, variables, changes, said):
     cloud(**variables)
     came_out = run(nightly, **changes)
     assert said in came_out.text()
-    assert (came_out.state, came_out.exit) == (history.BROKEN, 3)
+    assert (came_out.state, came_out.exit) == (storage.BROKEN, 3)
     assert (nightly.folder / "index.html").is_file()
 
 
@@ -140,7 +141,7 @@ def test_why_rally_refused_a_task_is_told(cloud, nightly):
     # Of `validation_result` Rally's export has nothing.
     cloud(task={"status": "crashed", "subtasks": []}, STAND_IN_WAY="refuse")
     (task,) = run(nightly).tasks
-    assert task.state == history.BROKEN
+    assert task.state == storage.BROKEN
     assert "Rally refused the task c0ffee00: Scenario plugin" in task.sentence
     assert "0 is less than the minimum of 1; SLA plugin" in task.sentence
     assert "'max_z' was unexpected." in task.sentence
@@ -161,7 +162,7 @@ def test_a_page_that_can_not_be_drawn_does_not_lose_the_night(
     assert task.sentence == (
         "The only bound holds. Its page could not be drawn: KeyError: 'x'."
     )
-    assert (task.state, task.page) == (history.BROKEN, "")
+    assert (task.state, task.page) == (storage.BROKEN, "")
     assert came_out.exit == 3
     assert any("Traceback" in line for line in told)
 
@@ -262,7 +263,7 @@ def test_a_night_that_is_interrupted_starts_no_further_task(cloud, nightly):
 def test_what_is_worse_is_proven_suspected_or_just_told():
     def told(*values):
         every = test_runs_page.nights(*values)
-        return night._compare(every[-1:], every, night.comparison.Ask())
+        return night._compare(every[-1:], every, comparison.Ask())
 
     quiet = test_runs_page.QUIET
     assert told(*quiet, 10.0).exit == 0
@@ -283,7 +284,7 @@ def test_what_is_worse_is_proven_suspected_or_just_told():
 
 def test_a_night_that_could_not_be_compared_is_no_good_one():
     def told(every):
-        return night._compare(every[-1:], every, night.comparison.Ask())
+        return night._compare(every[-1:], every, comparison.Ask())
 
     quiet = test_runs_page.nights(*test_runs_page.QUIET)
     assert told(quiet).not_compared == told(quiet).learning == ()
@@ -305,7 +306,7 @@ def test_a_night_that_could_not_be_compared_is_no_good_one():
 
 def test_a_night_that_is_learning_says_so():
     every = test_runs_page.nights(*test_runs_page.QUIET[:5])
-    task = night._compare(every[-1:], every, night.comparison.Ask())
+    task = night._compare(every[-1:], every, comparison.Ask())
     assert (task.learning, task.exit) == (("learning (3 of 5 runs)",), 0)
     text = outcome.Night("n", 0.0, 1.0, "c", (task,)).text()
     assert "\n    learning (3 of 5 runs)\n" in text
@@ -330,7 +331,7 @@ def test_one_metric_is_suspected_beside_another_that_is_worse():
         )
         for run_, value in both
     ]
-    told = night._compare(every[-1:], every, night.comparison.Ask())
+    told = night._compare(every[-1:], every, comparison.Ask())
     assert [one.partition(":")[0] for one in told.worse] == [
         "bay_create_time.max_s"
     ]
@@ -345,8 +346,8 @@ def outcome_of(*states, **changes):
 
 
 def test_the_worst_of_all_is_the_exit_status():
-    assert [outcome_of(one).exit for one in history.STATES] == [0, 1, 2, 3]
-    assert outcome_of(*history.STATES).exit == 3
+    assert [outcome_of(one).exit for one in storage.STATES] == [0, 1, 2, 3]
+    assert outcome_of(*storage.STATES).exit == 3
     assert outcome_of("holds", "invalid", "fails").exit == 2
     assert outcome_of().exit == 3
     assert outcome_of("holds", error="No cloud.").exit == 3
@@ -387,7 +388,7 @@ def test_the_command_says_what_is_wrong_and_ends_with_3(
     said = capsys.readouterr().out
     assert (
         status
-        == outcome.EXITS[history.read(tmp_path / "n" / night.HISTORY)[0].state]
+        == outcome.EXITS[storage.read(tmp_path / "n" / night.HISTORY)[0].state]
     )
     assert f"(exit {status})" in said
     (tmp_path / "n" / night.HISTORY).write_text("no run\n")

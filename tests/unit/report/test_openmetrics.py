@@ -4,12 +4,12 @@ import dataclasses
 
 from prometheus_client.openmetrics import parser
 
-from rally_magnum_scale.report import history
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.report import new_runs
 from rally_magnum_scale.report import openmetrics
 from tests.unit import factories
 
-STATES = history.STATES
+STATES = storage.STATES
 
 
 class Seen:

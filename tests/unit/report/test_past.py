@@ -6,9 +6,9 @@ import re
 import pytest
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import past
 from tests.unit import factories
 from tests.unit.report import test_history
@@ -57,7 +57,7 @@ def test_the_history_is_named_by_the_environment(tmp_path):
     path = tmp_path / "history.jsonl"
     assert past.read({}) == []
     assert past.read({past.VARIABLE: str(path)}) == []
-    history.append(path, [test_history.GOOD])
+    storage.append(path, [test_history.GOOD])
     assert past.read({past.VARIABLE: str(path)}) == [test_history.GOOD]
     path.write_text("{")
     with pytest.raises(exceptions.InvalidInput, match="Line 1"):

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rally_magnum_scale.report import change_points
+from rally_magnum_scale.history import change_points
 from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import runs_page
 from tests.unit.report import test_history

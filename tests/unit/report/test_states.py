@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import grids
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import new_runs
 from rally_magnum_scale.report import page
@@ -95,39 +95,39 @@ def one_more_failed(workload):
 
 FAILED = ("Boom", "it broke", "...")
 FLAWS = {
-    "a bound fails": (history.FAILS, one_more_failed),
+    "a bound fails": (storage.FAILS, one_more_failed),
     "Rally alone says it failed": (
-        history.FAILS,
+        storage.FAILS,
         with_result("request_rate", False),
     ),
     "Rally stored nothing of ours": (
-        history.FAILS,
+        storage.FAILS,
         without_result("request_rate"),
     ),
     "Rally stored nothing of its own": (
-        history.FAILS,
+        storage.FAILS,
         without_result("failure_rate"),
     ),
     "one of Rally's own failed": (
-        history.FAILS,
+        storage.FAILS,
         with_result("failure_rate", False),
     ),
-    "Rally stopped it": (history.FAILS, with_result("aborted_on_sla", False)),
-    "the judged step is invalid": (history.INVALID, with_step(1)),
-    "another step is invalid": (history.INVALID, with_step(0)),
-    "the load is invalid": (history.INVALID, invalid_end),
-    "the time of an event is invalid": (history.INVALID, invalid_event),
-    "an iteration failed": (history.BROKEN, failed_iteration),
-    "an iteration is missing": (history.BROKEN, replacing(iterations_told=3)),
-    "there are too many": (history.BROKEN, replacing(iterations_told=1)),
-    "no iteration ran": (history.BROKEN, replacing(iterations=())),
-    "the task did not end": (history.BROKEN, replacing(ended=False)),
+    "Rally stopped it": (storage.FAILS, with_result("aborted_on_sla", False)),
+    "the judged step is invalid": (storage.INVALID, with_step(1)),
+    "another step is invalid": (storage.INVALID, with_step(0)),
+    "the load is invalid": (storage.INVALID, invalid_end),
+    "the time of an event is invalid": (storage.INVALID, invalid_event),
+    "an iteration failed": (storage.BROKEN, failed_iteration),
+    "an iteration is missing": (storage.BROKEN, replacing(iterations_told=3)),
+    "there are too many": (storage.BROKEN, replacing(iterations_told=1)),
+    "no iteration ran": (storage.BROKEN, replacing(iterations=())),
+    "the task did not end": (storage.BROKEN, replacing(ended=False)),
     "a context broke": (
-        history.BROKEN,
+        storage.BROKEN,
         replacing(contexts=[model.ContextResult("b", setup_error=FAILED)]),
     ),
     "a context could not clean up": (
-        history.BROKEN,
+        storage.BROKEN,
         replacing(contexts=[model.ContextResult("b", cleanup_error=FAILED)]),
     ),
 }
@@ -156,19 +156,19 @@ def state_of(workload, errors=()):
 
 def test_without_a_flaw_all_holds():
     run = state_of(GOOD)
-    assert run.state == history.HOLDS
+    assert run.state == storage.HOLDS
     assert all(one.holds for one in run.judged)
 
 
 @settings(max_examples=40)
 @given(strategies.sets(strategies.sampled_from(sorted(FLAWS)), min_size=1))
 def test_the_worst_of_all_flaws_decides(names):
-    worst = max((FLAWS[one][0] for one in names), key=history.STATES.index)
+    worst = max((FLAWS[one][0] for one in names), key=storage.STATES.index)
     run = state_of(flawed(*names))
     # Why a result is missing where the task or a context broke is told.
     assert run.state == worst, names
     broken = state_of(flawed(*names), errors=["Rally refused the task."])
-    assert broken.state == history.BROKEN
+    assert broken.state == storage.BROKEN
 
 
 @pytest.mark.parametrize("name", FLAWS)
@@ -224,16 +224,16 @@ def test_a_criterion_is_known_by_its_full_name(names):
         sla_results=[model.SlaResult("request_rate", False)] * len(names),
     )
     run = state_of(workload)
-    assert run.state == history.FAILS
+    assert run.state == storage.FAILS
     assert len(run.judged) == len(names)
     assert "No bound was asked for" not in run.sentence
     kind = {name: {"min_rps": 1} for name in names}
     stored = [model.SlaResult("request_rate", True)] * len(names)
     holding = dataclasses.replace(workload, sla=kind, sla_results=stored)
-    assert state_of(holding).state == history.HOLDS
+    assert state_of(holding).state == storage.HOLDS
     # Of two spellings both must have a result, and both must hold.
     fewer = dataclasses.replace(holding, sla_results=stored[1:])
-    assert state_of(fewer).state == history.FAILS
+    assert state_of(fewer).state == storage.FAILS
     last = {**kind, names[-1]: {"min_rps": HIGH}}
     assert state_of(dataclasses.replace(holding, sla=last)).state == "fails"
 
@@ -251,16 +251,16 @@ def test_a_result_that_a_broken_task_never_got_is_not_told_again():
     ):
         workload = dataclasses.replace(GOOD, sla_results=(), **changes)
         run = state_of(workload)
-        assert run.state == history.BROKEN
+        assert run.state == storage.BROKEN
         assert "stored no result" not in run.sentence
 
 
 def test_no_bound_at_all_is_told_and_is_no_failure():
     workload = factories.workload(sla={}, sla_results=())
-    assert states.of_workload(workload) == history.HOLDS
+    assert states.of_workload(workload) == storage.HOLDS
     found = conclusion.conclude([workload])
     assert (found.state, found.sentence) == ("warn", "No bound was asked for.")
 
 
 def test_a_task_without_a_workload_is_broken():
-    assert states.of_task([]) == history.BROKEN
+    assert states.of_task([]) == storage.BROKEN

@@ -9,9 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies
 from rally.task import sla
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import page
 from rally_magnum_scale.report import table
 from rally_magnum_scale.task.exporters import junit
@@ -246,7 +246,7 @@ def test_no_value_in_a_record_makes_a_criterion_raise(data):
     table.render(report)
     page.render(report)
     if not result["success"]:
-        assert run.state != history.HOLDS
+        assert run.state != storage.HOLDS
     if junk in ENDLESS and path[-1] in NUMBERS:
         assert not result["success"], (path, junk)
 
@@ -269,10 +269,10 @@ def test_records_that_can_not_be_read_crash_no_export(line, tmp_path):
     assert "iteration failed" in table.render(report)
     assert "<html" in page.render(report)
     (run,) = result_files.runs_of([stored])
-    assert run.state == history.BROKEN
+    assert run.state == storage.BROKEN
     path = tmp_path / "history.jsonl"
-    history.append(path, [run])
-    assert history.read(path) == [run]
+    storage.append(path, [run])
+    assert storage.read(path) == [run]
     text = junit.JUnitExporter([stored], None).generate()["print"]
     assert "<failure>broken: 2 of 2 bounds do not hold" in text
 
@@ -322,7 +322,7 @@ def test_a_configuration_that_asks_for_nothing_fails(config):
         sla_results={"sla": [{**result, "success": True}]},
     )
     (run,) = result_files.runs_of([test_results.task(work)])
-    assert run.state != history.HOLDS
+    assert run.state != storage.HOLDS
 
 
 def test_a_value_without_end_holds_no_bound_from_below():

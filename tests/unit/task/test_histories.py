@@ -7,10 +7,10 @@ import pytest
 from rally.task import exporter
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.nightly import outcome
-from rally_magnum_scale.report import history
 from rally_magnum_scale.task.exporters import result_files
 from tests.unit.task import test_results
 
@@ -29,7 +29,7 @@ def test_a_task_is_added_to_the_history(tmp_path):
     one, other = whole_task(uuid="1"), whole_task(uuid="2")
     export("magnum-scale-history", [one], str(path)).generate()
     done = export("magnum-scale-history", [one, other], str(path)).generate()
-    assert [run.task for run in history.read(path)] == ["1", "2"]
+    assert [run.task for run in storage.read(path)] == ["1", "2"]
     assert f"{path} holds 2 runs." in done["print"]
     # Rally would write over what others have added.
     assert "files" not in done
@@ -115,7 +115,7 @@ def test_runs_of_other_runners_or_contexts_are_not_compared(tmp_path):
     )
     assert one.conditions.runner == "constant (concurrency 1, times 50)"
     assert one.conditions.differences(ten.conditions) == ["runner"]
-    assert history.groups([one, ten]) == [[one], [ten]]
+    assert storage.groups([one, ten]) == [[one], [ten]]
     work = at_concurrency(1)["subtasks"][0]["workloads"][0]
     (other,) = result_files.runs_of([test_results.task({**work, **many})])
     assert one.conditions.differences(other.conditions) == ["contexts"]

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from rally_magnum_scale.report import history
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.task.exporters import result_files
 from tests.unit.task import test_runners
 
@@ -45,9 +45,9 @@ def test_what_is_not_all_there_holds_nowhere(rally):
     runs = result_files.read_runs(rally / "results.json")
     assert len(runs) == 3, started.stdout + started.stderr
     whole, killed, failed = runs
-    assert (whole.state, whole.judged[0].holds) == (history.HOLDS, True)
+    assert (whole.state, whole.judged[0].holds) == (storage.HOLDS, True)
     for lacking in (killed, failed):
-        assert lacking.state == history.BROKEN, lacking.sentence
+        assert lacking.state == storage.BROKEN, lacking.sentence
         assert not lacking.judged[0].holds
     assert "of 4 iterations have a result" in killed.sentence
     assert "failed: RuntimeError: it broke at last" in failed.sentence

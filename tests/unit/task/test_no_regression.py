@@ -7,10 +7,10 @@ import pytest
 from rally.common import validation
 from rally.task import sla
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
-from rally_magnum_scale.report import history
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.exporters import result_files
 from rally_magnum_scale.task.sla import no_regression
@@ -53,7 +53,7 @@ def remember(path, *iterations, **of_workload):
             {**one, "timestamp": number * DAY_S}, **of_workload
         )
         task = test_results.task(work, uuid=f"night-{number}")
-        history.append(path, result_files.runs_of([task]))
+        storage.append(path, result_files.runs_of([task]))
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_after_five_runs_it_has_learnt(tmp_path, learning_passes):
 def test_an_invalid_run_or_one_that_broke_teaches_nothing(tmp_path):
     path = tmp_path / "history.jsonl"
     remember(path, *map(iteration, QUIET[:6]))
-    runs = history.read(path)
+    runs = storage.read(path)
     for state, known in (
         ("holds", None),
         ("fails", None),
@@ -175,7 +175,7 @@ def test_an_invalid_run_or_one_that_broke_teaches_nothing(tmp_path):
         ("broken", 4),
     ):
         changed = [dataclasses.replace(one, state=state) for one in runs[:2]]
-        history.append(path, changed)
+        storage.append(path, changed)
         detail = judge(path, tonight(10.0), last=1)["detail"]
         learning = f"learning ({known} of 5 runs)"
         assert (learning in detail) is (known is not None), state

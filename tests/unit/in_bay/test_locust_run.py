@@ -14,8 +14,8 @@ from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Window
-from tests.unit.workload.processes import REPORTING_OFTEN
-from tests.unit.workload.processes import of
+from tests.unit.in_bay.processes import REPORTING_OFTEN
+from tests.unit.in_bay.processes import of
 
 
 def test_two_workers_two_steps(make_bay, serve):

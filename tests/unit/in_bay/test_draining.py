@@ -6,7 +6,7 @@ import time
 import pytest
 
 from rally_magnum_scale.in_bay.stats.steps import Step
-from tests.unit.workload.engine_runs import run
+from tests.unit.in_bay.engine_runs import run
 
 # How many a closed loop asks in a second depends on the machine.
 LOOPS = pytest.mark.parametrize(

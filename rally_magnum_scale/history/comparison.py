@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Iterable
 from collections.abc import Sequence
 
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.measurement import conditions as run_conditions
 from rally_magnum_scale.measurement import metrics as run_metrics
 from rally_magnum_scale.measurement import regression
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
-from rally_magnum_scale.report import history
 
 # One run that is worse may be an outlier; the next one tells.
 CONFIRMED = 2
@@ -81,7 +81,7 @@ class Comparison:
     vanished: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     no_baseline: str = ""
-    run: history.Run | None = None
+    run: storage.Run | None = None
     newest: str = ""
 
     @property
@@ -190,7 +190,7 @@ def _metrics(every: Sequence[object]) -> str:
 
 
 def compare(
-    runs: Iterable[history.Run],
+    runs: Iterable[storage.Run],
     conditions: run_conditions.Conditions,
     measured: Sequence[run_metrics.Metric],
     newest: trend.Point,
@@ -202,7 +202,7 @@ def compare(
     :param newest: id and time of the run; its value is not read
     """
     before = _before(runs, conditions, newest, ask)
-    known = history.trends(before)
+    known = storage.trends(before)
     wanted = _wanted(measured, ask)
     series = [
         _with(known.get(one.name), one, newest)
@@ -237,7 +237,7 @@ def compare(
     )
 
 
-def compare_newest(group: Sequence[history.Run], ask: Ask) -> Comparison:
+def compare_newest(group: Sequence[storage.Run], ask: Ask) -> Comparison:
     """Compare the newest run of a group that counts.
 
     :param group: comparable runs, at least one
@@ -256,13 +256,13 @@ def compare_newest(group: Sequence[history.Run], ask: Ask) -> Comparison:
     return dataclasses.replace(found, newest=_say_newest(newest))
 
 
-def _say_newest(run: history.Run) -> str:
-    what = "broke" if run.state == history.BROKEN else "is invalid"
+def _say_newest(run: storage.Run) -> str:
+    what = "broke" if run.state == storage.BROKEN else "is invalid"
     return f"the newest run, {run.id}, {what}, so it is not compared"
 
 
 def compare_run(
-    run: history.Run, runs: Iterable[history.Run], ask: Ask
+    run: storage.Run, runs: Iterable[storage.Run], ask: Ask
 ) -> Comparison:
     """Compare a run of the history with the comparable ones before it.
 
@@ -288,7 +288,7 @@ def _is_wanted(metric: str, unit: str, ask: Ask) -> bool:
 
 
 def _vanished(
-    before: Sequence[history.Run],
+    before: Sequence[storage.Run],
     measured: Iterable[run_metrics.Metric],
     ask: Ask,
 ) -> tuple[str, ...]:
@@ -302,27 +302,27 @@ def _vanished(
     names = {one.name for one in measured}
     return tuple(
         one.metric
-        for one in history.trends(recent).values()
+        for one in storage.trends(recent).values()
         if _is_wanted(one.metric, one.unit, ask)
         and len(one.points) >= needed
         and one.metric not in names
     )
 
 
-def _point(run: history.Run) -> trend.Point:
+def _point(run: storage.Run) -> trend.Point:
     """Return id and time of a run, as a point without a value."""
     return trend.Point(run.id, run.at_s, 0.0)
 
 
 def _before(
-    runs: Iterable[history.Run],
+    runs: Iterable[storage.Run],
     conditions: run_conditions.Conditions,
     newest: trend.Point,
     ask: Ask,
-) -> list[history.Run]:
+) -> list[storage.Run]:
     return [
         one
-        for one in history.comparable(runs, conditions, ask.across)
+        for one in storage.comparable(runs, conditions, ask.across)
         if one.counts and one.at_s <= newest.at_s and one.id != newest.run
     ]
 
@@ -342,7 +342,7 @@ def _with(
 
 
 def beside_last(
-    run: history.Run, runs: Iterable[history.Run], ask: Ask
+    run: storage.Run, runs: Iterable[storage.Run], ask: Ask
 ) -> list[str]:
     """Say what is worse than in the last comparable run, without proof.
 
@@ -354,7 +354,7 @@ def beside_last(
     before = _before(runs, run.conditions, _point(run), ask)
     if not before:
         return []
-    known = history.trends(before[-1:])
+    known = storage.trends(before[-1:])
     found = []
     for one in _wanted(run.metrics, ask):
         old = known.get(one.name)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from rally_magnum_scale.report import comparison
+from rally_magnum_scale.history import comparison
 from tests.unit.report import test_history
 from tests.unit.report import test_runs_page
 

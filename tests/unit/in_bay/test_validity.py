@@ -13,8 +13,8 @@ import pytest
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import throughput
 from rally_magnum_scale.in_bay.stats.steps import Step
-from tests.unit.workload.processes import REPORTING_OFTEN
-from tests.unit.workload.processes import of
+from tests.unit.in_bay.processes import REPORTING_OFTEN
+from tests.unit.in_bay.processes import of
 
 # A Locust file whose only task does this before it says that it asked.
 TASK = """

@@ -9,8 +9,8 @@ from rally_magnum_scale.in_bay.stats import records as record_types
 from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.runs import search_progress
-from tests.unit.workload.processes import REPORTING_OFTEN
-from tests.unit.workload.processes import of
+from tests.unit.in_bay.processes import REPORTING_OFTEN
+from tests.unit.in_bay.processes import of
 
 ANSWER_S = 0.004
 # One request after another: no more than 250 a second can be answered.

@@ -13,10 +13,10 @@ from rally_magnum_scale.in_bay import messages
 from rally_magnum_scale.in_bay import worker
 from rally_magnum_scale.in_bay.stats.steps import Step
 from tests.unit import fresh_python
-from tests.unit.workload import test_master
-from tests.unit.workload.processes import DEADLINE_S
-from tests.unit.workload.processes import REPORTING_OFTEN
-from tests.unit.workload.processes import of
+from tests.unit.in_bay import test_master
+from tests.unit.in_bay.processes import DEADLINE_S
+from tests.unit.in_bay.processes import REPORTING_OFTEN
+from tests.unit.in_bay.processes import of
 
 STANDSTILL_S = master.BEHIND_MAX_S + 1.0
 

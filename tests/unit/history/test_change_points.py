@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.history import change_points
 from rally_magnum_scale.measurement import trend
-from rally_magnum_scale.report import change_points
 from tests.unit import fresh_python
 
 

@@ -15,11 +15,11 @@ from rally_magnum_scale.in_bay.stats import throughput
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
-from tests.unit.workload.conftest import Behaviour
-from tests.unit.workload.conftest import serving
-from tests.unit.workload.engine_runs import run
-from tests.unit.workload.engine_runs import side_by_side
-from tests.unit.workload.engine_runs import whole
+from tests.unit.in_bay.conftest import Behaviour
+from tests.unit.in_bay.conftest import serving
+from tests.unit.in_bay.engine_runs import run
+from tests.unit.in_bay.engine_runs import side_by_side
+from tests.unit.in_bay.engine_runs import whole
 
 
 def test_every_request_is_in_one_window_and_the_server_counted_as_many(serve):

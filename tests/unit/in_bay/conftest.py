@@ -11,8 +11,8 @@ import pytest
 
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.workload.manifests import LoadSpec
-from tests.unit.workload import locust_processes
-from tests.unit.workload import processes
+from tests.unit.in_bay import locust_processes
+from tests.unit.in_bay import processes
 
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n"

@@ -16,8 +16,8 @@ from rally_magnum_scale.in_bay.stats.histogram import Histogram
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Window
-from tests.unit.workload.processes import REPORTING_OFTEN
-from tests.unit.workload.processes import of
+from tests.unit.in_bay.processes import REPORTING_OFTEN
+from tests.unit.in_bay.processes import of
 
 START = 1000
 NS_PER_S = 1_000_000_000

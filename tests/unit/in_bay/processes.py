@@ -10,7 +10,7 @@ import os
 from rally_magnum_scale.workload import bay_code
 from rally_magnum_scale.workload import manifests
 from rally_magnum_scale.workload import ports
-from tests.unit.workload.locust_processes import LocustProcess
+from tests.unit.in_bay.locust_processes import LocustProcess
 
 DEADLINE_S = 180
 # Locust's workers report every 3 s, which a test need not wait for.

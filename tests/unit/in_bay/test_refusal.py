@@ -6,7 +6,7 @@ import pytest
 
 from rally_magnum_scale.in_bay import refusal
 from rally_magnum_scale.in_bay.stats.steps import Step
-from tests.unit.workload.processes import of
+from tests.unit.in_bay.processes import of
 
 USER = """
 from locust import HttpUser, task

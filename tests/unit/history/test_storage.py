@@ -10,8 +10,8 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import files
+from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.report import history
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import new_runs
 from tests.unit import factories
@@ -38,8 +38,8 @@ def state_of(*iterations, **changes):
 
 def test_a_run_survives_its_line(tmp_path):
     path = tmp_path / "new folder" / "history.jsonl"
-    assert history.append(path, [GOOD]) == [GOOD]
-    assert history.read(path) == [GOOD]
+    assert storage.append(path, [GOOD]) == [GOOD]
+    assert storage.read(path) == [GOOD]
     (line,) = path.read_text().splitlines()
     assert json.loads(line)["history"] == 1
     assert (GOOD.state, GOOD.id) == ("holds", f"{REPORT.task}/1")
@@ -148,29 +148,29 @@ def test_a_bound_has_the_name_of_its_metric(of_run, sla):
 
 def test_the_same_run_stands_once_and_the_oldest_first(tmp_path):
     path = tmp_path / "history.jsonl"
-    history.append(path, [nightly(2), nightly(1)])
+    storage.append(path, [nightly(2), nightly(1)])
     again = nightly(2, link="2/page.html")
-    assert history.append(path, [again]) == [nightly(1), again]
+    assert storage.append(path, [again]) == [nightly(1), again]
     # Who adds it without its page loses nothing.
-    assert history.append(path, [nightly(2)])[1] == again
+    assert storage.append(path, [nightly(2)])[1] == again
 
 
 def test_a_history_without_runs_is_not_begun(tmp_path):
     path = tmp_path / "history.jsonl"
-    assert history.append(path, []) == []
+    assert storage.append(path, []) == []
     assert not path.exists()
-    assert history.read_before(path) is None
-    history.append(path, [nightly(1)])
-    assert history.append(path, []) == [nightly(1)]
-    assert history.read_before(path) == [nightly(1)]
+    assert storage.read_before(path) is None
+    storage.append(path, [nightly(1)])
+    assert storage.append(path, []) == [nightly(1)]
+    assert storage.read_before(path) == [nightly(1)]
 
 
 def test_a_history_that_is_a_link_stays_one(tmp_path):
     real, link = tmp_path / "real.jsonl", tmp_path / "link.jsonl"
     link.symlink_to(real)
-    history.append(link, [nightly(1)])
+    storage.append(link, [nightly(1)])
     assert link.is_symlink()
-    assert history.read(real) == [nightly(1)]
+    assert storage.read(real) == [nightly(1)]
 
 
 def test_a_writer_that_is_killed_leaves_the_history_whole(tmp_path):
@@ -184,14 +184,14 @@ def test_a_writer_that_is_killed_leaves_the_history_whole(tmp_path):
         "    print(number, flush=True)\n"
     )
     for _ in range(3):
-        history.append(path, [nightly(1)])
+        storage.append(path, [nightly(1)])
         writer = subprocess.Popen(
             [sys.executable, "-c", script, path], stdout=subprocess.PIPE
         )
         with writer:
             assert writer.stdout.readline()
             writer.kill()
-        found = history.read(path)
+        found = storage.read(path)
         assert found == [nightly(number + 1) for number in range(len(found))]
         assert len(found) >= 2
 
@@ -210,7 +210,7 @@ def test_two_writers_lose_nothing(tmp_path):
         for first in (100, 200)
     ]
     assert [one.wait(timeout=120) for one in writers] == [0, 0]
-    assert len(history.read(path)) == 30
+    assert len(storage.read(path)) == 30
     assert sorted(one.name for one in tmp_path.iterdir()) == [
         ".history.jsonl.lock",
         "history.jsonl",
@@ -220,24 +220,24 @@ def test_two_writers_lose_nothing(tmp_path):
 def test_a_writer_that_holds_the_history_is_not_waited_for_without_end(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(history, "LOCK_DEADLINE_S", 0.2)
+    monkeypatch.setattr(storage, "LOCK_DEADLINE_S", 0.2)
     path = tmp_path / "history.jsonl"
-    history.append(path, [nightly(1)])
+    storage.append(path, [nightly(1)])
     with (tmp_path / ".history.jsonl.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(exceptions.DeadlineExceeded) as caught:
-            history.append(path, [nightly(2)])
+            storage.append(path, [nightly(2)])
     said = str(caught.value)
     assert f"holds {tmp_path / '.history.jsonl.lock'}, and so" in said
     assert f"the history {path} (end it if it hangs" in said
-    assert history.append(path, [nightly(2)]) == [nightly(1), nightly(2)]
+    assert storage.append(path, [nightly(2)]) == [nightly(1), nightly(2)]
 
 
 def test_a_write_that_fails_leaves_the_history_as_it_was(
     tmp_path, monkeypatch
 ):
     path = tmp_path / "history.jsonl"
-    history.append(path, [nightly(1)])
+    storage.append(path, [nightly(1)])
     before = path.read_bytes()
 
     def full(_):
@@ -245,7 +245,7 @@ def test_a_write_that_fails_leaves_the_history_as_it_was(
 
     monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(exceptions.InvalidInput, match="No space left"):
-        history.append(path, [nightly(2)])
+        storage.append(path, [nightly(2)])
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -263,12 +263,12 @@ def test_a_line_that_can_not_be_read_is_named_and_nothing_is_lost(
     tmp_path, line, why
 ):
     path = tmp_path / "history.jsonl"
-    history.append(path, [GOOD])
+    storage.append(path, [GOOD])
     with path.open("a") as file:
         file.write(line + "\n")
     before = path.read_text()
     with pytest.raises(exceptions.InvalidInput, match=why):
-        history.append(path, [nightly(1)])
+        storage.append(path, [nightly(1)])
     assert path.read_text() == before
 
 
@@ -281,7 +281,7 @@ def test_fields_of_a_later_release_are_left(tmp_path):
     ):
         part["of_later"] = True
     path.write_text(json.dumps(line))
-    assert history.read(path) == [GOOD]
+    assert storage.read(path) == [GOOD]
 
 
 @pytest.mark.parametrize(
@@ -321,14 +321,14 @@ def test_a_value_that_can_not_be_followed_is_named(tmp_path, changes, why):
     run = dataclasses.replace(GOOD, **changes)
     path.write_text(json.dumps(run.to_json()))
     with pytest.raises(exceptions.InvalidInput, match=why):
-        history.read(path)
+        storage.read(path)
 
 
 def test_a_history_that_is_not_there_is_told(tmp_path):
     with pytest.raises(exceptions.InvalidInput, match="There is no history"):
-        history.read(tmp_path / "none")
+        storage.read(tmp_path / "none")
     with pytest.raises(exceptions.InvalidInput, match="can't be read"):
-        history.read(tmp_path)
+        storage.read(tmp_path)
 
 
 def test_runs_are_grouped_by_what_makes_them_comparable():
@@ -343,10 +343,10 @@ def test_runs_are_grouped_by_what_makes_them_comparable():
         nightly(5, state="broken", conditions=under(nodes="", versions={})),
     ]
     one, two, three, four, five = runs
-    assert history.groups(runs) == [[one, four, five], [three], [two]]
-    across = history.groups(runs, across=["versions"])
+    assert storage.groups(runs) == [[one, four, five], [three], [two]]
+    across = storage.groups(runs, across=["versions"])
     assert across == [[one, three, four, five], [two]]
-    assert history.comparable(runs, other) == [two, five]
+    assert storage.comparable(runs, other) == [two, five]
 
 
 def test_a_trend_follows_what_counts():
@@ -363,7 +363,7 @@ def test_a_trend_follows_what_counts():
         nightly(4, metrics=measured(4.0), state="broken"),
         nightly(5, metrics=measured(5.0), state="invalid"),
     ]
-    found = history.trends(runs)[name]
+    found = storage.trends(runs)[name]
     assert [point.value for point in found.points] == [1.0, 3.0]
     assert [point.run for point in found.points] == ["task-1/1", "task-3/1"]
     assert (found.unit, found.at_least) == ("rps", True)
@@ -372,15 +372,15 @@ def test_a_trend_follows_what_counts():
 def test_a_run_that_failed_a_bound_is_followed_and_so_is_its_resolution():
     name = "bay_create_time.max_s"
     runs = [nightly(1), nightly(2, state="fails")]
-    points = history.trends(runs)[name].points
+    points = storage.trends(runs)[name].points
     assert [point.run for point in points] == ["task-1/1", "task-2/1"]
     assert [point.resolution for point in points] == [1.03, 1.03]
     # Lines of older releases lack it.
     line = json.loads(json.dumps(runs[0].to_json()))
     for metric in line["metrics"]:
         del metric["resolution"]
-    old = history.Run.from_json(line)
-    assert history.trends([old])[name].points[0].resolution is None
+    old = storage.Run.from_json(line)
+    assert storage.trends([old])[name].points[0].resolution is None
 
 
 def test_a_percentile_among_failed_requests_is_kept_in_words():
@@ -393,7 +393,7 @@ def test_a_percentile_among_failed_requests_is_kept_in_words():
     (judged,) = found.judged
     assert (judged.holds, judged.value) == (False, None)
     assert judged.reason == "> 10 s (timed out)"
-    assert history.Run.from_json(json.loads(json.dumps(found.to_json()))) == (
+    assert storage.Run.from_json(json.loads(json.dumps(found.to_json()))) == (
         found
     )
     assert not [one for one in found.metrics if one.bound_key == "p99_ms"]

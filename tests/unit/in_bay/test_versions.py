@@ -14,8 +14,8 @@ from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.versions import Versions
-from tests.unit.workload.engine_runs import run
-from tests.unit.workload.engine_runs import side_by_side
+from tests.unit.in_bay.engine_runs import run
+from tests.unit.in_bay.engine_runs import side_by_side
 
 HEADER = "X-Rms-Version"
 

@@ -12,10 +12,10 @@ from rally_magnum_scale.in_bay.job import Trust
 from rally_magnum_scale.in_bay.request_spec import Request
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
+from tests.unit.in_bay.conftest import Behaviour
+from tests.unit.in_bay.conftest import serving
+from tests.unit.in_bay.engine_runs import side_by_side
 from tests.unit.kube import certificates
-from tests.unit.workload.conftest import Behaviour
-from tests.unit.workload.conftest import serving
-from tests.unit.workload.engine_runs import side_by_side
 
 NAME = "target.load.svc"
 
