@@ -249,7 +249,9 @@ def called(tmp_path):
 
 
 def test_a_sandbox_that_half_came_up_goes_down(sandbox, tmp_path):
-    with pytest.raises(exceptions.CommandFailed, match="To take the sandbox"):
+    with pytest.raises(
+        exceptions.CommandFailed, match="Could not take the sandbox"
+    ):
         sandbox("exit 1")
     # Both are found by the next night, if this one is killed.
     nights = tmp_path / "nights"
@@ -263,7 +265,9 @@ def test_a_sandbox_of_a_killed_night_comes_up_again(sandbox, tmp_path):
     for path in (ready, home / "sandbox-is-ours"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    with pytest.raises(exceptions.CommandFailed, match="To take the sandbox"):
+    with pytest.raises(
+        exceptions.CommandFailed, match="Could not take the sandbox"
+    ):
         sandbox("exit 1")
     assert called(tmp_path)[0].startswith("up ")
 

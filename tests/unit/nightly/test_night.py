@@ -125,7 +125,7 @@ def test_old_nights_go_and_are_linked_to_no_more(cloud, nightly):
         (
             {"STAND_IN_RESULTS": "/nowhere"},
             {},
-            "Its results could not be kept: To export the task",
+            "Its results could not be kept: Could not export the task",
         ),
     ],
 )

@@ -67,7 +67,7 @@ def test_a_locust_file_passes(write, text):
     [
         ("class A(:", "(line 1: "),
         ("\0", "it is not Python"),
-        (b"\xff\xfe", "it is no text in UTF-8"),
+        (b"\xff\xfe", "it is not UTF-8 text"),
         (
             GOOD + "class B(:",
             f"it is not Python {platform.python_version()} (",
