@@ -6,10 +6,10 @@ import os
 import pytest
 
 from benchmarks import real_history
-from tests.unit.report import test_history
+from tests.unit.history import test_storage
 from tests.unit.report import test_runs_page
 
-SLOWER = test_history.under(arguments="slower")
+SLOWER = test_storage.under(arguments="slower")
 QUIET = test_runs_page.QUIET
 
 
@@ -33,7 +33,7 @@ def test_nights_that_came_to_the_same_share_a_row():
 
 def test_a_night_that_was_not_compared_is_in_no_row():
     runs = nights()
-    runs[7] = test_history.nightly(8, metrics=(), state="broken")
+    runs[7] = test_storage.nightly(8, metrics=(), state="broken")
     assert [
         line.split(" | ")[0] for line in real_history.table(runs).splitlines()
     ] == ["| night", "|---|---|---|---|---|", "| 7", "| 9 to 10"]

@@ -75,7 +75,7 @@ def test_without_otava_one_sentence_says_what_to_install(
 def test_otava_is_imported_only_when_it_is_used() -> None:
     found = fresh_python.run(
         "import sys\n"
-        "from rally_magnum_scale.report import change_points\n"
+        "from rally_magnum_scale.history import change_points\n"
         "print([m for m in ('otava', 'numpy', 'scipy') if m in sys.modules])"
     )
     assert found.strip() == "[]"

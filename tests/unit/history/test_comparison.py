@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from rally_magnum_scale.history import comparison
-from tests.unit.report import test_history
+from tests.unit.history import test_storage
 from tests.unit.report import test_runs_page
 
 ASK = comparison.Ask()
@@ -14,7 +14,7 @@ ASK = comparison.Ask()
 def two(metric, old, new):
     """Two nights of one metric."""
     return [
-        test_history.nightly(
+        test_storage.nightly(
             number, metrics=(dataclasses.replace(metric, value=value),)
         )
         for number, value in enumerate((old, new), 1)

@@ -177,10 +177,10 @@ def test_a_writer_that_is_killed_leaves_the_history_whole(tmp_path):
     path = tmp_path / "history.jsonl"
     script = (
         "import itertools, pathlib, sys\n"
-        "import tests.unit.report.test_history as own\n"
+        "import tests.unit.history.test_storage as own\n"
         "for number in itertools.count(1):\n"
         "    run = own.nightly(number % 50 + 1)\n"
-        "    own.history.append(pathlib.Path(sys.argv[1]), [run])\n"
+        "    own.storage.append(pathlib.Path(sys.argv[1]), [run])\n"
         "    print(number, flush=True)\n"
     )
     for _ in range(3):
@@ -199,11 +199,11 @@ def test_a_writer_that_is_killed_leaves_the_history_whole(tmp_path):
 def test_two_writers_lose_nothing(tmp_path):
     path = tmp_path / "history.jsonl"
     script = (
-        "import pathlib, sys, tests.unit.report.test_history as own\n"
+        "import pathlib, sys, tests.unit.history.test_storage as own\n"
         "first = int(sys.argv[2])\n"
         "for number in range(first, first + 15):\n"
         "    run = own.nightly(number, metrics=())\n"
-        "    own.history.append(pathlib.Path(sys.argv[1]), [run])\n"
+        "    own.storage.append(pathlib.Path(sys.argv[1]), [run])\n"
     )
     writers = [
         subprocess.Popen([sys.executable, "-c", script, path, str(first)])

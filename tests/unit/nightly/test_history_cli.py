@@ -7,7 +7,7 @@ import pytest
 
 from rally_magnum_scale.history import storage
 from rally_magnum_scale.nightly import history_cli
-from tests.unit.report import test_history
+from tests.unit.history import test_storage
 from tests.unit.report import test_runs_page
 from tests.unit.task import test_histories
 
@@ -158,7 +158,7 @@ def test_too_few_runs_are_learning_and_pass_if_that_is_wanted(path, capsys):
 
 def test_one_group_that_is_quiet_hides_no_other(path, capsys):
     quiet = test_runs_page.nights(*QUIET)
-    other = test_history.under(nodes="500 (499 hollow)")
+    other = test_storage.under(nodes="500 (499 hollow)")
     spoilt = [
         dataclasses.replace(one, conditions=other, task=f"other-{one.task}")
         for one in test_runs_page.nights(*QUIET[:2])

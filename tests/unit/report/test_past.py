@@ -11,7 +11,7 @@ from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import past
 from tests.unit import factories
-from tests.unit.report import test_history
+from tests.unit.history import test_storage
 
 NAME = "bay_create_time.max_s"
 (VERDICT,) = verdicts.judge("bay_create_time", {"max_s": 60}, factories.run())
@@ -57,8 +57,8 @@ def test_the_history_is_named_by_the_environment(tmp_path):
     path = tmp_path / "history.jsonl"
     assert past.read({}) == []
     assert past.read({past.VARIABLE: str(path)}) == []
-    storage.append(path, [test_history.GOOD])
-    assert past.read({past.VARIABLE: str(path)}) == [test_history.GOOD]
+    storage.append(path, [test_storage.GOOD])
+    assert past.read({past.VARIABLE: str(path)}) == [test_storage.GOOD]
     path.write_text("{")
     with pytest.raises(exceptions.InvalidInput, match="Line 1"):
         past.read({past.VARIABLE: str(path)})

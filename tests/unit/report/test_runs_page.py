@@ -9,16 +9,16 @@ import pytest
 from rally_magnum_scale.history import change_points
 from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import runs_page
-from tests.unit.report import test_history
+from tests.unit.history import test_storage
 
 CREATED = "bay_create_time.max_s"
-(METRIC,) = (one for one in test_history.GOOD.metrics if one.name == CREATED)
+(METRIC,) = (one for one in test_storage.GOOD.metrics if one.name == CREATED)
 QUIET = [10.0, 10.1, 9.9, 10.0, 10.2, 9.8, 10.0, 10.1, 9.9, 10.0]
 
 
 def nights(*values, **changes):
     return [
-        test_history.nightly(
+        test_storage.nightly(
             number,
             metrics=(dataclasses.replace(METRIC, value=value),),
             link=f"{number}/page.html",
@@ -61,7 +61,7 @@ def test_what_does_not_count_is_marked_and_not_connected():
 
 
 def test_groups_stand_apart_and_the_newest_stands_first():
-    other = test_history.under(nodes="500 (499 hollow)")
+    other = test_storage.under(nodes="500 (499 hollow)")
     old = nights(*QUIET[:3])
     new = [
         dataclasses.replace(one, conditions=other, at_s=one.at_s + 1e6)
@@ -145,7 +145,7 @@ ERRORS = dataclasses.replace(
 )
 def test_a_change_from_zero_has_a_side_and_no_share(at_least, side, colour):
     runs = [
-        test_history.nightly(
+        test_storage.nightly(
             number,
             metrics=(
                 dataclasses.replace(ERRORS, value=value, at_least=at_least),
