@@ -1,12 +1,12 @@
-"""Where the level of a metric changed over many runs, by Apache Otava.
+"""Find changes of a metric's level over many runs, with Apache Otava.
 
 Otava's method is that of M. Fleming and others, Hunter: Using Change Point
 Detection to Hunt for Performance Regressions, ICPE 2023
-(https://doi.org/10.1145/3578244.3583719).  It looks in both directions and
-over the whole series, where :mod:`rally_magnum_scale.measurement.regression`
-judges the newest runs.
+(https://doi.org/10.1145/3578244.3583719).  It considers the whole series in
+both directions, while :mod:`rally_magnum_scale.measurement.regression` judges
+only the newest runs.
 
-It comes with the extra ``regression``, and is imported only when it is used.
+Otava comes with the extra ``regression``, and is imported only when needed.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ MIN_CHANGE_RATIO = 0.02
 
 @dataclasses.dataclass(frozen=True)
 class ChangePoint:
-    """Where the level of a metric changed.
+    """A change of a metric's level.
 
-    :param index: of the first point of the new level
-    :param since: that point
+    :param index: index of the first point of the new level
+    :param since: the first point of the new level
     :param baseline: mean of the level before, in the unit of the metric
     :param value: mean of the level from there to the next change point
-    :param change_ratio: by which share of the baseline it became worse;
+    :param change_ratio: change to the worse, as a share of the baseline;
         below 0 for better, infinite when the baseline is 0
-    :param p_value: how likely noise alone makes the two differ so much
+    :param p_value: probability that noise alone causes such a difference
     """
 
     index: int
@@ -48,10 +48,10 @@ def find(
     max_p_value: float = MAX_P_VALUE,
     min_change_ratio: float = MIN_CHANGE_RATIO,
 ) -> tuple[ChangePoint, ...]:
-    """Find the change points of a metric, the first one first.
+    """Find the change points of a metric, in order of time.
 
-    :param max_p_value: above which a change counts as noise
-    :param min_change_ratio: below which a change is too small to tell
+    :param max_p_value: changes with a larger p-value count as noise
+    :param min_change_ratio: smaller changes are ignored
     :raises MissingExtra: when Otava is not installed
     """
     series = _import_otava()
@@ -86,8 +86,8 @@ def _import_otava() -> types.ModuleType:
         from otava import series
     except ImportError as error:
         raise exceptions.MissingExtra(
-            "Change points are looked for with Apache Otava, which is not "
-            "installed; install it with: "
+            "Finding change points requires Apache Otava, which is not "
+            "installed. Install it with: "
             "pip install 'rally-magnum-scale[regression]'"
         ) from error
     return series  # type: ignore[no-any-return]

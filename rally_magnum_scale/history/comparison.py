@@ -1,4 +1,4 @@
-"""A run against its history: which metrics are compared, and in words."""
+"""Compare a run with its history, and describe the result in words."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from rally_magnum_scale.measurement import regression
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 
-# One run that is worse may be an outlier; the next one tells.
+# A single worse run may be an outlier; the next run confirms or refutes it.
 CONFIRMED = 2
 _PER_NODE = "s/node"
-# What is told of one run beside another, where noise is not known yet.
+# Smallest change to report between two runs, when the noise is unknown.
 UNPROVEN_RATIO = 0.1
 _RULES = regression.Rules(last=CONFIRMED)
 
 
-# What comes of a comparison.
+# The states of a comparison.
 WORSE = "worse"
 NOT_COMPARED = "not compared"
 LEARNING = "learning"
@@ -30,13 +30,14 @@ NOT_WORSE = "not worse"
 
 @dataclasses.dataclass(frozen=True)
 class Ask:
-    """What to compare, and with what.
+    """Settings of a comparison.
 
-    :param metrics: names of metrics, of their criteria, or of criterion
-        and bound; empty for all
+    :param metrics: names of metrics, of criteria, or of criterion and
+        bound; empty for all metrics
     :param across: conditions in which compared runs may differ
-    :param rules: what counts as worse
-    :param learning_passes: whether too few runs to compare with pass
+    :param rules: the rules for what counts as worse
+    :param learning_passes: whether the comparison passes if there are too
+        few runs to compare with
     """
 
     metrics: tuple[str, ...] = ()
@@ -45,32 +46,35 @@ class Ask:
     learning_passes: bool = True
 
     def wants(self, metric: str) -> bool:
-        """Tell whether a metric is asked for."""
+        """Return whether a metric is selected."""
         return not self.metrics or any(
             is_named(metric, name) for name in self.metrics
         )
 
 
 def is_named(metric: str, name: str) -> bool:
-    """Tell whether a name is that of a metric, its bound or criterion."""
+    """Return whether a name is that of a metric, its bound or criterion."""
     bound, criterion = metric.partition(" ")[0], metric.partition(".")[0]
     return name in {metric, bound, criterion}
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What came of it.
+    """The result of a comparison.
 
-    :param ask: what was asked for
-    :param outcome: of the metrics
-    :param suspected: worse, but in fewer runs than the rules ask for
-    :param runs: how many comparable runs were before
+    :param ask: the settings
+    :param outcome: the result for the metrics
+    :param suspected: metrics that are worse, but in fewer runs than the
+        rules require
+    :param runs: number of previous comparable runs
     :param uncounted: why metrics of the run do not count
-    :param vanished: metrics that the runs before measured, and this one not
-    :param missing: asked for, but not measured in the run
-    :param no_baseline: the run to compare with, if no comparable one is it
-    :param run: that was compared, where it is one of the history
-    :param newest: why the newest run of the history is not that run
+    :param vanished: metrics that previous runs measured, but this run did
+        not
+    :param missing: metrics that are selected, but were not measured
+    :param no_baseline: id of the configured baseline, if no comparable run
+        has it
+    :param run: the compared run, if it is in the history
+    :param newest: why the newest run of the history is not compared
     """
 
     ask: Ask
@@ -86,9 +90,9 @@ class Comparison:
 
     @property
     def state(self) -> str:
-        """What came of it: known to be worse, or the least that is known.
+        """The state: worse, or otherwise the least certain result.
 
-        What was not measured, or does not count, may be worse.
+        A metric that was not measured, or does not count, may be worse.
         """
         if self.outcome.worse:
             return WORSE
@@ -106,17 +110,18 @@ class Comparison:
 
     @property
     def holds(self) -> bool:
-        """Whether it passes: nothing is known to be worse, or to be missing.
+        """Whether the comparison passes.
 
-        Nor is it without knowing anything, unless learning passes.
+        It passes if no metric is worse or missing.  While there are too few
+        runs, it passes only with ``learning_passes``.
         """
         learning = self.state == LEARNING and self.ask.learning_passes
         return self.state == NOT_WORSE or learning
 
     def _has_all(self, metrics: Sequence[str]) -> bool:
-        """Tell whether each name that was asked for is among metrics.
+        """Return whether all selected names are among the metrics.
 
-        Without names one of them is enough.
+        If no names are selected, one metric is enough.
         """
         if not self.ask.metrics:
             return bool(metrics)
@@ -126,11 +131,11 @@ class Comparison:
         )
 
     def sentences(self) -> list[str]:
-        """Say what is worse first, then what could not be told."""
+        """Describe the result: first what is worse, then what is unknown."""
         outcome = self.outcome
         said = [f"worse: {one.describe()}" for one in outcome.worse]
         said += [
-            f"suspected, till the next run confirms it: {one.describe()}"
+            f"suspected, until the next run confirms it: {one.describe()}"
             for one in self.suspected
         ]
         said += [*self.learning(), *self.gaps()]
@@ -143,24 +148,24 @@ class Comparison:
             few = outcome.too_few[0]
             said.append(
                 f"{_metrics(outcome.too_few)} not compared: {few.runs} runs "
-                f"to compare with, and {few.needed} are needed"
+                f"to compare with, but {few.needed} are needed"
             )
         return said or ["nothing was measured that could be compared"]
 
     def learning(self) -> list[str]:
-        """Say how many runs there are to learn from, while there are few."""
+        """Return the number of runs, as long as there are too few."""
         if self.state != LEARNING:
             return []
         most = max(self.outcome.too_few, key=lambda one: one.runs)
         return [f"learning ({most.runs} of {most.needed} runs)"]
 
     def gaps(self) -> list[str]:
-        """Say what should have been compared, and could not be."""
+        """Describe the comparisons that were not possible."""
         said = [self.newest] if self.newest else []
         said += [f"{name} was not measured" for name in self.missing]
         if self.vanished:
             said.append(
-                "not measured this time, but in the runs before: "
+                "not measured this time, but in previous runs: "
                 + _names(self.vanished)
             )
         if self.uncounted:
@@ -196,7 +201,7 @@ def compare(
     newest: trend.Point,
     ask: Ask,
 ) -> Comparison:
-    """Compare what a run measured with the comparable runs before it.
+    """Compare the metrics of a run with previous comparable runs.
 
     :param runs: the history; the run itself may be in it
     :param newest: id and time of the run; its value is not read
@@ -238,11 +243,11 @@ def compare(
 
 
 def compare_newest(group: Sequence[storage.Run], ask: Ask) -> Comparison:
-    """Compare the newest run of a group that counts.
+    """Compare the newest valid run of a group.
 
     :param group: comparable runs, at least one
-    :returns: with the run that was compared, which need not be the newest;
-        without one when none counts
+    :returns: the comparison, with the compared run, which need not be the
+        newest; without a run if none is valid
     """
     newest = max(group, key=lambda one: one.at_s)
     counting = [one for one in group if one.counts]
@@ -264,7 +269,7 @@ def _say_newest(run: storage.Run) -> str:
 def compare_run(
     run: storage.Run, runs: Iterable[storage.Run], ask: Ask
 ) -> Comparison:
-    """Compare a run of the history with the comparable ones before it.
+    """Compare a run of the history with previous comparable runs.
 
     :param runs: the history; the run itself may be in it
     """
@@ -279,10 +284,10 @@ def _wanted(
 
 
 def _is_wanted(metric: str, unit: str, ask: Ask) -> bool:
-    """Tell what is asked for; without being asked no time twice.
+    """Return whether a metric is compared.
 
-    Comparable runs have as many nodes, so a time for each says the same as
-    the whole time.
+    By default, times per node are not compared: comparable runs have the
+    same number of nodes, so the total time contains the same information.
     """
     return ask.wants(metric) and bool(ask.metrics or unit != _PER_NODE)
 
@@ -292,10 +297,10 @@ def _vanished(
     measured: Iterable[run_metrics.Metric],
     ask: Ask,
 ) -> tuple[str, ...]:
-    """Name what would be compared if it had been measured.
+    """Return the metrics that would be compared if they had been measured.
 
-    While there are fewer runs than that takes, what all of them measured.
-    What older runs than the last 50 measured is forgotten.
+    While there are too few runs, these are the metrics that all runs
+    measured.  Only the last 50 runs are considered.
     """
     recent = before[-regression.MOST_RUNS :]
     needed = min(len(recent), ask.rules.min_runs)
@@ -344,9 +349,10 @@ def _with(
 def beside_last(
     run: storage.Run, runs: Iterable[storage.Run], ask: Ask
 ) -> list[str]:
-    """Say what is worse than in the last comparable run, without proof.
+    """Describe metrics that are worse than in the last comparable run.
 
-    For histories that are too short for more: noise is not known.
+    This is for short histories, in which the noise is unknown, so it proves
+    nothing.
 
     :param runs: the history; the run itself may be in it
     :returns: the largest change first; empty without a run to compare with

@@ -1,8 +1,8 @@
-"""The history of runs: one JSON object a line, one line a workload.
+"""The history of runs: one JSON object per line, one line per workload.
 
-``docs/reference/history.md`` tells the fields.  The file is replaced as a
-whole under a lock beside it, so that a writer that is killed leaves the
-history as it was, and two writers lose nothing of each other's.
+``docs/reference/history.md`` describes the fields.  The file is replaced
+atomically under a lock beside it.  So a killed writer leaves the history
+unchanged, and two writers do not overwrite each other's lines.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ INVALID = "invalid"
 BROKEN = "broken"
 # From the best to the worst.
 STATES = (HOLDS, FAILS, INVALID, BROKEN)
-# Whose figures may be compared with others.  A run that failed a bound is
-# as true as one that held it; without it the baseline would be flattered.
+# States of runs whose values may be compared with others.  Runs that failed a
+# bound are included, because the baseline would be too good without them.
 COUNTED = (HOLDS, FAILS)
 
-# For which a writer may hold the history; none takes a second.
+# How long to wait for another writer's lock; a write takes less than 1 s.
 LOCK_DEADLINE_S = 60.0
 _LOCK_INTERVAL_S = 0.1
-# The year 10000, which no clock can show.
+# The year 10000, which can't be formatted as a date.
 _TOO_LATE_S = 253_402_300_800
 
 
 @dataclasses.dataclass(frozen=True)
 class Judged(record_body.Body):
-    """A bound and what it was judged on.
+    """A bound and its verdict.
 
-    :param name: criterion, bound and place, as the metric has them
-    :param holds: whether it holds, on data that counts
-    :param value: what was measured, in ``unit``; None where nothing was
+    :param name: criterion, bound and place, as in the metric's name
+    :param holds: whether the bound holds, on data that counts
+    :param value: measured value in ``unit``; None if not measured
     :param bound: None for a bound that no criterion knows
     :param reason: why there is no value, or why it does not count
     """
@@ -70,17 +70,17 @@ class Run:
     """One workload of one task.
 
     :param task: uuid of the task
-    :param position: of the workload in it, from 1
-    :param at_s: when it began, in epoch seconds
+    :param position: position of the workload in the task, from 1
+    :param at_s: start time, in epoch seconds
     :param state: one of :data:`STATES`
-    :param sentence: what came out, in words
-    :param title: of the task
-    :param conditions: what makes it comparable with others
-    :param judged: each bound
+    :param sentence: the conclusion in words
+    :param title: title of the task
+    :param conditions: conditions, which decide with which runs it is
+        comparable
+    :param judged: all bounds
     :param others: criteria of Rally's own that failed, with their detail
-    :param metrics: all that was measured
-    :param link: where its page is, relative to the history; empty when not
-        known
+    :param metrics: all measured metrics
+    :param link: path of its page, relative to the history; empty if unknown
     """
 
     task: str
@@ -97,28 +97,28 @@ class Run:
 
     @property
     def id(self) -> str:
-        """Identify the run in the history."""
+        """The id of the run in the history."""
         return f"{self.task}/{self.position}"
 
     @property
     def counts(self) -> bool:
-        """Whether its figures may be compared with others."""
+        """Whether its values may be compared with other runs."""
         return self.state in COUNTED
 
     @property
     def name(self) -> str:
-        """The title, or the name of the scenario without one."""
+        """The title, or the name of the scenario if there is no title."""
         return self.title or self.conditions.scenario
 
     def to_json(self) -> dict[str, Any]:
-        """Return its line."""
+        """Return the JSON object of its line."""
         return {"history": SCHEMA, **dataclasses.asdict(self)}
 
     @classmethod
     def from_json(cls, line: dict[str, Any]) -> Self:
-        """Read its line; fields that this version does not know are left.
+        """Read the JSON object of a line; unknown fields are ignored.
 
-        :raises ValueError: when it can't be read
+        :raises ValueError: when the object is invalid
         """
         try:
             known = {f.name: line[f.name] for f in dataclasses.fields(cls)}
@@ -137,46 +137,44 @@ class Run:
 
 
 def _check_values(known: dict[str, Any]) -> None:
-    """Refuse what can't be sorted or drawn.
+    """Refuse values that can't be sorted or drawn.
 
-    :raises ValueError: with the name of the field
+    :raises ValueError: when a value is invalid; names the field
     """
     at_s, state = known["at_s"], known["state"]
     if not record_body.is_number(at_s) or not 0 <= at_s < _TOO_LATE_S:
-        raise ValueError(f"at_s is {at_s!r}, and no time in epoch seconds")
+        raise ValueError(f"at_s is {at_s!r}, not a time in epoch seconds")
     if state not in STATES:
-        raise ValueError(
-            f"state is {state!r}, and none of {', '.join(STATES)}"
-        )
+        raise ValueError(f"state is {state!r}, not one of {', '.join(STATES)}")
     for metric in known["metrics"]:
         _check_resolution(metric)
 
 
 def _check_resolution(metric: run_metrics.Metric) -> None:
-    """Refuse one that would hide any difference.
+    """Refuse a resolution that would hide any difference.
 
-    :raises ValueError: with the name of the metric
+    :raises ValueError: when it is invalid; names the metric
     """
     if metric.resolution is not None and metric.resolution < 0:
         raise ValueError(
-            f"resolution of {metric.name} is {metric.resolution!r}, and no "
-            "number that is 0 or more"
+            f"resolution of {metric.name} is {metric.resolution!r}, not a "
+            "number of 0 or more"
         )
 
 
 def append(path: pathlib.Path, added: Iterable[Run]) -> list[Run]:
-    """Add runs to a history; one that stands there is replaced.
+    """Add runs to a history; a run with the same id is replaced.
 
-    The history is made when it is not there, unless there is nothing to
-    add: an empty one is taken for one that was lost.  It is written whole or
-    not at all, also when two write at a time.
+    A missing history is created, unless there is nothing to add, because an
+    empty history would look like a lost one.  The write is atomic, even with
+    two writers at the same time.
 
     :returns: all runs of the history
-    :raises InvalidInput: when what stands there can't be read, or nothing
-        can be written there
-    :raises DeadlineExceeded: when another writer holds it for longer than
-        :data:`LOCK_DEADLINE_S`
-    :raises Interrupted: when the run is asked to stop meanwhile
+    :raises InvalidInput: when the existing history can't be read, or the
+        file can't be written
+    :raises DeadlineExceeded: when another writer holds the lock for longer
+        than :data:`LOCK_DEADLINE_S`
+    :raises Interrupted: when the run is interrupted meanwhile
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +182,7 @@ def append(path: pathlib.Path, added: Iterable[Run]) -> list[Run]:
             runs = {one.id: one for one in read(path, missing_ok=True)}
             for one in added:
                 known = runs.get(one.id, one)
-                # Who adds a run again may not know where its page is.
+                # A caller that adds a run again may not know its page.
                 runs[one.id] = dataclasses.replace(
                     one, link=one.link or known.link
                 )
@@ -205,13 +203,13 @@ def _line(run: Run) -> str:
 
 @contextlib.contextmanager
 def _locked(path: pathlib.Path) -> Iterator[None]:
-    """Let one writer at a time in; the file itself is replaced."""
+    """Lock the history by a file beside it, as the file is replaced."""
     held = path.with_name(f".{path.name}.lock")
     with held.open("a") as lock:
         waiting.wait_for(
             lambda: file_locks.take(lock),
-            what=f"the process that holds {held}, and so the history {path} "
-            "(end it if it hangs, then add the runs again),",
+            what=f"the process that holds {held}, the lock of the history "
+            f"{path} (end it if it hangs, then add the runs again),",
             deadline_s=LOCK_DEADLINE_S,
             interval_s=_LOCK_INTERVAL_S,
         )
@@ -221,8 +219,8 @@ def _locked(path: pathlib.Path) -> Iterator[None]:
 def read(path: pathlib.Path, *, missing_ok: bool = False) -> list[Run]:
     """Read a history, the oldest run first.
 
-    :param missing_ok: a history that is not there is empty
-    :raises InvalidInput: when it can't be read, with the line that can't
+    :param missing_ok: return no runs if the history does not exist
+    :raises InvalidInput: when it can't be read; names the line
     """
     try:
         text = path.read_text()
@@ -245,24 +243,24 @@ def read(path: pathlib.Path, *, missing_ok: bool = False) -> list[Run]:
 
 
 def read_before(path: pathlib.Path) -> list[Run] | None:
-    """Read the history that a run is to be compared with.
+    """Read the history with which a run is compared.
 
-    :returns: None when it is not there, as before the first run
-    :raises InvalidInput: when it can't be read or is empty, or when not even
-        its folder is there
+    :returns: None when it does not exist, as before the first run
+    :raises InvalidInput: when it can't be read or is empty, or when its
+        folder does not exist
     """
     if not path.parent.is_dir():
         raise exceptions.InvalidInput(
-            f"there is no folder {path.parent}; give the path of the file "
-            "that the export type magnum-scale-history adds to."
+            f"there is no folder {path.parent}. Give the path of the file "
+            "to which the export type magnum-scale-history appends."
         )
     if not path.exists():
         return None
     found = read(path)
     if not found:
         raise exceptions.InvalidInput(
-            f"the history {path} holds no run; name another one, or remove "
-            "it to begin anew."
+            f"the history {path} holds no run. Give another history, or "
+            "remove this file to start a new one."
         )
     return found
 
@@ -288,7 +286,7 @@ def _check_schema(found: Any) -> None:
         f"it was written by a newer release (schema {schema}; this one reads "
         f"{SCHEMA})"
         if newer
-        else "it is no run"
+        else "it is not a run"
     )
 
 
@@ -297,9 +295,9 @@ def comparable(
     like: run_conditions.Conditions,
     across: Collection[str] = (),
 ) -> list[Run]:
-    """Return the runs under the same conditions, in the same order.
+    """Return the runs with the same conditions, in the same order.
 
-    :param across: conditions that may differ, of
+    :param across: conditions that may differ, from
         :data:`~rally_magnum_scale.measurement.conditions.KEYS`
     """
     return [
@@ -312,8 +310,8 @@ def groups(
 ) -> list[list[Run]]:
     """Group runs by their conditions, the group of the newest run first.
 
-    A run that broke before it knew all joins the newest group that it does
-    not differ from.
+    A broken run may lack some conditions.  It joins the newest group from
+    which it does not differ.
     """
     found: list[list[Run]] = []
     newest_first = sorted(runs, key=lambda one: -one.at_s)
@@ -330,12 +328,11 @@ def groups(
 
 
 def trends(runs: Iterable[Run]) -> dict[str, trend.Trend]:
-    """Follow each metric over comparable runs.
+    """Return the trend of each metric over comparable runs.
 
-    Runs that broke or are invalid, and values that do not count, are left
-    out.
+    Broken and invalid runs, and values that do not count, are left out.
 
-    :returns: by the name of the metric, in the order in which they come
+    :returns: trends by the name of the metric, in order of appearance
     """
     seen = [one for one in runs if one.counts]
     found: dict[str, trend.Trend] = {}

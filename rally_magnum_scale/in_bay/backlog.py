@@ -1,8 +1,8 @@
-"""How many workers may knock at the Locust master's port at once.
+"""Listen backlog of the Locust master's port.
 
-ZeroMQ lets 100 connections wait to be accepted.  Of a thousand workers
-that start together, those above it believe that they are connected, and
-notice only after ZeroMQ's 30 s for a handshake that nobody answers.
+ZeroMQ's default backlog is 100 connections.  If a thousand workers start
+together, those beyond the backlog believe that they are connected.  They
+detect the error only after ZeroMQ's handshake timeout of 30 s.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-# What Linux allows by itself (net.core.somaxconn).
+# Linux's default for net.core.somaxconn.
 BACKLOG = 4096
 
 
 def widen(sockets: Any, option: int, backlog: int = BACKLOG) -> None:
-    """Give every socket that Locust makes from now on a longer queue.
+    """Set the backlog of every socket that Locust creates from now on.
 
-    It must be set before Locust binds the socket, which it does as soon as
-    it has made it.
+    The backlog must be set before the bind, and Locust binds a socket as
+    soon as it has created it.
 
-    :param sockets: Locust's class of them
-    :param option: ZeroMQ's number for it
-    :param backlog: how many connections may wait
+    :param sockets: Locust's class of the sockets
+    :param option: ZeroMQ's number of the option
+    :param backlog: number of connections that may wait
     """
     make = sockets.__init__
 

@@ -1,7 +1,7 @@
-"""What the master makes of the workers' windows: one line a second.
+"""Merge the workers' windows into one record per second.
 
-A plain object without a network or a clock, so that every way in which a
-run can go wrong is tested without running one.
+The collector is a plain object without a network or a clock, so that tests
+can cover every failure of a run without running one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REASONS_OF_A_KIND = 10
 
 
 class Collector:
-    """Windows of all workers, merged by second and given out in order.
+    """Merges the windows of all workers by second, and returns them in order.
 
     :param job: the run
     """
@@ -45,13 +45,13 @@ class Collector:
         self._noted: set[tuple[str, str]] = set()
         self._is_refused = False
         self._is_behind = False
-        # The first figure of each second.
+        # The first value of each second.
         self._own_cpu: list[tuple[int, float]] = []
         self._windows = 0
         self._requests = 0
         self._failures: dict[str, int] = {}
         self._claimed = 0
-        # Requests due in each step of the run, by its index; and of the plan.
+        # Requests due in each step, by index: of the run, and of the plan.
         self._due: dict[int, int | None] = {}
         self.leg_due: list[int | None] = []
         self._expected = 0
@@ -65,14 +65,14 @@ class Collector:
         plan: steps.Plan | None = None,
         steps_before: int = 0,
     ) -> None:
-        """Note who takes part, and from which second on.
+        """Begin a plan.
 
-        A search has a plan for each of its steps, and begins with each.
+        A search has a plan for each of its steps, and calls this for each.
 
-        :param workers: those that are connected
-        :param start_second: epoch second, or 0 when it never starts
-        :param plan: what they carry out, by default the job's
-        :param steps_before: of the same run, in plans before this one
+        :param workers: the connected workers
+        :param start_second: epoch second, or 0 when the plan never starts
+        :param plan: plan of the workers, by default that of the job
+        :param steps_before: number of steps in previous plans of the run
         """
         self._connected = list(workers)
         self._alive = set(self._connected)
@@ -90,16 +90,16 @@ class Collector:
     def start(
         self, written_s: float, cpus: Mapping[str, str]
     ) -> dict[str, Any]:
-        """Return the record that says when the load begins, or its next leg.
+        """Return the record that says when the load or its next step begins.
 
-        Whoever reads it can look at the bay at the very second of a step.
+        A reader can then observe the bay at the exact second of a step.
 
         :param written_s: epoch seconds now, by the same clock
-        :param cpus: worker to the processors that it may use
+        :param cpus: processors that each worker may use
         """
         pods: dict[str, frozenset[int]] = {}
         for worker, text in cpus.items():
-            # Locust's id of a worker is the name of its pod, and more.
+            # Locust's id of a worker begins with the name of its pod.
             pod = worker.rpartition("_")[0] or worker
             if text:
                 pods[pod] = pods.get(pod, frozenset()) | cpusets.parse(text)
@@ -112,22 +112,22 @@ class Collector:
         )
 
     def note_cpu(self, now_s: float, used_s: float) -> None:
-        """Note what this process has used of CPU, once a second.
+        """Note the CPU time of this process; called once a second.
 
         :param now_s: epoch seconds
-        :param used_s: CPU seconds since it began
+        :param used_s: CPU seconds since the start of the process
         """
         if not self._own_cpu or int(now_s) > self._own_cpu[-1][0]:
             self._own_cpu.append((int(now_s), used_s))
 
     @property
     def waiting_for(self) -> set[str]:
-        """The workers that are alive and not done."""
+        """The workers that are alive and have not finished."""
         return self._alive - self._done
 
     @property
     def reasons(self) -> list[str]:
-        """Why the run is invalid, as far as that is known."""
+        """The reasons why the run is invalid, as far as they are known."""
         more = [
             f"{count - REASONS_OF_A_KIND} more reasons are of the kind {kind}"
             for kind, count in self._of_kind.items()
@@ -137,7 +137,7 @@ class Collector:
 
     @property
     def leg(self) -> list[windows.Window]:
-        """The windows of the present step of a search, numbered from 1."""
+        """The windows of a search's current step, which has the number 1."""
         return list(self._leg)
 
     def trial(self, trial: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,13 +145,13 @@ class Collector:
         return self._record("trial", **trial)
 
     def fail(self, second: int, kind: str, reason: str) -> None:
-        """Note why the run is invalid, once, and when that was seen.
+        """Note a reason why the run is invalid, once.
 
-        A thousand workers may die: after the first of them, the others
-        are only counted.
+        A thousand workers may die, so after the first reasons of a kind, the
+        others are only counted.
 
-        :param second: epoch second
-        :param kind: a word for the event
+        :param second: epoch second in which it was detected
+        :param kind: kind of the event
         :param reason: a clause without a full stop
         """
         if reason in self._seen:
@@ -163,24 +163,24 @@ class Collector:
             self.note(second, kind, reason)
 
     def refuse(self, second: int, kind: str, reason: str) -> None:
-        """Note why there is no run at all: the only reason that counts."""
+        """Note why the run can't start; this replaces all other reasons."""
         self.fail(second, kind, reason)
         self._is_refused = True
 
     def note(self, second: int, kind: str, detail: str) -> None:
-        """Note what happened when, so that a plot can mark it."""
+        """Note an event, so that a plot can mark it."""
         self._events.append(
             self._record("event", second=second, kind=kind, detail=detail)
         )
 
     def _note_once(self, second: int, kind: str, detail: str) -> None:
-        """Note what many workers may tell in the same words."""
+        """Note an event that many workers may report, once."""
         if (kind, detail) not in self._noted:
             self._noted.add((kind, detail))
             self.note(second, kind, detail)
 
     def clock(self, worker: str, second: int, skew_s: float) -> None:
-        """Judge how far a worker's clock is from the master's."""
+        """Check the skew between a worker's clock and the master's."""
         if abs(skew_s) > CLOCK_SKEW_MAX_S:
             self.fail(
                 second,
@@ -190,18 +190,18 @@ class Collector:
             )
 
     def clock_unknown(self, unanswered: int, second: int) -> None:
-        """Note that workers did not say what time it is there.
+        """Note that workers did not answer the clock probe.
 
-        Their clocks can't be taken to agree with the master's, and a
-        second of theirs may be another one than the other workers'.
+        Their clocks may differ from the master's, so their windows may be
+        assigned to wrong seconds.
 
-        :param unanswered: how many workers
+        :param unanswered: number of these workers
         :param second: epoch second
         """
         self.fail(
             second,
             "clock_unknown",
-            f"{unanswered} of {len(self._connected)} workers did not tell "
+            f"{unanswered} of {len(self._connected)} workers did not report "
             f"their time within {self._job.clock_deadline_s:g} s, so their "
             "clocks may differ from the master's",
         )
@@ -210,7 +210,7 @@ class Collector:
         """Note that the master can't keep up with its workers, once.
 
         :param second: epoch second
-        :param how: a clause that says how that showed
+        :param how: a clause with the evidence
         """
         if not self._is_behind:
             self._is_behind = True
@@ -221,7 +221,7 @@ class Collector:
             )
 
     def add(self, worker: str, reported: Iterable[Mapping[str, Any]]) -> None:
-        """Take packed windows that a worker sent."""
+        """Add packed windows of a worker."""
         if worker not in self._latest:
             return
         for window in reported:
@@ -240,7 +240,7 @@ class Collector:
     def done(
         self, worker: str, second: int, outcome: Mapping[str, Any]
     ) -> None:
-        """Take the last word of a worker: its own sums."""
+        """Take the final report of a worker, with its own sums."""
         self._done.add(worker)
         self._claimed += int(outcome["requests"])
         self._claimed += sum(outcome["failures"].values())
@@ -259,20 +259,20 @@ class Collector:
             self.fail(
                 second,
                 "late_start",
-                f"worker {worker} began {outcome['late_s']:.1f} s late",
+                f"worker {worker} started {outcome['late_s']:.1f} s late",
             )
 
     def died(self, worker: str, second: int) -> None:
-        """Note that a worker is gone before it was done."""
+        """Note that a worker died; ignored if it had finished."""
         if worker in self.waiting_for:
             self._alive.discard(worker)
             self.fail(second, "worker_died", f"worker {worker} died")
 
     def records(self, now_s: float) -> list[dict[str, Any]]:
-        """Give out events, and the windows that are complete or too late.
+        """Return events, and the windows that are complete or overdue.
 
         :param now_s: epoch seconds
-        :returns: records, windows in the order of their seconds
+        :returns: records, with the windows in the order of their seconds
         """
         found, self._events = self._events, []
         while self._is_over(self._next_second, now_s):
@@ -282,7 +282,7 @@ class Collector:
         return found + late
 
     def end(self, second: int) -> list[dict[str, Any]]:
-        """Give out all that is left, and the last record.
+        """Return all remaining records, and the last record.
 
         :param second: the epoch second in which the run ended
         """
@@ -347,9 +347,9 @@ class Collector:
         return [self._record("window", **numbered.to_json())]
 
     def _with_own_cpu(self, window: windows.Window) -> windows.Window:
-        """Add what this process, the Locust master, used since the last.
+        """Add the CPU time of this process, the Locust master, to a window.
 
-        :param window: the next in the order of the seconds
+        :param window: the next window, in the order of the seconds
         """
         known = [one for one in self._own_cpu if one[0] <= window.second]
         self._own_cpu = self._own_cpu[max(0, len(known) - 1) :]
@@ -385,7 +385,7 @@ class Collector:
             self.fail(
                 second,
                 "windows_missing",
-                f"only {self._windows} of {self._expected} windows came",
+                f"only {self._windows} of {self._expected} windows arrived",
             )
         if self._failures and not self._requests:
             kinds = ", ".join(
@@ -402,7 +402,7 @@ class Collector:
                 second,
                 "windows_missing",
                 f"the windows hold {counted} requests, but the workers "
-                f"made {self._claimed}",
+                f"reported {self._claimed}",
             )
 
     def _record(self, name: str, **values: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""The keep-alive connections of one worker, opened and reopened.
+"""The keep-alive connections of one worker.
 
-Sockets and epoll are the real ones of the operating system, also where
-gevent has put its own in their place: a gevent socket costs a switch of
-greenlets for each answer, which is thirty times what the answer costs.
+Sockets and epoll are those of the operating system, even where gevent has
+replaced them.  A gevent socket needs a greenlet switch for each response,
+which costs thirty times as much as the response itself.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ EPOLLIN = 0x001
 EPOLLOUT = 0x004
 EPOLLRDHUP = 0x2000
 EPOLLET = 1 << 31
-# epoll tells once of what has come, and does not look at each connection
-# again before it waits.  So whoever leaves something unread must say so
-# (``look_again``); the end of a connection is told with what came last.
-TOLD_ONCE = EPOLLIN | EPOLLRDHUP | EPOLLET
+# Edge-triggered: epoll reports new data once.  A caller that leaves data
+# unread must call ``look_again``.  The end of a connection is reported
+# together with its last data.
+EDGE_TRIGGERED = EPOLLIN | EPOLLRDHUP | EPOLLET
 BACK_OFF_NS = (0, 50_000_000, 100_000_000, 200_000_000, 500_000_000)
 BACK_OFF_MAX_NS = 1_000_000_000
-# What the empty buffer of a socket takes at once, whatever the kernel's
-# settings are.
+# The empty buffer of a socket accepts this much at once with any kernel
+# settings.
 SENT_WHOLE_BYTES = 2048
 NEVER_NS = 1 << 62
-# No answer is this one byte: the rest of one has come, and was read.
+# Stands for the rest of a response that has been read.  No whole response is
+# this single byte.
 READ = b"\0"
 
 Receive = Callable[[int], bytes]
@@ -46,29 +47,30 @@ Send = Callable[[bytes], int]
 
 
 class Connections:
-    """Connections, of which each has one request at most.
+    """Connections with at most one request each.
 
-    They take the targets in turn, and keep theirs when they are opened
-    again.
+    The connections are assigned to the targets in turn.  A connection keeps
+    its target when it is reopened.
 
-    :param job: says to which targets, and how many are kept open
+    :param job: gives the targets and the number of connections
     :param clock_ns: the engine's clock
     """
 
     def __init__(self, job: Job, clock_ns: Callable[[], int]) -> None:
         self.epoll = Epoll()
-        # Of each connection: how to receive and send, when its request was
-        # sent (0 without one), and when that was intended.
+        # By connection: its receive and send functions, when its request
+        # was sent (0 without a request), and when that was intended.
         self.slots: dict[int, tuple[Receive, Send]] = {}
         self.sent_ns: dict[int, int] = {}
         self.intended_ns: dict[int, int] = {}
-        # Those without a request, and since when: the longest first.
+        # Idle connections, and since when; the longest idle first.
         self.idle: deque[tuple[int, int]] = deque()
         self._clock_ns = clock_ns
         self._bodiless = job.asked.method == "HEAD"
         self._tls = tls.Client(job.tls) if job.tls else None
-        # OpenSSL reads a record at a time, and leaves the next one.
-        self._watched = EPOLLIN if self._tls else TOLD_ONCE
+        # OpenSSL reads one record at a time and leaves the rest unread, so
+        # TLS needs level-triggered epoll.
+        self._watched = EPOLLIN if self._tls else EDGE_TRIGGERED
         self._request = job.request
         self._sent_whole = len(self._request) <= SENT_WHOLE_BYTES
         self._resolved = [_resolve(address) for address in job.targets]
@@ -76,23 +78,23 @@ class Connections:
         self._opening_ns: dict[int, int] = {}
         self._readers: dict[int, Reader] = {}
         self._unsent: dict[int, bytes] = {}
-        # The number of each connection, which stays when it is opened
-        # again, and how often that was tried in vain.
+        # The number of each connection, which stays when it is reopened,
+        # and its failed attempts.
         self._number: dict[int, int] = {}
         self._attempts = [0] * job.connections
-        # When to open again, and which; and the first of these times.
+        # When to reopen which connection; and the first of these times.
         self._closed = [(0, number) for number in range(job.connections)]
         self.next_open_ns = 0
 
     @property
     def outstanding(self) -> list[int]:
-        """The connections that wait for an answer."""
+        """The connections that wait for a response."""
         return [fd for fd, at_ns in self.sent_ns.items() if at_ns]
 
     def open_closed(self, now_ns: int) -> list[OSError]:
-        """Begin to open those whose time to wait is over.
+        """Begin to open the connections whose backoff is over.
 
-        :returns: the errors of those that failed at once
+        :returns: the errors of attempts that failed immediately
         """
         failed = []
         for number in self._take_due(now_ns):
@@ -103,9 +105,9 @@ class Connections:
         return failed
 
     def go_on(self, fd: int) -> None:
-        """Open, send or receive further, where there was nothing whole.
+        """Continue to open, to send or to receive.
 
-        :raises OSError: the reason why that failed
+        :raises OSError: when that fails
         """
         if fd in self._opening_ns:
             self._finish_opening(fd)
@@ -115,7 +117,7 @@ class Connections:
             self.look_again(fd)
 
     def look_again(self, fd: int) -> None:
-        """Have epoll tell once more of a connection that is not read empty."""
+        """Make epoll report unread data of a connection once more."""
         if fd not in self._opening_ns and fd not in self._unsent:
             self.epoll.modify(fd, self._watched)
 
@@ -125,11 +127,11 @@ class Connections:
         self.idle.append((fd, now_ns))
 
     def read(self, fd: int, data: bytes) -> Reader | None:
-        """Read what was received.
+        """Parse received data.
 
-        :param data: nothing for the end of the connection
-        :returns: the answer, None as long as it is not whole
-        :raises OSError: when there is none, or no good one
+        :param data: the data; empty for the end of the connection
+        :returns: the response; None as long as it is incomplete
+        :raises OSError: when there is no response, or a malformed one
         """
         if data == READ:
             return self._readers.pop(fd)
@@ -149,14 +151,14 @@ class Connections:
         return None
 
     def overdue(self, before_ns: int) -> list[int]:
-        """Return those opened or asked before a moment, without answer."""
+        """Return connections whose attempt or request began before a time."""
         times_ns = {**self._opening_ns, **self.sent_ns}
         return [fd for fd, at_ns in times_ns.items() if 0 < at_ns < before_ns]
 
     def close(self, fd: int, now_ns: int) -> bool:
-        """Close a connection, to be opened again a little later.
+        """Close a connection, and reopen it after a backoff.
 
-        :returns: whether it was still being opened
+        :returns: whether the connection was still being opened
         """
         was_opening = fd in self._opening_ns
         if not self.sent_ns.get(fd) and not was_opening:
@@ -172,7 +174,7 @@ class Connections:
         self.epoll.close()
 
     def _take_due(self, now_ns: int) -> list[int]:
-        """Return the numbers of those whose time to wait is over, once."""
+        """Return the numbers of connections whose backoff is over, once."""
         waiting, self._closed = self._closed, []
         due = []
         for one in waiting:
@@ -186,7 +188,7 @@ class Connections:
         return due
 
     def _open(self, number: int, now_ns: int) -> int:
-        """Begin to open a connection; return it."""
+        """Begin to open a connection; return its file descriptor."""
         family, address = self._resolved[number % len(self._resolved)]
         try:
             socket = Socket(family, socket_module.SOCK_STREAM)
@@ -214,7 +216,7 @@ class Connections:
         )
 
     def _use(self, fd: int) -> None:
-        """Let the engine receive from a socket and send to it."""
+        """Make a socket available to the engine."""
         socket = self._sockets[fd]
         send = (
             socket.send
@@ -224,8 +226,9 @@ class Connections:
 
         def receive_first(size: int) -> Any:
             data = socket.recv(size)
-            # Only who answers is asked again at once after a close: one
-            # that closes what it has accepted would be asked for ever.
+            # Only a target that responds resets the backoff.  A target that
+            # closes each accepted connection would otherwise be connected
+            # in an endless loop.
             if data:
                 self._attempts[self._number[fd]] = 0
             self.slots[fd] = socket.recv, send
@@ -252,11 +255,11 @@ class Connections:
         self._stand(fd)
 
     def _stand(self, fd: int) -> None:
-        """Note that a connection stands."""
+        """Note that a connection is established."""
         self.rest(fd, self._clock_ns())
 
     def _send(self, fd: int, data: bytes) -> int:
-        """Send what the socket takes now, and the rest when it takes more."""
+        """Send as much as the socket accepts now, and the rest later."""
         was_waiting = self._unsent.pop(fd, None) is not None
         try:
             sent: int = self._sockets[fd].send(data)

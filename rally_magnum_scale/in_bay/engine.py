@@ -1,16 +1,17 @@
 """The load engine: one process, many keep-alive connections, one epoll.
 
-It asks by a schedule of intended send times (open loop) or as fast as the
-connections are answered (closed loop).  In the open loop a request that is
-due while all connections are busy waits for one, and its latency runs
-from the time at which it was due: a stalled target can't hide its stall
-(coordinated omission; Gil Tene, "How NOT to Measure Latency").  So what
-was due in the plan is still sent after its last second, and each request
-is counted for the step and the phase in which it was due.
+The engine sends requests by a schedule of intended send times (open loop)
+or as fast as responses arrive (closed loop).  In the open loop, a request
+that is due while all connections are busy waits for a connection.  Its
+latency is measured from the time at which it was due, so that a stalled
+target can't hide its stall (coordinated omission; Gil Tene, "How NOT to
+Measure Latency").  Therefore, requests that were due in the plan are still
+sent after its last second, and each request is counted in the step and the
+phase in which it was due.
 
-The two ``_take`` loops run once for each request and set the rate that a
-core can reach, so they are written for the interpreter: local names, no
-calls but the system's own.
+The two ``_take`` loops run once per request and determine the rate that a
+core can reach.  So they are optimized for the interpreter: they use local
+names, and call only system functions.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ from rally_magnum_scale.in_bay.worker_report import Sums
 from rally_magnum_scale.in_bay.worker_report import WorkerReport
 
 BATCH_NS = 50_000_000
-# So late with a request for which a connection is idle, the engine has stood
-# still; less is the work on a batch of answers.
+# If a request is this late although a connection is idle, the engine stood
+# still.  Smaller delays come from the work on a batch of responses.
 STANDSTILL_NS = 5_000_000
 RECEIVE_BYTES = 65536
 
@@ -54,14 +55,14 @@ class Engine:
     :param job: the run
     :param start_second: the epoch second at which all workers begin
     :param worker: index of this worker, from 0
-    :param workers: how many take part
-    :param report: gets a window of each second
+    :param workers: number of workers
+    :param report: receives the window of each second
     :param give_way: lets other greenlets run; called every 50 ms
-    :param clock_ns: monotonic nanoseconds
-    :param wall_ns: epoch nanoseconds
+    :param clock_ns: clock that returns monotonic nanoseconds
+    :param wall_ns: clock that returns epoch nanoseconds
     """
 
-    # Whether a connection has one request after the other.
+    # Whether a connection serves several requests, one after the other.
     KEEPS_ALIVE = True
 
     def __init__(
@@ -83,8 +84,8 @@ class Engine:
         self._report = report
         self._give_way = give_way
         self._clock_ns = clock_ns
-        # Epoch and monotonic clock are read side by side once: a clock
-        # that is set during the run must not move the schedule.
+        # The epoch clock is read only once, together with the monotonic
+        # clock, so that setting the time can't move the schedule.
         self._start_ns = start_second * NS_PER_S - wall_ns() + clock_ns()
         self._late_ns = max(0, clock_ns() - self._start_ns)
         self._meter = Meter(job.plan, start_second, clock_ns=clock_ns)
@@ -100,20 +101,20 @@ class Engine:
         )
         self._dues = iter(self._schedule)
         self._due_ns = next(self._dues, NEVER_NS)
-        # In the phase that began then, a closed loop or an open one.
+        # Start of the current phase, and whether it is a closed loop.
         self._phase_ns = self._start_ns
         self._closed = False
         self._versions = Versions(job.version_header)
         self._usual = ResponseFingerprint()
-        # What was due before then queued up behind an engine that stood
-        # still: it is late since it was due.
+        # Requests that were due before this time waited because the engine
+        # stood still, so their lag counts from the time they were due.
         self._stood_until_ns = 0
-        # But not for as long as it had no connection at all: that is the
-        # target's doing.
+        # Times without any connection are not counted in that lag, because
+        # the target caused them.
         self._lost_ns = 0
         self._without_ns = 0
-        # The kinds of attempts to connect that failed when there was no
-        # connection at all: what is due can't wait for another one.
+        # Kinds of failed attempts to connect while there was no connection
+        # at all.  A due request can't wait for another connection then.
         self._in_vain: list[str] = []
         self._sums = Sums()
 
@@ -158,20 +159,20 @@ class Engine:
             self._phase_ns = start_ns
         self._closed = self._plan.steps[where.step].rate_rps is None
         if self._closed:
-            # A closed loop has no place for what an open one left behind.
+            # A closed loop does not send requests that an open loop left.
             self._skip_due(end_ns)
             self._batches(end_ns, self._batch_closed)
-            # From here on, an open loop may wait for their answers.
+            # The next step may be an open loop, which uses intended_ns.
             self._connections.intended_ns.update(self._connections.sent_ns)
         else:
             self._batches(end_ns, self._batch_open)
         self._end_window(closed=self._closed)
 
     def _drain(self) -> None:
-        """Send what was due, wait for its answers, then give up.
+        """Send the due requests and wait for the responses, up to a timeout.
 
-        A target that stalls at the end of the plan would be forgiven all
-        that it kept waiting, were those requests dropped.
+        If these requests were dropped, a stall of the target at the end of
+        the plan would not be measured.
         """
         limit_ns = self._clock_ns() + self._timeout_ns
         end_ns = self._start_ns + self._plan.total_s * NS_PER_S
@@ -191,7 +192,7 @@ class Engine:
         self._end_window()
 
     def _is_pending(self) -> bool:
-        """Tell whether a request of the plan is not sent or not answered."""
+        """Return whether a request of the plan is unsent or outstanding."""
         return self._due_ns < NEVER_NS or bool(self._connections.outstanding)
 
     def _end_window(self, *, closed: bool = False) -> None:
@@ -209,7 +210,7 @@ class Engine:
         batch: Callable[[int], None],
         while_: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Run the loop in pieces of 50 ms, so that heartbeats stay alive."""
+        """Run the loop in slices of 50 ms, so that heartbeats are sent."""
         while (now_ns := self._clock_ns()) < until_ns and while_():
             self._tend(now_ns)
             end_ns = min(
@@ -222,7 +223,7 @@ class Engine:
             self._meter.note_loop_delay(self._clock_ns() - end_ns)
 
     def _tend(self, now_ns: int) -> None:
-        """Give up what took too long, open again what was closed."""
+        """Fail requests that timed out, and reopen closed connections."""
         for fd in self._connections.overdue(now_ns - self._timeout_ns):
             self._fail(fd, "timeout")
         self._open_closed(now_ns)
@@ -255,10 +256,10 @@ class Engine:
                 self._take_open(events, got_ns)
 
     def _drop_ended(self) -> None:
-        """Close the idle connections that their targets have ended.
+        """Close the idle connections that their targets have closed.
 
-        A request that is sent there is lost, though the target ended
-        nothing but a connection without a request.
+        A request on such a connection would fail, although the target only
+        closed a connection without a request.
         """
         connections = self._connections
         most = max(EVENTS, len(connections.slots))
@@ -287,7 +288,7 @@ class Engine:
             self._without_ns = 0
 
     def _note_loss(self, now_ns: int) -> None:
-        """Note since when there is no connection, if none is left."""
+        """Note the time at which the last connection was lost."""
         connections = self._connections
         if not (self._lost_ns or connections.sent_ns or connections.idle):
             self._lost_ns = now_ns
@@ -333,8 +334,8 @@ class Engine:
                 ):
                     service_us[(now_ns - sent_ns[fd]) // 1000] += 1
                     sent_ns[fd] = now_ns
-                    # One request at a time: the socket's buffer is empty,
-                    # so it is sent whole.
+                    # A connection has one request at a time, so its buffer
+                    # is empty and takes the whole request.
                     send(request)
                 else:
                     self._take_unusual(fd, data, now_ns)
@@ -386,13 +387,13 @@ class Engine:
         self._due_ns = due_ns
 
     def _take_unusual(self, fd: int, data: bytes, now_ns: int) -> None:
-        """Judge what is not an answer like the one before it.
+        """Handle data that is not a usual response.
 
-        :raises OSError: when it is no answer
+        :raises OSError: when the data is not a response
         """
         self._connections.look_again(fd)
         if not self._connections.sent_ns.get(fd):
-            # An idle connection, closed by its target.
+            # The target closed an idle connection.
             self._fail(fd, "reset")
             return
         answer = self._connections.read(fd, data)
@@ -434,7 +435,7 @@ class Engine:
             self._fail(fd, kind_of(reason))
 
     def _fail(self, fd: int, kind: str) -> None:
-        """Close a connection, to be opened again; count what that cost."""
+        """Close a connection, count the failure, and reopen it later."""
         now_ns = self._clock_ns()
         has_request = bool(self._connections.sent_ns.get(fd))
         belongs_ns = self._belongs_ns(fd) if has_request else 0
@@ -444,13 +445,13 @@ class Engine:
         elif was_opening:
             self._count_attempt(kind, now_ns)
         self._note_loss(now_ns)
-        # At once: what is due meanwhile must not wait for us.
+        # Immediately, so that due requests do not wait for the engine.
         self._open_closed(now_ns)
 
     def _belongs_ns(self, fd: int) -> int:
         """Return when the request of a connection was due.
 
-        In a closed loop that is when it was sent.
+        In a closed loop this is the time at which it was sent.
         """
         sent_ns = self._connections.sent_ns[fd]
         if self._closed and sent_ns >= self._phase_ns:
@@ -464,11 +465,11 @@ class Engine:
         self._counters(due_ns).failures[kind] += 1
 
     def _count_attempt(self, kind: str, now_ns: int) -> None:
-        """Count an attempt to open a connection that failed.
+        """Count a failed attempt to open a connection.
 
-        In an open loop what is due waits for another connection, as long as
-        there is one.  In a closed loop each connection is a user, who has
-        asked in vain.
+        In an open loop, a due request waits for another connection, if there
+        is one.  In a closed loop each connection is a user, so the attempt
+        counts as a failed request.
         """
         if self._closed:
             self._count_failure(kind, now_ns)
@@ -478,7 +479,7 @@ class Engine:
             self._in_vain.append(kind)
 
     def _fail_waiting(self, now_ns: int) -> None:
-        """Fail a request that waits for each attempt that was in vain."""
+        """For each failed attempt to connect, fail one waiting request."""
         kinds, self._in_vain = self._in_vain, []
         for kind in kinds:
             if self._due_ns <= now_ns:
@@ -486,7 +487,7 @@ class Engine:
                 self._due_ns = next(self._dues, NEVER_NS)
 
     def _skip_due(self, before_ns: int) -> None:
-        """Give up requests that were due before a moment."""
+        """Count requests that were due before a time as unsent."""
         while self._due_ns < before_ns:
             self._count_failure(UNSENT, self._due_ns)
             self._due_ns = next(self._dues, NEVER_NS)

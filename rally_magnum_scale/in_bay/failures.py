@@ -1,4 +1,4 @@
-"""What kinds of failure there are on the way to an answer."""
+"""Kinds of failure of a request."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ BY_NUMBER = {
     errno.EMFILE: "no_file",
     errno.ENFILE: "no_file",
 }
-# Kinds of failure that are not the target's.
+# Kinds of failure that the load generator causes, not the target.
 OUR_FAULT = {
     "no_port": "a worker had no local port left for a new connection",
-    "no_file": "a worker had as many files open as it may",
+    "no_file": "a worker reached its limit of open files",
 }
 
 
 def our_fault(failures: Mapping[str, int]) -> dict[str, str]:
-    """Return why it was the generator that failed requests.
+    """Return the failures that the load generator caused.
 
-    :param failures: kind to count
-    :returns: those kinds that are not the target's, each to a clause
+    :param failures: count of each kind
+    :returns: a clause for each kind that the generator causes
     """
     return {
         kind: clause
@@ -35,7 +35,7 @@ def our_fault(failures: Mapping[str, int]) -> dict[str, str]:
 
 
 def kind_of(error: OSError) -> str:
-    """Return the kind of failure that an error of a socket is."""
+    """Return the kind of failure of a socket error."""
     if isinstance(error, ConnectionRefusedError):
         return "refused"
     if isinstance(error, TimeoutError):

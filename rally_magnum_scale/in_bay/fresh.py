@@ -1,14 +1,14 @@
-"""A new connection for each request, and the engine that asks so.
+"""An engine that opens a new connection for each request.
 
-A request begins with its connection: its service time and its latency
-take in the time to connect.  So many connections may be open at once as
-the job says; of these places, each is idle or has a request.
+A request begins with its connection, so its service time and its latency
+include the time to connect.  The job limits the number of connections that
+are open at the same time.  Each of these slots is idle or has a request.
 
-Whoever closes a connection first must keep its port for a minute
-(TIME_WAIT), and there are about 28,000 of them towards one address: that
-would be 470 requests a second.  So our side ends each with a reset once
-its answer is whole (SO_LINGER of 0 s), which keeps no port on either side
-and leaves nothing behind in the nodes' tables of connections.
+The side that closes a connection first keeps its port for a minute
+(TIME_WAIT).  About 28,000 ports are available per address, which would
+limit the rate to 470 requests per second.  So our side resets each
+connection after the response (SO_LINGER of 0 s).  A reset keeps no port on
+either side, and no entry in the nodes' connection tracking tables.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ LINGER_0_S = struct.pack("ii", 1, 0)
 class FreshConnections(Connections):
     """Connections that are opened when they are needed.
 
-    What is idle is a place for one, by its number.
+    The idle entries are numbers of free slots.
 
-    :param job: says to which targets, and how many at once
+    :param job: gives the targets and the number of slots
     :param clock_ns: the engine's clock
     """
 
     def open_closed(self, now_ns: int) -> list[OSError]:
-        """Mark the places as idle whose time to wait is over."""
+        """Mark the slots as idle whose backoff is over."""
         self.idle.extend((number, now_ns) for number in self._take_due(now_ns))
         return []
 
     def start(self, number: int, intended_ns: int, now_ns: int) -> None:
         """Begin to open the connection of a request.
 
-        :raises OSError: when that can't even begin
+        :raises OSError: when that fails immediately
         """
         fd = self._open(number, now_ns)
         self.sent_ns[fd] = now_ns
         self.intended_ns[fd] = intended_ns
 
     def end(self, fd: int, now_ns: int) -> None:
-        """Close a connection whose answer is whole."""
+        """Close a connection whose response is complete."""
         self.idle.append((self._forget(fd), now_ns))
 
     def _set_options(self, socket: Any) -> None:
@@ -66,7 +66,7 @@ class FreshConnections(Connections):
 
 
 class FreshEngine(Engine):
-    """One worker's share of a run, a connection for each request."""
+    """One worker's share of a run, with a connection for each request."""
 
     KEEPS_ALIVE = False
 
@@ -77,7 +77,7 @@ class FreshEngine(Engine):
         return FreshConnections(job, clock_ns)
 
     def _drop_ended(self) -> None:
-        """Do nothing: what is idle here is no connection."""
+        """Do nothing, because idle slots have no connection."""
 
     def _send(self, fd: int, intended_ns: int, now_ns: int) -> None:
         try:
@@ -122,5 +122,5 @@ class FreshEngine(Engine):
 
 
 def engine_of(job: Job) -> type[Engine]:
-    """Return the engine that asks as a job says."""
+    """Return the class of the engine for a job."""
     return Engine if job.keep_alive else FreshEngine

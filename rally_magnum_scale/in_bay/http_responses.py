@@ -1,11 +1,11 @@
-"""One HTTP/1.1 answer, read from whatever pieces it comes in (RFC 9112).
+"""Parse an HTTP/1.1 response that arrives in pieces (RFC 9112).
 
-The engine only asks here about an answer that does not look like the one
-before it: the first, one that came in pieces, and whatever is wrong.
+The engine uses this parser only for unusual responses: the first response,
+one that arrives in several pieces, and malformed ones.
 
-What can't be framed is refused with the first byte that shows it, however
-the bytes are cut into pieces.  Nobody could say where such an answer ends,
-so a reader that went on would wait until the request times out.
+A response without a valid framing is refused at the first byte that shows
+this, independent of the pieces.  The end of such a response is unknown, so a
+parser that continued would wait until the request times out.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from dataclasses import replace
 
 HEAD_END = b"\r\n\r\n"
 LINE_END = b"\r\n"
-# What nobody means by a head, or by the line of a chunk's size.
+# Longer heads, and longer lines with a chunk's size, are malformed.
 HEAD_MAX_BYTES = 262_144
 LINE_MAX_BYTES = 16_384
 
-# Lines without their ends, and what such a line may begin with.
+# Lines without line ends, and the possible beginnings of such lines.
 _TEXT = rb"[^\r\n\0]*"
 _STATUS = rb"HTTP/1\.([01]) ([1-9]\d\d)(?: %s)?" % _TEXT
 _STATUS_BEGUN = re.compile(_STATUS + rb"\r?")
-# No blank before the colon, and none before the name: that would be a line
-# that goes on with the one before it (RFC 9112, sections 5.1 and 5.2).
+# No blank before the colon, and none before the name, where it would mark
+# a continuation of the previous line (RFC 9112, sections 5.1 and 5.2).
 _NAME = rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
 _FIELD = re.compile(rb"%s:%s" % (_NAME, _TEXT))
 _FIELD_BEGUN = re.compile(rb"\r?|%s(?::%s\r?)?" % (_NAME, _TEXT))
@@ -37,40 +37,40 @@ _LENGTHS_BEGUN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _HEAD = re.compile(rb"%s\r\n((?:%s\r\n)*)" % (_STATUS, _FIELD.pattern))
-# The headers that say where an answer ends, and its connection.
+# The headers that define the end of a response and of its connection.
 _LISTS = re.compile(
     rb"^(content-length|transfer-encoding|connection):(.*)\r$",
     re.IGNORECASE | re.MULTILINE,
 )
-# Extensions of a chunk mean nothing to us (section 7.1.1).
+# Chunk extensions are ignored (section 7.1.1).
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;%s)?" % _TEXT)
 _SIZE_BEGUN = re.compile(rb"(?:%s\r?)?" % _SIZE.pattern)
 _LENGTH = re.compile(rb"\d{1,18}")
-# What makes a whole status line of the beginning of one.
+# Completes the beginning of a status line to a whole one.
 _ANY_STATUS = b"HTTP/1.1 200"
-# They have no body, whatever their head says (RFC 9112, section 6.3).
+# Responses with these statuses never have a body (RFC 9112, section 6.3).
 _BODILESS = (204, 304)
-# From here on it would be another protocol, which nobody has asked for.
+# Switching Protocols; the request never asks for another protocol.
 _SWITCHING = 101
 
 
 class Malformed(OSError):
-    """What came is no answer, or more than one."""
+    """The data is not a response, or more than one."""
 
 
 class Short(OSError):
-    """The connection ended in the middle of an answer."""
+    """The connection ended in the middle of a response."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """What the head of an answer says.
+    """The parsed head of a response.
 
-    :param status: as a number
-    :param close: the connection is not to be used again
-    :param length: bytes of the body, None where it is not announced
-    :param chunked: the body comes in chunks
-    :param text: the head itself, where somebody asks for more of it
+    :param status: status code
+    :param close: whether the connection can't be used again
+    :param length: bytes of the body; None if the head has no length
+    :param chunked: whether the body is chunked
+    :param text: the head itself, for other headers
     """
 
     status: int
@@ -82,9 +82,9 @@ class Head:
 
 @dataclass
 class Reader:
-    """Reads one answer.
+    """Reads one response.
 
-    :param bodiless: it has no body, as the answer to a HEAD
+    :param bodiless: the response has no body, as after a HEAD
     """
 
     bodiless: bool = False
@@ -100,12 +100,13 @@ class Reader:
         self._go_on = self._take_head
 
     def take(self, piece: bytes) -> bool:
-        """Read on; tell whether the answer is whole now.
+        """Take the next piece; return whether the response is complete.
 
-        :param piece: what was received, nothing for the connection's end
-        :raises Malformed: when it can't be right, or goes on after its end
-        :raises Short: when it ends before its end
-        :raises ConnectionResetError: when it ends before its beginning
+        :param piece: received data; empty for the end of the connection
+        :raises Malformed: when the response is invalid, or data follows it
+        :raises Short: when the connection ends within the response
+        :raises ConnectionResetError: when the connection ends before the
+            response
         """
         if not piece:
             return self._end()
@@ -119,13 +120,13 @@ class Reader:
 
     @property
     def fixed(self) -> bool:
-        """Whether another answer with this head is as long as this one."""
+        """Whether all responses with this head have the same length."""
         return self.head is not None and not (
             self.head.chunked or self.head.length is None
         )
 
     def _end(self) -> bool:
-        """An answer with neither length nor chunks ends here."""
+        """Handle the connection's end, which may end a response."""
         self.whole = self._go_on == self._take_rest
         if self.whole:
             return True
@@ -140,7 +141,7 @@ class Reader:
             return False
         head = read_head(text + LINE_END)
         self._pending = rest
-        # An interim answer comes before the one that was asked for.
+        # An interim response precedes the final response.
         if head.status >= 200:
             self._begin_body(head)
         return True
@@ -198,7 +199,7 @@ class Reader:
         return line is not None
 
     def _take_left(self) -> bool:
-        """Take of the body what has come; tell whether that is all of it."""
+        """Take received bytes of the body; return whether it is complete."""
         taken = min(self._left, len(self._pending))
         self.body_bytes += taken
         self._left -= taken
@@ -206,9 +207,9 @@ class Reader:
         return not self._left
 
     def _line(self, begun: re.Pattern[bytes]) -> bytes | None:
-        """Take the next line, None as long as it is not whole.
+        """Take the next line; return None as long as it is incomplete.
 
-        :param begun: what it may begin with
+        :param begun: pattern of a valid incomplete line
         """
         line, end, rest = self._pending.partition(LINE_END)
         if len(line) + len(end) > LINE_MAX_BYTES:
@@ -221,10 +222,10 @@ class Reader:
 
 
 def read_head(text: bytes) -> Head:
-    """Read the status line and the headers of an answer.
+    """Parse the status line and the headers of a response.
 
-    :param text: whole lines, without the empty one at the end
-    :raises Malformed: when it has no status, or can't say where it ends
+    :param text: whole lines, without the empty line at the end
+    :raises Malformed: when there is no status, or the framing is invalid
     """
     found = _matched(_HEAD, text)
     old, status = found[1] == b"0", int(found[2])
@@ -237,7 +238,7 @@ def read_head(text: bytes) -> Head:
     return Head(
         status=status,
         close=b"close" in options or (old and b"keep-alive" not in options),
-        # Where both are given, the chunks decide (section 6.3).
+        # If both are given, the chunks take precedence (section 6.3).
         length=None if codings else length,
         chunked=_is_chunked(codings),
         text=text,
@@ -245,9 +246,9 @@ def read_head(text: bytes) -> Head:
 
 
 def _lists(fields: bytes) -> dict[bytes, list[bytes]]:
-    """Return the headers that matter, as lists in lower case.
+    """Return the headers for the framing, as lists in lower case.
 
-    Several lines of one name are one list (RFC 9110, section 5.2).
+    Several lines with the same name form one list (RFC 9110, section 5.2).
     """
     found: dict[bytes, list[bytes]] = defaultdict(list)
     for name, value in _LISTS.findall(fields):
@@ -258,7 +259,7 @@ def _lists(fields: bytes) -> dict[bytes, list[bytes]]:
 
 
 def _length(lengths: list[bytes]) -> int | None:
-    """Return what all lengths of a head agree on, None without one."""
+    """Return the length of a body on which all headers agree, or None."""
     if not all(map(_LENGTH.fullmatch, lengths)):
         raise Malformed
     different = set(map(int, lengths))
@@ -268,16 +269,16 @@ def _length(lengths: list[bytes]) -> int | None:
 
 
 def _is_chunked(codings: list[bytes]) -> bool:
-    """Tell whether chunks are the last coding, as they must be if any."""
+    """Return whether the body is chunked, which must be the last coding."""
     if codings.count(b"chunked") > 1:
         raise Malformed
     return codings[-1:] == [b"chunked"]
 
 
 def _check_begun_head(text: bytes) -> None:
-    """Refuse what can't become a head any more.
+    """Refuse data that can't be the beginning of a head.
 
-    :param text: all that has come of it
+    :param text: all data received so far
     """
     lines, end, rest = text.rpartition(LINE_END)
     if end:

@@ -1,11 +1,12 @@
-"""The requests of Locust's own clients that have begun and not ended.
+"""Track the outstanding requests of Locust's own clients.
 
-Locust's event tells of a request only when it has ended.  So which ones are
-outstanding at the end of a plan is known only to whoever saw them begin:
-the clients' methods are wrapped.
+Locust fires an event only when a request has ended.  To know which requests
+are outstanding at the end of a plan, this module wraps the methods of
+Locust's clients.
 
-What a client of the user's asks begins unseen.  Its first event gives it
-away, and from then on nothing is taken for known of users of that class.
+Requests of other clients can't be seen when they begin.  The first event of
+such a client shows that it exists.  From then on, users of that class may
+have requests that this module does not know.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ import gevent
 class Call:
     """A request of one of Locust's clients.
 
-    :param user: whose it is, None if that is not known
-    :param began_ns: on the monotonic clock
-    :param answered: its answer is there, and the user still judges it, in a
-        ``with`` block
-    :param reported: Locust's event was fired for it
+    :param user: the user that sent it; None if unknown
+    :param began_ns: start time on the monotonic clock
+    :param answered: the response has arrived, and the user still judges it
+        in a ``with`` block
+    :param reported: Locust's event was fired for the request
     """
 
     user: object
@@ -39,12 +40,12 @@ class Call:
 
 
 class InFlight:
-    """All calls of this process that have begun and not ended.
+    """All outstanding calls of this process.
 
     :param user_class: Locust's class of users
-    :param event: Locust's event of requests; what a client fires elsewhere
-        is not to be counted
-    :param clock_ns: monotonic nanoseconds
+    :param event: Locust's event of requests; events that a client fires
+        elsewhere are not counted
+    :param clock_ns: clock that returns monotonic nanoseconds
     """
 
     def __init__(
@@ -54,25 +55,27 @@ class InFlight:
         *,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
-        # Gets a call that has ended without an event, and what ended it.
+        # Receives each call that ended without an event, and its error.
         self.take_unreported: Callable[[Call, object], None] = _ignore
         self._user_class = user_class
         self._event = event
         self._clock_ns = clock_ns
         self._calls: set[Call] = set()
-        # The call in which a greenlet is.
+        # The current call of each greenlet.
         self._here: dict[object, Call] = {}
-        # The classes of users that have used Locust's clients, and of those
-        # that have fired events of their own; any may, by ``object``.
+        # The classes of users that have used Locust's clients, and those
+        # that have fired events of their own; ``object`` stands for any
+        # class.
         self._callers: set[type] = set()
         self._foreign: set[type] = set()
         self._clients: tuple[type, ...] = ()
 
     def wrap(self, client: Any, response: Any) -> None:
-        """See what a client asks from now on.
+        """Track the requests of a client from now on.
 
-        :param client: Locust's class of it
-        :param response: the class of what it returns for a ``with`` block
+        :param client: Locust's class of the client
+        :param response: class of the response that it returns for a
+            ``with`` block
         """
         self._clients += (client,)
         client.request = self._watched_request(client.request)
@@ -81,7 +84,7 @@ class InFlight:
     def begin(self, user: object) -> Call:
         """Note that a call begins.
 
-        :param user: whose it is, None for the user of this greenlet
+        :param user: the user that sends it; None for this greenlet's user
         """
         if user is None:
             user = self._user_of(gevent.getcurrent())
@@ -91,10 +94,10 @@ class InFlight:
         return call
 
     def note_event(self) -> Call | None:
-        """Note that an event was fired here.
+        """Note that an event was fired in this greenlet.
 
-        :returns: the call that it tells of, None if it is not of Locust's
-            clients
+        :returns: the call of the event; None if the event is not from one of
+            Locust's clients
         """
         here = gevent.getcurrent()
         if call := self._here.get(here):
@@ -105,15 +108,15 @@ class InFlight:
         return call
 
     def outstanding(self, end_ns: int) -> list[Call]:
-        """Return the calls that began before a moment."""
+        """Return the outstanding calls that began before a time."""
         return [one for one in self._calls if one.began_ns < end_ns]
 
     def begun_since(self, end_ns: int) -> list[Call]:
-        """Return the calls that began at a moment or later."""
+        """Return the outstanding calls that began at a time or later."""
         return [one for one in self._calls if one.began_ns >= end_ns]
 
     def sees_all_of(self, user: object) -> bool:
-        """Tell whether a user asks by nothing but Locust's clients."""
+        """Return whether a user uses only Locust's clients."""
         if isinstance(user, tuple(self._foreign)):
             return False
         client = vars(user).get("client")
@@ -153,7 +156,7 @@ class InFlight:
 
     @contextlib.contextmanager
     def _inside(self, call: Call) -> Iterator[None]:
-        """Let events that are fired meanwhile tell of a call."""
+        """Assign the events that are fired within the block to a call."""
         here = gevent.getcurrent()
         around = self._here.get(here)
         self._here[here] = call
@@ -174,10 +177,10 @@ class InFlight:
             self.take_unreported(call, error)
 
     def _user_of(self, greenlet: Any) -> object:
-        """Return the user whose greenlet it is, None if it is no user's."""
+        """Return the user of a greenlet; None if it has no user."""
         first = next(iter(getattr(greenlet, "args", None) or ()), None)
         return first if isinstance(first, self._user_class) else None
 
 
 def _ignore(call: Call, error: object) -> None:
-    """Nothing is counted before the plan."""
+    """Ignore calls before the plan, which are not counted."""

@@ -1,4 +1,4 @@
-"""What a run is to do, as the master reads it and the workers get it."""
+"""The job of a run, which the master sends to its workers."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ENV_PREFIX = "RMS_"
 
 @dataclass(frozen=True)
 class Trust:
-    """Whose word a target's certificate must be.
+    """How to verify the certificates of the targets.
 
-    :param server_name: the name that it must be for
-    :param ca_pem: certificate of the authority
+    :param server_name: the name that the certificate must contain
+    :param ca_pem: certificate of the authority that must have signed it
     """
 
     server_name: str
@@ -35,33 +35,32 @@ class Job:
     """A run, the same for all its workers.
 
     :param task: id of the Rally task, for the records
-    :param iteration: number of its iteration
+    :param iteration: number of the iteration
     :param bay: name of the bay
-    :param plan: which rate when
-    :param url: who is asked, ``http://host:port``
-    :param asked: what is asked of them, and what they must answer
+    :param plan: the steps and their rates
+    :param url: address of the targets, ``http://host:port``
+    :param asked: the request and the expected response
     :param keep_alive: False for a new connection for each request
-    :param arrivals: of the requests of an open loop: ``constant`` or
-        ``poisson``
-    :param tls: what the targets' certificate must be; None without TLS
-    :param workers: Locust workers, which are processes, that must be
-        connected before it starts
-    :param connections: keep-alive connections of each pod of workers
-    :param processes_per_worker: of each pod of workers
-    :param addresses: ``host:port`` of each target, when the connections
-        go to them and not to the address in the url
-    :param timeout_s: after how long a request has failed
+    :param arrivals: arrivals of the requests in an open loop: ``constant``
+        or ``poisson``
+    :param tls: how to verify the targets' certificates; None without TLS
+    :param workers: number of Locust workers, which are processes, that must
+        be connected before the start
+    :param connections: keep-alive connections of each worker pod
+    :param processes_per_worker: Locust processes of each worker pod
+    :param addresses: ``host:port`` of each target, if the connections go
+        to them instead of the address in the url
+    :param timeout_s: timeout of a request
     :param connect_deadline_s: how long to wait for the workers
-    :param clock_deadline_s: how long to wait until all workers have said
-        what time it is
-    :param lateness_s: how long after its second a window may come
-    :param lead_s: time from the order to start to the first second, beside
-        what it takes to order that of many workers
-    :param search: for the highest rate, step by step; its workers get the
-        plan of one step after the other
-    :param version_header: name of the header of an answer that tells the
-        version of the target that gave it; empty when the answers are not
-        counted by version
+    :param clock_deadline_s: how long to wait until all workers have
+        answered the clock probe
+    :param lateness_s: how long after its second a window may arrive
+    :param lead_s: time from the start order to the first second, in addition
+        to the time for sending the order to many workers
+    :param search: search for the highest rate, step by step; its workers get
+        the plan of one step after the other
+    :param version_header: name of the response header that contains the
+        version of the target; empty if responses are not counted by version
     """
 
     task: str
@@ -89,7 +88,7 @@ class Job:
     def from_json(cls, data: Mapping[str, Any]) -> Job:
         """Read what :meth:`to_json` wrote.
 
-        :raises ValueError: when a key is unknown, missing or wrong
+        :raises ValueError: when a key is unknown, missing or invalid
         """
         try:
             return cls(
@@ -103,7 +102,7 @@ class Job:
                 }
             )
         except (KeyError, TypeError) as error:
-            raise ValueError(f"This is no job: {error!r}.") from error
+            raise ValueError(f"This is not a job: {error!r}.") from error
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as plain JSON."""
@@ -124,11 +123,11 @@ class Job:
         }
 
     def share(self, worker: int) -> dict[str, Any]:
-        """Return what differs in the job of one of the processes.
+        """Return the values of the job that differ between the processes.
 
-        The connections of a pod are divided over its processes, and those
-        of all processes are laid on the targets in turn, so that each
-        target has as many as any other, or one more.
+        The connections of a pod are divided over its processes.  The
+        connections of all processes are assigned to the targets in turn, so
+        that their numbers per target differ by at most one.
 
         :param worker: index of the process, from 0
         """
@@ -148,14 +147,14 @@ class Job:
 
     @property
     def targets(self) -> list[tuple[str, int]]:
-        """Host and port of each target, for connections to take in turn."""
+        """Host and port of each target, in the order of assignment."""
         urls = [f"//{one}" for one in self.addresses] or [self.url]
         parts = map(urlsplit, urls)
         return [(one.hostname or "", one.port or 80) for one in parts]
 
     @property
     def request(self) -> bytes:
-        """The request, to the byte."""
+        """The bytes of the request."""
         return self.asked.to_bytes(
             urlsplit(self.url).netloc, keep_alive=self.keep_alive
         )
@@ -175,7 +174,7 @@ def from_environ(environ: Mapping[str, str]) -> Job:
     ``RMS_TASK``, ``RMS_ITERATION`` and ``RMS_BAY`` name the run,
     ``RMS_JOB`` holds the rest as JSON.
 
-    :raises ValueError: when something is missing or wrong
+    :raises ValueError: when a variable is missing or invalid
     """
     try:
         return Job.from_json(

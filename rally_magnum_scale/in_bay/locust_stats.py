@@ -1,7 +1,7 @@
-"""Locust's own statistics, kept right beside ours.
+"""Update Locust's own statistics from our windows.
 
-Nothing of this package reads them, but Locust's web page and its exit
-report do.  They round to a millisecond, as Locust does.
+This package does not read them, but Locust's web page and its exit report
+do.  Times are rounded to a millisecond, as in Locust.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ def add(stats: Any, name: str, window: Window) -> None:
     """Add one window to a worker's statistics.
 
     :param stats: ``environment.stats``
-    :param name: what was asked
-    :param window: of this worker alone
+    :param name: name of the request
+    :param window: window of this worker
     """
     for entry in (stats.get(name, METHOD), stats.total):
         _add_to_entry(entry, window)

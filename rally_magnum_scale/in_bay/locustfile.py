@@ -1,9 +1,9 @@
 """The Locust file that runs in the bay, on the master and on each worker.
 
-It is mounted under its own package path, so that what runs here is what
-the unit tests import.  ``RMS_ROLE`` says which of the two it is, and
-``RMS_OWN_FILE`` that Locust reads an ordinary Locust file after this one,
-whose users make the load.
+The file is mounted under its package path, so that the unit tests import the
+same code.  ``RMS_ROLE`` says whether this is the master or a worker.
+``RMS_OWN_FILE`` says that Locust also reads an ordinary Locust file after
+this one, whose users generate the load.
 """
 
 import os
@@ -45,7 +45,7 @@ WORKER = worker.Worker(
 
 
 def refuse_own_file(clause: str) -> NoReturn:
-    """End before the load begins, and say why."""
+    """Exit before the load begins, and report the reason."""
     said = f"locust_file: {clause}"
     if ROLE == "master":
         master.write_refusal(job.from_environ(os.environ), said)
@@ -65,14 +65,15 @@ else:
 
         @task
         def drive(self) -> None:
-            """Hand over to this process's engine, then rest."""
+            """Run this process's engine, then sleep."""
             WORKER.drive(self.environment)
             Event().wait()
 
 
 if ROLE == "master":
     backlog.widen(zmqrpc.BaseSocket, zmqrpc.zmq.BACKLOG)
-    # Records are written past it: an own file may print what it likes.
+    # Records bypass Python's standard output, so a user's Locust file can
+    # print anything.
     sys.stdout = sys.stderr
 
 if ROLE == "worker":
@@ -87,7 +88,7 @@ if ROLE == "worker":
 
 @events.init.add_listener
 def install(environment: Any, **_: Any) -> None:
-    """Become the master's or a worker's half of the run."""
+    """Set up this process as the master or as a worker of the run."""
     if ROLE == "master":
         master.Master(environment, job.from_environ(os.environ)).install()
     elif ROLE == "worker":

@@ -1,8 +1,7 @@
 """The Locust master: starts all workers at one second, prints the records.
 
-Standard output carries our records and nothing else, one JSON object a
-line that begins with ``{"record":``; Locust's own log goes to standard
-error.
+Standard output contains only our records, one JSON object per line that
+begins with ``{"record":``.  Locust's own log goes to standard error.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ from rally_magnum_scale.in_bay.stats.steps import Plan
 LOOK_EVERY_S = 0.2
 CLOCK_PROBES = 3
 CLOCK_PROBE_EVERY_S = 0.2
-# The orders go out one after the other, while reports come in.
+# The master sends the orders one after the other, while reports arrive.
 ORDER_EACH_S = 0.002
-# Locust gives a worker up after three missed heartbeats, one a second.
+# Locust gives up a worker after three missed heartbeats, one per second.
 LOST_STATE = "missing"
 BEHIND_MAX_S = 3.0
 STDOUT_FD = 1
@@ -40,9 +39,9 @@ FILE_REFUSED = "locust_file_refused"
 
 
 class Master:
-    """Conducts one run.
+    """Controls one run.
 
-    :param environment: Locust's
+    :param environment: Locust's environment
     :param job: the run
     """
 
@@ -53,9 +52,9 @@ class Master:
         self._collector = Collector(job)
         self._spawned = False
         self._ended = False
-        # Of each worker: the round trip and the skew of its best probe.
+        # By worker: the round trip and the skew of its best probe.
         self._skews_s: dict[str, tuple[float, float]] = {}
-        # Of this process and each worker, under names that Locust gives.
+        # By process, this one and each worker, with the names from Locust.
         self._cpus = {
             f"{socket.gethostname()}_": cpusets.write(os.sched_getaffinity(0))
         }
@@ -63,7 +62,7 @@ class Master:
         self._workers: list[str] = []
 
     def install(self) -> None:
-        """Listen to the workers, and conduct from now on."""
+        """Register the listeners, and start to control the run."""
         events, runner = self._environment.events, self._runner
         runner.register_message(messages.CLOCK_ANSWER, self._take_clock)
         runner.register_message(messages.DONE, self._take_done)
@@ -81,8 +80,8 @@ class Master:
                 self._meet()
                 self._carry_out()
                 self._end()
-                # An invalid run is said in the records; a status other
-                # than 0 would mean that there are none.
+                # The records say whether the run is invalid; an exit status
+                # other than 0 means that there are no records.
                 self._environment.process_exit_code = 0
                 self._runner.quit()
             else:
@@ -108,7 +107,7 @@ class Master:
         return True
 
     def _refuse_shape(self) -> bool:
-        """Refuse a load shape that an own file set by itself."""
+        """Refuse a load shape that a user's Locust file has set."""
         shape = self._environment.shape_class
         if shape is not None:
             said = f"locust_file: {refusal.load_shape(shape)}"
@@ -124,7 +123,7 @@ class Master:
         self._probe_clocks(self._workers)
 
     def _carry_out(self) -> None:
-        """Run the plan, or the steps of a search until it has its answer."""
+        """Run the plan, or the steps of a search until it has a result."""
         if self._job.search is None:
             self._start(self._job.plan)
             self._follow()
@@ -170,10 +169,10 @@ class Master:
         )
 
     def _probe_clocks(self, workers: list[str]) -> None:
-        """Ask all workers for the time, until each has answered once.
+        """Probe the clocks of all workers until each has answered once.
 
-        On a busy machine an answer may take seconds: a worker is waited
-        for, so that only a silent one spoils the run.
+        On a busy machine an answer may take seconds.  The master waits for
+        each worker, so that only a silent worker makes the run invalid.
         """
         end_s = time.monotonic() + self._job.clock_deadline_s
         probes = 0
@@ -196,30 +195,31 @@ class Master:
         return len(set(workers) - self._skews_s.keys())
 
     def _follow(self) -> None:
-        """Print records until all workers are done, dead or too late."""
+        """Print records until all workers have finished, died or timed out."""
         self._read_late_s = math.inf
         looked_s = time.monotonic()
         while self._collector.waiting_for and time.time() < self._deadline_s:
             gevent.sleep(LOOK_EVERY_S)
             if self._ended:
-                # It was stopped meanwhile: nothing may follow the end.
+                # The run was stopped meanwhile; no record may follow its end.
                 return
-            # From look to look: it may stand still at its work as well.
+            # Measured from poll to poll, because the work between two polls
+            # can also stall.
             before_s, looked_s = looked_s, time.monotonic()
             if self._is_behind(looked_s - before_s - LOOK_EVERY_S):
-                # What waits to be read must not be taken for missing.
+                # Unread reports must not count as missing.
                 continue
             self._collector.note_cpu(time.time(), time.process_time())
             self._look_for_dead()
             self._print(self._collector.records(time.time()))
 
     def _is_behind(self, late_s: float) -> bool:
-        """Judge how late this process comes to its work.
+        """Check whether this process is behind its workers.
 
-        One that reads heartbeats later than Locust waits for them can't
-        tell the living workers from the dead.
+        A master that reads heartbeats later than Locust waits for them can't
+        distinguish living workers from dead ones.
 
-        :param late_s: how late it looks
+        :param late_s: delay of the current poll
         """
         read_late_s, self._read_late_s = self._read_late_s, math.inf
         second = int(time.time())
@@ -262,8 +262,8 @@ class Master:
     def _take_report(self, client_id: str, data: dict[str, Any]) -> None:
         _, skew_s = self._skews_s.get(client_id, (0.0, 0.0))
         if (sent_s := data.get(messages.SENT_KEY)) is not None:
-            # Of all that it reads between two looks the least late: one
-            # worker's slow way is not the master's fault.
+            # The smallest delay between two polls, because the master is
+            # not responsible for the slow network of one worker.
             late_s = time.time() - (sent_s - skew_s)
             self._read_late_s = min(self._read_late_s, late_s)
         self._collector.add(client_id, data.get(messages.WINDOWS_KEY, []))
@@ -293,7 +293,8 @@ class Master:
         del environment
         now_s, sent_s = time.time(), msg.data["master_s"]
         self._cpus[msg.node_id] = msg.data.get("cpus", "")
-        # The probe with the shortest way is the truest, as in NTP.
+        # The probe with the shortest round trip is the most accurate, as in
+        # NTP.
         probe = (
             now_s - sent_s,
             msg.data["worker_s"] - (now_s + sent_s) / 2,
@@ -306,7 +307,7 @@ class Master:
 
 
 def write_refusal(job: Job, reason: str) -> None:
-    """Write the records of a run that an own file makes impossible.
+    """Write the records of a run that can't start because of a user's file.
 
     :param reason: a clause without a full stop
     """
@@ -323,6 +324,6 @@ def _print_records(records: list[dict[str, Any]]) -> None:
 
 
 def _write(data: bytes) -> None:
-    """Write past Python's buffer: a line is out, or it is not."""
+    """Write without Python's buffer, so that no line is written partly."""
     while data:
         data = data[os.write(STDOUT_FD, data) :]

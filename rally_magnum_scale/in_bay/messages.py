@@ -1,17 +1,18 @@
-"""The names of our messages between the Locust master and its workers."""
+"""Names of our messages between the Locust master and its workers."""
 
-# Master to worker, and back: what is the time where you are?
+# Master to worker, and back: the clock probe.
 CLOCK = "rms_clock"
 CLOCK_ANSWER = "rms_clock_answer"
-# Master to worker: the job, its first second, your index of how many.
+# Master to worker: the job, its first second, the index of the worker and
+# the number of workers.
 START = "rms_start"
-# Worker to master: the last windows, and its own sums.
+# Worker to master: the last windows, and the worker's own sums.
 DONE = "rms_done"
-# Worker to master: a second user was put here, and did nothing.
+# Worker to master: Locust started a second user here, which did nothing.
 REFUSED = "rms_refused"
-# Worker to master: the engine broke off.
+# Worker to master: the engine failed.
 BROKEN = "rms_broken"
 # The key of our windows in the report that Locust sends every 3 s.
 WINDOWS_KEY = "rms_windows"
-# The key of the moment, by the worker's clock, at which it was sent.
+# The key of the time of sending, by the worker's clock.
 SENT_KEY = "rms_sent_s"

@@ -1,4 +1,4 @@
-"""What one worker counts in the running second."""
+"""Counters of one worker for the current second."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from rally_magnum_scale.in_bay.stats.windows import add_counts
 
 NS_PER_S = 1_000_000_000
 NS_PER_US = 1_000
-# Over less than this, a share of the time says nothing: the last window may
-# have lasted microseconds.
+# For a shorter window, a share of the time is meaningless.  The last window
+# may last only microseconds.
 RATIO_OVER_NS = 100_000_000
 
 
 class Counters:
-    """Requests that were due in one phase of one step.
+    """Counters of requests that were due in one phase of one step.
 
-    The engine adds to the dicts directly, a raw time in µs to its count:
-    a call for each request would cost as much as the request.
+    The dicts map raw times in µs to counts.  The engine updates them
+    directly, because a call per request would cost as much as the request.
     """
 
     def __init__(self) -> None:
@@ -34,12 +34,13 @@ class Counters:
 
 
 class Meter(Counters):
-    """Counters of one second, turned into a window when it is over.
+    """Counters of one second, which become a window at its end.
 
-    Its own are those of the requests that were due in the phase of the
-    second; those that were due earlier have counters of their own.
+    The counters of the meter itself are those of requests that were due in
+    the current phase.  Requests that were due in earlier phases have separate
+    counters.
 
-    :param plan: tells phase and step of a second
+    :param plan: gives the phase and the step of a second
     :param start_second: epoch second at which the plan begins
     :param cpu_ns: CPU time of this process so far
     :param clock_ns: the engine's clock
@@ -61,7 +62,7 @@ class Meter(Counters):
         self.clear()
 
     def clear(self) -> None:
-        """Begin to count anew."""
+        """Reset all counters."""
         super().__init__()
         self.lag_us: dict[int, int] = defaultdict(int)
         self.connect_failures: dict[str, int] = defaultdict(int)
@@ -71,19 +72,19 @@ class Meter(Counters):
         self._cpu_since_ns = self._cpu_ns()
 
     def of(self, second: int) -> Counters:
-        """Return the counters of what was due in a second.
+        """Return the counters of requests that were due in a second.
 
-        :param second: of the plan, from 0
+        :param second: second of the plan, from 0
         """
         due = self._plan.position(second)
         now = self._plan.position(self.second - self._start_second)
         return self if due == now else self._carried[due]
 
     def note_loop_delay(self, late_ns: int) -> None:
-        """Note how late the event loop came back to the connections.
+        """Note how late the event loop returned to the connections.
 
-        Answers that lie there meanwhile look slow, and in a closed loop
-        nothing else tells that the target was not.
+        Responses that wait unread meanwhile look slow.  In a closed loop,
+        only this delay shows that the target was not slow.
         """
         self._loop_delay_max_us = max(
             self._loop_delay_max_us, late_ns // NS_PER_US
@@ -92,10 +93,10 @@ class Meter(Counters):
     def roll(self, *, closed: bool, idle_ns: int | None = None) -> Window:
         """End the second, and begin the next one.
 
-        :param closed: it was a closed loop, in which latency and service
-            time are one, and only the second was counted
-        :param idle_ns: how long there was nothing to do, None if unknown
-        :returns: what was counted since the last call
+        :param closed: whether it was a closed loop, in which latency equals
+            service time, and only the service time was counted
+        :param idle_ns: how long the engine was idle; None if unknown
+        :returns: the window since the last call
         """
         cpu_ns = self._cpu_ns() - self._cpu_since_ns
         wall_ns = self._clock_ns() - self._since_ns

@@ -1,22 +1,23 @@
-"""How many files a Locust master may open: each worker takes one."""
+"""Limit of open files of a Locust master, which needs one per worker."""
 
 from __future__ import annotations
 
 import resource
 
-# Python, Locust, its ZeroMQ and its log.
+# Files of Python, Locust, ZeroMQ and the log.
 OWN_FILES = 100
 
 
 def allow(workers: int) -> None:
-    """Let this process open a connection to each worker.
+    """Raise this process's limit of open files for all worker connections.
 
-    A container's runtime sets two limits, and a process may raise the
-    first to the second.  Locust does so up to 10,000, and goes on where
-    that is not allowed: connections over the limit are then left waiting.
+    A container runtime sets a soft and a hard limit, and a process may raise
+    the soft limit to the hard limit.  Locust does so up to 10,000, and
+    continues if that is not allowed.  Connections over the limit would then
+    wait forever.
 
-    :param workers: how many will connect
-    :raises OSError: when the second is too low as well
+    :param workers: number of workers that will connect
+    :raises OSError: when the hard limit is too low as well
     """
     needed = workers + OWN_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -26,6 +27,6 @@ def allow(workers: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < needed:
         raise OSError(
             f"The Locust master may open {hard} files, and {workers} workers "
-            f"need {needed}: raise the limit of open files of the nodes' "
-            "container runtime (LimitNOFILE), or ask for fewer workers."
+            f"need {needed}. Raise the limit of open files of the nodes' "
+            "container runtime (LimitNOFILE), or use fewer workers."
         )

@@ -1,14 +1,14 @@
-"""The requests of an ordinary Locust file, counted in our windows.
+"""Count the requests of an ordinary Locust file in our windows.
 
-The file's users ask as they like: a closed loop, in which an answer's time
-runs from its own request, so latency and service time are one.  What the
-file fires as Locust's ``events.request`` is what is counted, and what its
-clients ask without one counts as a failure: no request of the plan is
-without an end.
+The file's users form a closed loop, in which the response time is measured
+from the request itself, so latency equals service time.  The requests that
+the file reports by Locust's ``events.request`` are counted.  A request of
+Locust's clients that ends without this event counts as a failure, so every
+request of the plan has a result.
 
-A user whose answer lies in the socket while another greenlet computes
-measures that greenlet.  So a greenlet of ours tells for each second how
-late Locust's event loop came back to it.
+If a response waits in the socket while another greenlet computes, the
+response time includes that computation.  Therefore a greenlet of ours
+measures, for each second, how late Locust's event loop returned to it.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from rally_magnum_scale.in_bay.worker_report import WorkerReport
 TICK_S = 0.01
 NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
-# Of a request whose failure has no class of its own.
+# Kind of a failure without a class of its own.
 FAILED = "failed"
-# Of a request that did not say how long it took, or said what can't be: it
+# Kinds of requests without a response time, or with an invalid one; they
 # can't be judged.
 NO_RESPONSE_TIME = "no_response_time"
 BAD_RESPONSE_TIME = "bad_response_time"
-# Of an event that could not be read at all.
+# Kind of an event that could not be read at all.
 BAD_EVENT = "bad_event"
-# Of a request whose answer came, but not the file's word on it.
+# Kind of a request with a response, but without an event of the file.
 UNREPORTED = "unreported"
 TIMEOUT = "timeout"
 
@@ -53,34 +53,34 @@ _WORD_BEGINS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class StoppableUsers(Protocol):
-    """Who asks; see :class:`users.Users`."""
+    """The users that send requests; see :class:`users.Users`."""
 
     @property
     def are_all_there(self) -> bool:
-        """Whether as many run as were ordered."""
+        """Whether all ordered users are running."""
 
     def stop_idle(self, end_ns: int) -> int:
-        """Stop those that wait for nothing; count those that may."""
+        """Stop idle users; return how many may have a request."""
 
 
 class Watch:
-    """What the users of this process ask, counted by second.
+    """Counts the requests of this process's users by second.
 
-    A request is in the window of the second in which it ended, and belongs
-    to the step in which it began; one whose begin is not known, to that in
-    which it ended.  It counts with all of its time, also when it began before
-    the plan.  What ended before the plan began, or began after the plan had
-    ended, is not counted.
+    A request is in the window of the second in which it ended.  It belongs to
+    the step in which it began, or, if its start is unknown, to the step in
+    which it ended.  It counts with its full time, even if it began before the
+    plan.  Requests that ended before the plan, or began after it, are not
+    counted.
 
     :param job: the run
     :param start_second: the epoch second at which its plan begins
-    :param report: gets a window of each second
-    :param in_flight: what Locust's own clients have asked
-    :param since_ns: when this process began, on the monotonic clock: no
+    :param report: receives the window of each second
+    :param in_flight: outstanding requests of Locust's own clients
+    :param since_ns: start time of this process on the monotonic clock; no
         request can be older
-    :param sleep: lets other greenlets run for some seconds
-    :param clock_ns: monotonic nanoseconds
-    :param wall_ns: epoch nanoseconds
+    :param sleep: lets other greenlets run for a number of seconds
+    :param clock_ns: clock that returns monotonic nanoseconds
+    :param wall_ns: clock that returns epoch nanoseconds
     """
 
     def __init__(
@@ -115,12 +115,12 @@ class Watch:
     def take(
         self, response_time: object = None, exception: object = None, **_: Any
     ) -> None:
-        """Count a request that has ended: a listener of Locust's event.
+        """Count a request that has ended; a listener of Locust's event.
 
-        It never raises, as Locust would only log that.
+        This method never raises, because Locust would only log the error.
 
         :param response_time: milliseconds
-        :param exception: why it failed, if it did
+        :param exception: why the request failed, or None
         """
         try:
             self._take(response_time, exception)
@@ -130,7 +130,7 @@ class Watch:
     def take_unreported(self, call: Call, error: object) -> None:
         """Count a request that ended without an event.
 
-        :param error: what ended it, None if nothing did
+        :param error: the error that ended it, or None
         """
         if call.began_ns < self._end_ns:
             self._count_failure(
@@ -163,7 +163,7 @@ class Watch:
             took_us = began_ns = None
         if call:
             began_ns = call.began_ns
-        # When it began may be unknown: then it may have been in the plan.
+        # A request with an unknown start may have begun in the plan.
         if began_ns is not None and began_ns >= self._end_ns:
             return
         if exception is not None:
@@ -189,17 +189,17 @@ class Watch:
         return self._meter.of((at_ns - self._start_ns) // NS_PER_S)
 
     def _is_counted(self, now_ns: int) -> bool:
-        """Begin the second that is due; tell whether it is of the plan."""
+        """Begin the current second; return whether the plan has begun."""
         if self._is_over:
             return False
         self._roll(now_ns)
         return now_ns >= self._start_ns
 
     def _drain(self, users: StoppableUsers) -> None:
-        """Wait for requests that began in the plan, and for nothing else.
+        """Wait for the requests that began in the plan.
 
-        A target that stalls at the end of the plan would be forgiven all
-        that it kept waiting, were the users killed.
+        If the users were killed, a stall of the target at the end of the
+        plan would not be measured.
         """
         limit_ns = self._end_ns + self._timeout_ns
         while self._is_pending(users) and self._tick() < limit_ns:
@@ -211,8 +211,8 @@ class Watch:
             self._reasons["tasks_unfinished"] = (
                 f"tasks of {unclear} users of the Locust file still ran "
                 f"{self._timeout_ns / NS_PER_S:g} s (timeout_s) after the "
-                "plan had ended, and may have waited for a request that only "
-                "their own client knows of"
+                "end of the plan, and may have waited for a request of a "
+                "client that is not Locust's"
             )
 
     def _is_pending(self, users: StoppableUsers) -> bool:
@@ -220,7 +220,7 @@ class Watch:
         return bool(unclear or self._in_flight.outstanding(self._end_ns))
 
     def _tick(self) -> int:
-        """Let the users run; return the time."""
+        """Let the users run for a moment; return the time."""
         due_ns = self._clock_ns() + int(TICK_S * NS_PER_S)
         self._sleep(TICK_S)
         now_ns = self._clock_ns()
@@ -229,7 +229,7 @@ class Watch:
         return now_ns
 
     def _roll(self, now_ns: int) -> None:
-        """End the seconds that are over, also those that were slept away."""
+        """End all seconds that have passed, including missed ones."""
         while now_ns >= self._window_end_ns:
             if self._window_end_ns == self._start_ns:
                 self._meter.clear()
@@ -260,7 +260,7 @@ class Watch:
 class OwnFile:
     """The users of one worker, from before its run to the end.
 
-    :param in_flight: what Locust's own clients have asked
+    :param in_flight: outstanding requests of Locust's own clients
     """
 
     def __init__(self, in_flight: InFlight) -> None:
@@ -270,21 +270,21 @@ class OwnFile:
         self._watch: Watch | None = None
 
     def install(self, environment: Any) -> None:
-        """Listen to what the users do, also before the plan begins."""
+        """Register the listeners, before the plan begins."""
         environment.events.user_error.add_listener(self.take_error)
-        # First of all: a listener of the file's may end the user, and then
-        # Locust calls none of those after it.
+        # Our listener must be the first: a listener of the file may end the
+        # user, and then Locust does not call later listeners.
         environment.events.request._handlers.insert(0, self.take)
 
     def take(self, **event: Any) -> None:
-        """Take a request that has ended: a listener of Locust's event."""
+        """Count a request that has ended; a listener of Locust's event."""
         if self._watch:
             self._watch.take(**event)
         else:
             self._in_flight.note_event()
 
     def take_error(self, exception: object = None, **_: Any) -> None:
-        """Keep what a user raised: a listener of Locust's event."""
+        """Keep an exception of a user; a listener of Locust's event."""
         self._raised.add(type(exception).__name__)
 
     def run(
@@ -293,14 +293,14 @@ class OwnFile:
         order: dict[str, Any],
         report: Callable[[Window], None],
     ) -> WorkerReport:
-        """Count what the users ask in the run.
+        """Count the requests of the users in the run.
 
-        Their runner is not stopped here, but by the master when it has all
-        windows: a hook of ``test_stop`` may end this process.
+        The master stops the runner after it has all windows.  This method
+        does not, because a hook of ``test_stop`` may end this process.
 
-        :param environment: Locust's
-        :param order: the master's, with the job and its first second
-        :param report: gets a window of each second
+        :param environment: Locust's environment
+        :param order: the master's order, with the job and its first second
+        :param report: receives the window of each second
         """
         self._watch = Watch(
             Job.from_json(order["job"]),
@@ -320,14 +320,14 @@ class OwnFile:
 
 
 def kind_of(exception: object) -> str:
-    """Return the kind of a failure: its class in snake_case."""
+    """Return the kind of a failure: the name of its class in snake_case."""
     if not isinstance(exception, BaseException):
         return FAILED
     return _WORD_BEGINS.sub("_", type(exception).__name__).lower()
 
 
 def _microseconds(response_time: object) -> int | None:
-    """Return a time in ms as one in µs, None if it is none."""
+    """Convert a time in ms to µs; return None if it is not a time."""
     if isinstance(response_time, bool) or not isinstance(
         response_time, numbers.Real
     ):

@@ -1,7 +1,7 @@
-"""How an engine waits for what its targets answer.
+"""How an engine waits for responses.
 
-epoll is asked without a wait first: under load something is always there,
-and a wait costs processor time as well.
+The engine first polls epoll without a timeout.  Under load there is always
+an event, and a wait costs CPU time as well.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from rally_magnum_scale.in_bay.meter import NS_PER_S
 
 select = monkey.get_original("select", "select")
 
-# At most so many at once.
+# Maximum number of events per poll.
 EVENTS = 256
 
 Events = list[tuple[int, int]]
 
 
 class Poller:
-    """Waits for answers, and counts for how long nothing came.
+    """Waits for responses, and measures its idle time.
 
-    :param connections: whose answers are waited for
+    :param connections: the connections to poll
     :param clock_ns: the engine's clock
     """
 
@@ -34,16 +34,16 @@ class Poller:
         self._connections = connections
         self._poll = connections.epoll.poll
         self._clock_ns = clock_ns
-        # To wait costs processor time as well, and the less there is to do
-        # the more: only this tells how much more the engine could do.
+        # A wait costs CPU time as well, and more under low load.  So only
+        # the idle time shows how much more the engine could do.
         self.idle_ns = 0
 
     def wait(self, until_ns: int, due_ns: int) -> tuple[Events, int]:
-        """Return what has come and when, after a wait where there is none.
+        """Wait for events; return them and their time.
 
-        What comes after the end is left to the next second.
+        Events after the end are left to the next second.
 
-        :param until_ns: when to return without anything
+        :param until_ns: when to return without events
         :param due_ns: when the next request is due, for which a connection
             may be idle
         """
@@ -61,12 +61,12 @@ class Poller:
         return [], got_ns
 
     def _sleep(self, now_ns: int, until_ns: int, due_ns: int) -> Events:
-        """Wait for an answer, or for the next request to be due."""
+        """Wait for a response, or until the next request is due."""
         if not self._connections.idle:
             left_s = max(0, until_ns - now_ns) / NS_PER_S
             return self._poll(left_s, EVENTS)  # type: ignore[no-any-return]
-        # epoll counts in milliseconds; select, in microseconds, can wait
-        # for an epoll.
+        # epoll's timeout is in milliseconds.  select's timeout is in
+        # microseconds, and select can wait for an epoll.
         left_s = max(0, min(until_ns, due_ns) - now_ns) / NS_PER_S
         epoll = self._connections.epoll
         ready = left_s and select([epoll.fileno()], [], [], left_s)[0]

@@ -1,8 +1,8 @@
-"""Whether Locust itself takes a file of the user's as a load.
+"""Refuse a user's Locust file that Locust itself can't run.
 
-Only Locust can say which classes of a file are users, and it says so where
-it runs.  Its answers are looked at on their way, so that a file that can't
-be a load is refused in one sentence before the load begins.
+Only Locust can determine which classes of a file are users.  This module
+wraps Locust's functions that load a file, so that an unusable file is
+refused with one sentence before the load begins.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NO_USER = (
     "FastHttpUser or User"
 )
 ALONE = (
-    "; it is taken to the bay alone, without the files and packages beside it"
+    "; only this file is copied to the bay, without other files and packages"
 )
 ERROR_MAX_CHARACTERS = 300
 
@@ -27,11 +27,11 @@ Refuse = Callable[[str], NoReturn]
 
 
 def watch_loading(main: Any, ours: str, refuse: Refuse) -> None:
-    """Judge what Locust finds in the files that it loads from now on.
+    """Check what Locust finds in the files that it loads from now on.
 
-    :param main: Locust's module of its command, which is loading ``ours``
-    :param ours: path of the file that comes before the user's
-    :param refuse: gets a clause on the user's file
+    :param main: module of Locust's command, which is loading ``ours``
+    :param ours: path of our file, which is loaded before the user's
+    :param refuse: receives a clause about the user's file
     """
     loading = _Loading(main, ours, refuse)
     main.load_locustfile = loading.load
@@ -40,7 +40,7 @@ def watch_loading(main: Any, ours: str, refuse: Refuse) -> None:
 
 
 class _Loading:
-    """Locust's own functions, with a look at what they return."""
+    """Wrappers of Locust's functions that check what these return."""
 
     def __init__(self, main: Any, ours: str, refuse: Refuse) -> None:
         self._load = main.load_locustfile
@@ -57,7 +57,7 @@ class _Loading:
         return users, shapes
 
     def load_tests(self, path: str) -> Any:
-        """Load functions as users, as Locust does where it found no class."""
+        """Load functions as users, as Locust does if it finds no class."""
         if path == self._ours:
             return {}
         try:
@@ -78,14 +78,14 @@ def load_shape(shape: object) -> str:
     """Return the clause that refuses a load shape."""
     return (
         f"{type(shape).__name__} is a load shape, which would change the "
-        "number of users in the middle of a step; take it out, and use "
+        "number of users in the middle of a step; remove it, and use "
         "steps instead"
     )
 
 
 @contextlib.contextmanager
 def _refused(refuse: Refuse) -> Iterator[None]:
-    """Refuse a file when Locust or the file itself raises."""
+    """Refuse a file if Locust or the file itself raises."""
     try:
         yield
     except (Exception, SystemExit) as error:

@@ -1,4 +1,4 @@
-"""What is asked of the targets, and what they must answer."""
+"""The request to the targets, and the expected response."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 
 # RFC 9110, section 5.6.2.
 _TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
-# Visible characters; a blank, in a path or a header's name, ends it.
+# Visible characters; a blank would end a path or a header's name.
 _PATH = re.compile(r"/[!-~]*")
 _VALUE = re.compile(r"[!-~]([ \t!-~]*[!-~])?|")
-# The engine sets them, or would not understand what they bring.
+# The engine sets these headers, or does not support their effects.
 OURS = (
     "connection",
     "content-length",
@@ -28,23 +28,24 @@ OURS = (
     "transfer-encoding",
     "upgrade",
 )
-# The request travels in one environment variable, of which Linux allows
-# 128 KiB, beside all else that a worker is told.
+# The request is part of one environment variable with the whole job, and
+# Linux limits a variable to 128 KiB.
 BODY_MAX_BYTES = 65_536
 HEADERS_MAX_BYTES = 16_384
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request, and the answer that is expected.
+    """A request and the expected response.
 
     :param method: such as GET
-    :param path: with the query
-    :param headers: beside Host, Connection and Content-Length
-    :param body: sent as UTF-8; None for none
-    :param expected_status: any other counts as a failure
-    :param expected_body_bytes: any other counts as a failure; None for any
-    :raises ValueError: naming the key that can't be right
+    :param path: path with the query
+    :param headers: headers besides Host, Connection and Content-Length
+    :param body: sent as UTF-8; None for no body
+    :param expected_status: any other status counts as a failure
+    :param expected_body_bytes: any other length counts as a failure; None
+        for any length
+    :raises ValueError: when a key is invalid; names the key
     """
 
     method: str = "GET"
@@ -62,9 +63,9 @@ class Request:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Request:
-        """Read a request; what is not given is a GET of ``/``.
+        """Read a request; the default is a GET of ``/``.
 
-        :raises ValueError: naming the key that is unknown or wrong
+        :raises ValueError: when a key is unknown or invalid; names the key
         """
         if not isinstance(data, Mapping):
             raise _wrong("", f"must be an object: {data!r}")
@@ -79,19 +80,19 @@ class Request:
         return cls(**data)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what :meth:`from_json` reads."""
+        """Return the request in the form that :meth:`from_json` reads."""
         return {**asdict(self), "headers": dict(self.headers)}
 
     @property
     def what(self) -> str:
-        """Method and path; a query may hold what reports must not."""
+        """Method and path, without the query, which may contain secrets."""
         return f"{self.method} {self.path.partition('?')[0]}"
 
     def to_bytes(self, host: str, *, keep_alive: bool = True) -> bytes:
-        """Return the request as it is sent.
+        """Return the bytes of the request.
 
-        :param host: of the target, with its port
-        :param keep_alive: False for a connection of its own
+        :param host: host and port of the target
+        :param keep_alive: False for a new connection for each request
         """
         lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
@@ -103,7 +104,7 @@ class Request:
         return "\r\n".join([*lines, "", ""]).encode() + body
 
     def what_is_wrong(self, status: int, body_bytes: int) -> str:
-        """Return the kind of failure that a whole answer is, or nothing."""
+        """Return the kind of failure of a response, or an empty text."""
         if status != self.expected_status:
             return "bad_status"
         if self.expected_body_bytes not in (None, body_bytes):
@@ -117,12 +118,12 @@ class Request:
                 f"must be a word such as GET or POST: {self.method!r}",
             )
         if self.method in ("CONNECT", "TRACE"):
-            raise _wrong(".method", f"{self.method} makes no load on a target")
+            raise _wrong(".method", f"{self.method} can't be used for a load")
         if not _fits(_PATH, self.path):
             raise _wrong(
                 ".path",
-                "must begin with / and hold no blank and "
-                f"nothing but ASCII, other characters as %XX: {self.path!r}",
+                "must begin with / and contain only ASCII without "
+                f"blanks, other characters as %XX: {self.path!r}",
             )
 
     def _check_headers(self) -> None:
@@ -148,7 +149,7 @@ class Request:
         except UnicodeEncodeError:
             raise _wrong(
                 ".body",
-                "holds half of a surrogate pair, which UTF-8 does not know",
+                "contains half of a surrogate pair, which is invalid in UTF-8",
             ) from None
         size = len(json.dumps(self.body))
         if size > BODY_MAX_BYTES:
@@ -175,7 +176,7 @@ class Request:
         if size and (self.method == "HEAD" or status in (204, 304)):
             raise _wrong(
                 ".expected_body_bytes",
-                f"{size} can't come, an answer "
+                f"{size} is impossible, because a response "
                 f"to {self.method} with the status {status} has no body",
             )
 
@@ -187,14 +188,14 @@ def _wrong(key: str, why: str) -> ValueError:
 def _check_header(name: str, value: str) -> None:
     key = f".headers.{name}"
     if not _fits(_TOKEN, name):
-        raise _wrong(".headers", f"{name!r} is no header's name")
+        raise _wrong(".headers", f"{name!r} is not a header name")
     if name.lower() in OURS:
-        raise _wrong(key, "is set by the load engine, leave it out")
+        raise _wrong(key, "is set by the load engine; remove it")
     if not _fits(_VALUE, value):
         raise _wrong(
             key,
-            # Never repeated: it may hold a password.
-            "must be a string of one line, ASCII, with no blank at its ends",
+            # The message never repeats the value, which may be a password.
+            "must be one line of ASCII without blanks at its ends",
         )
 
 

@@ -1,30 +1,31 @@
-"""What an answer looks like that need not be read."""
+"""Recognize usual responses without parsing them."""
 
 from __future__ import annotations
 
 
 class ResponseFingerprint:
-    """The length of a usual answer, and the heads that it may have.
+    """The length of a usual response, and its possible heads.
 
-    Two heads, since a date may change in one target's a little later.  The
-    engine reads ``want`` and ``heads`` once for many answers, and compares
-    by itself: a call for each would cost as much as the comparison.
+    There are two heads, because the date of one target may change a little
+    later.  The engine reads ``want`` and ``heads`` once for many responses
+    and compares them itself, because a call per response would cost as much
+    as the comparison.
     """
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Know no usual answer, until one is learnt."""
+        """Forget the usual response, until a new one is learnt."""
         self.want = -1
         self.heads: tuple[bytes, ...] = ()
 
     def learn(self, data: bytes, body_bytes: int) -> None:
-        """Take an answer as an example of the next ones.
+        """Learn a response as the usual response.
 
-        With the same head, and so the same length announced, and as many
-        bytes, another answer is whole and right as well.  An interim
-        answer before it belongs to its head: alone, it tells nothing.
+        Another response with the same head, which contains the length, and
+        the same number of bytes is also complete and as expected.  An interim
+        response before it is part of the learnt head.
         """
         head = data[: len(data) - body_bytes]
         if len(data) != self.want:

@@ -1,7 +1,7 @@
-"""A search in the bay: each step is decided by those before it.
+"""Drive a search in the bay: previous steps determine the next step.
 
-The master conducts the steps one after the other with workers that stay
-connected, so that from one to the next there are seconds and no pods.
+The master runs the steps one after the other with the same workers, so that
+only seconds pass between two steps, and no new pods are needed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from rally_magnum_scale.in_bay.stats.windows import Window
 class SearchDriver:
     """The steps of a search so far.
 
-    :param wanted: what is searched for
-    :param workers: how many there are
+    :param wanted: settings of the search
+    :param workers: number of workers
     """
 
     def __init__(self, wanted: trials.Search, workers: int) -> None:
@@ -30,25 +30,25 @@ class SearchDriver:
         self._next: records.Trial | None = None
 
     def next_trial(self) -> records.Trial | None:
-        """Return the step to run now, None when the search is over."""
+        """Return the step to run now, or None if the search is over."""
         self._next = rate_search.next_trial(self._wanted, self._done)
         return self._next
 
     @property
     def plan(self) -> Plan:
-        """The plan of that step, which is numbered 1 in it.
+        """The plan of the current step, which has the number 1 in it.
 
-        :raises RuntimeError: when there is none
+        :raises RuntimeError: when there is no step
         """
         return Plan((trials.plan(self._ordered),))
 
     def take(
         self, seen: Sequence[Window], due: list[int | None]
     ) -> records.Trial:
-        """Judge that step by its windows.
+        """Judge the current step by its windows.
 
-        :param seen: all of them, as the plan numbers them
-        :param due: how many requests were due in the step
+        :param seen: all windows, with the step numbers of the plan
+        :param due: number of requests that were due in the step
         :raises RuntimeError: when there is no step
         """
         whole = records.End(

@@ -1,9 +1,8 @@
 """TLS on the real sockets of the engine, which never block.
 
-gevent puts its own classes in the place of those of ``ssl``, and the
-originals, which name each other, then break.  So this is on what is below
-both of them, as they are: a context of ``_ssl``, and what it makes of a
-socket.
+gevent replaces the classes of ``ssl``, and the original classes, which
+refer to each other, then break.  So this module uses the layer below both: a
+context of ``_ssl``, and the objects that it creates for sockets.
 """
 
 from __future__ import annotations
@@ -24,31 +23,31 @@ ENDED = (ssl.SSLZeroReturnError, ssl.SSLEOFError, ssl.SSLSyscallError)
 
 
 class Client:
-    """What all connections of a worker share.
+    """The TLS context that all connections of a worker share.
 
-    :param trust: what their targets must show
+    :param trust: how to verify the targets' certificates
     """
 
     def __init__(self, trust: Trust) -> None:
-        # It verifies certificate and name unless told otherwise.
+        # By default, it verifies the certificate and the name.
         self._context = _Context(ssl.PROTOCOL_TLS_CLIENT)
         self._context.load_verify_locations(cadata=trust.ca_pem)
         self._server_name = trust.server_name
 
     def wrap(self, socket: Any) -> TlsSocket:
-        """Return a socket on a connection that stands, before its handshake.
+        """Wrap the socket of an established connection; no handshake yet.
 
-        :param socket: a real one, which does not block
+        :param socket: non-blocking socket of the operating system
         """
         below = self._context._wrap_socket(socket, False, self._server_name)
         return TlsSocket(socket, below)
 
 
 class TlsSocket:
-    """As much of a socket as the engine uses.
+    """The socket methods that the engine uses, over TLS.
 
-    :param socket: the plain one
-    :param below: what OpenSSL made of it
+    :param socket: the plain socket
+    :param below: OpenSSL's object for the socket
     """
 
     def __init__(self, socket: Any, below: Any) -> None:
@@ -59,10 +58,11 @@ class TlsSocket:
         self._do_handshake = below.do_handshake
 
     def shake_hands(self) -> int:
-        """Go on with the handshake.
+        """Continue the handshake.
 
-        :returns: what of epoll to wait for, 0 when it is done
-        :raises SSLError: when the certificate is not trusted, or not TLS
+        :returns: the epoll events to wait for; 0 when it is complete
+        :raises SSLError: when the certificate is not trusted, or the peer
+            does not use TLS
         """
         try:
             self._do_handshake()
@@ -73,11 +73,12 @@ class TlsSocket:
         return 0
 
     def recv(self, size: int) -> bytes:
-        """Return what has come, nothing at the end of the connection.
+        """Return received data; empty at the end of the connection.
 
-        What OpenSSL holds already would wake no epoll, so it is taken too.
+        epoll does not report data that OpenSSL has already buffered, so this
+        method returns it as well.
 
-        :raises BlockingIOError: when nothing has
+        :raises BlockingIOError: when no data has arrived
         """
         try:
             data: bytes = self._read(size)
@@ -90,9 +91,9 @@ class TlsSocket:
         return data
 
     def send(self, data: bytes) -> int:
-        """Send some of it; return how many bytes.
+        """Send a part of the data; return the number of bytes.
 
-        :raises BlockingIOError: when it takes none now
+        :raises BlockingIOError: when the socket accepts no data now
         """
         try:
             sent: int = self._write(data)
@@ -101,5 +102,5 @@ class TlsSocket:
         return sent
 
     def close(self) -> None:
-        """Close the connection, without the farewell of TLS."""
+        """Close the connection without a TLS close_notify."""
         self._socket.close()

@@ -1,4 +1,4 @@
-"""The users of a worker, and which of them may be stopped at once."""
+"""The users of a worker, and which of them can be stopped immediately."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gevent.hub
 
 from rally_magnum_scale.in_bay.in_flight import InFlight
 
-# Locust's states of a user in a task, and between two of them.
+# Locust's states of a user in a task, and between two tasks.
 RUNNING = "running"
 WAITING = "waiting"
 
@@ -16,34 +16,34 @@ WAITING = "waiting"
 class Users:
     """The users of one worker.
 
-    :param runner: Locust's
-    :param in_flight: what they have asked
+    :param runner: Locust's runner
+    :param in_flight: outstanding requests of the users
     """
 
     def __init__(self, runner: Any, in_flight: InFlight) -> None:
         self._runner = runner
         self._in_flight = in_flight
         self._wanted: int = runner.target_user_count
-        # The greenlets of those that were stopped.
+        # The greenlets of stopped users.
         self._killed: set[Any] = set()
 
     @property
     def are_all_there(self) -> bool:
-        """Whether as many run as were ordered at the beginning."""
+        """Whether all users that were ordered at the start are running."""
         return bool(self._runner.user_count >= self._wanted)
 
     def stop_idle(self, end_ns: int) -> int:
-        """Stop the users that surely wait for no request of the plan.
+        """Stop the users that certainly wait for no request of the plan.
 
-        :param end_ns: when it ended
-        :returns: how many may wait for one that can't be seen: their tasks
-            must end by themselves
+        :param end_ns: when the plan ended
+        :returns: number of users that may wait for an unknown request, whose
+            tasks must end by themselves
         """
         waiting = {id(one.user) for one in self._in_flight.outstanding(end_ns)}
         later = {id(one.user) for one in self._in_flight.begun_since(end_ns)}
         unclear = 0
         for greenlet in [*self._runner.user_greenlets]:
-            # It forgets its arguments when it is dead.
+            # A dead greenlet forgets its arguments.
             if greenlet in self._killed or not greenlet.args:
                 continue
             user = greenlet.args[0]
@@ -55,24 +55,24 @@ class Users:
             else:
                 unclear += 1
                 if user._state == RUNNING:
-                    # When its task is over.
+                    # The user stops when its task is over.
                     user.stop()
         return unclear
 
     def _is_idle(self, user: Any, greenlet: Any, later: set[int]) -> bool:
-        """Tell whether a user surely waits for nothing of the plan.
+        """Return whether a user certainly waits for no request of the plan.
 
-        :param later: the ids of users that have asked since
+        :param later: ids of users that have sent requests after the plan
         """
         if user._state in (None, WAITING):
             return True
-        # Who asks by a client of its own may wait for it in any way.
+        # A user with a client of its own may wait for it in any way.
         return self._in_flight.sees_all_of(user) and (
             id(user) in later or is_asleep(greenlet)
         )
 
 
 def is_asleep(greenlet: Any) -> bool:
-    """Tell whether a greenlet waits for nothing but time."""
+    """Return whether a greenlet only sleeps."""
     frame = greenlet.gr_frame
     return frame is not None and frame.f_code is gevent.hub.sleep.__code__

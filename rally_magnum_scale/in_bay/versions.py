@@ -1,9 +1,9 @@
-"""How many answers of a second came from which version of the targets.
+"""Count the responses of a second by version of the targets.
 
-While the targets are updated, two versions answer at once.  The engine
-knows a usual answer by its head and does not read it.  So the usual heads
-are those of one version only: an answer of any other one is read, and
-counted here, and all the rest are of the usual one.
+During an update of the targets, two versions respond.  The engine
+recognizes a usual response by its head and does not parse it.  So all usual
+heads belong to one version, the usual version.  Responses of other versions
+are parsed and counted here.  All other responses are of the usual version.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from rally_magnum_scale.in_bay.http_responses import Head
 
 
 class Versions:
-    """Counts of one second, and which version is the usual one in it.
+    """Counts of one second by version, and the usual version.
 
-    :param header: name of the header that tells the version, nothing when
-        versions are not counted
+    :param header: name of the header with the version; empty if versions
+        are not counted
     """
 
     def __init__(self, header: str) -> None:
@@ -27,15 +27,16 @@ class Versions:
             rb"^%s:([^\r\n]*)" % name, re.IGNORECASE | re.MULTILINE
         )
         self._are_counted = bool(header)
-        # That of the first answer, until another has more in a second.
+        # The version of the first response, until another version has more
+        # responses in a second.
         self._usual: str | None = None
         self._others: dict[str, int] = defaultdict(int)
 
     def note(self, head: Head) -> bool:
-        """Note an answer as expected that was read.
+        """Note an expected response that was parsed.
 
-        :returns: whether it is of the usual version, so that others like
-            it need not be read
+        :returns: whether it is of the usual version, so that similar
+            responses need not be parsed
         """
         if not self._are_counted:
             return True
@@ -48,10 +49,10 @@ class Versions:
         return False
 
     def take(self, requests: int) -> dict[str, int]:
-        """Return the counts of the second that is over, once.
+        """Return the counts of the finished second, and reset them.
 
-        :param requests: answered as expected in it
-        :returns: version to count, none of them 0
+        :param requests: number of expected responses in the second
+        :returns: count of each version, without zeros
         """
         others, self._others = self._others, defaultdict(int)
         usual = requests - sum(others.values())
@@ -60,10 +61,10 @@ class Versions:
         return {self._usual: usual, **others}
 
     def follow(self, counts: dict[str, int]) -> bool:
-        """Make the version of most answers the usual one.
+        """Make the version with the most responses the usual one.
 
-        :param counts: of the second that is over
-        :returns: whether it is another one now
+        :param counts: counts of the finished second
+        :returns: whether the usual version has changed
         """
         most = max(counts, key=lambda version: counts[version], default="")
         if counts.get(most, 0) <= counts.get(self._usual or "", 0):

@@ -1,14 +1,15 @@
-"""A Locust worker: its orders, one run, and the windows of that.
+"""A Locust worker: its orders, its run, and the windows of the run.
 
-The run is our engine's, driven by a single Locust user, or what the users
-of an ordinary Locust file ask (``own_file``).
+Either our engine generates the load, driven by a single Locust user, or the
+users of an ordinary Locust file do (``own_file``).
 
-Locust hands a dead worker's users to the survivors after a minute.  A
-second engine in one process would share its core and spoil what both
-measure, so a second user refuses, and says so.
+Locust hands a dead worker's users to the other workers after a minute.  A
+second engine in the process would share its core and falsify the
+measurements of both.  So a second user does nothing, and the worker reports
+it.
 
-Importing Locust patches the whole process for gevent, so this module does
-not: the Locust file hands in what it needs of it.
+Importing Locust patches the whole process for gevent.  So this module does
+not import Locust; the Locust file passes the required objects.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ Generate = Callable[[Any, dict[str, Any], Report], WorkerReport]
 
 
 class Worker:
-    """What this process knows: its orders, and windows not yet reported.
+    """State of this worker: its orders, and windows not yet reported.
 
-    :param generate: makes the load: gets Locust's environment, the
-        master's order, and whom to report each window to
+    :param generate: generates the load; called with Locust's environment,
+        the master's order, and a function that receives each window
     """
 
     def __init__(self, generate: Generate) -> None:
@@ -57,14 +58,14 @@ class Worker:
         self._is_taken = False
 
     def install(self, environment: Any) -> None:
-        """Listen to the master, and add windows to Locust's reports."""
+        """Register the listeners for the master's messages and reports."""
         runner = environment.runner
         runner.register_message(messages.CLOCK, self.answer_clock)
         runner.register_message(messages.START, self.take_order)
         environment.events.report_to_master.add_listener(self.add_windows)
 
     def answer_clock(self, environment: Any, msg: Any, **_: Any) -> None:
-        """Tell the master what the time is here, and which CPUs there are."""
+        """Answer the clock probe with the time and the available CPUs."""
         environment.runner.send_message(
             messages.CLOCK_ANSWER,
             {
@@ -75,23 +76,23 @@ class Worker:
         )
 
     def take_order(self, environment: Any, msg: Any, **_: Any) -> None:
-        """Take the job and the first second, for the user that waits."""
+        """Take the job and its first second, for the waiting user."""
         del environment
         self.order.set(msg.data)
 
     def add_windows(self, client_id: str, data: dict[str, Any]) -> None:
-        """Put what was measured since the last report into this one."""
+        """Add the windows since the last report to Locust's report."""
         del client_id
         data[messages.WINDOWS_KEY] = self.take_windows()
         data[messages.SENT_KEY] = time.time()
 
     def take_windows(self) -> list[dict[str, Any]]:
-        """Return the windows not yet reported, once."""
+        """Return the windows not yet reported, and forget them."""
         found, self._unreported = self._unreported, []
         return [window.packed() for window in found]
 
     def drive(self, environment: Any) -> None:
-        """Carry out the order, once in this process."""
+        """Carry out the master's orders, only once in this process."""
         runner = environment.runner
         if self._is_taken:
             runner.send_message(messages.REFUSED, {})
@@ -100,7 +101,7 @@ class Worker:
             more = True
             while more:
                 order = self.order.get()
-                # The next step of a search is ordered when this one is done.
+                # After a step of a search, the master sends the next order.
                 self.order = AsyncResult()
                 self._run(environment, order)
                 more = order.get("more", False)
@@ -122,19 +123,19 @@ class Worker:
 
 
 def _give_way() -> None:
-    """Let Locust's greenlets run that are due, and wait for nothing.
+    """Run Locust's greenlets that are due, without waiting.
 
-    A sleep of 0 s would not do: gevent looks at its timers and sockets once
-    in fifty of them, and a heartbeat of one second came after 2.5 s.
+    A sleep of 0 s is not enough: gevent checks its timers and sockets only
+    once in fifty such sleeps, and a heartbeat of 1 s was sent after 2.5 s.
     """
     gevent.idle()
 
 
 def sleep_exactly(file: Path = TIMER_SLACK) -> None:
-    """Let this process's sleeps end on time, if the kernel has it so.
+    """Set this process's timer slack, if the kernel allows it.
 
-    It may end a sleep up to 50 µs late, to wake processes together: half
-    of what a request at a low rate is sent late by.
+    By default the kernel may end a sleep up to 50 µs late, to wake processes
+    together.  That is half of the lag of a request at a low rate.
     """
     with contextlib.suppress(OSError):
         file.write_text("1")
@@ -143,10 +144,10 @@ def sleep_exactly(file: Path = TIMER_SLACK) -> None:
 def run_engine(
     add_to_locust: Callable[[Any, str, Window], None],
 ) -> Generate:
-    """Return what runs our engine as a worker's load.
+    """Return the function that runs our engine as a worker's load.
 
-    :param add_to_locust: gets Locust's statistics, what was asked, and
-        each window
+    :param add_to_locust: receives Locust's statistics, the name of the
+        request, and each window
     """
 
     def generate(
@@ -158,8 +159,8 @@ def run_engine(
             report(window)
             add_to_locust(environment.stats, job.url, window)
 
-        # What exists now lives until the end: the collector need not look
-        # at it again in the middle of a second.
+        # All current objects live until the end, so the garbage collector
+        # need not check them again in the middle of a second.
         gc.collect()
         gc.freeze()
         sleep_exactly()
@@ -184,13 +185,12 @@ def wait_for_master(
 ) -> None:
     """Wait until a plain TCP connection to the master succeeds.
 
-    A worker that connects to a Service's address before kube-proxy has
-    written its rules hangs in ZeroMQ for two minutes: the connection that
-    was not translated stays in the kernel's table.  Each attempt here has
-    a source port of its own, so it is translated as soon as the rules are
-    there.
+    If a worker connects to a Service's address before kube-proxy has
+    written its rules, it hangs in ZeroMQ for two minutes, because the
+    untranslated connection stays in the kernel's table.  Each attempt here
+    has a new source port, so it is translated as soon as the rules exist.
 
-    :raises TimeoutError: when the deadline is reached
+    :raises TimeoutError: when the deadline passes
     """
     end_s = time.monotonic() + deadline_s
     while True:
@@ -200,7 +200,7 @@ def wait_for_master(
             if time.monotonic() >= end_s:
                 raise TimeoutError(
                     f"No connection to the Locust master at {host}:{port} "
-                    f"within {deadline_s:.0f} s: {error}; look at its pod."
+                    f"within {deadline_s:.0f} s: {error}. Check its pod."
                 ) from error
             sleep(CONNECT_EVERY_S)
         else:

@@ -1,4 +1,4 @@
-"""What a worker says of its run when it is over."""
+"""The final report of a worker about its run."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from rally_magnum_scale.in_bay.stats.windows import add_counts
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """How an engine's run ended.
+    """The result of an engine's run.
 
-    :param requests: answered as expected, in all windows
-    :param failures: kind to count, in all windows
+    :param requests: number of expected responses in all windows
+    :param failures: count of each kind of failure in all windows
     :param late_s: how long after its first second the run began
-    :param due: how many requests were due in the steady seconds of each
-        step, by the schedule; None for a step without one
-    :param reasons: why it is invalid: a word for the event to a clause
-    :param notes: what else happened, in the same way
+    :param due: number of requests that were due in the steady seconds of
+        each step, by the schedule; None for a step without a schedule
+    :param reasons: why the run is invalid: a clause for each kind of event
+    :param notes: other events, in the same form
     """
 
     requests: int
@@ -32,7 +32,7 @@ class WorkerReport:
 
 
 class Sums:
-    """What was counted in all windows so far."""
+    """Sums of all windows so far."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -40,7 +40,7 @@ class Sums:
         self.connect_failures: dict[str, int] = {}
 
     def add(self, window: Window) -> None:
-        """Add what was counted in a window."""
+        """Add the counts of a window."""
         self.requests += window.requests
         self.failures = add_counts([self.failures, window.failures])
         self.connect_failures = add_counts(

@@ -1,4 +1,4 @@
-"""Tables of bays, of the changes of their nodes, and of their API servers."""
+"""Tables of bays, node changes and API servers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids
 from rally_magnum_scale.report import model
 
-# Columns that say the same of most bays: said once, they leave room.
+# Columns that are the same for most bays: as a note they take less room.
 _FOLDED = (
     "Made by",
     "Template",
@@ -25,22 +25,23 @@ _FOLDED = (
 
 
 def bays(seen: Sequence[model.SeenBay]) -> grids.Grid | None:
-    """List bays, each once.
+    """Return the table of bays, with one row per bay.
 
-    :returns: a row for each, or None when there is none
+    :returns: None when there is no bay
     """
     if not seen:
         return None
     found = grids.Grid(
         title="Bays" if len(seen) > 1 else "Life of the bay",
         caption=(
-            "Seconds by the monotonic clock, from the request on, each until "
-            "its end was seen. Create and delete are exact to the time that "
-            "Magnum's API left between the last poll before and the first "
-            "after, the longer of the two. s/node is the time until "
-            "all nodes were Ready, divided by them; p50 and p99 are over the "
-            "nodes, by the bay's own time stamps and as exact as these. "
-            "MB are those of the process that ran the iteration, at most."
+            "Times are seconds by the monotonic clock, from the request until "
+            "the end was observed. Create and delete are exact to the time "
+            "between the last poll of Magnum's API before the end and the "
+            "first poll after it, the longer of the two. s/node is the time "
+            "until all nodes were Ready, divided by the number of nodes. p50 "
+            "and p99 are over the nodes, by the bay's own time stamps, and "
+            "have their resolution. MB is the peak memory of the process that "
+            "ran the iteration."
             + (_HOLLOW if any(one.bay.nodes_hollow for one in seen) else "")
         ),
         head=_BAY_HEAD,
@@ -60,14 +61,14 @@ def _bay_notes(bay: bay_records.Bay) -> Iterator[str]:
         yield (
             f"{name}: of {formatting.number(bay.magnum_requests)} requests, "
             f"Magnum's API left {bay.magnum_requests_timed_out:,} unanswered; "
-            "they were given up and asked again."
+            "these timed out and were retried."
         )
 
 
 def api(run: records.Run) -> grids.Grid | None:
-    """Tell how fast the API server of a bay answered.
+    """Return the latency table of a bay's API server.
 
-    :returns: a row for each verb, or None when no server was asked
+    :returns: a row for each verb, or None when nothing was measured
     """
     found = run.api_latency
     if found is None:
@@ -76,12 +77,12 @@ def api(run: records.Run) -> grids.Grid | None:
     return grids.Grid(
         title="API server of the bay",
         caption=(
-            "Its own histograms, from the opening of the bay to the end of "
-            "the work in it, without watches and streams; interpolated "
-            "within their buckets, whose ends are given. Kubernetes' SLO is "
-            "a p99 of 1 s for mutating and get, 30 s for list, for each "
-            "resource; here all are taken together, of the one server that "
-            "was read."
+            "From the API server's own histograms, from the opening of the "
+            "bay to the end of the work in it, without watches and streams. "
+            "Percentiles are interpolated within a bucket, whose bounds are "
+            "given in brackets. Kubernetes' SLO is a p99 of 1 s for mutating "
+            "and get and 30 s for list, for each resource. Here all resources "
+            "of the one server that was read are combined."
         ),
         head=("Requests", "Count", "p50 ms", "p99 ms"),
         rows=tuple(
@@ -94,9 +95,7 @@ def api(run: records.Run) -> grids.Grid | None:
             for name, one in rows
         )
         or (("none", "0", grids.NONE, grids.NONE),),
-        notes=(f"There are no figures: {found.missing}.",)
-        if found.missing
-        else (),
+        notes=(f"Not measured: {found.missing}.",) if found.missing else (),
     )
 
 
@@ -110,9 +109,9 @@ def _quantile_ms(one: Mapping[str, float | None], name: str) -> str:
 
 
 def node_changes(runs: Sequence[records.Run]) -> grids.Grid | None:
-    """List the changes of the nodes of bays.
+    """Return the table of node changes.
 
-    :param runs: one for each iteration
+    :param runs: one run for each iteration
     :returns: a row for each change, or None when there is none
     """
     rows = [(run, one) for run in runs for one in run.node_changes]
@@ -121,14 +120,14 @@ def node_changes(runs: Sequence[records.Run]) -> grids.Grid | None:
     found = grids.Grid(
         title="Changes of nodes",
         caption=(
-            "Seconds by the monotonic clock, from each request on: Magnum s "
-            "to UPDATE_COMPLETE seen, exact to the time that Magnum's API "
-            "left between the last poll before and the first after; nodes s "
-            "to the last "
-            "new node Ready and the last old one gone, by a watch; s/node is "
-            "that divided by the nodes that came or went; p50 and p99 are "
-            "over the new nodes. Drain s is before the request. MB are "
-            "those of the process that ran the iteration, at most."
+            "Times are seconds by the monotonic clock from each request. "
+            "Magnum s ends when UPDATE_COMPLETE was observed, and is exact "
+            "to the time between the last poll of Magnum's API before it and "
+            "the first poll after it. Nodes s ends when a watch showed the "
+            "last new node Ready and the last old node gone. s/node is nodes "
+            "s divided by the number of added or removed nodes. p50 and p99 "
+            "are over the new nodes. Drain s is the time before the request. "
+            "MB is the peak memory of the process that ran the iteration."
         ),
         head=_CHANGE_HEAD,
         rows=tuple(
@@ -195,8 +194,8 @@ def _change_row(
 
 
 _HOLLOW = (
-    " Hollow nodes are objects that Kubernetes takes for nodes, with no "
-    "machine behind them: all load ran on the real ones."
+    " Hollow nodes are Node objects without a machine; all load ran on the "
+    "real nodes."
 )
 _BAY_HEAD = (
     "Bay",

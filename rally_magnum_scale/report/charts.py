@@ -1,8 +1,8 @@
-"""What Rally's own report draws, for one iteration.
+"""The charts of one iteration for Rally's own report.
 
-Only Rally's stock charts are used: a task's report must open where this
-package is not installed, and Rally fails a whole report whose data names
-a chart that it does not know.
+Only Rally's own chart types are used.  A task's report must also open where
+this package is not installed, and Rally can't render a report that names an
+unknown chart type.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import run_plots
 from rally_magnum_scale.report import searches
 
-# Beyond so many stretches the legend would drown the chart.
+# With more segments, the legend would cover the chart.
 MAX_PARTS = 6
 _STEP_COLUMNS = (
     "Step",
@@ -44,8 +44,8 @@ _STEP_COLUMNS = (
 def outputs(run: records.Run) -> list[dict[str, Any]]:
     """Return the ``complete`` outputs of one iteration.
 
-    :param run: its records; what is missing is left out
-    :returns: ready for ``add_output(complete=...)``, one after another
+    :param run: its records; charts of missing records are left out
+    :returns: values for ``add_output(complete=...)``
     """
     found = _search(run.max_rate) if run.max_rate else []
     found += [_lines(one) for one in run_plots.plots(run)]
@@ -65,13 +65,13 @@ def outputs(run: records.Run) -> list[dict[str, Any]]:
 
 
 def additive(run: records.Run) -> list[dict[str, Any]]:
-    """Return the ``additive`` outputs, which Rally sums up over iterations.
+    """Return the ``additive`` outputs, which Rally merges over iterations.
 
-    Rally merges them by their places: what is missing in an iteration that
-    failed must come last.
+    Rally merges them by their positions, so outputs that may be missing in
+    a failed iteration must come last.
 
     :param run: the records of one iteration
-    :returns: ready for ``add_output(additive=...)``, one after another
+    :returns: values for ``add_output(additive=...)``
     """
     times = [row for bay in run.bays for row in _times(bay)]
     times += [row for one in run.node_changes for row in _change_times(one)]
@@ -94,8 +94,8 @@ def _search(found: records.MaxRate) -> list[dict[str, Any]]:
         return [table]
     ends = (shown.spots[0][0], shown.spots[-1][0])
     drawn = {
-        "title": f"{shown.name} of each step over its offer",
-        "description": "The offers in requests a second, and the bound.",
+        "title": f"{shown.name} of each step by offered rate",
+        "description": "The offered rates, and the bound.",
         "chart_plugin": "Lines",
         "data": [
             [shown.name, [[rate, round(ms, 3)] for rate, ms in shown.spots]],
@@ -114,7 +114,7 @@ def _found_rps(run: records.Run) -> float | None:
 def _max_rate(rate_rps: float) -> dict[str, Any]:
     return {
         "title": "Highest rate",
-        "description": "Expected answers a second, in each iteration.",
+        "description": "Expected responses per second, in each iteration.",
         "chart_plugin": "Lines",
         "data": [["highest rate", round(rate_rps, 1)]],
         "label": "requests a second",
@@ -125,7 +125,7 @@ def _max_rate(rate_rps: float) -> dict[str, Any]:
 def _bay_times(rows: list[list[Any]]) -> dict[str, Any]:
     return {
         "title": "Bays of all iterations",
-        "description": "From the request on, as the scenario saw it.",
+        "description": "From the request, as the scenario observed it.",
         "chart_plugin": "StatsTable",
         "data": rows,
     }
@@ -141,7 +141,10 @@ def _times(bay: bay_records.Bay) -> list[list[Any]]:
 
 
 def _change_times(change: bay_records.NodeChange) -> list[list[Any]]:
-    """Name a change by its sizes, so that iterations are comparable."""
+    """Return the times of a change, named by its sizes.
+
+    The name is then the same in all iterations.
+    """
     name = (
         f"{change.purpose} {change.number}, {change.nodes_before} to "
         f"{change.nodes_wanted} nodes"
@@ -153,7 +156,7 @@ def _change_times(change: bay_records.NodeChange) -> list[list[Any]]:
 def _event_times(rows: list[list[Any]]) -> dict[str, Any]:
     return {
         "title": "Updates and lost nodes of all iterations",
-        "description": "From the beginning of each on.",
+        "description": "From the beginning of each event.",
         "chart_plugin": "StatsTable",
         "data": rows,
     }
@@ -192,7 +195,7 @@ def _known(
 def _last_rate(step: records.StepResult) -> dict[str, Any]:
     return {
         "title": "Rate of the last step",
-        "description": "Expected answers a second, in each iteration.",
+        "description": "Expected responses per second, in each iteration.",
         "chart_plugin": "Lines",
         "data": [["achieved", round(step.achieved_rps, 1)]],
         "label": "requests a second",
@@ -225,13 +228,13 @@ def _lines(drawn: plot.Plot) -> dict[str, Any]:
 
 
 def _rows(line: plot.Line, drawn: plot.Plot) -> list[list[Any]]:
-    """Return ``[name, [[second, value], ...]]`` for each stretch of a line.
+    """Return ``[name, [[second, value], ...]]`` for each segment of a line.
 
-    Rally's chart would bridge a gap with a straight line, and a closed loop
-    between two rates would look like an offer.
+    Rally's chart would draw a straight line across a gap, and a closed loop
+    between two rates would look like an offered rate.
     """
     parts = plot.stretches(line, drawn.points)
-    # Areas must have the same points to be put on one another.
+    # Stacked areas must have the same points.
     if len(parts) > MAX_PARTS or line.base:
         parts = [[point for part in parts for point in part]]
     return [
@@ -247,8 +250,8 @@ def _steps(run: records.Run, load: records.Throughput) -> dict[str, Any]:
     return {
         "title": "Steps",
         "description": (
-            "Over the steady seconds of each step; latency from the "
-            "intended send time, over all requests that were due. "
+            "Over the steady seconds of each step. Latency is measured from "
+            "the intended send time, over all requests that were due. "
             + " ".join(
                 [formatting.load(run), *map(formatting.answered, load.steps)]
             )
@@ -300,8 +303,8 @@ def _life(bay: bay_records.Bay) -> dict[str, Any]:
     return {
         "title": "Life of the bay",
         "description": (
-            "Seconds from the request on. Hollow nodes have no machine "
-            "behind them; all load ran on the real ones."
+            "Seconds from the request. Hollow nodes have no machine; all "
+            "load ran on the real nodes."
         ),
         "chart_plugin": "Table",
         "data": {

@@ -1,4 +1,4 @@
-"""What a task came to, in one sentence or two."""
+"""The conclusion of a task in one or two sentences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rally_magnum_scale.report import states
 PASS = "pass"  # noqa: S105 - a look, not a password
 FAIL = "fail"
 WARN = "warn"
-# How what came of a run looks.
+# The look of each state of a run.
 LOOKS = {
     storage.HOLDS: PASS,
     storage.FAILS: FAIL,
@@ -26,11 +26,11 @@ LOOKS = {
 
 @dataclasses.dataclass(frozen=True)
 class Conclusion:
-    """What came out, for people.
+    """The conclusion for people.
 
-    :param state: of :data:`LOOKS`, or ``warn`` when all that ran went well
-        and nothing was asked for
-    :param sentence: the verdict in words
+    :param state: a value of :data:`LOOKS`, or ``warn`` if the run succeeded
+        but no bound is set
+    :param sentence: the conclusion in words
     """
 
     state: str
@@ -41,8 +41,8 @@ class Conclusion:
 class _Failing:
     """A bound that does not hold.
 
-    :param off_ratio: how far off, as a share of the bound; None when it
-        was not measured or the measurement does not count
+    :param off_ratio: distance from the bound, as a share of the bound; None
+        if the value was not measured or does not count
     """
 
     sentence: str
@@ -52,17 +52,17 @@ class _Failing:
 def conclude(
     workloads: Sequence[model.Workload], errors: Sequence[str] = ()
 ) -> Conclusion:
-    """Sum up all bounds of all workloads.
+    """Summarize all bounds of all workloads.
 
-    :param workloads: those of a task, or one of them
-    :param errors: sentences about what kept the task from running
+    :param workloads: the workloads of a task, or one of them
+    :param errors: sentences about errors of the task
     """
     broken = [*errors, *_broken(workloads)]
     total, failing = 0, []
     learning: list[str] = []
     for workload in workloads:
         ours, others = workload.verdicts(), workload.other_results()
-        # It does not hold yet, and it does not fail.
+        # A learning criterion neither holds nor fails.
         learns = [
             x for x in others if formatting.stored_outcome(x) == "learning"
         ]
@@ -72,7 +72,7 @@ def conclude(
         failing += _failing(ours, others, where)
     troubles = [] if errors and not workloads else _troubles(workloads)
     if not errors and not all(one.ended for one in workloads):
-        troubles.insert(0, "the task did not come to its end")
+        troubles.insert(0, "the task did not finish")
     look = LOOKS[states.of_task(workloads, errors)]
     if failing or broken:
         bounds = _say_failing(failing, total, broken) if failing else ""
@@ -80,7 +80,7 @@ def conclude(
         said += _told([one for one in troubles if one not in bounds])
         return Conclusion(look, " ".join(filter(None, said)))
     if not total and not learning:
-        troubles = ["No bound was asked for", *troubles]
+        troubles = ["No bound is set", *troubles]
         look = WARN if look == PASS else look
     if learning and not troubles:
         held = [f"{_all_hold(total)}; "] if total else []
@@ -92,14 +92,14 @@ def conclude(
 
 
 def _broken(workloads: Sequence[model.Workload]) -> list[str]:
-    """Say for each workload that never ran why it did not."""
+    """Return, for each workload that never ran, the reason."""
     found = []
     for one in workloads:
         if one.broken_context:
             where = f"{one.name}: n" if len(workloads) > 1 else "N"
             context, why = one.broken_context.name, one.broken_context
             found.append(
-                f"{where}othing was measured, as the context {context} "
+                f"{where}othing was measured, because the context {context} "
                 f"failed: {formatting.join_error(why.setup_error)}"
             )
     return found
@@ -140,7 +140,7 @@ def _say_failing(
     verb = "does" if len(failing) == 1 else "do"
     noun = "bound" if total == 1 else "bounds"
     if broken and furthest.off_ratio is None:
-        # Why there are no data has been said.
+        # Another sentence already gives the reason for the missing data.
         return f"{len(failing)} of {total} {noun} {verb} not hold."
     if len(failing) == 1:
         lead = ""
@@ -156,7 +156,7 @@ def _say_failing(
 
 def _troubles(workloads: Sequence[model.Workload]) -> list[str]:
     if not workloads:
-        return ["the task holds no workload"]
+        return ["the task has no workload"]
     iterations = sum(len(one.iterations) for one in workloads)
     failed = sum(len(one.failed_iterations) for one in workloads)
     troubles = []
@@ -166,7 +166,7 @@ def _troubles(workloads: Sequence[model.Workload]) -> list[str]:
         noun = "iteration" if iterations == 1 else "iterations"
         troubles.append(f"{failed} of {iterations} {noun} failed")
     for one in workloads:
-        # That none ran is told once, for all workloads.
+        # If no iteration ran at all, one sentence says so for all workloads.
         missing = one.missing_iterations if one.iterations else ""
         troubles += filter(None, [missing, spoilt_load(one)])
         troubles += [*cleanup_errors(one), *differences(one)]
@@ -174,10 +174,10 @@ def _troubles(workloads: Sequence[model.Workload]) -> list[str]:
 
 
 def spoilt_load(workload: model.Workload) -> str:
-    """Say why the load of a workload does not count, or a part of it.
+    """Return why the load of a workload, or a part of it, does not count.
 
-    :returns: empty when it counts, or when bounds that do not hold for it
-        tell all of that
+    :returns: empty if the load counts, or if failed bounds already give the
+        reasons
     """
     told = " ".join(one.reason for one in workload.verdicts())
     left = [one for one in states.invalid_parts(workload) if one not in told]
@@ -185,7 +185,7 @@ def spoilt_load(workload: model.Workload) -> str:
 
 
 def cleanup_errors(workload: model.Workload) -> list[str]:
-    """Name the contexts that could not clean up; Rally lets them pass."""
+    """Return the cleanup errors of contexts, which fail no task in Rally."""
     return [
         f"the context {one.name} could not clean up: "
         f"{formatting.join_error(one.cleanup_error)}".rstrip(".")
@@ -195,9 +195,9 @@ def cleanup_errors(workload: model.Workload) -> list[str]:
 
 
 def differences(workload: model.Workload) -> list[str]:
-    """Name the criteria of ours on which Rally stored another verdict.
+    """Return notes on criteria for which Rally stored another verdict.
 
-    There should never be one; if there is, the page must not hide it.
+    This should never happen.  If it does, the page must show it.
     """
     ours = workload.verdicts()
     notes = []
@@ -210,7 +210,7 @@ def differences(workload: model.Workload) -> list[str]:
 
 
 def reasons(ours: Sequence[verdicts.Verdict]) -> list[str]:
-    """Say each reason once, with the bounds that it spoils."""
+    """Return each reason once, with the bounds to which it applies."""
     spoilt: dict[str, list[str]] = {}
     for one in ours:
         if one.reason:
@@ -225,37 +225,37 @@ def reasons(ours: Sequence[verdicts.Verdict]) -> list[str]:
 
 
 def say_verdict(verdict: verdicts.Verdict) -> str:
-    """Say what was measured, what was asked for and how far apart."""
+    """Return the measured value, the bound and the distance in words."""
     name = f"{verdict.criterion} {verdict.bound_key}"
     if verdict.place:
         name += f" {_when(verdict)}"
     if verdict.bay:
         name += f" of the bay {verdict.bay}"
     bound = (
-        f"{formatting.side(verdict)} {formatting.asked(verdict)} was asked for"
+        f"{formatting.side(verdict)} {formatting.asked(verdict)} is required"
     )
     if verdict.value is None:
         return f"{name}: {bound}, but {verdict.reason}"
     if verdict.reason:
         return (
-            f"{name}: {formatting.measured(verdict)} where {bound} does not "
+            f"{name}: {formatting.measured(verdict)} ({bound}) does not "
             f"count: {verdict.reason}"
         )
     ratio = _off_ratio(verdict)
     told = ratio is not None and math.isfinite(ratio)
     off = f" ({formatting.percent(ratio or 0)} off)" if told else ""
-    return f"{name}: {formatting.measured(verdict)} where {bound}{off}"
+    return f"{name}: {formatting.measured(verdict)}, but {bound}{off}"
 
 
 def _when(verdict: verdicts.Verdict) -> str:
-    """Say in which step, or during or of which event, it was judged."""
+    """Return the step or the event of a verdict, with a preposition."""
     if verdict.during:
         return f"during {verdict.place}"
     return f"{'of' if verdict.event else 'in'} {verdict.place}"
 
 
 def _off_ratio(verdict: verdicts.Verdict) -> float | None:
-    """Return how far off a failing value is; None when none counts."""
+    """Return the distance of a failed value; None if no value counts."""
     if verdict.reason or verdict.margin is None or verdict.margin >= 0:
         return None
     return -verdict.margin / verdict.bound if verdict.bound else math.inf

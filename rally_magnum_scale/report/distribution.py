@@ -1,7 +1,8 @@
-"""The latency of each step by percentile, as HdrHistogram plots it.
+"""Plot the latency of each step by percentile, like HdrHistogram.
 
-The axis counts nines: 90 %, 99 % and 99.9 % lie equally far apart, so that
-the few slow answers, which is where systems differ, get most of the room.
+The axis counts nines: the distances between 90 %, 99 % and 99.9 % are the
+same.  So the few slow responses, in which systems differ, get most of the
+space.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rally_magnum_scale.report import formatting
 
 SIZE = (1080.0, 340.0)
 _PER_NINE = 25
-# Steps one after the other; more than that are told apart by their ends.
+# Colours of the steps; more steps are distinguished by their end points.
 _COLOURS = ("blue", "orange", "violet", "good", "bad", "warn")
 _DASHES = ("-", "--", "-.", ":")
 
@@ -28,8 +29,8 @@ _DASHES = ("-", "--", "-.", ":")
 class Step:
     """The distribution of one step.
 
-    :param total: requests that were due in its steady seconds
-    :param spots: each a number of nines, and the latency in ms
+    :param total: number of requests that were due in its steady seconds
+    :param spots: points: a number of nines and the latency in ms
     """
 
     step: int
@@ -38,9 +39,9 @@ class Step:
 
 
 def find(run: records.Run) -> list[Step]:
-    """Return the distribution of what was due in each step.
+    """Return the latency distribution of the requests due in each step.
 
-    It ends where the requests begin that failed.
+    The distribution ends where the failed requests begin.
     """
     found = []
     for number in sorted({window.step for window in run.windows}):
@@ -57,7 +58,7 @@ def _spots(
     merged: histogram.Histogram, failed: int
 ) -> tuple[tuple[float, float], ...]:
     most = math.log10(merged.total + failed)
-    # The least lies at no nine at all: its percentile is as good as 0.
+    # The smallest latency is at 0 nines, as its percentile is nearly 0.
     nines = [i / _PER_NINE for i in range(math.floor(most * _PER_NINE) + 1)]
     wanted = [100 * (1 - 10.0**-nine) or 1e-9 for nine in nines]
     values = merged.percentiles_us(wanted, failed)
@@ -73,7 +74,7 @@ def _spots(
 
 
 def draw(found: Sequence[Step], identifier: str) -> str:
-    """Return the plot as SVG; empty without a step.
+    """Return the plot as SVG; empty if there is no step.
 
     :param identifier: unique in the page
     """
@@ -97,7 +98,7 @@ def draw(found: Sequence[Step], identifier: str) -> str:
     drawing.latency_scale(
         axes, (value for one in found for _, value in one.spots)
     )
-    drawing.name_axes(axes, "share of the answers", axes.get_ylabel())
+    drawing.name_axes(axes, "share of the responses", axes.get_ylabel())
     drawing.legend(axes)
     return drawing.svg(
         figure, identifier, "Latency by percentile", _describe(found)
@@ -105,13 +106,13 @@ def draw(found: Sequence[Step], identifier: str) -> str:
 
 
 def _percent(nines: int) -> str:
-    """Write the share of so many nines, such as 99.9 %."""
+    """Return the percentage for a number of nines, such as 99.9 %."""
     return f"{100 * (1 - 10.0**-nines):.{max(0, nines - 2)}f} %"
 
 
 def _describe(found: Sequence[Step]) -> str:
     return " ".join(
-        f"Step {one.step}, {formatting.number(one.total)} answers: half "
+        f"Step {one.step}, {formatting.number(one.total)} responses: half "
         f"within {_at(one, 0.30103):.3g} ms, 99 % within "
         f"{_at(one, 2):.3g} ms, the slowest {one.spots[-1][1]:.3g} ms."
         for one in found
@@ -119,5 +120,5 @@ def _describe(found: Sequence[Step]) -> str:
 
 
 def _at(one: Step, nines: float) -> float:
-    """Return the latency at the first spot of so many nines."""
+    """Return the latency at the first point with a number of nines."""
     return next((ms for at, ms in one.spots if at >= nines), one.spots[-1][1])

@@ -1,8 +1,8 @@
-"""The records that a page takes along, to be downloaded from it.
+"""The records that a page contains as downloads.
 
-A second of a load fills about a thousand buckets, so an hour as it was
-measured packs to 12 MB: too much for a page that people forward.  Where
-all together would be too much, neighbouring windows are added up.
+A second of a load fills about a thousand buckets, so the records of an hour
+compress to 12 MB.  This is too much for a page that people forward.  If all
+records together are too large, neighbouring windows are merged.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import windows
 
-# Of a page, whose plots and tables are far below the rest of 3 MB.
+# A page may have 3 MB; its plots and tables need far less than the rest.
 MOST_BYTES = 2_400_000
-# Seconds of a window, each a multiple of the one before it.
+# Possible lengths of a window in seconds, each a multiple of the previous.
 LENGTHS_S = (1, 10, 30, 60, 300, 3600)
 
 
@@ -29,9 +29,9 @@ LENGTHS_S = (1, 10, 30, 60, 300, 3600)
 class Downloads:
     """The records of all iterations.
 
-    :param window_s: seconds of a window in them at most; 0 where even the
-        longest were too much, and there are no files
-    :param addresses: ``data:`` of each iteration, empty without records
+    :param window_s: maximum length of a window in seconds; 0 if even the
+        longest windows are too much, so that there are no files
+    :param addresses: ``data:`` URL of each iteration, empty without records
     """
 
     window_s: int
@@ -39,10 +39,10 @@ class Downloads:
 
 
 def pack(texts: Sequence[str], most_bytes: int = MOST_BYTES) -> Downloads:
-    """Pack records, as finely as there is room for.
+    """Compress records, with the shortest windows that fit.
 
-    :param texts: of each iteration, a JSON object a line
-    :param most_bytes: of all addresses together
+    :param texts: records of each iteration, one JSON object per line
+    :param most_bytes: maximum size of all URLs together
     """
     merged = list(texts)
     for window_s in LENGTHS_S:
@@ -62,15 +62,15 @@ def _address(text: str) -> str:
 
 
 def address(media_type: str, content: bytes) -> str:
-    """Return content as a ``data:`` address."""
+    """Return content as a ``data:`` URL."""
     encoded = base64.b64encode(content).decode()
     return f"data:{media_type};base64,{encoded}"
 
 
 def _with_longer_windows(text: str, window_s: int) -> str:
-    """Add up windows; leave records as they are where one can't be read.
+    """Merge windows; return records unchanged if one can't be read.
 
-    The page says of such an iteration what is wrong with it.
+    The page shows the error of such an iteration.
     """
     try:
         return _added_up_by(text, window_s)
@@ -79,9 +79,9 @@ def _with_longer_windows(text: str, window_s: int) -> str:
 
 
 def _added_up_by(text: str, window_s: int) -> str:
-    """Add up the windows of each phase of a step that follow each other.
+    """Merge consecutive windows of each phase of a step.
 
-    What is added up says in ``seconds`` how many it was.
+    The ``seconds`` of a merged window say how many windows it contains.
     """
     read = map(json.loads, text.splitlines())
 
@@ -101,7 +101,7 @@ def _added_up_by(text: str, window_s: int) -> str:
 def _added_up(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     first = found[0]
     one = windows.merge(_in_one_second(found, first["second"]))
-    # The same workers made all of them.
+    # All windows are from the same workers.
     workers = max(record["workers"] for record in found)
     body = dataclasses.replace(one, workers=workers).to_json()
     seconds = sum(record.get("seconds", 1) for record in found)

@@ -1,8 +1,8 @@
-"""Figures of matplotlib as drawings that stand in a page.
+"""Convert matplotlib figures to SVG for a page.
 
-Colours are the page's own: a figure is drawn in colours that stand for
-variables of the style sheet, so that dark mode and paper need no second
-drawing.  Text stays text.
+A figure is drawn in placeholder colours, which are replaced by variables of
+the style sheet.  So one drawing works in light mode, in dark mode and on
+paper.  Text stays text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-# What is drawn in a colour of the left is shown in the variable of the right.
+# Placeholder colour and the variable of the style sheet that replaces it.
 _VARIABLES = {
     f"#0101{number:02x}": name
     for number, name in enumerate(
@@ -39,30 +39,30 @@ _VARIABLES = {
 }
 COLOUR = {name: colour for colour, name in _VARIABLES.items()}
 _SIZE = re.compile(r'viewBox="[^"]*"')
-# Ids that would stand twice in a page, a style that would reach all of it,
-# fonts that are the page's to choose, and an empty licence.
+# Removed parts: ids that would not be unique in a page, a style that would
+# apply to the whole page, fonts, and an empty licence.
 _NEEDLESS = (
     re.compile(r"<metadata>.*?</metadata>", re.DOTALL),
     re.compile(r"<style .*?</style>", re.DOTALL),
     re.compile(r'(?<=<g) id="[^"]*"'),
     re.compile(r"font-family: [^;]*; "),
 )
-# A hundredth of a pixel can't be seen, and weighs; text is left alone.
+# Hundredths of a pixel are invisible and take space.  Text is not changed.
 _TAG = re.compile(r"<[^>]+>")
 _LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
-# Of all text: as large as that of tables on a page of full width.
+# Font size of all text: that of tables on a page of full width.
 _FONT = 12
-# A drawing is as wide as this many pixels, and scrolls on a phone.
+# Width of a drawing in pixels; it scrolls on a phone.
 _PIXELS_PER_INCH = 72.0
-# Beyond a factor of 20 the lower percentiles lie flat on the zero line.
+# With a larger ratio than 20, the lower percentiles would be on the zero line.
 _LOG_RATIO = 20
 
 
 def new(width: float, height: float) -> Any:
-    """Begin a figure of matplotlib.
+    """Create a matplotlib figure.
 
-    Matplotlib is imported here: Rally imports all that has plugins, and
-    draws nothing most of the time.
+    Matplotlib is imported here, because Rally imports all modules with
+    plugins, and draws nothing most of the time.
 
     :param width: in pixels
     :param height: in pixels
@@ -83,10 +83,11 @@ def framed(
     top: float,
     bottom: float,
 ) -> tuple[Any, Any]:
-    """Begin a figure whose lines lie at a known place.
+    """Create a figure whose axes are at a known position.
 
-    :param width: in pixels, as all others
-    :param left: from that edge to where the lines lie; likewise the others
+    :param width: in pixels, like all other parameters
+    :param left: distance from the left edge to the axes; the other edges in
+        the same way
     :returns: the figure and its axes
     """
     figure = new(width, height)
@@ -104,7 +105,7 @@ def framed(
 
 
 def style(axes: Any) -> None:
-    """Give axes the look of the page."""
+    """Apply the style of the page to axes."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -115,27 +116,27 @@ def style(axes: Any) -> None:
 
 
 def name_axes(axes: Any, x: str = "", y: str = "") -> None:
-    """Say what the axes count."""
+    """Set the titles of the axes."""
     axes.set_xlabel(x, color=COLOUR["text"], fontsize=_FONT)
     axes.set_ylabel(y, color=COLOUR["text"], fontsize=_FONT)
 
 
 def rate_scale(axes: Any, title: str = "requests a second") -> None:
-    """Let the vertical axis begin at 0 and write thousands as k."""
+    """Start the vertical axis at 0, and write thousands as k."""
     axes.set_ylim(0, max(axes.get_ylim()[1], 1e-9))
     thousands(axes.yaxis)
     name_axes(axes, axes.get_xlabel(), title)
 
 
 def thousands(axis: Any) -> None:
-    """Let an axis write thousands as k, and millions as M."""
+    """Write thousands as k and millions as M on an axis."""
     from matplotlib import ticker
 
     axis.set_major_formatter(ticker.EngFormatter(sep=""))
 
 
 def latency_scale(axes: Any, values_ms: Iterable[float]) -> None:
-    """Let the vertical axis count ms, logarithmic where values need it."""
+    """Scale the vertical axis in ms, logarithmically if needed."""
     from matplotlib import ticker
 
     found = [value for value in values_ms if value > 0]
@@ -161,13 +162,13 @@ def _plainly(value: float, _place: int) -> str:
 
 
 def share_scale(axes: Any) -> None:
-    """Let the vertical axis go from 0 to 100 %."""
+    """Scale the vertical axis from 0 to 100 %."""
     from matplotlib import ticker
 
     axes.set_ylim(0, 100)
     axes.yaxis.set_major_locator(ticker.MultipleLocator(25))
     axes.yaxis.set_major_formatter(ticker.PercentFormatter(symbol=" %"))
-    name_axes(axes, axes.get_xlabel(), "share of the answers")
+    name_axes(axes, axes.get_xlabel(), "share of the responses")
 
 
 def shade(
@@ -179,11 +180,11 @@ def shade(
     *,
     hatched: bool = False,
 ) -> None:
-    """Shade a stretch behind the lines.
+    """Shade an interval behind the lines.
 
-    :param start: on the horizontal axis
-    :param end: likewise
-    :param name: for the legend, where it stands once
+    :param start: start on the horizontal axis
+    :param end: end on the horizontal axis
+    :param name: for the legend, in which it appears once
     """
     _, known = axes.get_legend_handles_labels()
     axes.axvspan(
@@ -199,10 +200,10 @@ def shade(
 
 
 def head(axes: Any, x: float, y: float, text: str) -> None:
-    """Write above the lines.
+    """Write text above the lines.
 
-    :param x: on the horizontal axis
-    :param y: as a share of the height of the lines
+    :param x: position on the horizontal axis
+    :param y: position as a share of the height of the axes
     """
     axes.text(
         x,
@@ -219,9 +220,9 @@ def head(axes: Any, x: float, y: float, text: str) -> None:
 def flag(axes: Any, x: float, text: str, offset: tuple[float, float]) -> None:
     """Mark an event by a line, and by its number on the axis.
 
-    :param x: on the horizontal axis
-    :param offset: of the number's middle from where the line meets the
-        axis, in pixels
+    :param x: position on the horizontal axis
+    :param offset: distance in pixels from the point where the line meets
+        the axis to the middle of the number
     """
     axes.axvline(x, color=COLOUR["bad"], linestyle="--", linewidth=1)
     axes.annotate(
@@ -245,14 +246,14 @@ def flag(axes: Any, x: float, text: str, offset: tuple[float, float]) -> None:
 
 
 def write(axes: Any, x: float, y: float, text: str) -> None:
-    """Write beside a point, in the coordinates of the axes."""
+    """Write text beside a point, in the coordinates of the axes."""
     axes.text(x, y, text, va="center", fontsize=_FONT, color=COLOUR["text"])
 
 
 def legend(axes: Any, above: float = 1.0) -> None:
-    """Name the lines above the drawing, where they hide none.
+    """Draw the legend above the axes.
 
-    :param above: where, as a share of the height of the lines
+    :param above: position as a share of the height of the axes
     """
     axes.legend(
         loc="lower left",
@@ -266,11 +267,11 @@ def legend(axes: Any, above: float = 1.0) -> None:
 
 
 def svg(figure: Any, identifier: str, title: str, description: str) -> str:
-    """Return a figure as SVG to stand in HTML.
+    """Return a figure as SVG for HTML.
 
     :param identifier: unique in the page
-    :param title: what it shows, for who can't see it
-    :param description: what it shows, in words
+    :param title: title for screen readers
+    :param description: description of the content, for screen readers
     """
     import matplotlib as mpl
 

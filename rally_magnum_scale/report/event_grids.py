@@ -1,4 +1,4 @@
-"""Tables of what befell a load on purpose: updates and lost nodes."""
+"""Tables of disruptions: updates and lost nodes."""
 
 from __future__ import annotations
 
@@ -14,33 +14,34 @@ from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids
 
 _LOAD = (
-    " Failed share and p99 are of the requests in the whole seconds around "
-    "that time, those that hung until later included, with all that failed "
-    "within the time-out after it; p99 is from the intended send time."
+    " Failed share and p99 include all requests in the whole seconds around "
+    "that time, requests that ended later, and all failures within the "
+    "timeout after it. p99 is measured from the intended send time."
 )
 _Row = dict[str, str]
 
 
 def every(runs: Sequence[records.Run]) -> list[grids.Grid]:
-    """List the updates and the faults of a load, each kind that there is.
+    """Return the tables of updates and of faults, as far as there are any.
 
-    :param runs: one for each iteration
+    :param runs: one run for each iteration
     """
     return [found for found in (updates(runs), faults(runs)) if found]
 
 
 def updates(runs: Sequence[records.Run]) -> grids.Grid | None:
-    """List the updates of the targets under load.
+    """Return the table of updates of the targets under load.
 
-    :param runs: one for each iteration
-    :returns: a row for each, or None when there is none
+    :param runs: one run for each iteration
+    :returns: a row for each update, or None when there is none
     """
     return _grid(
         "Updates under load",
-        "Seconds from the beginning of each update, by a watch: until as "
-        "many new targets were Ready as there had been old ones, and until "
-        "the last old one was gone; s/target is that divided by the targets. "
-        "Fewest Ready counts old and new ones together." + _LOAD,
+        "Seconds from the beginning of each update, by a watch: until the "
+        "number of Ready new targets equalled the number of old targets, and "
+        "until the last old target was gone. s/target is the latter divided "
+        "by the number of targets. Fewest Ready counts old and new targets "
+        "together." + _LOAD,
         [(run, one) for run in runs for one in run.updates],
         _update_row,
         several=len(runs) > 1,
@@ -48,17 +49,17 @@ def updates(runs: Sequence[records.Run]) -> grids.Grid | None:
 
 
 def faults(runs: Sequence[records.Run]) -> grids.Grid | None:
-    """List the nodes that were lost under load.
+    """Return the table of nodes that were lost under load.
 
-    :param runs: one for each iteration
+    :param runs: one run for each iteration
     :returns: a row for each fault, or None when there is none
     """
     return _grid(
         "Nodes lost under load",
-        "Seconds from the loss of the nodes: until Kubernetes had none of "
-        "them as Ready, until as many targets as before were Ready on other "
-        "nodes, and to the end of the last second in which a request failed; "
-        "recovered is the later of these two." + _LOAD,
+        "Seconds from the loss of the nodes: until Kubernetes showed none of "
+        "them as Ready, until the same number of targets as before was Ready "
+        "on other nodes, and until the end of the last second in which a "
+        "request failed. Recovered is the later of the last two." + _LOAD,
         [(run, one) for run in runs for one in run.faults],
         _fault_row,
         several=len(runs) > 1,
@@ -73,9 +74,9 @@ def _grid(
     *,
     several: bool,
 ) -> grids.Grid | None:
-    """Make a table, a row for each event of a kind.
+    """Return a table with a row for each event of a kind.
 
-    :param several: whether there are several iterations to tell apart
+    :param several: whether the table has several iterations
     """
     if not found:
         return None
@@ -145,17 +146,17 @@ def _load(event: disturbances.Disturbance) -> _Row:
 def _ended(event: disturbances.Disturbance) -> str:
     if event.failure:
         return f"failed ({event.failure})"
-    # Why stands below the table.
+    # The reason is in a note below the table.
     return "not seen" if event.reason else "well"
 
 
 def how(fault: disturbances.Fault) -> str:
-    """Say what was done to the nodes."""
+    """Return how the nodes were taken out, in words."""
     return disturbances.HOWS_IN_WORDS.get(fault.how, fault.how)
 
 
 def _name(iteration: int | None, event: disturbances.Disturbance) -> str:
-    """Name an event as verdicts do, with its iteration where it has one."""
+    """Return the name of an event as in verdicts, with its iteration."""
     name = f"{type(event).__name__.lower()} {event.number}"
     return f"{name}, iteration {iteration}" if iteration else name
 
@@ -163,14 +164,14 @@ def _name(iteration: int | None, event: disturbances.Disturbance) -> str:
 def _notes(
     iteration: int | None, event: disturbances.Disturbance
 ) -> Iterator[str]:
-    """Say of an event what has no room in its row."""
+    """Return details of an event that do not fit in its row."""
     name = _name(iteration, event).capitalize()
     if isinstance(event, disturbances.Fault) and event.nodes:
         yield f"{name}: the nodes were {wording.few(event.nodes)}."
     if event.failure or event.reason:
         yield f"{name}: {(event.reason or event.failure).rstrip('.')}."
     if isinstance(event, disturbances.Update) and event.versions:
-        yield f"{name}: answers by {formatting.shares(event.versions)}."
+        yield f"{name}: responses by {formatting.shares(event.versions)}."
     load = event.load
     if load and load.failures:
         yield f"{name}: failed requests: {_kinds(load.failures)}."

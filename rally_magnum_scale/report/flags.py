@@ -1,7 +1,7 @@
-"""Marks of events in a plot: numbers on the time axis, never one on another.
+"""Marks of events in a plot: numbers on the time axis without overlap.
 
-What happened in the same few pixels shares a mark, such as ``2-4``; marks
-that would still overlap stand above one another.
+Events within a few pixels share a mark, such as ``2-4``.  Marks that would
+still overlap are placed above one another.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import series
 
-# Events that are nearer than this, in pixels, share a mark.
+# Events within this distance, in pixels, share a mark.
 JOINED = 6.0
 HEIGHT = 16.0
-# Pixels from the middle of a mark to that of the one above it.
+# Pixels from the middle of a mark to the middle of the mark above it.
 STEP = HEIGHT + 2
 _DIGIT = 7.0
 _PADDING = 9.0
@@ -25,13 +25,13 @@ _PADDING = 9.0
 
 @dataclasses.dataclass(frozen=True)
 class Flag:
-    """A mark for an event or for several, everything in pixels.
+    """A mark for one or several events; all lengths are in pixels.
 
-    :param x: where the line of the first of them stands
-    :param left: where the mark begins
-    :param up: how far above the time axis the middle of the mark lies
-    :param text: number of the event, or from which to which
-    :param title: what happened, in words
+    :param x: position of the line of the first event
+    :param left: left edge of the mark
+    :param up: distance of the mark's middle from the time axis
+    :param text: number of the event, or a range of numbers
+    :param title: the events in words
     """
 
     x: float
@@ -43,13 +43,13 @@ class Flag:
 
     @property
     def middle(self) -> float:
-        """Where the text stands."""
+        """Horizontal position of the text."""
         return self.left + self.width / 2
 
 
 @dataclasses.dataclass(frozen=True)
 class _Spot:
-    """An event with its number and where it lies."""
+    """An event with its number and its position."""
 
     number: int
     x: float
@@ -62,7 +62,7 @@ def place(
     """Lay out the marks of events.
 
     :param events: number, pixels on the time axis and event, by time
-    :param width: of the whole drawing, which no mark leaves
+    :param width: width of the whole drawing, which no mark leaves
     """
     ends: list[float] = []
     flags = []

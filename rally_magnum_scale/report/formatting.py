@@ -1,4 +1,4 @@
-"""Values, bays and loads in words, for the page and the terminal alike."""
+"""Values, bays and loads in words, for the page and the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rally_magnum_scale.report import model
 
 
 def side(verdict: verdicts.Verdict) -> str:
-    """Say on which side of the bound the value must lie."""
+    """Return on which side of the bound the value must be, in words."""
     return "at least" if verdict.at_least else "at most"
 
 
@@ -30,7 +30,7 @@ def measured(verdict: verdicts.Verdict) -> str:
 
 
 def outcome(verdict: verdicts.Verdict) -> str:
-    """Say the verdict in a word or two."""
+    """Return the verdict in one or two words."""
     if verdict.passed:
         return "holds"
     if verdict.value is None:
@@ -43,10 +43,10 @@ def outcome(verdict: verdicts.Verdict) -> str:
 
 
 def stored_outcome(stored: model.SlaResult) -> str:
-    """Say in a word what Rally stored of a criterion.
+    """Return in one word what Rally stored for a criterion.
 
-    It stores no third state: that ``no_regression`` only learns is told by
-    the end of its detail.
+    Rally has only two states, so the end of the detail shows whether
+    ``no_regression`` is still learning.
     """
     if not stored.success:
         return "fails"
@@ -54,7 +54,7 @@ def stored_outcome(stored: model.SlaResult) -> str:
 
 
 def margin(verdict: verdicts.Verdict) -> str:
-    """Write the margin with its unit and sign; plus is the good side."""
+    """Write the margin with its unit and sign; a plus is good."""
     if verdict.margin is None or math.isinf(verdict.margin):
         return ""
     sign = "-" if verdict.margin < 0 else "+"
@@ -70,7 +70,7 @@ def margin_percent(verdict: verdicts.Verdict) -> str:
 
 
 def percent(ratio: float) -> str:
-    """Write a ratio of 0 or more as a percentage, to three digits."""
+    """Write a ratio of 0 or more as a percentage with three digits."""
     value = ratio * 100
     if value >= 100:
         return f"{value:,.0f} %"
@@ -78,16 +78,16 @@ def percent(ratio: float) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """Write a ratio as a percentage, none at all as 0; a dash for none."""
+    """Write a ratio as a percentage, exactly 0 as 0, and None as a dash."""
     if value is None:
         return "-"
     return percent(value) if value else "0"
 
 
 def number(value: float | None) -> str:
-    """Write a figure to four significant digits or whole; a dash for none.
+    """Write a number with four significant digits or whole; None as a dash.
 
-    An infinite one is the latency of a request that failed.
+    An infinite value is the latency of a failed request.
     """
     if value is None:
         return "-"
@@ -103,8 +103,8 @@ def latency(step: records.StepResult, name: str) -> str:
     """Write a percentile over all requests that were due, in ms.
 
     :param name: such as ``p99``, or ``max``
-    :returns: a dash for none, and ``failed`` where a request that failed is
-        at that place
+    :returns: a dash for None, and ``failed`` if the percentile is a failed
+        request
     """
     value_us = step.latency_us.get(name)
     failed = value_us is None and name in step.latency_us and step.failed
@@ -112,9 +112,9 @@ def latency(step: records.StepResult, name: str) -> str:
 
 
 def answered(step: records.StepResult) -> str:
-    """Say how long the answered requests alone took, where others failed.
+    """Describe the latency of the answered requests, if others failed.
 
-    :returns: a sentence; empty where none failed, or none was answered
+    :returns: a sentence; empty if no request failed or none was answered
     """
     known = [
         f"{name.replace('_', '.')} {milliseconds(value_us)} ms"
@@ -126,12 +126,12 @@ def answered(step: records.StepResult) -> str:
     return (
         f"Step {step.step}: {step.failed:,} requests "
         f"({ratio(step.error_ratio)}) failed, and count as slower than any "
-        f"answer; of the answered ones alone: {', '.join(known)}."
+        f"response. Without them: {', '.join(known)}."
     )
 
 
 def errors(step: records.StepResult) -> str:
-    """Say how many requests of a step failed, and of which kind."""
+    """Return how many requests of a step failed, by kind."""
     count = sum(step.failures.values())
     if not count:
         return "0"
@@ -143,7 +143,7 @@ def errors(step: records.StepResult) -> str:
 
 
 def nodes(bay: bay_records.Bay) -> str:
-    """Say how many nodes a bay had, and how many were real."""
+    """Return the numbers of a bay's nodes, real and hollow, in words."""
     noun = "node" if bay.nodes == 1 else "nodes"
     if bay.nodes_real is None or bay.nodes_hollow is None:
         return f"{bay.nodes:,} {noun}; real and hollow were not counted"
@@ -156,7 +156,7 @@ def nodes(bay: bay_records.Bay) -> str:
 
 
 def in_order(versions: Iterable[str]) -> list[str]:
-    """Sort versions: numbers by their size, those that are not told last."""
+    """Sort versions: numbers by value, unknown versions last."""
     return sorted(
         versions,
         key=lambda one: (
@@ -168,12 +168,12 @@ def in_order(versions: Iterable[str]) -> list[str]:
 
 
 def version(name: str) -> str:
-    """Name a version of the targets."""
-    return f"version {name}" if name else "no version told"
+    """Return the label of a version of the targets."""
+    return f"version {name}" if name else "unknown version"
 
 
 def shares(counts: Mapping[str, int]) -> str:
-    """Say how many answers each version gave, and what share that is."""
+    """Return the share and the number of responses of each version."""
     total = sum(counts.values())
     return ", ".join(
         f"{version(name)}: {ratio(counts[name] / total if total else 0.0)} "
@@ -183,29 +183,29 @@ def shares(counts: Mapping[str, int]) -> str:
 
 
 def kind(name: str) -> str:
-    """Say of what kind an event is."""
+    """Return the kind of an event in words."""
     return name.replace("_", " ")
 
 
 def error_sentence(iteration: model.Iteration) -> str:
-    """Return the class and the sentence of an error, no traceback."""
+    """Return the class and the message of an error, without traceback."""
     return join_error(iteration.error)
 
 
 def join_error(error: Sequence[str]) -> str:
-    """Return class and sentence of an error as Rally keeps it."""
+    """Return class and message of an error in Rally's form."""
     return records.say_error(error)
 
 
 def requests(run: records.Run) -> str:
-    """Say how many requests a run had, by its records and its targets.
+    """Describe the number of requests, by records and by targets.
 
     :returns: a sentence, or an empty string for a run without a load
     """
     if run.end is None or run.throughput is None:
         return ""
     counted = run.throughput.requests_counted_by_targets
-    told = "the targets were not asked"
+    told = "the counts of the targets are unknown"
     if counted is not None:
         difference = run.end.requests - counted
         same = f"{difference:+,} against" if difference else "as many as"
@@ -217,7 +217,7 @@ def requests(run: records.Run) -> str:
 
 
 def seconds(value_s: float | None) -> str:
-    """Write a time in seconds; a dash for none."""
+    """Write a time in seconds; None as a dash."""
     return "-" if value_s is None else f"{number(value_s)} s"
 
 
@@ -230,40 +230,40 @@ def when(at_s: float) -> str:
 
 
 def failure(bay: bay_records.Bay) -> str:
-    """Say how a bay ended: its status, the class of failure, the reason."""
+    """Return a bay's status, the class of its failure and the reason."""
     kind = f" ({bay.failure})" if bay.failure else ""
     reason = f": {bay.reason}" if bay.reason else ""
     return f"{bay.status}{kind}{reason}"
 
 
 def template(bay: bay_records.Bay) -> str:
-    """Return the name of a bay's template, or its id without one."""
+    """Return the name of a bay's template, or its id if it has no name."""
     return bay.template_name or bay.template
 
 
 def s_per_node(bay: bay_records.Bay) -> float | None:
-    """Return the seconds until all nodes were Ready, for each of them."""
+    """Return the seconds until all nodes were Ready, per node."""
     if bay.nodes_ready_s is None or not bay.nodes:
         return None
     return bay.nodes_ready_s / bay.nodes
 
 
 def megabytes(value_bytes: int | None) -> str:
-    """Write bytes as MB of a million; a dash for none."""
+    """Write bytes as MB (10^6 bytes); None as a dash."""
     return number(None if value_bytes is None else value_bytes / 1e6)
 
 
 def made_by(bay: bay_records.Bay) -> str:
-    """Say where a bay comes from; empty when its scenario made it."""
+    """Return the origin of a bay; empty if its scenario created it."""
     return {
-        "context": "made by the context",
-        "named": "there before, by name",
-        "kubeconfig": "there before, by its kubeconfig",
+        "context": "created by the context",
+        "named": "existing bay, by name",
+        "kubeconfig": "existing bay, by kubeconfig",
     }.get(bay.made_by, "")
 
 
 def nodes_ready(bay: bay_records.Bay) -> str:
-    """Say when half and when 99 % of the nodes were Ready."""
+    """Return when 50 % and when 99 % of the nodes were Ready."""
     if bay.node_ready_missing:
         return f"not known: {bay.node_ready_missing}"
     ready_s = bay.node_ready_s or {}
@@ -275,7 +275,7 @@ def nodes_ready(bay: bay_records.Bay) -> str:
 
 
 def bay_time(bay: bay_records.Bay, name: str) -> str:
-    """Write a time of a bay, and how exact it is; a dash for none.
+    """Write a time of a bay and its resolution; None as a dash.
 
     :param name: ``create_s``, ``nodes_ready_s`` or ``delete_s``
     """
@@ -289,12 +289,12 @@ def _exact_to(resolution_s: float | None) -> str:
 
 
 def brief(value: float | None) -> str:
-    """Write a small figure to three digits: four would claim too much."""
+    """Write a small number with three digits, as it is no more exact."""
     return number(None if value is None else float(f"{value:.3g}"))
 
 
 def load(run: records.Run) -> str:
-    """Say what a load consisted of, where it ran and what it took.
+    """Describe the parts, the place and the start of a load.
 
     :returns: a sentence, or an empty string for a run without a load
     """
@@ -312,7 +312,7 @@ def load(run: records.Run) -> str:
     parts = [
         f"Load{where} from {_count(found.workers, 'worker')}{processes}"
         f"{users} to "
-        f"{_count(found.targets, 'target')}, asked by {address}"
+        f"{_count(found.targets, 'target')}, addressed by {address}"
         f"{_request(found)}"
     ]
     if found.nodes_with_pods is not None:
@@ -330,14 +330,14 @@ def load(run: records.Run) -> str:
 
 
 def _request(found: records.Throughput) -> str:
-    """Say what of the requests is not as it is by default."""
+    """Describe how the requests differ from the default."""
     plain = records.Throughput.asked
     return "".join(
         [
             f" for {found.asked}" * (found.asked != plain),
             " over TLS" * found.tls,
-            ", each on a connection of its own" * (not found.keep_alive),
-            ", at random moments (Poisson)" * (found.arrivals == "poisson"),
+            ", each on a new connection" * (not found.keep_alive),
+            ", at random times (Poisson)" * (found.arrivals == "poisson"),
         ]
     )
 
@@ -361,7 +361,7 @@ def _count(value: int, noun: str) -> str:
 
 
 def context(found: model.ContextResult) -> str:
-    """Say how long a context took, and how long what it did there."""
+    """Describe how long a context and its actions took."""
     return (
         f"The context {found.name} was set up in {seconds(found.setup_s)}"
         f"{_in_brackets(actions(found.setup_actions))} and cleaned up in "
@@ -371,7 +371,7 @@ def context(found: model.ContextResult) -> str:
 
 
 def actions(found: Sequence[model.AtomicAction]) -> str:
-    """Say how often each action was done and from how short to how long."""
+    """Return the count and the range of durations of each action."""
     taken_s: dict[str, list[float]] = {}
     for one in found:
         taken_s.setdefault(one.name, []).append(one.duration_s)

@@ -1,4 +1,4 @@
-"""Tables of figures, worked out once for the page, the terminal and Rally."""
+"""Tables for the page, the terminal and Rally's report."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from rally_magnum_scale.report import model
 from rally_magnum_scale.report import states
 
 NONE = "-"
-# What stands in a column of figures without being one.
+# Texts that a column of numbers may contain.
 _NO_FIGURES = {"", NONE, "no value", "closed"}
 _EMPTY = {"", NONE}
 _FIGURES = frozenset("0123456789+-<>")
-# What is less than this can't be seen in four digits.
+# Smaller values are invisible in four digits.
 _EXACT_RATIO = 0.001
 
 
@@ -29,9 +29,9 @@ _EXACT_RATIO = 0.001
 class Grid:
     """A table of text.
 
-    :param caption: what the columns mean; empty where they say it
-    :param rows: as many cells each as ``head`` has
-    :param notes: sentences that stand below it
+    :param caption: meaning of the columns; empty if their heads are enough
+    :param rows: each row has as many cells as ``head``
+    :param notes: sentences below the table
     """
 
     title: str
@@ -42,19 +42,19 @@ class Grid:
 
     @property
     def figures(self) -> list[bool]:
-        """Tell for each column whether it holds figures, not words."""
+        """Return for each column whether it contains numbers."""
         columns = zip(self.head, *self.rows, strict=True)
         return [is_figures(one[1:]) for one in columns]
 
     def trimmed(self) -> Grid:
-        """Leave out the columns in which no row has anything."""
+        """Return the table without empty columns."""
         columns = zip(self.head, *self.rows, strict=True)
         return self._of([one for one in columns if set(one[1:]) - _EMPTY])
 
     def folded(self, names: Sequence[str]) -> Grid:
-        """Say in a note what is the same in all rows, if there are several.
+        """Move values that are the same in all rows into a note.
 
-        :param names: of the columns that may go
+        :param names: names of the columns that may be removed
         """
         columns = list(zip(self.head, *self.rows, strict=True))
         same = [
@@ -77,15 +77,15 @@ class Grid:
 
 
 def is_figures(column: Iterable[str]) -> bool:
-    """Tell whether a column holds figures, which are set flush right."""
+    """Return whether a column contains numbers, which are right-aligned."""
     starts = {cell[0] for cell in column if cell not in _NO_FIGURES}
     return bool(starts) and starts <= _FIGURES
 
 
 def ladder(workloads: Sequence[model.Workload]) -> Grid | None:
-    """Put the workloads of a task side by side.
+    """Return a table that compares the workloads of a task.
 
-    :returns: a row for each, or None when there is only one
+    :returns: a row for each workload, or None when there is only one
     """
     if len(workloads) < 2:
         return None
@@ -94,9 +94,10 @@ def ladder(workloads: Sequence[model.Workload]) -> Grid | None:
     found = Grid(
         title="Ladder" if len(sizes) > 1 else "Side by side",
         caption=(
-            "A row for each workload. Seconds run from the request on, "
-            "s/node until all nodes are Ready; MB are the plugin's own; "
-            "Magnum ms is the p99 of its API's answers, the slowest bay's."
+            "A row for each workload. Seconds are measured from the request; "
+            "s/node is the time until all nodes are Ready, per node. MB is "
+            "the plugin's peak memory. Magnum ms is the p99 latency of "
+            "Magnum's API, of the slowest bay."
             + (_LAST if any(map(_last_steps, workloads)) else "")
             + (_MIDDLE if several else "")
         ),
@@ -123,7 +124,7 @@ def ladder(workloads: Sequence[model.Workload]) -> Grid | None:
     return found.trimmed().folded(("Template",))
 
 
-_MIDDLE = " Of several bays or iterations: the median."
+_MIDDLE = " For several bays or iterations, the median is shown."
 _LAST = " Rates and p99 are those of the last step."
 
 
@@ -152,7 +153,7 @@ def _rung(workload: model.Workload) -> tuple[str, ...]:
 
 
 def _failures(bays: Sequence[bay_records.Bay]) -> str:
-    """Count the bays that failed, by class."""
+    """Return the number of failed bays by class."""
     counts = collections.Counter(b.failure for b in bays if b.failure)
     return ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))
 
@@ -163,9 +164,9 @@ def _slowest(bays: Sequence[bay_records.Bay]) -> float | None:
 
 
 def spread(workload: model.Workload) -> Grid | None:
-    """Say how much the iterations differ.
+    """Return a table of the spread of the iterations.
 
-    :returns: least, median and most, or None for a single iteration
+    :returns: minimum, median and maximum, or None for a single iteration
     """
     total = len(workload.iterations)
     if total < 2:
@@ -195,22 +196,22 @@ def _spread_row(name: str, values: Iterable[float | None]) -> tuple[str, ...]:
 
 
 def cores(load: records.Throughput) -> Grid | None:
-    """Divide the requests of each step by cores and by CPU seconds.
+    """Return a table of requests per core and per CPU second.
 
-    :returns: a row for each step, or None when there is none, or none that
-        has more than the table of the steps
+    :returns: a row for each step, or None if it would contain no more than
+        the table of the steps
     """
     if not any(step.cpu_s or step.rps_per_core_of for step in load.steps):
         return None
     found = Grid(
         title="Requests per core and per CPU second",
         caption=(
-            "Expected answers in the steady seconds of each step, over all "
-            "cores of the real nodes and those that the pods could use, and "
-            "over the CPU seconds used. Generators are the Locust workers "
-            "and their master, which count theirs themselves; those of the "
-            "targets, and of all that ran on the nodes with pods, are told "
-            "from the nodes' counters."
+            "Expected responses in the steady seconds of each step, per core "
+            "of the real nodes, per core that the pods could use, and per "
+            "CPU second used. Generators are the Locust workers and their "
+            "master, which measure their own CPU time. The CPU time of the "
+            "targets, and of everything on the nodes with pods, is from the "
+            "nodes' counters."
         ),
         head=("Step", "Of", "Cores", "rps/core", "CPU s", "req/CPU s"),
         rows=tuple(
@@ -224,7 +225,7 @@ def cores(load: records.Throughput) -> Grid | None:
 def _cores_rows(
     load: records.Throughput, step: records.StepResult
 ) -> list[tuple[str, ...]]:
-    """Return a row for all nodes, for all pods, and for each side."""
+    """Return a row for all nodes, for all pods, and for each component."""
     parts = (
         ("nodes", load.cores_real_nodes, step.rps_per_core_real_nodes),
         ("pods", load.cores_pods, step.rps_per_core),
@@ -247,7 +248,7 @@ def _cores_rows(
 
 
 def _cores_notes(steps: Sequence[records.StepResult]) -> list[str]:
-    """Say what is missing and why, and what is less than exact."""
+    """Return notes on missing and on inexact values."""
     why: dict[str, list[int]] = {}
     for step in steps:
         if step.cpu_missing:
@@ -261,13 +262,13 @@ def _cores_notes(steps: Sequence[records.StepResult]) -> list[str]:
     if outside > _EXACT_RATIO:
         notes.append(
             f"Up to {formatting.percent(outside)} of the time that the nodes' "
-            "counters stand for lay outside of the steady seconds."
+            "counters cover is outside of the steady seconds."
         )
     covered = [one.cpu_covered_ratio for one in steps]
     least = min((one for one in covered if one is not None), default=1.0)
     if least < 1 - _EXACT_RATIO:
         notes.append(
-            "The nodes' counters stand for at least "
+            "The nodes' counters cover at least "
             f"{formatting.percent(least)} of the steady seconds and are "
             "scaled to all of them."
         )
@@ -275,7 +276,7 @@ def _cores_notes(steps: Sequence[records.StepResult]) -> list[str]:
 
 
 def ranges(numbers: Sequence[int]) -> str:
-    """Write ``1 to 40`` for a bay that forty iterations have used."""
+    """Write numbers as ranges, such as ``1 to 40``."""
     if len(numbers) < 3:
         return ", ".join(map(str, numbers))
     return f"{min(numbers)} to {max(numbers)}"
@@ -312,12 +313,12 @@ def _median(values: Iterable[float | None]) -> str:
 
 
 def brief(value: float | None) -> str:
-    """Write a small figure to three digits: four would claim too much."""
+    """Write a small number with three digits, as it is no more exact."""
     return formatting.brief(value)
 
 
 def milliseconds(value_s: float | None) -> str:
-    """Write seconds as ms; a dash for none."""
+    """Write seconds as ms; None as a dash."""
     return formatting.number(None if value_s is None else value_s * 1000)
 
 

@@ -1,6 +1,6 @@
-"""What a report is made from: the results of one task, free of Rally.
+"""The model of a report: the results of a task, independent of Rally.
 
-The exporter in ``task/`` fills these; the page and the table read them.
+The exporters in ``task/`` create it; the page and the table read it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class AtomicAction:
 
     @property
     def duration_s(self) -> float:
-        """How long it took."""
+        """Duration of the action."""
         return self.finished_at - self.started_at
 
 
@@ -42,11 +42,11 @@ class Iteration:
     """One iteration of a workload.
 
     :param number: from 1
-    :param run: its records; an empty :class:`records.Run` without any
-    :param error: as Rally keeps it: class, sentence, traceback; empty
-        when the iteration went well
+    :param run: its records; an empty :class:`records.Run` without records
+    :param error: error in Rally's form: class, message, traceback; empty
+        if the iteration succeeded
     :param started_at: epoch seconds
-    :param raw: its records as they were written, a JSON object a line
+    :param raw: its records as they were written, one JSON object per line
     """
 
     number: int
@@ -58,9 +58,9 @@ class Iteration:
 
     @property
     def numbered_run(self) -> records.Run:
-        """The run under this iteration's number, also when it is empty.
+        """The run with this iteration's number, even if it is empty.
 
-        It has the error of the iteration, so that none that failed holds.
+        It has the error of the iteration, so that no failed iteration holds.
         """
         return dataclasses.replace(
             self.run,
@@ -73,11 +73,11 @@ class Iteration:
 class ContextResult:
     """What Rally stored about one context of a workload.
 
-    :param name: without its platform, such as ``bays``
-    :param setup_s: how long it took to set up; None when it never began
-    :param cleanup_s: how long it took to clean up; None likewise
-    :param setup_error: class, sentence, traceback; empty when it went well
-    :param cleanup_error: the same of the cleanup, which fails no task
+    :param name: name without the platform, such as ``bays``
+    :param setup_s: duration of the setup; None if it never began
+    :param cleanup_s: duration of the cleanup; None if it never began
+    :param setup_error: class, message, traceback; empty if it succeeded
+    :param cleanup_error: the same for the cleanup, which fails no task
     """
 
     name: str
@@ -93,7 +93,7 @@ class ContextResult:
 class SeenBay:
     """A bay, and the iterations that recorded it.
 
-    :param iterations: their numbers; empty where they don't matter
+    :param iterations: their numbers; empty if they don't matter
     """
 
     bay: bay_records.Bay
@@ -116,18 +116,18 @@ class SlaResult:
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """One scenario of the task with what came of it.
+    """One scenario of the task with its results.
 
     :param args: the arguments of the scenario
     :param sla: the SLA section as it was configured
     :param sla_results: what Rally stored about each criterion
-    :param runner: by :func:`conditions.say_runner`; empty when not known
-    :param digest_of_contexts: by :func:`conditions.digest_contexts`;
-        likewise
-    :param iterations_told: by :func:`conditions.iterations_told`; None when
-        not known
-    :param ended: False where the task broke or was aborted, so that Rally
-        may have stored a part of it
+    :param runner: from :func:`conditions.say_runner`; empty if unknown
+    :param digest_of_contexts: from :func:`conditions.digest_contexts`;
+        empty if unknown
+    :param iterations_told: from :func:`conditions.iterations_told`; None if
+        unknown
+    :param ended: False if the task broke or was aborted, so that Rally may
+        have stored only a part of it
     """
 
     scenario: str
@@ -145,7 +145,7 @@ class Workload:
 
     @property
     def name(self) -> str:
-        """The title, or the name of the scenario without one."""
+        """The title, or the name of the scenario if there is no title."""
         return self.title or self.scenario
 
     @property
@@ -155,12 +155,12 @@ class Workload:
 
     @property
     def broken_context(self) -> ContextResult | None:
-        """The context for want of which no iteration ran."""
+        """The context whose failure prevented all iterations."""
         broken = (one for one in self.contexts if one.setup_error)
         return next(broken, None)
 
     def bays(self) -> list[SeenBay]:
-        """Return each bay once, as its last record has it.
+        """Return each bay once, with its last record.
 
         A bay of a context is in the records of every iteration.
         """
@@ -174,20 +174,20 @@ class Workload:
 
     @property
     def missing_iterations(self) -> str:
-        """Say that not all iterations have a result; empty when all do."""
+        """Return how many iterations have a result; empty if all have."""
         return conditions.say_missing(
             len(self.iterations), self.iterations_told
         )
 
     def own_verdicts(self) -> list[verdicts.Verdict]:
-        """Judge the criteria of ours over all iterations, by records alone."""
+        """Judge our criteria over all iterations, only by the records."""
         runs = [one.numbered_run for one in self.iterations]
         return verdicts.judge_all(self.sla, runs, self.iterations_told)
 
     def verdicts(self) -> list[verdicts.Verdict]:
-        """Return our verdicts, without those on which Rally differs holding.
+        """Return our verdicts, which do not hold if Rally's result differs.
 
-        The same goes for a criterion of which Rally stored no result.
+        They also do not hold if Rally stored no result of the criterion.
         """
         disputed = self._disputed()
         return [
@@ -198,7 +198,7 @@ class Workload:
         ]
 
     def _disputed(self) -> dict[str, str]:
-        """Say of criteria that hold by the records why they do not."""
+        """Return why criteria that hold by the records do not hold."""
         failing = {v.criterion for v in self.own_verdicts() if not v.passed}
         failed = {
             one.name: f"Rally stored {one.name} as failed"
@@ -212,9 +212,9 @@ class Workload:
         return failed | missing
 
     def _without_result(self) -> list[str]:
-        """Return the criteria that were asked for and have no result.
+        """Return the configured criteria that have no result.
 
-        Where the task or a context broke, that is why.
+        None are returned if the task or a context broke, which explains it.
         """
         if self.broken_context or not self.ended:
             return []
@@ -225,11 +225,12 @@ class Workload:
     def other_results(self) -> list[SlaResult]:
         """Return what Rally stored about criteria that are not ours.
 
-        One of which it stored nothing has failed.
+        A criterion without a stored result counts as failed.
         """
         known = set(verdicts.CRITERIA)
         if self.broken_context:
-            # Rally's word for a context that failed: told by itself.
+            # Rally's pseudo criterion for a failed context, which is
+            # reported separately.
             known.add("something_went_wrong")
         missing = [
             SlaResult(name, success=False, detail="Rally stored no result")
@@ -243,11 +244,10 @@ class Workload:
 class Report:
     """A whole task.
 
-    :param created_at: when the task was created, as Rally writes it
-    :param versions: the name of a program or package that ran to its
-        version
-    :param made_with: likewise, of those by which the report was made:
-        maybe much later, by another release
+    :param created_at: creation time of the task, in Rally's form
+    :param versions: versions of the programs and packages of the run
+    :param made_with: versions of the packages that made the report, maybe
+        much later
     :param environment: name of the Rally environment
     :param task: uuid of the task
     :param errors: a sentence for each task that Rally refused or that

@@ -1,4 +1,4 @@
-"""From what a task left behind to lines of the history."""
+"""Convert the report of a task to lines of the history."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from rally_magnum_scale.report import states
 
 
 def of_report(report: model.Report, link: str = "") -> list[storage.Run]:
-    """Return the workloads of one task as lines of the history.
+    """Return the workloads of one task as runs of the history.
 
-    :param report: of one task
-    :param link: where its page is, relative to the history
+    :param report: report of one task
+    :param link: path of its page, relative to the history
     """
     return [
         _of_workload(report, number, workload, link)
@@ -64,16 +64,16 @@ def _of_workload(
 
 def _judged(verdict: verdicts.Verdict) -> storage.Judged:
     return storage.Judged(
-        # That of the metric: by it a collector joins value and bound.
+        # The metric's name, by which a collector joins value and bound.
         name=trend.metric_name(
             verdict.criterion,
             verdict.bound_key,
             run_metrics.place_of(verdict),
         ),
         holds=verdict.passed,
-        # JSON holds no infinite value; the reason says what it was.
+        # JSON has no infinity; the reason says what the value was.
         value=None if verdict.endless else verdict.value,
-        # It holds no NaN, either.
+        # JSON has no NaN, either.
         bound=verdict.bound if math.isfinite(verdict.bound) else None,
         unit=verdict.unit,
         at_least=verdict.at_least,
@@ -82,14 +82,14 @@ def _judged(verdict: verdicts.Verdict) -> storage.Judged:
 
 
 def _began(report: model.Report, workload: model.Workload) -> float:
-    """Return when the first iteration began, else when the task was made."""
+    """Return the start of the first iteration, or the task's creation."""
     stamps = (one.started_at for one in workload.iterations)
     begun = [one for one in stamps if one is not None]
     if begun:
         return min(begun)
     with contextlib.suppress(ValueError):
         made = datetime.datetime.fromisoformat(report.created_at)
-        # Rally writes UTC without saying so.
+        # Rally writes UTC without a time zone.
         return (
             made if made.tzinfo else made.replace(tzinfo=datetime.UTC)
         ).timestamp()

@@ -1,6 +1,7 @@
-"""Verdicts and figures as OpenMetrics text.
+"""Verdicts and metrics as OpenMetrics text.
 
-For the textfile collector of a node exporter, or for a push gateway.
+The text is for the textfile collector of a node exporter, or for a push
+gateway.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _METRIC = (*_RUN, "metric", "unit")
 
 
 def render(runs: Iterable[storage.Run]) -> str:
-    """Return the newest run of each title, scenario, cloud and position.
+    """Render the newest run of each title, scenario, cloud and position.
 
     Values keep the unit of their criterion, which is a label.
     """
@@ -36,18 +37,18 @@ def render(runs: Iterable[storage.Run]) -> str:
 
 
 class _Families(prometheus_client.registry.Collector):  # type: ignore[misc]
-    """The metric families, as the library collects them."""
+    """The metric families, in the form of the library's collectors."""
 
     def __init__(self, runs: list[storage.Run]) -> None:
         self._runs = runs
 
     def collect(self) -> Iterator[prometheus_client.core.Metric]:
         """Return the families one by one."""
-        state = _gauge("run_state", "1 for what came of the run.", _RUN, "is")
-        began = _gauge("run_began_seconds", "When it began.", _RUN)
-        value = _gauge("value", "What was measured, if it counts.", _METRIC)
+        state = _gauge("run_state", "1 for the state of the run.", _RUN, "is")
+        began = _gauge("run_began_seconds", "Start time of the run.", _RUN)
+        value = _gauge("value", "Measured value, if it counts.", _METRIC)
         holds = _gauge("bound_holds", "Whether a bound holds.", _METRIC)
-        bound = _gauge("bound", "What was asked for.", _METRIC)
+        bound = _gauge("bound", "Value of the bound.", _METRIC)
         for run in self._runs:
             own = _labels(run)
             began.add_metric(own, run.at_s)

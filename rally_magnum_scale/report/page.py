@@ -1,4 +1,4 @@
-"""Our own page: one HTML file that needs no network and no script."""
+"""The report page: one HTML file that needs no network and no script."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ PERCENTILES = (
     ("p99_9", "p99.9"),
     ("max", "max"),
 )
-# For the states of conclusions, beside their words.
+# Symbols of the states of conclusions, beside the words.
 GLYPHS = {conclusion.PASS: "✔", conclusion.FAIL: "✘", conclusion.WARN: "!"}
-# Iterations share the points, so that a page stays light however many
-# there are; fewer would look coarse.
+# All iterations share these points, so that the size of a page is limited;
+# with fewer points, plots would look coarse.
 MIN_POINTS = 100
 
 
@@ -54,10 +54,10 @@ MIN_POINTS = 100
 class _Part:
     """One iteration, ready for the template.
 
-    :param plots: each with its title
-    :param search: the same of a search for the highest rate; None without
-    :param csv: the plotted figures as a ``data:`` address, or empty
-    :param records: all of them, packed, likewise
+    :param plots: each plot with its title
+    :param search: plot of the search for the highest rate, or None
+    :param csv: the plotted values as a ``data:`` URL, or empty
+    :param records: all records, compressed, as a ``data:`` URL, or empty
     :param distribution: latency by percentile as SVG, or empty
     :param timeline: the atomic actions as SVG, or empty
     """
@@ -75,7 +75,7 @@ class _Part:
 
     @property
     def origin(self) -> float:
-        """When the iteration began, in epoch seconds."""
+        """Start of the iteration, in epoch seconds."""
         first = min(one.started_at for one in self.iteration.actions)
         return self.iteration.started_at or first
 
@@ -107,11 +107,11 @@ def render(
 ) -> str:
     """Return the page of a task.
 
-    :param report: what the task left behind
-    :param before: the history, whose comparable runs stand beside the
+    :param report: the report of the task
+    :param before: the history, whose comparable runs are shown beside the
         verdicts
-    :param across: conditions in which runs that are compared may differ
-    :returns: HTML, whole
+    :param across: conditions in which compared runs may differ
+    :returns: a complete HTML page
     """
     texts = [i.raw for one in report.workloads for i in one.iterations]
     limit = max(MIN_POINTS, series.MAX_POINTS // max(1, len(texts)))
@@ -145,7 +145,7 @@ def _known(
     before: Sequence[storage.Run],
     across: Collection[str],
 ) -> list[dict[str, trend.Trend]]:
-    """Return the trends beside each workload; nothing without a history."""
+    """Return the trends for each workload; empty without a history."""
     if not before:
         return [{} for _ in report.workloads]
     return [
@@ -154,7 +154,7 @@ def _known(
 
 
 def environment() -> jinja2.Environment:
-    """Return what all pages are made with."""
+    """Return the jinja2 environment of all pages."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rally_magnum_scale.report"),
         autoescape=True,
@@ -191,7 +191,7 @@ def environment() -> jinja2.Environment:
 
 
 def _minus(text: str) -> str:
-    """Put a true minus sign, which is as wide as a plus."""
+    """Replace the hyphen by a minus sign, which is as wide as a plus."""
     return text.replace("-", "\N{MINUS SIGN}")
 
 
@@ -256,7 +256,7 @@ def _part(
 def _turnover(
     workloads: Sequence[model.Workload],
 ) -> tuple[str, str] | None:
-    """Return what is said of it, and its drawing if there is a course."""
+    """Return the sentence of the turnover, and its plot if there is one."""
     found = turnover.find(workloads)
     if found is None:
         return None
@@ -288,7 +288,7 @@ def _kubernetes(report: model.Report) -> list[tuple[str, str]]:
 
 
 def _template(bay: bay_records.Bay) -> str:
-    """Name a template with its id: names can be given away anew."""
+    """Return the name and the id of a template; names can be reused."""
     named = bay.template_name and bay.template_name != bay.template
     return f"{bay.template_name} ({bay.template})" if named else bay.template
 
@@ -298,7 +298,7 @@ def _json(data: Mapping[str, Any]) -> str:
 
 
 def _csv(points: Sequence[series.Point]) -> str:
-    """Write points as CSV into a ``data:`` address."""
+    """Write points as CSV into a ``data:`` URL."""
     text = io.StringIO()
     writer = csv.writer(text)
     names = [name for name, _ in PERCENTILES]

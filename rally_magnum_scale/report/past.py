@@ -1,4 +1,4 @@
-"""What comparable runs before this one measured, beside each verdict."""
+"""The values of previous comparable runs, shown beside each verdict."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from rally_magnum_scale.measurement import metrics
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 
-# The history that pages look into, for who exports them by Rally.
+# Environment variable with the path of the history, for Rally's exporters.
 VARIABLE = "RALLY_MAGNUM_SCALE_HISTORY"
-# More would not be told apart.
+# More bars could not be distinguished.
 MOST_RUNS = 12
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclasses.dataclass(frozen=True)
 class Past:
-    """The runs before, for one verdict.
+    """The previous runs, for one verdict.
 
-    :param bars: one for each of the last runs, this one included; higher
-        is more, whatever is better
-    :param words: what they measured
+    :param bars: a bar for each of the last runs, including this one; a
+        higher bar is a larger value, which may be better or worse
+    :param words: their values in words
     """
 
     bars: str
@@ -37,7 +37,7 @@ class Past:
 
 
 def read(environ: Mapping[str, str] = os.environ) -> list[storage.Run]:
-    """Read the history that :data:`VARIABLE` names; none without it.
+    """Read the history that :data:`VARIABLE` names; empty if it is not set.
 
     :raises InvalidInput: when it can't be read
     """
@@ -51,10 +51,10 @@ def trends(
     runs: Sequence[storage.Run],
     across: Collection[str] = (),
 ) -> dict[str, trend.Trend]:
-    """Follow each metric over the comparable runs before a run.
+    """Return the trend of each metric over the comparable runs before a run.
 
     :param runs: the history; the run itself may be in it
-    :param across: conditions in which they may differ
+    :param across: conditions in which the runs may differ
     """
     before = [one for one in runs if one.at_s < run.at_s and one.id != run.id]
     return storage.trends(storage.comparable(before, run.conditions, across))
@@ -63,9 +63,9 @@ def trends(
 def of(
     verdict: verdicts.Verdict, known: Mapping[str, trend.Trend]
 ) -> Past | None:
-    """Return what the runs before measured; None where none did.
+    """Return the values of the previous runs; None if there are none.
 
-    :param known: of :func:`trends`
+    :param known: the result of :func:`trends`
     """
     name = trend.metric_name(
         verdict.criterion, verdict.bound_key, metrics.place_of(verdict)

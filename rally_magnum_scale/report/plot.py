@@ -14,27 +14,27 @@ from rally_magnum_scale.report import flags
 from rally_magnum_scale.report import series
 
 SIZE = (1080.0, 340.0)
-# Where the lines lie, in pixels from each edge.
+# Distance of the axes from each edge, in pixels.
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 12.0, 50.0, 44.0
 ACROSS, DOWN = SIZE[0] - LEFT - RIGHT, SIZE[1] - TOP - BOTTOM
-# Wide enough for a letter of the labels, in pixels.
+# Width of a letter of the labels, in pixels.
 LETTER = 6.6
-# Points beyond which lines must be thin to be told apart.
+# With more points, lines must be thin.
 DENSE = 250
-# Above the lines, below the legend, as a share of their height.
+# Position between lines and legend, as a share of the height of the axes.
 _LABELS_AT = 1.015
 _MINUTES_FROM_S = 300
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """One line of a plot, or one area of those on top of each other.
+    """One line of a plot, or one of several stacked areas.
 
-    :param colour: of the page
-    :param read: the value of a point, or None where it has none
-    :param base: the value that an area stands on; None for a line
+    :param colour: colour of the page
+    :param read: returns the value of a point, or None if it has none
+    :param base: lower value of an area; None for a line
     :param width: in pixels
-    :param dashes: as matplotlib names them
+    :param dashes: matplotlib's name of the line style
     """
 
     name: str
@@ -47,12 +47,12 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Plot:
-    """What to draw.
+    """The content of a plot.
 
-    :param kind: ``rate``, ``latency`` or ``versions``, part of its
+    :param kind: ``rate``, ``latency`` or ``versions``, part of the
         identifier
-    :param values: what the vertical axis counts, in words
-    :param scale: gives the vertical axis its scale and title
+    :param values: quantity of the vertical axis, in words
+    :param scale: sets scale and title of the vertical axis
     """
 
     kind: str
@@ -69,7 +69,7 @@ class Plot:
 
     @property
     def unit(self) -> tuple[str, int]:
-        """What the time axis counts, and how many seconds that is."""
+        """The unit of the time axis, and its length in seconds."""
         if self.length_s > _MINUTES_FROM_S:
             return "minutes", 60
         return "seconds", 1
@@ -119,13 +119,13 @@ def draw(plot: Plot, identifier: str) -> str:
 
 
 def _marks(plot: Plot, marked: Iterable[flags.Flag]) -> Iterator[str]:
-    """Say in words what is shaded and marked in a plot."""
+    """Describe what is shaded and marked in a plot."""
     for span in plot.spans:
         if span.reasons:
             yield f"Step {span.step}: {'; '.join(span.reasons)}."
     for start_s, end_s in plot.gaps:
         missing_s = end_s - start_s
-        yield f"From {start_s} s on no window was read for {missing_s} s."
+        yield f"From {start_s} s on, no window was read for {missing_s} s."
     for flag in marked:
         yield f"{flag.title}."
 
@@ -133,7 +133,7 @@ def _marks(plot: Plot, marked: Iterable[flags.Flag]) -> Iterator[str]:
 def stretches(
     line: Line, points: Sequence[series.Point]
 ) -> list[list[series.Point]]:
-    """Cut a line where seconds are missing or it has no value."""
+    """Split a line where seconds or values are missing."""
     there = [point for point in points if line.read(point) is not None]
     return series.connected(there)
 
@@ -152,7 +152,7 @@ def _draw_line(
             color=drawing.COLOUR[line.colour],
             linestyle="-" if dense else line.dashes,
             linewidth=line.width / (1.8 if dense else 1),
-            # A point of its own has no line.
+            # A single point has no line.
             marker="" if part[1:] else ".",
             label=f"_{line.name}" if number else line.name,
         )
@@ -200,7 +200,7 @@ def _shade(
 
 
 def _labels(span: series.Span) -> Iterator[str]:
-    """Return what may stand above a span, the longest first."""
+    """Return possible labels of a span, the longest first."""
     if not span.counted:
         yield span.phase
         return

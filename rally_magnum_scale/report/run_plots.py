@@ -1,4 +1,4 @@
-"""What is plotted of one iteration: rate, latency, answers by version."""
+"""Plots of one iteration: rate, latency, responses by version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import series
 
-# Colours for versions one after another; there are two in most runs.
+# Colours of the versions; most runs have two.
 _VERSION_COLOURS = ("offer", "blue", "violet", "orange")
 _UNTOLD_COLOUR = "quiet"
 
@@ -27,7 +27,7 @@ def _latency_ms(name: str) -> Callable[[series.Point], float | None]:
 
 
 RATE_LINES = (
-    # Broad, for what was achieved lies on it.
+    # Broad, because the achieved rate covers it.
     plot.Line("offered", "offer", lambda point: point.offered_rps, width=6),
     plot.Line("achieved", "blue", lambda point: point.achieved_rps),
     plot.Line("failed", "bad", lambda point: point.failed_rps, dashes=":"),
@@ -40,9 +40,9 @@ LATENCY_LINES = (
 
 
 def plots(run: records.Run, limit: int = series.MAX_POINTS) -> list[plot.Plot]:
-    """Return what is plotted of one iteration: nothing without windows.
+    """Return the plots of one iteration; none without windows.
 
-    :param limit: how many points a line may have, about
+    :param limit: approximate maximum number of points of a line
     """
     points = tuple(series.points(run, limit))
     if not points:
@@ -76,7 +76,7 @@ def plots(run: records.Run, limit: int = series.MAX_POINTS) -> list[plot.Plot]:
 
 
 def _versions(run: records.Run, rate: plot.Plot) -> list[plot.Plot]:
-    """Plot which version answered, where more than one could."""
+    """Plot the responses by version, if there can be several versions."""
     total = windows.add_counts(one.versions for one in rate.points)
     names = formatting.in_order(total)
     if not names or (len(names) == 1 and not run.updates):
@@ -85,9 +85,9 @@ def _versions(run: records.Run, rate: plot.Plot) -> list[plot.Plot]:
         dataclasses.replace(
             rate,
             kind="versions",
-            title="Answers by version of the targets",
+            title="Responses by version of the targets",
             description=_describe_versions(rate.points, names, total),
-            values="share of the answers",
+            values="share of the responses",
             lines=tuple(_share_line(names, at) for at in range(len(names))),
             scale=drawing.share_scale,
         )
@@ -95,7 +95,7 @@ def _versions(run: records.Run, rate: plot.Plot) -> list[plot.Plot]:
 
 
 def _share_line(names: Sequence[str], at: int) -> plot.Line:
-    """Stand each version on those that came after it."""
+    """Stack each version on the later versions."""
     name, later = names[at], names[at + 1 :]
     colour = _VERSION_COLOURS[at % len(_VERSION_COLOURS)]
 
@@ -110,7 +110,7 @@ def _share_line(names: Sequence[str], at: int) -> plot.Line:
 
 
 def _share(point: series.Point, names: Sequence[str]) -> float | None:
-    """Return how many per cent of the answers some versions gave."""
+    """Return the percentage of responses from some versions."""
     total = sum(point.versions.values())
     if not total:
         return None
@@ -131,11 +131,11 @@ def _describe_versions(
                 f"{seen[-1].end_s} s"
             )
     told = "; ".join(parts)
-    return f"Of all answers: {formatting.shares(total)}. Seen were {told}."
+    return f"Of all responses: {formatting.shares(total)}. Seen were {told}."
 
 
 def _is_seen(line: plot.Line, points: Sequence[series.Point]) -> bool:
-    """Leave out what is zero throughout, such as failures."""
+    """Return whether a line has a value other than zero."""
     return any(line.read(point) for point in points)
 
 

@@ -1,4 +1,4 @@
-"""The page over many runs: each metric, night after night."""
+"""The page over many runs: the course of each metric."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import page
 
 SIZE = (1080.0, 220.0)
-# As the banners of a task have them; learning is neither.
+# The states that banners use; learning is neither good nor bad.
 _SIDES = {
     comparison.NOT_WORSE: conclusion.PASS,
     comparison.LEARNING: "",
     comparison.NOT_COMPARED: conclusion.WARN,
     comparison.WORSE: conclusion.FAIL,
 }
-# Older ones are folded away.
+# Older runs are collapsed.
 _RUNS_SHOWN = 10
-# Otava compares the runs on both sides of each, and needs some.
+# Otava compares the runs on both sides of a point, and needs some.
 _FEWEST_FOR_CHANGES = 7
 
 
@@ -37,9 +37,9 @@ _FEWEST_FOR_CHANGES = 7
 class _Metric:
     """One metric of comparable runs, ready for the template.
 
-    :param values: of each run: the run, what it measured, and why that
-        does not count
-    :param changes: where its level changed, in words
+    :param values: for each run: the run, its value, and why the value does
+        not count
+    :param changes: changes of its level, in words
     """
 
     name: str
@@ -52,10 +52,10 @@ class _Metric:
 class _Group:
     """Comparable runs, ready for the template.
 
-    :param runs: the newest first
-    :param beside: which run stands beside those before it, in words
-    :param compared: what it came to
-    :param side: the state of that, as banners have it
+    :param runs: the runs, the newest first
+    :param beside: which run is compared with which, in words
+    :param compared: the results of the comparison
+    :param side: state of the comparison's banner
     """
 
     name: str
@@ -72,7 +72,7 @@ def render(runs: Sequence[storage.Run], across: Sequence[str] = ()) -> str:
     """Return the page of a history.
 
     :param across: conditions in which runs of one group may differ
-    :returns: HTML, whole, that needs no network and no script
+    :returns: a complete HTML page that needs no network and no script
     """
     finds_changes = _finds_changes()
     groups = [
@@ -91,7 +91,7 @@ def render(runs: Sequence[storage.Run], across: Sequence[str] = ()) -> str:
 
 
 def _finds_changes() -> bool:
-    """Tell whether the library that finds change points is installed."""
+    """Return whether the library that finds change points is installed."""
     try:
         change_points.find(trend.Trend("", "", False, ()))
     except exceptions.MissingExtra:
@@ -136,12 +136,12 @@ def _group(
 
 
 def _beside(compared: storage.Run | None, newest: storage.Run) -> str:
-    """Say which run was compared: not the newest, if that can't be."""
+    """Say which run is compared, if the newest run can't be."""
     if compared is None or compared.id == newest.id:
-        return "Beside the runs before it"
+        return "Compared with previous runs"
     return (
         f"The run of {formatting.when(compared.at_s)}, the newest that can be "
-        "compared, beside the runs before it"
+        "compared, against previous runs"
     )
 
 
@@ -177,7 +177,7 @@ def _metric(
 
 
 def _uncounted(run: storage.Run, metric: run_metrics.Metric) -> str:
-    """Say why a value does not count; empty when it does."""
+    """Return why a value does not count; empty if it counts."""
     if run.state == storage.BROKEN:
         return "the run broke"
     return metric.reason or ("" if run.counts else "the run is invalid")
@@ -187,7 +187,7 @@ def _say(change: change_points.ChangePoint, unit: str) -> str:
     side = "worse" if change.change_ratio > 0 else "better"
     share = f"{abs(change.change_ratio):.1%} {side}"
     if math.isinf(change.change_ratio):
-        # Of 0 nothing is a share.
+        # There is no share of 0.
         share = f"{side}, from 0,"
     before = verdicts.format_value(change.baseline, unit)
     after = verdicts.format_value(change.value, unit)
@@ -251,7 +251,7 @@ def _describe(
     unit: str,
 ) -> str:
     if not points:
-        return "No run measured it in a way that counts."
+        return "No run has a value that counts."
     lowest = min(point.value for point in points)
     highest = max(point.value for point in points)
     said = (

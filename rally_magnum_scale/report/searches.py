@@ -1,4 +1,4 @@
-"""A search for the highest rate: in a sentence, a table and a drawing."""
+"""A search for the highest rate as a sentence, a table and a plot."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _PURPOSES = {
     trials.CONFIRM: "to confirm",
 }
 _LIMITS = {
-    trials.BY_BOUND: "a bound was broken",
-    trials.BY_OFFER: "the offer was not reached",
-    trials.BY_INVALID: "the figures did not count",
+    trials.BY_BOUND: "a bound was exceeded",
+    trials.BY_OFFER: "the offered rate was not reached",
+    trials.BY_INVALID: "the measurement is invalid",
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """The latency of each step over its offer.
+    """The latency of each step by offered rate.
 
     :param key: the bound that is drawn, such as ``p99_ms``
-    :param spots: offer and latency in ms, by their offers
-    :param bound_ms: what must not be passed
+    :param spots: offered rate and latency in ms, by offered rate
+    :param bound_ms: value of the bound
     """
 
     key: str
@@ -40,7 +40,7 @@ class Curve:
 
     @property
     def name(self) -> str:
-        """What is drawn, such as ``p99``."""
+        """Name of the percentile, such as ``p99``."""
         return bound_name(self.key)
 
 
@@ -52,7 +52,7 @@ def bound_name(key: str) -> str:
 
 
 def sentence(found: records.MaxRate) -> str:
-    """Say what came of a search, and how sure that is."""
+    """Return the result of a search, and how certain it is, in words."""
     parts = [_answer(found)]
     if found.failed_rps is not None and found.held_rps is not None:
         above = formatting.percent(found.failed_rps / found.held_rps - 1)
@@ -62,7 +62,7 @@ def sentence(found: records.MaxRate) -> str:
             f"not hold: {limit} ({found.failed_because})"
         )
         if found.failed_by == trials.BY_INVALID:
-            parts.append("what the targets can do may be more")
+            parts.append("the targets may serve more")
     count = "1 step" if found.steps == 1 else f"{found.steps} steps"
     parts.append(f"{count}; {found.ended}")
     if found.reasons and found.held_rps is not None:
@@ -94,9 +94,10 @@ def grid(found: records.MaxRate) -> grids.Grid:
 
 
 def curve(found: records.MaxRate) -> Curve | None:
-    """Return what a plot of the search shows, None with nothing to show.
+    """Return the curve for a plot of the search, or None if there is none.
 
-    The highest percentile that is bound is drawn: it is what gives way.
+    The curve shows the highest percentile that has a bound, because its
+    bound is exceeded first.
     """
     bound = [key for key in trials.LATENCY_BOUNDS if key in found.bounds]
     for key in reversed(bound):
@@ -113,7 +114,7 @@ def curve(found: records.MaxRate) -> Curve | None:
 
 
 def draw(found: records.MaxRate, identifier: str) -> str:
-    """Return the curve of a search as SVG; empty with nothing to show.
+    """Return the curve of a search as SVG; empty if there is none.
 
     :param identifier: unique in the page
     """
@@ -153,12 +154,12 @@ def draw(found: records.MaxRate, identifier: str) -> str:
 
 
 def title(shown: Curve) -> str:
-    """Say what the curve shows."""
-    return f"{shown.name} of each step over its offer"
+    """Return the title of the curve."""
+    return f"{shown.name} of each step by offered rate"
 
 
 def _shade(axes: Any, found: records.MaxRate, high_rps: float) -> None:
-    """Shade what held, and what did not."""
+    """Shade the rates that hold, and those that do not."""
     if found.held_rps is not None:
         name = f"up to {found.held_rps:,.0f} rps: holds"
         drawing.shade(axes, 0, found.held_rps, "steady", name)
@@ -209,7 +210,7 @@ def _holds(trial: records.Trial) -> str:
 
 
 def _why(trial: records.Trial) -> str:
-    """Say only what the row's figures don't."""
+    """Return what the numbers of the row do not show."""
     if trial.limit == trials.BY_INVALID or trial.rate_rps is None:
         return trial.why
     return _LIMITS.get(trial.limit, "")

@@ -1,7 +1,7 @@
-"""What the plots show: windows, thinned where there are too many.
+"""The data of the plots: windows, merged if there are too many.
 
-Windows are thinned by merging neighbours, never by averaging them: a rate
-is requests over seconds, a percentile is read from merged histograms.
+Neighbouring windows are merged, never averaged: a rate is requests divided
+by seconds, and a percentile is read from merged histograms.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ MAX_POINTS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """One window, or several one after another of one phase and step.
+    """One window, or several consecutive windows of one phase and step.
 
     :param start_s: seconds since the first window
-    :param seconds: how many windows are in it
+    :param seconds: number of windows
     :param step: number of the step, from 1
-    :param offered_rps: None in a closed loop, or when it is not known
+    :param offered_rps: None in a closed loop, or if unknown
     :param latency_us: ``p50``, ``p99``, ``p99_9`` and more; None if empty
-    :param versions: answers by version of the target; empty when they were
-        not counted so
+    :param versions: responses by version of the target; empty if they were
+        not counted by version
     """
 
     start_s: int
@@ -47,23 +47,23 @@ class Point:
 
     @property
     def end_s(self) -> int:
-        """Where it ends, exclusive."""
+        """End of the point, exclusive."""
         return self.start_s + self.seconds
 
     @property
     def middle_s(self) -> float:
-        """Where the point is drawn."""
+        """Position of the point in a plot."""
         return self.start_s + self.seconds / 2
 
 
 @dataclasses.dataclass(frozen=True)
 class Span:
-    """A stretch of time in one phase of one step, gaps included.
+    """A phase of a step, including gaps.
 
     :param start_s: seconds since the first window
-    :param end_s: where it ends, exclusive
+    :param end_s: end, exclusive
     :param step: number of the step, from 1
-    :param reasons: why it does not count although it is steady
+    :param reasons: why the span does not count although it is steady
     """
 
     start_s: int
@@ -74,15 +74,15 @@ class Span:
 
     @property
     def counted(self) -> bool:
-        """Tell whether its requests are in the figures of its step."""
+        """Whether its requests are included in the results of its step."""
         return self.phase == steps.STEADY
 
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """Something that happened.
+    """An event during the load.
 
-    :param at_s: seconds since the first window; None when it is not known
+    :param at_s: seconds since the first window; None if unknown
     """
 
     at_s: float | None
@@ -91,10 +91,10 @@ class Event:
 
 
 def points(run: records.Run, limit: int = MAX_POINTS) -> list[Point]:
-    """Return what to plot, first second first.
+    """Return the points to plot, in order of time.
 
-    :param limit: how many points to aim at; each phase of each step adds
-        at most one, and so does each gap
+    :param limit: intended number of points; each phase of each step and each
+        gap may add one more
     """
     seen = _in_order(run)
     if not seen:
@@ -109,7 +109,7 @@ def points(run: records.Run, limit: int = MAX_POINTS) -> list[Point]:
 
 
 def connected(found: Sequence[Point]) -> list[list[Point]]:
-    """Cut points where seconds are missing between them."""
+    """Split the points where seconds are missing between them."""
     parts: list[list[Point]] = []
     for point in found:
         last = parts[-1][-1] if parts else None
@@ -121,7 +121,7 @@ def connected(found: Sequence[Point]) -> list[list[Point]]:
 
 
 def spans(run: records.Run) -> list[Span]:
-    """Return the phases of the steps, first one first."""
+    """Return the phases of the steps, in order of time."""
     seen = _in_order(run)
     load = run.throughput
     reasons = {one.step: one.reasons for one in load.steps} if load else {}
@@ -142,11 +142,11 @@ def spans(run: records.Run) -> list[Span]:
 
 
 def gaps(run: records.Run) -> list[tuple[int, int]]:
-    """Return from where to where a window should have been read.
+    """Return the intervals in which windows are missing.
 
-    Between the steps of a search there is no load, and so no window.
+    Between the steps of a search there is no load, so no window is missing.
 
-    :returns: seconds since the first window, the end exclusive
+    :returns: start and end in seconds since the first window, end exclusive
     """
     seen = _in_order(run)
     searching = run.max_rate is not None
@@ -165,7 +165,7 @@ def length_s(run: records.Run) -> int:
 
 
 def events(run: records.Run) -> list[Event]:
-    """Return what happened, first one first, undated ones last."""
+    """Return the events in order of time, those without a time last."""
     seen = _in_order(run)
     origin = seen[0].second if seen else None
     found = [_event(one, origin) for one in run.events]
@@ -193,7 +193,7 @@ def _phase_of(window: windows.Window) -> tuple[int, str]:
 def _stretches(
     seen: Sequence[windows.Window],
 ) -> Iterator[list[windows.Window]]:
-    """Cut where the phase changes and where seconds are missing."""
+    """Split where the phase changes and where seconds are missing."""
 
     def key(pair: tuple[int, windows.Window]) -> tuple[int, int, str]:
         index, window = pair
@@ -206,10 +206,10 @@ def _stretches(
 def _offers(
     run: records.Run, seen: Sequence[windows.Window]
 ) -> dict[int, float | None]:
-    """Return what was offered in each epoch second, as far as it is known.
+    """Return the offered rate in each epoch second, as far as it is known.
 
-    In a ramp the offer goes in a straight line from the rate of the step
-    before to that of its own (see
+    In a ramp, the offered rate changes linearly from the rate of the
+    previous step to the rate of the step (see
     :mod:`rally_magnum_scale.in_bay.stats.steps`).  Each step of a search is a
     plan of its own, so its ramp begins at 0.
     """

@@ -1,8 +1,8 @@
-"""What came of a run: one of the states of the history, for all who ask.
+"""The state of a run, one of the states of the history.
 
-Exit statuses, pages, the table, JUnit, OpenMetrics and the history read it.
-It is the worst of what Rally stored for each criterion, what we judge, and
-whether the whole run counts.
+Exit statuses, pages, the table, JUnit, OpenMetrics and the history use it.
+It is the worst of Rally's stored results of the criteria, of our verdicts,
+and of the validity of the whole run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def of_workload(workload: model.Workload) -> str:
     """Return the state of one workload, one of :data:`history.STATES`."""
     if _is_broken(workload):
         return storage.BROKEN
-    # Where Rally alone differs, it has failed the criterion.
+    # If only Rally's result differs, Rally has failed the criterion.
     if invalid_parts(workload) or any(
         one.reason and one.value is not None for one in workload.own_verdicts()
     ):
@@ -35,8 +35,9 @@ def of_task(
 ) -> str:
     """Return the worst state of the workloads of a task.
 
-    :param errors: of :class:`model.Report`; with one it is broken, and so it
-        is without a workload
+    A task with errors, or without a workload, is broken.
+
+    :param errors: errors of :class:`model.Report`
     """
     if any(errors):
         return storage.BROKEN
@@ -54,15 +55,15 @@ def _is_broken(workload: model.Workload) -> bool:
         or workload.failed_iterations
         or not workload.iterations
         or workload.missing_iterations
-        # What it made may still be in the cloud.
+        # The resources of the context may still be in the cloud.
         or any(one.cleanup_error for one in workload.contexts)
     )
 
 
 def invalid_parts(workload: model.Workload) -> list[str]:
-    """Say why the load of a workload does not count, or a part of it.
+    """Return why the load of a workload, or a part of it, does not count.
 
-    :returns: each reason once, whether a bound is on that part or not
+    :returns: each reason once, even if no bound applies to that part
     """
     return list(
         dict.fromkeys(
@@ -76,7 +77,8 @@ def invalid_parts(workload: model.Workload) -> list[str]:
 def _load_reasons(run: records.Run) -> list[str]:
     """Return why a load is invalid, in its steps or around its events.
 
-    A search looks for steps that are, so that its own word counts.
+    A search also has invalid steps on purpose, so for a search only its own
+    reasons count.
     """
     found = list(run.end.reasons) if run.end else []
     if run.max_rate:

@@ -1,7 +1,7 @@
 """The SLA table for a terminal, in plain text.
 
-Rally prints one line for the whole SLA of a task; this says what was
-measured, what was asked for and how far apart they are.
+Rally prints one line for the whole SLA of a task.  This table shows the
+measured values, the bounds and the margins.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _VERDICT_HEAD = (
     "Where",
     "Bay",
     "Measured",
-    "Asked for",
+    "Required",
     "Margin",
     "Margin %",
 )
-# What a narrow terminal goes without, the first first.
+# Columns that a narrow terminal omits, in this order.
 _VERDICT_SPARE = ("Margin", "Where", "Bay")
 _STEP_HEAD = (
     "Step",
@@ -54,9 +54,9 @@ _STEP_HEAD = (
 def render(report: model.Report, width: int = WIDTH) -> str:
     """Return the verdicts, the steps and the lives of the bays as text.
 
-    :param report: what the task left behind
-    :param width: columns of the terminal; text is wrapped to it, and the
-        table gives up columns to fit
+    :param report: the report of the task
+    :param width: columns of the terminal; text is wrapped to this width, and
+        the table omits columns to fit
     """
     blocks = [_workload(one, width) for one in report.workloads]
     if ladder := grids.ladder(report.workloads):
@@ -76,14 +76,14 @@ def _workload(workload: model.Workload, width: int) -> str:
     lines += [_wrap(f"! {one}.", width) for one in _remarks(workload)]
     lines += _context_lines(workload, width)
     if spread := grids.spread(workload):
-        lines += _told(spread, spread.caption, width)
+        lines += _captioned(spread, spread.caption, width)
     lines += _bay_lines(workload, width)
     runs = [one.numbered_run for one in workload.iterations]
     if changes := bay_grids.node_changes(runs):
-        lines += _told(changes, "Seconds from each request on.", width)
+        lines += _captioned(changes, "Seconds from each request.", width)
     for found in event_grids.every(runs):
-        caption = "Seconds from the beginning of each on."
-        lines += _told(found, caption, width)
+        caption = "Seconds from the beginning of each event."
+        lines += _captioned(found, caption, width)
     for iteration in workload.iterations:
         several = len(workload.iterations) > 1
         lines += _iteration_lines(iteration, several, width)
@@ -98,7 +98,7 @@ def _remarks(workload: model.Workload) -> list[str]:
 
 
 def _context_lines(workload: model.Workload, width: int) -> list[str]:
-    """Tell what broke, and what the contexts with bays took."""
+    """Return errors of contexts, and the times of contexts with bays."""
     said = [
         f"The context {one.name} failed: "
         f"{formatting.join_error(one.setup_error)}"
@@ -112,15 +112,17 @@ def _context_lines(workload: model.Workload, width: int) -> list[str]:
 
 
 def _bay_lines(workload: model.Workload, width: int) -> list[str]:
-    """Tell a bay alone in a sentence, several in a table."""
+    """Describe a single bay in a sentence, several bays in a table."""
     seen = workload.bays()
     if len(seen) == 1:
         return ["", _wrap(_life(seen[0].bay), width, indent=2)]
     found = bay_grids.bays(seen)
-    return _told(found, "Seconds from the request on.", width) if found else []
+    return (
+        _captioned(found, "Seconds from the request.", width) if found else []
+    )
 
 
-def _told(grid: grids.Grid, caption: str, width: int) -> list[str]:
+def _captioned(grid: grids.Grid, caption: str, width: int) -> list[str]:
     head = _wrap(f"{grid.title}. {caption}", width)
     return ["", head, *_grid_lines(grid, width)]
 
@@ -133,9 +135,9 @@ def _grid_lines(grid: grids.Grid, width: int) -> list[str]:
 
 
 def _split(grid: grids.Grid, width: int) -> list[str]:
-    """Lay out a table, in parts one below another where it is too wide.
+    """Lay out a table; split a wide table into parts below each other.
 
-    Each part begins with the first column, which says what a row is about.
+    Each part begins with the first column, which identifies the row.
     """
     rows = [grid.head, *grid.rows]
     widths = [max(map(display_width, c)) for c in zip(*rows, strict=True)]
@@ -147,7 +149,7 @@ def _split(grid: grids.Grid, width: int) -> list[str]:
 
 
 def _parts(widths: Sequence[int], width: int) -> list[list[int]]:
-    """Share columns out, as many to each part as there is room for."""
+    """Divide columns into parts that fit the width."""
     parts = [[0]]
     for at in range(1, len(widths)):
         taken = [*parts[-1], at]
@@ -171,7 +173,7 @@ def _verdict_lines(
     width: int,
 ) -> list[str]:
     if not ours and not others:
-        return ["The SLA section asks for nothing."]
+        return ["The SLA section is empty."]
     rows = [_verdict_row(one) for one in ours]
     lines = _verdict_table(rows, width) if rows else []
     for one in others:
@@ -195,7 +197,7 @@ def _verdict_table(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
 def _verdict_row(verdict: verdicts.Verdict) -> tuple[str, ...]:
     outcome = formatting.outcome(verdict)
     sign = ">=" if verdict.at_least else "<="
-    # The unit stands beside the measured value, unless there is none.
+    # The unit is shown only with the measured value, if there is one.
     unit = verdict.unit if verdict.value is None else "ratio"
     asked = verdicts.format_value(verdict.bound, unit)
     return (
@@ -234,7 +236,7 @@ def _iteration_lines(
         told = filter(None, map(formatting.answered, load.steps))
         lines += [_wrap(f"- {one}", width, indent=2) for one in told]
         if cores := grids.cores(load):
-            # What the columns are is told on the page.
+            # The page explains the columns.
             lines += ["", cores.title, *_grid_lines(cores, width), ""]
         lines += [_wrap(formatting.requests(iteration.run), width, indent=2)]
     return lines if lines[several + 1 :] else []
@@ -274,7 +276,7 @@ def _search_lines(found: records.MaxRate, width: int) -> list[str]:
 
 def _step_lines(load: records.Throughput, width: int) -> list[str]:
     rows = [_step_row(step) for step in load.steps]
-    # The errors' kinds are on the page; in a line there is room for a count.
+    # The page has the kinds of errors; a line has only room for a count.
     return _fit(_STEP_HEAD, rows, (9, 8), width)
 
 
@@ -302,10 +304,9 @@ def _fit(
     spare: Sequence[int],
     width: int,
 ) -> list[str]:
-    """Lay out a table; with fewer columns, or as lines, when too wide.
+    """Lay out a table; with fewer columns, or as lines, if it is too wide.
 
-    :param spare: indices of the columns that can be done without, the
-        first to go first
+    :param spare: indices of the columns that can be omitted, in this order
     """
     for count in range(len(spare) + 1):
         gone = spare[:count]
@@ -320,7 +321,7 @@ def _fit(
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align cells: words to the left, figures to the right."""
+    """Align cells: words to the left, numbers to the right."""
     widths = [
         max(map(display_width, column)) for column in zip(*rows, strict=True)
     ]
@@ -342,7 +343,7 @@ def _pad(text: str, width: int, right: bool) -> str:
 
 
 def display_width(text: str) -> int:
-    """Return how many columns a terminal gives a text."""
+    """Return how many columns a text takes in a terminal."""
     return sum(
         0
         if unicodedata.combining(letter)

@@ -1,4 +1,4 @@
-"""The life of a bay as bars over time: what was done when, and how long."""
+"""Timeline of an iteration's actions as bars."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def draw(actions: Sequence[model.AtomicAction], identifier: str) -> str:
             one.duration_s,
             left=at,
             height=_BAR,
-            # What took no time is seen all the same.
+            # Actions without a duration are visible as well.
             linewidth=1,
             color=drawing.COLOUR["bad" if one.failed else "blue"],
             edgecolor=drawing.COLOUR["bad" if one.failed else "blue"],
@@ -50,9 +50,9 @@ def draw(actions: Sequence[model.AtomicAction], identifier: str) -> str:
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_xlim(0, end * 1.08 or 1)
-    drawing.name_axes(axes, "seconds since the first of them began")
+    drawing.name_axes(axes, "seconds since the first action began")
     return drawing.svg(
-        figure, identifier, "What was done when", _describe(ordered, begun)
+        figure, identifier, "Timeline of actions", _describe(ordered, begun)
     )
 
 

@@ -1,4 +1,4 @@
-"""How many nodes a task, or several, created and deleted per hour."""
+"""Nodes that one or more tasks created and deleted per hour."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from rally_magnum_scale.report import model
 
 HOUR_S = 3600.0
 _SIZE = (1080.0, 340.0)
-# Stretches of time over which is counted: so long that there are not many.
+# Possible lengths of an interval; the length limits their number.
 _STRETCHES_S = (60, 120, 300, 600, 900, 1800, 3600)
 MOST_STRETCHES = 60
-# From here on the axis has hours: several tasks may be nights apart.
+# From this length on, the axis is in hours: tasks may be nights apart.
 _LONG_S = 4 * HOUR_S
 
 
 @dataclasses.dataclass(frozen=True)
 class Happened:
-    """Nodes that came or went.
+    """Nodes that were created or deleted together.
 
-    :param at: epoch seconds at which they were all there, or all gone
-    :param nodes: how many; below 0 when they went
+    :param at: epoch seconds at which all were created, or all were gone
+    :param nodes: number of nodes; below 0 if they were deleted
     """
 
     at: float
@@ -36,11 +36,11 @@ class Happened:
 
 @dataclasses.dataclass(frozen=True)
 class Turnover:
-    """What tasks created and deleted.
+    """The nodes that tasks created and deleted.
 
-    :param begun: when their first iteration began, in epoch seconds
-    :param length_s: until the last node came or went
-    :param happened: all of it, in order of time
+    :param begun: start of the first iteration, in epoch seconds
+    :param length_s: time until the last creation or deletion
+    :param happened: all creations and deletions in order of time
     """
 
     begun: float
@@ -49,22 +49,22 @@ class Turnover:
 
     @property
     def created(self) -> int:
-        """How many nodes were created."""
+        """Number of created nodes."""
         return sum(one.nodes for one in self.happened if one.nodes > 0)
 
     @property
     def deleted(self) -> int:
-        """How many nodes were deleted."""
+        """Number of deleted nodes."""
         return -sum(one.nodes for one in self.happened if one.nodes < 0)
 
     @property
     def has_course(self) -> bool:
-        """Whether it lasted long enough for its course to say anything."""
+        """Whether it lasted long enough for a plot over time."""
         return self.length_s > 2 * _STRETCHES_S[0]
 
     @property
     def sentence(self) -> str:
-        """All of it in a sentence."""
+        """The turnover in a sentence."""
         hours = self.length_s / HOUR_S
         return (
             f"{self.created:,} nodes created and {self.deleted:,} deleted in "
@@ -76,9 +76,9 @@ class Turnover:
 
 
 def find(workloads: Sequence[model.Workload]) -> Turnover | None:
-    """Collect what the iterations of tasks created and deleted.
+    """Collect the nodes that the iterations of tasks created and deleted.
 
-    :returns: None when nothing came or went more than once
+    :returns: None if there was at most one creation or deletion
     """
     iterations = [one for work in workloads for one in work.iterations]
     happened = sorted(
@@ -95,11 +95,11 @@ def find(workloads: Sequence[model.Workload]) -> Turnover | None:
 def _of(iteration: model.Iteration) -> Iterator[Happened]:
     made = [b for b in iteration.run.bays if b.made_by == "scenario"]
     changes = list(iteration.run.node_changes)
-    # A bay whose create failed has nobody knows how many.
+    # The number of nodes of a bay whose creation failed is unknown.
     size = 0
     for action in iteration.actions:
         if action.name in _CHANGES and changes:
-            # Also one that failed has changed what it has changed.
+            # A failed change also counts as far as it changed the nodes.
             change = changes.pop(0)
             if change.nodes_after is not None:
                 size = change.nodes_after
@@ -136,7 +136,7 @@ def draw(found: Turnover, identifier: str) -> str:
     unit, unit_s = _unit(found.length_s)
     edges = [at * stretch_s / unit_s for at in range(count + 1)]
     for name, colour, width, counts in (
-        # The thin line last: it would be hidden by the broad one.
+        # The thin line last; otherwise the broad line would hide it.
         ("deleted", "offer", 6, lambda nodes: nodes < 0),
         ("created", "blue", 2, lambda nodes: nodes > 0),
     ):
@@ -179,9 +179,10 @@ def per_hour(
     count: int,
     counts: Callable[[int], bool],
 ) -> list[float]:
-    """Return the nodes per hour in each stretch of time.
+    """Return the nodes per hour in each interval.
 
-    :param counts: whether so many nodes count, below 0 when they went
+    :param counts: whether a number of nodes counts; the number is below 0
+        for deleted nodes
     """
     totals = [0] * count
     for one in found.happened:

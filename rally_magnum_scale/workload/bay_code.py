@@ -1,4 +1,4 @@
-"""The code that runs in a bay, as files that are mounted into its pods."""
+"""The code that runs in a bay, as files to mount into its pods."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ CODE_ROOT = "/opt/rally-magnum-scale"
 OWN_FILE_PATH = "own_file/own_locust_file.py"
 
 PACKAGE = Path(rally_magnum_scale.__file__).parent
-# What runs in the bay, by its path in the package.
+# Paths, in the package, of the modules that run in the bay.
 CODE_PATHS = ("__init__.py", "in_bay/**/*.py")
 
 
 def locustfiles(spec: LoadSpec) -> str:
-    """Return what Locust reads: ours before one of the user's."""
+    """Return the value for Locust's -f: our file, then the user's file."""
     ours = f"{PACKAGE.name}/in_bay/locustfile.py"
     both = [ours] if spec.own_file is None else [ours, OWN_FILE_PATH]
     return ",".join(f"{CODE_ROOT}/{path}" for path in both)
 
 
 def files(spec: LoadSpec) -> dict[str, str]:
-    """Return the text of all files below ``CODE_ROOT`` by their paths."""
+    """Return the texts of all files below ``CODE_ROOT``, keyed by path."""
     found = {f"{PACKAGE.name}/{path}": one for path, one in _code().items()}
     if spec.own_file is not None:
         found[OWN_FILE_PATH] = spec.own_file
@@ -31,7 +31,7 @@ def files(spec: LoadSpec) -> dict[str, str]:
 
 
 def key(path: str) -> str:
-    """Return the key of a file in a ConfigMap, which has no slash."""
+    """Return a file's key in a ConfigMap, where slashes are not allowed."""
     return path.replace("/", ".")
 
 

@@ -1,4 +1,4 @@
-"""What is checked of a load before anything of it is made."""
+"""Check a load before anything is created."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rally_magnum_scale.workload import pod_options
 if TYPE_CHECKING:
     from rally_magnum_scale.workload.load_spec import LoadSpec
 
-# What says how our engine asks: a Locust file of the user's asks by itself.
+# Options of our engine, which a user's Locust file does not use.
 ENGINE_ONLY = (
     "connections_per_worker",
     "target_address",
@@ -23,15 +23,15 @@ ENGINE_ONLY = (
     "keep_alive",
     "arrivals",
 )
-# Measured by the benchmark master_scale: of the one core that a Locust master
-# can use, 2,000 workers take 0.45; with 3,000 and 4,000 it fell behind.
+# Measured by the benchmark master_scale: a Locust master can use one core.
+# With 2,000 workers it used 0.45 cores; with 3,000 and 4,000 it fell behind.
 MAX_WORKER_PROCESSES = 2_000
 
 
 def check(spec: LoadSpec) -> None:
-    """Refuse what no load can be.
+    """Check a load.
 
-    :raises ValueError: naming the argument that can't be right
+    :raises ValueError: when an argument is invalid; names the argument
     """
     _check_numbers(spec)
     _check_users(spec)
@@ -83,44 +83,44 @@ def _check_users(spec: LoadSpec) -> None:
         for key in ("users", "spawn_rate"):
             if getattr(spec, key) is not None:
                 raise ValueError(
-                    f"{key}: is for a locust_file, and none is given"
+                    f"{key}: works only with locust_file, which is not given"
                 )
         return
     if spec.users is None:
         raise ValueError(
-            "users: must be given with locust_file, the number of Locust "
+            "users: is required with locust_file; give the number of Locust "
             "users of all workers together"
         )
     _check_count("users", spec.users)
     if spec.users < spec.worker_processes:
         raise ValueError(
             f"users: {spec.users} are too few for {spec.worker_processes} "
-            "worker processes, each needs one"
+            "worker processes; each process needs at least one user"
         )
     if spec.spawn_rate is not None and not spec.spawn_rate > 0:
         raise ValueError(f"spawn_rate: must be above 0: {spec.spawn_rate}")
 
 
 def _check_own_load(spec: LoadSpec) -> None:
-    """Refuse what only our engine could do."""
+    """Refuse options that only our engine supports."""
     for index, step in enumerate(spec.plan.steps):
         if step.rate_rps is not None:
             raise ValueError(
                 f"steps[{index}].rate_rps: must be null with locust_file, "
-                "whose users ask as fast as they like"
+                "because the file determines the rate"
             )
     for one in fields(spec):
         given = getattr(spec, one.name)
         if one.name in ENGINE_ONLY and given != one.default:
             raise ValueError(
-                f"{one.name}: {given!r} is for the package's own load "
-                "engine; leave it out with locust_file, whose users get "
-                "the targets' address as their host"
+                f"{one.name}: {given!r} works only with the package's own "
+                "load engine; remove it or locust_file. The host of the "
+                "file's users is the targets' address"
             )
 
 
 def _check_events(spec: LoadSpec) -> None:
-    """Refuse events that can't come, or that a load can't survive."""
+    """Refuse events that can't happen, or that no load survives."""
     if spec.update is not None:
         spec.update.check("update", spec.plan)
     for index, fault in enumerate(spec.faults):
@@ -128,18 +128,17 @@ def _check_events(spec: LoadSpec) -> None:
     lost = sum(fault.nodes for fault in spec.faults)
     if lost > spec.targets:
         raise ValueError(
-            f"faults: each of {lost} nodes that are to be lost must hold a "
-            f"target, and there are {spec.targets}; use more targets, or let "
-            "fewer be lost"
+            f"faults: each of {lost} nodes to take out must run a target, "
+            f"but there are {spec.targets} targets; use more targets or take "
+            "out fewer nodes"
         )
     disturbed = "update" if spec.update else "faults"
     if spec.target_address == choices.POD_ADDRESS and (
         spec.update or spec.faults
     ):
         raise ValueError(
-            f"target_address: the pods that {disturbed} makes have other "
-            "addresses than those that the workers were given; use "
-            "service"
+            f"target_address: {disturbed} creates pods with new addresses, "
+            "which the workers don't know; use service"
         )
 
 
@@ -147,8 +146,8 @@ def _check_connections(spec: LoadSpec) -> None:
     if spec.connections_per_worker < spec.processes_per_worker:
         raise ValueError(
             f"connections_per_worker: {spec.connections_per_worker} are "
-            f"too few for {spec.processes_per_worker} processes, each "
-            "needs one"
+            f"too few for {spec.processes_per_worker} processes; each "
+            "process needs at least one connection"
         )
     connections = spec.workers * spec.connections_per_worker
     if (
@@ -157,25 +156,25 @@ def _check_connections(spec: LoadSpec) -> None:
     ):
         raise ValueError(
             f"connections_per_worker: {connections} connections of all "
-            f"workers can't reach {spec.targets} targets by their pod "
-            "addresses, each needs one"
+            f"workers are too few for {spec.targets} targets; with "
+            "target_address pod, each target needs at least one connection"
         )
 
 
 def _check_master(spec: LoadSpec) -> None:
-    """Refuse more Locust workers than one Locust master carries."""
+    """Refuse more Locust workers than one Locust master supports."""
     if spec.worker_processes <= MAX_WORKER_PROCESSES:
         return
-    key, would_do = "workers", MAX_WORKER_PROCESSES
+    key, maximum = "workers", MAX_WORKER_PROCESSES
     if spec.processes_per_worker > MAX_WORKER_PROCESSES:
         key = "processes_per_worker"
     else:
-        would_do //= spec.processes_per_worker
+        maximum //= spec.processes_per_worker
     raise ValueError(
         f"{key}: {spec.workers} pods of {spec.processes_per_worker} "
-        f"processes are {spec.worker_processes} Locust workers, and one "
-        f"Locust master carries {MAX_WORKER_PROCESSES}; {would_do} would "
-        "do, each with a larger share of the rate"
+        f"processes are {spec.worker_processes} Locust workers, but one "
+        f"Locust master supports {MAX_WORKER_PROCESSES}; use at most "
+        f"{maximum}, each with a larger share of the rate"
     )
 
 
@@ -191,11 +190,11 @@ def _check_seconds(key: str, value: float | None) -> None:
 
 def _check_one_of(key: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise ValueError(f"{key}: {value!r} is none of {', '.join(known)}")
+        raise ValueError(f"{key}: {value!r} is not one of {', '.join(known)}")
 
 
 def _check_secret(content: str) -> None:
-    """Never repeat what was given: it holds a password."""
+    """Check the pull secret; no error contains it, as it has a password."""
     try:
         read: Any = json.loads(content)
     except (TypeError, ValueError):

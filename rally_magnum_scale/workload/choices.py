@@ -1,4 +1,4 @@
-"""What a load can choose among."""
+"""Allowed values of the options of a load."""
 
 from __future__ import annotations
 

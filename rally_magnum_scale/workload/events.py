@@ -1,4 +1,4 @@
-"""What befalls a load on purpose while it runs, checked."""
+"""Disruptions during a load: updates and faults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rally_magnum_scale.in_bay.stats.steps import Plan
 ROLLING_UPDATE = "RollingUpdate"
 RECREATE = "Recreate"
 STRATEGIES = (ROLLING_UPDATE, RECREATE)
-# The version of the targets' answers, before an update and after it.
+# The versions in the targets' responses, before and after an update.
 OLD_VERSION = "1"
 NEW_VERSION = "2"
 VERSION_HEADER = "X-Rms-Version"
@@ -23,9 +23,9 @@ _PERCENT = re.compile(r"(100|[1-9]?[0-9])%")
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """When an event begins.
+    """The time at which an event begins.
 
-    :param at_s: seconds after the beginning of a step's steady phase
+    :param at_s: seconds after the start of a step's steady phase
     :param step: number of the step, from 1; None for the last
     """
 
@@ -37,16 +37,16 @@ class Moment:
         return len(plan.steps) if self.step is None else self.step
 
     def seconds(self, plan: Plan) -> float:
-        """Return how long after the beginning of the plan it comes."""
+        """Return the seconds from the start of the plan to the event."""
         number = self.number(plan)
         ramp_s = plan.steps[number - 1].ramp_s
         return plan.start_s(number - 1) + ramp_s + self.at_s
 
     def check(self, key: str, plan: Plan) -> None:
-        """Refuse a moment that the plan does not have.
+        """Check that the plan contains this moment.
 
-        :param key: of the argument that says it
-        :raises ValueError: naming the key inside
+        :param key: name of the argument
+        :raises ValueError: when it does not; names the key
         """
         number = self.number(plan)
         if not 1 <= number <= len(plan.steps):
@@ -58,22 +58,24 @@ class Moment:
         if not 0 <= self.at_s < duration_s:
             raise ValueError(
                 f"{key}.at_s: {self.at_s:g} s is not in the {duration_s} "
-                f"steady seconds of step {number}; give less than that"
+                f"steady seconds of step {number}; give a smaller value"
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class RollingUpdate(Moment):
-    """An update of the targets, and the manifest that it goes by.
+    """An update of the targets, and the settings of its manifest.
 
     :param strategy: one of :data:`STRATEGIES`
-    :param max_surge: pods above the number asked for, or a share, ``25%``
-    :param max_unavailable: pods that may be missing, or a share
-    :param min_ready_s: how long a new pod must be Ready before it counts
-    :param pre_stop_s: how long a pod that is to go still serves, and asks
-        its clients to connect anew, before it ends; 0 to end at once
-    :param readiness_probe: whether a new pod must listen before it serves
-    :param nginx_image: of the new pods; None for that of the old ones
+    :param max_surge: number of extra pods, or a share such as ``25%``
+    :param max_unavailable: number of pods that may be missing, or a share
+    :param min_ready_s: how long a new pod must be Ready before it counts as
+        available
+    :param pre_stop_s: how long a terminating pod still serves, and asks its
+        clients to reconnect; 0 to end immediately
+    :param readiness_probe: whether a new pod must listen before it gets
+        requests
+    :param nginx_image: image of the new pods; None for that of the old pods
     """
 
     strategy: str = ROLLING_UPDATE
@@ -85,9 +87,9 @@ class RollingUpdate(Moment):
     nginx_image: str | None = None
 
     def check(self, key: str, plan: Plan) -> None:
-        """Refuse what can't be right.
+        """Check the update.
 
-        :raises ValueError: naming the key inside
+        :raises ValueError: when it is invalid; names the key
         """
         super().check(key, plan)
         shares = [
@@ -97,16 +99,17 @@ class RollingUpdate(Moment):
         if not any(shares):
             raise ValueError(
                 f"{key}.max_surge: it and max_unavailable can't both be 0, "
-                "or no pod could ever be replaced"
+                "because then no pod could be replaced"
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeFault(Moment):
-    """Nodes that are lost.
+    """A fault that takes out nodes.
 
     :param how: ``network``, ``stop`` or ``delete``
-    :param nodes: how many, of those that run targets and no generator
+    :param nodes: number of nodes, chosen from the nodes that run targets
+        and no load generators
     """
 
     how: str = disturbances.HOWS[0]
@@ -118,6 +121,7 @@ def _share(key: str, value: int | str) -> int:
         return value
     if not _PERCENT.fullmatch(value):
         raise ValueError(
-            f"{key}: {value!r} is no number of pods and no share such as 25%"
+            f"{key}: {value!r} is neither a number of pods nor a share such "
+            "as 25%"
         )
     return math.ceil(int(value.rstrip("%")))

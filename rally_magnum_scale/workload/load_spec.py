@@ -1,4 +1,4 @@
-"""What a load is made of, and how long its parts may take."""
+"""The specification of a load, with the deadlines of its phases."""
 
 from __future__ import annotations
 
@@ -20,30 +20,31 @@ from rally_magnum_scale.workload.pod_options import PodOptions
 LOCUST_IMAGE = "locustio/locust:2.47.0"
 NGINX_IMAGE = "nginxinc/nginx-unprivileged:1.28-alpine"
 
-# What pods may take to be scheduled, pulled and started.
+# Time for pods to be scheduled, pulled and started.
 _START_BASE_S = 300.0
 _START_S_PER_POD = 1.0
-# Two images on each node, from a registry that all nodes share.
+# Time to pull two images on each node, from a registry that all share.
 _PULL_BASE_S = 600.0
 _PULL_S_PER_NODE = 2.0
-# Kubernetes notices a lost node after 40 to 50 s, and by default leaves its
-# pods there for 300 s more.
+# Kubernetes detects a lost node after 40 to 50 s, and by default evicts its
+# pods 300 s later.
 _RECOVER_S = 900.0
-# One Locust master takes up to 4,000 workers in 50 s.
+# One Locust master accepts up to 4,000 workers in 50 s.
 _CONNECT_BASE_S = 300.0
 _CONNECT_S_PER_WORKER = 0.05
-# Locust warns of problems when a worker starts more users in a second.
+# Locust warns when a worker starts more users per second.
 _SPAWN_RPS = 100.0
 _PLAIN = Request()
 
 
 @dataclass(frozen=True)
 class TargetTls:
-    """With what the targets serve HTTPS.
+    """Certificate and key with which the targets serve HTTPS.
 
-    :param ca_pem: certificate of the authority that signed the next
-    :param certificate_pem: for the name ``names.server``
-    :param key_pem: its private key
+    :param ca_pem: certificate of the authority that signed the targets'
+        certificate
+    :param certificate_pem: the targets' certificate, for ``names.server``
+    :param key_pem: private key of the targets' certificate
     """
 
     ca_pem: str
@@ -53,52 +54,54 @@ class TargetTls:
 
 @dataclass(frozen=True)
 class LoadSpec:
-    """A load and where it runs.
+    """A load and the bay in which it runs.
 
     :param task: id of the Rally task
-    :param iteration: number of its iteration
+    :param iteration: number of the iteration
     :param bay: name of the bay, for the records
-    :param plan: which rate when; of a search, its first step
-    :param search: for the highest rate, which decides step by step
-    :param targets: nginx pods
-    :param workers: pods of Locust workers
-    :param processes_per_worker: Locust processes in each, one engine in
-        each of them
-    :param connections_per_worker: keep-alive connections of each pod,
-        divided over its processes
-    :param timeout_s: after how long a request has failed
-    :param target_address: ``service``, or ``pod`` for connections that go
-        to the targets themselves, the same number to each
+    :param plan: the steps and their rates; for a search, its first step
+    :param search: search for the highest rate, decided step by step
+    :param targets: number of nginx pods
+    :param workers: number of Locust worker pods
+    :param processes_per_worker: Locust processes in each worker pod, each
+        with one engine
+    :param connections_per_worker: keep-alive connections of each worker
+        pod, divided over its processes
+    :param timeout_s: timeout of a request
+    :param target_address: ``service``, or ``pod`` for connections directly
+        to the targets, the same number to each
     :param start_deadline_s: how long pods may take to become Ready; None
-        for ours, which grows with their number, as in the next two
+        for a default that grows with their number, as in the next two
     :param pull_deadline_s: how long nodes may take to pull the images
     :param connect_deadline_s: how long the master waits for its workers
-    :param lateness_s: how late a window may come
-    :param target_processes: of each nginx; None for one a core of its node
-    :param image_prefix: put before both images, with a slash
-    :param run_by: who would remove the load from a bay that stays, as a text
-        for a later start; empty where the bay takes it along
+    :param lateness_s: how late a window may arrive
+    :param target_processes: processes of each nginx; None for one per core
+        of its node
+    :param image_prefix: prefix of both images, followed by a slash
+    :param run_by: text that tells a later start which process removes the
+        load; empty if the load is deleted with the bay
     :param image_pull_secret: content of a docker ``config.json``
     :param pull_ahead: pull the images on all nodes before the deployment
     :param pods: options of ``target``, ``worker`` and ``master``
-    :param request: what is asked, and what must be answered
+    :param request: the request and the expected response
     :param keep_alive: False for a new connection for each request
-    :param arrivals: of the requests of an open loop: ``constant`` or
-        ``poisson``
-    :param tls: with what the targets serve HTTPS; None for HTTP
-    :param spread: over the nodes: ``preferred``, ``required`` or ``none``
-    :param own_file: text of an ordinary Locust file that makes the load
-        instead of our engine; needs ``users``, and steps without a rate
-    :param users: Locust users of all workers together
-    :param spawn_rate: how many of them are started in a second; None for
-        up to 100 in each process
-    :param update: of the targets, while the load runs
-    :param faults: nodes that are lost while the load runs
-    :param update_deadline_s: how long the update may take; None for ours,
-        which grows with the targets
-    :param recover_deadline_s: how long it may take after a fault until all
-        is served as before; None for ours
-    :raises ValueError: naming the argument that can't be right
+    :param arrivals: arrivals of the requests in an open loop: ``constant``
+        or ``poisson``
+    :param tls: certificate and key of the targets; None for HTTP
+    :param spread: how pods are spread over the nodes: ``preferred``,
+        ``required`` or ``none``
+    :param own_file: text of an ordinary Locust file that generates the load
+        instead of our engine; requires ``users``, and steps without a rate
+    :param users: number of Locust users of all workers together
+    :param spawn_rate: users started per second; None for up to 100 in each
+        process
+    :param update: update of the targets while the load runs
+    :param faults: faults that take out nodes while the load runs
+    :param update_deadline_s: how long the update may take; None for a
+        default that grows with the targets
+    :param recover_deadline_s: how long it may take after a fault until the
+        targets serve as before; None for the default
+    :raises ValueError: when an argument is invalid; names the argument
     """
 
     task: str
@@ -144,25 +147,25 @@ class LoadSpec:
 
     @property
     def names(self) -> naming.Names:
-        """The names of all objects."""
+        """The names of all Kubernetes objects of the load."""
         return naming.Names.of(self.task, self.iteration)
 
     @property
     def worker_processes(self) -> int:
-        """How many Locust workers the master must expect."""
+        """Number of Locust workers that the master expects."""
         return self.workers * self.processes_per_worker
 
     @property
     def spawn_rps(self) -> float:
-        """How many Locust users are started in a second."""
+        """Number of Locust users that are started per second."""
         return self.spawn_rate or _SPAWN_RPS * self.worker_processes
 
     @property
     def longest_s(self) -> float:
         """How long the load may run from its first second to its last.
 
-        Between the steps of a search answers are waited for, and the
-        workers get their next order.
+        Between the steps of a search, the workers wait for responses and
+        get their next order.
         """
         if self.search is None:
             return self.plan.total_s
@@ -193,7 +196,7 @@ class LoadSpec:
 
     @property
     def recover_s(self) -> float:
-        """How long it may take until all is served again after a fault."""
+        """How long the recovery from a fault may take."""
         return self.recover_deadline_s or _RECOVER_S
 
     def pull_s(self, nodes: int) -> float:
@@ -203,7 +206,7 @@ class LoadSpec:
         )
 
     def image(self, name: str) -> str:
-        """Return an image with the prefix of the registry."""
+        """Return the name of an image with the prefix."""
         prefix = self.image_prefix.rstrip("/")
         return f"{prefix}/{name.lstrip('/')}" if prefix else name
 
@@ -211,7 +214,7 @@ class LoadSpec:
         """Return the labels of an object.
 
         :param component: ``target``, ``master``, ``worker``, ``pull``, or
-            nothing for those that all objects of the run have
+            empty for the labels that all objects of the run have
         """
         return naming.labels(self.task, self.iteration, component)
 

@@ -1,8 +1,9 @@
-"""Whether a text surely is no Locust file that can run in a bay.
+"""Refuse texts that can't be a Locust file in a bay.
 
-Only what is certain is refused here.  Which of its classes are users says
-Locust itself, where it runs (``in_bay.refusal``): the file is made for a
-worker's pod, and Locust patches every process that imports it.
+Only certain errors are refused here.  In the bay, Locust itself determines
+which classes of the file are users (``in_bay.refusal``).  This module does
+not import the file, because the file is written for a worker's pod, and
+because Locust patches every process that imports it.
 """
 
 from __future__ import annotations
@@ -10,25 +11,26 @@ from __future__ import annotations
 import ast
 import platform
 
-# Half of the 1 MiB that Kubernetes lets a ConfigMap have: the package's code
-# is in the same one.
+# Half of Kubernetes' limit of 1 MiB for a ConfigMap, because the ConfigMap
+# also contains the package's code.
 MAX_BYTES = 524_288
 
 
 def check(text: str) -> None:
-    """Refuse what can't run as a load.
+    """Check a Locust file.
 
     :param text: the Locust file
-    :raises ValueError: naming the argument, and what is wrong with the file
+    :raises ValueError: when the file is invalid; names the argument and the
+        error
     """
     code = text.encode()
     if len(code) > MAX_BYTES:
         raise _wrong(
-            f"it has {len(code)} bytes, and the ConfigMap that takes it to "
-            f"the bay has room for {MAX_BYTES}; move data out of it"
+            f"it has {len(code)} bytes, but its ConfigMap in the bay has "
+            f"room for {MAX_BYTES}; move data out of the file"
         )
     try:
-        # As bytes: a mark of the byte order and a coding line are right.
+        # As bytes, because a byte order mark and a coding line are valid.
         ast.parse(code)
     except (SyntaxError, ValueError) as error:
         where = getattr(error, "lineno", None)
@@ -37,7 +39,8 @@ def check(text: str) -> None:
             f"it is not Python {platform.python_version()}{at}"
         ) from None
     except (MemoryError, RecursionError):
-        # Too deep for this process, which says nothing about another one.
+        # The code is nested too deeply for this process, but perhaps not
+        # for the worker.
         return
 
 

@@ -1,4 +1,4 @@
-"""With what the Locust master and its workers are started in a bay."""
+"""Command lines and environments of the Locust master and its workers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def master_environment(
     """Return the environment of the Locust master, with the job.
 
     :param target_ip: ClusterIP of the targets' Service
-    :param pod_ips: of the targets, when they are asked by their own
-        addresses
-    :raises ValueError: when one is no address
+    :param pod_ips: addresses of the targets' pods, if the workers connect
+        to them directly
+    :raises ValueError: when a value is not an address
     """
     job = Job(
         task=spec.task,
@@ -55,7 +55,7 @@ def worker_environment(spec: LoadSpec, master_ip: str) -> dict[str, str]:
     """Return the environment of a Locust worker.
 
     :param master_ip: ClusterIP of the master's Service
-    :raises ValueError: when that is no address
+    :raises ValueError: when that is not an address
     """
     return {
         **_own_file_environment(spec),
@@ -93,8 +93,8 @@ def worker_arguments(spec: LoadSpec, master_ip: str) -> list[str]:
     if spec.processes_per_worker > 1:
         arguments.append(f"--processes={spec.processes_per_worker}")
     if spec.own_file is not None:
-        # Requests that failed are in the records; a pod that fails is
-        # started again.
+        # The records contain the failed requests.  With another exit
+        # status, Kubernetes would restart the pod.
         arguments.append("--exit-code-on-error=0")
     return arguments
 
@@ -105,7 +105,7 @@ def _own_file_environment(spec: LoadSpec) -> dict[str, str]:
 
 def _users_arguments(spec: LoadSpec, target_ip: str) -> list[str]:
     if spec.own_file is None:
-        # One for each engine, all at once.
+        # One user for each engine, all started together.
         return [
             f"--users={spec.worker_processes}",
             f"--spawn-rate={spec.worker_processes}",

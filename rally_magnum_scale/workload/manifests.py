@@ -1,9 +1,10 @@
 """The Kubernetes objects of a load, from jinja2 templates.
 
-They are made in two steps, because a bay may have no name service: first
-all that needs no address (:func:`foundation`, with the targets), then,
-when the Services have their ClusterIPs and the targets are ready, the
-Locust master and its workers (:func:`load`).
+They are created in two steps, because a bay may have no DNS.  The first
+step creates the objects that need no address (:func:`foundation`, with the
+targets).  The second step creates the Locust master and its workers
+(:func:`load`), after the Services have their ClusterIPs and the targets are
+ready.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ from rally_magnum_scale.workload.pod_options import COMPONENTS
 
 MASTER_CONTAINER = "master"
 TARGET_CONTAINER = "target"
-# Where it is, a target asks its clients to connect anew.
+# If this file exists, a target asks its clients to reconnect.
 CLOSING_PATH = "/tmp/closing"  # noqa: S108
-# What a pod gets to end.
+# Grace period of a pod.
 GRACE_S = 2
 SPREAD_WORDS = {"preferred": "ScheduleAnyway", "required": "DoNotSchedule"}
 
 
 def namespace(spec: LoadSpec) -> list[dict[str, Any]]:
-    """Return what all other objects need, in the order to create it.
+    """Return the objects that all others need, in order of creation.
 
-    :returns: the Namespace, and the Secret of the registry if there is one
+    :returns: the Namespace, and the registry's Secret if there is one
     """
     return _objects(_render(spec, "namespace.yaml.j2"))
 
@@ -45,7 +46,7 @@ def namespace(spec: LoadSpec) -> list[dict[str, Any]]:
 def puller(spec: LoadSpec) -> dict[str, Any]:
     """Return the DaemonSet that pulls the images on every node of the load.
 
-    Its pods are Ready as soon as their images are there: they only sleep.
+    Its pods only sleep, so they are Ready as soon as the images are pulled.
     """
     (found,) = _objects(
         _render(
@@ -59,12 +60,12 @@ def puller(spec: LoadSpec) -> dict[str, Any]:
 
 
 def foundation(spec: LoadSpec) -> list[dict[str, Any]]:
-    """Return what needs no address, in the order to create it.
+    """Return the objects that need no address, in order of creation.
 
     :returns: ConfigMaps, Services, and the targets' Deployment
     """
     code, *shared = _objects(_render(spec, "foundation.yaml.j2"))
-    # To read that much as YAML would take half a second.
+    # Parsing that much YAML would take half a second.
     code["data"] = {
         bay_code.key(path): text for path, text in bay_code.files(spec).items()
     }
@@ -72,11 +73,11 @@ def foundation(spec: LoadSpec) -> list[dict[str, Any]]:
 
 
 def targets(spec: LoadSpec, version: str) -> list[dict[str, Any]]:
-    """Return what makes the targets of one version.
+    """Return the objects of the targets of one version.
 
-    :param version: :data:`events.OLD_VERSION`, or of a load with an update
-        :data:`events.NEW_VERSION`
-    :returns: their ConfigMap and their Deployment
+    :param version: :data:`events.OLD_VERSION`, or, for a load with an
+        update, :data:`events.NEW_VERSION`
+    :returns: the ConfigMap and the Deployment of the targets
     """
     update = spec.update
     is_new = version == events.NEW_VERSION
@@ -119,9 +120,9 @@ def _strategy(update: events.RollingUpdate) -> dict[str, Any]:
 
 
 def _grace_s(spec: LoadSpec) -> int:
-    """Return how long a target may take to end after it was told to.
+    """Return the termination grace period of a target.
 
-    Until it ends by itself it may answer what it was asked.
+    During this time it may still answer open requests.
     """
     if spec.update is None or not spec.update.pre_stop_s:
         return GRACE_S
@@ -139,9 +140,10 @@ def load(
 
     :param target_ip: ClusterIP of the Service ``names.target``
     :param master_ip: ClusterIP of the Service ``names.master``
-    :param pod_ips: of the targets, when they are asked by their own
-        addresses
-    :raises ValueError: when one is no address, as in a headless Service
+    :param pod_ips: addresses of the targets' pods, if the workers connect
+        to them directly
+    :raises ValueError: when a value is not an address, as in a headless
+        Service
     """
     return _objects(
         _render(
@@ -164,9 +166,9 @@ def load(
 
 
 def _node_terms(spec: LoadSpec) -> list[dict[str, Any]]:
-    """Return what a node must be like for any of the pods to run there.
+    """Return node selector terms that match every node any pod may use.
 
-    No term at all is every node, as for pods without a node selector.
+    An empty list matches every node, as for pods without a node selector.
     """
     selectors = [spec.pods[name].node_selector for name in COMPONENTS]
     if not all(selectors):
@@ -195,11 +197,11 @@ def _render(spec: LoadSpec, template: str, **values: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rally_magnum_scale.workload"),
         undefined=jinja2.StrictUndefined,
-        # The values are written as JSON, which YAML reads as it is.
+        # The values are written as JSON, which is valid YAML.
         autoescape=False,  # noqa: S701
         keep_trailing_newline=True,
     )
-    # What tojson does for HTML would be part of the values here.
+    # tojson's escapes for HTML would become part of the values here.
     environment.filters["tojson"] = json.dumps
     environment.globals.update(
         spec=spec,

@@ -1,4 +1,4 @@
-"""What the objects of a load are called, and how they are labelled."""
+"""Names and labels of the Kubernetes objects of a load."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ LABEL_ITERATION = "rally-magnum-scale/iteration"
 LABEL_COMPONENT = "rally-magnum-scale/component"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGED_BY = "rally-magnum-scale"
-# Selects all that this package makes in a bay.
+# Selects all objects that this package creates in a bay.
 MANAGED = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
-# An annotation of the namespace: who would remove it.
+# Annotation of the namespace: the process that is to remove it.
 RUN_BY = "rally-magnum-scale/run-by"
 
 
@@ -34,7 +34,7 @@ class Names:
 
     @property
     def namespace(self) -> str:
-        """The namespace that holds all others."""
+        """The namespace of all other objects."""
         return f"{self.prefix}-load"
 
     @property
@@ -54,12 +54,12 @@ class Names:
 
     @property
     def pull_secret(self) -> str:
-        """The Secret with which the images are pulled."""
+        """The Secret for pulling the images."""
         return f"{self.prefix}-registry"
 
     @property
     def pull(self) -> str:
-        """The DaemonSet that pulls the images ahead."""
+        """The DaemonSet that pulls the images before the deployment."""
         return f"{self.prefix}-pull"
 
     @property
@@ -69,7 +69,7 @@ class Names:
 
     @property
     def server(self) -> str:
-        """The name that a certificate of the targets is for."""
+        """The server name in the targets' certificate."""
         return f"{self.target}.{self.namespace}.svc"
 
     @property
@@ -92,9 +92,9 @@ def labels(task: str, iteration: int, component: str = "") -> dict[str, str]:
     """Return the labels of an object.
 
     :param task: id of the Rally task
-    :param iteration: number of its iteration
-    :param component: of the load, or nothing for the labels that all
-        objects of the run have
+    :param iteration: number of the iteration
+    :param component: component of the load, or empty for the labels that
+        all objects of the run have
     """
     found = {
         LABEL_MANAGED_BY: MANAGED_BY,
@@ -107,5 +107,5 @@ def labels(task: str, iteration: int, component: str = "") -> dict[str, str]:
 
 
 def _short(task: str) -> str:
-    """Return 8 characters of a task's id that a name may have."""
+    """Return 8 characters of a task's id that are valid in a name."""
     return re.sub(r"[^a-z0-9]", "", task.lower())[:8] or "task"

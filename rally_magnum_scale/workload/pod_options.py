@@ -1,4 +1,4 @@
-"""Where the pods of a load may run, and what they may use."""
+"""Resources and placement of the pods of a load."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 @dataclass(frozen=True)
 class PodOptions:
-    """What the pods of one component are given.
+    """Options of the pods of one component.
 
-    :param requests: resource to quantity, ``{"cpu": "500m"}``
-    :param limits: the same, not to be exceeded
+    :param requests: requested quantity of each resource,
+        ``{"cpu": "500m"}``
+    :param limits: maximum quantity of each resource
     :param node_selector: labels that a node must have
-    :param tolerations: taints that are put up with, as Kubernetes has them
+    :param tolerations: tolerated taints, in the form of Kubernetes
     """
 
     requests: Mapping[str, str] = field(default_factory=dict)
@@ -51,8 +52,8 @@ class PodOptions:
         """Read and check the options of one component.
 
         :param data: an object with the fields of this class
-        :param name: of the argument, for the error
-        :raises ValueError: naming the key that can't be right
+        :param name: name of the argument, for the error
+        :raises ValueError: when a key is invalid; names the key
         """
         known = [one.name for one in fields(cls)]
         checked = cls(**dict(_items(data, name, known)))
@@ -60,10 +61,10 @@ class PodOptions:
         return checked
 
     def check(self, name: str) -> None:
-        """Check what a schema can't say.
+        """Check what the schema can't check.
 
-        :param name: of the argument, for the error
-        :raises ValueError: naming the key that can't be right
+        :param name: name of the argument, for the error
+        :raises ValueError: when a key is invalid; names the key
         """
         for key in ("requests", "limits"):
             _check_resources(getattr(self, key), f"{name}.{key}")
@@ -84,11 +85,11 @@ class PodOptions:
 
 
 def read_all(data: Any) -> dict[str, PodOptions]:
-    """Read the options of all components; what is not given is empty.
+    """Read the options of all components; the default is no options.
 
-    :param data: component to its options, as JSON or as
+    :param data: options of each component, as JSON or as
         :class:`PodOptions`
-    :raises ValueError: naming the key that can't be right
+    :raises ValueError: when a key is invalid; names the key
     """
     found = {name: PodOptions() for name in COMPONENTS}
     for name, options in _items(data, "pods", COMPONENTS):
@@ -101,10 +102,10 @@ def read_all(data: Any) -> dict[str, PodOptions]:
 
 
 def whole_cores(options: PodOptions) -> int:
-    """Return how many processes can have a core each.
+    """Return how many processes can each have a core.
 
-    :returns: the whole cores of the limit of CPU; 1 where it is less, or
-        where there is none: then others may need the node's cores
+    :returns: the whole cores of the CPU limit; 1 if it is less, or if there
+        is no limit, because then other pods may need the node's cores
     """
     limit = options.limits.get("cpu")
     return max(1, int(amount(limit))) if limit else 1
@@ -113,17 +114,17 @@ def whole_cores(options: PodOptions) -> int:
 def amount(quantity: str) -> Decimal:
     """Return a quantity such as ``500m`` or ``2Gi`` as a number.
 
-    :raises ValueError: when it is none, or not above 0
+    :raises ValueError: when it is not a quantity above 0
     """
     found = _QUANTITY.fullmatch(quantity)
     value = _number(found) if found else Decimal(0)
     if value <= 0:
-        raise ValueError(f"{quantity!r} is no quantity")
+        raise ValueError(f"{quantity!r} is not a quantity above 0")
     return value
 
 
 def wrong(name: str, why: object) -> ValueError:
-    """Return the error that says why an argument can't be right."""
+    """Return the error for an invalid argument."""
     return ValueError(f"{name}: {why}")
 
 
@@ -175,7 +176,7 @@ def _check_selector(given: Any, name: str) -> None:
         raise wrong(name, f"must be an object of labels: {given!r}")
     for key, value in given.items():
         if not (_fits(_LABEL_KEY, key) and _fits(_LABEL_VALUE, value)):
-            raise wrong(f"{name}.{key}", f"{value!r} makes no node's label")
+            raise wrong(f"{name}.{key}", f"{value!r} is not a node label")
 
 
 def _fits(pattern: re.Pattern[str], text: Any) -> bool:
@@ -188,15 +189,16 @@ def _check_toleration(given: Any, name: str) -> None:
         value = values.get(key, allowed[0])
         if value not in allowed:
             raise wrong(
-                f"{name}.{key}", f"{value!r} is none of {', '.join(allowed)}"
+                f"{name}.{key}",
+                f"{value!r} is not one of {', '.join(allowed)}",
             )
     operator = values.get("operator", "Equal")
     if operator == "Equal" and not values.get("key"):
         raise wrong(
-            f"{name}.key", "missing, only the operator Exists needs none"
+            f"{name}.key", "is required, except with the operator Exists"
         )
     if operator == "Exists" and values.get("value"):
-        raise wrong(f"{name}.value", "the operator Exists takes none")
+        raise wrong(f"{name}.value", "the operator Exists allows no value")
     for key in ("key", "value"):
         if not isinstance(values.get(key, ""), str):
             raise wrong(f"{name}.{key}", "must be a string")

@@ -1,4 +1,4 @@
-"""How many requests a target says that it has counted."""
+"""Read how many requests a target has counted."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ STATUS_PATH = "/stub_status"
 
 
 def status_port(spec: LoadSpec) -> int:
-    """Return the port on which a target tells its counts, in plain HTTP."""
+    """Return the port on which a target serves its counts, in plain HTTP."""
     return ports.TARGET_PORT if spec.tls is None else ports.STATUS_PORT
 
 
 def requests_counted(stub_status: str) -> int:
-    """Read how many requests an nginx has counted, this one included.
+    """Read how many requests an nginx has counted, including this one.
 
-    :param stub_status: what ``STATUS_PATH`` answered
-    :raises ValueError: when it is something else
+    :param stub_status: response of ``STATUS_PATH``
+    :raises ValueError: when the response has another form
     """
     found = re.search(
         r"^server accepts handled requests\s+\d+ \d+ (\d+)",
@@ -28,7 +28,7 @@ def requests_counted(stub_status: str) -> int:
     )
     if not found:
         raise ValueError(
-            f"The target's {STATUS_PATH} answered no counts but "
+            f"The target's {STATUS_PATH} did not return counts, but "
             f"{stub_status[:80]!r}."
         )
     return int(found.group(1))

@@ -143,7 +143,7 @@ def test_a_metric_that_vanished_is_never_held():
     found = newest(runs)
     assert (found.state, found.holds) == (comparison.NOT_COMPARED, False)
     assert found.sentences()[0] == (
-        "not measured this time, but in the runs before: bay_create_time.other"
+        "not measured this time, but in previous runs: bay_create_time.other"
     )
     named = dataclasses.replace(ASK, metrics=("bay_create_time.max_s",))
     assert newest(runs, named).holds

@@ -228,7 +228,7 @@ def test_a_writer_that_holds_the_history_is_not_waited_for_without_end(
         with pytest.raises(exceptions.DeadlineExceeded) as caught:
             storage.append(path, [nightly(2)])
     said = str(caught.value)
-    assert f"holds {tmp_path / '.history.jsonl.lock'}, and so" in said
+    assert f"holds {tmp_path / '.history.jsonl.lock'}, the lock of" in said
     assert f"the history {path} (end it if it hangs" in said
     assert storage.append(path, [nightly(2)]) == [nightly(1), nightly(2)]
 
@@ -254,7 +254,7 @@ def test_a_write_that_fails_leaves_the_history_as_it_was(
     ("line", "why"),
     [
         ("{", "Line 2 of the history .* can't be read: Expecting"),
-        ("[]", "Line 2 .* it is no run"),
+        ("[]", "Line 2 .* it is not a run"),
         ('{"history": 2}', "newer release .schema 2; this one reads 1"),
         ('{"history": 1}', "Line 2 .* a field is missing or wrong: 'task'"),
     ],
@@ -287,12 +287,12 @@ def test_fields_of_a_later_release_are_left(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"at_s": "x"}, "Line 1 of .*: at_s is 'x', and no time in epoch se"),
+        ({"at_s": "x"}, "Line 1 of .*: at_s is 'x', not a time in epoch se"),
         ({"at_s": float("nan")}, "at_s is nan"),
         ({"at_s": 1e15}, "at_s is 1000000000000000.0"),
         ({"at_s": True}, "at_s is True"),
-        ({"state": "odd"}, "state is 'odd', and none of holds, fails, inv"),
-        ({"state": []}, r"state is \[\], and none of"),
+        ({"state": "odd"}, "state is 'odd', not one of holds, fails, inv"),
+        ({"state": []}, r"state is \[\], not one of"),
         (
             {"metrics": [dataclasses.replace(GOOD.metrics[0], value="x")]},
             r"field value is 'x', and a value of the type float is needed\.$",

@@ -178,13 +178,15 @@ def test_a_clock_that_nobody_knows_does_not_agree(collector):
     records = collector.end(103)
     assert only(records, "event")[0]["kind"] == "clock_unknown"
     (reason,) = records[-1]["reasons"]
-    assert reason.startswith("1 of 2 workers did not tell their time within")
+    assert reason.startswith("1 of 2 workers did not report their time within")
 
 
 def test_a_late_start_is_named(collector):
     finish(collector, "one")
     finish(collector, "two", late_s=0.3)
-    assert collector.end(103)[-1]["reasons"] == ["worker two began 0.3 s late"]
+    assert collector.end(103)[-1]["reasons"] == [
+        "worker two started 0.3 s late"
+    ]
 
 
 def test_requests_that_no_window_holds_are_named(collector):

@@ -175,7 +175,7 @@ def test_a_worker_waits_for_a_plain_connection(serve, free_port):
     port = serve().port
     worker_module.wait_for_master("127.0.0.1", port)
     waits = []
-    with pytest.raises(TimeoutError, match="look at its pod"):
+    with pytest.raises(TimeoutError, match="Check its pod"):
         worker_module.wait_for_master(
             "127.0.0.1", free_port, deadline_s=0.05, sleep=waits.append
         )

@@ -144,6 +144,6 @@ def test_a_clock_that_never_answers_makes_the_run_invalid(
     kinds = [one["kind"] for one in records if one["record"] == "event"]
     assert kinds == ["clock_unknown"]
     assert records[-1]["reasons"] == [
-        f"{silent} of 2 workers did not tell their time within 0.5 s, so "
+        f"{silent} of 2 workers did not report their time within 0.5 s, so "
         "their clocks may differ from the master's"
     ]

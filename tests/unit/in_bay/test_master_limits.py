@@ -122,7 +122,7 @@ def test_a_master_that_may_open_too_few_files_says_so(make_bay, serve):
         .splitlines()[-1]
         .startswith(
             "OSError: The Locust master may open 150 files, and 100 workers "
-            "need 200: raise the limit of open files "
+            "need 200. Raise the limit of open files "
         )
     )
 

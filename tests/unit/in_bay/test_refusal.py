@@ -43,7 +43,7 @@ REFUSED = {
     "an_import_that_fails": (
         USER + "import none_such_at_all\n",
         "Locust can't run it: ModuleNotFoundError: No module named "
-        "'none_such_at_all'; it is taken to the bay alone",
+        "'none_such_at_all'; only this file is copied",
     ),
     "an_exit": (
         USER + "exit('no\\nmore')\n",

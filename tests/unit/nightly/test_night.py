@@ -291,8 +291,7 @@ def test_a_night_that_could_not_be_compared_is_no_good_one():
     vanished = [*quiet[:-1], dataclasses.replace(quiet[-1], metrics=())]
     task = dataclasses.replace(told(vanished), name="one", sentence="So.")
     assert task.not_compared == (
-        "not measured this time, but in the runs before: "
-        "bay_create_time.max_s",
+        "not measured this time, but in previous runs: bay_create_time.max_s",
     )
     assert task.exit == 2
     came_out = outcome.Night("n", 0.0, 1.0, "c", (task,))

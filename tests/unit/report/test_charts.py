@@ -146,7 +146,7 @@ def test_without_a_time_nothing_is_summed_up():
 def test_versions_are_areas_on_the_same_seconds():
     run = factories.updated()
     drawn = charts.outputs(run)[2]
-    assert drawn["title"] == "Answers by version of the targets"
+    assert drawn["title"] == "Responses by version of the targets"
     assert drawn["chart_plugin"] == "StackedArea"
     old, new = drawn["data"]
     assert (old[0], new[0]) == ("version 1", "version 2")

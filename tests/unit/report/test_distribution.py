@@ -56,8 +56,8 @@ def test_spots_agree_with_the_percentiles_of_the_steps():
 def test_the_drawing_tells_itself_in_words():
     found = distribution.find(factories.run())
     drawn = distribution.draw(found, "d")
-    assert "Step 1, 98,760 answers: half within 0.94 ms" in drawn
-    for text in (">99 %<", ">99.9 %<", ">step 2<", "share of the answers"):
+    assert "Step 1, 98,760 responses: half within 0.94 ms" in drawn
+    for text in (">99 %<", ">99.9 %<", ">step 2<", "share of the responses"):
         assert text in drawn
 
 

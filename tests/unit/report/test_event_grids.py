@@ -64,7 +64,7 @@ def test_an_update_tells_its_times_and_its_load():
         "Ended": "well",
     }
     assert found.notes == (
-        "Update 1: answers by version 1: 62 % (61,976), version 2: 38 % "
+        "Update 1: responses by version 1: 62 % (61,976), version 2: 38 % "
         "(37,984).",
         "Update 1: failed requests: reset 30, timeout 10.",
     )
@@ -87,7 +87,7 @@ def test_answers_that_did_not_tell_their_version_are_counted():
     update = factories.updated(versions={"": 1, "10": 2, "9": 1})
     (note, _) = event_grids.updates([update]).notes
     assert note.endswith(
-        "version 9: 25 % (1), version 10: 50 % (2), no version told: 25 % (1)."
+        "version 9: 25 % (1), version 10: 50 % (2), unknown version: 25 % (1)."
     )
 
 

@@ -38,7 +38,7 @@ def test_the_furthest_off_is_named_with_its_distance():
         "2 of 7 bounds do not hold; the furthest off: request_latency "
         "p99_ms in step 2: 2.9"
     )
-    assert "where at most 0.001 ms was asked for (29" in found.sentence
+    assert "ms, but at most 0.001 ms is required (29" in found.sentence
     assert found.sentence.endswith(" % off).")
 
 
@@ -53,7 +53,7 @@ def test_missing_data_are_no_distance():
     assert found.state == "fail"
     assert found.sentence == (
         "8 of 8 bounds do not hold; the first of them: request_rate "
-        "min_rps: at least 19,000 rps was asked for, but no load was "
+        "min_rps: at least 19,000 rps is required, but no load was "
         "measured. 1 of 1 iteration failed."
     )
 
@@ -84,7 +84,7 @@ def test_a_criterion_of_rally_alone_can_fail():
         (
             factories.workload(sla={}, sla_results=()),
             "warn",
-            "No bound was asked for.",
+            "No bound is set.",
         ),
         (
             factories.workload(
@@ -93,7 +93,7 @@ def test_a_criterion_of_rally_alone_can_fail():
                 sla_results=(),
             ),
             "fail",
-            "No bound was asked for; 1 of 1 iteration failed.",
+            "No bound is set; 1 of 1 iteration failed.",
         ),
         (
             factories.workload(
@@ -113,7 +113,7 @@ def test_a_criterion_of_rally_alone_can_fail():
         (
             factories.workload(sla={"failure_rate": {"max": 0}}, ended=False),
             "fail",
-            "The only bound holds, but the task did not come to its end.",
+            "The only bound holds, but the task did not finish.",
         ),
     ],
 )
@@ -123,7 +123,7 @@ def test_what_no_bound_tells_is_told_beside_them(workload, state, sentence):
 
 def test_a_task_without_workload_fails():
     assert conclude().state == "fail"
-    assert "the task holds no workload" in conclude().sentence
+    assert "the task has no workload" in conclude().sentence
 
 
 def test_where_rally_stored_a_failure_no_bound_of_ours_holds():
@@ -197,23 +197,23 @@ def event_verdicts(**sla):
     [
         (
             {"request_errors": {"max_ratio": 0.0002, "during": "update"}},
-            "request_errors max_ratio during update 1: 0.0004 where at most "
-            "0.0002 was asked for (100 % off).",
+            "request_errors max_ratio during update 1: 0.0004, but at most "
+            "0.0002 is required (100 % off).",
         ),
         (
             {"rolling_update_time": {"max_s_per_target": 2}},
-            "rolling_update_time max_s_per_target of update 1: 2.4 s/target "
-            "where at most 2 s/target was asked for (20 % off).",
+            "rolling_update_time max_s_per_target of update 1: 2.4 s/target"
+            ", but at most 2 s/target is required (20 % off).",
         ),
         (
             {"recovery_time": {"max_s": 60}},
-            "recovery_time max_s of fault 1: 9.8 s where at most 60 s was "
-            "asked for does not count: it failed: 3 of 6 serve.",
+            "recovery_time max_s of fault 1: 9.8 s (at most 60 s is "
+            "required) does not count: it failed: 3 of 6 serve.",
         ),
         (
             {"request_rate": {"min_rps": 1e6, "step": 1}},
-            "request_rate min_rps in step 1: 9,930 rps where at least "
-            "1,000,000 rps was asked for (99 % off).",
+            "request_rate min_rps in step 1: 9,930 rps, but at least "
+            "1,000,000 rps is required (99 % off).",
         ),
     ],
 )
@@ -228,7 +228,7 @@ def test_without_an_event_the_sentence_says_so():
         factories.workload(sla={"request_errors": config}, sla_results=())
     )
     assert found.sentence.endswith(
-        "request_errors max_ratio: at most 1 was asked for, but no node was "
+        "request_errors max_ratio: at most 1 is required, but no node was "
         "lost on purpose."
     )
 

@@ -174,7 +174,7 @@ def test_only_hollow_nodes_need_an_explanation():
     real = factories.bay(nodes=2, nodes_real=2, nodes_hollow=0)
     assert "Hollow" not in bay_grids.bays([model.SeenBay(real)]).caption
     assert (
-        "no machine"
+        "without a machine"
         in bay_grids.bays([model.SeenBay(factories.bay())]).caption
     )
 
@@ -215,7 +215,7 @@ def test_requests_are_divided_by_cores_and_by_cpu_seconds():
         ("2", "generators", "1", "19,849", "12", "16,541"),
     )
     assert found.notes == (
-        "The nodes' counters stand for at least 75 % of the steady seconds "
+        "The nodes' counters cover at least 75 % of the steady seconds "
         "and are scaled to all of them.",
     )
 
@@ -360,14 +360,14 @@ def test_what_is_not_known_of_a_bay_is_noted():
     found = bay_grids.bays([model.SeenBay(odd, (1,))])
     assert found.notes == (
         "rms-bay: 3 nodes have stamps that can't be right.",
-        "rms-bay: of 120 requests, Magnum's API left 4 unanswered; they were "
-        "given up and asked again.",
+        "rms-bay: of 120 requests, Magnum's API left 4 unanswered; these "
+        "timed out and were retried.",
     )
 
 
 def test_an_api_server_without_figures_says_why():
     found = bay_grids.api(api(kinds={}, verbs={}, missing="it refused"))
-    assert found.notes == ("There are no figures: it refused.",)
+    assert found.notes == ("Not measured: it refused.",)
     assert bay_grids.api(factories.run()) is None
 
 

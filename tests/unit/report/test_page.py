@@ -166,7 +166,7 @@ def test_hollow_nodes_are_told():
     text = page.render(REPORTS["good"])
     assert '<td class="n" data-name="Real">1</td>' in text
     assert '<td class="n" data-name="Hollow">199</td>' in text
-    assert "no machine behind them" in text
+    assert "Node objects without a machine" in text
 
 
 def test_nothing_is_written_unescaped():
@@ -289,8 +289,8 @@ def test_a_verdict_says_where_it_was_found():
     assert "2.4 s/target" in text
     assert "at most 1 s/target" in text
     assert (
-        "rolling_update_time max_s_per_target of update 1: 2.4 s/target "
-        "where at most 1 s/target was asked for"
+        "rolling_update_time max_s_per_target of update 1: 2.4 s/target, "
+        "but at most 1 s/target is required"
     ) in text
 
 

@@ -53,10 +53,10 @@ def test_the_shares_of_the_versions_are_plotted_second_by_second():
         100,
     ]
     assert found.description == (
-        "Of all answers: version 1: 54.8 % (17), version 2: 45.2 % (14). "
+        "Of all responses: version 1: 54.8 % (17), version 2: 45.2 % (14). "
         "Seen were version 1 from 0 to 3 s; version 2 from 1 to 4 s."
     )
-    assert found.values == "share of the answers"
+    assert found.values == "share of the responses"
 
 
 def test_all_plots_have_one_time_axis_and_the_same_events():
@@ -93,13 +93,13 @@ def test_versions_are_in_order_and_those_not_told_come_last():
         ("version 9", "offer"),
         ("version 10", "blue"),
         ("version x", "violet"),
-        ("no version told", "quiet"),
+        ("unknown version", "quiet"),
     ]
 
 
 def test_without_versions_there_is_no_such_plot():
     assert versions_of(factories.run()) is None
-    assert "Answers by version" not in a_page(factories.run())
+    assert "Responses by version" not in a_page(factories.run())
     assert "answers_version" not in csv_of(factories.run())
 
 
@@ -150,9 +150,11 @@ def test_other_plots_have_no_areas():
 
 def test_the_page_draws_the_versions_and_tells_them_to_all_readers():
     text = a_page(factories.updated())
-    assert "<figcaption>Answers by version of the targets</figcaption>" in text
+    assert (
+        "<figcaption>Responses by version of the targets</figcaption>" in text
+    )
     assert text.count('id="w1i1-versions-d"') == 1
-    assert "Of all answers: version 1: 35.7 % (127,496), version 2" in text
+    assert "Of all responses: version 1: 35.7 % (127,496), version 2" in text
     assert ">version 2</text>" in text
 
 

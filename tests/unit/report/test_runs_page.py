@@ -168,9 +168,9 @@ def test_a_run_that_broke_is_not_taken_for_the_one_that_was_compared():
     assert "The newest run, of 1970-01-14 00:00, broken" in page
     assert (
         "<strong>The run of 1970-01-13 00:00, the newest that can be "
-        "compared, beside the runs before it:</strong>"
+        "compared, against previous runs:</strong>"
     ) in page
-    assert "<strong>Beside the runs before it:</strong>" in runs_page.render(
+    assert "<strong>Compared with previous runs:</strong>" in runs_page.render(
         nights(*QUIET, 13.0)
     )
 

@@ -63,7 +63,7 @@ def test_a_search_in_a_sentence():
 def test_a_generator_at_its_limit_is_no_limit_of_the_targets():
     said = searches.sentence(found(Target(100_000, generator_rps=5_000)))
     assert "(the load generator was the limit)" in said
-    assert "What the targets can do may be more." in said
+    assert "The targets may serve more." in said
 
 
 def test_where_nothing_held_no_figure_is_said():
@@ -102,7 +102,7 @@ def test_the_table_has_a_row_for_each_step_and_a_column_for_each_bound():
         str(one.step) for one in answer.trials
     ]
     over = next(row for row in told.rows if row[-2] == "no")
-    assert over[-1] == "the offer was not reached"
+    assert over[-1] == "the offered rate was not reached"
     assert told.rows[-1][-2:] == ("yes", "to confirm")
 
 
@@ -135,7 +135,7 @@ def test_the_drawing_shows_the_bound_and_both_sides_of_it():
 def test_the_page_shows_the_search():
     drawn = page.render(a_report(a_run()))
     assert "<h3>Highest rate</h3>" in drawn
-    assert "p99 of each step over its offer" in drawn
+    assert "p99 of each step by offered rate" in drawn
     assert drawn.count('id="w1i1-search-d"') == 1
     assert "max_rate <code>min_rps</code>" in drawn
     assert "windows missing" not in drawn
@@ -171,7 +171,7 @@ def test_errors_alone_have_no_curve():
     assert searches.curve(answer) is None
     run = a_run(answer)
     assert charts.outputs(run)[1]["title"] == "Rate over time"
-    assert "of each step over its offer" not in page.render(a_report(run))
+    assert "of each step by offered rate" not in page.render(a_report(run))
 
 
 def test_no_window_is_missing_between_two_steps_of_a_search():

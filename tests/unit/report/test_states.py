@@ -226,7 +226,7 @@ def test_a_criterion_is_known_by_its_full_name(names):
     run = state_of(workload)
     assert run.state == storage.FAILS
     assert len(run.judged) == len(names)
-    assert "No bound was asked for" not in run.sentence
+    assert "No bound is set" not in run.sentence
     kind = {name: {"min_rps": 1} for name in names}
     stored = [model.SlaResult("request_rate", True)] * len(names)
     holding = dataclasses.replace(workload, sla=kind, sla_results=stored)
@@ -259,7 +259,7 @@ def test_no_bound_at_all_is_told_and_is_no_failure():
     workload = factories.workload(sla={}, sla_results=())
     assert states.of_workload(workload) == storage.HOLDS
     found = conclusion.conclude([workload])
-    assert (found.state, found.sentence) == ("warn", "No bound was asked for.")
+    assert (found.state, found.sentence) == ("warn", "No bound is set.")
 
 
 def test_a_task_without_a_workload_is_broken():

@@ -44,8 +44,8 @@ def test_each_bound_has_a_line_with_its_figures():
 def test_it_closes_with_the_verdict_in_words():
     last = table.render(FAILING, width=200).splitlines()[-1]
     assert last == (
-        "1 of 8 bounds does not hold; bay_create_time max_s: 12.4 s where "
-        "at most 1 s was asked for (1,140 % off)."
+        "1 of 8 bounds does not hold; bay_create_time max_s: 12.4 s, but "
+        "at most 1 s is required (1,140 % off)."
     )
 
 
@@ -53,7 +53,7 @@ def test_columns_are_aligned():
     lines = table.render(FAILING, width=110).splitlines()[2:10]
     head = lines[0]
     # Figures end where their heading ends.
-    for name, figure in (("Measured", "12.4 s"), ("Asked for", "<= 1")):
+    for name, figure in (("Measured", "12.4 s"), ("Required", "<= 1")):
         line = line_with("\n".join(lines), "bay_create_time")
         end = head.index(name) + len(name)
         assert line[:end].endswith(figure)
@@ -101,13 +101,13 @@ def test_the_life_of_the_bay_and_the_steps_are_there():
 def test_an_empty_sla_is_told():
     report = factories.report(factories.workload(sla={}, sla_results=()))
     text = table.render(report)
-    assert "The SLA section asks for nothing." in text
-    assert text.endswith("No bound was asked for.\n")
+    assert "The SLA section is empty." in text
+    assert text.endswith("No bound is set.\n")
 
 
 def test_a_task_without_workload_is_told():
     text = table.render(factories.report(workloads=()))
-    assert "the task holds no workload" in text
+    assert "the task has no workload" in text
 
 
 def test_iterations_are_numbered_where_there_are_several():
@@ -130,7 +130,7 @@ def test_width_is_that_of_the_terminal(text, columns):
 @pytest.mark.parametrize(
     ("counted", "told"),
     [
-        (None, "the targets were not asked"),
+        (None, "the counts of the targets are unknown"),
         (1234, "against the 1,234 that the targets counted"),
         (factories.run().end.requests, "as many as the"),
     ],
@@ -172,7 +172,7 @@ def test_several_bays_are_a_table_and_the_worst_is_named():
     )
     assert "99" in line_with(text, "rms-b", "local").split()
     assert line_with(text, "FAILS", "bay_create_time").split()[3] == "rms-b"
-    assert "max_s of the bay rms-b: 99 s where at most 60 s" in text
+    assert "max_s of the bay rms-b: 99 s, but at most 60 s" in text
     assert "Bay of 200 nodes" not in text
     assert "Load in the bay rms-c from 2 workers" in text
 
@@ -227,8 +227,8 @@ def test_a_load_says_what_is_special_of_its_requests():
     run = dataclasses.replace(run, throughput=load)
     one = factories.workload(factories.iteration(1, run))
     said = (
-        "asked by Service for POST /echo over TLS, each on a connection of "
-        "its own, at random moments (Poisson);"
+        "addressed by Service for POST /echo over TLS, each on a new "
+        "connection, at random times (Poisson);"
     )
     assert said in table.render(factories.report(one), 300)
     assert said in page.render(factories.report(one))
@@ -247,9 +247,9 @@ def test_a_load_says_what_it_was_and_both_rates_for_a_core():
     run = dataclasses.replace(run, throughput=load)
     one = factories.workload(factories.iteration(1, run))
     said = (
-        "Load from 2 workers of 3 processes each to 1 target, asked by pod "
-        "address; pods on 2 nodes; images pulled ahead in 4.2 s; deployed in "
-        "6.1 s; cores of the real nodes: 2, that the pods could use: 1.8 "
+        "Load from 2 workers of 3 processes each to 1 target, addressed by "
+        "pod address; pods on 2 nodes; images pulled ahead in 4.2 s; deployed "
+        "in 6.1 s; cores of the real nodes: 2, that the pods could use: 1.8 "
         "(targets 0.8, generators 1; by limits alone)."
     )
     text = table.render(factories.report(one), 300)
@@ -264,9 +264,9 @@ def test_a_load_says_what_it_was_and_both_rates_for_a_core():
 @pytest.mark.parametrize(
     ("maker", "said"),
     [
-        ("named", "there before, by name"),
-        ("kubeconfig", "there before, by its kubeconfig"),
-        ("context", "made by the context"),
+        ("named", "existing bay, by name"),
+        ("kubeconfig", "existing bay, by kubeconfig"),
+        ("context", "created by the context"),
     ],
 )
 def test_a_bay_that_the_scenario_did_not_make_says_where_it_is_from(
@@ -298,7 +298,7 @@ def test_a_verdict_says_where_it_was_found():
     line = line_with(text, "max_s_per_target")
     assert " update 1  2.4 s/target  " in line
     assert line_with(text, "bay_create_time").split()[3] == "12.4"
-    assert "request_errors max_ratio during fault 1: 0.0004 where" in (
+    assert "request_errors max_ratio during fault 1: 0.0004, but" in (
         " ".join(text.split())
     )
 

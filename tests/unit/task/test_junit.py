@@ -37,7 +37,7 @@ def workload(**changes):
         (
             {"runner_type": "serial", "runner": {"times": 2}},
             "broken: 1 of 1 bound does not hold; bay_create_time max_s: "
-            "12.4 s where at most 60 s was asked for does not count: 1 of 2 "
+            "12.4 s (at most 60 s is required) does not count: 1 of 2 "
             "iterations have a result.",
         ),
         (

@@ -89,7 +89,9 @@ def test_what_got_worse_fails(nights):
 def test_one_run_alone_holds_and_is_told(nights):
     result = judge(nights, tonight(13.0))
     assert result["success"]
-    assert "suspected, till the next run confirms it: bay_" in result["detail"]
+    assert (
+        "suspected, until the next run confirms it: bay_" in result["detail"]
+    )
 
 
 def test_only_what_is_asked_for_is_compared(nights):
@@ -239,7 +241,7 @@ def test_a_metric_that_vanished_fails(tmp_path, known):
     result = judge(path, tonight(10.0))
     assert not result["success"]
     assert (
-        "not measured this time, but in the runs before: "
+        "not measured this time, but in previous runs: "
         "request_rate.min_rps step 1 and " in result["detail"]
     )
     assert judge(path, tonight(10.0), metrics=["bay_create_time"])["success"]
@@ -376,6 +378,6 @@ def test_an_empty_history_is_refused_before_anything_is_created(tmp_path):
     validator = validation.Validator.get("magnum_scale_history")()
     validator.validate(None, None, None, {"history": str(path)})
     path.touch()
-    why = f"history: the history {path} holds no run; name another one"
+    why = f"history: the history {path} holds no run. Give another history"
     with pytest.raises(validation.ValidationError, match=why):
         validator.validate(None, None, None, {"history": str(path)})

@@ -202,12 +202,13 @@ def test_a_context_that_failed_says_so_everywhere():
     text, html = both(task(broken))
     assert f"The context bays failed: TemplateNotFound: {FAILED[1]}" in text
     assert text.endswith(
-        "Nothing was measured, as the context bays failed: TemplateNotFound: "
+        "Nothing was measured, because the context bays failed: TemplateNotF"
+        "ound: "
         f"{FAILED[1]} 1 of 1 bound does not hold.\n"
     )
     assert "something_went_wrong" not in text + html
     assert "The context bays failed.</strong> TemplateNotFound: 0 " in html
-    assert "Nothing was measured, as the context bays failed: " in html
+    assert "Nothing was measured, because the context bays failed: " in html
     assert "No iteration ran" not in text + html
 
 

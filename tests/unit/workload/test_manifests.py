@@ -413,12 +413,12 @@ def test_a_wrong_argument_is_named(key, value):
 @pytest.mark.parametrize(
     ("workers", "each", "words"),
     [
-        (2001, 1, "workers: 2001 .* carries 2000; 2000 would do"),
-        (700, 3, "workers: 700 pods of 3 .* 2100 .* 2000; 666 would do"),
-        (1, 2001, "processes_per_worker: 1 pods .* 2000; 2000 would do"),
+        (2001, 1, "workers: 2001 .* supports 2000; use at most 2000"),
+        (700, 3, "workers: 700 pods of 3 .* 2100 .* 2000; use at most 666"),
+        (1, 2001, "processes_per_worker: 1 pods .* 2000; use at most 2000"),
     ],
 )
-def test_more_workers_than_a_master_carries_are_refused(workers, each, words):
+def test_more_workers_than_a_master_supports_are_refused(workers, each, words):
     limits = {"processes_per_worker": each, "connections_per_worker": 4000}
     with pytest.raises(ValueError, match=words):
         spec(workers=workers, **limits)
@@ -432,7 +432,7 @@ def test_more_workers_than_a_master_carries_are_refused(workers, each, words):
         ({"processes_per_worker": 65}, "64 are too few for 65 processes"),
         (
             {"connections_per_worker": 2, "targets": 5},
-            "4 connections of all workers can't reach 5 targets",
+            "4 connections of all workers are too few for 5 targets",
         ),
     ],
 )
@@ -469,7 +469,7 @@ def test_a_missing_variable_is_named(environ, missing):
 
 
 def test_what_is_no_job_is_refused():
-    with pytest.raises(ValueError, match="no job"):
+    with pytest.raises(ValueError, match="not a job"):
         job.Job.from_json({"plan": [{"rate_rps": 1, "duration_s": 1}]})
 
 

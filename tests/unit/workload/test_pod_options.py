@@ -41,19 +41,19 @@ def test_a_quantity_is_read(text, value):
     [
         (
             {"worker": {"limits": {"cpu": "2x"}}},
-            "pods.worker.limits.cpu: '2x' is no quantity",
+            "pods.worker.limits.cpu: '2x' is not a quantity above 0",
         ),
         (
             {"worker": {"limits": {"cpu": "-1"}}},
-            "pods.worker.limits.cpu: '-1' is no quantity",
+            "pods.worker.limits.cpu: '-1' is not a quantity above 0",
         ),
         (
             {"worker": {"limits": {"cpu": "0"}}},
-            "pods.worker.limits.cpu: '0' is no quantity",
+            "pods.worker.limits.cpu: '0' is not a quantity above 0",
         ),
         (
             {"worker": {"limits": {"memory": "1e999"}}},
-            "pods.worker.limits.memory: '1e999' is no quantity",
+            "pods.worker.limits.memory: '1e999' is not a quantity above 0",
         ),
         (
             {"worker": {"limits": {"cpu": 2}}},
@@ -86,15 +86,15 @@ def test_a_quantity_is_read(text, value):
         ),
         (
             {"master": PodOptions(requests={"cpu": "lots"})},
-            "pods.master.requests.cpu: 'lots' is no quantity",
+            "pods.master.requests.cpu: 'lots' is not a quantity above 0",
         ),
         (
             {"target": {"node_selector": {"disk": True}}},
-            "pods.target.node_selector.disk: True makes no node's label",
+            "pods.target.node_selector.disk: True is not a node label",
         ),
         (
             {"target": {"node_selector": {"a b": "c"}}},
-            "pods.target.node_selector.a b: 'c' makes no node's label",
+            "pods.target.node_selector.a b: 'c' is not a node label",
         ),
         (
             {"target": {"node_selector": ["disk"]}},
@@ -106,20 +106,18 @@ def test_a_quantity_is_read(text, value):
         ),
         (
             {"target": {"tolerations": [{"operator": "Is"}]}},
-            "pods.target.tolerations[0].operator: 'Is' is none of "
+            "pods.target.tolerations[0].operator: 'Is' is not one of "
             "Exists, Equal",
         ),
         (
             {"target": {"tolerations": [{"key": "a", "effect": "Never"}]}},
-            "pods.target.tolerations[0].effect: 'Never' is none of "
-            "NoSchedule, "
-            "PreferNoSchedule, NoExecute",
+            "pods.target.tolerations[0].effect: 'Never' is not one of "
+            "NoSchedule, PreferNoSchedule, NoExecute",
         ),
         (
             {"target": {"tolerations": [{"value": "a"}]}},
-            "pods.target.tolerations[0].key: missing, only the "
-            "operator Exists "
-            "needs none",
+            "pods.target.tolerations[0].key: is required, except with the "
+            "operator Exists",
         ),
         (
             {
@@ -127,7 +125,8 @@ def test_a_quantity_is_read(text, value):
                     "tolerations": [{"operator": "Exists", "value": "a"}]
                 }
             },
-            "pods.target.tolerations[0].value: the operator Exists takes none",
+            "pods.target.tolerations[0].value: the operator Exists allows no "
+            "value",
         ),
         (
             {"target": {"tolerations": [{"key": 1}]}},
