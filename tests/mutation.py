@@ -305,9 +305,8 @@ def _change(mutant: Mutant) -> str:
 
 def _row(name: str, mutants: list[Mutant]) -> str:
     killed = sum(mutant.killed for mutant in mutants)
-    return (
-        f"| {name} | {len(mutants)} | {killed} | {killed / len(mutants):.1%} |"
-    )
+    share = f"{killed / len(mutants):.1%}" if mutants else ""
+    return f"| {name} | {len(mutants)} | {killed} | {share} |"
 
 
 def main() -> int:
