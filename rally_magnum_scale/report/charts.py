@@ -52,15 +52,15 @@ def outputs(run: records.Run) -> list[dict[str, Any]]:
     found += map(_table, event_grids.every([run]))
     if run.throughput and run.throughput.steps:
         found.append(_steps(run, run.throughput))
-        if told := grids.cores(run.throughput):
-            found.append(_table(told))
+        if table := grids.cores(run.throughput):
+            found.append(_table(table))
     if len(run.bays) == 1:
         found.append(_life(run.bays[0]))
     elif drawn := bay_grids.bays([model.SeenBay(bay) for bay in run.bays]):
         found.append(_table(drawn))
-    for told in (bay_grids.node_changes([run]), bay_grids.api(run)):
-        if told:
-            found.append(_table(told))
+    for table in (bay_grids.node_changes([run]), bay_grids.api(run)):
+        if table:
+            found.append(_table(table))
     return found
 
 

@@ -77,7 +77,7 @@ def conclude(
     if failing or broken:
         bounds = _say_failing(failing, total, broken) if failing else ""
         said = [*(f"{one.rstrip('.')}." for one in broken), bounds]
-        said += _told([one for one in troubles if one not in bounds])
+        said += _as_sentences([one for one in troubles if one not in bounds])
         return Conclusion(look, " ".join(filter(None, said)))
     if not total and not learning:
         troubles = ["No bound is set", *troubles]
@@ -105,7 +105,7 @@ def _broken(workloads: Sequence[model.Workload]) -> list[str]:
     return found
 
 
-def _told(troubles: list[str]) -> list[str]:
+def _as_sentences(troubles: list[str]) -> list[str]:
     return [f"{one[0].upper()}{one[1:]}." for one in troubles]
 
 

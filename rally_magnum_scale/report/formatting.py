@@ -205,14 +205,14 @@ def requests(run: records.Run) -> str:
     if run.end is None or run.throughput is None:
         return ""
     counted = run.throughput.requests_counted_by_targets
-    told = "the counts of the targets are unknown"
+    words = "the counts of the targets are unknown"
     if counted is not None:
         difference = run.end.requests - counted
         same = f"{difference:+,} against" if difference else "as many as"
-        told = f"{same} the {counted:,} that the targets counted"
+        words = f"{same} the {counted:,} that the targets counted"
     return (
         f"Requests of the whole run, ramps included: {run.end.requests:,} "
-        f"answered as expected; {told}."
+        f"answered as expected; {words}."
     )
 
 
@@ -270,8 +270,8 @@ def nodes_ready(bay: bay_records.Bay) -> str:
     known = [name for name in ("p50", "p90", "p99") if name in ready_s]
     if not known:
         return ""
-    told = ", ".join(f"{name} {seconds(ready_s[name])}" for name in known)
-    return told + _exact_to(bay.node_ready_resolution_s)
+    words = ", ".join(f"{name} {seconds(ready_s[name])}" for name in known)
+    return words + _exact_to(bay.node_ready_resolution_s)
 
 
 def bay_time(bay: bay_records.Bay, name: str) -> str:
@@ -343,17 +343,17 @@ def _request(found: records.Throughput) -> str:
 
 
 def _cores(found: records.Throughput) -> str:
-    told = (
+    words = (
         f"cores of the real nodes: {number(found.cores_real_nodes)}, that "
         f"the pods could use: {number(found.cores_pods)}"
     )
     if not found.cores_of:
-        return told
+        return words
     sides = ", ".join(
         f"{side} {number(cores)}" for side, cores in found.cores_of.items()
     )
     by = "limits and cpusets" if found.cpus_seen else "limits alone"
-    return f"{told} ({sides}; by {by})"
+    return f"{words} ({sides}; by {by})"
 
 
 def _count(value: int, noun: str) -> str:

@@ -130,8 +130,8 @@ def _describe_versions(
                 f"{formatting.version(name)} from {seen[0].start_s} to "
                 f"{seen[-1].end_s} s"
             )
-    told = "; ".join(parts)
-    return f"Of all responses: {formatting.shares(total)}. Seen were {told}."
+    words = "; ".join(parts)
+    return f"Of all responses: {formatting.shares(total)}. Seen were {words}."
 
 
 def _is_seen(line: plot.Line, points: Sequence[series.Point]) -> bool:

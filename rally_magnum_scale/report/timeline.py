@@ -57,9 +57,9 @@ def draw(actions: Sequence[model.AtomicAction], identifier: str) -> str:
 
 
 def _describe(ordered: Sequence[model.AtomicAction], begun: float) -> str:
-    told = (
+    words = (
         f"{one.name} after {formatting.seconds(one.started_at - begun)} for "
         f"{formatting.seconds(one.duration_s)}{', failed' * one.failed}"
         for one in ordered
     )
-    return f"{'; '.join(told)}."
+    return f"{'; '.join(words)}."

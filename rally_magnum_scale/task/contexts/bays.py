@@ -195,14 +195,14 @@ class Bays(names.NamedContext, openstack_context.OpenStackContext):
             tenant = self.context["tenants"][tenant_id]
             # Rally's own keypair context creates a keypair for each user.
             keypair = (user.get("keypair") or {}).get("name")
-            for wish in bay_groups.read(self.config):
-                template = bay_templates.choose(tenant, wish.template)
-                for _ in range(wish.count):
-                    request = wish.request(
+            for group in bay_groups.read(self.config):
+                template = bay_templates.choose(tenant, group.template)
+                for _ in range(group.count):
+                    request = group.request(
                         self.generate_random_name(), template, keypair
                     )
-                    life = self._life(user, request, wish.template or "")
-                    yield _Bay(tenant_id, wish.role, life)
+                    life = self._life(user, request, group.template or "")
+                    yield _Bay(tenant_id, group.role, life)
 
     def _life(
         self,

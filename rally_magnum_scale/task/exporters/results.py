@@ -96,8 +96,8 @@ def _reasons(message: str) -> str:
     said = message.rpartition("Reason(s):")[2]
     parts = re.split(r"\n\s*(?=\w+ plugin ')", said)
     kept = [one.partition("\n\nFailed validating")[0] for one in parts]
-    told = [" ".join(one.split()).rstrip(".") for one in kept]
-    return "; ".join(filter(None, told)) + "."
+    reasons = [" ".join(one.split()).rstrip(".") for one in kept]
+    return "; ".join(filter(None, reasons)) + "."
 
 
 def _workload(
