@@ -31,7 +31,7 @@ from rally_magnum_scale.in_bay.stats.windows import Window
 CONNECTIONS = 64
 DURATION_S = 5
 LOCUST = str(Path(sys.executable).with_name("locust"))
-PACKAGE = Path(windows.__file__).parents[1]
+PACKAGE = Path(windows.__file__).parents[2]
 LOCUSTFILE = str(PACKAGE / "in_bay/locustfile.py")
 
 

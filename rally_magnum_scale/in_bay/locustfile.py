@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 from typing import NoReturn
 
+# The package is mounted, not installed, and Locust adds only the folder
+# of this file.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 import gevent
 import locust.main
 from gevent.event import Event
@@ -30,10 +34,6 @@ from rally_magnum_scale.in_bay import master
 from rally_magnum_scale.in_bay import own_file
 from rally_magnum_scale.in_bay import refusal
 from rally_magnum_scale.in_bay import worker
-
-# The package is mounted, not installed, and Locust adds only the folder
-# of this file.
-sys.path.insert(0, str(Path(__file__).parents[3]))
 
 ROLE = os.environ.get("RMS_ROLE", "")
 IS_OWN_FILE = bool(os.environ.get("RMS_OWN_FILE"))

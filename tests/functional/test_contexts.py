@@ -156,15 +156,7 @@ def test_two_iterations_at_once_in_one_tenant(
     ("quota", "count", "words"),
     [
         (2, 2, "bay_quotas allows 2 bays .* 2 for the context bays and 1 for"),
-<<<<<<< HEAD
-        (
-            None,
-            21,
-            "needs 21 bays in the project .* leaves room for 20. Raise",
-        ),
-=======
         (None, 21, "needs 21 bays in the project .* leaves room for 20"),
->>>>>>> prose-r
     ],
 )
 def test_a_quota_that_is_too_small_is_told_before_the_first_bay(
