@@ -140,7 +140,7 @@ def _night(
         )
 
 
-def table(runs: Sequence[storage.Run]) -> str:
+def table(runs: Sequence[storage.StoredRun]) -> str:
     """Return what the nights would have been told, in Markdown.
 
     Nights one after the other that were told the same share a row.
@@ -156,7 +156,7 @@ def table(runs: Sequence[storage.Run]) -> str:
     return "\n".join(lines)
 
 
-def _told(runs: Sequence[storage.Run]) -> Iterable[_Told]:
+def _told(runs: Sequence[storage.StoredRun]) -> Iterable[_Told]:
     """Compare each night with those before it, where that can be done."""
     ask = comparison.Ask(across=ACROSS)
     usual = runs[0].conditions.arguments
@@ -197,7 +197,7 @@ def _span(numbers: Sequence[int]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _names(found: Sequence[regression.Comparison]) -> str:
+def _names(found: Sequence[regression.MetricComparison]) -> str:
     """Name the surest, and count the others."""
     if not found:
         return "none"

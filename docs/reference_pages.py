@@ -22,7 +22,7 @@ from rally.task import sla
 from rally_magnum_sandbox import cli as sandbox_cli
 from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import bay_records
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import step_results
 from rally_magnum_scale.in_bay.stats import windows
@@ -46,8 +46,8 @@ RECORDS = {
     "one of `steps` of a `throughput`": step_results.StepResult,
     "trial": records.Trial,
     "max_rate": records.MaxRate,
-    "update": disturbances.Update,
-    "fault": disturbances.Fault,
+    "update": disruption_records.Update,
+    "fault": disruption_records.Fault,
 }
 # For a key that the description of its plugin explains.
 SEE_ABOVE = "see the description above"
@@ -189,7 +189,7 @@ def _records() -> list[str]:
 def _history() -> list[str]:
     lines = []
     for body in (
-        storage.Run,
+        storage.StoredRun,
         conditions.Conditions,
         storage.Judged,
         metrics.Metric,

@@ -15,11 +15,11 @@ from magnumclient.v1 import client as magnum_client
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
+from rally_magnum_scale.bays import bay_failures
 from rally_magnum_scale.bays import bay_poller
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import delete_retry
-from rally_magnum_scale.bays import failures
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.bays import resizing
@@ -237,10 +237,10 @@ class Bays:
             if cluster.status == "CREATE_COMPLETE":
                 return poller.observed()
             if cluster.status not in (None, "CREATE_IN_PROGRESS"):
-                why = failures.reason(cluster)
+                why = bay_failures.reason(cluster)
                 raise exceptions.BayCreateFailed(
                     f"The bay {cluster.name} of {nodes} nodes went to "
-                    f"{cluster.status}: {why}{failures.advice(why)}."
+                    f"{cluster.status}: {why}{bay_failures.advice(why)}."
                 )
             poller.not_yet()
             return None
@@ -366,7 +366,7 @@ class Bays:
             if cluster.status == "DELETE_FAILED":
                 raise exceptions.BayDeleteFailed(
                     f"The bay {cluster.name} went to DELETE_FAILED: "
-                    f"{failures.reason(cluster)}; delete it by hand with "
+                    f"{bay_failures.reason(cluster)}; delete it by hand with "
                     f"'openstack coe cluster delete {uuid}'."
                 )
             poller.not_yet()
@@ -415,4 +415,4 @@ def failure_class(error: Exception) -> str:
         return "interrupted"
     if isinstance(error, exceptions.WrongNodes):
         return "wrong_nodes"
-    return failures.classify(str(error))
+    return bay_failures.classify(str(error))

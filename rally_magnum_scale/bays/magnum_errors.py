@@ -11,7 +11,7 @@ from keystoneauth1 import exceptions as keystone_errors
 from magnumclient import exceptions as magnum_exceptions
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.bays import failures
+from rally_magnum_scale.bays import bay_failures
 
 CLIENT_ERRORS = (
     magnum_exceptions.ClientException,
@@ -33,7 +33,8 @@ def translate_errors(
     except CLIENT_ERRORS as error:
         message = words(error)
         raise kind(
-            f"Magnum refused to {what}: {message}{failures.advice(message)}."
+            f"Magnum refused to {what}: {message}"
+            f"{bay_failures.advice(message)}."
         ) from error
 
 

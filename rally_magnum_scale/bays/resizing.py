@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import bay_failures
 from rally_magnum_scale.bays import bay_poller
-from rally_magnum_scale.bays import failures
 from rally_magnum_scale.bays import magnum_errors
 
 Version = tuple[int, int]
@@ -149,11 +149,11 @@ class Resize:
             self._poller.not_yet()
             return None
         if cluster.status != COMPLETE:
-            why = failures.reason(cluster)
+            why = bay_failures.reason(cluster)
             raise exceptions.BayResizeFailed(
                 f"The bay {cluster.name} went to {cluster.status} during "
                 f"its resize to {self._wanted.nodes} nodes: {why}"
-                f"{failures.advice(why)}."
+                f"{bay_failures.advice(why)}."
             )
         return self._poller.observed()
 

@@ -59,7 +59,7 @@ def is_named(metric: str, name: str) -> bool:
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """The result of a comparison.
 
     :param ask: the settings
@@ -78,14 +78,14 @@ class Comparison:
     """
 
     ask: Ask
-    outcome: regression.Outcome
-    suspected: tuple[regression.Comparison, ...] = ()
+    outcome: regression.RegressionResult
+    suspected: tuple[regression.MetricComparison, ...] = ()
     runs: int = 0
     uncounted: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     no_baseline: str = ""
-    run: storage.Run | None = None
+    run: storage.StoredRun | None = None
     newest: str = ""
 
     @property
@@ -195,12 +195,12 @@ def _metrics(every: Sequence[object]) -> str:
 
 
 def compare(
-    runs: Iterable[storage.Run],
+    runs: Iterable[storage.StoredRun],
     conditions: run_conditions.Conditions,
     measured: Sequence[run_metrics.Metric],
     newest: trend.Point,
     ask: Ask,
-) -> Comparison:
+) -> RunComparison:
     """Compare the metrics of a run with previous comparable runs.
 
     :param runs: the history; the run itself may be in it
@@ -218,7 +218,7 @@ def compare(
     alone = dataclasses.replace(ask.rules, last=1)
     named = ask.rules.baseline
     known_worse = {one.metric for one in outcome.worse}
-    return Comparison(
+    return RunComparison(
         ask,
         outcome=outcome,
         suspected=tuple(
@@ -242,7 +242,9 @@ def compare(
     )
 
 
-def compare_newest(group: Sequence[storage.Run], ask: Ask) -> Comparison:
+def compare_newest(
+    group: Sequence[storage.StoredRun], ask: Ask
+) -> RunComparison:
     """Compare the newest valid run of a group.
 
     :param group: comparable runs, at least one
@@ -252,8 +254,8 @@ def compare_newest(group: Sequence[storage.Run], ask: Ask) -> Comparison:
     newest = max(group, key=lambda one: one.at_s)
     counting = [one for one in group if one.counts]
     if not counting:
-        none = regression.Outcome()
-        return Comparison(ask, none, newest=_say_newest(newest))
+        none = regression.RegressionResult()
+        return RunComparison(ask, none, newest=_say_newest(newest))
     compared = max(counting, key=lambda one: one.at_s)
     found = compare_run(compared, group, ask)
     if compared.id == newest.id:
@@ -261,14 +263,14 @@ def compare_newest(group: Sequence[storage.Run], ask: Ask) -> Comparison:
     return dataclasses.replace(found, newest=_say_newest(newest))
 
 
-def _say_newest(run: storage.Run) -> str:
+def _say_newest(run: storage.StoredRun) -> str:
     what = "broke" if run.state == storage.BROKEN else "is invalid"
     return f"the newest run, {run.id}, {what}, so it is not compared"
 
 
 def compare_run(
-    run: storage.Run, runs: Iterable[storage.Run], ask: Ask
-) -> Comparison:
+    run: storage.StoredRun, runs: Iterable[storage.StoredRun], ask: Ask
+) -> RunComparison:
     """Compare a run of the history with previous comparable runs.
 
     :param runs: the history; the run itself may be in it
@@ -293,7 +295,7 @@ def _is_wanted(metric: str, unit: str, ask: Ask) -> bool:
 
 
 def _vanished(
-    before: Sequence[storage.Run],
+    before: Sequence[storage.StoredRun],
     measured: Iterable[run_metrics.Metric],
     ask: Ask,
 ) -> tuple[str, ...]:
@@ -314,17 +316,17 @@ def _vanished(
     )
 
 
-def _point(run: storage.Run) -> trend.Point:
+def _point(run: storage.StoredRun) -> trend.Point:
     """Return id and time of a run, as a point without a value."""
     return trend.Point(run.id, run.at_s, 0.0)
 
 
 def _before(
-    runs: Iterable[storage.Run],
+    runs: Iterable[storage.StoredRun],
     conditions: run_conditions.Conditions,
     newest: trend.Point,
     ask: Ask,
-) -> list[storage.Run]:
+) -> list[storage.StoredRun]:
     return [
         one
         for one in storage.comparable(runs, conditions, ask.across)
@@ -347,7 +349,7 @@ def _with(
 
 
 def beside_last(
-    run: storage.Run, runs: Iterable[storage.Run], ask: Ask
+    run: storage.StoredRun, runs: Iterable[storage.StoredRun], ask: Ask
 ) -> list[str]:
     """Describe metrics that are worse than in the last comparable run.
 

@@ -66,7 +66,7 @@ class Judged(record_body.Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class StoredRun:
     """One workload of one task.
 
     :param task: uuid of the task
@@ -162,7 +162,7 @@ def _check_resolution(metric: run_metrics.Metric) -> None:
         )
 
 
-def append(path: pathlib.Path, added: Iterable[Run]) -> list[Run]:
+def append(path: pathlib.Path, added: Iterable[StoredRun]) -> list[StoredRun]:
     """Add runs to a history; a run with the same id is replaced.
 
     A missing history is created, unless there is nothing to add, because an
@@ -197,7 +197,7 @@ def append(path: pathlib.Path, added: Iterable[Run]) -> list[Run]:
         ) from error
 
 
-def _line(run: Run) -> str:
+def _line(run: StoredRun) -> str:
     return json.dumps(run.to_json(), separators=(",", ":")) + "\n"
 
 
@@ -216,7 +216,7 @@ def _locked(path: pathlib.Path) -> Iterator[None]:
         yield
 
 
-def read(path: pathlib.Path, *, missing_ok: bool = False) -> list[Run]:
+def read(path: pathlib.Path, *, missing_ok: bool = False) -> list[StoredRun]:
     """Read a history, the oldest run first.
 
     :param missing_ok: return no runs if the history does not exist
@@ -242,7 +242,7 @@ def read(path: pathlib.Path, *, missing_ok: bool = False) -> list[Run]:
     ]
 
 
-def read_before(path: pathlib.Path) -> list[Run] | None:
+def read_before(path: pathlib.Path) -> list[StoredRun] | None:
     """Read the history with which a run is compared.
 
     :returns: None when it does not exist, as before the first run
@@ -265,11 +265,11 @@ def read_before(path: pathlib.Path) -> list[Run] | None:
     return found
 
 
-def _read_line(path: pathlib.Path, number: int, line: str) -> Run:
+def _read_line(path: pathlib.Path, number: int, line: str) -> StoredRun:
     try:
         found = json.loads(line)
         _check_schema(found)
-        return Run.from_json(found)
+        return StoredRun.from_json(found)
     except ValueError as error:
         raise exceptions.InvalidInput(
             f"Line {number} of the history {path} can't be read: "
@@ -291,10 +291,10 @@ def _check_schema(found: Any) -> None:
 
 
 def comparable(
-    runs: Iterable[Run],
+    runs: Iterable[StoredRun],
     like: run_conditions.Conditions,
     across: Collection[str] = (),
-) -> list[Run]:
+) -> list[StoredRun]:
     """Return the runs with the same conditions, in the same order.
 
     :param across: conditions that may differ, from
@@ -306,14 +306,14 @@ def comparable(
 
 
 def groups(
-    runs: Iterable[Run], across: Collection[str] = ()
-) -> list[list[Run]]:
+    runs: Iterable[StoredRun], across: Collection[str] = ()
+) -> list[list[StoredRun]]:
     """Group runs by their conditions, the group of the newest run first.
 
     A broken run may lack some conditions.  It joins the newest group from
     which it does not differ.
     """
-    found: list[list[Run]] = []
+    found: list[list[StoredRun]] = []
     newest_first = sorted(runs, key=lambda one: -one.at_s)
     for one in sorted(newest_first, key=lambda one: one.state == BROKEN):
         for group in found:
@@ -327,7 +327,7 @@ def groups(
     return sorted(found, key=lambda group: -group[-1].at_s)
 
 
-def trends(runs: Iterable[Run]) -> dict[str, trend.Trend]:
+def trends(runs: Iterable[StoredRun]) -> dict[str, trend.Trend]:
     """Return the trend of each metric over comparable runs.
 
     Broken and invalid runs, and values that do not count, are left out.

@@ -20,20 +20,20 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from rally_magnum_scale.in_bay import failures
 from rally_magnum_scale.in_bay import http_responses
+from rally_magnum_scale.in_bay import request_failures
 from rally_magnum_scale.in_bay.connections import EPOLLIN
 from rally_magnum_scale.in_bay.connections import NEVER_NS
 from rally_magnum_scale.in_bay.connections import READ
 from rally_magnum_scale.in_bay.connections import Connections
-from rally_magnum_scale.in_bay.failures import kind_of
 from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.meter import NS_PER_S
-from rally_magnum_scale.in_bay.meter import Counters
 from rally_magnum_scale.in_bay.meter import Meter
+from rally_magnum_scale.in_bay.meter import RequestCounters
 from rally_magnum_scale.in_bay.polling import EVENTS
 from rally_magnum_scale.in_bay.polling import Events
 from rally_magnum_scale.in_bay.polling import Poller
+from rally_magnum_scale.in_bay.request_failures import kind_of
 from rally_magnum_scale.in_bay.response_fingerprint import ResponseFingerprint
 from rally_magnum_scale.in_bay.stats import arrivals
 from rally_magnum_scale.in_bay.stats.windows import UNSENT
@@ -139,7 +139,7 @@ class Engine:
             self._sums.failures,
             self._late_ns / NS_PER_S,
             due=self._schedule.due,
-            reasons=failures.our_fault(
+            reasons=request_failures.our_fault(
                 {**self._sums.failures, **self._sums.connect_failures}
             ),
         )
@@ -458,7 +458,7 @@ class Engine:
             return sent_ns
         return self._connections.intended_ns[fd]
 
-    def _counters(self, due_ns: int) -> Counters:
+    def _counters(self, due_ns: int) -> RequestCounters:
         return self._meter.of((due_ns - self._start_ns) // NS_PER_S)
 
     def _count_failure(self, kind: str, due_ns: int) -> None:

@@ -22,9 +22,9 @@ from rally_magnum_scale.in_bay import http_responses
 from rally_magnum_scale.in_bay.connections import Connections
 from rally_magnum_scale.in_bay.engine import RECEIVE_BYTES
 from rally_magnum_scale.in_bay.engine import Engine
-from rally_magnum_scale.in_bay.failures import kind_of
 from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.polling import Events
+from rally_magnum_scale.in_bay.request_failures import kind_of
 
 LINGER_0_S = struct.pack("ii", 1, 0)
 

@@ -20,7 +20,7 @@ NS_PER_US = 1_000
 RATIO_OVER_NS = 100_000_000
 
 
-class Counters:
+class RequestCounters:
     """Counters of requests that were due in one phase of one step.
 
     The dicts map raw times in µs to counts.  The engine updates them
@@ -33,7 +33,7 @@ class Counters:
         self.failures: dict[str, int] = defaultdict(int)
 
 
-class Meter(Counters):
+class Meter(RequestCounters):
     """Counters of one second, which become a window at its end.
 
     The counters of the meter itself are those of requests that were due in
@@ -66,12 +66,14 @@ class Meter(Counters):
         super().__init__()
         self.lag_us: dict[int, int] = defaultdict(int)
         self.connect_failures: dict[str, int] = defaultdict(int)
-        self._carried: dict[Position, Counters] = defaultdict(Counters)
+        self._carried: dict[Position, RequestCounters] = defaultdict(
+            RequestCounters
+        )
         self._loop_delay_max_us = 0
         self._since_ns = self._clock_ns()
         self._cpu_since_ns = self._cpu_ns()
 
-    def of(self, second: int) -> Counters:
+    def of(self, second: int) -> RequestCounters:
         """Return the counters of requests that were due in a second.
 
         :param second: second of the plan, from 0
@@ -137,7 +139,7 @@ class Meter(Counters):
         return window
 
 
-def _part(due: Position, counted: Counters) -> Part:
+def _part(due: Position, counted: RequestCounters) -> Part:
     service_us = Histogram.from_values_us(counted.service_us)
     return Part(
         step=due.step + 1,

@@ -27,8 +27,8 @@ from rally_magnum_scale.in_bay.in_flight import Call
 from rally_magnum_scale.in_bay.in_flight import InFlight
 from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.meter import NS_PER_S
-from rally_magnum_scale.in_bay.meter import Counters
 from rally_magnum_scale.in_bay.meter import Meter
+from rally_magnum_scale.in_bay.meter import RequestCounters
 from rally_magnum_scale.in_bay.stats.windows import Window
 from rally_magnum_scale.in_bay.users import Users
 from rally_magnum_scale.in_bay.worker_report import Sums
@@ -182,7 +182,7 @@ class Watch:
         if self._is_counted(now_ns):
             self._counters(began_ns, now_ns).failures[kind] += 1
 
-    def _counters(self, began_ns: int | None, now_ns: int) -> Counters:
+    def _counters(self, began_ns: int | None, now_ns: int) -> RequestCounters:
         at_ns = now_ns if began_ns is None else began_ns
         last_ns = self._end_ns - 1
         at_ns = min(max(at_ns, self._start_ns), last_ns)

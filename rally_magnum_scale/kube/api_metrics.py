@@ -25,7 +25,7 @@ _VERBS = frozenset(
 )
 
 
-def read(cluster: client.KubeClient) -> api_latency.Counters:
+def read(cluster: client.KubeClient) -> api_latency.ApiCounters:
     """Read the API server's counters.
 
     :raises KubernetesError: when the request fails or the metric is missing
@@ -45,7 +45,7 @@ def read(cluster: client.KubeClient) -> api_latency.Counters:
             answer.close()
     for metric in _METRICS:
         if metric in found:
-            return api_latency.Counters(started_at, found[metric])
+            return api_latency.ApiCounters(started_at, found[metric])
     raise exceptions.KubernetesError(
         f"The metrics of the bay's Kubernetes API lack {_METRICS[-1]}."
     )

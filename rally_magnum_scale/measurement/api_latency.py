@@ -24,7 +24,7 @@ Buckets = dict[float, float]
 
 
 @dataclasses.dataclass(frozen=True)
-class Counters:
+class ApiCounters:
     """What a server has counted since it was started.
 
     :param started_at: when it was started, in epoch seconds of its clock:
@@ -36,7 +36,7 @@ class Counters:
     verbs: Mapping[str, Buckets]
 
 
-def between(before: Counters, after: Counters) -> dict[str, Buckets]:
+def between(before: ApiCounters, after: ApiCounters) -> dict[str, Buckets]:
     """Return the buckets of what came between two readings, by verb.
 
     :raises ValueError: when they are not of one server

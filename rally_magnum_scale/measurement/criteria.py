@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rally_magnum_scale.in_bay.stats import bay_records
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import records
 
 
@@ -71,7 +71,7 @@ class Criterion:
                 "description": "Number of the judged step; default: the last.",
             }
             properties["during"] = {
-                "enum": [disturbances.UPDATE, disturbances.FAULT],
+                "enum": [disruption_records.UPDATE, disruption_records.FAULT],
                 "description": "Judge the time of each event of this kind "
                 "instead of a step.",
             }
@@ -283,7 +283,7 @@ def _change_times(
     }
 
 
-def _load_doubt(event: disturbances.Disturbance) -> str:
+def _load_doubt(event: disruption_records.DisruptionRecord) -> str:
     """Say why what requests did during an event does not count."""
     if event.load is None:
         return "it is not known what the load came to meanwhile"
@@ -463,7 +463,7 @@ CRITERIA = {
         Criterion(
             "rolling_update_time",
             "The time from the update of the targets until all are new.",
-            disturbances.UPDATE,
+            disruption_records.UPDATE,
             {
                 "max_s": Bound(
                     "s",
@@ -483,7 +483,7 @@ CRITERIA = {
         Criterion(
             "recovery_time",
             "The time from the loss of nodes until all is served as before.",
-            disturbances.FAULT,
+            disruption_records.FAULT,
             {
                 "max_s": Bound(
                     "s",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import record_body
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import criteria
@@ -103,8 +103,8 @@ def _configs(
     load = None if run.max_rate else run.throughput
     steps = load.steps if load else []
     yield from ({"step": number} for number, _ in enumerate(steps, 1))
-    yield {"during": disturbances.UPDATE}
-    yield {"during": disturbances.FAULT}
+    yield {"during": disruption_records.UPDATE}
+    yield {"during": disruption_records.FAULT}
 
 
 def place_of(verdict: verdicts.Verdict) -> str:

@@ -38,7 +38,7 @@ import statistics
 from collections.abc import Iterable
 from collections.abc import Sequence
 
-from rally_magnum_scale.measurement import student
+from rally_magnum_scale.measurement import t_distribution
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 
@@ -87,7 +87,7 @@ class Rules:
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class MetricComparison:
     """How the newest runs of one metric compare with their baseline.
 
     :param since: the first of the runs that noise explains least
@@ -144,30 +144,32 @@ class NoBaseline:
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class RegressionResult:
     """What comparing all metrics came to.
 
     :param compared: the smallest p-value first
     """
 
-    compared: tuple[Comparison, ...] = ()
+    compared: tuple[MetricComparison, ...] = ()
     too_few: tuple[TooFew, ...] = ()
     no_baseline: tuple[NoBaseline, ...] = ()
 
     @property
-    def worse(self) -> tuple[Comparison, ...]:
+    def worse(self) -> tuple[MetricComparison, ...]:
         """Return what counts as worse, the smallest p-value first."""
         return tuple(one for one in self.compared if one.worse)
 
 
-def compare(trends: Iterable[trend.Trend], rules: Rules) -> Outcome:
+def compare(trends: Iterable[trend.Trend], rules: Rules) -> RegressionResult:
     """Compare the newest runs of each metric with its baseline.
 
     :param trends: each metric once, first run first
     """
     found = [_compare_one(one, rules) for one in trends]
-    return Outcome(
-        _judge([one for one in found if isinstance(one, Comparison)], rules),
+    return RegressionResult(
+        _judge(
+            [one for one in found if isinstance(one, MetricComparison)], rules
+        ),
         tuple(one for one in found if isinstance(one, TooFew)),
         tuple(one for one in found if isinstance(one, NoBaseline)),
     )
@@ -201,15 +203,15 @@ def say_p_value(p_value: float) -> str:
 
 
 def _judge(
-    compared: Sequence[Comparison], rules: Rules
-) -> tuple[Comparison, ...]:
+    compared: Sequence[MetricComparison], rules: Rules
+) -> tuple[MetricComparison, ...]:
     """Correct p-values for their number, and tell which count as worse.
 
     Holm's step-down procedure: S. Holm, A simple sequentially rejective
     multiple test procedure, Scandinavian Journal of Statistics 6 (1979),
     65-70.
     """
-    judged: list[Comparison] = []
+    judged: list[MetricComparison] = []
     p_value = 0.0
     for place, one in enumerate(sorted(compared, key=lambda c: c.p_value)):
         p_value = max(p_value, min(1, one.p_value * (len(compared) - place)))
@@ -223,7 +225,7 @@ def _judge(
 
 def _compare_one(
     one: trend.Trend, rules: Rules
-) -> Comparison | TooFew | NoBaseline:
+) -> MetricComparison | TooFew | NoBaseline:
     points = one.points[-MOST_RUNS:]
     named, needed = None, rules.min_runs
     if rules.baseline != MEDIAN:
@@ -287,7 +289,7 @@ class _Series:
         named = self.reference is not None
         # Of differences between neighbours a third tells nothing new.
         counting = at * 2 // 3 if named else at
-        return student.upper_tail(worse / error, _freedom(counting))
+        return t_distribution.upper_tail(worse / error, _freedom(counting))
 
     def begin(self, at: int, last: int) -> int:
         """Leave out runs of a split that are more like those before it."""
@@ -302,11 +304,11 @@ class _Series:
             last,
         )
 
-    def compare(self, at: int) -> Comparison:
+    def compare(self, at: int) -> MetricComparison:
         """Tell how the runs from one on compare with the baseline."""
         baseline = self.scale.outward(self._baseline(at))
         value = self.scale.outward(self._newest(at))
-        return Comparison(
+        return MetricComparison(
             metric=self.of_trend.metric,
             unit=self.of_trend.unit,
             since=self.points[at],

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rally_magnum_scale.in_bay.stats import bay_records
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import record_body
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
@@ -457,8 +457,8 @@ def _why_unsettled(change: bay_records.NodeChange) -> str:
 
 # The events of each kind, and what is said where there is none.
 _EVENTS = {
-    disturbances.UPDATE: ("updates", "no targets were updated"),
-    disturbances.FAULT: ("faults", "no node was lost on purpose"),
+    disruption_records.UPDATE: ("updates", "no targets were updated"),
+    disruption_records.FAULT: ("faults", "no node was lost on purpose"),
 }
 _NOUNS = {
     **dict.fromkeys(_NO_CHANGE, "change"),
@@ -483,11 +483,11 @@ def _find_events(run: records.Run, kind: str) -> list[_Subject]:
     ] or [_Subject(reason=none)]
 
 
-def _why_no_event(event: disturbances.Disturbance) -> str:
+def _why_no_event(event: disruption_records.DisruptionRecord) -> str:
     """Say why nothing of an event counts."""
     if event.failure:
         return f"it failed: {event.reason}"
-    if isinstance(event, disturbances.Fault) and not event.targets_lost:
+    if isinstance(event, disruption_records.Fault) and not event.targets_lost:
         return event.reason or "no target ran on the lost nodes"
     return ""
 

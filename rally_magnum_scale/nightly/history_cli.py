@@ -191,7 +191,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _say_check(
-    group: Sequence[storage.Run], compared: comparison.Comparison
+    group: Sequence[storage.StoredRun], compared: comparison.RunComparison
 ) -> None:
     newest = group[-1]
     run = compared.run or newest
@@ -203,7 +203,7 @@ def _say_check(
 
 
 def _as_json(
-    group: Sequence[storage.Run], compared: comparison.Comparison
+    group: Sequence[storage.StoredRun], compared: comparison.RunComparison
 ) -> dict[str, object]:
     return {
         "run": compared.run.id if compared.run else None,
@@ -215,7 +215,7 @@ def _as_json(
     }
 
 
-def _worse_as_json(one: regression.Comparison) -> dict[str, object]:
+def _worse_as_json(one: regression.MetricComparison) -> dict[str, object]:
     """Return the comparison for JSON, which can't hold an infinite ratio."""
     ratio = one.change_ratio if math.isfinite(one.change_ratio) else None
     return {**dataclasses.asdict(one), "change_ratio": ratio}

@@ -118,9 +118,9 @@ class _Work:
     until: deadline.Deadline
     report: Report
 
-    def all_tasks(self) -> tuple[list[outcome.Task], str]:
+    def all_tasks(self) -> tuple[list[outcome.TaskOutcome], str]:
         """Return the outcomes of the tasks, and the cloud's error if any."""
-        tasks: list[outcome.Task] = []
+        tasks: list[outcome.TaskOutcome] = []
         try:
             with clouds.opened(
                 self.settings, self.report, self.until
@@ -135,8 +135,10 @@ class _Work:
         return tasks, ""
 
     def _one(
-        self, task: nightly_settings.Task, environment: Mapping[str, str]
-    ) -> outcome.Task:
+        self,
+        task: nightly_settings.TaskSettings,
+        environment: Mapping[str, str],
+    ) -> outcome.TaskOutcome:
         left_s = self.until.left_s()
         if interruption.requested() or left_s <= 0:
             why = (
@@ -172,10 +174,10 @@ class _Work:
 
     def _judge(
         self,
-        task: nightly_settings.Task,
+        task: nightly_settings.TaskSettings,
         ended: rally_tasks.Ended,
         environment: Mapping[str, str],
-    ) -> outcome.Task:
+    ) -> outcome.TaskOutcome:
         kept = self.folder / f"{task.name}.json"
         for kind, path in (
             ("json", kept),
@@ -219,7 +221,10 @@ class _Work:
         )
 
     def _draw(
-        self, name: str, drawn: model.Report, every: Sequence[storage.Run]
+        self,
+        name: str,
+        drawn: model.Report,
+        every: Sequence[storage.StoredRun],
     ) -> str:
         """Draw the page of a task; return the error if that fails.
 
@@ -236,14 +241,14 @@ class _Work:
 
 
 def _broken(
-    task: nightly_settings.Task, sentence: str, took_s: float = 0.0
-) -> outcome.Task:
-    return outcome.Task(task.name, storage.BROKEN, sentence, took_s)
+    task: nightly_settings.TaskSettings, sentence: str, took_s: float = 0.0
+) -> outcome.TaskOutcome:
+    return outcome.TaskOutcome(task.name, storage.BROKEN, sentence, took_s)
 
 
 def _not_kept(
-    task: nightly_settings.Task, ended: rally_tasks.Ended, why: str
-) -> outcome.Task:
+    task: nightly_settings.TaskSettings, ended: rally_tasks.Ended, why: str
+) -> outcome.TaskOutcome:
     said = f"Its results could not be kept: {why}"
     return dataclasses.replace(
         _broken(task, said, ended.took_s), uuid=ended.uuid
@@ -275,10 +280,10 @@ def _message_chain(error: BaseException) -> str:
 
 
 def _compare(
-    added: Sequence[storage.Run],
-    every: Sequence[storage.Run],
+    added: Sequence[storage.StoredRun],
+    every: Sequence[storage.StoredRun],
     ask: comparison.Ask,
-) -> outcome.Task:
+) -> outcome.TaskOutcome:
     """Return an outcome that has only the comparison with previous runs."""
     worse: list[str] = []
     suspected: list[str] = []
@@ -299,7 +304,7 @@ def _compare(
         if not compared.outcome.compared:
             last = comparison.beside_last(run_, every, ask)
             beside += [where + one for one in last]
-    return outcome.Task(
+    return outcome.TaskOutcome(
         "",
         storage.HOLDS,
         "",

@@ -27,7 +27,7 @@ EXITS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
+class TaskOutcome:
     """The outcome of one task of a night.
 
     :param name: name of the task in the settings
@@ -87,7 +87,7 @@ class Night:
     began_s: float
     took_s: float
     cloud: str
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[TaskOutcome, ...] = ()
     error: str = ""
     notes: tuple[str, ...] = ()
     interrupted: bool = False
@@ -184,12 +184,12 @@ def _labelled(label: str, found: Sequence[str]) -> list[str]:
     return [*lines, f"    … and {more} more"] if more > 0 else lines
 
 
-def _read_task(found: Mapping[str, Any]) -> Task:
+def _read_task(found: Mapping[str, Any]) -> TaskOutcome:
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in found.items()
     }
-    return Task(**values)
+    return TaskOutcome(**values)
 
 
 def _count(number: int, noun: str) -> str:

@@ -48,7 +48,7 @@ class Ended:
 
 
 def run(
-    task: nightly_settings.Task,
+    task: nightly_settings.TaskSettings,
     environment: Mapping[str, str],
     log: pathlib.Path,
     *,

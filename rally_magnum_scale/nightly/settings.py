@@ -106,7 +106,7 @@ SCHEMA: dict[str, Any] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
+class TaskSettings:
     """A Rally task of the night.
 
     :param name: base name of its output files; default: that of the task
@@ -141,7 +141,7 @@ class Settings:
     """
 
     folder: pathlib.Path
-    tasks: tuple[Task, ...]
+    tasks: tuple[TaskSettings, ...]
     sandbox: bool = False
     clouds_yaml: str = ""
     openrc: pathlib.Path | None = None
@@ -240,9 +240,9 @@ def _settings(base: pathlib.Path, content: Mapping[str, Any]) -> Settings:
     )
 
 
-def _task(base: pathlib.Path, one: Mapping[str, Any]) -> Task:
+def _task(base: pathlib.Path, one: Mapping[str, Any]) -> TaskSettings:
     task, arguments = base / one["task"], one.get("arguments")
-    return Task(
+    return TaskSettings(
         name=one.get("name", task.stem),
         task=task,
         arguments=base / arguments if arguments else None,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rally_magnum_scale.in_bay.stats import bay_records
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.report import bay_grids
 from rally_magnum_scale.report import event_grids
@@ -162,7 +162,7 @@ def _event_times(rows: list[list[Any]]) -> dict[str, Any]:
     }
 
 
-def _update_times(update: disturbances.Update) -> list[list[Any]]:
+def _update_times(update: disruption_records.Update) -> list[list[Any]]:
     name = f"update {update.number}, {update.targets} targets"
     rows = (
         ("new Ready", update.new_ready_s),
@@ -171,7 +171,7 @@ def _update_times(update: disturbances.Update) -> list[list[Any]]:
     return _known(name, rows)
 
 
-def _fault_times(fault: disturbances.Fault) -> list[list[Any]]:
+def _fault_times(fault: disruption_records.Fault) -> list[list[Any]]:
     how = event_grids.how(fault)
     name = f"fault {fault.number}, nodes {how}: {len(fault.nodes)}"
     rows = (

@@ -26,7 +26,7 @@ _DASHES = ("-", "--", "-.", ":")
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
+class StepDistribution:
     """The distribution of one step.
 
     :param total: number of requests that were due in its steady seconds
@@ -38,7 +38,7 @@ class Step:
     spots: tuple[tuple[float, float], ...]
 
 
-def find(run: records.Run) -> list[Step]:
+def find(run: records.Run) -> list[StepDistribution]:
     """Return the latency distribution of the requests due in each step.
 
     The distribution ends where the failed requests begin.
@@ -50,7 +50,9 @@ def find(run: records.Run) -> list[Step]:
         failed = sum(sum(one.failures.values()) for one in due)
         if merged.total:
             spots = _spots(merged, failed)
-            found.append(Step(number, merged.total + failed, spots))
+            found.append(
+                StepDistribution(number, merged.total + failed, spots)
+            )
     return found
 
 
@@ -73,7 +75,7 @@ def _spots(
     return (*spots, (most, (merged.max_us or 0) / 1000))
 
 
-def draw(found: Sequence[Step], identifier: str) -> str:
+def draw(found: Sequence[StepDistribution], identifier: str) -> str:
     """Return the plot as SVG; empty if there is no step.
 
     :param identifier: unique in the page
@@ -110,7 +112,7 @@ def _percent(nines: int) -> str:
     return f"{100 * (1 - 10.0**-nines):.{max(0, nines - 2)}f} %"
 
 
-def _describe(found: Sequence[Step]) -> str:
+def _describe(found: Sequence[StepDistribution]) -> str:
     return " ".join(
         f"Step {one.step}, {formatting.number(one.total)} responses: half "
         f"within {_at(one, 0.30103):.3g} ms, 99 % within "
@@ -119,6 +121,6 @@ def _describe(found: Sequence[Step]) -> str:
     )
 
 
-def _at(one: Step, nines: float) -> float:
+def _at(one: StepDistribution, nines: float) -> float:
     """Return the latency at the first point with a number of nines."""
     return next((ms for at, ms in one.spots if at >= nines), one.spots[-1][1])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import wording
 from rally_magnum_scale.report import formatting
@@ -104,7 +104,7 @@ def _grid(
     return drawn.trimmed().folded(("Step", "Strategy", "How", "Ended"))
 
 
-def _update_row(update: disturbances.Update) -> _Row:
+def _update_row(update: disruption_records.Update) -> _Row:
     load = update.load
     failed = sum(load.failures.values()) if load else 0
     return {
@@ -121,7 +121,7 @@ def _update_row(update: disturbances.Update) -> _Row:
     }
 
 
-def _fault_row(fault: disturbances.Fault) -> _Row:
+def _fault_row(fault: disruption_records.Fault) -> _Row:
     return {
         "Nodes": f"{len(fault.nodes):,}",
         "How": how(fault),
@@ -134,7 +134,7 @@ def _fault_row(fault: disturbances.Fault) -> _Row:
     }
 
 
-def _load(event: disturbances.Disturbance) -> _Row:
+def _load(event: disruption_records.DisruptionRecord) -> _Row:
     load = event.load
     return {
         "Failed share": formatting.ratio(load.error_ratio if load else None),
@@ -143,34 +143,36 @@ def _load(event: disturbances.Disturbance) -> _Row:
     }
 
 
-def _ended(event: disturbances.Disturbance) -> str:
+def _ended(event: disruption_records.DisruptionRecord) -> str:
     if event.failure:
         return f"failed ({event.failure})"
     # The reason is in a note below the table.
     return "not seen" if event.reason else "well"
 
 
-def how(fault: disturbances.Fault) -> str:
+def how(fault: disruption_records.Fault) -> str:
     """Return how the nodes were taken out, in words."""
-    return disturbances.HOWS_IN_WORDS.get(fault.how, fault.how)
+    return disruption_records.HOWS_IN_WORDS.get(fault.how, fault.how)
 
 
-def _name(iteration: int | None, event: disturbances.Disturbance) -> str:
+def _name(
+    iteration: int | None, event: disruption_records.DisruptionRecord
+) -> str:
     """Return the name of an event as in verdicts, with its iteration."""
     name = f"{type(event).__name__.lower()} {event.number}"
     return f"{name}, iteration {iteration}" if iteration else name
 
 
 def _notes(
-    iteration: int | None, event: disturbances.Disturbance
+    iteration: int | None, event: disruption_records.DisruptionRecord
 ) -> Iterator[str]:
     """Return details of an event that do not fit in its row."""
     name = _name(iteration, event).capitalize()
-    if isinstance(event, disturbances.Fault) and event.nodes:
+    if isinstance(event, disruption_records.Fault) and event.nodes:
         yield f"{name}: the nodes were {wording.few(event.nodes)}."
     if event.failure or event.reason:
         yield f"{name}: {(event.reason or event.failure).rstrip('.')}."
-    if isinstance(event, disturbances.Update) and event.versions:
+    if isinstance(event, disruption_records.Update) and event.versions:
         yield f"{name}: responses by {formatting.shares(event.versions)}."
     load = event.load
     if load and load.failures:

@@ -17,7 +17,7 @@ from rally_magnum_scale.report import model
 from rally_magnum_scale.report import states
 
 
-def of_report(report: model.Report, link: str = "") -> list[storage.Run]:
+def of_report(report: model.Report, link: str = "") -> list[storage.StoredRun]:
     """Return the workloads of one task as runs of the history.
 
     :param report: report of one task
@@ -31,7 +31,7 @@ def of_report(report: model.Report, link: str = "") -> list[storage.Run]:
 
 def _of_workload(
     report: model.Report, number: int, workload: model.Workload, link: str
-) -> storage.Run:
+) -> storage.StoredRun:
     ours = workload.verdicts()
     runs = [one.numbered_run for one in workload.iterations]
     asked = run_conditions.ask(
@@ -41,7 +41,7 @@ def _of_workload(
         workload.runner,
         workload.digest_of_contexts,
     )
-    return storage.Run(
+    return storage.StoredRun(
         task=report.task,
         position=number,
         at_s=_began(report, workload),

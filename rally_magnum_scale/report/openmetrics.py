@@ -20,7 +20,7 @@ _RUN = ("title", "scenario", "cloud", "workload")
 _METRIC = (*_RUN, "metric", "unit")
 
 
-def render(runs: Iterable[storage.Run]) -> str:
+def render(runs: Iterable[storage.StoredRun]) -> str:
     """Render the newest run of each title, scenario, cloud and position.
 
     Values keep the unit of their criterion, which is a label.
@@ -39,7 +39,7 @@ def render(runs: Iterable[storage.Run]) -> str:
 class _Families(prometheus_client.registry.Collector):  # type: ignore[misc]
     """The metric families, in the form of the library's collectors."""
 
-    def __init__(self, runs: list[storage.Run]) -> None:
+    def __init__(self, runs: list[storage.StoredRun]) -> None:
         self._runs = runs
 
     def collect(self) -> Iterator[prometheus_client.core.Metric]:
@@ -74,7 +74,7 @@ def _gauge(
     )
 
 
-def _labels(run: storage.Run) -> list[str]:
+def _labels(run: storage.StoredRun) -> list[str]:
     return [
         run.title,
         run.conditions.scenario,

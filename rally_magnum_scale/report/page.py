@@ -102,7 +102,7 @@ class _Section:
 
 def render(
     report: model.Report,
-    before: Sequence[storage.Run] = (),
+    before: Sequence[storage.StoredRun] = (),
     across: Collection[str] = (),
 ) -> str:
     """Return the page of a task.
@@ -142,7 +142,7 @@ def render(
 
 def _known(
     report: model.Report,
-    before: Sequence[storage.Run],
+    before: Sequence[storage.StoredRun],
     across: Collection[str],
 ) -> list[dict[str, trend.Trend]]:
     """Return the trends for each workload; empty without a history."""
@@ -297,7 +297,7 @@ def _json(data: Mapping[str, Any]) -> str:
     return json.dumps(data, indent=2, default=str, ensure_ascii=False)
 
 
-def _csv(points: Sequence[series.Point]) -> str:
+def _csv(points: Sequence[series.PlotPoint]) -> str:
     """Write points as CSV into a ``data:`` URL."""
     text = io.StringIO()
     writer = csv.writer(text)

@@ -36,7 +36,7 @@ class Past:
     words: str
 
 
-def read(environ: Mapping[str, str] = os.environ) -> list[storage.Run]:
+def read(environ: Mapping[str, str] = os.environ) -> list[storage.StoredRun]:
     """Read the history that :data:`VARIABLE` names; empty if it is not set.
 
     :raises InvalidInput: when it can't be read
@@ -47,8 +47,8 @@ def read(environ: Mapping[str, str] = os.environ) -> list[storage.Run]:
 
 
 def trends(
-    run: storage.Run,
-    runs: Sequence[storage.Run],
+    run: storage.StoredRun,
+    runs: Sequence[storage.StoredRun],
     across: Collection[str] = (),
 ) -> dict[str, trend.Trend]:
     """Return the trend of each metric over the comparable runs before a run.

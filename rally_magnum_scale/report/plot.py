@@ -39,8 +39,8 @@ class Line:
 
     name: str
     colour: str
-    read: Callable[[series.Point], float | None]
-    base: Callable[[series.Point], float] | None = None
+    read: Callable[[series.PlotPoint], float | None]
+    base: Callable[[series.PlotPoint], float] | None = None
     width: float = 2.0
     dashes: str = "-"
 
@@ -61,8 +61,8 @@ class Plot:
     values: str
     lines: tuple[Line, ...]
     scale: Callable[[Any], None]
-    points: tuple[series.Point, ...]
-    spans: tuple[series.Span, ...]
+    points: tuple[series.PlotPoint, ...]
+    spans: tuple[series.PlotSpan, ...]
     gaps: tuple[tuple[int, int], ...]
     events: tuple[series.Event, ...]
     length_s: int
@@ -131,8 +131,8 @@ def _marks(plot: Plot, marked: Iterable[flags.Flag]) -> Iterator[str]:
 
 
 def stretches(
-    line: Line, points: Sequence[series.Point]
-) -> list[list[series.Point]]:
+    line: Line, points: Sequence[series.PlotPoint]
+) -> list[list[series.PlotPoint]]:
     """Split a line where seconds or values are missing."""
     there = [point for point in points if line.read(point) is not None]
     return series.connected(there)
@@ -141,7 +141,7 @@ def stretches(
 def _draw_line(
     axes: Any,
     line: Line,
-    points: Sequence[series.Point],
+    points: Sequence[series.PlotPoint],
     unit_s: int,
     dense: bool,
 ) -> None:
@@ -161,7 +161,7 @@ def _draw_line(
 def _draw_area(
     axes: Any,
     line: Line,
-    points: Sequence[series.Point],
+    points: Sequence[series.PlotPoint],
     unit_s: int,
     _dense: bool,
 ) -> None:
@@ -184,7 +184,7 @@ def _draw_area(
 
 
 def _shade(
-    axes: Any, span: series.Span, unit_s: int, pixels_a_second: float
+    axes: Any, span: series.PlotSpan, unit_s: int, pixels_a_second: float
 ) -> None:
     colour, name = "uncounted", "ramp or stop, not counted"
     if span.counted:
@@ -199,7 +199,7 @@ def _shade(
         drawing.head(axes, (start + end) / 2, _LABELS_AT, fitting[0])
 
 
-def _labels(span: series.Span) -> Iterator[str]:
+def _labels(span: series.PlotSpan) -> Iterator[str]:
     """Return possible labels of a span, the longest first."""
     if not span.counted:
         yield span.phase

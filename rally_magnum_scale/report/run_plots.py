@@ -18,8 +18,8 @@ _VERSION_COLOURS = ("offer", "blue", "violet", "orange")
 _UNTOLD_COLOUR = "quiet"
 
 
-def _latency_ms(name: str) -> Callable[[series.Point], float | None]:
-    def read(point: series.Point) -> float | None:
+def _latency_ms(name: str) -> Callable[[series.PlotPoint], float | None]:
+    def read(point: series.PlotPoint) -> float | None:
         value_us = point.latency_us.get(name)
         return None if value_us is None else value_us / 1000
 
@@ -99,17 +99,17 @@ def _share_line(names: Sequence[str], at: int) -> plot.Line:
     name, later = names[at], names[at + 1 :]
     colour = _VERSION_COLOURS[at % len(_VERSION_COLOURS)]
 
-    def read(point: series.Point) -> float | None:
+    def read(point: series.PlotPoint) -> float | None:
         return _share(point, [name])
 
-    def base(point: series.Point) -> float:
+    def base(point: series.PlotPoint) -> float:
         return _share(point, later) or 0.0
 
     shown = colour if name else _UNTOLD_COLOUR
     return plot.Line(formatting.version(name), shown, read, base)
 
 
-def _share(point: series.Point, names: Sequence[str]) -> float | None:
+def _share(point: series.PlotPoint, names: Sequence[str]) -> float | None:
     """Return the percentage of responses from some versions."""
     total = sum(point.versions.values())
     if not total:
@@ -118,7 +118,7 @@ def _share(point: series.Point, names: Sequence[str]) -> float | None:
 
 
 def _describe_versions(
-    points: Sequence[series.Point],
+    points: Sequence[series.PlotPoint],
     names: Sequence[str],
     total: dict[str, int],
 ) -> str:
@@ -134,20 +134,20 @@ def _describe_versions(
     return f"Of all responses: {formatting.shares(total)}. Seen were {words}."
 
 
-def _is_seen(line: plot.Line, points: Sequence[series.Point]) -> bool:
+def _is_seen(line: plot.Line, points: Sequence[series.PlotPoint]) -> bool:
     """Return whether a line has a value other than zero."""
     return any(line.read(point) for point in points)
 
 
 def _values(
-    lines: Sequence[plot.Line], points: Sequence[series.Point]
+    lines: Sequence[plot.Line], points: Sequence[series.PlotPoint]
 ) -> list[float]:
     read = [line.read(point) for line in lines for point in points]
     return [value for value in read if value is not None]
 
 
 def _describe(
-    points: Sequence[series.Point], lines: Sequence[plot.Line], unit: str
+    points: Sequence[series.PlotPoint], lines: Sequence[plot.Line], unit: str
 ) -> str:
     parts = []
     for line in lines:

@@ -44,7 +44,7 @@ class _Metric:
 
     name: str
     drawing: str
-    values: list[tuple[storage.Run, str, str]]
+    values: list[tuple[storage.StoredRun, str, str]]
     changes: list[str]
 
 
@@ -60,7 +60,7 @@ class _Group:
 
     name: str
     conditions: str
-    runs: list[storage.Run]
+    runs: list[storage.StoredRun]
     state: str
     beside: str
     compared: list[str]
@@ -68,7 +68,9 @@ class _Group:
     metrics: list[_Metric]
 
 
-def render(runs: Sequence[storage.Run], across: Sequence[str] = ()) -> str:
+def render(
+    runs: Sequence[storage.StoredRun], across: Sequence[str] = ()
+) -> str:
     """Return the page of a history.
 
     :param across: conditions in which runs of one group may differ
@@ -101,7 +103,7 @@ def _finds_changes() -> bool:
 
 def _group(
     identifier: str,
-    group: Sequence[storage.Run],
+    group: Sequence[storage.StoredRun],
     across: tuple[str, ...],
     finds_changes: bool,
 ) -> _Group:
@@ -135,7 +137,9 @@ def _group(
     )
 
 
-def _beside(compared: storage.Run | None, newest: storage.Run) -> str:
+def _beside(
+    compared: storage.StoredRun | None, newest: storage.StoredRun
+) -> str:
     """Say which run is compared, if the newest run can't be."""
     if compared is None or compared.id == newest.id:
         return "Compared with previous runs"
@@ -148,7 +152,7 @@ def _beside(compared: storage.Run | None, newest: storage.Run) -> str:
 def _metric(
     identifier: str,
     name: str,
-    group: Sequence[storage.Run],
+    group: Sequence[storage.StoredRun],
     known: trend.Trend | None,
     finds_changes: bool,
 ) -> _Metric:
@@ -176,7 +180,7 @@ def _metric(
     )
 
 
-def _uncounted(run: storage.Run, metric: run_metrics.Metric) -> str:
+def _uncounted(run: storage.StoredRun, metric: run_metrics.Metric) -> str:
     """Return why a value does not count; empty if it counts."""
     if run.state == storage.BROKEN:
         return "the run broke"
@@ -200,7 +204,7 @@ def _say(change: change_points.ChangePoint, unit: str) -> str:
 def _draw(
     identifier: str,
     name: str,
-    measured: Sequence[tuple[storage.Run, run_metrics.Metric]],
+    measured: Sequence[tuple[storage.StoredRun, run_metrics.Metric]],
     known: trend.Trend | None,
     changes: Sequence[change_points.ChangePoint],
 ) -> str:

@@ -23,7 +23,7 @@ MAX_POINTS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
-class Point:
+class PlotPoint:
     """One window, or several consecutive windows of one phase and step.
 
     :param start_s: seconds since the first window
@@ -57,7 +57,7 @@ class Point:
 
 
 @dataclasses.dataclass(frozen=True)
-class Span:
+class PlotSpan:
     """A phase of a step, including gaps.
 
     :param start_s: seconds since the first window
@@ -90,7 +90,7 @@ class Event:
     detail: str
 
 
-def points(run: records.Run, limit: int = MAX_POINTS) -> list[Point]:
+def points(run: records.Run, limit: int = MAX_POINTS) -> list[PlotPoint]:
     """Return the points to plot, in order of time.
 
     :param limit: intended number of points; each phase of each step and each
@@ -108,9 +108,9 @@ def points(run: records.Run, limit: int = MAX_POINTS) -> list[Point]:
     ]
 
 
-def connected(found: Sequence[Point]) -> list[list[Point]]:
+def connected(found: Sequence[PlotPoint]) -> list[list[PlotPoint]]:
     """Split the points where seconds are missing between them."""
-    parts: list[list[Point]] = []
+    parts: list[list[PlotPoint]] = []
     for point in found:
         last = parts[-1][-1] if parts else None
         if last and last.end_s == point.start_s:
@@ -120,7 +120,7 @@ def connected(found: Sequence[Point]) -> list[list[Point]]:
     return parts
 
 
-def spans(run: records.Run) -> list[Span]:
+def spans(run: records.Run) -> list[PlotSpan]:
     """Return the phases of the steps, in order of time."""
     seen = _in_order(run)
     load = run.throughput
@@ -130,7 +130,7 @@ def spans(run: records.Run) -> list[Span]:
         part = list(group)
         steady = phase == steps.STEADY
         found.append(
-            Span(
+            PlotSpan(
                 start_s=part[0].second - seen[0].second,
                 end_s=part[-1].second + 1 - seen[0].second,
                 phase=phase,
@@ -235,11 +235,11 @@ def _point(
     part: Sequence[windows.Window],
     origin: int,
     offers: Mapping[int, float | None],
-) -> Point:
+) -> PlotPoint:
     offered = [offers[one.second] for one in part]
     known = [rate for rate in offered if rate is not None]
     seconds = len(part)
-    return Point(
+    return PlotPoint(
         start_s=part[0].second - origin,
         seconds=seconds,
         phase=part[0].phase,

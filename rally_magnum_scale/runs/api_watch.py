@@ -45,7 +45,7 @@ class ApiWatch:
         }
         return bay_records.ApiLatency(_summary(kinds), _summary(verbs))
 
-    def _read(self) -> api_latency.Counters | None:
+    def _read(self) -> api_latency.ApiCounters | None:
         try:
             return api_metrics.read(self._cluster)
         except (exceptions.KubernetesError, ValueError) as error:

@@ -18,7 +18,7 @@ from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.kube import client
-from rally_magnum_scale.kube import node_changes
+from rally_magnum_scale.kube import node_change_follower
 from rally_magnum_scale.kube import nodes
 from rally_magnum_scale.measurement import node_times
 from rally_magnum_scale.runs import kubeconfig
@@ -64,7 +64,7 @@ class BayLife:
         self.kubeconfig: Path | None = None
         self._open = contextlib.ExitStack()
         self.nodes: list[nodes.Node] = []
-        self._follower: node_changes.Follower | None = None
+        self._follower: node_change_follower.NodeChangeFollower | None = None
         # The bay may grow and shrink; its largest size sets the delete
         # deadline.
         self._most_nodes = request.nodes
@@ -157,7 +157,7 @@ class BayLife:
         spec: node_change.NodeChangeSpec,
         number: int,
         deadlines: limits.ResizeDeadlines,
-    ) -> node_change.NodeChange:
+    ) -> node_change.NodeChangeRun:
         """Prepare a change of the bay's nodes.
 
         :param opened: the bay's Kubernetes API
@@ -168,7 +168,7 @@ class BayLife:
         :raises KubernetesError: when the nodes can't be listed
         """
         self._most_nodes = max(self._most_nodes, spec.nodes)
-        return node_change.NodeChange(
+        return node_change.NodeChangeRun(
             self._bays,
             opened,
             self._follow(opened),
@@ -180,10 +180,12 @@ class BayLife:
             clock=self._clock,
         )
 
-    def _follow(self, opened: client.KubeClient) -> node_changes.Follower:
+    def _follow(
+        self, opened: client.KubeClient
+    ) -> node_change_follower.NodeChangeFollower:
         """Return the follower of the nodes; start it at the first call."""
         if self._follower is None:
-            new = node_changes.Follower(opened, self._clock)
+            new = node_change_follower.NodeChangeFollower(opened, self._clock)
             self._follower = self._open.enter_context(new.following())
             new.wait_listed()
         return self._follower

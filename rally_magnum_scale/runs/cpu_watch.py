@@ -106,9 +106,9 @@ class CpuWatch:
                     heapq.heappush(self._moments, moment)
 
     @property
-    def counters(self) -> cpu_time.Counters:
+    def counters(self) -> cpu_time.CpuCounters:
         """All readings so far."""
-        return cpu_time.Counters(self._targets, self._nodes, self._missing)
+        return cpu_time.CpuCounters(self._targets, self._nodes, self._missing)
 
     def read_if_due(self) -> bool:
         """Read the counters once if at least one moment has come.

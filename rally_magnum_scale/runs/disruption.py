@@ -9,14 +9,14 @@ from typing import Generic
 from typing import TypeVar
 
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import throughput
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.runs.disruption_context import DisruptionContext
 from rally_magnum_scale.workload import events
 
-R = TypeVar("R", bound=disturbances.Disturbance)
+R = TypeVar("R", bound=disruption_records.DisruptionRecord)
 
 
 @dataclasses.dataclass(frozen=True)

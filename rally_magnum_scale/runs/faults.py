@@ -14,7 +14,7 @@ from typing import Any
 from typing import Protocol
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.kube import following
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.measurement import wording
@@ -90,7 +90,7 @@ class EligibleNodes:
         return taken
 
 
-class Fault(disruption.Disruption[disturbances.Fault]):
+class NodeFaultDisruption(disruption.Disruption[disruption_records.Fault]):
     """Injects a fault into nodes of targets, and waits for the recovery.
 
     :param context: the state that all disruptions of the load share
@@ -109,7 +109,7 @@ class Fault(disruption.Disruption[disturbances.Fault]):
         super().__init__(
             context,
             wanted,
-            disturbances.Fault(
+            disruption_records.Fault(
                 number=number,
                 step=wanted.number(context.spec.plan),
                 at_s=wanted.at_s,
@@ -179,7 +179,7 @@ class Fault(disruption.Disruption[disturbances.Fault]):
         context.lost |= names
         context.targets.subscribe(self._pods_ready)
         context.nodes.subscribe(self._noticed)
-        done = disturbances.HOWS_IN_WORDS[self._wanted.how]
+        done = disruption_records.HOWS_IN_WORDS[self._wanted.how]
         self.begin("node_lost", f"{wording.few(sorted(names))} {done}")
         for node in self._nodes:
             context.refuse_stopped()
@@ -218,14 +218,14 @@ class Fault(disruption.Disruption[disturbances.Fault]):
         if failed is not None:
             raise failed
 
-    def conclude(self, load: disruption.Measured) -> disturbances.Fault:
+    def conclude(self, load: disruption.Measured) -> disruption_records.Fault:
         """Return the record with the load's results meanwhile."""
         record = super().conclude(load)
         began_s = record.began_s
         if began_s is None:
             return record
         timeout_s = self.context.spec.timeout_s
-        requests_s, lost = disturbances.failing(
+        requests_s, lost = disruption_records.failing(
             load.windows, began_s, load.until_s, timeout_s
         )
         record = dataclasses.replace(

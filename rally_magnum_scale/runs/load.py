@@ -15,16 +15,16 @@ from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import throughput
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.kube import client
-from rally_magnum_scale.kube import cpusets as pod_cpusets
 from rally_magnum_scale.kube import daemonsets
 from rally_magnum_scale.kube import logs
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.kube import objects
+from rally_magnum_scale.kube import pod_cpusets as pod_cpusets
 from rally_magnum_scale.kube import pod_starts
 from rally_magnum_scale.kube import pods
 from rally_magnum_scale.measurement import node_times
 from rally_magnum_scale.runs import cpu_watch
-from rally_magnum_scale.runs import disturbing
+from rally_magnum_scale.runs import disruption_schedule
 from rally_magnum_scale.runs import faults
 from rally_magnum_scale.runs import progress
 from rally_magnum_scale.runs import search_progress
@@ -92,7 +92,7 @@ class Load:
         self._pull_s: float | None = None
         self._deploy_s: float | None = None
         self._nodes_with_pods: int | None = None
-        self._disturbances = disturbing.Disturbances(
+        self._disturbances = disruption_schedule.DisruptionSchedule(
             cluster, spec, injector, report, clock
         )
         self._starts = pod_starts.PodStarts(
@@ -313,7 +313,7 @@ class Load:
             self._spec.longest_s + self._spec.connect_s + _RUN_MARGIN_S
         )
         start = check_at = self._clock()
-        lines = self._search or progress.Progress(self._spec.plan)
+        lines = self._search or progress.LoadProgress(self._spec.plan)
         tail: list[str] = []
         for line in logs.follow(
             self._cluster,

@@ -18,7 +18,7 @@ from rally_magnum_scale.bays import resizing
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import draining
-from rally_magnum_scale.kube import node_changes
+from rally_magnum_scale.kube import node_change_follower
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.measurement import node_changes as identities
 from rally_magnum_scale.measurement import node_times
@@ -86,7 +86,7 @@ def replacements(
     ]
 
 
-class NodeChange:
+class NodeChangeRun:
     """Resizes a bay or replaces nodes of it.
 
     :param bays: the bays of the project
@@ -104,7 +104,7 @@ class NodeChange:
         self,
         bays: lifecycle.Bays,
         opened: client.KubeClient,
-        follower: node_changes.Follower,
+        follower: node_change_follower.NodeChangeFollower,
         uuid: str,
         spec: NodeChangeSpec,
         number: int,
@@ -226,10 +226,10 @@ class NodeChange:
             self._spec.nodegroup,
         )
 
-    def _wait_settled(self, deadline_s: float) -> node_changes.Settled:
+    def _wait_settled(self, deadline_s: float) -> node_change_follower.Settled:
         ignored_at = self._clock() + IGNORED_AFTER_S
 
-        def poll() -> node_changes.Settled | None:
+        def poll() -> node_change_follower.Settled | None:
             if self._follower.ignores() and self._clock() > ignored_at:
                 raise exceptions.DeadlineExceeded(
                     "the nodes to remove to stop being Ready",
@@ -276,7 +276,7 @@ class NodeChange:
                 f"{'; '.join(change.faults)}."
             ) from late
 
-    def _note_times(self, settled: node_changes.Settled) -> None:
+    def _note_times(self, settled: node_change_follower.Settled) -> None:
         self._note(
             nodes_s=settled.at - self._requested_at,
             node_ready_s=node_times.nearest_ranks(

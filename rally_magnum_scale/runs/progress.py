@@ -8,7 +8,7 @@ from rally_magnum_scale.in_bay.stats import windows
 EVERY_S = 5
 
 
-class Progress:
+class LoadProgress:
     """Sums up the windows since the last progress line.
 
     :param plan: the steps of the load

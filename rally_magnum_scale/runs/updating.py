@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.kube import following
 from rally_magnum_scale.kube import objects
 from rally_magnum_scale.runs import disruption
@@ -15,7 +15,9 @@ from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import manifests
 
 
-class Update(disruption.Disruption[disturbances.Update]):
+class RollingUpdateDisruption(
+    disruption.Disruption[disruption_records.Update]
+):
     """Replaces the target pods with pods of a new version.
 
     :param context: the state that all disruptions of the load share
@@ -29,7 +31,7 @@ class Update(disruption.Disruption[disturbances.Update]):
         super().__init__(
             context,
             wanted,
-            disturbances.Update(
+            disruption_records.Update(
                 number=1,
                 step=wanted.number(plan),
                 at_s=wanted.at_s,
@@ -76,14 +78,14 @@ class Update(disruption.Disruption[disturbances.Update]):
             max(new_ready_s, old_gone_s),
         )
 
-    def conclude(self, load: disruption.Measured) -> disturbances.Update:
+    def conclude(self, load: disruption.Measured) -> disruption_records.Update:
         """Return the record with the load's results meanwhile."""
         record = super().conclude(load)
         if record.began_s is None or record.ended_s is None:
             return record
         return dataclasses.replace(
             record,
-            versions=disturbances.versions(
+            versions=disruption_records.versions(
                 load.windows, record.began_s, record.ended_s
             ),
         )

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats.steps import Plan
 
 ROLLING_UPDATE = "RollingUpdate"
@@ -112,7 +112,7 @@ class NodeFault(Moment):
         and no load generators
     """
 
-    how: str = disturbances.HOWS[0]
+    how: str = disruption_records.HOWS[0]
     nodes: int = 1
 
 

@@ -51,7 +51,7 @@ def nights(folder: Path) -> str:
     """The page over the nights: one fine, one worse, one killed."""
     for number, worse in enumerate(((), ("bay_create_time.max_s: …",))):
         path = folders.end(folders.begin(folder, number * 86_400.0))
-        task = outcome.Task(
+        task = outcome.TaskOutcome(
             "2m-rps",
             storage.HOLDS,
             "All 8 bounds hold.",

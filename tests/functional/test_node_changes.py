@@ -267,7 +267,7 @@ def replace(
     cluster: client.KubeClient,
     old: node_list.Node,
     limits: deadlines.ResizeDeadlines = deadlines.OURS_TO_RESIZE,
-) -> node_change.NodeChange:
+) -> node_change.NodeChangeRun:
     wish = node_change.NodeChangeSpec(
         2, bay_records.REPLACE, [old], drain=True
     )

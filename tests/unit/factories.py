@@ -8,7 +8,7 @@ import random
 
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import cpu_time
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.in_bay.stats import throughput
@@ -156,7 +156,7 @@ def counters(missing=""):
             for at in range(20)
         ]
 
-    return cpu_time.Counters(
+    return cpu_time.CpuCounters(
         {"rms-target-1": [] if missing else readings(0.4)},
         {"rms-node-0": readings(1.8)},
         missing,
@@ -440,7 +440,7 @@ def update(**changes):
         "fewest_ready": 3,
         "versions": {"1": 61_976, "2": 37_984},
     }
-    return disturbances.Update(**{**values, **changes})
+    return disruption_records.Update(**{**values, **changes})
 
 
 def fault(**changes):
@@ -460,7 +460,7 @@ def fault(**changes):
         "requests_s": 9.8,
         "requests_lost": 40,
     }
-    return disturbances.Fault(**{**values, **changes})
+    return disruption_records.Fault(**{**values, **changes})
 
 
 def of_versions(of_run, share):

@@ -36,7 +36,7 @@ class Reading:
 
 
 @dataclasses.dataclass(frozen=True)
-class Counters:
+class CpuCounters:
     """What the counters of a bay said during a load.
 
     :param targets: name of a target's pod to its readings

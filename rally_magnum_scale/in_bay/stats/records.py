@@ -20,7 +20,7 @@ from typing import Any
 from typing import Self
 
 from rally_magnum_scale.in_bay.stats import bay_records
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import record_body
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.step_results import SIDES as SIDES
@@ -263,8 +263,8 @@ class Run:
     max_rate: MaxRate | None = None
     node_changes: tuple[bay_records.NodeChange, ...] = ()
     api_latency: bay_records.ApiLatency | None = None
-    updates: tuple[disturbances.Update, ...] = ()
-    faults: tuple[disturbances.Fault, ...] = ()
+    updates: tuple[disruption_records.Update, ...] = ()
+    faults: tuple[disruption_records.Fault, ...] = ()
     asked: dict[str, Any] | None = None
     error: str = ""
 
@@ -344,8 +344,10 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
         node_changes=tuple(
             map(bay_records.NodeChange.from_json, found["node_change"])
         ),
-        updates=tuple(map(disturbances.Update.from_json, found["update"])),
-        faults=tuple(map(disturbances.Fault.from_json, found["fault"])),
+        updates=tuple(
+            map(disruption_records.Update.from_json, found["update"])
+        ),
+        faults=tuple(map(disruption_records.Fault.from_json, found["fault"])),
         asked=last("conditions"),
     )
 

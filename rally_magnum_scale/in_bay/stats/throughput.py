@@ -45,7 +45,7 @@ def summarise(
     cores_pods: float | None,
     cores_real_nodes: float | None,
     cores_of: Mapping[str, float | None] | None = None,
-    cpu: cpu_time.Counters | None = None,
+    cpu: cpu_time.CpuCounters | None = None,
     counted_by_targets: int | None = None,
 ) -> list[records.StepResult]:
     """Judge nothing, sum up everything: one result for each step.
@@ -77,7 +77,7 @@ class _Ground:
     cores_pods: float | None
     cores_real_nodes: float | None
     cores_of: Mapping[str, float | None]
-    cpu: cpu_time.Counters | None
+    cpu: cpu_time.CpuCounters | None
 
 
 def _summarise_step(
@@ -296,7 +296,7 @@ def _cpu_fields(
     step: steps.Step,
     steady: Sequence[windows.Window],
     requests: int,
-    cpu: cpu_time.Counters | None,
+    cpu: cpu_time.CpuCounters | None,
 ) -> dict[str, Any]:
     """Return what a step used of CPU, and how sure that is.
 
@@ -338,7 +338,7 @@ def _cpu_fields(
 def _told(
     step: steps.Step,
     steady: Sequence[windows.Window],
-    cpu: cpu_time.Counters | None,
+    cpu: cpu_time.CpuCounters | None,
 ) -> tuple[cpu_time.Use | None, cpu_time.Use | None]:
     """Return what targets and nodes used in the steady seconds."""
     if cpu is None or not steady:
@@ -351,7 +351,7 @@ def _told(
     )
 
 
-def _why_no_cpu(step: steps.Step, cpu: cpu_time.Counters | None) -> str:
+def _why_no_cpu(step: steps.Step, cpu: cpu_time.CpuCounters | None) -> str:
     if cpu is None:
         return "the nodes' counters were not read"
     return cpu.missing or (

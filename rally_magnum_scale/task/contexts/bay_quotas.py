@@ -58,7 +58,7 @@ class BayQuotasValidator(validation.Validator):
 
 @validation.add("required_platform", platform="openstack", admin=True)
 @context.configure(name="bay_quotas", platform="openstack", order=301)
-class BayQuotas(openstack_context.OpenStackContext):
+class BayQuotasContext(openstack_context.OpenStackContext):
     """Sets how many bays each tenant may have in Magnum.
 
     Magnum's default is 20.  At the end, the context restores the previous

@@ -101,7 +101,7 @@ class BaysValidator(validation.Validator):
 @validation.add("magnum_scale_bays")
 @validation.add("required_platform", platform="openstack", users=True)
 @context.configure(name="bays", platform="openstack", order=481)
-class Bays(names.NamedContext, openstack_context.OpenStackContext):
+class BaysContext(names.NamedContext, openstack_context.OpenStackContext):
     """Creates bays in each tenant, which all iterations share.
 
     For bays that are all the same, give ``nodes`` and ``count``.

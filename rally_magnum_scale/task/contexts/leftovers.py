@@ -26,7 +26,7 @@ MOST_TOLD = 20
 @context.configure(
     name="leftovers", platform="openstack", order=2, hidden=True
 )
-class Leftovers(context.Context):
+class LeftoversContext(context.Context):
     """Write a run marker, and remove the leftovers of dead runs.
 
     A run is proven dead if it ran on this host, with this Rally database

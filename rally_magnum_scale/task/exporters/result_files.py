@@ -25,7 +25,7 @@ def read(path: pathlib.Path) -> list[results.Result]:
     return [task for _, tasks in _files(path) for task in tasks]
 
 
-def read_runs(path: pathlib.Path, link: str = "") -> list[storage.Run]:
+def read_runs(path: pathlib.Path, link: str = "") -> list[storage.StoredRun]:
     """Read the runs of a file, or of all result files in a folder.
 
     In a folder and its subfolders, the ``*.json`` files with the keys
@@ -46,14 +46,14 @@ def runs_of(
     tasks: Iterable[results.Result],
     link: str = "",
     source: str = "Rally's results",
-) -> list[storage.Run]:
+) -> list[storage.StoredRun]:
     """Convert tasks to runs of the history.
 
     :param link: path of the report page, relative to the history
     :param source: where the tasks come from, for the error message
     :raises InvalidInput: when a task lacks a key
     """
-    found: list[storage.Run] = []
+    found: list[storage.StoredRun] = []
     for task in tasks:
         found += _runs_of(task, link, source)
     return found
@@ -61,7 +61,7 @@ def runs_of(
 
 def _runs_of(
     task: results.Result, link: str, source: str
-) -> list[storage.Run]:
+) -> list[storage.StoredRun]:
     try:
         return new_runs.of_report(results.read([task]), link)
     except (KeyError, TypeError, AttributeError) as error:

@@ -14,9 +14,9 @@ from rally.common import logging
 from rally_openstack.task.cleanup import base
 from rally_openstack.task.cleanup import manager
 
+from rally_magnum_scale.bays import bay_failures
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import delete_retry
-from rally_magnum_scale.bays import failures
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.task import clients
@@ -125,7 +125,7 @@ class BayManager(_MagnumManager):
         if failed and self._polls_left < 0:
             LOG.error(
                 f"The bay {self.name()} could not be removed: "
-                f"{failures.reason(seen)}. Delete it by hand."
+                f"{bay_failures.reason(seen)}. Delete it by hand."
             )
             self._timeout = 0.0
         if seen is not None:

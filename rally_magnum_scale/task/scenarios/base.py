@@ -350,7 +350,7 @@ class BayScenario(Scenario):
 
     @contextlib.contextmanager
     def _change_kept(
-        self, bay: str, change: node_change.NodeChange
+        self, bay: str, change: node_change.NodeChangeRun
     ) -> Iterator[None]:
         """Keep the record of a change, even if the change fails."""
         try:

@@ -41,7 +41,7 @@ MEASURED: dict[type[base.Scenario], frozenset[str]] = {
     resize.ResizeBay: frozenset({*_BAY, "bay_resize_time"}),
     update.RollingUpdateUnderLoad: frozenset(_BAY | _UPDATE),
     update.RollingUpdateUnderLoadInBay: frozenset(_VISIT | _UPDATE),
-    throughput.Throughput: frozenset(_BAY | _LOAD),
+    throughput.ThroughputScenario: frozenset(_BAY | _LOAD),
     throughput_in_bay.ThroughputInBay: frozenset(_VISIT | _LOAD),
 }
 _NOTHING: frozenset[str] = frozenset()

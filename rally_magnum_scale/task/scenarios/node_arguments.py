@@ -14,7 +14,7 @@ from rally_magnum_scale.task.scenarios import signature
 
 
 @signature.closed
-class ResizeDeadlines(TypedDict, total=False):
+class ResizeDeadlineArguments(TypedDict, total=False):
     """Deadlines of the phases of a resize."""
 
     resize_s: bounded.Seconds
@@ -22,7 +22,7 @@ class ResizeDeadlines(TypedDict, total=False):
 
 
 @signature.closed
-class ReplaceDeadlines(ResizeDeadlines, total=False):
+class ReplaceDeadlines(ResizeDeadlineArguments, total=False):
     """Deadlines of the phases of a replacement."""
 
     drain_s: bounded.Seconds
@@ -44,8 +44,8 @@ class ResizeArguments:
 
     sizes: list[bounded.Count]
     nodegroup: bounded.Name | None = None
-    deadlines: ResizeDeadlines = dataclasses.field(
-        default_factory=lambda: ResizeDeadlines()
+    deadlines: ResizeDeadlineArguments = dataclasses.field(
+        default_factory=lambda: ResizeDeadlineArguments()
     )
 
     def check(self, nodes: int) -> None:

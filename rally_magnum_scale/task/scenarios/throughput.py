@@ -15,7 +15,7 @@ from rally_magnum_scale.task.scenarios import signature
     "magnum_scale_keep_bay",
     "magnum_scale_load",
 )
-class Throughput(base.BayScenario):
+class ThroughputScenario(base.BayScenario):
     """Create a bay, run a load inside it, and delete it."""
 
     @signature.takes(bay_arguments.BayArguments, load_arguments.LoadArguments)

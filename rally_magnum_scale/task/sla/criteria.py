@@ -66,7 +66,7 @@ class _Criterion(sla.SLA):
 
 @validation.add("magnum_scale_step_or_event")
 @sla.configure(name="request_rate")
-class RequestRate(_Criterion):
+class RequestRateCriterion(_Criterion):
     """Lowest rate of expected answers in the steady seconds of a step.
 
     ``min_rps`` is the rate, ``min_rps_per_core`` the rate over all cores of
@@ -83,7 +83,7 @@ class RequestRate(_Criterion):
 
 @validation.add("magnum_scale_step_or_event")
 @sla.configure(name="request_latency")
-class RequestLatency(_Criterion):
+class RequestLatencyCriterion(_Criterion):
     """Highest latency of a step, from the intended send time.
 
     ``p50_ms``, ``p90_ms``, ``p99_ms``, ``p99_9_ms`` and ``max_ms`` are in
@@ -97,7 +97,7 @@ class RequestLatency(_Criterion):
 
 @validation.add("magnum_scale_step_or_event")
 @sla.configure(name="request_errors")
-class RequestErrors(_Criterion):
+class RequestErrorsCriterion(_Criterion):
     """Highest share of failed requests in a step.
 
     ``max_ratio`` is between 0 and 1; ``step`` is the number of the step,
@@ -110,7 +110,7 @@ class RequestErrors(_Criterion):
 
 
 @sla.configure(name="pod_startup_time")
-class PodStartupTime(_Criterion):
+class PodStartupTimeCriterion(_Criterion):
     """Longest time from the creation of a load's pods until they are Ready.
 
     ``p50_s``, ``p90_s``, ``p99_s`` and ``max_s`` are over all its pods, in
@@ -123,7 +123,7 @@ class PodStartupTime(_Criterion):
 
 
 @sla.configure(name="api_latency")
-class ApiLatency(_Criterion):
+class ApiLatencyCriterion(_Criterion):
     """Highest latency of a bay's API server, by its own metrics.
 
     ``mutating_p99_s``, ``get_p99_s`` and ``list_p99_s`` are in seconds, from
@@ -138,7 +138,7 @@ class ApiLatency(_Criterion):
 
 
 @sla.configure(name="max_rate")
-class MaxRate(_Criterion):
+class MaxRateCriterion(_Criterion):
     """Lowest rate that a search for the highest rate must find and confirm.
 
     ``min_rps`` is the rate, ``min_rps_per_core`` the rate over all cores of
@@ -150,7 +150,7 @@ class MaxRate(_Criterion):
 
 
 @sla.configure(name="bay_create_time")
-class BayCreateTime(_Criterion):
+class BayCreateTimeCriterion(_Criterion):
     """Longest time from the create request of a bay to CREATE_COMPLETE.
 
     ``max_s`` is in seconds, ``max_s_per_node`` divided by its nodes.
@@ -161,7 +161,7 @@ class BayCreateTime(_Criterion):
 
 
 @sla.configure(name="bay_delete_time")
-class BayDeleteTime(_Criterion):
+class BayDeleteTimeCriterion(_Criterion):
     """Longest time from the delete request of a bay to gone from Magnum.
 
     ``max_s`` is in seconds, ``max_s_per_node`` divided by its nodes.
@@ -172,7 +172,7 @@ class BayDeleteTime(_Criterion):
 
 
 @sla.configure(name="bay_resize_time")
-class BayResizeTime(_Criterion):
+class BayResizeTimeCriterion(_Criterion):
     """Longest time from a resize request of a bay until its size is there.
 
     ``max_s`` is in seconds to UPDATE_COMPLETE, ``nodes_max_s`` to the last
@@ -185,7 +185,7 @@ class BayResizeTime(_Criterion):
 
 
 @sla.configure(name="node_replace_time")
-class NodeReplaceTime(_Criterion):
+class NodeReplaceTimeCriterion(_Criterion):
     """Longest time from a request for other nodes until they are there.
 
     ``max_s`` is in seconds to the last new node Ready and the last old one
@@ -198,7 +198,7 @@ class NodeReplaceTime(_Criterion):
 
 
 @sla.configure(name="rolling_update_time")
-class RollingUpdateTime(_Criterion):
+class RollingUpdateTimeCriterion(_Criterion):
     """Longest time from the update of the targets until all are new.
 
     ``max_s`` is in seconds until as many new pods are Ready and the last old
@@ -210,7 +210,7 @@ class RollingUpdateTime(_Criterion):
 
 
 @sla.configure(name="recovery_time")
-class RecoveryTime(_Criterion):
+class RecoveryTimeCriterion(_Criterion):
     """Longest time from the loss of nodes until all is served as before.
 
     ``max_s`` is in seconds until as many targets are Ready on other nodes
@@ -223,7 +223,7 @@ class RecoveryTime(_Criterion):
 
 
 @sla.configure(name="node_ready_time")
-class NodeReadyTime(_Criterion):
+class NodeReadyTimeCriterion(_Criterion):
     """Longest time from the create request of a bay until nodes are Ready.
 
     ``max_s`` is in seconds to the last node, ``max_s_per_node`` divided by

@@ -20,7 +20,7 @@ from rally.common import validation
 from rally.task import scenario
 from rally_openstack.task import scenario as openstack_scenario
 
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.measurement import criteria
 from rally_magnum_scale.measurement import verdicts
@@ -30,13 +30,13 @@ from rally_magnum_scale.task.scenarios import search_arguments
 _NAME = "magnum_scale_criteria"
 _NO_REGRESSION = "no_regression"
 _OF_EVENT = {
-    disturbances.UPDATE: "rolling_update_time",
-    disturbances.FAULT: "recovery_time",
+    disruption_records.UPDATE: "rolling_update_time",
+    disruption_records.FAULT: "recovery_time",
 }
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class CriterionRequest:
     """A criterion as a workload asks for it.
 
     :param key: where the task asks for it, such as ``sla.request_rate``
@@ -81,7 +81,7 @@ class CriteriaValidator(validation.Validator):
             self.fail(" ".join(filter(None, said)))
 
 
-def objection(request: Request) -> str:
+def objection(request: CriterionRequest) -> str:
     """Say why a criterion can never hold; empty where it may.
 
     What has the wrong type is refused by other validators.
@@ -94,12 +94,12 @@ def objection(request: Request) -> str:
 
 def _requests(
     config: Mapping[str, Any], scenario_cls: Any
-) -> Iterator[Request]:
+) -> Iterator[CriterionRequest]:
     for key, asked in (config.get("sla") or {}).items():
         name, _, platform = key.partition("@")
         ours = {*criteria.CRITERIA, _NO_REGRESSION}
         if name in ours and platform in ("", "default"):
-            yield Request(
+            yield CriterionRequest(
                 f"sla.{key}",
                 name,
                 asked if isinstance(asked, dict) else {},
@@ -108,7 +108,7 @@ def _requests(
             )
 
 
-def _never_measured(request: Request) -> str:
+def _never_measured(request: CriterionRequest) -> str:
     if request.criterion in request.measured:
         return ""
     able = measured.scenarios_that_measure(request.criterion)
@@ -118,7 +118,7 @@ def _never_measured(request: Request) -> str:
     )
 
 
-def _no_such_event(request: Request) -> str:
+def _no_such_event(request: CriterionRequest) -> str:
     needed = _OF_EVENT.get(str(request.asked.get("during")))
     if needed is None or needed in request.measured:
         return ""
@@ -129,8 +129,8 @@ def _no_such_event(request: Request) -> str:
     )
 
 
-def _no_fault(request: Request) -> str:
-    during = request.asked.get("during") == disturbances.FAULT
+def _no_fault(request: CriterionRequest) -> str:
+    during = request.asked.get("during") == disruption_records.FAULT
     if request.args.get("faults") or not (
         during or request.criterion == "recovery_time"
     ):
@@ -141,7 +141,7 @@ def _no_fault(request: Request) -> str:
     )
 
 
-def _bay_of_others(request: Request) -> str:
+def _bay_of_others(request: CriterionRequest) -> str:
     if request.criterion not in ("bay_create_time", "node_ready_time"):
         return ""
     for name in ("bay", "kubeconfig"):
@@ -154,7 +154,7 @@ def _bay_of_others(request: Request) -> str:
     return ""
 
 
-def _bay_is_kept(request: Request) -> str:
+def _bay_is_kept(request: CriterionRequest) -> str:
     if request.criterion != "bay_delete_time":
         return ""
     if not request.args.get("keep_bay"):
@@ -165,7 +165,7 @@ def _bay_is_kept(request: Request) -> str:
     )
 
 
-def _no_drain(request: Request) -> str:
+def _no_drain(request: CriterionRequest) -> str:
     if request.args.get("drain", True):
         return ""
     for key in request.asked:
@@ -177,7 +177,7 @@ def _no_drain(request: Request) -> str:
     return ""
 
 
-def _no_cpu_of_event(request: Request) -> str:
+def _no_cpu_of_event(request: CriterionRequest) -> str:
     key = "min_requests_per_cpu_s"
     if key not in request.asked or "during" not in request.asked:
         return ""
@@ -187,7 +187,7 @@ def _no_cpu_of_event(request: Request) -> str:
     )
 
 
-def _no_such_step(request: Request) -> str:
+def _no_such_step(request: CriterionRequest) -> str:
     step = request.number("step")
     if step is None:
         return ""
@@ -205,7 +205,7 @@ def _no_such_step(request: Request) -> str:
     )
 
 
-def _above_the_offer(request: Request) -> str:
+def _above_the_offer(request: CriterionRequest) -> str:
     """Compare with the offer, where it can't be passed by chance."""
     asked_rps = request.number("min_rps")
     offer = _offer(request)
@@ -221,7 +221,7 @@ def _above_the_offer(request: Request) -> str:
     )
 
 
-def _offer(request: Request) -> tuple[str, float] | None:
+def _offer(request: CriterionRequest) -> tuple[str, float] | None:
     """Return what is offered at most, and the argument that says so.
 
     The mean of random arrivals can be passed; a closed loop has no offer;
@@ -251,7 +251,7 @@ def _plan(args: Mapping[str, Any]) -> steps.Plan | None:
         return None
 
 
-def _unknown_metric(request: Request) -> str:
+def _unknown_metric(request: CriterionRequest) -> str:
     """Check the metrics that ``no_regression`` is to compare."""
     names = request.asked.get("metrics")
     if request.criterion != _NO_REGRESSION or not isinstance(names, list):
@@ -262,7 +262,7 @@ def _unknown_metric(request: Request) -> str:
     return ""
 
 
-def _metric(request: Request, name: str) -> str:
+def _metric(request: CriterionRequest, name: str) -> str:
     criterion, _, bound_and_place = name.partition(".")
     bound, _, place = bound_and_place.partition(" ")
     known = criteria.CRITERIA.get(criterion)
@@ -297,7 +297,7 @@ def _any_of(names: list[str]) -> str:
     return choice + ", ".join(names)
 
 
-_CHECKS: tuple[Callable[[Request], str], ...] = (
+_CHECKS: tuple[Callable[[CriterionRequest], str], ...] = (
     _never_measured,
     _no_such_event,
     _no_fault,

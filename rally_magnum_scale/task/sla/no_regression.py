@@ -58,7 +58,7 @@ _LEARNING = "learning_passes"
 @validation.add("magnum_scale_history")
 @sla.configure(name="no_regression")
 @judging.fails_closed
-class NoRegression(sla.SLA):
+class NoRegressionCriterion(sla.SLA):
     """No metric may be worse than in the comparable runs of a history.
 
     ``history`` is the file that ``rally task export --type
@@ -125,7 +125,7 @@ class NoRegression(sla.SLA):
         self._began_s.append(iteration["timestamp"])
         return not self._failed
 
-    def merge(self, other: NoRegression) -> bool:
+    def merge(self, other: NoRegressionCriterion) -> bool:
         """Take in the iterations of another process."""
         self._runs += other._runs
         self._began_s += other._began_s

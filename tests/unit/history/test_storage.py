@@ -379,7 +379,7 @@ def test_a_run_that_failed_a_bound_is_followed_and_so_is_its_resolution():
     line = json.loads(json.dumps(runs[0].to_json()))
     for metric in line["metrics"]:
         del metric["resolution"]
-    old = storage.Run.from_json(line)
+    old = storage.StoredRun.from_json(line)
     assert storage.trends([old])[name].points[0].resolution is None
 
 
@@ -393,7 +393,7 @@ def test_a_percentile_among_failed_requests_is_kept_in_words():
     (judged,) = found.judged
     assert (judged.holds, judged.value) == (False, None)
     assert judged.reason == "> 10 s (timed out)"
-    assert storage.Run.from_json(json.loads(json.dumps(found.to_json()))) == (
-        found
-    )
+    assert storage.StoredRun.from_json(
+        json.loads(json.dumps(found.to_json()))
+    ) == (found)
     assert not [one for one in found.metrics if one.bound_key == "p99_ms"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rally_magnum_scale.in_bay import failures
+from rally_magnum_scale.in_bay import request_failures
 from rally_magnum_scale.in_bay.engine import RECEIVE_BYTES
 from rally_magnum_scale.in_bay.engine import Engine
 from rally_magnum_scale.in_bay.fresh import engine_of
@@ -524,4 +524,4 @@ def test_arrivals_by_chance_offer_the_rate_too(serve):
     ],
 )
 def test_kinds_of_socket_errors(number, kind):
-    assert failures.kind_of(OSError(number, "x")) == kind
+    assert request_failures.kind_of(OSError(number, "x")) == kind

@@ -40,8 +40,8 @@ def test_without_requests_there_is_none():
 
 
 def test_what_was_counted_before_does_not_count():
-    before = api_latency.Counters(7.0, {"GET": {0.1: 5.0, INF: 6.0}})
-    after = api_latency.Counters(
+    before = api_latency.ApiCounters(7.0, {"GET": {0.1: 5.0, INF: 6.0}})
+    after = api_latency.ApiCounters(
         7.0, {"GET": {0.1: 9.0, INF: 12.0}, "POST": {0.1: 1.0, INF: 1.0}}
     )
     assert api_latency.between(before, after) == {
@@ -51,7 +51,7 @@ def test_what_was_counted_before_does_not_count():
 
 
 def test_two_servers_are_not_compared():
-    one, other = (api_latency.Counters(at, {}) for at in (1.0, 2.0))
+    one, other = (api_latency.ApiCounters(at, {}) for at in (1.0, 2.0))
     with pytest.raises(ValueError, match="two API servers, or from one that"):
         api_latency.between(one, other)
 

@@ -39,7 +39,7 @@ def noisy(
 
 def one(
     values: Sequence[float], rules: regression.Rules = RULES, **about: object
-) -> regression.Comparison:
+) -> regression.MetricComparison:
     outcome = regression.compare([trend_of(values, **about)], rules)  # type: ignore[arg-type]
     (found,) = outcome.compared
     return found
@@ -498,7 +498,7 @@ def test_the_largest_p_value_that_is_worse_is_alpha(metrics: int) -> None:
     ]
     values = trend_of([*noisy(6, 20), 112.0])
 
-    def judged(confidence: float) -> regression.Comparison:
+    def judged(confidence: float) -> regression.MetricComparison:
         rules = dataclasses.replace(RULES, confidence=confidence)
         every = regression.compare([values, *quiet], rules).compared
         (found,) = (one for one in every if one.metric == values.metric)

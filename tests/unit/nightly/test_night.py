@@ -54,7 +54,7 @@ def nightly(tmp_path):
     task.touch()
     return settings.Settings(
         tmp_path / "nights",
-        (settings.Task("task", task),),
+        (settings.TaskSettings("task", task),),
         sandbox=True,
         keep=2,
         grace_s=30.0,
@@ -340,7 +340,7 @@ def test_one_metric_is_suspected_beside_another_that_is_worse():
 
 
 def outcome_of(*states, **changes):
-    tasks = tuple(outcome.Task("one", state, "So.") for state in states)
+    tasks = tuple(outcome.TaskOutcome("one", state, "So.") for state in states)
     return outcome.Night("n", 0.0, 65.0, "c", tasks, **changes)
 
 
@@ -351,7 +351,7 @@ def test_the_worst_of_all_is_the_exit_status():
     assert outcome_of().exit == 3
     assert outcome_of("holds", error="No cloud.").exit == 3
     assert outcome_of("broken", interrupted=True).exit == 130
-    worse = outcome.Task("one", "holds", "So.", worse=("x",))
+    worse = outcome.TaskOutcome("one", "holds", "So.", worse=("x",))
     came_out = outcome.Night("n", 0.0, 3665.0, "c", (worse,))
     assert came_out.exit == 1
     assert came_out.headline == (
@@ -361,7 +361,9 @@ def test_the_worst_of_all_is_the_exit_status():
 
 def test_a_chat_message_stays_short():
     many = tuple(f"metric {number}" for number in range(9))
-    task = outcome.Task("one", "holds", "All hold.", 0.0, "", many, many, many)
+    task = outcome.TaskOutcome(
+        "one", "holds", "All hold.", 0.0, "", many, many, many
+    )
     text = outcome.Night("n", 0.0, 1.0, "c", (task,)).text()
     for label in (
         "worse",

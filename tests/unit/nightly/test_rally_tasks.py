@@ -18,7 +18,7 @@ from rally_magnum_scale.nightly import settings
 from tests.unit.nightly import stand_in_rally
 
 PROGRAM = pathlib.Path(stand_in_rally.__file__)
-TASK = settings.Task("some", pathlib.Path("some.json"))
+TASK = settings.TaskSettings("some", pathlib.Path("some.json"))
 
 
 @pytest.fixture

@@ -35,7 +35,9 @@ def test_paths_are_seen_from_the_file(write, tmp_path):
     )
     assert read.folder == tmp_path / "nights"
     assert read.openrc == tmp_path / "openrc"
-    assert read.tasks == (settings.Task("task", tmp_path / "task.json"),)
+    assert read.tasks == (
+        settings.TaskSettings("task", tmp_path / "task.json"),
+    )
     # A slice takes no 3.0.
     assert (repr(read.keep), read.across) == ("3", ("versions",))
     assert (read.sandbox, read.deadline_s, read.grace_s) == (0, 28800, 1800)

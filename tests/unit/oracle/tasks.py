@@ -33,9 +33,9 @@ KEYS = {
 PLUGINS = {
     plugin.criterion: plugin
     for plugin in (
-        criteria.RequestRate,
-        criteria.RequestLatency,
-        criteria.RequestErrors,
+        criteria.RequestRateCriterion,
+        criteria.RequestLatencyCriterion,
+        criteria.RequestErrorsCriterion,
     )
 }
 FLAWS = ("dead worker", "lost window", "lost end", "miscounted")

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.report import event_grids
 from rally_magnum_scale.report import page
 from rally_magnum_scale.report import table
@@ -148,7 +148,9 @@ def test_a_fault_tells_how_and_when_all_was_well_again(how, said):
 
 
 def test_every_way_to_lose_a_node_has_words():
-    assert set(disturbances.HOWS) == set(disturbances.HOWS_IN_WORDS)
+    assert set(disruption_records.HOWS) == set(
+        disruption_records.HOWS_IN_WORDS
+    )
 
 
 def test_a_fault_without_a_failed_request_was_no_loss():

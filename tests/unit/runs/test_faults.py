@@ -50,7 +50,7 @@ def fault_of(how="network", *, count=1, number=1, moved=None, injector=None):
     injector = injector or FakeInjector()
     return (
         moved,
-        faults.Fault(moved.context, wanted, number, injector),
+        faults.NodeFaultDisruption(moved.context, wanted, number, injector),
         injector,
     )
 

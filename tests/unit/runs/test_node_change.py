@@ -6,7 +6,7 @@ import pytest
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.kube import client
-from rally_magnum_scale.kube import node_changes
+from rally_magnum_scale.kube import node_change_follower
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.runs import node_change
 from tests.unit.bays import fake_magnum
@@ -44,12 +44,14 @@ def change_of(
     with (
         fake_magnum.bays(magnum) as bays,
         living_nodes.serve(nodes) as cluster,
-        node_changes.Follower(cluster, clock).following() as follower,
+        node_change_follower.NodeChangeFollower(
+            cluster, clock
+        ).following() as follower,
     ):
         follower.wait_listed()
         report = (said if said is not None else []).append
         wanted = spec(follower.now()) if callable(spec) else spec
-        yield node_change.NodeChange(
+        yield node_change.NodeChangeRun(
             bays, cluster, follower, "c-1", wanted, 1, report, limits, clock
         )
 

@@ -19,7 +19,7 @@ def window(second, phase, step, requests=100, failures=None):
 
 
 def said(*found):
-    lines = progress.Progress(PLAN)
+    lines = progress.LoadProgress(PLAN)
     return [line for line in map(lines.line, found) if line]
 
 

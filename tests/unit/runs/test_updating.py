@@ -36,7 +36,7 @@ def update_of(cluster, **changes):
     wanted = events.RollingUpdate(at_s=3)
     moved = disturbed.Moved(cluster, update=wanted, **changes)
     moved.move(0, pods=OLD, nodes=[])
-    return moved, updating.Update(moved.context, wanted)
+    return moved, updating.RollingUpdateDisruption(moved.context, wanted)
 
 
 def test_an_update_ends_with_its_last_old_pod(api):

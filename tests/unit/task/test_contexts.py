@@ -60,7 +60,9 @@ def failing(cloud, build):
     cloud.created = "CREATE_FAILED"
 
     def make(**config):
-        return build(bays.Bays, {"nodes": 5, "concurrency": 1, **config})
+        return build(
+            bays.BaysContext, {"nodes": 5, "concurrency": 1, **config}
+        )
 
     return make
 
@@ -243,7 +245,7 @@ def test_right_configurations_are_accepted():
 
 def test_a_quota_is_set_and_taken_back(cloud, build):
     cloud.quotas = {"t2": 7}
-    quota = build(bay_quotas.BayQuotas, {"bays": 50})
+    quota = build(bay_quotas.BayQuotasContext, {"bays": 50})
     quota.setup()
     assert cloud.quotas == {"t1": 50, "t2": 50}
     quota.cleanup()
@@ -252,7 +254,7 @@ def test_a_quota_is_set_and_taken_back(cloud, build):
 
 def test_a_quota_that_was_never_set_is_not_touched(cloud, build):
     cloud.quotas = {"t1": 3}
-    build(bay_quotas.BayQuotas, {"bays": 50}).cleanup()
+    build(bay_quotas.BayQuotasContext, {"bays": 50}).cleanup()
     assert cloud.quotas == {"t1": 3}
 
 
@@ -352,7 +354,7 @@ def test_a_quota_that_leaves_no_room_is_told_before_the_first_bay(
     cloud.add("clusters", "another", project_id="t1")
     cloud.add("clusters", "not counted", project_id="t9")
     cloud.quotas = {"t1": 3, "t2": 3}
-    many = build(bays.Bays, {"nodes": 5, "count": 3})
+    many = build(bays.BaysContext, {"nodes": 5, "count": 3})
     with pytest.raises(exceptions.InvalidInput, match="3 bays.*room for 2"):
         many.setup()
     many.cleanup()
@@ -379,7 +381,7 @@ def test_a_bay_takes_the_template_and_the_keypair_of_its_tenant(cloud, build):
     uuid = cloud.add("clustertemplates", "rms-x")
     cloud.add("clustertemplates", "rms-y")
     one = build(
-        bays.Bays,
+        bays.BaysContext,
         {"nodes": 5, "bay_template": "mine", "concurrency": 1},
         keypair={"name": "users-own"},
     )
@@ -423,12 +425,12 @@ def test_a_bay_that_can_not_be_deleted_is_an_error_of_the_cleanup(
 
 def test_without_a_set_up_there_is_nothing_to_clean_up(cloud, build):
     cloud.add("clusters", "production")
-    build(bays.Bays, {"nodes": 5}).cleanup()
+    build(bays.BaysContext, {"nodes": 5}).cleanup()
     assert len(cloud.objects["clusters"]) == 1
 
 
 def test_what_iterations_get_survives_the_way_to_them(build):
-    one = build(bays.Bays, {"nodes": 5})
+    one = build(bays.BaysContext, {"nodes": 5})
     bay = {
         "name": "rms-1",
         "uuid": "u",

@@ -6,7 +6,7 @@ from hypothesis import strategies
 from rally.task import sla
 
 from rally_magnum_scale.in_bay.stats import bay_records
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.task import output
@@ -124,7 +124,7 @@ def updated(*loads, took_s=8.0):
     return left(
         "update",
         *(
-            disturbances.Update(
+            disruption_records.Update(
                 number=number,
                 step=1,
                 at_s=5.0,
@@ -143,7 +143,7 @@ def lost_nodes(*requests_s):
     return left(
         "fault",
         *(
-            disturbances.Fault(
+            disruption_records.Fault(
                 number=number,
                 step=1,
                 at_s=5.0,

@@ -136,11 +136,11 @@ def test_a_criterion_is_refused_where_the_scenario_does_not_measure_it(
 
 
 def test_a_scenario_that_is_derived_from_ours_measures_the_same():
-    class Derived(throughput.Throughput):
+    class Derived(throughput.ThroughputScenario):
         """Not registered."""
 
     assert measured.measured_by(Derived) == measured.measured_by(
-        throughput.Throughput
+        throughput.ThroughputScenario
     )
     assert measured.measured_by(scenario.Scenario) == frozenset()
 

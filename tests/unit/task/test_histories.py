@@ -87,7 +87,7 @@ def test_of_a_night_its_results_are_read_and_not_its_summary(tmp_path):
     (tmp_path / "task.json").write_text(json.dumps(task))
     folder = tmp_path / "2026-10-09T085320Z"
     folder.mkdir()
-    told = outcome.Task("task", "holds", "The only bound holds.")
+    told = outcome.TaskOutcome("task", "holds", "The only bound holds.")
     night = outcome.Night("night", 0.0, 1.0, "sandbox", (told,))
     night.write(folder / "summary.json")
     (folder / "list.json").write_text("[]")

@@ -83,7 +83,7 @@ def start(cloud, config=None):
     context["env"]["platforms"]["openstack"] |= config or {}
     if config and not config["admin"]:
         del context["admin"]
-    begun = leftovers.Leftovers(context)
+    begun = leftovers.LeftoversContext(context)
     begun.setup()
     return begun
 
@@ -370,7 +370,7 @@ def test_without_an_administrator_the_own_projects_are_looked_at(cloud):
 
 
 def test_a_task_without_a_cloud_needs_no_mark(cloud):
-    begun = leftovers.Leftovers(
+    begun = leftovers.LeftoversContext(
         {
             "task": {"uuid": OWN_TASK},
             "owner_id": OWN,

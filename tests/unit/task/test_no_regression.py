@@ -339,7 +339,9 @@ def test_windows_are_not_kept():
 )
 def test_a_key_that_can_not_be_right_is_refused(config, why):
     with pytest.raises(jsonschema.ValidationError, match=why):
-        jsonschema.validate(config, no_regression.NoRegression.CONFIG_SCHEMA)
+        jsonschema.validate(
+            config, no_regression.NoRegressionCriterion.CONFIG_SCHEMA
+        )
 
 
 @pytest.mark.parametrize(
@@ -356,7 +358,7 @@ def test_a_key_that_can_not_be_right_is_refused(config, why):
     ids=str,
 )
 def test_the_least_that_a_key_may_be_is_taken(rules):
-    schema = no_regression.NoRegression.CONFIG_SCHEMA
+    schema = no_regression.NoRegressionCriterion.CONFIG_SCHEMA
     jsonschema.validate({"history": "h", **rules}, schema)
 
 

@@ -599,7 +599,7 @@ def counters(used_per_s, *, targets=2, missing=""):
             for half in range(6)
         ]
 
-    return cpu_time.Counters(
+    return cpu_time.CpuCounters(
         {f"t-{number}": readings(used_per_s) for number in range(targets)},
         {"n1": readings(4 * used_per_s)},
         missing,

@@ -33,10 +33,10 @@ _SLICE_S = 0.05
 # may hang until Rally's openstack_client_http_timeout of 180 s.
 _JOIN_S = 200.0
 
-AnyDisruption = updating.Update | faults.Fault
+AnyDisruption = updating.RollingUpdateDisruption | faults.NodeFaultDisruption
 
 
-class Disturbances:
+class DisruptionSchedule:
     """The disruptions of one load, from their preparation to their records.
 
     :param cluster: the open Kubernetes API of the bay
@@ -61,7 +61,7 @@ class Disturbances:
             cluster, spec, report, clock
         )
         self._updates = (
-            [updating.Update(self._context, spec.update)]
+            [updating.RollingUpdateDisruption(self._context, spec.update)]
             if spec.update
             else []
         )
@@ -70,7 +70,7 @@ class Disturbances:
                 "faults: there is no fault injector for the nodes of this bay."
             )
         self._faults = [
-            faults.Fault(self._context, wanted, number, injector)
+            faults.NodeFaultDisruption(self._context, wanted, number, injector)
             for number, wanted in enumerate(spec.faults, 1)
             if injector is not None
         ]

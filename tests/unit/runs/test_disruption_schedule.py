@@ -10,7 +10,7 @@ from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import lost_nodes
 from rally_magnum_scale.kube import nodes as node_list
-from rally_magnum_scale.runs import disturbing
+from rally_magnum_scale.runs import disruption_schedule
 from rally_magnum_scale.workload import events
 from tests.unit.kube import fake_api
 from tests.unit.runs import disturbed
@@ -88,7 +88,7 @@ def working(found):
 def disturbances_of(cluster, *wanted, injector=None):
     spec = disturbed.spec_of(faults=wanted)
     said = []
-    found = disturbing.Disturbances(
+    found = disruption_schedule.DisruptionSchedule(
         cluster, spec, injector or FakeInjector(), said.append
     )
     nodes = [node_list.Node(f"n{n}", True, False, 4.0) for n in (1, 2)]
@@ -233,7 +233,9 @@ def test_a_record_that_is_read_late_does_not_shift_the_disruptions():
 def test_a_node_that_can_t_be_lost_is_refused_before_the_load():
     with fake_api.serve({}) as (_, cluster):
         spec = disturbed.spec_of(faults=(events.NodeFault(),))
-        found = disturbing.Disturbances(cluster, spec, FakeInjector(), print)
+        found = disruption_schedule.DisruptionSchedule(
+            cluster, spec, FakeInjector(), print
+        )
         nodes = [node_list.Node("unknown", True, False, 4.0)]
         with pytest.raises(exceptions.BayError, match="no server"):
             found.prepare(nodes, [pod("a", "unknown")], [])
@@ -256,7 +258,7 @@ def test_faults_without_a_fault_injector_are_refused():
         fake_api.serve({}) as (_, cluster),
         pytest.raises(exceptions.InvalidInput, match="no fault injector"),
     ):
-        disturbing.Disturbances(cluster, spec, None, print)
+        disruption_schedule.DisruptionSchedule(cluster, spec, None, print)
 
 
 def test_revert_undoes_all_faults_and_deletes_the_pods_on_lost_nodes():
@@ -337,7 +339,9 @@ def test_revert_continues_with_the_next_fault_when_one_fails():
                 events.NodeFault(at_s=0, how="network"),
             )
         )
-        found = disturbing.Disturbances(cluster, spec, injector, print)
+        found = disruption_schedule.DisruptionSchedule(
+            cluster, spec, injector, print
+        )
         found.prepare(
             [node_list.Node(f"n{n}", True, False, 4.0) for n in (1, 3)],
             [pod("a", "n1"), pod("d", "n3")],

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from rally_magnum_scale.in_bay.stats import disturbances
+from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import windows
 from tests.unit import factories
@@ -79,9 +79,9 @@ def test_records_of_before_have_no_events_and_no_versions():
 
 @pytest.mark.parametrize(("kind", "field", "event"), EVENTS)
 def test_an_event_lasts_from_its_beginning_to_its_end(kind, field, event):
-    assert event.lasted_s == pytest.approx(event.ended_s - event.began_s)
+    assert event.duration_s == pytest.approx(event.ended_s - event.began_s)
     for name in ("began_s", "ended_s"):
-        assert dataclasses.replace(event, **{name: None}).lasted_s is None
+        assert dataclasses.replace(event, **{name: None}).duration_s is None
 
 
 def test_an_update_is_divided_by_its_targets():
@@ -121,8 +121,8 @@ def test_a_fault_is_over_when_pods_and_requests_are_well(
 
 
 def test_nodes_are_lost_in_three_ways_by_default_from_the_network():
-    assert disturbances.HOWS[0] == "network"
-    assert disturbances.Fault(1, 1, 0.0).how == "network"
+    assert disruption_records.HOWS[0] == "network"
+    assert disruption_records.Fault(1, 1, 0.0).how == "network"
 
 
 def seconds(*each, stop=()):
@@ -169,15 +169,17 @@ def test_requests_fail_until_the_last_second_in_which_one_did(
 ):
     began_s = factories.START + 1.5
     seen = seconds(*each, stop=stop)
-    assert disturbances.failing(seen, began_s, math.inf, 10) == found
-    assert disturbances.failing(seen[::-1], began_s, math.inf, 10) == found
+    assert disruption_records.failing(seen, began_s, math.inf, 10) == found
+    assert (
+        disruption_records.failing(seen[::-1], began_s, math.inf, 10) == found
+    )
 
 
 @pytest.mark.parametrize("next_s", [5.0, 5.9])
 def test_the_failures_of_the_next_event_are_its_own(next_s):
     seen = seconds(WELL, BAD, WELL, WELL, WELL, BAD, WELL)
     began_s, until_s = factories.START + 1.5, factories.START + next_s
-    assert disturbances.failing(seen, began_s, until_s, 2) == (0.5, 5)
+    assert disruption_records.failing(seen, began_s, until_s, 2) == (0.5, 5)
 
 
 # 150 requests hang from 5.3 s on, and fail after 10 s.
@@ -204,7 +206,9 @@ def test_the_next_event_must_leave_time_for_what_hangs_to_fail(
     next_s, timeout_s, found
 ):
     began_s, until_s = factories.START + 5.3, factories.START + next_s
-    told = disturbances.failing(seconds(*HANG), began_s, until_s, timeout_s)
+    told = disruption_records.failing(
+        seconds(*HANG), began_s, until_s, timeout_s
+    )
     assert told == (found[0] and pytest.approx(found[0]), found[1])
 
 
@@ -214,13 +218,13 @@ def test_without_a_failure_the_time_out_counts_from_the_beginning(
 ):
     began_s, until_s = factories.START + 1.5, factories.START + next_s
     seen = seconds(*[WELL] * 20)
-    assert disturbances.failing(seen, began_s, until_s, 10) == (found, 0)
+    assert disruption_records.failing(seen, began_s, until_s, 10) == (found, 0)
 
 
 def test_answers_are_added_up_by_version_in_whole_seconds():
     seen = seconds(WELL, BAD, HUNG, (7, 0), WELL)
     seen[3] = dataclasses.replace(seen[3], versions={"1": 2, "2": 5})
     start_s = factories.START
-    found = disturbances.versions(seen, start_s + 1.5, start_s + 3.1)
+    found = disruption_records.versions(seen, start_s + 1.5, start_s + 3.1)
     assert found == {"1": 6, "2": 5}
-    assert disturbances.versions(seen, start_s + 2, start_s + 3) == {}
+    assert disruption_records.versions(seen, start_s + 2, start_s + 3) == {}

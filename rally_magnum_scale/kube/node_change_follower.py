@@ -29,7 +29,7 @@ class Settled:
     ready_at: Mapping[str, float]
 
 
-class Follower(following.Follower):
+class NodeChangeFollower(following.Follower):
     """Observes every change of the nodes, with its time.
 
     It uses one list and one watch, which is resumed when it breaks off.  The

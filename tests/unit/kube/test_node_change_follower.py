@@ -4,7 +4,7 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
-from rally_magnum_scale.kube import node_changes
+from rally_magnum_scale.kube import node_change_follower
 from tests.unit.kube import living_nodes
 
 
@@ -12,7 +12,9 @@ from tests.unit.kube import living_nodes
 def following(nodes, **options):
     with (
         living_nodes.serve(nodes) as cluster,
-        node_changes.Follower(cluster, **options).following() as follower,
+        node_change_follower.NodeChangeFollower(
+            cluster, **options
+        ).following() as follower,
     ):
         follower.wait_listed()
         yield follower
@@ -133,7 +135,7 @@ def test_a_list_that_never_comes_has_a_deadline():
     ticks = iter(range(1000))
     with (
         living_nodes.serve(nodes) as cluster,
-        node_changes.Follower(
+        node_change_follower.NodeChangeFollower(
             cluster, clock=lambda: float(next(ticks))
         ).following() as follower,
         pytest.raises(exceptions.DeadlineExceeded, match="list of the nodes"),

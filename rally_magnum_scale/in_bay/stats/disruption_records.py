@@ -30,7 +30,7 @@ HOWS_IN_WORDS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Disturbance(record_body.Body):
+class DisruptionRecord(record_body.Body):
     """What both have in common; None where it did not come so far.
 
     :param number: which of its kind it is in its iteration, from 1
@@ -53,7 +53,7 @@ class Disturbance(record_body.Body):
     reason: str = ""
 
     @property
-    def lasted_s(self) -> float | None:
+    def duration_s(self) -> float | None:
         """How long it took; None when it did not end."""
         if self.began_s is None or self.ended_s is None:
             return None
@@ -71,7 +71,7 @@ class Disturbance(record_body.Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class Update(Disturbance):
+class Update(DisruptionRecord):
     """An update of the targets while the load runs.
 
     It is over when as many pods of the new version were Ready and the last
@@ -110,7 +110,7 @@ class Update(Disturbance):
 
 
 @dataclasses.dataclass(frozen=True)
-class Fault(Disturbance):
+class Fault(DisruptionRecord):
     """Nodes that were lost while the load ran.
 
     It is over when as many targets as before are Ready on other nodes, and

@@ -8,7 +8,7 @@ import urllib.parse
 
 import pytest
 
-from rally_magnum_scale.kube import cpusets
+from rally_magnum_scale.kube import pod_cpusets
 from tests.unit.kube import fake_api
 
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -74,7 +74,7 @@ def serve(answers):
 
 def ask(answers, deadline_s=20.0):
     with serve(answers) as (cluster, asked):
-        found, why = cpusets.of_pods(
+        found, why = pod_cpusets.of_pods(
             cluster, "ns", list(answers), "target", deadline_s=deadline_s
         )
     return found, why, asked
@@ -105,7 +105,7 @@ def test_reading_stops_at_the_first_error(answer, why):
     found, said, asked = ask({f"t-{number}": answer for number in range(60)})
     assert found == {}
     assert re.search(why, said)
-    assert len(asked) <= cpusets.AT_ONCE
+    assert len(asked) <= pod_cpusets.AT_ONCE
 
 
 def test_pods_that_do_not_answer_are_not_waited_for():

@@ -1,6 +1,6 @@
 import pytest
 
-from rally_magnum_scale.bays import failures
+from rally_magnum_scale.bays import bay_failures
 
 SAID = {
     "heat_limit": "Maximum resources per stack exceeded",
@@ -17,14 +17,14 @@ SAID = {
 @pytest.mark.parametrize("name", SAID)
 def test_the_remedy_in_a_message_does_not_change_its_class(name):
     said = SAID[name]
-    assert failures.classify(said) == name
-    assert failures.classify(said + failures.advice(said)) == name
+    assert bay_failures.classify(said) == name
+    assert bay_failures.classify(said + bay_failures.advice(said)) == name
 
 
 def test_the_remedy_of_a_known_failure_is_returned():
-    assert "bay_quotas" in failures.advice(SAID["capacity"])
-    assert "max_resources_per_stack" in failures.advice(SAID["heat_limit"])
+    assert "bay_quotas" in bay_failures.advice(SAID["capacity"])
+    assert "max_resources_per_stack" in bay_failures.advice(SAID["heat_limit"])
 
 
 def test_an_unknown_failure_has_no_remedy():
-    assert failures.advice(SAID["other"]) == ""
+    assert bay_failures.advice(SAID["other"]) == ""
