@@ -45,6 +45,15 @@ PERCENTILES = (
 )
 # Symbols of the states of conclusions, beside the words.
 GLYPHS = {conclusion.PASS: "✔", conclusion.FAIL: "✘", conclusion.WARN: "!"}
+# The figures at the top of a workload, where the task bounds them.
+HEADLINES = (
+    ("request_rate", "min_rps", "Request rate"),
+    ("max_rate", "min_rps", "Highest rate"),
+    ("request_latency", "p99_ms", "p99 latency"),
+    ("request_errors", "max_ratio", "Error ratio"),
+    ("bay_create_time", "max_s", "Bay created in"),
+    ("bay_delete_time", "max_s", "Bay deleted in"),
+)
 # All iterations share these points, so that the size of a page is limited;
 # with fewer points, plots would look coarse.
 MIN_POINTS = 100
@@ -86,6 +95,7 @@ class _Section:
 
     workload: model.Workload
     conclusion: conclusion.Conclusion
+    headlines: list[tuple[str, verdicts.Verdict]]
     verdicts: list[tuple[verdicts.Verdict, past.Past | None]]
     others: list[model.SlaResult]
     reasons: list[str]
@@ -211,6 +221,7 @@ def _section(
     return _Section(
         workload=workload,
         conclusion=conclusion.conclude([workload]),
+        headlines=_headlines(judged),
         verdicts=[(one, past.of(one, known)) for one in judged],
         others=workload.other_results(),
         reasons=conclusion.reasons(judged),
@@ -227,6 +238,24 @@ def _section(
         args=_json(workload.args),
         sla=_json(workload.sla),
     )
+
+
+def _headlines(
+    judged: Sequence[verdicts.Verdict],
+) -> list[tuple[str, verdicts.Verdict]]:
+    """Return the title and the worst verdict of each headline figure."""
+    found = [
+        (
+            title,
+            [
+                one
+                for one in judged
+                if (one.criterion, one.bound_key) == (criterion, key)
+            ],
+        )
+        for criterion, key, title in HEADLINES
+    ]
+    return [(title, verdicts.worst(each)) for title, each in found if each]
 
 
 def _part(

@@ -137,6 +137,49 @@ def test_each_bound_has_value_bound_margin_and_verdict():
     assert "1 of 8 bounds does not hold" in text
 
 
+def headlines(text):
+    """Return the words of each headline figure, in order."""
+    part = text.partition('<dl class="headlines">')[2].partition("</dl>")[0]
+    return [
+        " ".join(re.sub(r"<[^>]+>", " ", one).split())
+        for one in part.split("<div")[1:]
+        for one in [one.partition(">")[2]]
+    ]
+
+
+def test_the_headline_figures_stand_above_the_verdicts():
+    text = page.render(REPORTS["good"])
+    assert text.index('class="headlines"') < text.index("<h3>Verdicts")
+    assert headlines(text) == [
+        "Request rate 19,849 rps at least 19,000 rps, step 2 ✔ holds",
+        "p99 latency 2.951 ms at most 50 ms, step 2 ✔ holds",
+        "Error ratio 0 at most 0.001, step 2 ✔ holds",
+        "Bay created in 12.4 s at most 60 s ✔ holds",
+        "Bay deleted in 3.2 s at most 30 s ✔ holds",
+    ]
+
+
+def test_a_headline_figure_is_that_of_the_worst_iteration():
+    good = factories.run(iteration=2)
+    text = page.render(
+        factories.report(
+            factories.workload(
+                factories.iteration(1),
+                factories.iteration(2, dataclasses.replace(good, bays=())),
+                sla={"bay_create_time": {"max_s": 60}},
+            )
+        )
+    )
+    (only,) = headlines(text)
+    assert only.startswith("Bay created in")
+    assert "✔" not in only
+
+
+def test_no_headline_stands_where_nothing_is_bounded():
+    text = page.render(factories.report(factories.workload(sla={})))
+    assert 'class="headlines"' not in text
+
+
 def test_what_rally_judged_itself_is_there():
     text = page.render(REPORTS["good"])
     assert "Failure rate criteria 0.00% &lt;= 0.00% - Passed" in text
