@@ -1,6 +1,7 @@
-"""The SLA criteria: a load, the highest rate, events, the life of a bay.
+"""The SLA criteria: one plugin for each criterion of the table.
 
-Each asks :mod:`rally_magnum_scale.measurement.verdicts` and only keeps, for
+The table is :data:`rally_magnum_scale.measurement.criteria.CRITERIA`.  Each
+plugin asks :mod:`rally_magnum_scale.measurement.verdicts` and only keeps, for
 each of its bounds, the verdict that decides.  An iteration that failed has
 no data, and a criterion without data fails.
 """
@@ -15,6 +16,7 @@ from typing import ClassVar
 from rally.common import validation
 from rally.task import sla
 
+from rally_magnum_scale.measurement import criteria
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.sla import judging
@@ -64,173 +66,23 @@ class _Criterion(sla.SLA):
         return self.success
 
 
-@validation.add("magnum_scale_step_or_event")
-@sla.configure(name="request_rate")
-class RequestRateCriterion(_Criterion):
-    """Lowest rate of expected answers in the steady seconds of a step.
-
-    ``min_rps`` is the rate, ``min_rps_per_core`` the rate over all cores of
-    the nodes that are not hollow, ``min_rps_per_pod_core`` over those that
-    the pods could use; ``min_requests_per_cpu_s`` are requests over the CPU
-    seconds that targets and generators used together; ``step`` is the number
-    of the step, by default the last, and ``during`` judges the time of each
-    ``update`` or ``fault`` instead.
-    """
-
-    criterion = "request_rate"
-    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
-
-
-@validation.add("magnum_scale_step_or_event")
-@sla.configure(name="request_latency")
-class RequestLatencyCriterion(_Criterion):
-    """Highest latency of a step, from the intended send time.
-
-    ``p50_ms``, ``p90_ms``, ``p99_ms``, ``p99_9_ms`` and ``max_ms`` are in
-    milliseconds; ``step`` is the number of the step, by default the last,
-    and ``during`` judges the time of each ``update`` or ``fault`` instead.
-    """
-
-    criterion = "request_latency"
-    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+def _plugin(criterion: criteria.Criterion) -> type[_Criterion]:
+    """Return the SLA plugin of a criterion; Rally shows its schema."""
+    title = criterion.name.title().replace("_", "")
+    plugin = type(
+        f"{title}Criterion",
+        (_Criterion,),
+        {
+            "__doc__": criterion.summary,
+            "__module__": __name__,
+            "criterion": criterion.name,
+            "CONFIG_SCHEMA": criterion.schema(),
+        },
+    )
+    plugin = sla.configure(name=criterion.name)(plugin)
+    if criterion.subject == "step":
+        plugin = validation.add("magnum_scale_step_or_event")(plugin)
+    return plugin
 
 
-@validation.add("magnum_scale_step_or_event")
-@sla.configure(name="request_errors")
-class RequestErrorsCriterion(_Criterion):
-    """Highest share of failed requests in a step.
-
-    ``max_ratio`` is between 0 and 1; ``step`` is the number of the step,
-    by default the last, and ``during`` judges the time of each ``update`` or
-    ``fault`` instead.
-    """
-
-    criterion = "request_errors"
-    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
-
-
-@sla.configure(name="pod_startup_time")
-class PodStartupTimeCriterion(_Criterion):
-    """Longest time from the creation of a load's pods until they are Ready.
-
-    ``p50_s``, ``p90_s``, ``p99_s`` and ``max_s`` are over all its pods, in
-    seconds. Kubernetes' own SLO is a p99 of 5 s without pulling images: pull
-    them ahead to compare with it.
-    """
-
-    criterion = "pod_startup_time"
-    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
-
-
-@sla.configure(name="api_latency")
-class ApiLatencyCriterion(_Criterion):
-    """Highest latency of a bay's API server, by its own metrics.
-
-    ``mutating_p99_s``, ``get_p99_s`` and ``list_p99_s`` are in seconds, from
-    the opening of the bay to the end of the work in it. Kubernetes' own SLO
-    is 1 s for the first two and 30 s for the third. A bound that lies inside
-    a bucket of those metrics can't be judged when the p99 does, too: bounds at
-    the end of a bucket, as these are, always can.
-    """
-
-    criterion = "api_latency"
-    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
-
-
-@sla.configure(name="max_rate")
-class MaxRateCriterion(_Criterion):
-    """Lowest rate that a search for the highest rate must find and confirm.
-
-    ``min_rps`` is the rate, ``min_rps_per_core`` the rate over all cores of
-    the nodes that are not hollow.
-    """
-
-    criterion = "max_rate"
-    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
-
-
-@sla.configure(name="bay_create_time")
-class BayCreateTimeCriterion(_Criterion):
-    """Longest time from the create request of a bay to CREATE_COMPLETE.
-
-    ``max_s`` is in seconds, ``max_s_per_node`` divided by its nodes.
-    """
-
-    criterion = "bay_create_time"
-    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
-
-
-@sla.configure(name="bay_delete_time")
-class BayDeleteTimeCriterion(_Criterion):
-    """Longest time from the delete request of a bay to gone from Magnum.
-
-    ``max_s`` is in seconds, ``max_s_per_node`` divided by its nodes.
-    """
-
-    criterion = "bay_delete_time"
-    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
-
-
-@sla.configure(name="bay_resize_time")
-class BayResizeTimeCriterion(_Criterion):
-    """Longest time from a resize request of a bay until its size is there.
-
-    ``max_s`` is in seconds to UPDATE_COMPLETE, ``nodes_max_s`` to the last
-    new node Ready and the last old one gone; ``max_s_per_node`` and
-    ``nodes_max_s_per_node`` are divided by the nodes that came or went.
-    """
-
-    criterion = "bay_resize_time"
-    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
-
-
-@sla.configure(name="node_replace_time")
-class NodeReplaceTimeCriterion(_Criterion):
-    """Longest time from a request for other nodes until they are there.
-
-    ``max_s`` is in seconds to the last new node Ready and the last old one
-    gone, ``drain_max_s`` to empty the old ones before; ``max_s_per_node``
-    and ``drain_max_s_per_node`` are divided by the nodes of the batch.
-    """
-
-    criterion = "node_replace_time"
-    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
-
-
-@sla.configure(name="rolling_update_time")
-class RollingUpdateTimeCriterion(_Criterion):
-    """Longest time from the update of the targets until all are new.
-
-    ``max_s`` is in seconds until as many new pods are Ready and the last old
-    one is gone, ``max_s_per_target`` divided by the targets.
-    """
-
-    criterion = "rolling_update_time"
-    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
-
-
-@sla.configure(name="recovery_time")
-class RecoveryTimeCriterion(_Criterion):
-    """Longest time from the loss of nodes until all is served as before.
-
-    ``max_s`` is in seconds until as many targets are Ready on other nodes
-    and no request fails any more; ``pods_max_s`` and ``requests_max_s`` are
-    the two apart, ``notice_max_s`` until Kubernetes has noticed.
-    """
-
-    criterion = "recovery_time"
-    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
-
-
-@sla.configure(name="node_ready_time")
-class NodeReadyTimeCriterion(_Criterion):
-    """Longest time from the create request of a bay until nodes are Ready.
-
-    ``max_s`` is in seconds to the last node, ``max_s_per_node`` divided by
-    their number; ``p50_s``, ``p90_s`` and ``p99_s`` are percentiles over the
-    nodes, by the bay's own time stamps. Where these can't be right, a bound
-    on a percentile fails and says why.
-    """
-
-    criterion = "node_ready_time"
-    CONFIG_SCHEMA = verdicts.CRITERIA[criterion].schema()
+PLUGINS = tuple(map(_plugin, verdicts.CRITERIA.values()))
