@@ -1,4 +1,4 @@
-"""Refuse texts that can't be a Locust file in a bay.
+"""Read a user's Locust file, and refuse what can't be one in a bay.
 
 Only certain errors are refused here.  In the bay, Locust itself determines
 which classes of the file are users (``in_bay.refusal``).  This module does
@@ -10,10 +10,37 @@ from __future__ import annotations
 
 import ast
 import platform
+from pathlib import Path
 
+from rally_magnum_scale import exceptions
+
+ARGUMENT = "locust_file"
 # Half of Kubernetes' limit of 1 MiB for a ConfigMap, because the ConfigMap
 # also contains the package's code.
 MAX_BYTES = 524_288
+
+
+def read(path: str | None) -> str | None:
+    """Return the text of a Locust file, or None without a path.
+
+    :param path: on the host where Rally runs; ``~`` is the home folder
+    :raises InvalidInput: when the file can't be read as text
+    """
+    if path is None:
+        return None
+    try:
+        return Path(path).expanduser().read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise exceptions.InvalidInput(
+            f"{ARGUMENT}: {path} is not a Python file: it is not UTF-8 text; "
+            "give the path of a Locust file."
+        ) from error
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise exceptions.InvalidInput(
+            f"{ARGUMENT}: {path} can't be read ({why}); give the path of a "
+            "Locust file on the host where Rally runs."
+        ) from error
 
 
 def check(text: str) -> None:
@@ -45,4 +72,4 @@ def check(text: str) -> None:
 
 
 def _wrong(clause: str) -> ValueError:
-    return ValueError(f"locust_file: {clause}")
+    return ValueError(f"{ARGUMENT}: {clause}")

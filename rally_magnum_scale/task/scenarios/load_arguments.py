@@ -12,11 +12,11 @@ from rally.task.scenario import Field
 from typing_extensions import TypedDict
 
 from rally_magnum_scale.in_bay.stats import steps as plans
-from rally_magnum_scale.runs import locust_file
 from rally_magnum_scale.task.scenarios import bounded
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import workload_arguments
 from rally_magnum_scale.workload import events
+from rally_magnum_scale.workload import locust_file
 
 
 @signature.closed
