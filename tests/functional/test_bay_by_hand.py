@@ -544,4 +544,4 @@ def test_a_bay_without_a_process_must_be_deleted(
     code, output = bay.run("repair")
     assert code == 1
     assert "can't be repaired" in output
-    assert "delete the bay" in output
+    assert "Delete the bay" in output
