@@ -30,14 +30,7 @@ KEYS = {
     "request_latency": tuple(oracle.PERCENTILES),
     "request_errors": ("max_ratio",),
 }
-PLUGINS = {
-    plugin.criterion: plugin
-    for plugin in (
-        criteria.RequestRateCriterion,
-        criteria.RequestLatencyCriterion,
-        criteria.RequestErrorsCriterion,
-    )
-}
+PLUGINS = {plugin.criterion: plugin for plugin in criteria.PLUGINS}
 FLAWS = ("dead worker", "lost window", "lost end", "miscounted")
 KINDS = ("timeout", "reset", "bad_status", "unsent")
 

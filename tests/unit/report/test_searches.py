@@ -140,7 +140,7 @@ def test_the_page_shows_the_search():
     assert "max_rate <code>min_rps</code>" in drawn
     assert "windows missing" not in drawn
     without = dataclasses.replace(a_run(), max_rate=None)
-    assert "Highest rate" not in page.render(a_report(without))
+    assert "<h3>Highest rate" not in page.render(a_report(without))
 
 
 @pytest.mark.parametrize("width", [60, 100, 200])
