@@ -122,7 +122,7 @@ def _start_peer(opened: client.KubeClient, spec: load_spec.LoadSpec) -> int:
         1,
         what="pod for other load generators",
         deadline_s=READY_S,
-        report=cloud.say,
+        log=cloud.say,
     )
     for process in psutil.process_iter(["cmdline"]):
         if process.info["cmdline"] == ["sleep", SLEEP_S] and _is_in(

@@ -106,14 +106,14 @@ def _built(
     return str(file)
 
 
-def _build_go(source: Source, work: Path, log: Path) -> None:
+def _build_go(source: Source, work: Path, log_file: Path) -> None:
     cache_dir = work.parents[1]
-    go = kubernetes_binary.find_go(cache_dir, GO_VERSION, log, _say)
+    go = kubernetes_binary.find_go(cache_dir, GO_VERSION, log_file, _say)
     commands.run(
         *(go, "install", "-trimpath", f"{source.package}@{source.version}"),
         what=f"build {source.package} {source.version}",
-        log=log,
-        report=_say,
+        log_file=log_file,
+        log=_say,
         cwd=work,
         env={
             **kubernetes_binary.go_environment(go, cache_dir),
@@ -122,7 +122,7 @@ def _build_go(source: Source, work: Path, log: Path) -> None:
     )
 
 
-def _build_cargo(source: Source, work: Path, log: Path) -> None:
+def _build_cargo(source: Source, work: Path, log_file: Path) -> None:
     if shutil.which("cargo") is None:
         raise exceptions.MissingRequirement(
             f"{source.package} is built with Rust's cargo, which is not "
@@ -132,8 +132,8 @@ def _build_cargo(source: Source, work: Path, log: Path) -> None:
         *("cargo", "install", "--locked", "--root", str(work)),
         f"{source.package}@{source.version}",
         what=f"build {source.package} {source.version}",
-        log=log,
-        report=_say,
+        log_file=log_file,
+        log=_say,
         cwd=work,
         env={"CARGO_TARGET_DIR": str(work / "target")},
     )

@@ -28,7 +28,7 @@ def ensure(
     settings: sandbox_settings.Settings,
     secrets: secrets_file.Secrets,
     servers: servers_environment.ServersEnvironment,
-    report: commands.Report,
+    log: commands.Log,
 ) -> None:
     """Start missing servers and create the objects in Keystone and Magnum.
 
@@ -40,7 +40,7 @@ def ensure(
         # These servers would keep using connections to the old PostgreSQL.
         for name in ("keystone", "magnum"):
             processes.end(settings, name)
-    report("PostgreSQL is up")
+    log("PostgreSQL is up")
     wanted = [
         _stub(settings, servers),
         _magnum(settings, servers),
@@ -50,9 +50,9 @@ def ensure(
         processes.ensure_started(server, settings)
     for server in wanted:
         processes.wait_until_up(server, settings)
-    report("Keystone, Magnum and the stub are up")
+    log("Keystone, Magnum and the stub are up")
     _ensure_objects(settings, secrets)
-    report("Keystone's services and Magnum's cluster template are ready")
+    log("Keystone's services and Magnum's cluster template are ready")
 
 
 def _ensure_objects(

@@ -126,7 +126,7 @@ def _make_data(
     commands.run(
         _as_system_user([str(bin_dir / "initdb"), "-D", str(data), *flags]),
         what="create PostgreSQL's data folder",
-        log=settings.logs_dir / "initdb.log",
+        log_file=settings.logs_dir / "initdb.log",
         deadline_s=120,
         env=_environment(),
     )
@@ -176,7 +176,7 @@ def _make_database(
             *("-p", str(settings.postgres_port), "-f", str(file)),
         ],
         what=f"create the database {name}",
-        log=settings.logs_dir / "psql.log",
+        log_file=settings.logs_dir / "psql.log",
         deadline_s=60,
         env=_environment() | {"PGPASSWORD": password},
     )

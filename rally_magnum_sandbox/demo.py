@@ -50,7 +50,7 @@ class Demo:
 def demo(
     settings: sandbox_settings.Settings,
     what: Demo,
-    report: commands.Report,
+    log: commands.Log,
 ) -> int:
     """Run a Rally task in the sandbox and write its reports.
 
@@ -58,7 +58,7 @@ def demo(
 
     :param settings: of the sandbox
     :param what: the task to run
-    :param report: gets progress lines
+    :param log: gets progress lines
     :returns: the exit status of the task: 0, or 2 if its SLA failed
     :raises InvalidInput: if a file or a folder can't be used; nothing was
         created
@@ -71,40 +71,40 @@ def demo(
     was_up = settings.ready_file.exists()
     if not was_up:
         # Outside the `try`: if this check fails, there is nothing to remove.
-        up.check_machine(settings, given, report)
+        up.check_machine(settings, given, log)
     try:
-        up.up(settings, report)
-        return run_task(settings, what, report)
+        up.up(settings, log)
+        return run_task(settings, what, log)
     finally:
         with interruption.deferred():
             if was_up:
-                report("the sandbox was up before the demo, and stays up")
+                log("the sandbox was up before the demo, and stays up")
             elif what.keep and not interruption.requested():
-                report(
+                log(
                     "the sandbox stays up; remove it with "
                     "`rally-magnum-sandbox down`"
                 )
             else:
-                down.down(settings, report)
+                down.down(settings, log)
 
 
 def run_task(
     settings: sandbox_settings.Settings,
     what: Demo,
-    report: commands.Report,
+    log: commands.Log,
 ) -> int:
     """Run the task in a sandbox that is up, and write its reports.
 
     :param settings: of the sandbox
     :param what: the task to run
-    :param report: gets progress lines
+    :param log: gets progress lines
     :returns: the exit status of the task, or 1 if a report was not written
     :raises Interrupted: after Ctrl-C, once Rally has exited
     """
     secrets = secrets_file.ensure(settings.state_dir)
     env = client_environment.variables(settings, secrets)
     with _own_home(settings) as home:
-        return _run_task(what, env | {"HOME": str(home)}, report)
+        return _run_task(what, env | {"HOME": str(home)}, log)
 
 
 @contextlib.contextmanager
@@ -125,11 +125,11 @@ def _own_home(settings: sandbox_settings.Settings) -> Iterator[pathlib.Path]:
             shutil.copy(home / remembered, settings.home_dir / remembered)
 
 
-def _run_task(what: Demo, env: dict[str, str], report: commands.Report) -> int:
+def _run_task(what: Demo, env: dict[str, str], log: commands.Log) -> int:
     start = ["task", "start", str(what.task)]
     if what.args is not None:
         start += ["--task-args-file", str(what.args)]
-    report(f"rally {' '.join(start)}")
+    log(f"rally {' '.join(start)}")
     code = _rally(what.rally, start, env, TASK_DEADLINE_S)
     what.reports_dir.mkdir(parents=True, exist_ok=True)
     pages = {
@@ -146,7 +146,7 @@ def _run_task(what: Demo, env: dict[str, str], report: commands.Report) -> int:
     table = [*_export("magnum-scale-table"), "--to", "-"]
     failed = _rally(what.rally, table, env, REPORT_DEADLINE_S) != 0
     for path in written:
-        report(f"page: {path.absolute()}")
+        log(f"page: {path.absolute()}")
     failed = failed or len(written) < len(pages)
     return code or int(failed)
 

@@ -20,11 +20,11 @@ END_DEADLINE_S = 20.0
 AT_ONCE = 8
 
 
-def down(settings: sandbox_settings.Settings, report: commands.Report) -> None:
+def down(settings: sandbox_settings.Settings, log: commands.Log) -> None:
     """Stop every server and bay, and remove the state folder.
 
     :param settings: of the sandbox
-    :param report: gets progress lines
+    :param log: gets progress lines
     :raises InvalidInput: if the state folder is not the sandbox's; nothing
         was removed
     :raises SandboxError: if something could not be removed, with a list
@@ -32,7 +32,7 @@ def down(settings: sandbox_settings.Settings, report: commands.Report) -> None:
     folders.check_ours(settings.state_dir, *folders.STATE)
     started_s = time.monotonic()
     left = _end_all_in(settings.cloud_cgroup)
-    left += _delete_bays(settings, report)
+    left += _delete_bays(settings, log)
     # Kill bays whose folder is gone, and remove the groups themselves.
     for group in (settings.bays_cgroup, settings.cloud_cgroup):
         left += _end_all_in(group, remove=True)
@@ -45,7 +45,7 @@ def down(settings: sandbox_settings.Settings, report: commands.Report) -> None:
             "The sandbox was stopped, but these parts could not be removed: "
             f"{'; '.join(left)}. Run `rally-magnum-sandbox down` again."
         )
-    report(f"sandbox removed in {time.monotonic() - started_s:.1f} s")
+    log(f"sandbox removed in {time.monotonic() - started_s:.1f} s")
 
 
 def _end_all_in(group: str, *, remove: bool = False) -> list[str]:
@@ -60,12 +60,12 @@ def _end_all_in(group: str, *, remove: bool = False) -> list[str]:
 
 
 def _delete_bays(
-    settings: sandbox_settings.Settings, report: commands.Report
+    settings: sandbox_settings.Settings, log: commands.Log
 ) -> list[str]:
     found = [path for path in _entries(settings.bays_dir) if path.is_dir()]
     if not found:
         return []
-    report(f"deleting {len(found)} bay(s)")
+    log(f"deleting {len(found)} bay(s)")
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         failures = pool.map(_delete_bay, found)
     return [failure for failure in failures if failure]

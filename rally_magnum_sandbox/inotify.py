@@ -25,13 +25,13 @@ PER_REAL_NODE = 10
 
 def raise_limit(
     settings: sandbox_settings.Settings,
-    report: commands.Report,
+    log: commands.Log,
     limit: pathlib.Path = LIMIT,
 ) -> None:
     """Raise the limit to 1,024, and record the old limit and the sandbox.
 
     :param settings: of the sandbox
-    :param report: gets a line if the limit can't be raised, with the number
+    :param log: gets a line if the limit can't be raised, with the number
         of real nodes that fit
     :param limit: the kernel's file
     """
@@ -50,7 +50,7 @@ def raise_limit(
             limit.write_text(str(WANTED))
         except OSError as error:
             _write_note(settings, {})
-            report(
+            log(
                 f"{limit} is {now} and can't be raised ({error.strerror}); "
                 f"about {now // PER_REAL_NODE} real nodes can run at a time"
             )

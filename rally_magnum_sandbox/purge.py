@@ -20,13 +20,11 @@ from rally_magnum_sandbox import status_text
 from rally_magnum_scale import commands
 
 
-def purge(
-    settings: sandbox_settings.Settings, report: commands.Report
-) -> None:
+def purge(settings: sandbox_settings.Settings, log: commands.Log) -> None:
     """Remove the sandbox and its cache, and report what is kept.
 
     :param settings: of the sandbox
-    :param report: gets progress lines, including the freed disk space
+    :param log: gets progress lines, including the freed disk space
     :raises InvalidInput: if a folder is not the sandbox's; nothing was
         removed
     :raises SandboxError: if a process builds in the cache, if another
@@ -40,16 +38,16 @@ def purge(
             folders.used_bytes(path)
             for path in (settings.state_dir, settings.cache_dir)
         ]
-        down.down(settings, report)
+        down.down(settings, log)
         remove_cache(settings.cache_dir)
     artifacts.PACKAGES_LOG.unlink(missing_ok=True)
-    report(
+    log(
         f"freed {status_text.size(sum(used))} of disk space: "
         f"{status_text.size(used[0])} in {settings.state_dir}, "
         f"{status_text.size(used[1])} in {settings.cache_dir}"
     )
     for sentence in what_stays():
-        report(sentence)
+        log(sentence)
 
 
 def _check_cache_not_shared(settings: sandbox_settings.Settings) -> None:

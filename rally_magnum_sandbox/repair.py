@@ -19,12 +19,12 @@ WHOLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED")
 
 
 def repair_bays(
-    settings: sandbox_settings.Settings, report: commands.Report
+    settings: sandbox_settings.Settings, log: commands.Log
 ) -> bool:
     """Restart each dead component of each complete bay.
 
     :param settings: of the sandbox
-    :param report: gets a line for each component that is restarted
+    :param log: gets a line for each component that is restarted
     :returns: whether anything was restarted
     :raises SandboxError: with the bays that can't be repaired
     """
@@ -36,7 +36,7 @@ def repair_bays(
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(_repair, [bay.folder for bay in bays]))
     for line in (line for lines, _ in results for line in lines):
-        report(line)
+        log(line)
     failures = [failure for _, failure in results if failure]
     if failures:
         raise exceptions.SandboxError(

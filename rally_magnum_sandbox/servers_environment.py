@@ -68,13 +68,11 @@ class ServersEnvironment:
         )
 
 
-def ensure(
-    cache_dir: pathlib.Path, report: commands.Report
-) -> ServersEnvironment:
+def ensure(cache_dir: pathlib.Path, log: commands.Log) -> ServersEnvironment:
     """Create the environment, unless the cache already has it.
 
     :param cache_dir: of the sandbox
-    :param report: gets progress lines
+    :param log: gets progress lines
     :raises SandboxError: if pip fails
     """
     constraints = _constraints()
@@ -84,7 +82,7 @@ def ensure(
     cache_dir.mkdir(parents=True, exist_ok=True)
     with _locked(prefix.with_suffix(".lock")):
         if not is_made(cache_dir):
-            _make(prefix, constraints, report)
+            _make(prefix, constraints, log)
     return ServersEnvironment(prefix)
 
 
@@ -108,20 +106,18 @@ def write_plugin(plugins_dir: pathlib.Path) -> None:
         link.symlink_to(pathlib.Path(package.__path__[0]).absolute())
 
 
-def _make(
-    prefix: pathlib.Path, constraints: str, report: commands.Report
-) -> None:
-    report("installing Keystone, Magnum and PostgreSQL (about a minute)")
+def _make(prefix: pathlib.Path, constraints: str, log: commands.Log) -> None:
+    log("installing Keystone, Magnum and PostgreSQL (about a minute)")
     if prefix.exists():
         shutil.rmtree(prefix)
-    log = prefix.with_suffix(".log")
-    log.unlink(missing_ok=True)
+    log_file = prefix.with_suffix(".log")
+    log_file.unlink(missing_ok=True)
     commands.run(
         [sys.executable, "-m", "venv", str(prefix)],
         what="create the servers' virtual environment",
-        log=log,
+        log_file=log_file,
         deadline_s=INSTALL_DEADLINE_S,
-        report=report,
+        log=log,
     )
     pinned = prefix / "constraints.txt"
     pinned.write_text(constraints)
@@ -133,13 +129,13 @@ def _make(
             *PACKAGES,
         ],
         what="install the servers",
-        log=log,
+        log_file=log_file,
         deadline_s=INSTALL_DEADLINE_S,
         env=_clean_environment(),
-        report=report,
+        log=log,
     )
     (prefix / "complete").touch()
-    report("the servers are installed")
+    log("the servers are installed")
 
 
 def _clean_environment() -> dict[str, str]:

@@ -43,14 +43,14 @@ Jobs = dict[str, "concurrent.futures.Future[Any]"]
 Kubernetes = tuple[pathlib.Path, str]
 
 
-def up(settings: sandbox_settings.Settings, report: commands.Report) -> None:
+def up(settings: sandbox_settings.Settings, log: commands.Log) -> None:
     """Install and start everything that is missing.
 
     If the sandbox was up before, this restarts its crashed servers and the
     crashed components of its bays.
 
     :param settings: of the sandbox
-    :param report: gets progress lines
+    :param log: gets progress lines
     :raises InvalidInput: if a configured folder or binary can't be used;
         nothing was created
     :raises MissingRequirement: if the machine lacks requirements, with one
@@ -59,21 +59,21 @@ def up(settings: sandbox_settings.Settings, report: commands.Report) -> None:
     """
     given = check_input(settings)
     if is_up(settings) and not given:
-        _repair(settings, report)
+        _repair(settings, log)
         return
     # A sandbox that was up before has already passed the machine's check.
     if not settings.ready_file.exists():
-        check_machine(settings, given, report)
+        check_machine(settings, given, log)
     _make_folders(settings)
     with _locked(settings):
-        inotify.raise_limit(settings, report)
+        inotify.raise_limit(settings, log)
         secrets = secrets_file.ensure(settings.state_dir)
-        _run_jobs(settings, secrets, given, report)
+        _run_jobs(settings, secrets, given, log)
         cloud.wait_until_healthy(settings)
         client_environment.write_files(settings, secrets)
         _note_ready(settings)
-    repair.repair_bays(settings, report)
-    report(f"the sandbox is up; its files are in {settings.state_dir}")
+    repair.repair_bays(settings, log)
+    log(f"the sandbox is up; its files are in {settings.state_dir}")
 
 
 def is_up(settings: sandbox_settings.Settings) -> bool:
@@ -81,19 +81,17 @@ def is_up(settings: sandbox_settings.Settings) -> bool:
     return settings.ready_file.exists() and cloud.healthy(settings)
 
 
-def prepare(
-    settings: sandbox_settings.Settings, report: commands.Report
-) -> None:
+def prepare(settings: sandbox_settings.Settings, log: commands.Log) -> None:
     """Fill the cache with everything that ``up`` installs or builds.
 
     :raises InvalidInput: like :func:`up`
     :raises MissingRequirement: like :func:`up`
     """
     given = check_input(settings)
-    check_machine(settings, given, report)
+    check_machine(settings, given, log)
     folders.claim_cache(settings)
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        _finish(_artifact_jobs(pool, settings, given, report))
+        _finish(_artifact_jobs(pool, settings, given, log))
 
 
 def check_input(
@@ -114,7 +112,7 @@ def check_input(
 def check_machine(
     settings: sandbox_settings.Settings,
     given: artifacts.GivenBinaries | None,
-    report: commands.Report,
+    log: commands.Log,
 ) -> None:
     """Check that this machine can run the sandbox.
 
@@ -123,12 +121,12 @@ def check_machine(
 
     :param settings: of the sandbox
     :param given: Kubernetes binaries to use instead of a build
-    :param report: gets a line that lists the installed packages
+    :param log: gets a line that lists the installed packages
     :raises MissingRequirement: with one sentence for each missing
         requirement
     """
     _refuse(_too_long(settings) + _missing(settings, given))
-    if artifacts.ensure_system_packages(report):
+    if artifacts.ensure_system_packages(log):
         _refuse(_missing(settings, given))
 
 
@@ -162,13 +160,11 @@ def _refuse(missing: list[str]) -> None:
         raise exceptions.MissingRequirement("\n".join(missing))
 
 
-def _repair(
-    settings: sandbox_settings.Settings, report: commands.Report
-) -> None:
-    inotify.raise_limit(settings, report)
-    repaired = repair.repair_bays(settings, report)
+def _repair(settings: sandbox_settings.Settings, log: commands.Log) -> None:
+    inotify.raise_limit(settings, log)
+    repaired = repair.repair_bays(settings, log)
     state = "up again" if repaired else "up already"
-    report(f"the sandbox in {settings.state_dir} is {state}")
+    log(f"the sandbox in {settings.state_dir} is {state}")
 
 
 def _make_folders(settings: sandbox_settings.Settings) -> None:
@@ -187,16 +183,16 @@ def _run_jobs(
     settings: sandbox_settings.Settings,
     secrets: secrets_file.Secrets,
     given: artifacts.GivenBinaries | None,
-    report: commands.Report,
+    log: commands.Log,
 ) -> None:
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        jobs = _artifact_jobs(pool, settings, given, report)
+        jobs = _artifact_jobs(pool, settings, given, log)
         servers = jobs["the servers' programs"]
 
         def start_servers() -> None:
             found = servers.result()
             assert isinstance(found, servers_environment.ServersEnvironment)
-            cloud.ensure(settings, secrets, found, report)
+            cloud.ensure(settings, secrets, found, log)
 
         jobs["the servers"] = pool.submit(start_servers)
         jobs["Rally's environment"] = pool.submit(
@@ -214,31 +210,29 @@ def _run_jobs(
             },
         )
         if given:
-            report(f"new bays use Kubernetes {version} from {given.path}")
+            log(f"new bays use Kubernetes {version} from {given.path}")
 
 
 def _artifact_jobs(
     pool: concurrent.futures.Executor,
     settings: sandbox_settings.Settings,
     given: artifacts.GivenBinaries | None,
-    report: commands.Report,
+    log: commands.Log,
 ) -> Jobs:
     cache = settings.cache_dir
     return {
         "the servers' programs": pool.submit(
-            servers_environment.ensure, cache, report
+            servers_environment.ensure, cache, log
         ),
-        "Kubernetes": pool.submit(_kubernetes, settings, given, report),
-        "the container image": pool.submit(
-            artifacts.ensure_image, cache, report
-        ),
+        "Kubernetes": pool.submit(_kubernetes, settings, given, log),
+        "the container image": pool.submit(artifacts.ensure_image, cache, log),
     }
 
 
 def _kubernetes(
     settings: sandbox_settings.Settings,
     given: artifacts.GivenBinaries | None,
-    report: commands.Report,
+    log: commands.Log,
 ) -> Kubernetes:
     if given:
         program = artifacts.ensure_program(given, settings.cache_dir)
@@ -250,7 +244,7 @@ def _kubernetes(
             pathlib.Path(known["kubernetes_binary"]),
             known["kubernetes_version"],
         )
-    binary = artifacts.ensure_kubernetes_binary(settings.cache_dir, report)
+    binary = artifacts.ensure_kubernetes_binary(settings.cache_dir, log)
     return binary, artifacts.built_version()
 
 

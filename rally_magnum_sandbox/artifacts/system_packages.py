@@ -53,39 +53,39 @@ def missing_packages(wanted: Iterable[str] = SYSTEM_PACKAGES) -> list[str]:
     return [name for name in wanted if name not in installed]
 
 
-def ensure_system_packages(report: commands.Report) -> list[str]:
+def ensure_system_packages(log: commands.Log) -> list[str]:
     """Install missing packages, without starting their services.
 
-    :param report: gets progress lines, including the packages to install
+    :param log: gets progress lines, including the packages to install
     :returns: the names of the newly installed packages
     :raises SandboxError: if apt-get fails
     """
     missing = missing_packages()
     if missing:
-        report(f"installing Debian packages: {', '.join(missing)}")
-        _install(missing, report)
+        log(f"installing Debian packages: {', '.join(missing)}")
+        _install(missing, log)
     return missing
 
 
-def _install(names: list[str], report: commands.Report) -> None:
+def _install(names: list[str], log: commands.Log) -> None:
     with services_held(POLICY):
         # An unreachable source of the machine may not matter.
         with contextlib.suppress(exceptions.SandboxError):
-            _apt(["update"], names, report)
+            _apt(["update"], names, log)
         options = ["install", "--yes", "--no-install-recommends"]
-        _apt([*options, *names], names, report)
+        _apt([*options, *names], names, log)
 
 
 def _apt(
     arguments: list[str],
     names: list[str],
-    report: commands.Report,
+    log: commands.Log,
 ) -> None:
     commands.run(
         *("apt-get", "-qq", *arguments),
         what=f"install the Debian packages {', '.join(names)}",
-        log=PACKAGES_LOG,
-        report=report,
+        log_file=PACKAGES_LOG,
+        log=log,
         env={"DEBIAN_FRONTEND": "noninteractive"},
     )
 

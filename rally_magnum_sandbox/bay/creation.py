@@ -218,7 +218,7 @@ class _Maker:
             deadline_s=NODES_DEADLINE_S + NODES_DEADLINE_S_PER_NODE * count,
             interval_s=POLL_S,
             progress=lambda: f"{ready.count()} Ready",
-            report=self._timeline.say,
+            log=self._timeline.say,
         )
         ready.close()
 

@@ -119,30 +119,30 @@ class Failed:
         return cls(frozenset(unready), frozenset(off))
 
 
-def settle(folder: Path, report: Callable[[str], None]) -> None:
+def settle(folder: Path, log: Callable[[str], None]) -> None:
     """Bring a bay's machines to their desired states.
 
     :param folder: of the bay
-    :param report: gets a line for each change
+    :param log: gets a line for each change
     :raises SandboxError: if a machine fails; the others are still changed
     :raises DeadlineExceeded: if another command keeps the bay locked
     """
     with files.only_one(folder, OTHERS_DEADLINE_S):
-        Machines(bay_spec.read_spec(folder), report).work()
+        Machines(bay_spec.read_spec(folder), log).work()
 
 
 class Machines:
     """The machines of a bay, which the caller has locked.
 
     :param spec: of the bay
-    :param report: gets a line for each change
+    :param log: gets a line for each change
     """
 
     def __init__(
-        self, spec: bay_spec.BaySpec, report: Callable[[str], None]
+        self, spec: bay_spec.BaySpec, log: Callable[[str], None]
     ) -> None:
         self._spec = spec
-        self._report = report
+        self._log = log
         self._roster = bay_roster.read(spec.folder)
         self._one_at_a_time = threading.Lock()
         self._group = cgroups.CgroupTree(spec.cgroup)
@@ -237,4 +237,4 @@ class Machines:
             bay_roster.write(self._spec.folder, self._roster)
         for change in changes.items():
             if change in WORDS:
-                self._report(f"{node.name} was {WORDS[change]}")
+                self._log(f"{node.name} was {WORDS[change]}")

@@ -31,7 +31,7 @@ NODES_DEADLINE_S = 120.0
 MOST_STARTS = 3
 
 
-def repair(folder: Path, report: Callable[[str], None]) -> None:
+def repair(folder: Path, log: Callable[[str], None]) -> None:
     """Restart each dead component of a bay.
 
     A bay that is incomplete or that another command works on is left alone.
@@ -39,7 +39,7 @@ def repair(folder: Path, report: Callable[[str], None]) -> None:
     repeatedly.
 
     :param folder: of the bay
-    :param report: gets a line for each restarted component
+    :param log: gets a line for each restarted component
     :raises SandboxError: if the bay can't be repaired and must be deleted
     :raises DeadlineExceeded: if the nodes do not become Ready in time
     """
@@ -48,7 +48,7 @@ def repair(folder: Path, report: Callable[[str], None]) -> None:
         return
     with _unless_busy(folder) as free:
         if free:
-            _Repair(bay_spec.read_spec(folder), report).work()
+            _Repair(bay_spec.read_spec(folder), log).work()
 
 
 @contextlib.contextmanager
@@ -64,10 +64,10 @@ def _unless_busy(folder: Path) -> Iterator[bool]:
 
 class _Repair:
     def __init__(
-        self, spec: bay_spec.BaySpec, report: Callable[[str], None]
+        self, spec: bay_spec.BaySpec, log: Callable[[str], None]
     ) -> None:
         self._spec = spec
-        self._report = report
+        self._log = log
         self._group = cgroups.CgroupTree(spec.cgroup)
         self._launcher = launching.Launcher(spec.folder, self._group.procs)
         self._spaces: dict[str, launching.Namespace] = {}
@@ -76,7 +76,7 @@ class _Repair:
 
     def work(self) -> None:
         self._spaces = self._held()
-        machines.Machines(self._spec, self._report).work()
+        machines.Machines(self._spec, self._log).work()
         self._failed = machines.Failed.read(self._spec)
         if not self._start_dead():
             return
@@ -178,7 +178,7 @@ class _Repair:
             client.close()
 
     def _report_restart(self, what: str, pid: int) -> None:
-        self._report(f"bay {self._spec.name}: restarted {what} (pid {pid})")
+        self._log(f"bay {self._spec.name}: restarted {what} (pid {pid})")
 
 
 def _position(component: launching.Component) -> int:

@@ -270,7 +270,7 @@ class _Resizer:
             + creation.NODES_DEADLINE_S_PER_NODE * len(names),
             interval_s=creation.POLL_S,
             progress=lambda: f"{ready.count()} Ready in the whole bay",
-            report=self._timeline.say,
+            log=self._timeline.say,
         )
 
     def _note(self, roster: bay_roster.Roster) -> None:

@@ -96,7 +96,7 @@ class Leftovers:
 
     :param magnum: from :func:`lifecycle.connect`; as an administrator for
         all projects, otherwise for the user's own project
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :param clock: monotonic seconds
     :param sleep: sleeps, and raises if the run is interrupted
     """
@@ -104,12 +104,12 @@ class Leftovers:
     def __init__(
         self,
         magnum: Any,
-        report: Callable[[str], None],
+        log: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = interruption.sleep,
     ) -> None:
         self._magnum = magnum
-        self._report = report
+        self._log = log
         self._clock = clock
         self._sleep = sleep
 
@@ -178,17 +178,17 @@ class Leftovers:
             self._remove_bay(bay)
         except exceptions.ScaleError as error:
             return str(error)
-        self._report(f"{bay.name}: gone after {self._clock() - start:.0f} s")
+        self._log(f"{bay.name}: gone after {self._clock() - start:.0f} s")
         return None
 
     def _remove_bay(self, bay: Leftover) -> None:
         bays = lifecycle.Bays(
             self._magnum,
-            lambda line: self._report(f"{bay.name}: {line}"),
+            lambda line: self._log(f"{bay.name}: {line}"),
             self._clock,
             self._sleep,
         )
-        self._report(f"{bay.name}: deleting this bay of a crashed run")
+        self._log(f"{bay.name}: deleting this bay of a crashed run")
         for left in reversed(range(ATTEMPTS)):
             try:
                 bays.delete(bay.uuid, bay.nodes)
@@ -214,7 +214,7 @@ class Leftovers:
             except exceptions.BayError as error:
                 failed.append(str(error))
             else:
-                self._report(f"{each.name}: deleted this cluster template")
+                self._log(f"{each.name}: deleted this cluster template")
         return failed
 
     def _list(self, manager: Any, kind: str) -> list[Any]:

@@ -112,7 +112,7 @@ class Bays:
     """The bays of one project.
 
     :param magnum: from :func:`connect`
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :param clock: monotonic seconds
     :param sleep: sleeps, and raises if the run is interrupted
     """
@@ -120,12 +120,12 @@ class Bays:
     def __init__(
         self,
         magnum: Any,
-        report: Callable[[str], None] | None = None,
+        log: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = interruption.sleep,
     ) -> None:
         self._magnum = magnum
-        self._report = report
+        self._log = log
         self._clock = clock
         self._sleep = sleep
 
@@ -400,7 +400,7 @@ class Bays:
         return waiting.wait_for(
             poll,
             interval_s=POLL_INTERVAL_S,
-            report=self._report,
+            log=self._log,
             clock=self._clock,
             sleep=self._sleep,
             **options,

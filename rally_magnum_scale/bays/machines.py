@@ -97,7 +97,7 @@ class Machines:
     """The Nova servers on which the nodes of bays run.
 
     :param connection: from :func:`connect`
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :param ledger: records each fault before it is injected, until it is
         reverted
     :param clock: monotonic seconds
@@ -107,14 +107,14 @@ class Machines:
     def __init__(
         self,
         connection: Any,
-        report: Callable[[str], None],
+        log: Callable[[str], None],
         ledger: Ledger | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = interruption.sleep,
     ) -> None:
         # Its proxies query the cloud's catalogue at their first use.
         self._cloud = connection
-        self._report = report
+        self._log = log
         self._ledger = ledger or Unwritten()
         self._clock = clock
         self._sleep = sleep
@@ -259,7 +259,7 @@ class Machines:
             deadline_s=MENDED_WITHIN_S,
             interval_s=POLL_INTERVAL_S,
             progress=lambda: seen["state"],
-            report=self._report,
+            log=self._log,
             clock=self._clock,
             sleep=self._sleep,
         )

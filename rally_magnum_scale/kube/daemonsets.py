@@ -22,7 +22,7 @@ def wait_for_ready(
     *,
     what: str,
     deadline_s: float,
-    report: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """Wait, by watch, until the pods of a DaemonSet are Ready on all nodes.
@@ -46,7 +46,7 @@ def wait_for_ready(
             judge,
             what=words,
             deadline_s=max(0.0, end_s - clock()),
-            report=report,
+            log=log,
         )
 
     wanted = wait(_wanted, f"a node to accept the {what}")
@@ -57,7 +57,7 @@ def wait_for_ready(
         wanted,
         what=what,
         deadline_s=max(0.0, end_s - clock()),
-        report=report,
+        log=log,
     )
     # Nodes may have been added meanwhile.
     return wait(_all_ready, f"the {what} to be Ready on all nodes")

@@ -47,7 +47,7 @@ def drain(
     names: Collection[str],
     *,
     deadline_s: float,
-    report: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> Drained:
     """Cordon nodes and evict their pods.
 
@@ -55,7 +55,7 @@ def drain(
 
     :param names: of the nodes
     :param deadline_s: seconds after which the drain is given up
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :raises KubernetesError: when the API refuses
     :raises DeadlineExceeded: with the remaining pods, and why they remain
     """
@@ -70,13 +70,13 @@ def drain(
             )
         _cordon(cluster, name, cordoned=True)
     left_s = max(0.0, end - time.monotonic())
-    return _Evictions(cluster, frozenset(names), report).run(left_s)
+    return _Evictions(cluster, frozenset(names), log).run(left_s)
 
 
 def uncordon(
     cluster: client.KubeClient,
     names: Collection[str],
-    report: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     """Uncordon the nodes that still exist.
 
@@ -84,7 +84,7 @@ def uncordon(
     and errors are only reported.
 
     :param names: of the nodes
-    :param report: callback for a line when a node can't be uncordoned
+    :param log: callback for a line when a node can't be uncordoned
     """
     with interruption.deferred():
         for name in names:
@@ -92,7 +92,7 @@ def uncordon(
                 _cordon(cluster, name, cordoned=False)
             except exceptions.KubernetesError as error:
                 if getattr(error.__cause__, "status", None) != _GONE:
-                    report(f"nodes may stay cordoned, {name} first: {error}")
+                    log(f"nodes may stay cordoned, {name} first: {error}")
                     # Each further node would take as long to fail.
                     return
 
@@ -116,11 +116,11 @@ class _Evictions:
         self,
         cluster: client.KubeClient,
         nodes: frozenset[str],
-        report: Callable[[str], None] | None,
+        log: Callable[[str], None] | None,
     ) -> None:
         self._cluster = cluster
         self._nodes = nodes
-        self._report = report
+        self._log = log
         self._evicted: set[str] = set()
         self._left: dict[str, str] = {}
         # When the last list that had pods to evict was requested.
@@ -134,7 +134,7 @@ class _Evictions:
             what=f"the pods of {len(self._nodes)} nodes to be evicted",
             deadline_s=deadline_s,
             progress=lambda: _progress(self._left),
-            report=self._report,
+            log=self._log,
         )
         full_at = self._full_at
         return Drained(

@@ -96,12 +96,12 @@ class NodeObjects:
 
 
 def bring_back(
-    cluster: client.KubeClient, namespace: str, report: Callable[[str], None]
+    cluster: client.KubeClient, namespace: str, log: Callable[[str], None]
 ) -> None:
     """Restore the nodes that a crashed run has deleted, and wait for them.
 
     :param namespace: namespace of the crashed run's load
-    :param report: callback for a line per node, and for progress lines
+    :param log: callback for a line per node, and for progress lines
     :raises KubernetesError: when the API refuses
     :raises DeadlineExceeded: when the nodes are not Ready in time
     """
@@ -114,22 +114,22 @@ def bring_back(
     for kept in found.values():
         node = json.loads(kept["data"][_KEY])
         names.append(node["metadata"]["name"])
-        report(f"The node {names[-1]} is brought back.")
+        log(f"The node {names[-1]} is brought back.")
         objects.create(cluster, [node], may_exist=True)
     if names:
-        wait_until_back(cluster, names, report)
+        wait_until_back(cluster, names, log)
 
 
 def wait_until_back(
     cluster: client.KubeClient,
     names: Collection[str],
-    report: Callable[[str], None],
+    log: Callable[[str], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Wait until lost nodes are Ready again.
 
     :param names: of the nodes
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :param clock: monotonic seconds
     :raises DeadlineExceeded: when the nodes are not Ready in time
     :raises KubernetesError: when the API refuses
@@ -150,7 +150,7 @@ def wait_until_back(
         what=f"the nodes {wording.few(names)} to be Ready again",
         deadline_s=BACK_WITHIN_S,
         progress=lambda: f"{wording.few(away)} not yet",
-        report=report,
+        log=log,
         clock=clock,
     )
 
@@ -159,7 +159,7 @@ def forget_pods(
     cluster: client.KubeClient,
     namespace: str,
     nodes: Collection[str],
-    report: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     """Delete the pods of lost nodes without a grace period.
 
@@ -168,7 +168,7 @@ def forget_pods(
 
     :param namespace: of the pods
     :param nodes: names of the nodes
-    :param report: callback for a line when a pod can't be deleted
+    :param log: callback for a line when a pod can't be deleted
     """
     try:
         for pod in _pods_on(cluster, namespace, nodes):
@@ -184,7 +184,7 @@ def forget_pods(
                     done_when=_GONE,
                 )
     except exceptions.KubernetesError as error:
-        report(f"pods of lost nodes may stay: {error}")
+        log(f"pods of lost nodes may stay: {error}")
 
 
 def _pods_on(

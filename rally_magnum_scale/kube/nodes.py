@@ -69,7 +69,7 @@ def wait_for_ready(
     count: int,
     *,
     deadline_s: float,
-    report: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Node]:
     """Wait, by watch, until a number of nodes is Ready.
@@ -78,7 +78,7 @@ def wait_for_ready(
 
     :param count: number of nodes that must be Ready
     :param deadline_s: seconds after which the wait ends
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :param clock: monotonic seconds, of ``seen_ready_at`` and ``unready_at``
     :returns: the nodes, without the control plane
     :raises DeadlineExceeded: with the number of Ready nodes
@@ -96,7 +96,7 @@ def wait_for_ready(
         what=f"{count} nodes to be Ready",
         deadline_s=deadline_s,
         progress=lambda: f"{len(tally.ready)} of {count} Ready",
-        report=report,
+        log=log,
     )
 
 

@@ -128,7 +128,7 @@ def delete_namespace(
     name: str,
     *,
     deadline_s: float,
-    report: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> None:
     """Delete a namespace with its content, and wait until it is gone.
 
@@ -158,7 +158,7 @@ def delete_namespace(
         what=f"the namespace {name} to be gone",
         deadline_s=deadline_s,
         progress=lambda: seen["phase"],
-        report=report,
+        log=log,
     )
 
 

@@ -44,7 +44,7 @@ def wait_for_ready(
     *,
     what: str,
     deadline_s: float,
-    report: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Wait, by watch, until a number of pods is Ready.
 
@@ -76,7 +76,7 @@ def wait_for_ready(
         what=f"{count} {what} to be Ready",
         deadline_s=deadline_s,
         progress=lambda: _progress(found, count),
-        report=report,
+        log=log,
     )
 
 

@@ -34,7 +34,7 @@ _DOMAINS = ("user_domain_name", "project_domain_name")
 @contextlib.contextmanager
 def opened(
     wanted: nightly_settings.Settings,
-    report: commands.Report,
+    log: commands.Log,
     until: deadline.Deadline,
 ) -> Iterator[dict[str, str]]:
     """Yield the environment variables with which Rally accesses the cloud.
@@ -49,7 +49,7 @@ def opened(
     home = wanted.folder / HOME
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     rally_setup.forget_secrets(home)
-    with _sandbox_up(wanted, report, until):
+    with _sandbox_up(wanted, log, until):
         environment, spec = _of(wanted)
         # The environment that a user selected in ~/.rally/globals must not
         # be used, and later nights must find the run markers of this one.
@@ -69,7 +69,7 @@ def opened(
 @contextlib.contextmanager
 def _sandbox_up(
     wanted: nightly_settings.Settings,
-    report: commands.Report,
+    log: commands.Log,
     until: deadline.Deadline,
 ) -> Iterator[None]:
     if not wanted.sandbox:
@@ -84,12 +84,12 @@ def _sandbox_up(
         if ours.exists() or not _is_up():
             with until.step("the sandbox to come up", _UP_DEADLINE_S) as up_s:
                 ours.touch()
-                _sandbox(wanted, "up", up_s, report)
+                _sandbox(wanted, "up", up_s, log)
         yield
     finally:
         if ours.exists():
             with interruption.deferred():
-                _sandbox(wanted, "down", DOWN_DEADLINE_S, report)
+                _sandbox(wanted, "down", DOWN_DEADLINE_S, log)
             ours.unlink()
 
 
@@ -137,17 +137,17 @@ def _sandbox(
     wanted: nightly_settings.Settings,
     what: str,
     limit_s: float,
-    report: commands.Report,
+    log: commands.Log,
 ) -> None:
     commands.run(
         [str(_sandbox_program()), what],
         what=f"take the sandbox {what}",
-        log=wanted.folder / HOME / "sandbox.log",
+        log_file=wanted.folder / HOME / "sandbox.log",
         deadline_s=limit_s,
         # The sandbox's servers don't get the variable, because they outlive
         # the night.
         env={**os.environ, **_mark(wanted)},
-        report=report,
+        log=log,
     )
 
 

@@ -35,12 +35,12 @@ HISTORY = "history.jsonl"
 METRICS = "metrics.prom"
 RUNS_PAGE = "runs.html"
 
-Report = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def run(
     settings: nightly_settings.Settings,
-    report: Report,
+    log: Log,
     tell: Callable[[outcome.Night], None] = lambda _: None,
 ) -> outcome.Night:
     """Run all tasks, and write their outcome.
@@ -63,9 +63,9 @@ def run(
     """
     began_s, until = time.time(), deadline.Deadline(settings.deadline_s)
     with folders.alone(settings.folder):
-        notes = _clean_up(settings, report)
+        notes = _clean_up(settings, log)
         partial = folders.begin(settings.folder, began_s)
-        tasks, error = _Work(settings, partial, until, report).all_tasks()
+        tasks, error = _Work(settings, partial, until, log).all_tasks()
         night = outcome.Night(
             name=folders.name_at_end(partial),
             began_s=began_s,
@@ -87,15 +87,13 @@ def run(
         return night
 
 
-def _clean_up(
-    settings: nightly_settings.Settings, report: Report
-) -> list[str]:
+def _clean_up(settings: nightly_settings.Settings, log: Log) -> list[str]:
     """Clean up after killed nights, and return notes about it.
 
     The first task that starts removes the bays of killed nights, because it
     finds their run markers.
     """
-    ended = predecessor.end(settings.folder, settings.grace_s, report)
+    ended = predecessor.end(settings.folder, settings.grace_s, log)
     killed = folders.set_aside_killed(settings.folder)
     notes = [f"the night {name} had been killed" for name in killed]
     if ended:
@@ -116,20 +114,20 @@ class _Work:
     settings: nightly_settings.Settings
     folder: pathlib.Path
     until: deadline.Deadline
-    report: Report
+    log: Log
 
     def all_tasks(self) -> tuple[list[outcome.TaskOutcome], str]:
         """Return the outcomes of the tasks, and the cloud's error if any."""
         tasks: list[outcome.TaskOutcome] = []
         try:
             with clouds.opened(
-                self.settings, self.report, self.until
+                self.settings, self.log, self.until
             ) as environment:
                 for number, task in enumerate(self.settings.tasks, 1):
                     total = len(self.settings.tasks)
-                    self.report(f"task {number} of {total}: {task.name}")
+                    self.log(f"task {number} of {total}: {task.name}")
                     tasks.append(self._one(task, environment))
-                    self.report(f"{task.name}: {tasks[-1].state}")
+                    self.log(f"{task.name}: {tasks[-1].state}")
         except exceptions.ScaleError as error:
             return tasks, _message_chain(error)
         return tasks, ""
@@ -154,7 +152,7 @@ class _Work:
             self.folder / f"{task.name}.log",
             limit_s=min(left_s, task.deadline_s or left_s),
             grace_s=self.settings.grace_s,
-            report=self.report,
+            log=self.log,
         )
         if not ended.uuid:
             said = ended.cut_short or (
@@ -169,7 +167,7 @@ class _Work:
             return _not_kept(task, ended, str(error))
         except Exception as error:
             # An error in one task must not end the whole night.
-            self.report(traceback.format_exc())
+            self.log(traceback.format_exc())
             return _not_kept(task, ended, f"{type(error).__name__}: {error}.")
 
     def _judge(
@@ -234,7 +232,7 @@ class _Work:
             html = page.render(drawn, every, self.settings.across)
             files.atomic_write(self.folder / name, html)
         except Exception as error:
-            self.report(traceback.format_exc())
+            self.log(traceback.format_exc())
             why = f"{type(error).__name__}: {error}"
             return f"Its page could not be drawn: {why}."
         return ""

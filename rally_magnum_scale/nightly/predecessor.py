@@ -25,7 +25,7 @@ _LAST_GRACE_S = 20.0
 
 
 def end(
-    folder: pathlib.Path, grace_s: float, report: Callable[[str], None]
+    folder: pathlib.Path, grace_s: float, log: Callable[[str], None]
 ) -> int:
     """End the processes that a killed night in this folder left running.
 
@@ -38,18 +38,18 @@ def end(
     """
     found = _find(folder)
     if found:
-        report(
+        log(
             f"a night in {folder} was killed; ending the {len(found)} "
             "processes that it left running"
         )
-        end_all(found, grace_s, report)
+        end_all(found, grace_s, log)
     return len(found)
 
 
 def end_all(
     processes: Iterable[psutil.Process],
     grace_s: float,
-    report: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     """End processes by SIGINT, then by SIGTERM, then by SIGKILL.
 
@@ -64,14 +64,14 @@ def end_all(
         (signal.SIGTERM, _LAST_GRACE_S),
         (signal.SIGKILL, _LAST_GRACE_S),
     ):
-        left = _signal(left, number, patience_s, report)
+        left = _signal(left, number, patience_s, log)
 
 
 def _signal(
     processes: Sequence[psutil.Process],
     number: signal.Signals,
     patience_s: float,
-    report: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> list[psutil.Process]:
     """Send a signal, wait, and return the processes that are still alive."""
 
@@ -91,7 +91,7 @@ def _signal(
             progress=lambda: f"{len(alive())} left",
             deadline_s=patience_s,
             interval_s=0.2,
-            report=report,
+            log=log,
         )
     return alive()
 

@@ -71,21 +71,21 @@ def _create(
     spec: Mapping[str, Any],
     limit_s: float,
 ) -> None:
-    path, log = home / _SPEC, home / _SPEC_LOG
+    path, log_file = home / _SPEC, home / _SPEC_LOG
     create = ("env", "create", "--name", name, "--spec", str(path), "--no-use")
     try:
-        for each in (path, log):
+        for each in (path, log_file):
             each.touch(mode=0o600)
         path.write_text(json.dumps(spec))
-        commands.run_rally(create, environment, log, deadline_s=limit_s)
+        commands.run_rally(create, environment, log_file, deadline_s=limit_s)
     except exceptions.CommandFailed:
-        said = _masked(log.read_text(errors="replace"), spec)
+        said = _masked(log_file.read_text(errors="replace"), spec)
         with (home / LOG).open("a") as kept:
             kept.write(said)
         raise exceptions.CommandFailed(
             "`rally env create` failed to create Rally's environment of the "
-            f"cloud: {_masked(commands.last_line(log), spec)} (full output: "
-            f"{home / LOG})"
+            f"cloud: {_masked(commands.last_line(log_file), spec)} (full "
+            f"output: {home / LOG})"
         ) from None
     finally:
         forget_secrets(home)

@@ -50,17 +50,17 @@ class Ended:
 def run(
     task: nightly_settings.TaskSettings,
     environment: Mapping[str, str],
-    log: pathlib.Path,
+    log_file: pathlib.Path,
     *,
     limit_s: float,
     grace_s: float,
-    report: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> Ended:
     """Run a task to its end, or interrupt it.
 
     :param environment: environment variables with which Rally accesses the
         cloud
-    :param log: file for Rally's output
+    :param log_file: file for Rally's output
     :param limit_s: seconds after which the task is interrupted
     :param grace_s: seconds for its cleanup after an interruption
     """
@@ -75,7 +75,7 @@ def run(
     if task.arguments:
         command += ["--task-args-file", str(task.arguments)]
     began_s = time.monotonic()
-    with log.open("wb") as stream:
+    with log_file.open("wb") as stream:
         child = subprocess.Popen(
             command,
             env=dict(environment),
@@ -93,23 +93,23 @@ def run(
             what=f"the task {task.name}",
             deadline_s=limit_s,
             interval_s=0.2,
-            progress=lambda: commands.last_line(log),
-            report=report,
+            progress=lambda: commands.last_line(log_file),
+            log=log,
         )
     except exceptions.DeadlineExceeded:
         cut_short = f"it was interrupted at its deadline of {limit_s:.0f} s"
     except exceptions.Interrupted:
         cut_short = "it was interrupted because the night was interrupted"
     finally:
-        predecessor.end_all(_family(child.pid), grace_s, report)
+        predecessor.end_all(_family(child.pid), grace_s, log)
         child.wait()
     return Ended(
-        uuid=_uuid(log),
+        uuid=_uuid(log_file),
         took_s=time.monotonic() - began_s,
         status=child.returncode,
         cut_short=cut_short,
-        last_line=commands.last_line(log),
-        said=_said(log),
+        last_line=commands.last_line(log_file),
+        said=_said(log_file),
     )
 
 
@@ -118,7 +118,7 @@ def export(
     kind: str,
     path: pathlib.Path,
     environment: Mapping[str, str],
-    log: pathlib.Path,
+    log_file: pathlib.Path,
 ) -> None:
     """Let Rally export a task's results into a file.
 
@@ -131,7 +131,7 @@ def export(
             *("--type", kind, "--to", str(path)),
         ),
         environment,
-        log,
+        log_file,
         what=f"export the task {uuid} as {kind}",
     )
 
@@ -149,13 +149,13 @@ def _family(pid: int) -> list[psutil.Process]:
     return found
 
 
-def _uuid(log: pathlib.Path) -> str:
-    found = _UUID.search(log.read_text(errors="replace"))
+def _uuid(log_file: pathlib.Path) -> str:
+    found = _UUID.search(log_file.read_text(errors="replace"))
     return found.group(1) if found else ""
 
 
-def _said(log: pathlib.Path) -> str:
+def _said(log_file: pathlib.Path) -> str:
     """Return Rally's output about a task, without log lines."""
-    _, found, said = log.read_text(errors="replace").rpartition(_USED)
+    _, found, said = log_file.read_text(errors="replace").rpartition(_USED)
     lines = said.splitlines()[1:] if found else []
     return "\n".join(one for one in lines if not _LOGGED.match(one)).strip()

@@ -19,14 +19,14 @@ class ApiWatch:
     Failures are reported and recorded, never raised.
 
     :param cluster: the open Kubernetes API of the bay
-    :param report: callback for a line when the histograms can't be read
+    :param log: callback for a line when the histograms can't be read
     """
 
     def __init__(
-        self, cluster: client.KubeClient, report: Callable[[str], None]
+        self, cluster: client.KubeClient, log: Callable[[str], None]
     ) -> None:
         self._cluster = cluster
-        self._report = report
+        self._log = log
         self._missing = ""
         self._before = self._read()
 
@@ -50,7 +50,7 @@ class ApiWatch:
             return api_metrics.read(self._cluster)
         except (exceptions.KubernetesError, ValueError) as error:
             self._missing = str(error).rstrip(".")
-            self._report(f"can't read the API server's latency: {error}")
+            self._log(f"can't read the API server's latency: {error}")
             return None
 
 

@@ -36,7 +36,7 @@ class BayLife:
 
     :param bays: the bays of a project
     :param request: the request to create the bay
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :param made_by: creator of the bay, for the record
     :param template_name: the task's name of the template, for the record
     :param clock: monotonic seconds
@@ -47,7 +47,7 @@ class BayLife:
         self,
         bays: lifecycle.Bays,
         request: lifecycle.BayRequest,
-        report: Callable[[str], None],
+        log: Callable[[str], None],
         made_by: str = "scenario",
         template_name: str = "",
         clock: Callable[[], float] = time.monotonic,
@@ -55,7 +55,7 @@ class BayLife:
     ) -> None:
         self._bays = bays
         self._request = request
-        self._report = report
+        self._log = log
         self._clock = clock
         self._wall_clock = wall_clock
         self._requested_at = 0.0
@@ -93,7 +93,7 @@ class BayLife:
         :raises DeadlineExceeded: when the create does not complete in time
         """
         with self._recorded_failures():
-            self._report(
+            self._log(
                 f"asking Magnum for the bay {self.name} of "
                 f"{self._request.nodes} nodes"
             )
@@ -115,7 +115,7 @@ class BayLife:
                 create_resolution_s=observed.resolution_of(create_s),
                 template=cluster.cluster_template_id,
             )
-        self._report(f"bay complete after {create_s:.1f} s")
+        self._log(f"bay complete after {create_s:.1f} s")
         return cluster
 
     def connect(self, cluster: Any) -> client.KubeClient:
@@ -139,14 +139,14 @@ class BayLife:
                 opened,
                 wanted,
                 deadline_s=self._request.deadlines.for_nodes_ready(wanted),
-                report=self._report,
+                log=self._log,
                 clock=self._clock,
             )
             self._note(
                 nodes_ready_s=self._since_request(), **node_facts(self.nodes)
             )
             self._note_node_times(opened)
-        self._report(
+        self._log(
             f"{len(self.nodes)} nodes Ready ({self.record.nodes_hollow} of "
             f"them hollow) after {self.record.nodes_ready_s:.1f} s"
         )
@@ -175,7 +175,7 @@ class BayLife:
             self.record.uuid,
             spec,
             number,
-            self._report,
+            self._log,
             deadlines,
             clock=self._clock,
         )
@@ -211,7 +211,7 @@ class BayLife:
     def leave(self) -> None:
         """Keep the bay, and report how to use and to delete it."""
         self._open.close()
-        self._report(
+        self._log(
             f"keeping the bay {self.name}: use it with 'kubectl --kubeconfig "
             f"{self.kubeconfig} get nodes', or in MagnumScale."
             f'throughput_in_bay with "bay": "{self.name}" or "kubeconfig"; '
@@ -238,7 +238,7 @@ class BayLife:
             interruption.deferred(),
             self._recorded_failures(),
         ):
-            self._report(f"deleting the bay {self.name}")
+            self._log(f"deleting the bay {self.name}")
             start = self._clock()
             observed = self._bays.delete(
                 self.record.uuid,
@@ -252,7 +252,7 @@ class BayLife:
                     delete_s=took_s,
                     delete_resolution_s=observed.resolution_of(took_s),
                 )
-        self._report(f"bay gone after {took_s:.1f} s")
+        self._log(f"bay gone after {took_s:.1f} s")
 
     def _since_request(self) -> float:
         return self._clock() - self._requested_at
@@ -274,7 +274,7 @@ class BayLife:
         clocks = self._clocks(opened)
         missing = node_times.doubt(ready, clocks)
         if missing:
-            self._report(f"can't tell when each node became Ready: {missing}")
+            self._log(f"can't tell when each node became Ready: {missing}")
             clocks = node_times.Clocks(self._requested_at_epoch)
         found = node_times.spans(ready, clocks)
         least_s = node_times.all_ready_after_s(found, self._request.nodes)
@@ -296,7 +296,7 @@ class BayLife:
         try:
             offset = opened.clock_offset(self._wall_clock)
         except exceptions.KubernetesError as error:
-            self._report(
+            self._log(
                 f"using the times at which nodes were seen Ready: {error}"
             )
             return node_times.Clocks(self._requested_at_epoch)

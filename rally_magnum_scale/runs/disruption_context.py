@@ -59,7 +59,7 @@ class DisruptionContext:
 
     :param cluster: the open Kubernetes API of the bay
     :param spec: the load
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :param clock: monotonic seconds
     """
 
@@ -67,13 +67,13 @@ class DisruptionContext:
         self,
         cluster: client.KubeClient,
         spec: load_spec.LoadSpec,
-        report: Callable[[str], None],
+        log: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cluster = cluster
         self.spec = spec
         self.clock = clock
-        self.report = report
+        self.log = log
         self.stopped = threading.Event()
         # Names of the nodes that were lost so far.
         self.lost: set[str] = set()
@@ -109,7 +109,7 @@ class DisruptionContext:
         :param at: monotonic seconds
         """
         self.happened.append((at, kind, detail))
-        self.report(f"{kind}: {detail}")
+        self.log(f"{kind}: {detail}")
 
     def refuse_stopped(self) -> None:
         """Raise if the load has ended.
@@ -145,7 +145,7 @@ class DisruptionContext:
             deadline_s=deadline_s,
             interval_s=POLL_INTERVAL_S,
             progress=progress,
-            report=self.report,
+            log=self.log,
             clock=self.clock,
             sleep=interruption.sleep,
         )

@@ -42,7 +42,7 @@ class DisruptionSchedule:
     :param cluster: the open Kubernetes API of the bay
     :param spec: the load, with its update and its faults
     :param injector: injects the faults; None where there are none
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :param clock: monotonic seconds
     """
 
@@ -51,14 +51,14 @@ class DisruptionSchedule:
         cluster: client.KubeClient,
         spec: load_spec.LoadSpec,
         injector: faults.FaultInjector | None,
-        report: Callable[[str], None],
+        log: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spec = spec
-        self._report = report
+        self._log = log
         self._clock = clock
         self._context = disruption_context.DisruptionContext(
-            cluster, spec, report, clock
+            cluster, spec, log, clock
         )
         self._updates = (
             [updating.RollingUpdateDisruption(self._context, spec.update)]
@@ -193,13 +193,13 @@ class DisruptionSchedule:
                 self._context.cluster,
                 self._spec.names.namespace,
                 sorted(self._context.lost),
-                self._report,
+                self._log,
             )
         if failed is not None:
             raise failed
         if back and not interruption.requested():
             lost_nodes.wait_until_back(
-                self._context.cluster, back, self._report, self._clock
+                self._context.cluster, back, self._log, self._clock
             )
 
     def records(

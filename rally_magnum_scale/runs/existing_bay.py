@@ -50,14 +50,14 @@ def _leave(_: client.KubeClient) -> None:
 def by_name(
     bays: lifecycle.Bays,
     wanted: str,
-    report: Callable[[str], None],
+    log: Callable[[str], None],
     tidy: Tidy = _leave,
 ) -> Iterator[ExistingBay]:
     """Open a bay that Magnum shows.
 
     :param bays: the bays of a project
     :param wanted: name or id
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :param tidy: called with the cluster before its nodes are read
     :raises BayNotFound: when no bay or several match
     :raises BayError: when the bay is not complete
@@ -75,7 +75,7 @@ def by_name(
     with bay_life.open_bay(bays, found) as cluster:
         tidy(cluster)
         yield dataclasses.replace(
-            _read(cluster, record, report),
+            _read(cluster, record, log),
             sign=functools.partial(bays.server_certificate, found),
         )
 
@@ -84,14 +84,14 @@ def by_name(
 def of_context(
     bays: lifecycle.Bays,
     record: bay_records.Bay,
-    report: Callable[[str], None],
+    log: Callable[[str], None],
     tidy: Tidy = _leave,
 ) -> Iterator[ExistingBay]:
     """Open a bay that a context of the task has created.
 
     :param bays: the bays of its project
     :param record: the context's record of the bay, which stays unchanged
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :param tidy: as in :func:`by_name`
     :raises BayNotFound: when the bay is gone
     :raises BayError: when the bay is not complete
@@ -100,7 +100,7 @@ def of_context(
     with bay_life.open_bay(bays, found) as cluster:
         tidy(cluster)
         yield dataclasses.replace(
-            _read(cluster, record, report),
+            _read(cluster, record, log),
             record=record,
             sign=functools.partial(bays.server_certificate, found),
         )
@@ -110,14 +110,14 @@ def of_context(
 def by_kubeconfig(
     path: str,
     context: str | None,
-    report: Callable[[str], None],
+    log: Callable[[str], None],
     tidy: Tidy = _leave,
 ) -> Iterator[ExistingBay]:
     """Open a bay, or any Kubernetes cluster, without OpenStack.
 
     :param path: of a kubeconfig on the host where Rally runs
     :param context: name of one of its contexts; None for the current context
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :param tidy: as in :func:`by_name`
     :raises InvalidInput: when the kubeconfig is invalid
     """
@@ -130,20 +130,20 @@ def by_kubeconfig(
     )
     with client.connect_kubeconfig(path, context) as cluster:
         tidy(cluster)
-        yield _read(cluster, record, report)
+        yield _read(cluster, record, log)
 
 
 def _read(
     cluster: client.KubeClient,
     record: bay_records.Bay,
-    report: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> ExistingBay:
     version = cluster.version()
     found = nodes.wait_for_ready(
-        cluster, 1, deadline_s=READY_WITHIN_S, report=report
+        cluster, 1, deadline_s=READY_WITHIN_S, log=log
     )
     ready = sum(node.ready for node in found)
-    report(
+    log(
         f"the bay {record.name} runs Kubernetes {version}; {ready} of its "
         f"{len(found)} nodes are Ready"
     )

@@ -208,7 +208,7 @@ class NodeFaultDisruption(disruption.Disruption[disruption_records.Fault]):
         broken, self._broken = self._broken, []
         failed: exceptions.ScaleError | None = None
         for node in broken:
-            self.context.report(f"reverting the fault of node {node.name}")
+            self.context.log(f"reverting the fault of node {node.name}")
             try:
                 if self._injector.revert(node, self._wanted.how):
                     self.reverted.add(node.name)

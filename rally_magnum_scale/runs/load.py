@@ -60,7 +60,7 @@ class Load:
     :param cluster: the open Kubernetes API of the bay
     :param spec: description of the load
     :param nodes: the nodes of the bay
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :param injector: injects the faults of the load, if it has any
     :param clock: monotonic seconds
     """
@@ -70,14 +70,14 @@ class Load:
         cluster: client.KubeClient,
         spec: load_spec.LoadSpec,
         nodes: Sequence[node_list.Node],
-        report: Callable[[str], None],
+        log: Callable[[str], None],
         injector: faults.FaultInjector | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster = cluster
         self._spec = spec
         self._nodes = nodes
-        self._report = report
+        self._log = log
         self._clock = clock
         self._search = spec.search and search_progress.SearchProgress(
             spec.search
@@ -93,7 +93,7 @@ class Load:
         self._deploy_s: float | None = None
         self._nodes_with_pods: int | None = None
         self._disturbances = disruption_schedule.DisruptionSchedule(
-            cluster, spec, injector, report, clock
+            cluster, spec, injector, log, clock
         )
         self._starts = pod_starts.PodStarts(
             cluster, spec.names.namespace, spec.selector(), clock
@@ -108,7 +108,7 @@ class Load:
         """
         nodes = node_list.real(list(self._nodes))
         names = self._spec.names
-        self._report("pulling the images on the nodes of the load")
+        self._log("pulling the images on the nodes of the load")
         start = self._clock()
         self._create_namespace()
         objects.create(self._cluster, [manifests.puller(self._spec)])
@@ -119,11 +119,11 @@ class Load:
             self._spec.selector("pull"),
             what="pods that pull the images",
             deadline_s=self._spec.pull_s(len(nodes)),
-            report=self._report,
+            log=self._log,
         )
         self._pull_s = self._clock() - start
         daemonsets.delete(self._cluster, names.namespace, names.pull)
-        self._report(f"{pulled} nodes have both images")
+        self._log(f"{pulled} nodes have both images")
 
     def deploy(self) -> None:
         """Create the targets and wait until all of them are Ready.
@@ -133,7 +133,7 @@ class Load:
         :raises DeadlineExceeded: when targets do not become Ready
         """
         node_list.real(list(self._nodes))
-        self._report(f"deploying {self._spec.targets} nginx targets")
+        self._log(f"deploying {self._spec.targets} nginx targets")
         start = self._clock()
         self._create_namespace()
         with self._starts.stopped_by_failure():
@@ -164,7 +164,7 @@ class Load:
         """Start the generators, and prepare watches and disruptions."""
         with self._starts.stopped_by_failure():
             self._read_cpus_of_targets()
-            self._report(f"starting {self._spec.workers} Locust workers")
+            self._log(f"starting {self._spec.workers} Locust workers")
             objects.create(self._cluster, self._load_objects())
             master = self._wait_ready("master", 1, "Locust master")
             workers = self._wait_ready(
@@ -200,7 +200,7 @@ class Load:
                 self._cluster,
                 self._spec.names.namespace,
                 deadline_s=_REMOVE_S,
-                report=self._report,
+                log=self._log,
             )
 
     def all_records(self) -> list[dict[str, Any]]:
@@ -235,7 +235,7 @@ class Load:
             exceptions.KubernetesError,
         ) as error:
             self._starts.stop()
-            self._report(f"can't measure the start times of pods: {error}")
+            self._log(f"can't measure the start times of pods: {error}")
 
     def _summary(self) -> records.Throughput:
         run = records.collect([*self._by_second.values(), *self._others])
@@ -298,7 +298,7 @@ class Load:
         )
         self._cpus |= found
         if why:
-            self._report(
+            self._log(
                 f"can't read which processors the targets can use: {why}"
             )
 
@@ -394,11 +394,11 @@ class Load:
 
     def _report_line(self, line: str | None) -> None:
         if line:
-            self._report(line)
+            self._log(line)
 
     def _report_event(self, record: dict[str, Any]) -> None:
         if record["record"] == "event":
-            self._report(f"{record.get('kind')}: {record.get('detail', '')}")
+            self._log(f"{record.get('kind')}: {record.get('detail', '')}")
 
     def _wait_ready(
         self, component: str, count: int, what: str
@@ -410,7 +410,7 @@ class Load:
             count,
             what=what,
             deadline_s=self._spec.start_s(count),
-            report=self._report,
+            log=self._log,
         )
 
     def _create_namespace(self) -> None:
@@ -459,7 +459,7 @@ class Load:
                 for pod in targets
             )
         except (exceptions.KubernetesError, ValueError) as error:
-            self._report(f"can't read the targets' request counts: {error}")
+            self._log(f"can't read the targets' request counts: {error}")
             return None
 
     def _read_status(self, pod: dict[str, Any]) -> str:

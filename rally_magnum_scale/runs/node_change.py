@@ -95,7 +95,7 @@ class NodeChangeRun:
     :param uuid: of the bay
     :param spec: the wanted nodes
     :param number: number of the change in its iteration, from 1
-    :param report: callback for progress lines
+    :param log: callback for progress lines
     :param deadlines: of the change
     :param clock: monotonic seconds, the same as the follower's
     """
@@ -108,7 +108,7 @@ class NodeChangeRun:
         uuid: str,
         spec: NodeChangeSpec,
         number: int,
-        report: Callable[[str], None],
+        log: Callable[[str], None],
         deadlines: limits.ResizeDeadlines = limits.OURS_TO_RESIZE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -117,7 +117,7 @@ class NodeChangeRun:
         self._follower = follower
         self._uuid = uuid
         self._spec = spec
-        self._report = report
+        self._log = log
         self._deadlines = deadlines
         self._clock = clock
         self._requested_at = 0.0
@@ -148,9 +148,7 @@ class NodeChangeRun:
                 failure=lifecycle.failure_class(error), reason=str(error)
             )
             if self._spec.drain:
-                draining.uncordon(
-                    self._opened, self._names_to_go, self._report
-                )
+                draining.uncordon(self._opened, self._names_to_go, self._log)
             raise
 
     @property
@@ -170,7 +168,7 @@ class NodeChangeRun:
             others = len(self._before) - of_group
             self._note(nodes_wanted=others + spec.nodes)
         wanted, changed = self.record.nodes_wanted, self.record.changed
-        self._report(
+        self._log(
             f"asking Magnum to resize the bay {cluster.name} from "
             f"{len(self._before)} to {wanted} nodes"
             + (f" and remove {len(spec.to_go)} of them" if spec.to_go else "")
@@ -185,7 +183,7 @@ class NodeChangeRun:
             magnum_s=magnum_s,
             magnum_resolution_s=observed.resolution_of(magnum_s),
         )
-        self._report(f"bay complete again after {magnum_s:.1f} s")
+        self._log(f"bay complete again after {magnum_s:.1f} s")
         try:
             settled = self._wait_settled(self._deadlines.for_settle(changed))
         except exceptions.DeadlineExceeded as late:
@@ -193,7 +191,7 @@ class NodeChangeRun:
             raise
         self._note_times(settled)
         self._check_nodes(cluster.name, settled.nodes)
-        self._report(
+        self._log(
             f"{self.record.nodes_after} nodes after "
             f"{self.record.nodes_s:.1f} s: {self.record.added} added and "
             f"Ready, {self.record.removed} removed"
@@ -201,13 +199,13 @@ class NodeChangeRun:
 
     def _drain(self) -> None:
         names = self._names_to_go
-        self._report(f"draining {len(names)} nodes")
+        self._log(f"draining {len(names)} nodes")
         start = self._clock()
         drained = draining.drain(
             self._opened,
             names,
             deadline_s=self._deadlines.for_drain(len(names)),
-            report=self._report,
+            log=self._log,
         )
         drain_s = self._clock() - start
         exact_s = drained.resolution_s
@@ -216,7 +214,7 @@ class NodeChangeRun:
             drain_resolution_s=drain_s if exact_s is None else exact_s,
             evicted=drained.evicted,
         )
-        self._report(f"{drained.evicted} pods evicted after {drain_s:.1f} s")
+        self._log(f"{drained.evicted} pods evicted after {drain_s:.1f} s")
 
     def _request(self) -> resizing.ResizeRequest:
         used = collections.Counter(node.address for node in self._before)
@@ -244,7 +242,7 @@ class NodeChangeRun:
             deadline_s=deadline_s,
             interval_s=_POLL_INTERVAL_S,
             progress=self._follower.progress,
-            report=self._report,
+            log=self._log,
             clock=self._clock,
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 @contextlib.contextmanager
 def after(
     step: Callable[[], object],
-    report: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> Iterator[None]:
     """Run a cleanup step after the block, even if the block raises.
 
@@ -19,19 +19,19 @@ def after(
     would hide the reason why a load failed.
 
     :param step: the cleanup step
-    :param report: callback for an error of the step after an error of the
+    :param log: callback for an error of the step after an error of the
         block
     """
     try:
         yield
     except BaseException:
-        _try(step, report)
+        _try(step, log)
         raise
     step()
 
 
-def _try(step: Callable[[], object], report: Callable[[str], None]) -> None:
+def _try(step: Callable[[], object], log: Callable[[str], None]) -> None:
     try:
         step()
     except Exception as error:
-        report(f"Cleanup after a failure also failed: {error}")
+        log(f"Cleanup after a failure also failed: {error}")

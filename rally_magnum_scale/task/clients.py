@@ -39,14 +39,14 @@ def magnum_of(clients: Any) -> Any:
 
 def machines_of(
     clients: Any,
-    report: Callable[[str], None],
+    log: Callable[[str], None],
     ledger: machines.Ledger | None = None,
 ) -> machines.Machines:
     """Open Nova and Neutron as the user of Rally's clients.
 
     :param clients: rally-openstack's ``osclients.Clients``
-    :param report: receives lines of progress
+    :param log: receives lines of progress
     :param ledger: records the servers that need a repair
     """
     opened = machines.connect(*session_of(clients))
-    return machines.Machines(opened, report, ledger)
+    return machines.Machines(opened, log, ledger)

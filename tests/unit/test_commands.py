@@ -14,7 +14,7 @@ def test_the_error_has_the_last_line_of_the_program(tmp_path):
         commands.run(
             [sys.executable, "-c", script],
             what="make a thing",
-            log=tmp_path / "log",
+            log_file=tmp_path / "log",
             deadline_s=30,
         )
     assert "Could not make a thing" in str(caught.value)
@@ -31,7 +31,7 @@ def test_a_program_that_hangs_is_ended_with_its_children(tmp_path):
         commands.run(
             [sys.executable, "-c", script],
             what="hang",
-            log=tmp_path / "log",
+            log_file=tmp_path / "log",
             deadline_s=0.5,
         )
 

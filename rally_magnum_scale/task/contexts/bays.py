@@ -210,13 +210,13 @@ class BaysContext(names.NamedContext, openstack_context.OpenStackContext):
         request: lifecycle.BayRequest,
         template_name: str,
     ) -> bay_life.BayLife:
-        def report(text: str) -> None:
+        def log(text: str) -> None:
             LOG.info(f"{request.name}: {text}")
 
         # Each bay has its own client, because several threads use them.
         magnum = clients.magnum_of(user["credential"].clients())
-        own = lifecycle.Bays(magnum, report, sleep=self._group.sleep)
-        return bay_life.BayLife(own, request, report, "context", template_name)
+        own = lifecycle.Bays(magnum, log, sleep=self._group.sleep)
+        return bay_life.BayLife(own, request, log, "context", template_name)
 
     def _note_actions(self) -> None:
         taken = [

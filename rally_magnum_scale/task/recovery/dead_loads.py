@@ -34,7 +34,7 @@ def this_run(database: str) -> str:
 
 
 def remove(
-    cluster: client.KubeClient, database: str, report: Callable[[str], None]
+    cluster: client.KubeClient, database: str, log: Callable[[str], None]
 ) -> None:
     """Remove the loads of dead runs from a bay.
 
@@ -48,7 +48,7 @@ def remove(
     try:
         found = objects.namespaces(cluster, naming.MANAGED)
     except exceptions.KubernetesError as error:
-        report(f"Could not search for loads of dead runs: {error}")
+        log(f"Could not search for loads of dead runs: {error}")
         return
     for name, notes in found.items():
         said = notes.get(naming.RUN_BY, "")
@@ -56,22 +56,22 @@ def remove(
         if liveness is run_markers.Liveness.ALIVE:
             continue
         if liveness is run_markers.Liveness.UNKNOWN:
-            report(
+            log(
                 f"The namespace {name} holds the load of a run that may have "
                 f"ended: {why}. The namespace is left alone. If nobody uses "
                 f"it, remove it with 'kubectl delete namespace {name}'."
             )
             continue
-        report(f"Removing the namespace {name} of a killed run.")
+        log(f"Removing the namespace {name} of a killed run.")
         try:
-            lost_nodes.bring_back(cluster, name, report)
+            lost_nodes.bring_back(cluster, name, log)
             objects.delete_namespace(
-                cluster, name, deadline_s=_REMOVE_S, report=report
+                cluster, name, deadline_s=_REMOVE_S, log=log
             )
         except exceptions.Interrupted:
             raise
         except exceptions.ScaleError as error:
-            report(
+            log(
                 f"Could not remove the namespace {name} of a killed run: "
                 f"{error}"
             )

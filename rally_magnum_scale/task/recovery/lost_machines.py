@@ -62,14 +62,14 @@ class Notes:
 def recover(
     mark: pathlib.Path,
     opened: Sequence[Callable[[Notes], machines.Machines]],
-    report: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> list[str]:
     """Recover the servers in which a dead run injected faults.
 
     :param mark: path of its run marker
     :param opened: for each project that the credentials can access, a
         function that opens the project's servers
-    :param report: receives a sentence for each server that no longer exists
+    :param log: receives a sentence for each server that no longer exists
     :returns: a sentence for each server that could not be recovered
     :raises Interrupted: when this run is interrupted meanwhile
     """
@@ -79,7 +79,7 @@ def recover(
     return [
         sentence
         for path in paths
-        if (sentence := _recover_one(path, known, notes, report))
+        if (sentence := _recover_one(path, known, notes, log))
     ]
 
 
@@ -87,7 +87,7 @@ def _recover_one(
     path: pathlib.Path,
     known: Sequence[machines.Machines],
     notes: Notes,
-    report: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> str:
     try:
         content = json.loads(path.read_text())
@@ -108,7 +108,7 @@ def _recover_one(
         except exceptions.ScaleError as error:
             return str(error)
         return ""
-    report(
+    log(
         f"The server {loss.machine}, in which a dead run injected the fault "
         f"{loss.how!r}, is gone, or belongs to a project that these "
         "credentials can't access. If it still exists, recover it by hand."

@@ -228,15 +228,13 @@ def write(where: pathlib.Path, mark: RunMarker) -> Kept:
     return Kept(path, file)
 
 
-def read_all(
-    where: pathlib.Path, report: Callable[[str], None]
-) -> list[Found]:
+def read_all(where: pathlib.Path, log: Callable[[str], None]) -> list[Found]:
     """Read the markers of all runs.
 
     A file that is not a marker is moved aside, unless a newer release wrote
     it.
 
-    :param report: receives a sentence for each such file
+    :param log: receives a sentence for each such file
     """
     found = []
     for path in sorted(where.glob("*.json")):
@@ -245,13 +243,13 @@ def read_all(
         except FileNotFoundError:
             continue
         except OSError as error:
-            report(f"A run marker can't be read: {error}.")
+            log(f"A run marker can't be read: {error}.")
             continue
         except ValueError as error:
-            report(_set_aside(path, error))
+            log(_set_aside(path, error))
             continue
         if each is None:
-            report(
+            log(
                 f"A newer release wrote the run marker {path}; it is left "
                 "alone."
             )

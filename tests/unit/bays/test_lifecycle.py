@@ -148,7 +148,7 @@ def test_progress_is_reported_while_waiting():
         *["CREATE_IN_PROGRESS"] * 12, "CREATE_COMPLETE"
     )
     said: list[str] = []
-    with fake_magnum.bays(magnum, report=said.append) as bays:
+    with fake_magnum.bays(magnum, log=said.append) as bays:
         bays.wait_created("c-1", 2)
     assert len(said) == 2
     assert "CREATE_IN_PROGRESS, 5 s of at most 610 s" in said[0]

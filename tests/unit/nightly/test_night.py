@@ -30,7 +30,7 @@ def cloud(tmp_path, monkeypatch):
     environment = {**os.environ, "STAND_IN_RESULTS": str(results)}
 
     @contextlib.contextmanager
-    def opened(wanted, report, until):
+    def opened(wanted, log, until):
         (wanted.folder / clouds.HOME).mkdir(exist_ok=True)
         if "error" in environment:
             raise exceptions.InvalidInput(environment["error"])
@@ -226,7 +226,7 @@ def test_the_opening_of_the_cloud_has_what_the_deadline_leaves(
     seen = []
 
     @contextlib.contextmanager
-    def opened(wanted, report, until):
+    def opened(wanted, log, until):
         seen.append(until)
         raise exceptions.InvalidInput("No cloud.")
         yield

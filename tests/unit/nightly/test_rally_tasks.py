@@ -32,7 +32,7 @@ def run(tmp_path, monkeypatch):
             tmp_path / "some.log",
             limit_s=limit_s,
             grace_s=grace_s,
-            report=lambda line: None,
+            log=lambda line: None,
         )
 
     return run_it

@@ -49,10 +49,10 @@ def change_of(
         ).following() as follower,
     ):
         follower.wait_listed()
-        report = (said if said is not None else []).append
+        log = (said if said is not None else []).append
         wanted = spec(follower.now()) if callable(spec) else spec
         yield node_change.NodeChangeRun(
-            bays, cluster, follower, "c-1", wanted, 1, report, limits, clock
+            bays, cluster, follower, "c-1", wanted, 1, log, limits, clock
         )
 
 

@@ -109,11 +109,13 @@ def test_a_key_changes_with_any_part() -> None:
 
 
 def test_the_error_quotes_a_failed_build_step(tmp_path: Path) -> None:
-    log = tmp_path / "log"
+    log_file = tmp_path / "log"
     with pytest.raises(exceptions.SandboxError, match="To bake, sh .*burnt"):
-        commands.run("sh", "-c", "echo burnt; exit 2", what="bake", log=log)
+        commands.run(
+            "sh", "-c", "echo burnt; exit 2", what="bake", log_file=log_file
+        )
     with pytest.raises(exceptions.MissingRequirement, match="no-such-oven"):
-        commands.run("no-such-oven", what="bake", log=log)
+        commands.run("no-such-oven", what="bake", log_file=log_file)
 
 
 def test_missing_packages_are_found() -> None:
