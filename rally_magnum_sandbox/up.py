@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import fcntl
 import os
 import pathlib
 import time
@@ -25,6 +24,7 @@ from rally_magnum_sandbox import servers_environment
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox.servers import bay_folder
 from rally_magnum_scale import commands
+from rally_magnum_scale import file_locks
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 
@@ -299,19 +299,11 @@ def _is_server(process: psutil.Process) -> bool:
 
 @contextlib.contextmanager
 def _locked(settings: sandbox_settings.Settings) -> Iterator[None]:
-    def take() -> bool | None:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return None
-        return True
-
-    with (settings.state_dir / "up.lock").open("a") as lock:
-        waiting.wait_for(
-            take,
-            what="another `rally-magnum-sandbox up` to finish",
-            deadline_s=DEADLINE_S,
-            interval_s=0.5,
-        )
+    with file_locks.locked_within(
+        settings.state_dir / "up.lock",
+        DEADLINE_S,
+        what="another `rally-magnum-sandbox up` to finish",
+        interval_s=0.5,
+    ):
         interruption.check()
         yield

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import enum
-import fcntl
 import hashlib
 import json
 import os
@@ -28,7 +27,6 @@ from rally.common import cfg
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import file_locks
-from rally_magnum_scale import waiting
 
 FOLDER_VARIABLE = "RALLY_MAGNUM_SCALE_STATE"
 VERSION = 1
@@ -215,7 +213,7 @@ def write(where: pathlib.Path, mark: RunMarker) -> Kept:
     try:
         # On a file system without locks, later starts only log a warning.
         with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file_locks.take(file)
         json.dump(mark.to_json(), file)
         file.flush()
         os.fsync(file.fileno())
@@ -277,12 +275,9 @@ def _version(content: Any) -> int:
 def _is_held(file: Any) -> bool | None:
     try:
         # A shared lock, so that two concurrent checks don't see each other.
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not file_locks.take(file, shared=True)
     except OSError:
         return None
-    return False
 
 
 def _set_aside(path: pathlib.Path, error: Exception) -> str:
@@ -363,18 +358,19 @@ def alone(where: pathlib.Path, deadline_s: float = 3.0) -> Iterator[bool]:
     :param deadline_s: how long to wait for another start
     :returns: False when another start is still removing leftovers
     """
-    with (where / "removal.lock").open("a") as file:
+    lock = file_locks.locked_within(
+        where / "removal.lock",
+        deadline_s,
+        what="another start that removes leftovers",
+        interval_s=0.2,
+    )
+    with contextlib.ExitStack() as stack:
         try:
-            waiting.wait_for(
-                lambda: file_locks.take(file),
-                what="another start that removes leftovers",
-                deadline_s=deadline_s,
-                interval_s=0.2,
-            )
+            stack.enter_context(lock)
+            taken = True
         except (exceptions.DeadlineExceeded, OSError):
-            yield False
-            return
-        yield True
+            taken = False
+        yield taken
 
 
 def age(mark: RunMarker) -> float:

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from rally_magnum_sandbox import artifacts
-from rally_magnum_sandbox import exceptions
-from rally_magnum_sandbox.artifacts import commands
+from rally_magnum_sandbox.artifacts import builds
 from rally_magnum_sandbox.artifacts import image
 from rally_magnum_sandbox.artifacts import kubernetes_binary
 from rally_magnum_sandbox.artifacts import system_packages
@@ -102,20 +101,10 @@ def test_a_cached_binary_is_not_built(tmp_path: Path) -> None:
 
 def test_a_key_changes_with_any_part() -> None:
     keys = [
-        commands.content_key(parts)
+        builds.content_key(parts)
         for parts in ([b"a", b"b"], [b"ab", b""], [b"b", b"a"], [b"a", b"c"])
     ]
     assert len(set(keys)) == 4
-
-
-def test_the_error_quotes_a_failed_build_step(tmp_path: Path) -> None:
-    log_file = tmp_path / "log"
-    with pytest.raises(exceptions.SandboxError, match="To bake, sh .*burnt"):
-        commands.run(
-            "sh", "-c", "echo burnt; exit 2", what="bake", log_file=log_file
-        )
-    with pytest.raises(exceptions.MissingRequirement, match="no-such-oven"):
-        commands.run("no-such-oven", what="bake", log_file=log_file)
 
 
 def test_missing_packages_are_found() -> None:
@@ -148,8 +137,8 @@ def test_the_next_build_removes_the_folder_of_a_killed_build(
     (tmp_path / "image.lock").write_text("left")
     said: list[str] = []
     with (
-        commands.locked(tmp_path / "image.lock", said.append),
-        commands.working_folder(tmp_path, "image") as folder,
+        builds.locked(tmp_path, "image", said.append),
+        builds.working_folder(tmp_path, "image") as folder,
     ):
         assert folder.is_dir()
         assert not (tmp_path / "tmp-image-old").exists()
