@@ -1,5 +1,6 @@
 """From a cloud's name to what Rally's environment is made from."""
 
+import os
 import time
 
 import pytest
@@ -232,15 +233,19 @@ def sandbox(tmp_path, monkeypatch):
     monkeypatch.setenv("STAND_IN_CALLED", str(tmp_path / "called"))
 
     def come_up(up, **changes):
-        program = programs / "rally-magnum-sandbox"
-        program.write_text(SANDBOX.format(up=up))
-        program.chmod(0o755)
-        wanted = settings.Settings(tmp_path / "nights", (), sandbox=True)
-        until = deadline.Deadline(**{"limit_s": 300.0, **changes})
-        with clouds.opened(wanted, lambda line: None, until):
+        with opened_sandbox(tmp_path, SANDBOX.format(up=up), **changes):
             pytest.fail("it is not up")
 
     return come_up
+
+
+def opened_sandbox(tmp_path, script, **changes):
+    program = commands.PROGRAMS / "rally-magnum-sandbox"
+    program.write_text(script)
+    program.chmod(0o755)
+    wanted = settings.Settings(tmp_path / "nights", (), sandbox=True)
+    until = deadline.Deadline(**{"limit_s": 300.0, **changes})
+    return clouds.opened(wanted, lambda line: None, until)
 
 
 def called(tmp_path):
@@ -292,6 +297,37 @@ def test_a_sandbox_goes_down_when_the_night_is_interrupted(sandbox, tmp_path):
         interruption.restore(interruption.install())
         interruption.restore(handlers)
     assert called(tmp_path)[-1].startswith("down ")
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_the_environment_of_a_sandbox_that_is_up_is_read_once(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(commands, "RALLY", str(test_rally_tasks.PROGRAM))
+    variables = "".join(f'{k}="{v}" ' for k, v in VARIABLES.items())
+    script = f'#!/bin/sh\necho "$1" >>"$STAND_IN_CALLED"\n{variables}'
+    script += f"PATH={os.environ['PATH']} HOME={tmp_path} env -0\n"
+    script = script.replace(" $HOME", "")
+    with opened_sandbox(tmp_path, script) as environment:
+        assert environment["OS_AUTH_URL"] == VARIABLES["OS_AUTH_URL"]
+    assert called(tmp_path) == ["run"]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_sandbox_that_does_not_answer_is_not_taken_for_ours(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(clouds, "_ENV_DEADLINE_S", 0.2)
+    script = '#!/bin/sh\necho "$1" >>"$STAND_IN_CALLED"\nexec sleep 60\n'
+    with (
+        pytest.raises(
+            exceptions.CommandFailed,
+            match=r"env -0` did not end within 0 s\.",
+        ),
+        opened_sandbox(tmp_path, script),
+    ):
+        pytest.fail("it does not answer")
+    assert set(called(tmp_path)) <= {"run"}
 
 
 def test_no_sandbox_comes_up_for_a_night_that_is_over(sandbox, tmp_path):
