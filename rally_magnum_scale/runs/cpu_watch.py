@@ -14,7 +14,7 @@ from typing import Any
 from rally_magnum_scale.in_bay.stats import cpu_time
 from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.kube import client
-from rally_magnum_scale.kube import cpu
+from rally_magnum_scale.kube import component_metrics
 
 # Kubelets update their counters every 10 to 20 s.  After this time in a step,
 # a counter has been updated within the step.
@@ -134,7 +134,7 @@ class CpuWatch:
         return self._clock() + self._offset_s >= moment_s
 
     def _read(self) -> None:
-        found = cpu.read_nodes(
+        found = component_metrics.read_cpu_usage(
             self._cluster,
             self._namespace,
             self._nodes,

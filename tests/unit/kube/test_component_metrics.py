@@ -1,7 +1,7 @@
 import pytest
 
 from rally_magnum_scale.in_bay.stats.cpu_time import Reading
-from rally_magnum_scale.kube import cpu
+from rally_magnum_scale.kube import component_metrics
 from tests.unit.kube import fake_api
 
 # As Kubernetes 1.33 writes it.
@@ -30,7 +30,9 @@ def path(node):
 def look(script, *nodes, deadline_s=10.0):
     script = {path(node): answers for node, answers in script.items()}
     with fake_api.serve(script) as (fake, cluster):
-        found = cpu.read_nodes(cluster, "ns", nodes, deadline_s=deadline_s)
+        found = component_metrics.read_cpu_usage(
+            cluster, "ns", nodes, deadline_s=deadline_s
+        )
         fake.closing.set()
     return found, [asked for asked, _ in fake.queries]
 
@@ -71,7 +73,15 @@ def test_a_node_that_does_not_answer_is_not_waited_for():
 
 def test_a_page_without_counters_gives_no_readings():
     found, _ = look({"n1": ["<html>login</html>"]}, "n1")
-    assert found == cpu.Readings({}, {}, {})
+    assert found == component_metrics.CpuUsage({}, {}, {})
+
+
+def test_a_counter_without_a_time_stamp_is_left_out():
+    page = PAGE.replace(" 1795438227627", "").replace(" 1795438227358", "")
+    found, _ = look({"n1": [page]}, "n1")
+    assert set(found.pods) == {"w-1"}
+    assert found.nodes == {}
+    assert found.failures == {}
 
 
 def test_a_value_that_is_not_a_number_is_a_failure():
