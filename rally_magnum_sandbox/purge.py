@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import psutil
 
 from rally_magnum_sandbox import artifacts
-from rally_magnum_sandbox import cgroups
 from rally_magnum_sandbox import down
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import folders
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox import status_text
+from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_scale import commands
 from rally_magnum_scale import file_locks
 

@@ -13,16 +13,15 @@ from typing import Any
 
 import psutil
 
-from rally_magnum_sandbox import cgroups
 from rally_magnum_sandbox import cloud
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import folders
 from rally_magnum_sandbox import memory
 from rally_magnum_sandbox import processes
 from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_sandbox.bay import roster as bay_roster
 from rally_magnum_sandbox.bay import spec as bay_spec
-from rally_magnum_sandbox.bay.cgroups import CgroupTree
 from rally_magnum_sandbox.servers import bay_folder
 
 UNKNOWN = "UNKNOWN"
@@ -290,7 +289,7 @@ def _hidden_bay(group: str, now_s: float, kinds: set[str]) -> Bay:
 
 def _bay_groups(bays_cgroup: str) -> list[str]:
     try:
-        folder = CgroupTree(bays_cgroup).procs.parent
+        folder = cgroups.CgroupTree(bays_cgroup).procs.parent
     except exceptions.MissingRequirement:
         return []
     # With version 2, `host` is a leaf beside the bays' groups.

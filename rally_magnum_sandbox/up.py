@@ -13,12 +13,12 @@ from typing import Any
 import psutil
 
 from rally_magnum_sandbox import artifacts
+from rally_magnum_sandbox import bay_commands
 from rally_magnum_sandbox import client_environment
 from rally_magnum_sandbox import cloud
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import folders
 from rally_magnum_sandbox import inotify
-from rally_magnum_sandbox import repair
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_sandbox import servers_environment
 from rally_magnum_sandbox import settings as sandbox_settings
@@ -72,7 +72,7 @@ def up(settings: sandbox_settings.Settings, log: commands.Log) -> None:
         cloud.wait_until_healthy(settings)
         client_environment.write_files(settings, secrets)
         _note_ready(settings)
-    repair.repair_bays(settings, log)
+    bay_commands.repair_all(settings, log)
     log(f"the sandbox is up; its files are in {settings.state_dir}")
 
 
@@ -162,7 +162,7 @@ def _refuse(missing: list[str]) -> None:
 
 def _repair(settings: sandbox_settings.Settings, log: commands.Log) -> None:
     inotify.raise_limit(settings, log)
-    repaired = repair.repair_bays(settings, log)
+    repaired = bay_commands.repair_all(settings, log)
     state = "up again" if repaired else "up already"
     log(f"the sandbox in {settings.state_dir} is {state}")
 

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rally_magnum_sandbox import cgroups
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_sandbox.bay import files
 from rally_magnum_sandbox.bay import process
 from rally_magnum_scale import commands

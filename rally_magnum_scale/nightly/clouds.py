@@ -17,7 +17,7 @@ from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.nightly import deadline
-from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import processes
 from rally_magnum_scale.nightly import rally_setup
 from rally_magnum_scale.nightly import settings as nightly_settings
 
@@ -99,7 +99,7 @@ def _sandbox_up(
 
 def _mark(wanted: nightly_settings.Settings) -> dict[str, str]:
     """Return the variable by which the next night finds our processes."""
-    return {predecessor.NIGHT_VARIABLE: str(wanted.folder)}
+    return {processes.NIGHT_VARIABLE: str(wanted.folder)}
 
 
 def _sandbox_env() -> subprocess.CompletedProcess[bytes]:

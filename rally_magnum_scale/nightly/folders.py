@@ -15,6 +15,9 @@ from rally_magnum_scale import file_locks
 PARTIAL = ".partial"
 KILLED = ".killed"
 SUMMARY = "summary.json"
+HISTORY = "history.jsonl"
+METRICS = "metrics.prom"
+RUNS_PAGE = "runs.html"
 
 _NAME = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z(-\d+)?")
 

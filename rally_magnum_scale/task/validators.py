@@ -194,8 +194,8 @@ class KeepBayValidator(validation.RequiredPlatformValidator):
         if not _arguments(config).get("keep_bay"):
             return
         existing = context["platforms"].get("openstack", {}).get("users")
-        asked = _context(config, "users") or {}
-        if not existing or set(asked) - {"user_choice_method"}:
+        users = _context(config, "users") or {}
+        if not existing or set(users) - {"user_choice_method"}:
             self.fail(
                 "keep_bay: the bay would be deleted with the tenant that "
                 "users@openstack creates for this task. List existing users "

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from rally_magnum_sandbox import artifacts
-from rally_magnum_sandbox import cgroups
 from rally_magnum_sandbox import openstack
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_sandbox.bay import api
+from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_sandbox.bay import spec as bay_spec
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting

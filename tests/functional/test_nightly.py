@@ -20,9 +20,8 @@ from rally_magnum_scale.history import storage
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import deadline
 from rally_magnum_scale.nightly import folders
-from rally_magnum_scale.nightly import night
 from rally_magnum_scale.nightly import outcome
-from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import processes
 from rally_magnum_scale.nightly import settings
 from tests.functional import conftest
 from tests.functional import test_tasks
@@ -158,11 +157,11 @@ def test_a_night_keeps_all_that_came_out(
     junit = ElementTree.parse(nights.newest / "small.junit.xml")
     assert junit.getroot().find(".//testcase") is not None
     assert junit.getroot().find(".//failure") is None
-    (run,) = storage.read(nights.folder / night.HISTORY)
+    (run,) = storage.read(nights.folder / folders.HISTORY)
     assert run.state == storage.HOLDS
     assert run.conditions.nodes == "2 (1 hollow)"
     assert run.conditions.versions.keys() >= {"locust", "Kubernetes"}
-    metrics = (nights.folder / night.METRICS).read_text()
+    metrics = (nights.folder / folders.METRICS).read_text()
     assert "rally_magnum_scale_run_state{" in metrics
     # Rally's own selection is left alone, and no password lies around.
     rally = nights.folder / "rally"
@@ -206,7 +205,7 @@ def killed(
 
 
 def _of_the_night(nights: Nights) -> list[psutil.Process]:
-    return predecessor._find(nights.folder)
+    return processes._find(nights.folder)
 
 
 @pytest.mark.long
@@ -225,5 +224,5 @@ def test_the_next_night_cleans_up_after_a_killed_one_and_runs(
     assert not list(nights.folder.glob("*.partial"))
     index = (nights.folder / "index.html").read_text()
     assert "Killed before its end" in index
-    runs = (nights.folder / night.RUNS_PAGE).read_text()
+    runs = (nights.folder / folders.RUNS_PAGE).read_text()
     assert f"{nights.newest.name}/small.html" in runs

@@ -29,12 +29,12 @@ from keystoneauth1 import session as keystone_session
 from keystoneauth1.identity import v3
 
 from rally_magnum_sandbox import artifacts
-from rally_magnum_sandbox import cgroups
 from rally_magnum_sandbox import openstack
 from rally_magnum_sandbox import processes
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox.artifacts import given_binaries
+from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_scale import waiting
 from tests.functional import host_state
 from tests.functional import processes as in_groups

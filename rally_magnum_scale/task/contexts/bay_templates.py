@@ -18,7 +18,6 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import keypairs
 from rally_magnum_scale.bays import template_requests
 from rally_magnum_scale.task import clients
-from rally_magnum_scale.task import names
 from rally_magnum_scale.task.recovery import cleanup
 
 LOG = logging.getLogger(__name__)
@@ -85,7 +84,7 @@ class BayTemplatesValidator(validation.Validator):
 @validation.add("magnum_scale_bay_templates")
 @validation.add("required_platform", platform="openstack", users=True)
 @context.configure(name="bay_templates", platform="openstack", order=471)
-class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
+class BayTemplates(cleanup.NamedContext, openstack_context.OpenStackContext):
     """Creates cluster templates in each tenant and deletes them at the end.
 
     A scenario selects a template by setting ``bay_template`` to the

@@ -21,7 +21,6 @@ from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import quotas
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.task import clients
-from rally_magnum_scale.task import names
 from rally_magnum_scale.task.contexts import bay_groups
 from rally_magnum_scale.task.contexts import bay_templates
 from rally_magnum_scale.task.contexts import parallel
@@ -94,14 +93,14 @@ class BaysValidator(validation.Validator):
     ) -> None:
         """Fail with a message that names the keys."""
         del context, config, plugin_cls
-        if said := bay_groups.objection(plugin_cfg):
-            self.fail(said)
+        if objection := bay_groups.objection(plugin_cfg):
+            self.fail(objection)
 
 
 @validation.add("magnum_scale_bays")
 @validation.add("required_platform", platform="openstack", users=True)
 @context.configure(name="bays", platform="openstack", order=481)
-class BaysContext(names.NamedContext, openstack_context.OpenStackContext):
+class BaysContext(cleanup.NamedContext, openstack_context.OpenStackContext):
     """Creates bays in each tenant, which all iterations share.
 
     For bays that are all the same, give ``nodes`` and ``count``.

@@ -34,6 +34,23 @@ _held: set[str] = set()
 
 _DEFAULT_DEADLINE_S = deadlines.delete_s(0)
 
+# The form of the names by which resources are found.  A bay's name becomes
+# part of host names, so it must be lower case and DNS-safe.
+NAME_FORMAT = "rms-XXXXXXXX-XXXXXXXX"
+NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+class NamedContext:
+    """Mixin for contexts: names resources in the same way as scenarios."""
+
+    RESOURCE_NAME_FORMAT = NAME_FORMAT
+    RESOURCE_NAME_ALLOWED_CHARACTERS = NAME_CHARACTERS
+
+    @classmethod
+    def _get_resource_name_format(cls) -> str:
+        # Rally's own method lets a configuration option replace the format.
+        return cls.RESOURCE_NAME_FORMAT
+
 
 def hold(uuid: str) -> None:
     """Exclude a bay or template from Rally's cleanup.

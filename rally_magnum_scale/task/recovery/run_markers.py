@@ -39,7 +39,7 @@ _MACHINE_ID = pathlib.Path("/etc/machine-id")
 _START_TICKS = 19
 
 
-class Liveness(enum.Enum):
+class RunState(enum.Enum):
     """Whether the run of a marker is known to be alive or dead."""
 
     ALIVE = "alive"
@@ -290,31 +290,31 @@ def _set_aside(path: pathlib.Path, error: Exception) -> str:
     )
 
 
-def judge(found: Found, own: RunMarker) -> tuple[Liveness, str]:
+def judge(found: Found, own: RunMarker) -> tuple[RunState, str]:
     """Return whether a run is proven dead, so that its leftovers may go.
 
     :param own: the marker of this run
-    :returns: the liveness, and the reason for it in words
+    :returns: the state, and the reason for it in words
     """
     process = found.mark.process
     if found.held:
         return (
-            Liveness.ALIVE,
+            RunState.ALIVE,
             f"one of its processes is alive (its first was {process.pid})",
         )
     same_database = found.mark.database == own.database
     fate, why = judge_process(
         process, own.process, same_database=same_database
     )
-    if fate is not Liveness.DEAD:
+    if fate is not RunState.DEAD:
         return fate, why
     if found.held is None:
-        return Liveness.UNKNOWN, (
+        return RunState.UNKNOWN, (
             f"the file system of {found.path.parent} does not support locks, "
             "so its workers may be alive"
         )
     if found.mark.cloud != own.cloud:
-        return Liveness.UNKNOWN, (
+        return RunState.UNKNOWN, (
             f"its process {process.pid} is gone, but it ran on another cloud, "
             f"{found.mark.cloud}; start a task there"
         )
@@ -323,26 +323,26 @@ def judge(found: Found, own: RunMarker) -> tuple[Liveness, str]:
 
 def judge_process(
     process: Process, here: Process, *, same_database: bool
-) -> tuple[Liveness, str]:
+) -> tuple[RunState, str]:
     """Return whether a process is proven gone.
 
     :param here: this process
     :param same_database: whether both use the same Rally database
-    :returns: the liveness, and the reason for it in words
+    :returns: the state, and the reason for it in words
     """
     if (process.host, process.machine) != (here.host, here.machine):
-        return Liveness.UNKNOWN, (
+        return RunState.UNKNOWN, (
             f"it was started on the host {process.host}, and only a start on "
             "that host can check whether it has ended"
         )
     if _runs(process, here):
-        return Liveness.ALIVE, f"its process {process.pid} is alive"
+        return RunState.ALIVE, f"its process {process.pid} is alive"
     if not same_database:
-        return Liveness.UNKNOWN, (
+        return RunState.UNKNOWN, (
             f"its process {process.pid} is gone, but it wrote to another "
             "Rally database; start a task with that database"
         )
-    return Liveness.DEAD, f"its process {process.pid} is gone"
+    return RunState.DEAD, f"its process {process.pid} is gone"
 
 
 def _runs(process: Process, here: Process) -> bool:

@@ -39,7 +39,6 @@ from rally_magnum_scale.runs import load as loads
 from rally_magnum_scale.runs import node_change
 from rally_magnum_scale.runs import removal
 from rally_magnum_scale.task import clients
-from rally_magnum_scale.task import names
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.contexts import bay_templates
 from rally_magnum_scale.task.contexts import setting
@@ -247,8 +246,8 @@ class Scenario(scenario.OpenStackScenario):
 class BayScenario(Scenario):
     """A scenario that creates a bay and deletes it, unless it keeps it."""
 
-    RESOURCE_NAME_FORMAT = names.FORMAT
-    RESOURCE_NAME_ALLOWED_CHARACTERS = names.CHARACTERS
+    RESOURCE_NAME_FORMAT = cleanup.NAME_FORMAT
+    RESOURCE_NAME_ALLOWED_CHARACTERS = cleanup.NAME_CHARACTERS
 
     @contextlib.contextmanager
     def bay(

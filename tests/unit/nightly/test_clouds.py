@@ -10,7 +10,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import deadline
-from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import processes
 from rally_magnum_scale.nightly import settings
 from tests.unit.nightly import test_rally_tasks
 
@@ -151,7 +151,7 @@ def test_rallys_environment_is_made_once(reached, tmp_path):
     first = reached()
     assert first["RALLY_ENV"].startswith("nightly-")
     assert reached()["RALLY_ENV"] == first["RALLY_ENV"]
-    assert first[predecessor.NIGHT_VARIABLE] == str(tmp_path / "nights")
+    assert first[processes.NIGHT_VARIABLE] == str(tmp_path / "nights")
     assert in_home(tmp_path) == {"rally.log", "rally.sqlite"}
 
 

@@ -27,7 +27,7 @@ from rally_magnum_scale import commands
 from rally_magnum_scale.history import storage
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import outcome
-from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import processes
 from rally_magnum_scale.nightly import rally_setup
 from rally_magnum_scale.nightly import settings
 
@@ -44,7 +44,7 @@ ZUUL_MOST_S = 10800
 # What comes after grace_s: SIGTERM and SIGKILL, two exports of Rally, the
 # history, and the end of the sandbox.
 LAST_S = (
-    2 * predecessor._LAST_GRACE_S
+    2 * processes._LAST_GRACE_S
     + 2 * commands.RALLY_DEADLINE_S
     + storage.LOCK_DEADLINE_S
     + clouds.DOWN_DEADLINE_S

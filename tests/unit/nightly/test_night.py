@@ -78,7 +78,7 @@ def test_all_that_a_night_came_to_is_kept(cloud, nightly):
         "task.junit.xml",
         "task.log",
     ]
-    (kept,) = storage.read(nightly.folder / night.HISTORY)
+    (kept,) = storage.read(nightly.folder / folders.HISTORY)
     assert kept.link == f"{came_out.name}/task.html"
     assert came_out.tasks[0].state == kept.state
     assert came_out.exit == outcome.EXITS[kept.state]
@@ -86,8 +86,8 @@ def test_all_that_a_night_came_to_is_kept(cloud, nightly):
     assert (folder / "summary.txt").read_text() == came_out.text()
     index = (nightly.folder / "index.html").read_text()
     assert f'href="{came_out.name}/task.html"' in index
-    assert kept.link in (nightly.folder / night.RUNS_PAGE).read_text()
-    metrics = (nightly.folder / night.METRICS).read_text()
+    assert kept.link in (nightly.folder / folders.RUNS_PAGE).read_text()
+    metrics = (nightly.folder / folders.METRICS).read_text()
     assert metrics.endswith("# EOF\n")
 
 
@@ -100,8 +100,8 @@ def test_old_nights_go_and_are_linked_to_no_more(cloud, nightly):
         names[2],
         names[1],
     ]
-    assert len(storage.read(nightly.folder / night.HISTORY)) == 3
-    for page in (night.RUNS_PAGE, "index.html"):
+    assert len(storage.read(nightly.folder / folders.HISTORY)) == 3
+    for page in (folders.RUNS_PAGE, "index.html"):
         text = (nightly.folder / page).read_text()
         assert f"{names[2]}/task.html" in text
         assert f'"{names[0]}/task.html' not in text
@@ -197,7 +197,7 @@ def test_a_summary_is_told_also_when_the_pages_can_not_be_drawn(
     cloud, nightly
 ):
     nightly.folder.mkdir()
-    (nightly.folder / night.HISTORY).write_text("no run\n")
+    (nightly.folder / folders.HISTORY).write_text("no run\n")
     told = []
     with pytest.raises(exceptions.InvalidInput, match="Line 1 of the history"):
         night.run(nightly, lambda line: None, told.append)
@@ -389,10 +389,12 @@ def test_the_command_says_what_is_wrong_and_ends_with_3(
     said = capsys.readouterr().out
     assert (
         status
-        == outcome.EXITS[storage.read(tmp_path / "n" / night.HISTORY)[0].state]
+        == outcome.EXITS[
+            storage.read(tmp_path / "n" / folders.HISTORY)[0].state
+        ]
     )
     assert f"(exit {status})" in said
-    (tmp_path / "n" / night.HISTORY).write_text("no run\n")
+    (tmp_path / "n" / folders.HISTORY).write_text("no run\n")
     assert cli.main([str(path)]) == 3
     said = capsys.readouterr()
     assert "(exit 3)" in said.out

@@ -6,12 +6,12 @@ import subprocess
 
 import pytest
 
-from rally_magnum_sandbox import cgroups
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import folders
 from rally_magnum_sandbox import inotify
 from rally_magnum_sandbox import purge
 from rally_magnum_sandbox import settings
+from rally_magnum_sandbox.bay import cgroups
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.in_bay import request_spec
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.task import names
 from rally_magnum_scale.task import output
+from rally_magnum_scale.task.recovery import cleanup
 from rally_magnum_scale.task.scenarios import create_and_delete_bay
 from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import signature
@@ -136,7 +136,7 @@ def test_rallys_cleanup_takes_no_kept_bay_for_its_own():
     name = created(magnum)["name"]
     assert name.startswith("kept-0a1b2c3d-")
     assert not own.name_matches_object(name, exact=False)
-    assert names.FORMAT.startswith("rms-")
+    assert cleanup.NAME_FORMAT.startswith("rms-")
 
 
 def test_the_name_of_a_template_of_the_context_is_its_id():

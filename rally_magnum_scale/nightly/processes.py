@@ -1,4 +1,4 @@
-"""End the processes that a killed night left running."""
+"""End the processes of a night, and those of a killed one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NIGHT_VARIABLE = "RALLY_MAGNUM_SCALE_NIGHT"
 _LAST_GRACE_S = 20.0
 
 
-def end(
+def end_killed(
     folder: pathlib.Path, grace_s: float, log: Callable[[str], None]
 ) -> int:
     """End the processes that a killed night in this folder left running.

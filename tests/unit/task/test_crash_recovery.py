@@ -19,10 +19,10 @@ from rally_openstack.task.contexts.keystone import users
 import rally_magnum_scale.task.recovery.dead_runs
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
-from rally_magnum_scale.bays import leftovers as in_magnum
+from rally_magnum_scale.bays import leftovers
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import machines
-from rally_magnum_scale.task.contexts import leftovers
+from rally_magnum_scale.task.contexts import crash_recovery
 from rally_magnum_scale.task.recovery import lost_machines
 from rally_magnum_scale.task.recovery import run_markers
 from rally_magnum_scale.task.scenarios import base
@@ -83,7 +83,7 @@ def start(cloud, config=None):
     context["env"]["platforms"]["openstack"] |= config or {}
     if config and not config["admin"]:
         del context["admin"]
-    begun = leftovers.LeftoversContext(context)
+    begun = crash_recovery.CrashRecovery(context)
     begun.setup()
     return begun
 
@@ -241,7 +241,7 @@ def test_bays_of_nobody_known_are_told_with_their_command(cloud, caplog):
 
 
 def test_many_bays_of_nobody_known_are_counted(cloud, caplog):
-    for _ in range(leftovers.MOST_TOLD + 3):
+    for _ in range(crash_recovery._MOST_LOGGED + 3):
         make(cloud, STRANGE)
     start(cloud).cleanup()
     assert "There are 3 more such bays" in caplog.text
@@ -370,7 +370,7 @@ def test_without_an_administrator_the_own_projects_are_looked_at(cloud):
 
 
 def test_a_task_without_a_cloud_needs_no_mark(cloud):
-    begun = leftovers.LeftoversContext(
+    begun = crash_recovery.CrashRecovery(
         {
             "task": {"uuid": OWN_TASK},
             "owner_id": OWN,
@@ -386,8 +386,8 @@ def test_every_name_of_a_scenario_is_found():
     scenario = base.BayScenario()
     scenario.get_owner_id = lambda: DEAD
     for _ in range(20):
-        match = in_magnum._NAME.fullmatch(scenario.generate_random_name())
-        assert match[1] == in_magnum.owner_part(DEAD)
+        match = leftovers._NAME.fullmatch(scenario.generate_random_name())
+        assert match[1] == leftovers.owner_part(DEAD)
 
 
 def test_the_address_of_a_cloud_is_the_same_however_it_is_written(cloud):

@@ -15,18 +15,18 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import leftovers
 from rally_magnum_scale.task.recovery import dead_runs
 from rally_magnum_scale.task.recovery import lost_machines
-from rally_magnum_scale.task.recovery import orphans
+from rally_magnum_scale.task.recovery import orphaned_workers
 from rally_magnum_scale.task.recovery import run_markers
 
 LOG = logging.getLogger(__name__)
 
-MOST_TOLD = 20
+_MOST_LOGGED = 20
 
 
 @context.configure(
     name="leftovers", platform="openstack", order=2, hidden=True
 )
-class LeftoversContext(context.Context):
+class CrashRecovery(context.Context):
     """Write a run marker, and remove the leftovers of dead runs.
 
     A run is proven dead if it ran on this host, with this Rally database
@@ -42,7 +42,7 @@ class LeftoversContext(context.Context):
 
         :raises Interrupted: when the run is interrupted meanwhile
         """
-        orphans.watch()
+        orphaned_workers.watch()
         self._kept: run_markers.Kept | None = None
         self._cloud = dead_runs.Cloud(self.context)
         if not self._cloud.exists:
@@ -71,7 +71,7 @@ class LeftoversContext(context.Context):
 
     def cleanup(self) -> None:
         """Remove the marker, unless leftovers of this run remain."""
-        orphans.unwatch()
+        orphaned_workers.unwatch()
         if self._kept is None:
             return
         try:
@@ -111,11 +111,11 @@ class LeftoversContext(context.Context):
         ]
         dead = []
         for each in found:
-            liveness, why = run_markers.judge(each, self._mark)
-            if liveness is run_markers.Liveness.DEAD:
+            state, why = run_markers.judge(each, self._mark)
+            if state is run_markers.RunState.DEAD:
                 dead.append(each)
             else:
-                _tell(each, liveness, why)
+                _log_run(each, state, why)
         if dead:
             self._remove(where, dead)
         self._log_unknown_bays([each.mark for each in found])
@@ -185,21 +185,21 @@ class LeftoversContext(context.Context):
         own = set(leftovers.of_owners(bays, owners))
         unknown = [each for each in bays if each not in own]
         now = datetime.datetime.now(datetime.UTC)
-        for each in unknown[:MOST_TOLD]:
+        for each in unknown[:_MOST_LOGGED]:
             LOG.warning(
                 f"The bay {each.name} (project {each.project or 'unknown'}, "
                 f"{each.age(now)}) belongs to a run that is not known here "
                 "and is left alone. If nobody uses the bay, delete it with "
                 f"'{each.command}'."
             )
-        if more := unknown[MOST_TOLD:]:
+        if more := unknown[_MOST_LOGGED:]:
             LOG.warning(f"There are {len(more)} more such bays.")
 
 
-def _tell(
-    found: run_markers.Found, liveness: run_markers.Liveness, why: str
+def _log_run(
+    found: run_markers.Found, state: run_markers.RunState, why: str
 ) -> None:
-    if liveness is run_markers.Liveness.ALIVE:
+    if state is run_markers.RunState.ALIVE:
         LOG.info(f"The run of task {found.mark.task} is active: {why}.")
         return
     minutes = run_markers.age(found.mark) / 60
