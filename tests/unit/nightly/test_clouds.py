@@ -48,14 +48,14 @@ def test_an_openrc_file_is_read_as_a_shell_does(tmp_path):
     "text",
     ["read -r OS_PASSWORD", "exit 1", "OS_X=$NOT_SET", 'fi"'],
 )
-def test_an_openrc_file_that_asks_or_fails_is_told(tmp_path, text):
+def test_an_openrc_file_that_prompts_or_fails_is_refused(tmp_path, text):
     path = tmp_path / "openrc"
     path.write_text(text)
     with pytest.raises(exceptions.InvalidInput, match="can't be sourced by"):
         clouds.read_openrc(path)
 
 
-def test_an_openrc_file_that_is_no_utf_8_is_told(tmp_path):
+def test_an_openrc_file_that_is_not_utf_8_is_refused(tmp_path):
     path = tmp_path / "openrc"
     path.write_bytes("export OTHER=ä OS_PASSWORD=ä".encode("latin-1"))
     with pytest.raises(
@@ -113,7 +113,7 @@ def test_a_cloud_of_clouds_yaml_makes_rallys_administrator(clouds_yaml):
     assert found["region_name"] == "R"
 
 
-def test_a_cloud_that_is_not_there_or_not_enough_is_told(clouds_yaml):
+def test_a_missing_or_incomplete_cloud_is_refused(clouds_yaml):
     clouds_yaml(auth_url="https://cloud:5000/v3", username="admin")
     with pytest.raises(exceptions.InvalidInput, match="clouds_yaml: Cloud ot"):
         clouds.of_clouds_yaml("others")
@@ -155,7 +155,7 @@ def test_rallys_environment_is_made_once(reached, tmp_path):
     assert in_home(tmp_path) == {"rally.log", "rally.sqlite"}
 
 
-def test_an_environment_that_was_cut_short_stands_in_no_nights_way(
+def test_a_failed_creation_of_an_environment_is_repeated_by_a_new_name(
     reached, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("STAND_IN_CREATE", "break")
@@ -168,7 +168,9 @@ def test_an_environment_that_was_cut_short_stands_in_no_nights_way(
     assert (broken[:16], whole) == (name[:16], name)
 
 
-def test_no_password_stays(reached, tmp_path, monkeypatch):
+def test_no_password_remains_in_a_file_or_message(
+    reached, tmp_path, monkeypatch
+):
     monkeypatch.setenv("STAND_IN_CREATE", "break")
     with pytest.raises(exceptions.CommandFailed) as told:
         reached()
@@ -179,7 +181,7 @@ def test_no_password_stays(reached, tmp_path, monkeypatch):
     assert in_home(tmp_path) == {"rally.log", "rally.sqlite"}
 
 
-def test_what_a_killed_night_left_of_a_password_goes_first(reached, tmp_path):
+def test_passwords_of_a_killed_night_are_removed_first(reached, tmp_path):
     home = tmp_path / "nights" / clouds.HOME
     home.mkdir(parents=True)
     for name in ("spec.json", "spec.log"):
@@ -189,7 +191,7 @@ def test_what_a_killed_night_left_of_a_password_goes_first(reached, tmp_path):
     assert in_home(tmp_path) == set()
 
 
-def test_a_night_that_is_over_waits_for_no_cloud(
+def test_the_set_up_of_rally_ends_at_the_deadline_of_the_night(
     reached, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("STAND_IN_CREATE", "hang")

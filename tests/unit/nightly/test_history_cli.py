@@ -39,7 +39,7 @@ def test_results_of_rally_are_added(tmp_path, path, capsys):
     assert storage.read(path)[0].link == "night/page.html"
 
 
-def test_runs_are_listed_by_what_they_share(path, capsys):
+def test_runs_are_listed_by_their_common_settings(path, capsys):
     write(path, *QUIET[:2])
     status, said, _ = run(capsys, "list", path)
     head, *lines = said.splitlines()
@@ -53,7 +53,7 @@ def test_runs_are_listed_by_what_they_share(path, capsys):
     assert (status, one["task"]) == (0, "task-1")
 
 
-def test_what_got_worse_is_found(path, capsys):
+def test_a_worse_metric_is_found(path, capsys):
     write(path, *QUIET, 13.0, 13.0)
     status, said, _ = run(capsys, "check", path)
     assert status == 1
@@ -121,7 +121,7 @@ def test_an_empty_history_is_no_comparison(path, capsys, more):
     )
 
 
-def test_a_history_that_can_not_be_read_is_told(path, capsys):
+def test_an_unreadable_history_is_named(path, capsys):
     status, _, error = run(capsys, "check", path)
     assert (status, "There is no history" in error) == (2, True)
     path.write_text("{")
@@ -202,13 +202,13 @@ def test_a_wrong_value_is_named(path, capsys, arguments, why):
     assert why in said
 
 
-def test_what_is_not_there_is_told(path, capsys):
+def test_a_missing_history_is_named(path, capsys):
     status, _, said = run(capsys, "list", path)
     assert status == 2
     assert said.startswith("rally-magnum-history: There is no history")
 
 
-def test_a_page_that_can_not_be_written_is_told(path, tmp_path, capsys):
+def test_a_page_that_cannot_be_written_is_named(path, tmp_path, capsys):
     write(path, *QUIET[:2])
     status, _, said = run(capsys, "page", path, "--out", tmp_path)
     assert status == 2

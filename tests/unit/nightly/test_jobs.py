@@ -127,7 +127,7 @@ def zuul_job():
     return job
 
 
-def test_what_comes_after_the_deadline_is_told_as_it_is():
+def test_the_documented_time_after_the_deadline_is_right():
     assert LAST_S == 1300
     told = " ".join((ROOT / "docs/howto/nightly.md").read_text().split())
     assert "`grace_s` and 700 s" in told

@@ -129,7 +129,9 @@ def test_old_nights_go_and_are_linked_to_no_more(cloud, nightly):
         ),
     ],
 )
-def test_what_failed_is_told(cloud, nightly, variables, changes, said):
+def test_the_outcome_names_the_failure(
+    cloud, nightly, variables, changes, said
+):
     cloud(**variables)
     came_out = run(nightly, **changes)
     assert said in came_out.text()
@@ -137,7 +139,7 @@ def test_what_failed_is_told(cloud, nightly, variables, changes, said):
     assert (nightly.folder / "index.html").is_file()
 
 
-def test_why_rally_refused_a_task_is_told(cloud, nightly):
+def test_the_outcome_has_rallys_reason_for_a_refusal(cloud, nightly):
     # Of `validation_result` Rally's export has nothing.
     cloud(task={"status": "crashed", "subtasks": []}, STAND_IN_WAY="refuse")
     (task,) = run(nightly).tasks
@@ -193,9 +195,7 @@ def test_a_night_gets_its_name_when_its_summary_is_there(
     }
 
 
-def test_a_summary_is_told_also_when_the_pages_can_not_be_drawn(
-    cloud, nightly
-):
+def test_the_outcome_is_reported_even_if_the_pages_fail(cloud, nightly):
     nightly.folder.mkdir()
     (nightly.folder / folders.HISTORY).write_text("no run\n")
     told = []
@@ -205,7 +205,7 @@ def test_a_summary_is_told_also_when_the_pages_can_not_be_drawn(
     assert (nightly.folder / came_out.name / "summary.txt").is_file()
 
 
-def test_of_two_errors_of_a_cloud_both_are_told(cloud, nightly, monkeypatch):
+def test_both_errors_of_a_cloud_are_reported(cloud, nightly, monkeypatch):
     @contextlib.contextmanager
     def opened(*whatever):
         try:
@@ -220,7 +220,7 @@ def test_of_two_errors_of_a_cloud_both_are_told(cloud, nightly, monkeypatch):
     )
 
 
-def test_the_opening_of_the_cloud_has_what_the_deadline_leaves(
+def test_opening_the_cloud_ends_at_the_deadline_of_the_night(
     nightly, monkeypatch
 ):
     seen = []
@@ -238,7 +238,7 @@ def test_the_opening_of_the_cloud_has_what_the_deadline_leaves(
     assert until.left_s() <= 100.0 - came_out.took_s
 
 
-def test_a_killed_night_is_told_by_the_next(cloud, nightly):
+def test_the_next_night_reports_a_killed_night(cloud, nightly):
     nightly.folder.mkdir()
     folders.begin(nightly.folder, 0.0)
     assert run(nightly).notes == (
@@ -260,7 +260,7 @@ def test_a_night_that_is_interrupted_starts_no_further_task(cloud, nightly):
     assert "not started, because the night was interr" in came_out.text()
 
 
-def test_what_is_worse_is_proven_suspected_or_just_told():
+def test_worse_metrics_are_proven_suspected_or_listed():
     def told(*values):
         every = test_runs_page.nights(*values)
         return night._compare(every[-1:], every, comparison.Ask())
@@ -375,9 +375,7 @@ def test_a_chat_message_stays_short():
     assert len(text.splitlines()) == 2 + 3 * 6
 
 
-def test_the_command_says_what_is_wrong_and_ends_with_3(
-    tmp_path, capsys, cloud
-):
+def test_the_command_names_the_error_and_exits_with_3(tmp_path, capsys, cloud):
     path = tmp_path / "nightly.yaml"
     assert cli.main([str(path)]) == 3
     assert capsys.readouterr().err.startswith("rally-magnum-nightly: The f")

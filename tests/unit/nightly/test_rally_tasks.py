@@ -61,7 +61,7 @@ def test_a_task_that_never_began_has_no_uuid(run):
     assert ended.last_line == "No cloud answers."
 
 
-def test_what_rally_says_of_a_task_is_told_from_its_log(run, tmp_path):
+def test_the_uuid_and_the_output_are_read_from_the_log(run, tmp_path):
     ended = run("refuse")
     assert (ended.uuid, ended.status) == (stand_in_rally.UUID, 114)
     assert ended.output.startswith("Input task is invalid!")
@@ -102,7 +102,7 @@ def test_an_interrupted_night_interrupts_its_task_once(run, tmp_path):
     assert ended.status == 130
 
 
-def test_what_a_killed_night_left_is_found_by_its_folder(tmp_path):
+def test_processes_of_a_killed_night_are_found_by_its_folder(tmp_path):
     def child(folder):
         log = tmp_path / f"{folder}.log"
         variables = {

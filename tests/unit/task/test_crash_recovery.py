@@ -112,7 +112,7 @@ def die(cloud, task="dead-task", workload=DEAD, address="", **changes):
     return kept.path
 
 
-def test_what_a_dead_run_left_goes(cloud, caplog):
+def test_the_leftovers_of_a_dead_run_are_removed(cloud, caplog):
     make(cloud, DEAD)
     other = make(cloud, STRANGE)
     cloud.add("clusters", "production")
@@ -164,7 +164,7 @@ def test_a_task_that_had_ended_keeps_its_status(cloud, dead_task):
 
 
 @pytest.mark.parametrize("kind", ["clusters", "clustertemplates", "projects"])
-def test_what_can_not_be_removed_is_named_and_tried_again(cloud, caplog, kind):
+def test_a_failed_removal_is_reported_and_repeated(cloud, caplog, kind):
     made = make(cloud, DEAD)
     cloud.stuck = {made[kind]}
     path = die(cloud)
@@ -217,7 +217,7 @@ def test_of_a_run_that_is_not_proven_dead_it_only_tells(
     assert f"delete {path}" in caplog.text
 
 
-def test_a_run_that_goes_on_keeps_what_it_has(cloud, caplog):
+def test_a_running_run_keeps_its_bays(cloud, caplog):
     made = make(cloud, DEAD)
     path = die(cloud, process=run_markers.this_process())
     start(cloud).cleanup()
@@ -226,7 +226,7 @@ def test_a_run_that_goes_on_keeps_what_it_has(cloud, caplog):
     assert "is active" in caplog.text
 
 
-def test_bays_of_nobody_known_are_told_with_their_command(cloud, caplog):
+def test_bays_of_unknown_runs_are_logged_with_a_command(cloud, caplog):
     made = make(cloud, STRANGE)
     mine = make(cloud, OWN)
     cloud.add("clusters", "production")

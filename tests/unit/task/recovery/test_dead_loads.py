@@ -87,14 +87,14 @@ def test_the_load_of_a_dead_run_goes_after_its_nodes_are_back():
         (None, "does not say which process"),
     ],
 )
-def test_of_a_load_that_is_not_proven_dead_it_only_tells(said, words):
+def test_a_load_that_is_not_proven_dead_is_only_reported(said, words):
     paths, (line,) = look({}, said)
     assert paths == [NAMESPACES]
     assert words in line
     assert "kubectl delete namespace rms-1" in line
 
 
-def test_a_load_that_goes_on_is_left_alone():
+def test_a_running_load_is_left_alone():
     assert look({}, dead_loads.this_run("db")) == ([NAMESPACES], [])
 
 

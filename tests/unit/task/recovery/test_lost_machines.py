@@ -39,7 +39,7 @@ def recover(mark, *clouds):
     return failed, reported
 
 
-def test_what_a_dead_run_let_fail_is_mended_once(mark):
+def test_the_servers_of_a_dead_run_are_recovered_once(mark):
     cloud = fake_nova.FakeCloud(a=False, b=False)
     note(mark, how=machines.NETWORK, ports=("a",))
     assert recover(mark, cloud) == ([], [])
@@ -70,7 +70,7 @@ def test_a_server_is_looked_for_in_all_projects(mark):
     assert own.asked == [("POST", "/servers/m/action", {"os-start": None})]
 
 
-def test_a_server_that_nobody_finds_is_told_of_once(mark):
+def test_a_missing_server_is_reported_once(mark):
     note(mark, machine="gone")
     failed, (line,) = recover(mark, fake_nova.FakeCloud())
     assert failed == []
@@ -78,7 +78,7 @@ def test_a_server_that_nobody_finds_is_told_of_once(mark):
     assert recover(mark, fake_nova.FakeCloud()) == ([], [])
 
 
-def test_a_broken_note_is_told_of_and_does_not_hide_another(mark):
+def test_a_broken_note_is_reported_and_does_not_hide_another(mark):
     cloud = fake_nova.FakeCloud()
     note(mark)
     mark.with_name("task.workload.a.lost").write_text("{")

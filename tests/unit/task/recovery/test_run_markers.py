@@ -180,7 +180,7 @@ def test_a_run_on_another_host_is_not_judged(tmp_path, runs, changes, words):
         ({"cloud": "http://other/v3 (R)"}, "another cloud, http://other"),
     ],
 )
-def test_a_dead_run_elsewhere_is_only_told(tmp_path, runs, changes, words):
+def test_a_run_elsewhere_is_never_proven_dead(tmp_path, runs, changes, words):
     runs(**changes).kill()
     verdict, why = fate(tmp_path)
     assert verdict is run_markers.RunState.UNKNOWN
@@ -212,7 +212,7 @@ def test_without_locks_a_run_is_not_proven_dead(tmp_path, runs):
         json.dumps(mark().to_json() | {"started_at": "soon"}).encode(),
     ],
 )
-def test_a_broken_mark_is_told_and_moved_aside(tmp_path, content):
+def test_a_broken_marker_is_reported_and_moved_aside(tmp_path, content):
     (tmp_path / "broken.json").write_bytes(content)
     kept = run_markers.write(tmp_path, mark())
     (found, said) = read(tmp_path)
@@ -224,7 +224,7 @@ def test_a_broken_mark_is_told_and_moved_aside(tmp_path, content):
     kept.remove()
 
 
-def test_a_mark_of_a_newer_release_is_left_alone(tmp_path):
+def test_a_marker_of_a_newer_release_is_left_alone(tmp_path):
     path = tmp_path / "newer.json"
     path.write_text('{"version": 2, "what": "ever"}')
     (found, said) = read(tmp_path)
@@ -233,7 +233,7 @@ def test_a_mark_of_a_newer_release_is_left_alone(tmp_path):
     assert path.exists()
 
 
-def test_a_mark_that_stays_tells_the_next_start(tmp_path):
+def test_a_marker_that_is_left_is_found_by_the_next_start(tmp_path):
     kept = run_markers.write(tmp_path, mark())
     kept.leave()
     ((found,), _) = read(tmp_path)
