@@ -34,22 +34,22 @@ def look(script, *nodes, deadline_s=10.0):
             cluster, "ns", nodes, deadline_s=deadline_s
         )
         fake.closing.set()
-    return found, [asked for asked, _ in fake.queries]
+    return found, [requested for requested, _ in fake.queries]
 
 
 def test_the_counters_of_pods_and_node_have_their_times():
-    found, asked = look({"n1": [PAGE]}, "n1")
+    found, requested = look({"n1": [PAGE]}, "n1")
     assert found.pods == {"t-1": T_1, "w-1": Reading(1795438231.91, 7.7)}
     assert found.nodes == {"n1": Reading(1795438227.358, 27546.503408534)}
     assert found.failures == {}
-    assert asked == [path("n1")]
+    assert requested == [path("n1")]
 
 
 def test_many_nodes_are_read_once_each():
     nodes = [f"n{number}" for number in range(50)]
-    found, asked = look({node: [PAGE] for node in nodes}, *nodes, *nodes)
+    found, requested = look({node: [PAGE] for node in nodes}, *nodes, *nodes)
     assert set(found.nodes) == set(nodes)
-    assert sorted(asked) == sorted(map(path, nodes))
+    assert sorted(requested) == sorted(map(path, nodes))
 
 
 @pytest.mark.parametrize(

@@ -172,12 +172,12 @@ def test_no_password_remains_in_a_file_or_message(
     reached, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("STAND_IN_CREATE", "break")
-    with pytest.raises(exceptions.CommandFailed) as told:
+    with pytest.raises(exceptions.CommandFailed) as caught:
         reached()
     log = tmp_path / "nights" / clouds.HOME / "rally.log"
-    for said in (str(told.value), log.read_text()):
-        assert '"password": "***"' in said
-        assert "cret" not in said
+    for text in (str(caught.value), log.read_text()):
+        assert '"password": "***"' in text
+        assert "cret" not in text
     assert in_home(tmp_path) == {"rally.log", "rally.sqlite"}
 
 
@@ -216,7 +216,7 @@ def test_a_step_that_takes_too_long_by_itself_is_named():
         raise exceptions.DeadlineExceeded("run it", limit_s)
 
 
-# Stands for the program of the sandbox: it notes what is asked of it, and for
+# Stands for the program of the sandbox: it notes its command, and for
 # which night.
 SANDBOX = """\
 #!/bin/sh

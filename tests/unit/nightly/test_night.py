@@ -108,7 +108,7 @@ def test_old_nights_go_and_are_linked_to_no_more(cloud, nightly):
 
 
 @pytest.mark.parametrize(
-    ("variables", "changes", "said"),
+    ("variables", "changes", "words"),
     [
         (
             {"STAND_IN_WAY": "not-begin"},
@@ -130,11 +130,11 @@ def test_old_nights_go_and_are_linked_to_no_more(cloud, nightly):
     ],
 )
 def test_the_outcome_names_the_failure(
-    cloud, nightly, variables, changes, said
+    cloud, nightly, variables, changes, words
 ):
     cloud(**variables)
     came_out = run(nightly, **changes)
-    assert said in came_out.text()
+    assert words in came_out.text()
     assert (came_out.state, came_out.exit) == (storage.BROKEN, 3)
     assert (nightly.folder / "index.html").is_file()
 
@@ -158,15 +158,15 @@ def test_a_page_that_can_not_be_drawn_does_not_lose_the_night(
         raise KeyError("x")
 
     monkeypatch.setattr(night.page, "render", fail)
-    told = []
-    came_out = night.run(nightly, told.append)
+    lines = []
+    came_out = night.run(nightly, lines.append)
     (task,) = came_out.tasks
     assert task.sentence == (
         "The only bound holds. Its page could not be drawn: KeyError: 'x'."
     )
     assert (task.state, task.page) == (storage.BROKEN, "")
     assert came_out.exit == 3
-    assert any("Traceback" in line for line in told)
+    assert any("Traceback" in line for line in lines)
 
 
 def test_a_night_gets_its_name_when_its_summary_is_there(
@@ -198,10 +198,10 @@ def test_a_night_gets_its_name_when_its_summary_is_there(
 def test_the_outcome_is_reported_even_if_the_pages_fail(cloud, nightly):
     nightly.folder.mkdir()
     (nightly.folder / folders.HISTORY).write_text("no run\n")
-    told = []
+    outcomes = []
     with pytest.raises(exceptions.InvalidInput, match="Line 1 of the history"):
-        night.run(nightly, lambda line: None, told.append)
-    (came_out,) = told
+        night.run(nightly, lambda line: None, outcomes.append)
+    (came_out,) = outcomes
     assert (nightly.folder / came_out.name / "summary.txt").is_file()
 
 
@@ -261,35 +261,35 @@ def test_a_night_that_is_interrupted_starts_no_further_task(cloud, nightly):
 
 
 def test_worse_metrics_are_proven_suspected_or_listed():
-    def told(*values):
+    def compare(*values):
         every = test_runs_page.nights(*values)
         return night._compare(every[-1:], every, comparison.Ask())
 
     quiet = test_runs_page.QUIET
-    assert told(*quiet, 10.0).exit == 0
-    suspected = told(*quiet, 13.0)
+    assert compare(*quiet, 10.0).exit == 0
+    suspected = compare(*quiet, 13.0)
     assert (suspected.exit, suspected.worse) == (0, ())
     assert "bay_create_time.max_s: 30% worse" in suspected.suspected[0]
-    worse = told(*quiet, 13.0, 13.0)
+    worse = compare(*quiet, 13.0, 13.0)
     assert (worse.exit, worse.suspected) == (1, ())
     assert "since run task-11/1" in worse.worse[0]
-    assert told(10.0, 13.0).beside_last == (
+    assert compare(10.0, 13.0).beside_last == (
         "bay_create_time.max_s: 30% worse, 13 s after 10 s",
     )
-    assert told(10.0, 200.0).beside_last == (
+    assert compare(10.0, 200.0).beside_last == (
         "bay_create_time.max_s: 20 times as much, 200 s after 10 s",
     )
-    assert told(10.0).beside_last == told(10.0, 10.5).beside_last == ()
+    assert compare(10.0).beside_last == compare(10.0, 10.5).beside_last == ()
 
 
 def test_a_night_that_could_not_be_compared_is_no_good_one():
-    def told(every):
+    def compare(every):
         return night._compare(every[-1:], every, comparison.Ask())
 
     quiet = test_runs_page.nights(*test_runs_page.QUIET)
-    assert told(quiet).not_compared == told(quiet).learning == ()
+    assert compare(quiet).not_compared == compare(quiet).learning == ()
     vanished = [*quiet[:-1], dataclasses.replace(quiet[-1], metrics=())]
-    task = dataclasses.replace(told(vanished), name="one", sentence="So.")
+    task = dataclasses.replace(compare(vanished), name="one", sentence="So.")
     assert task.not_compared == (
         "not measured this time, but in previous runs: bay_create_time.max_s",
     )
@@ -298,9 +298,9 @@ def test_a_night_that_could_not_be_compared_is_no_good_one():
     assert came_out.exit == 2
     assert "1 of them not fully compared" in came_out.headline
     assert "    not compared: not measured this time" in came_out.text()
-    # That of an invalid one is told by its state.
+    # The state of an invalid run is enough.
     invalid = dataclasses.replace(vanished[-1], state="invalid")
-    assert told([*quiet[:-1], invalid]).not_compared == ()
+    assert compare([*quiet[:-1], invalid]).not_compared == ()
 
 
 def test_a_night_that_is_learning_says_so():
@@ -330,11 +330,11 @@ def test_one_metric_is_suspected_beside_another_that_is_worse():
         )
         for run_, value in both
     ]
-    told = night._compare(every[-1:], every, comparison.Ask())
-    assert [one.partition(":")[0] for one in told.worse] == [
+    compared = night._compare(every[-1:], every, comparison.Ask())
+    assert [one.partition(":")[0] for one in compared.worse] == [
         "bay_create_time.max_s"
     ]
-    assert [one.partition(":")[0] for one in told.suspected] == [
+    assert [one.partition(":")[0] for one in compared.suspected] == [
         "bay_create_time.other"
     ]
 
@@ -384,19 +384,19 @@ def test_the_command_names_the_error_and_exits_with_3(tmp_path, capsys, cloud):
         "{cloud: {sandbox: true}, folder: n, tasks: [{task: task.json}]}"
     )
     status = cli.main([str(path)])
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert (
         status
         == outcome.EXITS[
             storage.read(tmp_path / "n" / folders.HISTORY)[0].state
         ]
     )
-    assert f"(exit {status})" in said
+    assert f"(exit {status})" in output
     (tmp_path / "n" / folders.HISTORY).write_text("no run\n")
     assert cli.main([str(path)]) == 3
-    said = capsys.readouterr()
-    assert "(exit 3)" in said.out
-    assert said.err.startswith("rally-magnum-nightly: Line 1 of the history")
+    captured = capsys.readouterr()
+    assert "(exit 3)" in captured.out
+    assert captured.err.startswith("rally-magnum-nightly: Line 1 of the history")
     with folders.alone(tmp_path / "n"):
         assert cli.main([str(path)]) == 3
     assert "Another night is running" in capsys.readouterr().err
@@ -418,8 +418,8 @@ def test_a_bug_in_the_program_is_not_a_failed_sla(
 
     monkeypatch.setattr(cli.nightly_settings, "read", fail)
     assert cli.main([str(tmp_path / "nightly.yaml")]) == 3
-    said = capsys.readouterr().err
-    assert "KeyError: 'x'\nrally-magnum-nightly: this is a bug in" in said
+    output = capsys.readouterr().err
+    assert "KeyError: 'x'\nrally-magnum-nightly: this is a bug in" in output
 
 
 def test_the_summary_of_something_else_is_refused(tmp_path):

@@ -120,13 +120,13 @@ def test_processes_of_a_killed_night_are_found_by_its_folder(tmp_path):
 
     ours, others = child("ours"), child("others")
     try:
-        told = []
-        assert processes.end_killed(tmp_path / "ours", 30.0, told.append) == 1
-        assert "ending the 1 processes" in told[0]
+        lines = []
+        assert processes.end_killed(tmp_path / "ours", 30.0, lines.append) == 1
+        assert "ending the 1 processes" in lines[0]
         assert ours.wait(timeout=30) == 130
         assert others.poll() is None
         assert processes.is_alive(psutil.Process(others.pid))
-        assert processes.end_killed(tmp_path / "ours", 30.0, told.append) == 0
+        assert processes.end_killed(tmp_path / "ours", 30.0, lines.append) == 0
     finally:
         for one in (ours, others):
             one.kill()

@@ -215,8 +215,8 @@ def test_without_a_name_several_templates_are_an_error():
     ids=str,
 )
 def test_wrong_templates_are_named_before_anything_is_made(config, words):
-    said = refusals("bay_templates@openstack", config)
-    assert any(words in each for each in said), said
+    errors = refusals("bay_templates@openstack", config)
+    assert any(words in each for each in errors), errors
 
 
 def test_right_configurations_are_accepted():
@@ -344,8 +344,8 @@ def test_a_keypair_of_the_task_goes_before_that_of_the_user():
     ids=str,
 )
 def test_wrong_bays_are_named_before_anything_is_made(config, words):
-    said = refusals("bays@openstack", config)
-    assert any(words in each for each in said), said
+    errors = refusals("bays@openstack", config)
+    assert any(words in each for each in errors), errors
 
 
 def test_a_quota_without_room_is_reported_before_the_first_bay(cloud, build):
@@ -365,8 +365,8 @@ def test_when_one_bay_fails_all_are_removed(cloud, failing):
     failing = failing(count=3, concurrency=2)
     with pytest.raises(exceptions.BayCreateFailed, match="port in use"):
         failing.setup()
-    asked = len(cloud.asked("POST", "clusters"))
-    assert 1 <= asked <= 2
+    count = len(cloud.asked("POST", "clusters"))
+    assert 1 <= count <= 2
     failing.cleanup()
     assert [o["name"] for o in cloud.objects["clusters"].values()] == [
         "production"
@@ -450,7 +450,7 @@ def test_scenarios_check_the_quota_of_their_task():
         "args": {"nodes": 1},
         **workload(1, times=4, concurrency=4),
     }
-    said = scenario.Scenario.validate(
+    errors = scenario.Scenario.validate(
         "MagnumScale.create_and_delete_bay", None, config, None, vtype="syntax"
     )
-    assert any("Set bay_quotas to 4 or more" in each for each in said), said
+    assert any("Set bay_quotas to 4 or more" in each for each in errors), errors

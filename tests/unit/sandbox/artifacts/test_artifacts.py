@@ -92,11 +92,11 @@ def test_the_compilers_run_without_debug_data_and_gc(
 
 
 def test_a_cached_binary_is_not_built(tmp_path: Path) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     binary = tmp_path / f"kubernetes-{kubernetes_binary.binary_key()}"
     binary.touch()
-    found = artifacts.ensure_kubernetes_binary(tmp_path, said.append)
-    assert (found, said) == (binary, [])
+    found = artifacts.ensure_kubernetes_binary(tmp_path, lines.append)
+    assert (found, lines) == (binary, [])
 
 
 def test_a_key_changes_with_any_part() -> None:
@@ -135,14 +135,14 @@ def test_the_next_build_removes_the_folder_of_a_killed_build(
         (tmp_path / name / "root").mkdir(parents=True)
     # The lock file of a dead process, which nobody holds.
     (tmp_path / "image.lock").write_text("left")
-    said: list[str] = []
+    lines: list[str] = []
     with (
-        builds.locked(tmp_path, "image", said.append),
+        builds.locked(tmp_path, "image", lines.append),
         builds.working_folder(tmp_path, "image") as folder,
     ):
         assert folder.is_dir()
         assert not (tmp_path / "tmp-image-old").exists()
-    assert said == []
+    assert lines == []
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["image.lock", "tmp-kubernetes-other"]
 

@@ -76,23 +76,23 @@ def runs(tmp_path):
 
 
 def read(folder):
-    said = []
-    return run_markers.read_all(folder, said.append), said
+    lines = []
+    return run_markers.read_all(folder, lines.append), lines
 
 
 def fate(folder, own=None):
-    ((found,), said) = read(folder)
-    assert said == []
+    ((found,), lines) = read(folder)
+    assert lines == []
     return run_markers.judge(found, own or mark())
 
 
 def test_a_mark_is_read_as_it_was_written_and_only_by_its_user(tmp_path):
     folder = tmp_path / "deep" / "runs"
     kept = run_markers.write(folder, mark())
-    ((found,), said) = read(folder)
+    ((found,), lines) = read(folder)
     assert found.mark == mark()
     assert found.held
-    assert said == []
+    assert lines == []
     assert kept.path.stat().st_mode & 0o777 == 0o600
     assert folder.stat().st_mode & 0o777 == 0o700
     kept.remove()
@@ -215,10 +215,10 @@ def test_without_locks_a_run_is_not_proven_dead(tmp_path, runs):
 def test_a_broken_marker_is_reported_and_moved_aside(tmp_path, content):
     (tmp_path / "broken.json").write_bytes(content)
     kept = run_markers.write(tmp_path, mark())
-    (found, said) = read(tmp_path)
+    (found, lines) = read(tmp_path)
     assert [each.path for each in found] == [kept.path]
-    assert len(said) == 1
-    assert "can't be read" in said[0]
+    assert len(lines) == 1
+    assert "can't be read" in lines[0]
     assert (tmp_path / "broken.unreadable").read_bytes() == content
     assert read(tmp_path)[1] == []
     kept.remove()
@@ -227,9 +227,9 @@ def test_a_broken_marker_is_reported_and_moved_aside(tmp_path, content):
 def test_a_marker_of_a_newer_release_is_left_alone(tmp_path):
     path = tmp_path / "newer.json"
     path.write_text('{"version": 2, "what": "ever"}')
-    (found, said) = read(tmp_path)
+    (found, lines) = read(tmp_path)
     assert found == []
-    assert "newer release" in said[0]
+    assert "newer release" in lines[0]
     assert path.exists()
 
 

@@ -27,8 +27,8 @@ def test_workers_without_a_parent_clean_up_and_end(rally):
         for each in family:
             if each.is_running():
                 each.kill()
-    said = (rally / "out").read_text()
-    assert alive == [], said
+    output = (rally / "out").read_text()
+    assert alive == [], output
     for number in (1, 2):
-        assert (rally / f"removed-{number}").exists(), said
-    assert "removing what was made, then it ends" in said
+        assert (rally / f"removed-{number}").exists(), output
+    assert "removing what was made, then it ends" in output
