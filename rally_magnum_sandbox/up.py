@@ -55,7 +55,8 @@ def up(settings: sandbox_settings.Settings, log: commands.Log) -> None:
         nothing was created
     :raises MissingRequirement: if the machine lacks requirements, with one
         sentence for each; nothing was created
-    :raises SandboxError: if a part can't be installed or started
+    :raises CommandFailed: if a part can't be installed
+    :raises SandboxError: if a part can't be started
     """
     given = check_input(settings)
     if is_up(settings) and not given:

@@ -102,7 +102,9 @@ def test_the_processors_of_pods_are_read():
     ],
 )
 def test_reading_stops_at_the_first_error(answer, why):
-    found, reason, requests = ask({f"t-{number}": answer for number in range(60)})
+    found, reason, requests = ask(
+        {f"t-{number}": answer for number in range(60)}
+    )
     assert found == {}
     assert re.search(why, reason)
     assert len(requests) <= pod_cpusets.AT_ONCE

@@ -75,7 +75,8 @@ def test_a_run_that_broke_is_not_named_as_the_one_that_is_worse(path, capsys):
     assert status == 1
     assert "  the compared run is task-12/1, 1970-01-13 00:00.\n" in output
     assert (
-        "  the newest run, task-13/1, broke, so it is not compared.\n" in output
+        "  the newest run, task-13/1, broke, so it is not compared.\n"
+        in output
     )
     _, output, _ = run(capsys, "check", path, "--json")
     (found,) = json.loads(output)

@@ -396,7 +396,9 @@ def test_the_command_names_the_error_and_exits_with_3(tmp_path, capsys, cloud):
     assert cli.main([str(path)]) == 3
     captured = capsys.readouterr()
     assert "(exit 3)" in captured.out
-    assert captured.err.startswith("rally-magnum-nightly: Line 1 of the history")
+    assert captured.err.startswith(
+        "rally-magnum-nightly: Line 1 of the history"
+    )
     with folders.alone(tmp_path / "n"):
         assert cli.main([str(path)]) == 3
     assert "Another night is running" in capsys.readouterr().err

@@ -453,4 +453,6 @@ def test_scenarios_check_the_quota_of_their_task():
     errors = scenario.Scenario.validate(
         "MagnumScale.create_and_delete_bay", None, config, None, vtype="syntax"
     )
-    assert any("Set bay_quotas to 4 or more" in each for each in errors), errors
+    assert any("Set bay_quotas to 4 or more" in each for each in errors), (
+        errors
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from rally_magnum_sandbox.artifacts import builds
 from rally_magnum_sandbox.artifacts import image
 from rally_magnum_sandbox.artifacts import kubernetes_binary
 from rally_magnum_sandbox.artifacts import system_packages
+from rally_magnum_scale import interruption
 
 DEB822 = """\
 Types: deb
@@ -126,6 +128,24 @@ def test_no_service_starts_while_packages_are_installed(
     assert [path.read_text() for path in tmp_path.iterdir()] == (
         [own] if own else []
     )
+
+
+def test_apt_get_is_not_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "apt-get"
+    program.write_text('#!/bin/sh\ntouch "$0.done"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(system_packages, "PACKAGES_LOG", tmp_path / "log")
+    handlers = interruption.install()
+    try:
+        interruption._note(2, None)
+        system_packages._apt(["update"], ["runc"], lambda _: None)
+    finally:
+        interruption.restore(interruption.install())
+        interruption.restore(handlers)
+    assert (tmp_path / "apt-get.done").exists()
 
 
 def test_the_next_build_removes_the_folder_of_a_killed_build(
