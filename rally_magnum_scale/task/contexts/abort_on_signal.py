@@ -15,7 +15,7 @@ from rally_magnum_scale import interruption
 
 LOG = logging.getLogger(__name__)
 
-_LOOK_EVERY_S = 0.2
+_POLL_INTERVAL_S = 0.2
 
 # Rally's result consumer checks for an abort every two seconds.
 _ABORT_WITHIN_S = 30.0
@@ -54,7 +54,7 @@ class Interruption(context.Context):
         interruption.restore(self._handlers)
 
     def _watch(self) -> None:
-        while not self._done.wait(_LOOK_EVERY_S):
+        while not self._done.wait(_POLL_INTERVAL_S):
             if interruption.requested():
                 LOG.warning("Interrupted: cleaning up, then the task ends.")
                 try:
@@ -70,4 +70,4 @@ class Interruption(context.Context):
         while time.monotonic() < end:
             if objects.Task.get_status(uuid) == consts.TaskStatus.ABORTED:
                 return
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_INTERVAL_S)

@@ -18,7 +18,7 @@ from rally_magnum_scale.bays import deadlines
 
 LOG = logging.getLogger(__name__)
 
-_LOOK_EVERY_S = 0.5
+_POLL_INTERVAL_S = 0.5
 _SIGNAL_WITHIN_S = 10.0
 
 # The size of the largest bay that has been published.
@@ -53,7 +53,7 @@ def _begin() -> None:
 
 def _end_with(parent: int) -> None:
     while os.getppid() == parent:
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
     try:
         _end_iterations()
     finally:
@@ -67,7 +67,7 @@ def _end_iterations() -> None:
     interruption.acknowledge()
     end = time.monotonic() + _SIGNAL_WITHIN_S
     while not interruption.requested() and time.monotonic() < end:
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
     running = _iterations()
     if running:
         LOG.warning(

@@ -303,11 +303,11 @@ def judge(found: Found, own: RunMarker) -> tuple[RunState, str]:
             f"one of its processes is alive (its first was {process.pid})",
         )
     same_database = found.mark.database == own.database
-    fate, why = judge_process(
+    state, why = judge_process(
         process, own.process, same_database=same_database
     )
-    if fate is not RunState.DEAD:
-        return fate, why
+    if state is not RunState.DEAD:
+        return state, why
     if found.held is None:
         return RunState.UNKNOWN, (
             f"the file system of {found.path.parent} does not support locks, "
@@ -318,7 +318,7 @@ def judge(found: Found, own: RunMarker) -> tuple[RunState, str]:
             f"its process {process.pid} is gone, but it ran on another cloud, "
             f"{found.mark.cloud}; start a task there"
         )
-    return fate, why
+    return state, why
 
 
 def judge_process(
