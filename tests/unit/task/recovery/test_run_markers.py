@@ -80,7 +80,7 @@ def read(folder):
     return run_markers.read_all(folder, lines.append), lines
 
 
-def fate(folder, own=None):
+def judge(folder, own=None):
     ((found,), lines) = read(folder)
     assert lines == []
     return run_markers.judge(found, own or mark())
@@ -101,14 +101,14 @@ def test_a_mark_is_read_as_it_was_written_and_only_by_its_user(tmp_path):
 
 def test_a_run_that_goes_on_is_alive(tmp_path, runs):
     runs()
-    verdict, why = fate(tmp_path)
+    verdict, why = judge(tmp_path)
     assert verdict is run_markers.RunState.ALIVE
     assert "is alive" in why
 
 
 def test_a_run_that_was_killed_is_dead(tmp_path, runs):
     runs().kill()
-    verdict, why = fate(tmp_path)
+    verdict, why = judge(tmp_path)
     assert verdict is run_markers.RunState.DEAD
     assert "is gone" in why
 
@@ -116,20 +116,20 @@ def test_a_run_that_was_killed_is_dead(tmp_path, runs):
 def test_a_run_whose_worker_lives_is_alive(tmp_path, runs):
     run = runs("fork")
     run.kill()
-    assert fate(tmp_path)[0] is run_markers.RunState.ALIVE
+    assert judge(tmp_path)[0] is run_markers.RunState.ALIVE
     run.end()
     deadline = time.monotonic() + 20
-    while fate(tmp_path)[0] is run_markers.RunState.ALIVE:
+    while judge(tmp_path)[0] is run_markers.RunState.ALIVE:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert fate(tmp_path)[0] is run_markers.RunState.DEAD
+    assert judge(tmp_path)[0] is run_markers.RunState.DEAD
 
 
 def test_the_zombie_of_a_killed_run_is_dead(tmp_path, runs):
     run = runs()
     run.process.kill()
     os.waitid(os.P_PID, run.process.pid, os.WEXITED | os.WNOWAIT)
-    assert fate(tmp_path)[0] is run_markers.RunState.DEAD
+    assert judge(tmp_path)[0] is run_markers.RunState.DEAD
 
 
 def rewrite(folder, **changes):
@@ -143,10 +143,10 @@ def rewrite(folder, **changes):
 def test_a_process_number_that_came_again_is_another_process(tmp_path, runs):
     runs().kill()
     rewrite(tmp_path, pid=os.getpid(), start_ticks=1)
-    assert fate(tmp_path)[0] is run_markers.RunState.DEAD
+    assert judge(tmp_path)[0] is run_markers.RunState.DEAD
     own = run_markers.start_ticks(os.getpid())
     rewrite(tmp_path, start_ticks=own)
-    assert fate(tmp_path)[0] is run_markers.RunState.ALIVE
+    assert judge(tmp_path)[0] is run_markers.RunState.ALIVE
 
 
 @pytest.mark.parametrize("key", ["boot", "namespace"])
@@ -155,7 +155,7 @@ def test_a_restart_ends_every_process(tmp_path, runs, key):
     own = run_markers.this_process()
     alive = {"pid": own.pid, "start_ticks": own.start_ticks}
     rewrite(tmp_path, **alive, **{key: "earlier"})
-    assert fate(tmp_path)[0] is run_markers.RunState.DEAD
+    assert judge(tmp_path)[0] is run_markers.RunState.DEAD
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_restart_ends_every_process(tmp_path, runs, key):
 def test_a_run_on_another_host_is_not_judged(tmp_path, runs, changes, words):
     runs().kill()
     rewrite(tmp_path, **changes)
-    verdict, why = fate(tmp_path)
+    verdict, why = judge(tmp_path)
     assert verdict is run_markers.RunState.UNKNOWN
     assert words in why
 
@@ -182,7 +182,7 @@ def test_a_run_on_another_host_is_not_judged(tmp_path, runs, changes, words):
 )
 def test_a_run_elsewhere_is_never_proven_dead(tmp_path, runs, changes, words):
     runs(**changes).kill()
-    verdict, why = fate(tmp_path)
+    verdict, why = judge(tmp_path)
     assert verdict is run_markers.RunState.UNKNOWN
     assert words in why
 
