@@ -7,7 +7,7 @@ from tests.unit.task.test_validators import STEPS
 from tests.unit.task.test_validators import errors
 from tests.unit.task.test_validators import in_bay
 from tests.unit.task.test_validators import in_throughput
-from tests.unit.task.test_validators import said
+from tests.unit.task.test_validators import mentions
 
 MADE = {"bays@openstack": {"nodes": 3}, "users@openstack": {}}
 
@@ -40,13 +40,13 @@ def in_failure(**arguments):
     ],
 )
 def test_a_wrong_update_is_named_by_its_key(update, words):
-    assert said(in_update(update=update), *words)
+    assert mentions(in_update(update=update), *words)
 
 
 def test_an_update_has_a_load_and_deadlines_of_its_own():
     assert in_update(update={"at_s": 1}, deadlines={"update_s": 60}) == []
-    assert said(in_throughput(deadlines={"update_s": 60}), "update_s")
-    assert said(in_throughput(update={"at_s": 1}), "update")
+    assert mentions(in_throughput(deadlines={"update_s": 60}), "update_s")
+    assert mentions(in_throughput(update={"at_s": 1}), "update")
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_an_update_has_a_load_and_deadlines_of_its_own():
     ],
 )
 def test_a_wrong_fault_is_named_by_its_number_and_key(faults, words):
-    assert said(in_failure(faults=faults), *words)
+    assert mentions(in_failure(faults=faults), *words)
 
 
 def test_a_fault_must_be_given_where_it_is_the_matter():
-    assert said(in_failure(), "faults")
+    assert mentions(in_failure(), "faults")
 
 
 def test_any_load_may_have_faults():
@@ -81,20 +81,20 @@ def test_any_load_may_have_faults():
 
 def test_a_search_has_no_steady_phase_to_disturb():
     given = {"nodes": 1, "bounds": {"p99_ms": 5}, "faults": []}
-    assert said(errors("find_max_rate", given), "faults")
+    assert mentions(errors("find_max_rate", given), "faults")
 
 
 def test_pods_that_come_and_go_are_not_asked_by_their_addresses():
     found = in_failure(
         faults=[{"how": "stop", "at_s": 1}], target_address="pod"
     )
-    assert said(found, "target_address", "use service")
+    assert mentions(found, "target_address", "use service")
 
 
 def test_a_machine_of_a_bay_of_someone_else_is_not_deleted():
     users = {"users@openstack": {}}
     given = {"bay": "theirs", "faults": [{"how": "delete", "at_s": 1}]}
-    assert said(in_bay(users, **given), "faults[0].how", "'theirs'")
+    assert mentions(in_bay(users, **given), "faults[0].how", "'theirs'")
     given["faults"][0]["how"] = "stop"
     assert in_bay(users, **given) == []
 
@@ -102,9 +102,9 @@ def test_a_machine_of_a_bay_of_someone_else_is_not_deleted():
 def test_a_machine_of_a_bay_that_stays_is_not_deleted():
     faults = [{"how": "stop", "at_s": 1}, {"how": "delete", "at_s": 2}]
     given = {"targets": 2, "faults": faults}
-    assert said(in_bay(MADE, **given), "faults[1].how", "context bays")
+    assert mentions(in_bay(MADE, **given), "faults[1].how", "context bays")
     found = in_throughput(nodes=3, keep_bay=True, **given)
-    assert said(found, "faults[1].how", "remove keep_bay")
+    assert mentions(found, "faults[1].how", "remove keep_bay")
 
 
 @pytest.mark.parametrize("faults", [5, "stop", ["stop"], [None], {"how": 1}])
@@ -121,14 +121,14 @@ def test_what_is_no_list_of_faults_is_said_in_a_sentence(faults):
 def test_there_must_be_a_target_on_each_node_that_is_lost():
     lost = [{"how": "stop", "at_s": 1, "nodes": 2}, {"how": "stop", "at_s": 2}]
     found = in_failure(nodes=9, targets=2, faults=lost)
-    assert said(found, "faults: each of 3 nodes", "there are 2")
+    assert mentions(found, "faults: each of 3 nodes", "there are 2")
     assert in_failure(nodes=9, targets=3, faults=lost) == []
 
 
 def test_a_node_must_stay_for_the_load():
     lost = [{"how": "stop", "at_s": 1, "nodes": 3}]
     found = in_failure(nodes=3, targets=3, faults=lost)
-    assert said(found, "faults: they take out 3 nodes of a bay of 3")
+    assert mentions(found, "faults: they take out 3 nodes of a bay of 3")
     assert in_failure(nodes=4, targets=3, faults=lost) == []
 
 
@@ -138,7 +138,7 @@ def test_a_kubeconfig_gives_no_access_to_machines(how, kubeconfig):
     assert in_bay(kubeconfig=kubeconfig, faults=faults) == []
     faults.append({"how": how, "at_s": 1})
     found = in_bay(kubeconfig=kubeconfig, faults=faults)
-    assert said(found, "faults[1].how", "Use delete")
+    assert mentions(found, "faults[1].how", "Use delete")
 
 
 @pytest.mark.parametrize(
@@ -153,4 +153,4 @@ def test_both_run_in_a_bay_that_is_there(name, kubeconfig):
     if name.startswith("rolling"):
         given["update"] = {"at_s": 1}
     assert errors(f"{name}_in_bay", given) == []
-    assert said(errors(f"{name}_in_bay", {**given, "nodes": 1}), "nodes")
+    assert mentions(errors(f"{name}_in_bay", {**given, "nodes": 1}), "nodes")
