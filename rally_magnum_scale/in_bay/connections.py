@@ -66,12 +66,12 @@ class Connections:
         # Idle connections, and since when; the longest idle first.
         self.idle: deque[tuple[int, int]] = deque()
         self._clock_ns = clock_ns
-        self._bodiless = job.asked.method == "HEAD"
+        self._bodiless = job.traffic.request.method == "HEAD"
         self._tls = tls.Client(job.tls) if job.tls else None
         # OpenSSL reads one record at a time and leaves the rest unread, so
         # TLS needs level-triggered epoll.
         self._watched = EPOLLIN if self._tls else EDGE_TRIGGERED
-        self._request = job.request
+        self._request = job.request_bytes
         self._sent_whole = len(self._request) <= SENT_WHOLE_BYTES
         self._resolved = [_resolve(address) for address in job.targets]
         self._sockets: dict[int, Any] = {}
@@ -81,9 +81,10 @@ class Connections:
         # The number of each connection, which stays when it is reopened,
         # and its failed attempts.
         self._number: dict[int, int] = {}
-        self._attempts = [0] * job.connections
+        connections = job.traffic.connections_per_worker
+        self._attempts = [0] * connections
         # When to reopen which connection; and the first of these times.
-        self._closed = [(0, number) for number in range(job.connections)]
+        self._closed = [(0, number) for number in range(connections)]
         self.next_open_ns = 0
 
     @property

@@ -77,10 +77,11 @@ class Engine:
         clock_ns: Callable[[], int] = time.perf_counter_ns,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._plan = job.plan
-        self._asked = job.asked
-        self._request = job.request
-        self._timeout_ns = int(job.timeout_s * NS_PER_S)
+        traffic = job.traffic
+        self._plan = traffic.plan
+        self._expected = traffic.request
+        self._request = job.request_bytes
+        self._timeout_ns = int(traffic.timeout_s * NS_PER_S)
         self._report = report
         self._give_way = give_way
         self._clock_ns = clock_ns
@@ -88,15 +89,15 @@ class Engine:
         # clock, so that setting the time can't move the schedule.
         self._start_ns = start_second * NS_PER_S - wall_ns() + clock_ns()
         self._late_ns = max(0, clock_ns() - self._start_ns)
-        self._meter = Meter(job.plan, start_second, clock_ns=clock_ns)
+        self._meter = Meter(traffic.plan, start_second, clock_ns=clock_ns)
         self._connections = self._connect(job, clock_ns)
         self._poller = Poller(self._connections, clock_ns)
         self._schedule = arrivals.Schedule(
-            job.arrivals,
-            job.plan,
+            traffic.arrivals,
+            traffic.plan,
             worker,
             workers,
-            seed=f"{job.task}/{job.iteration}",
+            seed=f"{job.source.task}/{job.source.iteration}",
             start_ns=self._start_ns,
         )
         self._dues = iter(self._schedule)
@@ -399,7 +400,7 @@ class Engine:
         answer = self._connections.read(fd, data)
         if not answer or not answer.head:
             return
-        if kind := self._asked.what_is_wrong(
+        if kind := self._expected.what_is_wrong(
             answer.head.status, answer.body_bytes
         ):
             self._count_failure(kind, self._belongs_ns(fd))

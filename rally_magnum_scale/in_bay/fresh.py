@@ -123,4 +123,4 @@ class FreshEngine(Engine):
 
 def engine_of(job: Job) -> type[Engine]:
     """Return the class of the engine for a job."""
-    return Engine if job.keep_alive else FreshEngine
+    return Engine if job.traffic.keep_alive else FreshEngine

@@ -6,7 +6,6 @@ begins with ``{"record":``.  Locust's own log goes to standard error.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
@@ -75,7 +74,7 @@ class Master:
 
     def _conduct(self) -> None:
         try:
-            open_files.allow(self._job.workers)
+            open_files.allow(self._job.worker_processes)
             if self._wait_for_workers():
                 self._meet()
                 self._carry_out()
@@ -110,8 +109,8 @@ class Master:
         """Refuse a load shape that a user's Locust file has set."""
         shape = self._environment.shape_class
         if shape is not None:
-            said = f"locust_file: {refusal.load_shape(shape)}"
-            self._collector.refuse(int(time.time()), FILE_REFUSED, said)
+            reason = f"locust_file: {refusal.load_shape(shape)}"
+            self._collector.refuse(int(time.time()), FILE_REFUSED, reason)
         return shape is not None
 
     def _meet(self) -> None:
@@ -124,16 +123,17 @@ class Master:
 
     def _carry_out(self) -> None:
         """Run the plan, or the steps of a search until it has a result."""
-        if self._job.search is None:
-            self._start(self._job.plan)
+        search = self._job.traffic.search
+        if search is None:
+            self._start(self._job.traffic.plan)
             self._follow()
             return
-        hunt = SearchDriver(self._job.search, len(self._workers))
-        while (trial := hunt.next_trial()) and not self._collector.reasons:
+        driver = SearchDriver(search, len(self._workers))
+        while (trial := driver.next_trial()) and not self._collector.reasons:
             self._print([self._collector.trial(trial.to_json())])
-            self._start(hunt.plan, steps_before=trial.step - 1, more=True)
+            self._start(driver.plan, steps_before=trial.step - 1, more=True)
             self._follow()
-            judged = hunt.take(self._collector.leg, self._collector.leg_due)
+            judged = driver.take(self._collector.leg, self._collector.leg_due)
             if not self._collector.waiting_for:
                 self._print([self._collector.trial(judged.to_json())])
 
@@ -147,25 +147,24 @@ class Master:
         if not steps_before:
             self._judge_clocks(workers, start_second)
         self._print([self._collector.start(time.time(), self._cpus)])
-        leg = dataclasses.replace(self._job, plan=plan, search=None)
-        job = leg.to_json()
+        leg = self._job.leg(plan)
         order = {
             "start_second": start_second,
             "workers": len(workers),
             "more": more,
         }
         for index, worker in enumerate(workers):
-            own = {**job, **self._job.share(index)}
+            job = leg.share(index).to_json()
             self._runner.send_message(
                 messages.START,
-                {**order, "worker": index, "job": own},
+                {**order, "worker": index, "job": job},
                 client_id=worker,
             )
         self._deadline_s = (
             start_second
             + plan.total_s
-            + self._job.timeout_s
-            + self._job.lateness_s
+            + leg.traffic.timeout_s
+            + leg.traffic.lateness_s
         )
 
     def _probe_clocks(self, workers: list[str]) -> None:

@@ -100,13 +100,13 @@ class Watch:
         self._since_ns = since_ns
         self._sleep = sleep
         self._clock_ns = clock_ns
-        self._plan = job.plan
-        self._timeout_ns = int(job.timeout_s * NS_PER_S)
+        self._plan = job.traffic.plan
+        self._timeout_ns = int(job.traffic.timeout_s * NS_PER_S)
         self._start_ns = start_second * NS_PER_S - wall_ns() + clock_ns()
-        self._end_ns = self._start_ns + job.plan.total_s * NS_PER_S
+        self._end_ns = self._start_ns + self._plan.total_s * NS_PER_S
         self._late_ns = max(0, clock_ns() - self._start_ns)
         self._window_end_ns = self._start_ns
-        self._meter = Meter(job.plan, start_second, clock_ns=clock_ns)
+        self._meter = Meter(self._plan, start_second, clock_ns=clock_ns)
         self._sums = Sums()
         self._reasons: dict[str, str] = {}
         self._is_over = False

@@ -78,7 +78,7 @@ class Disruption(Generic[R]):
         :param ended_s: end of the disruption in epoch seconds, by the
             workers' clocks
         """
-        plan = self.context.spec.plan
+        plan = self.context.spec.traffic.plan
         return dataclasses.replace(
             record,
             ended_s=ended_s,
@@ -88,7 +88,7 @@ class Disruption(Generic[R]):
                 (record.step, plan.steps[record.step - 1]),
                 load.windows,
                 load.end,
-                timeout_s=self.context.spec.timeout_s,
+                timeout_s=self.context.spec.traffic.timeout_s,
                 cores_pods=load.cores_pods,
                 cores_real_nodes=load.cores_real_nodes,
             ),

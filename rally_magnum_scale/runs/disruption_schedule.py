@@ -261,7 +261,7 @@ class DisruptionSchedule:
 
     def _run(self, one: AnyDisruption) -> None:
         try:
-            self._wait_until(one.moment.seconds(self._spec.plan))
+            self._wait_until(one.moment.seconds(self._spec.traffic.plan))
             one.act()
         except disruption_context.Stopped:
             done = "began" if one.began_at is None else "was over"

@@ -111,7 +111,7 @@ class NodeFaultDisruption(disruption.Disruption[disruption_records.Fault]):
             wanted,
             disruption_records.Fault(
                 number=number,
-                step=wanted.number(context.spec.plan),
+                step=wanted.number(context.spec.traffic.plan),
                 at_s=wanted.at_s,
                 how=wanted.how,
             ),
@@ -224,7 +224,7 @@ class NodeFaultDisruption(disruption.Disruption[disruption_records.Fault]):
         began_s = record.began_s
         if began_s is None:
             return record
-        timeout_s = self.context.spec.timeout_s
+        timeout_s = self.context.spec.traffic.timeout_s
         requests_s, lost = disruption_records.failing(
             load.windows, began_s, load.until_s, timeout_s
         )

@@ -28,10 +28,9 @@ from rally_magnum_scale.runs import disruption_schedule
 from rally_magnum_scale.runs import faults
 from rally_magnum_scale.runs import progress
 from rally_magnum_scale.runs import search_progress
-from rally_magnum_scale.workload import choices
 from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import manifests
-from rally_magnum_scale.workload import stub_status
+from rally_magnum_scale.workload import nginx
 
 _REMOVE_S = 300.0
 
@@ -79,8 +78,8 @@ class Load:
         self._nodes = nodes
         self._log = log
         self._clock = clock
-        self._search = spec.search and search_progress.SearchProgress(
-            spec.search
+        self._search = spec.traffic.search and search_progress.SearchProgress(
+            spec.traffic.search
         )
         self._by_second: dict[int, dict[str, Any]] = {}
         self._others: list[dict[str, Any]] = []
@@ -207,9 +206,7 @@ class Load:
         """Return all records: the load's, summaries and disruptions."""
         seen = [record for _, record in sorted(self._by_second.items())]
         written = [*seen, *self._others]
-        source = records.Source(
-            self._spec.task, self._spec.iteration, self._spec.bay
-        )
+        source = self._spec.source
         if not written:
             return []
         summary = self._summary()
@@ -245,15 +242,15 @@ class Load:
         cores_of = {
             side: self._cores(found) for side, found in self._pods_of.items()
         }
-        plan = self._search.plan if self._search else self._spec.plan
+        plan = self._search.plan if self._search else self._spec.traffic.plan
         return records.Throughput(
             targets=self._spec.targets,
             workers=self._spec.workers,
-            processes_per_worker=self._spec.processes_per_worker,
+            processes_per_worker=self._spec.traffic.processes_per_worker,
             target_address=self._spec.target_address,
-            asked=self._spec.request.what,
-            keep_alive=self._spec.keep_alive,
-            arrivals=self._spec.arrivals,
+            asked=self._spec.traffic.request.what,
+            keep_alive=self._spec.traffic.keep_alive,
+            arrivals=self._spec.traffic.arrivals,
             tls=self._spec.tls is not None,
             users=self._spec.users,
             pull_s=self._pull_s,
@@ -310,10 +307,10 @@ class Load:
     def _follow(self) -> None:
         namespace, pod = self._spec.names.namespace, self._spec.names.master
         deadline_s = (
-            self._spec.longest_s + self._spec.connect_s + _RUN_MARGIN_S
+            self._spec.traffic.longest_s + self._spec.connect_s + _RUN_MARGIN_S
         )
         start = check_at = self._clock()
-        lines = self._search or progress.LoadProgress(self._spec.plan)
+        lines = self._search or progress.LoadProgress(self._spec.traffic.plan)
         tail: list[str] = []
         for line in logs.follow(
             self._cluster,
@@ -360,7 +357,7 @@ class Load:
         if not last["requests"]:
             reasons = "; ".join(last["reasons"]) or "no request was due"
             raise exceptions.WorkloadError(
-                f"The load in the bay {self._spec.bay} has no figures: "
+                f"The load in the bay {self._spec.source.bay} has no figures: "
                 f"{reasons}."
             )
 
@@ -421,7 +418,7 @@ class Load:
     def _load_objects(self) -> list[dict[str, Any]]:
         """Return the objects of the master and workers, with addresses."""
         pod_ips: list[str] = []
-        if self._spec.target_address == choices.POD_ADDRESS:
+        if self._spec.target_address == load_spec.POD_ADDRESS:
             pod_ips = pods.addresses(self._pods("target"))
         return manifests.load(
             self._spec,
@@ -455,7 +452,7 @@ class Load:
             return None
         try:
             return sum(
-                stub_status.requests_counted(self._read_status(pod)) - 1
+                nginx.requests_counted(self._read_status(pod)) - 1
                 for pod in targets
             )
         except (exceptions.KubernetesError, ValueError) as error:
@@ -467,8 +464,8 @@ class Load:
             self._cluster,
             self._spec.names.namespace,
             pod["metadata"]["name"],
-            stub_status.status_port(self._spec),
-            stub_status.STATUS_PATH,
+            nginx.status_port(self._spec),
+            nginx.STATUS_PATH,
         )
 
 

@@ -27,7 +27,7 @@ class RollingUpdateDisruption(
     def __init__(
         self, context: DisruptionContext, wanted: events.RollingUpdate
     ) -> None:
-        plan, targets = context.spec.plan, context.spec.targets
+        plan, targets = context.spec.traffic.plan, context.spec.targets
         super().__init__(
             context,
             wanted,

@@ -15,6 +15,7 @@ from rally.common import validation
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import machines
 from rally_magnum_scale.history import storage
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.task.scenarios import bay_arguments
 from rally_magnum_scale.task.scenarios import load_arguments
@@ -103,7 +104,7 @@ class LoadValidator(_ArgumentsValidator):
     def check(self, given: dict[str, Any]) -> None:
         """Raise an error that names the invalid key."""
         wanted = signature.read(self.arguments, {**self.nothing, **given})
-        spec = wanted.spec(task="task", iteration=1, bay="bay")
+        spec = wanted.spec(records.Source("task", 1, "bay"))
         lost = sum(fault.nodes for fault in spec.faults)
         nodes = given.get("nodes")
         if isinstance(nodes, int) and lost >= nodes:

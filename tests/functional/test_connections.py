@@ -33,7 +33,6 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
@@ -41,9 +40,10 @@ from rally_magnum_scale.kube import renewal
 from rally_magnum_scale.kube import watching
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
-from rally_magnum_scale.workload.manifests import LoadSpec
+from rally_magnum_scale.workload.load_spec import LoadSpec
 from tests.functional import processes
 from tests.functional.conftest import Sandbox
+from tests.unit import loads
 from tests.unit.kube import tcp_proxy
 
 NODES = 4
@@ -118,11 +118,9 @@ def connect(bay: Bay, port: int | None = None) -> Any:
 
 
 def spec_of(*steps: Step, **changes: Any) -> LoadSpec:
-    return LoadSpec(
-        task=uuid.uuid4().hex,
-        iteration=1,
-        bay="b",
-        plan=Plan(steps),
+    return loads.load_spec(
+        *steps,
+        source=records.Source(uuid.uuid4().hex, 1, "b"),
         **{
             "connections_per_worker": 4,
             "locust_image": artifacts.LOCUST_IMAGE,
@@ -161,7 +159,7 @@ def check_whole(run: records.Run, spec: LoadSpec) -> None:
     """Nothing is missing: each window came, and every answer is counted."""
     assert run.end is not None
     assert run.throughput is not None
-    assert run.end.windows == len(run.windows) >= spec.plan.total_s
+    assert run.end.windows == len(run.windows) >= spec.traffic.plan.total_s
     assert not [one for one in run.end.reasons if "came" in one]
     assert sum(one.requests for one in run.windows) == run.end.requests > 0
     if not run.end.failures:

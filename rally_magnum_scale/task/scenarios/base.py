@@ -110,13 +110,13 @@ class Scenario(scenario.OpenStackScenario):
             removal.after(interruption.wait_acknowledged, LOG.error),
             removal.after(self._write_output, LOG.error),
         ):
-            asked = conditions.ask(
+            conditions_of_run = conditions.ask(
                 self._cloud(),
                 self.get_name(),
                 self.given,
                 **self.context.get(setting.KEY, {}),
             )
-            self._keep_one("conditions", "", asked)
+            self._keep_one("conditions", "", conditions_of_run)
             yield
 
     def _cloud(self) -> str:
@@ -182,7 +182,7 @@ class Scenario(scenario.OpenStackScenario):
             the load's namespace; by default OpenStack injects the faults
         """
         source = self._source(bay)
-        spec = wanted.spec(source.task, source.iteration, bay)
+        spec = wanted.spec(source)
         if wanted.tls != workload_arguments.NO_TLS:
             spec = dataclasses.replace(spec, tls=_tls(spec, sign))
         if bay_stays:

@@ -18,6 +18,15 @@ from rally_magnum_scale.task.scenarios import workload_arguments
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import locust_file
 
+# Options of our engine, which a user's Locust file does not use.
+ENGINE_ONLY = (
+    "connections_per_worker",
+    "target_address",
+    "request",
+    "keep_alive",
+    "arrivals",
+)
+
 
 @signature.closed
 class StepArgument(TypedDict):
@@ -104,23 +113,33 @@ class LoadArguments(workload_arguments.WorkloadArguments):
     )
 
     def _rates(self) -> dict[str, Any]:
-        if (
-            self.locust_file is not None
-            and self.tls != workload_arguments.NO_TLS
-        ):
+        return {"plan": plans.Plan.from_json(self.steps)}
+
+    def _options(self) -> dict[str, Any]:
+        if self.locust_file is not None:
+            self._check_engine_options()
+        return {
+            "locust_file": locust_file.read(self.locust_file),
+            "faults": tuple(events.NodeFault(**one) for one in self.faults),
+        }
+
+    def _check_engine_options(self) -> None:
+        """Refuse options that only our engine supports."""
+        if self.tls != workload_arguments.NO_TLS:
             raise ValueError(
                 "tls: works only with the package's own load engine, because "
                 "users of a locust_file do not trust the bay's CA; remove "
                 "tls or locust_file"
             )
-        return {
-            "plan": plans.Plan.from_json(self.steps),
-            "own_file": locust_file.read(self.locust_file),
-            "users": self.users,
-            "spawn_rate": self.spawn_rate,
-            "faults": tuple(events.NodeFault(**one) for one in self.faults),
-            "recover_deadline_s": self.deadlines.get("recover_s"),
-        }
+        plain = LoadArguments(steps=[])
+        for name in ENGINE_ONLY:
+            given = getattr(self, name)
+            if given != getattr(plain, name):
+                raise ValueError(
+                    f"{name}: {given!r} works only with the package's own "
+                    "load engine; remove it or locust_file. The host of the "
+                    "file's users is the targets' address"
+                )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -129,10 +148,10 @@ class FaultyLoadArguments(LoadArguments):
 
     faults: list[FaultArgument]
 
-    def _rates(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, Any]:
         if not self.faults:
             raise ValueError("faults: the list is empty, give at least one")
-        return super()._rates()
+        return super()._options()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -158,9 +177,8 @@ class UpdatedLoadArguments(LoadArguments):
         default_factory=lambda: UpdatedLoadDeadlines()
     )
 
-    def _rates(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, Any]:
         return {
-            **super()._rates(),
+            **super()._options(),
             "update": events.RollingUpdate(**self.update),
-            "update_deadline_s": self.deadlines.get("update_s"),
         }

@@ -63,10 +63,5 @@ class SearchArguments(workload_arguments.WorkloadArguments):
     max_steps: Annotated[int, Field(ge=2)] = 20
 
     def _rates(self) -> dict[str, Any]:
-        wanted = trials.Search(
-            **{
-                field.name: getattr(self, field.name)
-                for field in dataclasses.fields(trials.Search)
-            }
-        )
-        return {"plan": rate_search.first_plan(wanted), "search": wanted}
+        search = trials.Search(**self._fields_of(trials.Search))
+        return {"plan": rate_search.first_plan(search), "search": search}

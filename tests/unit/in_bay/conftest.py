@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-from rally_magnum_scale.in_bay.stats.steps import Plan
-from rally_magnum_scale.workload.manifests import LoadSpec
+from tests.unit import loads
 from tests.unit.in_bay import locust_processes
 from tests.unit.in_bay import processes
 
@@ -304,17 +303,9 @@ def make_bay(tmp_path, free_port, locust):
     bays = []
 
     def make(url, *steps, **changes):
-        spec = LoadSpec(
-            task="3f2a9b7c-1111",
-            iteration=1,
-            bay="b",
-            plan=Plan(steps),
-            **{
-                "workers": 2,
-                # An own file opens its own.
-                "connections_per_worker": 64 if "own_file" in changes else 4,
-                **changes,
-            },
+        spec = loads.load_spec(
+            *steps,
+            **{"workers": 2, "connections_per_worker": 4, **changes},
         )
         bays.append(processes.Bay(tmp_path, spec, url, free_port, locust))
         return bays[-1]

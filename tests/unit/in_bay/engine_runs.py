@@ -3,10 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from rally_magnum_scale.in_bay.fresh import engine_of
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.request_spec import Request
 from rally_magnum_scale.in_bay.stats.histogram import Histogram
-from rally_magnum_scale.in_bay.stats.steps import Plan
+from tests.unit import loads
 
 
 def run(
@@ -14,21 +13,17 @@ def run(
     *steps,
     connections=4,
     timeout_s=5.0,
-    asked=(),
+    request=(),
     give_way=lambda: None,
     **details,
 ):
     """Run an engine that starts now, whatever the wall clock says."""
-    job = Job(
-        task="t",
-        iteration=1,
-        bay="b",
-        plan=Plan(steps),
-        url=url,
-        workers=1,
-        connections=connections,
+    job = loads.job(
+        url,
+        *steps,
+        connections_per_worker=connections,
         timeout_s=timeout_s,
-        asked=Request(**dict(asked)),
+        request=Request(**dict(request)),
         **details,
     )
     reported = []

@@ -5,14 +5,20 @@ import pickle
 import pytest
 
 from rally_magnum_scale.in_bay.collector import Collector
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.records import Source
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Part
 from rally_magnum_scale.in_bay.stats.windows import Window
+from tests.unit import loads
 
-JOB = Job("t", 2, "b", Plan((Step(100, 2, 1),)), "http://x/", workers=2)
+JOB = loads.job(
+    "http://x/",
+    Step(100, 2, 1),
+    worker_processes=2,
+    source=Source("t", 2, "b"),
+)
 OUTCOME = {"requests": 30, "failures": {}, "due": [20], "late_s": 0.0}
 
 
@@ -270,7 +276,7 @@ def test_what_was_due_is_told_by_the_steps_of_all_legs(collector):
 
 
 def test_an_hour_of_windows_takes_no_more_memory_than_five_minutes():
-    hour = Job("t", 1, "b", Plan((Step(100, 3600),)), "http://x/", workers=10)
+    hour = loads.job("http://x/", Step(100, 3600), worker_processes=10)
     collector = Collector(hour)
     names = [f"worker-{number}" for number in range(hour.workers)]
     collector.begin(names, 1000)

@@ -9,12 +9,12 @@ from rally_magnum_scale.in_bay import request_failures
 from rally_magnum_scale.in_bay.engine import RECEIVE_BYTES
 from rally_magnum_scale.in_bay.engine import Engine
 from rally_magnum_scale.in_bay.fresh import engine_of
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import throughput
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
+from tests.unit import loads
 from tests.unit.in_bay.conftest import Behaviour
 from tests.unit.in_bay.conftest import serving
 from tests.unit.in_bay.engine_runs import run
@@ -182,7 +182,7 @@ def failed_runs(request):
                 server.url,
                 Step(100, 1),
                 timeout_s=2.0,
-                asked={"expected_body_bytes": 3},
+                request={"expected_body_bytes": 3},
                 keep_alive=request.param,
             )
             return outcome, reported, server.requests
@@ -251,9 +251,8 @@ def test_others_get_their_turn_every_50_ms(serve):
     turns = []
     # A clock that goes on by 1 ms each time that it is looked at.
     clock_ns = itertools.count(0, 1_000_000).__next__
-    plan = Plan((Step(None, 1),))
     Engine(
-        Job("t", 1, "b", plan, serve().url, 1, connections=4),
+        loads.job(serve().url, Step(None, 1)),
         start_second=1000,
         clock_ns=clock_ns,
         wall_ns=lambda: 1_000_000_000_000,
@@ -273,7 +272,7 @@ def test_the_target_gets_what_was_asked(serve):
         "headers": {"Content-Type": "text/plain"},
         "body": "zwölf",
     }
-    outcome, _ = run(server.url, Step(50, 1), asked=asked)
+    outcome, _ = run(server.url, Step(50, 1), request=asked)
     host = server.url.split("/")[2]
     assert server.asked == {
         f"POST /orders?dry=1 HTTP/1.1\r\nHost: {host}\r\n"
@@ -290,7 +289,7 @@ def test_a_body_that_no_buffer_takes_at_once_arrives_whole(serve, keep_alive):
     outcome, _ = run(
         server.url,
         Step(50, 1),
-        asked={"method": "PUT", "body": body},
+        request={"method": "PUT", "body": body},
         keep_alive=keep_alive,
     )
     assert [one.partition(b"\r\n\r\n")[2] for one in server.asked] == [
@@ -301,7 +300,7 @@ def test_a_body_that_no_buffer_takes_at_once_arrives_whole(serve, keep_alive):
 
 def test_another_status_can_be_the_expected_one(serve, behaviour):
     server = serve(behaviour.on({7, 8}, behaviour.status))
-    outcome, _ = run(server.url, Step(50, 1), asked={"expected_status": 503})
+    outcome, _ = run(server.url, Step(50, 1), request={"expected_status": 503})
     assert (outcome.requests, outcome.failures) == (2, {"bad_status": 48})
 
 
@@ -316,7 +315,7 @@ def test_a_longer_answer_is_no_failure_where_any_length_will_do(
 def test_the_answer_to_a_head_is_its_head(serve, behaviour):
     server = serve(behaviour.head_alone)
     asked = {"method": "HEAD", "expected_body_bytes": 0}
-    outcome, _ = run(server.url, Step(100, 1), asked=asked)
+    outcome, _ = run(server.url, Step(100, 1), request=asked)
     assert (outcome.requests, outcome.failures) == (100, {})
 
 
@@ -413,16 +412,7 @@ def gone_for_a_while():
                 if len(seconds) == 2:
                     serve(port=first.port)
 
-            job = Job(
-                "t",
-                1,
-                "b",
-                Plan((Step(100, 5),)),
-                first.url,
-                1,
-                connections=4,
-                keep_alive=keep_alive,
-            )
+            job = loads.job(first.url, Step(100, 5), keep_alive=keep_alive)
             outcome = engine_of(job)(
                 job,
                 start_second=1000,

@@ -10,10 +10,10 @@ import psutil
 import pytest
 
 from rally_magnum_scale.in_bay import worker as worker_module
-from rally_magnum_scale.in_bay.job import Job
-from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Window
+from rally_magnum_scale.workload.load_spec import Deadlines
+from tests.unit import loads
 from tests.unit.in_bay.processes import REPORTING_OFTEN
 from tests.unit.in_bay.processes import of
 
@@ -146,7 +146,9 @@ def test_a_killed_worker_makes_the_run_invalid(make_bay, serve):
 
 def test_a_missing_worker_ends_the_wait(make_bay, serve):
     server = serve()
-    bay = make_bay(server.url, Step(200, 1), connect_deadline_s=5.0)
+    bay = make_bay(
+        server.url, Step(200, 1), deadlines=Deadlines(connect_s=5.0)
+    )
     worker = bay.start_worker()
     master = bay.start_master()
     records = bay.records(master)
@@ -198,7 +200,7 @@ class Environment:
 
 
 def order(url):
-    job = Job("t", 1, "b", Plan((Step(20, 1),)), url, 1)
+    job = loads.job(url, Step(20, 1))
     return {
         "job": job.to_json(),
         "start_second": int(time.time()) + 1,

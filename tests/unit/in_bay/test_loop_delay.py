@@ -5,9 +5,9 @@ import time
 import pytest
 
 from rally_magnum_scale.in_bay.engine import Engine
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
+from tests.unit import loads
 
 AWAY_S = 0.8
 
@@ -33,7 +33,7 @@ def test_a_greenlet_that_gives_nothing_back_is_told(serve, rate_rps):
     plan = Plan((Step(rate_rps, 3),))
     reported = []
     Engine(
-        Job("t", 1, "b", plan, serve().url, workers=1, connections=2),
+        loads.job(serve().url, plan=plan, connections_per_worker=2),
         start_second=1000,
         report=reported.append,
         give_way=Away(reported),

@@ -11,11 +11,10 @@ import pytest
 
 from rally_magnum_scale.in_bay import master
 from rally_magnum_scale.in_bay import messages
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import cpusets
-from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Window
+from tests.unit import loads
 
 WORKERS = ("one", "two")
 OUTCOME = {"requests": 10, "failures": {}, "due": [10], "late_s": 0.0}
@@ -87,13 +86,10 @@ def conduct(first_answers, capfd, clock_deadline_s=0.5):
     environment = types.SimpleNamespace(
         runner=runner, events=events, shape_class=None
     )
-    job = Job(
-        "t",
-        1,
-        "b",
-        Plan((Step(20, 1),)),
+    job = loads.job(
         "http://127.0.0.1:1/",
-        workers=2,
+        Step(20, 1),
+        worker_processes=2,
         clock_deadline_s=clock_deadline_s,
         lead_s=0.0,
     )

@@ -10,12 +10,11 @@ import pytest
 
 from rally_magnum_scale.in_bay import in_flight
 from rally_magnum_scale.in_bay import own_file
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.histogram import Histogram
-from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Window
+from tests.unit import loads
 from tests.unit.in_bay.processes import REPORTING_OFTEN
 from tests.unit.in_bay.processes import of
 
@@ -82,7 +81,7 @@ def watch(clock, *steps, requests=(), calls=(), answered=0, ends_s=0.0):
     :param ends_s: when the last user has ended its task
     """
     reported, begun = [], []
-    job = Job("t", 1, "b", Plan(steps), "http://h/", 1, timeout_s=2.0)
+    job = loads.job("http://h/", *steps, timeout_s=2.0)
     flight = in_flight.InFlight(User, None, clock_ns=lambda: clock.now_ns)
     watched = own_file.Watch(
         job,
@@ -310,7 +309,7 @@ def test_what_comes_after_the_last_word_is_in_no_window():
     def keep(window):
         taken.append(window)
 
-    job = Job("t", 1, "b", Plan((Step(None, 1),)), "http://h/", 1)
+    job = loads.job("http://h/", Step(None, 1))
     watched = own_file.Watch(
         job,
         START,
@@ -375,7 +374,7 @@ def test_a_locust_file_of_its_own_gives_the_same_records(make_bay):
     bay = make_bay(
         "http://127.0.0.1:1/",
         Step(None, 2, 1),
-        own_file=PRINTING,
+        locust_file=PRINTING,
         users=4,
     )
     workers = [bay.start_worker(), bay.start_worker()]
@@ -414,7 +413,7 @@ def test_the_windows_hold_what_the_target_has_seen(make_bay, serve, behaviour):
     bay = make_bay(
         serve(answer).url,
         Step(None, 3),
-        own_file=ASKING,
+        locust_file=ASKING,
         users=6,
     )
     workers = [bay.start_worker(), bay.start_worker()]
@@ -435,7 +434,7 @@ def test_users_that_end_before_the_plan_make_the_run_invalid(make_bay, serve):
         serve().url,
         Step(None, 1),
         workers=1,
-        own_file=ending,
+        locust_file=ending,
         users=2,
     )
     bay.start_worker()
@@ -448,7 +447,9 @@ def test_users_that_end_before_the_plan_make_the_run_invalid(make_bay, serve):
 def run_alone(make_bay, url, text, *steps, **changes):
     """Run a file in one worker; return the records and the worker."""
     bay = make_bay(
-        url, *steps, **{"workers": 1, "own_file": text, "users": 2, **changes}
+        url,
+        *steps,
+        **{"workers": 1, "locust_file": text, "users": 2, **changes},
     )
     worker = bay.start_worker()
     return bay.records(bay.start_master()), worker
@@ -468,7 +469,7 @@ def test_a_target_that_stalls_to_the_end_is_not_forgiven(
         serve(stall).url,
         Step(None, 4),
         workers=1,
-        own_file=ASKING.replace("HttpUser", kind),
+        locust_file=ASKING.replace("HttpUser", kind),
         users=2,
         timeout_s=1.0,
     )
@@ -655,7 +656,7 @@ def test_a_killed_worker_of_an_own_file_makes_the_run_invalid(make_bay, serve):
     bay = make_bay(
         serve().url,
         Step(None, 5),
-        own_file=ASKING,
+        locust_file=ASKING,
         users=4,
     )
     first, _ = [bay.start_worker(REPORTING_OFTEN) for _ in range(2)]

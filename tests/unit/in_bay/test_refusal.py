@@ -63,7 +63,7 @@ def test_a_file_is_refused_in_one_sentence_before_any_load(make_bay, name):
         "http://127.0.0.1:1/",
         Step(None, 1),
         workers=1,
-        own_file=text,
+        locust_file=text,
         users=1,
     )
     if name == "a_shape_that_is_set_later":
@@ -107,7 +107,7 @@ def test_a_worker_refuses_in_the_same_words(make_bay, free_port):
         "http://127.0.0.1:1/",
         Step(None, 1),
         workers=1,
-        own_file="",
+        locust_file="",
         users=1,
     )
     # There is no master to wait for.
@@ -139,7 +139,7 @@ def test_what_locust_takes_for_users_makes_the_load(make_bay, serve, name):
         serve().url,
         Step(None, 2),
         workers=1,
-        own_file=TAKEN[name],
+        locust_file=TAKEN[name],
         users=2,
     )
     bay.start_worker()

@@ -7,11 +7,10 @@ import sys
 import pytest
 
 from rally_magnum_scale.in_bay.fresh import engine_of
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.job import Trust
 from rally_magnum_scale.in_bay.request_spec import Request
-from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
+from tests.unit import loads
 from tests.unit.in_bay.conftest import Behaviour
 from tests.unit.in_bay.conftest import serving
 from tests.unit.in_bay.engine_runs import side_by_side
@@ -61,14 +60,9 @@ def secured(serve, authority, tmp_path):
 
 
 def job_for(server, ca_pem, *steps, **changes):
-    return Job(
-        "t",
-        1,
-        "b",
-        Plan(steps),
+    return loads.job(
         server.url,
-        1,
-        connections=4,
+        *steps,
         tls=Trust(NAME, ca_pem),
         **{"timeout_s": 2.0, **changes},
     )
@@ -115,7 +109,7 @@ def test_a_long_answer_and_a_long_body_go_through_whole(secured, authority):
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
     server = secured(lambda connection, _: connection.sendall(head + body))
     asked = Request("PUT", body="y" * 60_000, expected_body_bytes=len(body))
-    outcome = run(job_for(server, authority.pem, Step(40, 1), asked=asked))
+    outcome = run(job_for(server, authority.pem, Step(40, 1), request=asked))
     assert (outcome.requests, outcome.failures) == (40, {})
     (request,) = server.asked
     assert request.endswith(b"\r\n\r\n" + b"y" * 60_000)

@@ -139,7 +139,7 @@ def test_a_generator_out_of_processor_time_is_the_limit(make_bay):
         "http://127.0.0.1:1/",
         Step(None, 3, 1),
         workers=1,
-        own_file=TASK.format(wait_s=0, does=burn),
+        locust_file=TASK.format(wait_s=0, does=burn),
         users=4,
     )
     bay.start_worker(before=SLOWED)
@@ -156,7 +156,7 @@ def test_a_generator_whose_loop_is_blocked_is_the_limit(make_bay):
         "http://127.0.0.1:1/",
         Step(None, 3),
         workers=1,
-        own_file=TASK.format(wait_s=0.2, does=block),
+        locust_file=TASK.format(wait_s=0.2, does=block),
         users=2,
     )
     bay.start_worker()

@@ -11,9 +11,9 @@ import pytest
 from rally_magnum_scale.in_bay import http_responses
 from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import windows
-from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.versions import Versions
+from tests.unit import loads
 from tests.unit.in_bay.engine_runs import run
 from tests.unit.in_bay.engine_runs import side_by_side
 
@@ -196,7 +196,7 @@ def test_versions_are_not_counted_unless_a_job_says_how(serve):
 
 
 def test_a_job_brings_the_name_of_the_header_to_its_workers():
-    job = Job("t", 1, "b", Plan((Step(1, 1),)), "http://x/", 1)
+    job = loads.job("http://x/", Step(1, 1))
     assert job.version_header == ""
     data = json.loads(json.dumps({**job.to_json(), "version_header": HEADER}))
     assert Job.from_json(data).version_header == HEADER

@@ -10,7 +10,6 @@ import random
 from typing import Any
 
 from rally_magnum_scale.in_bay.collector import Collector
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.in_bay.stats import throughput
@@ -21,6 +20,7 @@ from rally_magnum_scale.report import states
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.exporters import results
 from rally_magnum_scale.task.sla import criteria
+from tests.unit import loads
 from tests.unit.oracle import oracle
 
 START = 1_700_000_000
@@ -193,7 +193,13 @@ def lines(
     plan = steps.Plan(
         tuple(steps.Step(**dataclasses.asdict(step)) for step in one.steps)
     )
-    job = Job("task", number, "bay", plan, "http://h/", 2, timeout_s=TIMEOUT_S)
+    job = loads.job(
+        "http://h/",
+        plan=plan,
+        source=records.Source("task", number, "bay"),
+        worker_processes=2,
+        timeout_s=TIMEOUT_S,
+    )
     collector = Collector(job)
     collector.begin(["w_0", "w_1"], START)
     dead_from = 1 if "dead worker" in one.flaws else None

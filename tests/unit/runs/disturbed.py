@@ -6,13 +6,12 @@ import threading
 import time
 
 from rally_magnum_scale.in_bay.stats.histogram import Histogram
-from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Window
 from rally_magnum_scale.runs import disruption
 from rally_magnum_scale.runs import disruption_context
 from rally_magnum_scale.workload import events
-from rally_magnum_scale.workload import load_spec
+from tests.unit import loads
 
 DEADLINE_S = 10.0
 # The workers' clock, when the context's own says 0.
@@ -20,16 +19,7 @@ EPOCH_S = 1000.0
 
 
 def spec_of(**changes):
-    return load_spec.LoadSpec(
-        **{
-            "task": "12345678-aaaa",
-            "iteration": 1,
-            "bay": "b",
-            "plan": Plan((Step(100, 20, 0),)),
-            "targets": 2,
-            **changes,
-        }
-    )
+    return loads.load_spec(Step(100, 20, 0), **{"targets": 2, **changes})
 
 
 def pod(name, node, *, version="1", ready=True, going=False, state=None):

@@ -8,6 +8,7 @@ from rally_magnum_scale.runs import disruption_context
 from rally_magnum_scale.runs import fault_injectors
 from rally_magnum_scale.runs import faults
 from rally_magnum_scale.workload import events
+from rally_magnum_scale.workload.load_spec import Deadlines
 from tests.unit.runs import disturbed
 from tests.unit.runs.disturbed import node
 from tests.unit.runs.disturbed import pod
@@ -157,7 +158,7 @@ def test_events_closer_than_the_timeout_have_no_recovery_time():
 
 
 def test_a_fault_without_recovery_ends_at_its_deadline():
-    moved = disturbed.Moved(Stubbed, recover_deadline_s=60)
+    moved = disturbed.Moved(Stubbed, deadlines=Deadlines(recover_s=60))
     moved, fault, _ = acting_on_n1(moved=moved)
     with disturbed.Acting(fault) as acting:
         acting.until(lambda: fault.began_at is not None)

@@ -4,7 +4,7 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.in_bay import request_spec
-from rally_magnum_scale.in_bay.job import from_environ
+from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import rate_search
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import trials
@@ -16,6 +16,7 @@ from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.runs import load
 from rally_magnum_scale.workload import load_spec
+from tests.unit import loads
 from tests.unit.in_bay.stats import simulated_target
 from tests.unit.kube import fake_api
 
@@ -37,16 +38,7 @@ def short(monkeypatch):
 
 
 def spec_of(**changes):
-    return load_spec.LoadSpec(
-        **{
-            "task": "12345678-aaaa",
-            "iteration": 1,
-            "bay": "b",
-            "plan": Plan((Step(100, 2, 1),)),
-            "targets": 2,
-            **changes,
-        }
-    )
+    return loads.load_spec(Step(100, 2, 1), **{"targets": 2, **changes})
 
 
 def pod(component, number, *, node="n1", state=None, phase="Running"):
@@ -337,12 +329,12 @@ def test_usable_cores_are_those_that_the_workers_see():
 def job_of(run):
     (master,) = [one for one in run.posted if one["kind"] == "Pod"]
     environment = master["spec"]["containers"][0]["env"]
-    return from_environ({one["name"]: one["value"] for one in environment})
+    return Job.from_environ({one["name"]: one["value"] for one in environment})
 
 
 def test_a_locust_file_of_the_user_is_deployed():
     text = "from locust import User\nclass Mine(User): pass\n"
-    one = spec_of(plan=Plan((Step(None, 2, 1),)), own_file=text, users=7)
+    one = spec_of(plan=Plan((Step(None, 2, 1),)), locust_file=text, users=7)
     run = Run(script_of(whole_log()), one)
     (code,) = [
         each["data"]
@@ -449,7 +441,7 @@ def test_a_locust_file_that_locust_refuses_fails_with_locusts_message():
         [[*log_of(event, refused), "END"]],
         **{f"{BASE}/pods?master": [listed(ended)]},
     )
-    one = spec_of(plan=Plan((Step(None, 2, 1),)), own_file="", users=7)
+    one = spec_of(plan=Plan((Step(None, 2, 1),)), locust_file="", users=7)
     run = Run(script, one)
     assert isinstance(run.error, exceptions.WorkloadError)
     assert str(run.error) == f"The load in the bay b has no figures: {said}."
@@ -532,7 +524,10 @@ def test_a_follow_that_breaks_off_loses_no_window():
 
 
 def test_a_load_that_does_not_end_exceeds_its_deadline():
-    run = Run(script_of([log_of(*WINDOWS)]), spec_of(connect_deadline_s=1))
+    run = Run(
+        script_of([log_of(*WINDOWS)]),
+        spec_of(deadlines=load_spec.Deadlines(connect_s=1)),
+    )
     assert isinstance(run.error, exceptions.DeadlineExceeded)
     assert len(run.found.windows) == 3
 
@@ -612,7 +607,7 @@ def test_a_search_is_followed_and_concluded():
     assert [one.steady_s for one in run.found.throughput.steps] == [2, 30]
     assert answer.trials[1].purpose == trials.CONFIRM
     assert "step 1: 100 rps for 2 s after a ramp of 1 s" in run.said
-    assert job_of(run).search == SEARCH
+    assert job_of(run).traffic.search == SEARCH
     # The results of the trials are in the result of the search.
     assert not any(one["record"] == "trial" for one in run.written)
 

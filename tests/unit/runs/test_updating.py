@@ -6,6 +6,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.runs import updating
 from rally_magnum_scale.workload import events
+from rally_magnum_scale.workload.load_spec import Deadlines
 from tests.unit.kube import fake_api
 from tests.unit.runs import disturbed
 from tests.unit.runs.disturbed import pod
@@ -138,7 +139,7 @@ def test_a_new_pod_that_can_t_start_ends_the_wait(api):
 
 def test_an_update_has_a_deadline_and_reports_its_progress(api):
     fake, cluster = api
-    moved, update = update_of(cluster, update_deadline_s=30)
+    moved, update = update_of(cluster, deadlines=Deadlines(update_s=30))
     with disturbed.Acting(update) as acting:
         acting.until(lambda: len(fake.posted) == 2)
         moved.move(31, pods=[*OLD, NEW[0]])

@@ -10,7 +10,7 @@ from rally.task import scenario
 from rally.task import sla
 from rally.task import task_cfg
 
-from rally_magnum_scale.workload import checks
+from rally_magnum_scale.task.scenarios import load_arguments
 
 ROOT = pathlib.Path(__file__).parents[3]
 TASKS = sorted((ROOT / "samples/tasks").glob("*.json"))
@@ -148,7 +148,7 @@ def test_the_sample_of_a_locust_file_carries_what_goes_with_one():
     cls = scenario.Scenario.get(workload["name"])
     known = set(cls.get_info()["schema"]["properties"])
     given = set(workload["args"])
-    assert known - given == {*checks.ENGINE_ONLY, "tls"}
+    assert known - given == {*load_arguments.ENGINE_ONLY, "tls"}
     assert given >= OWN_FILE
 
 

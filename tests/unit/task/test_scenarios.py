@@ -316,8 +316,8 @@ def test_a_worker_has_a_process_for_each_core_that_it_may_use(
     given, processes
 ):
     wanted = load_arguments.LoadArguments(steps=STEPS, workers=5, **given)
-    spec = wanted.spec(TASK, 1, "bay")
-    assert spec.processes_per_worker == processes
+    spec = wanted.spec(records.Source(TASK, 1, "bay"))
+    assert spec.traffic.processes_per_worker == processes
     assert spec.worker_processes == 5 * processes
 
 
@@ -340,23 +340,30 @@ def test_all_of_a_load_reaches_its_specification(tmp_path):
         arrivals="poisson",
         deadlines={"start_s": 5, "pull_s": 6, "connect_s": 7},
     )
-    spec = wanted.spec(TASK, 2, "bay")
-    assert (spec.task, spec.iteration, spec.bay) == (TASK, 2, "bay")
-    assert spec.plan.to_json() == [{**STEPS[0], "ramp_s": 0}]
-    assert (spec.targets, spec.workers, spec.processes_per_worker) == (4, 3, 2)
+    spec = wanted.spec(records.Source(TASK, 2, "bay"))
+    assert spec.source == records.Source(TASK, 2, "bay")
+    assert spec.traffic.plan.to_json() == [{**STEPS[0], "ramp_s": 0}]
+    assert (spec.targets, spec.workers, spec.traffic.processes_per_worker) == (
+        4,
+        3,
+        2,
+    )
     assert spec.image_prefix == "registry.example.org/mirror"
     assert spec.pull_ahead
     assert spec.pods["worker"].limits == {"cpu": "1"}
     assert (spec.spread, spec.target_address) == ("required", "pod")
-    assert spec.request.to_json() == {
+    assert spec.traffic.request.to_json() == {
         **request_spec.Request().to_json(),
         "method": "POST",
         "body": "x",
     }
-    assert (spec.keep_alive, spec.arrivals) == (False, "poisson")
-    assert spec.start_deadline_s == 5
-    assert spec.pull_deadline_s == 6
-    assert spec.connect_deadline_s == 7
+    assert (spec.traffic.keep_alive, spec.traffic.arrivals) == (
+        False,
+        "poisson",
+    )
+    assert spec.deadlines.start_s == 5
+    assert spec.deadlines.pull_s == 6
+    assert spec.deadlines.connect_s == 7
     assert spec.image_pull_secret == secret.read_text()
     assert "c2U=" not in repr(spec) + repr(wanted)
 

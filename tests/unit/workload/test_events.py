@@ -4,27 +4,19 @@ import json
 
 import pytest
 
-from rally_magnum_scale.in_bay import job
+from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import manifests
+from tests.unit import loads
 
 PLAN = Plan((Step(100, 10, 2), Step(200, 20, 3)))
 
 
 def spec_of(**changes):
-    return load_spec.LoadSpec(
-        **{
-            "task": "12345678-aaaa",
-            "iteration": 1,
-            "bay": "b",
-            "plan": PLAN,
-            "targets": 3,
-            **changes,
-        }
-    )
+    return loads.load_spec(**{"plan": PLAN, "targets": 3, **changes})
 
 
 def deployment(spec, version=events.OLD_VERSION):
@@ -169,12 +161,13 @@ def test_the_engine_is_told_by_which_header_versions_differ(update):
     environ = {one["name"]: one["value"] for one in found["env"]}
     told = json.loads(environ["RMS_JOB"])["version_header"]
     assert told == (events.VERSION_HEADER if update else "")
-    assert job.from_environ(environ).version_header == told
+    assert Job.from_environ(environ).version_header == told
 
 
 def test_the_deadlines_of_events_can_be_given():
     update = events.RollingUpdate(pre_stop_s=5)
-    spec = spec_of(update=update, update_deadline_s=7, recover_deadline_s=8)
+    given = load_spec.Deadlines(update_s=7, recover_s=8)
+    spec = spec_of(update=update, deadlines=given)
     assert (spec.update_s, spec.recover_s) == (7, 8)
     ours = spec_of(update=update)
     assert ours.update_s > 3 * 5

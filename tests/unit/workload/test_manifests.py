@@ -6,35 +6,33 @@ import re
 import pytest
 
 import rally_magnum_scale
-from rally_magnum_scale.in_bay import job
+from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.job import Trust
 from rally_magnum_scale.in_bay.request_spec import Request
-from rally_magnum_scale.in_bay.stats.steps import Plan
+from rally_magnum_scale.in_bay.stats.records import Source
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.trials import Search
-from rally_magnum_scale.workload import bay_code
+from rally_magnum_scale.task.scenarios import workload_arguments
 from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import locust_file
+from rally_magnum_scale.workload import locust_pods
 from rally_magnum_scale.workload import manifests
-from rally_magnum_scale.workload import ports
-from rally_magnum_scale.workload import stub_status
-from rally_magnum_scale.workload.manifests import LoadSpec
+from rally_magnum_scale.workload import nginx
+from rally_magnum_scale.workload import pod_options
+from tests.unit import loads
 
 TASK = "3F2A9B7C-1111-2222-3333-444455556666"
+SOURCE = Source(TASK, 7, 'bay "ü" <1>')
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def spec(**changes):
-    values = {
-        "task": TASK,
-        "iteration": 7,
-        "bay": 'bay "ü" <1>',
-        "plan": Plan((Step(1000, 10, 2), Step(None, 5))),
-        "targets": 3,
-        "workers": 2,
-        **changes,
-    }
-    return LoadSpec(**values)
+    values = {"targets": 3, "workers": 2, **changes}
+    if "pods" in values:
+        values["pods"] = pod_options.read_all(values["pods"])
+    return loads.load_spec(
+        Step(1000, 10, 2), Step(None, 5), source=SOURCE, **values
+    )
 
 
 def every(one):
@@ -138,8 +136,8 @@ def test_a_prefix_stands_before_both_images_with_one_slash(prefix):
         for container in one["containers"]
     }
     assert images == {
-        f"mirror.example/a/{load_spec.LOCUST_IMAGE}",
-        f"mirror.example/a/{load_spec.NGINX_IMAGE}",
+        f"mirror.example/a/{workload_arguments.LOCUST_IMAGE}",
+        f"mirror.example/a/{workload_arguments.NGINX_IMAGE}",
     }
 
 
@@ -213,7 +211,7 @@ def test_processes_are_what_the_master_expects():
     assert "--processes=4" in worker["containers"][0]["args"]
     for argument in ("--expect-workers=12", "--users=12"):
         assert argument in master["containers"][0]["args"]
-    assert job_of(objects).workers == 12
+    assert job_of(objects).worker_processes == 12
     single = pod_specs(every(spec()))[-1]["containers"][0]["args"]
     assert not any("--processes" in argument for argument in single)
 
@@ -224,7 +222,7 @@ def job_of(objects):
         one["name"]: one["value"]
         for one in master["spec"]["containers"][0]["env"]
     }
-    return job.from_environ(environment)
+    return Job.from_environ(environment)
 
 
 def connections_of(one, pod_ips, workers):
@@ -235,16 +233,17 @@ def connections_of(one, pod_ips, workers):
         )
     )
     shares = [
-        job.Job.from_json({**read.to_json(), **read.share(worker)})
+        Job.from_json(read.share(worker).to_json())
         for worker in range(workers)
     ]
-    return [share.targets * share.connections for share in shares], shares
+    counts = [share.traffic.connections_per_worker for share in shares]
+    return counts, shares
 
 
 def test_connections_by_the_service_are_divided_over_processes():
     one = spec(workers=2, processes_per_worker=3, connections_per_worker=8)
-    _, shares = connections_of(one, (), 6)
-    assert [share.connections for share in shares] == [3, 3, 2, 3, 3, 2]
+    counts, shares = connections_of(one, (), 6)
+    assert counts == [3, 3, 2, 3, 3, 2]
     assert all(share.targets == [("10.0.0.1", 8080)] for share in shares)
 
 
@@ -257,13 +256,13 @@ def test_connections_by_pod_addresses_reach_all_targets_evenly():
         connections_per_worker=5,
         target_address="pod",
     )
-    _, shares = connections_of(one, ips, 6)
-    assert all(len(share.targets) == share.connections for share in shares)
+    counts, shares = connections_of(one, ips, 6)
+    assert [len(share.targets) for share in shares] == counts
     hosts = [host for share in shares for host, _ in share.targets]
     assert hosts == ips * 3
     assert {port for share in shares for _, port in share.targets} == {8080}
     # What is asked is the same, whoever answers.
-    assert {share.request for share in shares} == {
+    assert {share.request_bytes for share in shares} == {
         b"GET / HTTP/1.1\r\nHost: 10.0.0.1:8080\r\n\r\n"
     }
 
@@ -273,19 +272,18 @@ def test_deadlines_grow_with_the_pods_unless_they_are_given():
     assert large.connect_s > small.connect_s
     assert large.start_s(2000) > small.start_s(1)
     assert large.pull_s(1000) > small.pull_s(1)
-    given = spec(start_deadline_s=1, pull_deadline_s=2, connect_deadline_s=3)
+    deadlines = load_spec.Deadlines(start_s=1, pull_s=2, connect_s=3)
+    given = spec(deadlines=deadlines)
     assert (given.start_s(9), given.pull_s(9), given.connect_s) == (1, 2, 3)
     assert job_of(every(given)).connect_deadline_s == 3
 
 
 def test_the_master_gets_the_job_back_as_it_was():
     read = job_of(every(spec(connections_per_worker=9)))
-    assert read.plan == spec().plan
-    assert read.bay == 'bay "ü" <1>'
-    assert read.iteration == 7
-    assert read.connections == 9
-    assert read.targets == [("10.0.0.1", ports.TARGET_PORT)]
-    assert read.request.startswith(
+    assert read.traffic == spec(connections_per_worker=9).traffic
+    assert read.source == SOURCE
+    assert read.targets == [("10.0.0.1", nginx.PORT)]
+    assert read.request_bytes.startswith(
         b"GET / HTTP/1.1\r\nHost: 10.0.0.1:8080\r\n"
     )
 
@@ -295,13 +293,11 @@ def test_the_workers_are_told_what_to_ask_and_how():
     read = job_of(
         every(spec(request=asked, keep_alive=False, arrivals="poisson"))
     )
-    assert (read.asked, read.keep_alive, read.arrivals) == (
-        asked,
-        False,
-        "poisson",
-    )
-    assert read.request.startswith(b"POST /a HTTP/1.1\r\n")
-    assert b"\r\nConnection: close\r\n" in read.request
+    traffic = read.traffic
+    assert (traffic.request, traffic.keep_alive) == (asked, False)
+    assert traffic.arrivals == "poisson"
+    assert read.request_bytes.startswith(b"POST /a HTTP/1.1\r\n")
+    assert b"\r\nConnection: close\r\n" in read.request_bytes
 
 
 def test_targets_with_tls_show_what_was_signed_for_their_name():
@@ -320,8 +316,8 @@ def test_targets_with_tls_show_what_was_signed_for_their_name():
         volume.get("secret") for volume in pod["volumes"]
     ]
     conf = of_kind(objects, "ConfigMap")[1]["data"]["nginx.conf"]
-    assert f"listen {ports.TARGET_PORT} ssl " in conf
-    assert f"listen {stub_status.status_port(one)};" in conf
+    assert f"listen {nginx.PORT} ssl " in conf
+    assert f"listen {nginx.status_port(one)};" in conf
     read = job_of(objects)
     assert read.url == "https://10.0.0.1:8080/"
     assert read.tls == Trust(one.names.server, "the CA")
@@ -331,7 +327,7 @@ def test_targets_with_tls_show_what_was_signed_for_their_name():
 def test_targets_without_tls_tell_their_counts_on_their_only_port():
     one = spec()
     objects = every(one)
-    assert stub_status.status_port(one) == ports.TARGET_PORT
+    assert nginx.status_port(one) == nginx.PORT
     assert of_kind(objects, "Secret") == []
     conf = of_kind(objects, "ConfigMap")[1]["data"]["nginx.conf"]
     assert "ssl" not in conf
@@ -348,7 +344,7 @@ def test_the_largest_request_fits_into_the_environment():
     environment = pod["spec"]["containers"][0]["env"]
     # https://man7.org/linux/man-pages/man2/execve.2.html: MAX_ARG_STRLEN
     assert max(len(str(each["value"])) for each in environment) < 131_072
-    assert job_of(objects).asked == asked
+    assert job_of(objects).traffic.request == asked
 
 
 def test_services_select_their_pods():
@@ -398,9 +394,6 @@ def test_addresses_of_ip_version_6():
         ("image_pull_policy", "Sometimes"),
         ("locust_image", ""),
         ("processes_per_worker", 0),
-        ("start_deadline_s", 0),
-        ("pull_deadline_s", -1),
-        ("connect_deadline_s", 0),
         ("spread", "maybe"),
         ("target_address", "node"),
     ],
@@ -408,6 +401,14 @@ def test_addresses_of_ip_version_6():
 def test_a_wrong_argument_is_named(key, value):
     with pytest.raises(ValueError, match=key):
         spec(**{key: value})
+
+
+@pytest.mark.parametrize(
+    "key", ["start_s", "pull_s", "connect_s", "update_s", "recover_s"]
+)
+def test_a_wrong_deadline_is_named(key):
+    with pytest.raises(ValueError, match=f"deadlines.{key}: must be above 0"):
+        load_spec.Deadlines(**{key: 0})
 
 
 @pytest.mark.parametrize(
@@ -451,35 +452,35 @@ def test_what_nginx_counted():
         "Active connections: 1 \nserver accepts handled requests\n"
         " 65 65 592456 \nReading: 0 Writing: 1 Waiting: 0 \n"
     )
-    assert stub_status.requests_counted(text) == 592456
+    assert nginx.requests_counted(text) == 592456
     with pytest.raises(ValueError, match="404"):
-        stub_status.requests_counted("404 Not Found")
+        nginx.requests_counted("404 Not Found")
 
 
 @pytest.mark.parametrize(
     ("environ", "missing"),
     [
         ({}, "RMS_JOB"),
-        ({"RMS_JOB": "{}", "RMS_TASK": "t", "RMS_ITERATION": "1"}, "RMS_BAY"),
+        ({"RMS_JOB": "{}"}, "source"),
     ],
 )
 def test_a_missing_variable_is_named(environ, missing):
     with pytest.raises(ValueError, match=missing):
-        job.from_environ(environ)
+        Job.from_environ(environ)
 
 
 def test_what_is_no_job_is_refused():
     with pytest.raises(ValueError, match="not a job"):
-        job.Job.from_json({"plan": [{"rate_rps": 1, "duration_s": 1}]})
+        Job.from_json({"plan": [{"rate_rps": 1, "duration_s": 1}]})
 
 
 def test_a_search_goes_to_the_master_whole():
     wanted = Search(bounds={"p99_ms": 50}, start_rps=100, max_steps=4)
     one = spec(search=wanted, timeout_s=5, lateness_s=10)
-    assert job_of(every(one)).search == wanted
+    assert job_of(every(one)).traffic.search == wanted
     # Four steps of 30 s with their ramps, and what lies between them.
-    assert one.longest_s == 4 * (2 + 30) + 4 * (5 + 10)
-    assert spec().longest_s == spec().plan.total_s
+    assert one.traffic.longest_s == 4 * (2 + 30) + 4 * (5 + 10)
+    assert spec().traffic.longest_s == spec().traffic.plan.total_s
 
 
 def test_all_that_a_search_needs_is_mounted():
@@ -494,7 +495,7 @@ def test_what_is_mounted_imports_nothing_of_the_package_that_is_not():
     package = pathlib.Path(rally_magnum_scale.__file__).parent
     mounted = {
         found.relative_to(package)
-        for pattern in bay_code.CODE_PATHS
+        for pattern in locust_pods.CODE_PATHS
         for found in package.glob(pattern)
     }
     for path in mounted:

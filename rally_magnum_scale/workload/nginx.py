@@ -1,18 +1,20 @@
-"""Read how many requests a target has counted."""
+"""The nginx of a target: its ports, and its count of requests."""
 
 from __future__ import annotations
 
 import re
 
-from rally_magnum_scale.workload import ports
 from rally_magnum_scale.workload.load_spec import LoadSpec
 
+PORT = 8080
+# Port of the request counts, if the other port serves only TLS.
+STATUS_PORT = 8081
 STATUS_PATH = "/stub_status"
 
 
 def status_port(spec: LoadSpec) -> int:
     """Return the port on which a target serves its counts, in plain HTTP."""
-    return ports.TARGET_PORT if spec.tls is None else ports.STATUS_PORT
+    return PORT if spec.tls is None else STATUS_PORT
 
 
 def requests_counted(stub_status: str) -> int:

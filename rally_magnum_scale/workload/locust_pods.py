@@ -1,16 +1,45 @@
-"""Command lines and environments of the Locust master and its workers."""
+"""What the Locust pods run: their code, command lines and environments."""
 
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Sequence
+from pathlib import Path
 
+import rally_magnum_scale
 from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.job import Trust
 from rally_magnum_scale.workload import events
-from rally_magnum_scale.workload import ports
+from rally_magnum_scale.workload import nginx
 from rally_magnum_scale.workload.load_spec import LoadSpec
+
+MASTER_PORT = 5557
+CODE_ROOT = "/opt/rally-magnum-scale"
+OWN_FILE_PATH = "own_file/own_locust_file.py"
+
+PACKAGE = Path(rally_magnum_scale.__file__).parent
+# Paths, in the package, of the modules that run in the bay.
+CODE_PATHS = ("__init__.py", "in_bay/**/*.py")
+
+
+def locustfiles(spec: LoadSpec) -> str:
+    """Return the value for Locust's -f: our file, then the user's file."""
+    ours = f"{PACKAGE.name}/in_bay/locustfile.py"
+    both = [ours] if spec.locust_file is None else [ours, OWN_FILE_PATH]
+    return ",".join(f"{CODE_ROOT}/{path}" for path in both)
+
+
+def files(spec: LoadSpec) -> dict[str, str]:
+    """Return the texts of all files below ``CODE_ROOT``, keyed by path."""
+    found = {f"{PACKAGE.name}/{path}": one for path, one in _code().items()}
+    if spec.locust_file is not None:
+        found[OWN_FILE_PATH] = spec.locust_file
+    return found
+
+
+def key(path: str) -> str:
+    """Return a file's key in a ConfigMap, where slashes are not allowed."""
+    return path.replace("/", ".")
 
 
 def master_environment(
@@ -24,31 +53,16 @@ def master_environment(
     :raises ValueError: when a value is not an address
     """
     job = Job(
-        task=spec.task,
-        iteration=spec.iteration,
-        bay=spec.bay,
-        plan=spec.plan,
-        url=f"{_scheme(spec)}://{_host(target_ip)}:{ports.TARGET_PORT}/",
-        addresses=tuple(f"{_host(ip)}:{ports.TARGET_PORT}" for ip in pod_ips),
-        workers=spec.worker_processes,
-        processes_per_worker=spec.processes_per_worker,
-        connections=spec.connections_per_worker,
-        timeout_s=spec.timeout_s,
+        source=spec.source,
+        traffic=spec.traffic,
+        url=f"{_scheme(spec)}://{_host(target_ip)}:{nginx.PORT}/",
+        worker_processes=spec.worker_processes,
         connect_deadline_s=spec.connect_s,
-        lateness_s=spec.lateness_s,
-        search=spec.search,
-        asked=spec.request,
-        keep_alive=spec.keep_alive,
-        arrivals=spec.arrivals,
+        addresses=tuple(f"{_host(ip)}:{nginx.PORT}" for ip in pod_ips),
         tls=_trust(spec),
         version_header=events.VERSION_HEADER if spec.update else "",
-    ).to_json()
-    identity = {key: str(job.pop(key)) for key in ("task", "iteration", "bay")}
-    return {
-        **_own_file_environment(spec),
-        **{f"RMS_{key.upper()}": value for key, value in identity.items()},
-        "RMS_JOB": json.dumps(job, separators=(",", ":")),
-    }
+    )
+    return {**_own_file_environment(spec), **job.to_environ()}
 
 
 def worker_environment(spec: LoadSpec, master_ip: str) -> dict[str, str]:
@@ -60,7 +74,7 @@ def worker_environment(spec: LoadSpec, master_ip: str) -> dict[str, str]:
     return {
         **_own_file_environment(spec),
         "RMS_MASTER_HOST": str(ipaddress.ip_address(master_ip)),
-        "RMS_MASTER_PORT": str(ports.MASTER_PORT),
+        "RMS_MASTER_PORT": str(MASTER_PORT),
         "RMS_CONNECT_DEADLINE_S": str(spec.connect_s),
     }
 
@@ -74,7 +88,7 @@ def master_arguments(spec: LoadSpec, target_ip: str) -> list[str]:
         "--master",
         "--headless",
         "--only-summary",
-        f"--master-bind-port={ports.MASTER_PORT}",
+        f"--master-bind-port={MASTER_PORT}",
         f"--expect-workers={spec.worker_processes}",
         *_users_arguments(spec, target_ip),
     ]
@@ -88,11 +102,11 @@ def worker_arguments(spec: LoadSpec, master_ip: str) -> list[str]:
     arguments = [
         "--worker",
         f"--master-host={ipaddress.ip_address(master_ip)}",
-        f"--master-port={ports.MASTER_PORT}",
+        f"--master-port={MASTER_PORT}",
     ]
-    if spec.processes_per_worker > 1:
-        arguments.append(f"--processes={spec.processes_per_worker}")
-    if spec.own_file is not None:
+    if spec.traffic.processes_per_worker > 1:
+        arguments.append(f"--processes={spec.traffic.processes_per_worker}")
+    if spec.locust_file is not None:
         # The records contain the failed requests.  With another exit
         # status, Kubernetes would restart the pod.
         arguments.append("--exit-code-on-error=0")
@@ -100,11 +114,11 @@ def worker_arguments(spec: LoadSpec, master_ip: str) -> list[str]:
 
 
 def _own_file_environment(spec: LoadSpec) -> dict[str, str]:
-    return {} if spec.own_file is None else {"RMS_OWN_FILE": "1"}
+    return {} if spec.locust_file is None else {"RMS_OWN_FILE": "1"}
 
 
 def _users_arguments(spec: LoadSpec, target_ip: str) -> list[str]:
-    if spec.own_file is None:
+    if spec.locust_file is None:
         # One user for each engine, all started together.
         return [
             f"--users={spec.worker_processes}",
@@ -113,7 +127,7 @@ def _users_arguments(spec: LoadSpec, target_ip: str) -> list[str]:
     return [
         f"--users={spec.users}",
         f"--spawn-rate={spec.spawn_rps:g}",
-        f"--host=http://{_host(target_ip)}:{ports.TARGET_PORT}",
+        f"--host=http://{_host(target_ip)}:{nginx.PORT}",
     ]
 
 
@@ -130,3 +144,15 @@ def _scheme(spec: LoadSpec) -> str:
 def _host(address: str) -> str:
     ip = ipaddress.ip_address(address)
     return f"[{ip}]" if ip.version == 6 else str(ip)
+
+
+def _code() -> dict[str, str]:
+    paths = [
+        path
+        for pattern in CODE_PATHS
+        for path in sorted(PACKAGE.glob(pattern))
+    ]
+    return {
+        path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8")
+        for path in paths
+    }
