@@ -52,10 +52,10 @@ class Collector:
         self._claimed = 0
         # Requests due in each step, by index: of the run, and of the plan.
         self._due: dict[int, int | None] = {}
-        self.leg_due: list[int | None] = []
+        self.step_due: list[int | None] = []
         self._expected = 0
         self._steps_before = 0
-        self._leg: list[windows.Window] = []
+        self._step_windows: list[windows.Window] = []
 
     def begin(
         self,
@@ -81,8 +81,8 @@ class Collector:
         self._plan = plan or self._job.traffic.plan
         self._expected += self._plan.total_s
         self._steps_before = steps_before
-        self._leg = []
-        self.leg_due = [
+        self._step_windows = []
+        self.step_due = [
             None if step.rate_rps is None else 0 for step in self._plan.steps
         ]
 
@@ -135,9 +135,9 @@ class Collector:
         return [*self._reasons, *more]
 
     @property
-    def leg(self) -> list[windows.Window]:
+    def step_windows(self) -> list[windows.Window]:
         """The windows of a search's current step, which has the number 1."""
-        return list(self._leg)
+        return list(self._step_windows)
 
     def trial(self, trial: Mapping[str, Any]) -> dict[str, Any]:
         """Return the record of a step of a search."""
@@ -244,12 +244,12 @@ class Collector:
         self._claimed += int(outcome["requests"])
         self._claimed += sum(outcome["failures"].values())
         for index, count in enumerate(outcome["due"]):
-            known = self.leg_due[index]
+            known = self.step_due[index]
             if count is None or known is None:
-                self.leg_due[index] = None
+                self.step_due[index] = None
             else:
-                self.leg_due[index] = known + int(count)
-            self._due[self._steps_before + index] = self.leg_due[index]
+                self.step_due[index] = known + int(count)
+            self._due[self._steps_before + index] = self.step_due[index]
         for kind, reason in outcome.get("reasons", {}).items():
             self.fail(second, kind, reason)
         for kind, detail in outcome.get("notes", {}).items():
@@ -332,7 +332,7 @@ class Collector:
         self._requests += window.requests
         self._failures = windows.add_counts([self._failures, window.failures])
         if self._job.traffic.search:
-            self._leg.append(window)
+            self._step_windows.append(window)
         # A plan numbers its own steps from 1.
         before = self._steps_before
         numbered = dataclasses.replace(

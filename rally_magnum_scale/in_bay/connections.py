@@ -1,4 +1,4 @@
-"""The keep-alive connections of one worker.
+"""The keep-alive connections of one worker, and the wait for responses.
 
 Sockets and epoll are those of the operating system, even where gevent has
 replaced them.  A gevent socket needs a greenlet switch for each response,
@@ -20,16 +20,18 @@ from gevent import monkey
 from rally_magnum_scale.in_bay import tls
 from rally_magnum_scale.in_bay.http_responses import Reader
 from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.meter import NS_PER_S
 
 Socket: Any = monkey.get_original("socket", "socket")
 Epoll: Any = monkey.get_original("select", "epoll")
+_select = monkey.get_original("select", "select")
 
 EPOLLIN = 0x001
 EPOLLOUT = 0x004
 EPOLLRDHUP = 0x2000
 EPOLLET = 1 << 31
 # Edge-triggered: epoll reports new data once.  A caller that leaves data
-# unread must call ``look_again``.  The end of a connection is reported
+# unread must call ``rearm``.  The end of a connection is reported
 # together with its last data.
 EDGE_TRIGGERED = EPOLLIN | EPOLLRDHUP | EPOLLET
 BACK_OFF_NS = (0, 50_000_000, 100_000_000, 200_000_000, 500_000_000)
@@ -42,6 +44,10 @@ NEVER_NS = 1 << 62
 # this single byte.
 READ = b"\0"
 
+# Maximum number of events per poll.
+EVENTS = 256
+
+Events = list[tuple[int, int]]
 Receive = Callable[[int], bytes]
 Send = Callable[[bytes], int]
 
@@ -115,9 +121,9 @@ class Connections:
         elif fd in self._unsent:
             self._send(fd, self._unsent[fd])
         else:
-            self.look_again(fd)
+            self.rearm(fd)
 
-    def look_again(self, fd: int) -> None:
+    def rearm(self, fd: int) -> None:
         """Make epoll report unread data of a connection once more."""
         if fd not in self._opening_ns and fd not in self._unsent:
             self.epoll.modify(fd, self._watched)
@@ -292,6 +298,61 @@ class Connections:
         self._attempts[number] += 1
         self._closed.append((due_ns, number))
         self.next_open_ns = min(self.next_open_ns, due_ns)
+
+
+class Poller:
+    """Waits for responses, and measures its idle time.
+
+    It first polls epoll without a timeout.  Under load there is always an
+    event, and a wait costs CPU time as well.
+
+    :param connections: the connections to poll
+    :param clock_ns: the engine's clock
+    """
+
+    def __init__(
+        self, connections: Connections, clock_ns: Callable[[], int]
+    ) -> None:
+        self._connections = connections
+        self._poll = connections.epoll.poll
+        self._clock_ns = clock_ns
+        # A wait costs CPU time as well, and more under low load.  So only
+        # the idle time shows how much more the engine could do.
+        self.idle_ns = 0
+
+    def wait(self, until_ns: int, due_ns: int) -> tuple[Events, int]:
+        """Wait for events; return them and their time.
+
+        Events after the end are left to the next second.
+
+        :param until_ns: when to return without events
+        :param due_ns: when the next request is due, for which a connection
+            may be idle
+        """
+        poll, clock_ns = self._poll, self._clock_ns
+        events, got_ns = poll(0, EVENTS), clock_ns()
+        if not events:
+            began_ns = got_ns
+            events = self._sleep(got_ns, until_ns, due_ns)
+            got_ns = clock_ns()
+            self.idle_ns += got_ns - began_ns
+        if got_ns < until_ns:
+            return events, got_ns
+        for fd, _ in events:
+            self._connections.rearm(fd)
+        return [], got_ns
+
+    def _sleep(self, now_ns: int, until_ns: int, due_ns: int) -> Events:
+        """Wait for a response, or until the next request is due."""
+        if not self._connections.idle:
+            left_s = max(0, until_ns - now_ns) / NS_PER_S
+            return self._poll(left_s, EVENTS)  # type: ignore[no-any-return]
+        # epoll's timeout is in milliseconds.  select's timeout is in
+        # microseconds, and select can wait for an epoll.
+        left_s = max(0, min(until_ns, due_ns) - now_ns) / NS_PER_S
+        epoll = self._connections.epoll
+        ready = left_s and _select([epoll.fileno()], [], [], left_s)[0]
+        return self._poll(0, EVENTS) if ready else []
 
 
 def _not_yet(_: object) -> Any:

@@ -23,24 +23,24 @@ from dataclasses import replace
 from rally_magnum_scale.in_bay import http_responses
 from rally_magnum_scale.in_bay import request_failures
 from rally_magnum_scale.in_bay.connections import EPOLLIN
+from rally_magnum_scale.in_bay.connections import EVENTS
 from rally_magnum_scale.in_bay.connections import NEVER_NS
 from rally_magnum_scale.in_bay.connections import READ
 from rally_magnum_scale.in_bay.connections import Connections
+from rally_magnum_scale.in_bay.connections import Events
+from rally_magnum_scale.in_bay.connections import Poller
 from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.messages import WorkerReport
 from rally_magnum_scale.in_bay.meter import NS_PER_S
 from rally_magnum_scale.in_bay.meter import Meter
 from rally_magnum_scale.in_bay.meter import RequestCounters
-from rally_magnum_scale.in_bay.polling import EVENTS
-from rally_magnum_scale.in_bay.polling import Events
-from rally_magnum_scale.in_bay.polling import Poller
+from rally_magnum_scale.in_bay.meter import Sums
 from rally_magnum_scale.in_bay.request_failures import kind_of
-from rally_magnum_scale.in_bay.response_fingerprint import ResponseFingerprint
 from rally_magnum_scale.in_bay.stats import arrivals
 from rally_magnum_scale.in_bay.stats.windows import UNSENT
 from rally_magnum_scale.in_bay.stats.windows import Window
-from rally_magnum_scale.in_bay.versions import Versions
-from rally_magnum_scale.in_bay.worker_report import Sums
-from rally_magnum_scale.in_bay.worker_report import WorkerReport
+from rally_magnum_scale.in_bay.usual_responses import ResponseFingerprint
+from rally_magnum_scale.in_bay.usual_responses import Versions
 
 BATCH_NS = 50_000_000
 # If a request is this late although a connection is idle, the engine stood
@@ -140,7 +140,7 @@ class Engine:
             self._sums.failures,
             self._late_ns / NS_PER_S,
             due=self._schedule.due,
-            reasons=request_failures.our_fault(
+            reasons=request_failures.generator_faults(
                 {**self._sums.failures, **self._sums.connect_failures}
             ),
         )
@@ -236,27 +236,27 @@ class Engine:
     def _batch_closed(self, until_ns: int) -> None:
         while self._clock_ns() < until_ns:
             if self._connections.idle:
-                self._drop_ended()
+                self._close_ended()
                 self._send_idle(self._clock_ns())
             events, _ = self._poller.wait(until_ns, self._due_ns)
             self._take_closed(events)
 
     def _batch_open(self, until_ns: int) -> None:
-        has_looked = False
+        has_polled = False
         while (now_ns := self._clock_ns()) < until_ns:
             if self._in_vain:
                 self._fail_waiting(now_ns)
             if self._due_ns <= now_ns and self._connections.idle:
                 self._note_standstill(now_ns)
-                if not has_looked:
-                    self._drop_ended()
+                if not has_polled:
+                    self._close_ended()
                 self._send_due(self._clock_ns())
             events, got_ns = self._poller.wait(until_ns, self._due_ns)
-            has_looked = not events
+            has_polled = not events
             if events:
                 self._take_open(events, got_ns)
 
-    def _drop_ended(self) -> None:
+    def _close_ended(self) -> None:
         """Close the idle connections that their targets have closed.
 
         A request on such a connection would fail, although the target only
@@ -266,7 +266,7 @@ class Engine:
         most = max(EVENTS, len(connections.slots))
         for fd, _ in connections.epoll.poll(0, most):
             if connections.sent_ns.get(fd) != 0:
-                connections.look_again(fd)
+                connections.rearm(fd)
                 continue
             try:
                 data = connections.slots[fd][0](RECEIVE_BYTES)
@@ -392,7 +392,7 @@ class Engine:
 
         :raises OSError: when the data is not a response
         """
-        self._connections.look_again(fd)
+        self._connections.rearm(fd)
         if not self._connections.sent_ns.get(fd):
             # The target closed an idle connection.
             self._fail(fd, "reset")
@@ -400,7 +400,7 @@ class Engine:
         answer = self._connections.read(fd, data)
         if not answer or not answer.head:
             return
-        if kind := self._expected.what_is_wrong(
+        if kind := self._expected.failure_kind(
             answer.head.status, answer.body_bytes
         ):
             self._count_failure(kind, self._belongs_ns(fd))

@@ -20,10 +20,10 @@ from typing import Any
 
 from rally_magnum_scale.in_bay import http_responses
 from rally_magnum_scale.in_bay.connections import Connections
+from rally_magnum_scale.in_bay.connections import Events
 from rally_magnum_scale.in_bay.engine import RECEIVE_BYTES
 from rally_magnum_scale.in_bay.engine import Engine
 from rally_magnum_scale.in_bay.job import Job
-from rally_magnum_scale.in_bay.polling import Events
 from rally_magnum_scale.in_bay.request_failures import kind_of
 
 LINGER_0_S = struct.pack("ii", 1, 0)
@@ -76,7 +76,7 @@ class FreshEngine(Engine):
     def _connect(job: Job, clock_ns: Callable[[], int]) -> FreshConnections:
         return FreshConnections(job, clock_ns)
 
-    def _drop_ended(self) -> None:
+    def _close_ended(self) -> None:
         """Do nothing, because idle slots have no connection."""
 
     def _send(self, fd: int, intended_ns: int, now_ns: int) -> None:

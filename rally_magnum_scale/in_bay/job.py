@@ -100,7 +100,7 @@ class Job:
             JOB_VARIABLE: json.dumps(self.to_json(), separators=(",", ":"))
         }
 
-    def leg(self, plan: Plan) -> Job:
+    def for_plan(self, plan: Plan) -> Job:
         """Return the job of one plan: that of the run, or of a search's step.
 
         :param plan: the plan that the workers carry out next

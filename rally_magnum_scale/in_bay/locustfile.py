@@ -26,10 +26,10 @@ from locust import task
 from locust.contrib import fasthttp
 from locust.rpc import zmqrpc
 
-from rally_magnum_scale.in_bay import backlog
 from rally_magnum_scale.in_bay import in_flight
 from rally_magnum_scale.in_bay import locust_stats
 from rally_magnum_scale.in_bay import master
+from rally_magnum_scale.in_bay import master_limits
 from rally_magnum_scale.in_bay import own_file
 from rally_magnum_scale.in_bay import refusal
 from rally_magnum_scale.in_bay import worker
@@ -71,7 +71,7 @@ else:
 
 
 if ROLE == "master":
-    backlog.widen(zmqrpc.BaseSocket, zmqrpc.zmq.BACKLOG)
+    master_limits.widen_backlog(zmqrpc.BaseSocket, zmqrpc.zmq.BACKLOG)
     # Records bypass Python's standard output, so a user's Locust file can
     # print anything.
     sys.stdout = sys.stderr

@@ -16,8 +16,8 @@ from typing import Any
 
 import gevent
 
+from rally_magnum_scale.in_bay import master_limits
 from rally_magnum_scale.in_bay import messages
-from rally_magnum_scale.in_bay import open_files
 from rally_magnum_scale.in_bay import refusal
 from rally_magnum_scale.in_bay.collector import Collector
 from rally_magnum_scale.in_bay.job import Job
@@ -25,7 +25,7 @@ from rally_magnum_scale.in_bay.search_driver import SearchDriver
 from rally_magnum_scale.in_bay.stats import cpusets
 from rally_magnum_scale.in_bay.stats.steps import Plan
 
-LOOK_EVERY_S = 0.2
+POLL_EVERY_S = 0.2
 CLOCK_PROBES = 3
 CLOCK_PROBE_EVERY_S = 0.2
 # The master sends the orders one after the other, while reports arrive.
@@ -74,10 +74,10 @@ class Master:
 
     def _conduct(self) -> None:
         try:
-            open_files.allow(self._job.worker_processes)
+            master_limits.raise_open_files(self._job.worker_processes)
             if self._wait_for_workers():
                 self._meet()
-                self._carry_out()
+                self._run_plan()
                 self._end()
                 # The records say whether the run is invalid; an exit status
                 # other than 0 means that there are no records.
@@ -102,7 +102,7 @@ class Master:
                 return False
             if self._refuse_shape():
                 return False
-            gevent.sleep(LOOK_EVERY_S)
+            gevent.sleep(POLL_EVERY_S)
         return True
 
     def _refuse_shape(self) -> bool:
@@ -121,7 +121,7 @@ class Master:
         )
         self._probe_clocks(self._workers)
 
-    def _carry_out(self) -> None:
+    def _run_plan(self) -> None:
         """Run the plan, or the steps of a search until it has a result."""
         search = self._job.traffic.search
         if search is None:
@@ -133,7 +133,9 @@ class Master:
             self._print([self._collector.trial(trial.to_json())])
             self._start(driver.plan, steps_before=trial.step - 1, more=True)
             self._follow()
-            judged = driver.take(self._collector.leg, self._collector.leg_due)
+            judged = driver.take(
+                self._collector.step_windows, self._collector.step_due
+            )
             if not self._collector.waiting_for:
                 self._print([self._collector.trial(judged.to_json())])
 
@@ -147,24 +149,24 @@ class Master:
         if not steps_before:
             self._judge_clocks(workers, start_second)
         self._print([self._collector.start(time.time(), self._cpus)])
-        leg = self._job.leg(plan)
+        job = self._job.for_plan(plan)
         order = {
             "start_second": start_second,
             "workers": len(workers),
             "more": more,
         }
         for index, worker in enumerate(workers):
-            job = leg.share(index).to_json()
+            own = job.share(index).to_json()
             self._runner.send_message(
                 messages.START,
-                {**order, "worker": index, "job": job},
+                {**order, "worker": index, "job": own},
                 client_id=worker,
             )
         self._deadline_s = (
             start_second
             + plan.total_s
-            + leg.traffic.timeout_s
-            + leg.traffic.lateness_s
+            + job.traffic.timeout_s
+            + job.traffic.lateness_s
         )
 
     def _probe_clocks(self, workers: list[str]) -> None:
@@ -196,16 +198,16 @@ class Master:
     def _follow(self) -> None:
         """Print records until all workers have finished, died or timed out."""
         self._read_late_s = math.inf
-        looked_s = time.monotonic()
+        polled_s = time.monotonic()
         while self._collector.waiting_for and time.time() < self._deadline_s:
-            gevent.sleep(LOOK_EVERY_S)
+            gevent.sleep(POLL_EVERY_S)
             if self._ended:
                 # The run was stopped meanwhile; no record may follow its end.
                 return
             # Measured from poll to poll, because the work between two polls
             # can also stall.
-            before_s, looked_s = looked_s, time.monotonic()
-            if self._is_behind(looked_s - before_s - LOOK_EVERY_S):
+            before_s, polled_s = polled_s, time.monotonic()
+            if self._is_behind(polled_s - before_s - POLL_EVERY_S):
                 # Unread reports must not count as missing.
                 continue
             self._collector.note_cpu(time.time(), time.process_time())

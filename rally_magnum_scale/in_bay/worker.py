@@ -30,9 +30,9 @@ from gevent.event import AsyncResult
 from rally_magnum_scale.in_bay import messages
 from rally_magnum_scale.in_bay.fresh import engine_of
 from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.messages import WorkerReport
 from rally_magnum_scale.in_bay.stats import cpusets
 from rally_magnum_scale.in_bay.stats.windows import Window
-from rally_magnum_scale.in_bay.worker_report import WorkerReport
 
 MASTER_WAIT_S = 300.0
 TIMER_SLACK = Path("/proc/self/timerslack_ns")

@@ -70,12 +70,12 @@ class PodOptions:
         """
         for key in ("requests", "limits"):
             _check_resources(getattr(self, key), f"{name}.{key}")
-        for resource, asked in self.requests.items():
-            limit = self.limits.get(resource, asked)
-            if amount(asked) > amount(limit):
+        for resource, request in self.requests.items():
+            limit = self.limits.get(resource, request)
+            if amount(request) > amount(limit):
                 raise wrong(
                     f"{name}.requests.{resource}",
-                    f"{asked!r} is more than the limit of {limit!r}",
+                    f"{request!r} is more than the limit of {limit!r}",
                 )
         _check_selector(self.node_selector, f"{name}.node_selector")
         if not isinstance(self.tolerations, list | tuple):

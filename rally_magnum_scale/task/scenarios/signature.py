@@ -130,13 +130,13 @@ def _signature(
 
 
 def _docstring(run: Callable[..., None], kinds: tuple[type[Any], ...]) -> str:
-    said: dict[str, str] = {}
+    texts: dict[str, str] = {}
     # A base class describes its fields before the class itself does.
     bases = [base for kind in kinds for base in reversed(kind.__mro__)]
     for kind in filter(dataclasses.is_dataclass, bases):
         for each in info.parse_docstring(kind.__doc__)["params"]:
             words = " ".join(each["doc"].split())
-            before = said.get(each["name"])
-            said[each["name"]] = f"{before}; {words}" if before else words
-    lines = [f":param {name}: {words}" for name, words in said.items()]
+            before = texts.get(each["name"])
+            texts[each["name"]] = f"{before}; {words}" if before else words
+    lines = [f":param {name}: {words}" for name, words in texts.items()]
     return "\n".join([inspect.getdoc(run) or "", "", *lines])

@@ -23,7 +23,7 @@ OUTCOME = {"requests": 30, "failures": {}, "due": [20], "late_s": 0.0}
 
 
 def window(second, requests=10, failures=None):
-    where = JOB.plan.position(second - 100)
+    where = JOB.traffic.plan.position(second - 100)
     return Window(
         second, where.phase, where.step + 1, 1, requests, failures or {}
     ).packed()
@@ -77,7 +77,7 @@ def test_the_start_names_the_cpus_of_a_pod_with_all_its_processes(collector):
     start = collector.start(97.25, cpus)
     assert start["record"] == "start"
     assert (start["second"], start["written_s"]) == (100, 97.25)
-    assert start["steps"] == JOB.plan.to_json()
+    assert start["steps"] == JOB.traffic.plan.to_json()
     # One that did not tell is not taken to have none.
     assert start["cpus"] == {"0,3": ["rms-worker-a", "rms-worker-b"]}
 
@@ -271,7 +271,7 @@ def test_what_was_due_is_told_by_the_steps_of_all_legs(collector):
         plan = Plan((Step(None if due is None else 100, 2, 1),))
         collector.begin(["one"], 100 + 5 * leg, plan, steps_before=leg)
         collector.done("one", 103 + 5 * leg, {**OUTCOME, "due": [due]})
-        assert collector.leg_due == [due]
+        assert collector.step_due == [due]
     assert collector.end(120)[-1]["due"] == [20, None, 30]
 
 

@@ -132,8 +132,8 @@ def test_a_master_that_may_open_too_few_files_says_so(make_bay, serve):
 )
 def test_a_limit_is_raised_as_far_as_the_workers_need(before, after):
     program = limit(*before) + (
-        "from rally_magnum_scale.in_bay import open_files\n"
-        "open_files.allow(100)\n"
+        "from rally_magnum_scale.in_bay import master_limits\n"
+        "master_limits.raise_open_files(100)\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
     assert fresh_python.run(program).split() == [after]

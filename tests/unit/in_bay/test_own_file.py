@@ -57,7 +57,7 @@ class Users:
     :param ends_s: after how many seconds of the plan they do
     """
 
-    are_all_there = True
+    all_running = True
 
     def __init__(self, clock, ends_s):
         self._clock = clock

@@ -74,7 +74,7 @@ def reasons_by_step(bay, found):
     """Return why each step of a run is invalid."""
     run = records.collect(found)
     steps = throughput.summarise(
-        bay.spec.plan,
+        bay.spec.traffic.plan,
         run.windows,
         run.end,
         cores_pods=None,

@@ -12,7 +12,7 @@ from rally_magnum_scale.in_bay import http_responses
 from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.steps import Step
-from rally_magnum_scale.in_bay.versions import Versions
+from rally_magnum_scale.in_bay.usual_responses import Versions
 from tests.unit import loads
 from tests.unit.in_bay.engine_runs import run
 from tests.unit.in_bay.engine_runs import side_by_side
