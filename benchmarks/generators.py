@@ -131,6 +131,7 @@ def _worker(
         "RMS_ROLE": "worker",
         "RMS_MASTER_HOST": "127.0.0.1",
         "RMS_MASTER_PORT": port,
+        "RMS_CONNECT_DEADLINE_S": str(DEADLINE_S),
     }
     worker = subprocess.Popen(
         command if on_core is None else target.pinned(on_core, command),

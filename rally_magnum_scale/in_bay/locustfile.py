@@ -80,9 +80,7 @@ if ROLE == "worker":
     worker.wait_for_master(
         os.environ["RMS_MASTER_HOST"],
         int(os.environ["RMS_MASTER_PORT"]),
-        deadline_s=float(
-            os.environ.get("RMS_CONNECT_DEADLINE_S", worker.MASTER_WAIT_S)
-        ),
+        deadline_s=float(os.environ["RMS_CONNECT_DEADLINE_S"]),
     )
 
 

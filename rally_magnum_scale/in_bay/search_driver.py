@@ -19,19 +19,19 @@ from rally_magnum_scale.in_bay.stats.windows import Window
 class SearchDriver:
     """The steps of a search so far.
 
-    :param wanted: settings of the search
+    :param search: settings of the search
     :param workers: number of workers
     """
 
-    def __init__(self, wanted: trials.Search, workers: int) -> None:
-        self._wanted = wanted
+    def __init__(self, search: trials.Search, workers: int) -> None:
+        self._search = search
         self._workers = workers
         self._done: list[records.Trial] = []
         self._next: records.Trial | None = None
 
     def next_trial(self) -> records.Trial | None:
         """Return the step to run now, or None if the search is over."""
-        self._next = rate_search.next_trial(self._wanted, self._done)
+        self._next = rate_search.next_trial(self._search, self._done)
         return self._next
 
     @property
@@ -62,7 +62,7 @@ class SearchDriver:
         (result,) = throughput.summarise(
             self.plan, seen, whole, cores_pods=None, cores_real_nodes=None
         )
-        judged = trials.judge(self._wanted, self._ordered, result)
+        judged = trials.judge(self._search, self._ordered, result)
         self._done.append(judged)
         return judged
 

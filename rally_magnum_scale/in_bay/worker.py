@@ -34,7 +34,6 @@ from rally_magnum_scale.in_bay.messages import WorkerReport
 from rally_magnum_scale.in_bay.stats import cpusets
 from rally_magnum_scale.in_bay.stats.windows import Window
 
-MASTER_WAIT_S = 300.0
 TIMER_SLACK = Path("/proc/self/timerslack_ns")
 CONNECT_TIMEOUT_S = 2.0
 CONNECT_EVERY_S = 0.2
@@ -180,7 +179,7 @@ def wait_for_master(
     host: str,
     port: int,
     *,
-    deadline_s: float = MASTER_WAIT_S,
+    deadline_s: float,
     sleep: Any = time.sleep,
 ) -> None:
     """Wait until a plain TCP connection to the master succeeds.

@@ -12,7 +12,6 @@ from rally.task.scenario import Field
 from typing_extensions import TypedDict
 
 from rally_magnum_scale.in_bay.stats import steps as plans
-from rally_magnum_scale.task.scenarios import bounded
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import workload_arguments
 from rally_magnum_scale.workload import events
@@ -32,8 +31,8 @@ ENGINE_ONLY = (
 class StepArgument(TypedDict):
     """One step of a load."""
 
-    rate_rps: Annotated[float, Field(gt=0)] | None
-    duration_s: Annotated[int, Field(ge=1)]
+    rate_rps: signature.Rate | None
+    duration_s: signature.Count
     ramp_s: NotRequired[Annotated[int, Field(ge=0)]]
 
 
@@ -43,8 +42,8 @@ class FaultArgument(TypedDict):
 
     how: Literal["network", "stop", "delete"]
     at_s: NotRequired[Annotated[float, Field(ge=0)]]
-    step: NotRequired[bounded.Count]
-    nodes: NotRequired[bounded.Count]
+    step: NotRequired[signature.Count]
+    nodes: NotRequired[signature.Count]
 
 
 @signature.closed
@@ -52,28 +51,28 @@ class UpdateArgument(TypedDict, total=False):
     """An update of the targets while a load runs."""
 
     at_s: Annotated[float, Field(ge=0)]
-    step: bounded.Count
+    step: signature.Count
     strategy: Literal["RollingUpdate", "Recreate"]
     max_surge: Annotated[int, Field(ge=0)] | str
     max_unavailable: Annotated[int, Field(ge=0)] | str
     min_ready_s: Annotated[int, Field(ge=0)]
     pre_stop_s: Annotated[int, Field(ge=0)]
     readiness_probe: bool
-    nginx_image: bounded.Name
+    nginx_image: signature.Name
 
 
 @signature.closed
 class DisturbedLoadDeadlines(workload_arguments.LoadDeadlines, total=False):
     """Deadlines of the phases of a load with faults."""
 
-    recover_s: bounded.Seconds
+    recover_s: signature.Seconds
 
 
 @signature.closed
 class UpdatedLoadDeadlines(DisturbedLoadDeadlines, total=False):
     """Deadlines of the phases of a load with an update."""
 
-    update_s: bounded.Seconds
+    update_s: signature.Seconds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,9 +103,9 @@ class LoadArguments(workload_arguments.WorkloadArguments):
     """
 
     steps: list[StepArgument]
-    locust_file: bounded.Name | None = None
-    users: bounded.Count | None = None
-    spawn_rate: Annotated[float, Field(gt=0)] | None = None
+    locust_file: signature.Name | None = None
+    users: signature.Count | None = None
+    spawn_rate: signature.Rate | None = None
     faults: list[FaultArgument] = dataclasses.field(default_factory=list)
     deadlines: DisturbedLoadDeadlines = dataclasses.field(
         default_factory=lambda: DisturbedLoadDeadlines()

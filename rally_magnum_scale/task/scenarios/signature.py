@@ -1,4 +1,4 @@
-"""Build the signature of ``run()`` from dataclasses.
+"""Build the signature of ``run()`` from dataclasses, and bound its types.
 
 Rally checks a task against the signature of ``run()`` and the ``:param:``
 lines of its docstring.  Here both come from dataclasses, so that scenarios
@@ -14,11 +14,19 @@ import types
 import typing
 from collections.abc import Callable
 from collections.abc import Mapping
+from typing import Annotated
 from typing import Any
 from typing import TypeVar
 
 import typing_extensions
 from rally.common.plugin import info
+from rally.task.scenario import Field
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+Milliseconds = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(min_length=1)]
 
 T = TypeVar("T")
 

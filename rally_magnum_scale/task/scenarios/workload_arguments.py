@@ -14,7 +14,6 @@ from rally_magnum_scale.in_bay import request_spec
 from rally_magnum_scale.in_bay.stats.records import Source
 from rally_magnum_scale.in_bay.traffic import Traffic
 from rally_magnum_scale.runs import pull_secret
-from rally_magnum_scale.task.scenarios import bounded
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import pod_options
@@ -28,17 +27,17 @@ NO_TLS = "none"
 class LoadDeadlines(TypedDict, total=False):
     """Deadlines of the phases of a load."""
 
-    pull_s: bounded.Seconds
-    start_s: bounded.Seconds
-    connect_s: bounded.Seconds
+    pull_s: signature.Seconds
+    start_s: signature.Seconds
+    connect_s: signature.Seconds
 
 
 @signature.closed
 class RequestArgument(TypedDict, total=False):
     """The request to the targets, and the expected response."""
 
-    method: bounded.Name
-    path: bounded.Name
+    method: signature.Name
+    path: signature.Name
     headers: dict[str, str]
     body: str
     expected_status: Annotated[int, Field(ge=200, le=599)]
@@ -118,19 +117,19 @@ class WorkloadArguments:
         grow with the pods
     """
 
-    targets: bounded.Count = 1
-    workers: bounded.Count = 1
-    processes_per_worker: bounded.Count | None = None
-    target_processes: bounded.Count | None = None
-    connections_per_worker: bounded.Count = 64
-    timeout_s: bounded.Seconds = 10.0
-    locust_image: bounded.Name = LOCUST_IMAGE
-    nginx_image: bounded.Name = NGINX_IMAGE
+    targets: signature.Count = 1
+    workers: signature.Count = 1
+    processes_per_worker: signature.Count | None = None
+    target_processes: signature.Count | None = None
+    connections_per_worker: signature.Count = 64
+    timeout_s: signature.Seconds = 10.0
+    locust_image: signature.Name = LOCUST_IMAGE
+    nginx_image: signature.Name = NGINX_IMAGE
     image_prefix: str = ""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = (
         "IfNotPresent"
     )
-    image_pull_secret_file: bounded.Name | None = None
+    image_pull_secret_file: signature.Name | None = None
     pull_ahead: bool = False
     pods: PodsArgument = dataclasses.field(
         default_factory=lambda: PodsArgument()

@@ -278,7 +278,7 @@ def test_what_was_due_is_told_by_the_steps_of_all_legs(collector):
 def test_an_hour_of_windows_takes_no_more_memory_than_five_minutes():
     hour = loads.job("http://x/", Step(100, 3600), worker_processes=10)
     collector = Collector(hour)
-    names = [f"worker-{number}" for number in range(hour.workers)]
+    names = [f"worker-{number}" for number in range(hour.worker_processes)]
     collector.begin(names, 1000)
     times = Histogram.from_values_us(dict.fromkeys(range(100, 300, 7), 1))
     parts = Window(0, "steady", 1, 1, 29, {}, times, times).packed()

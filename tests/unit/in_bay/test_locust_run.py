@@ -175,7 +175,7 @@ def test_a_stopped_master_still_says_how_it_ended(make_bay, serve):
 
 def test_a_worker_waits_for_a_plain_connection(serve, free_port):
     port = serve().port
-    worker_module.wait_for_master("127.0.0.1", port)
+    worker_module.wait_for_master("127.0.0.1", port, deadline_s=5.0)
     waits = []
     with pytest.raises(TimeoutError, match="Check its pod"):
         worker_module.wait_for_master(
