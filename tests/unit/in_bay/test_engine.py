@@ -50,7 +50,7 @@ def test_an_open_loop_offers_its_rate(serve):
 
 
 @pytest.mark.parametrize("rate_rps", [None, 100])
-def test_to_wait_is_not_to_be_busy(serve, behaviour, rate_rps):
+def test_waiting_does_not_count_as_busy(serve, behaviour, rate_rps):
     slow = serve(behaviour.stall_on(1, 0.8))
     step = Step(rate_rps, 1)
     _, (waiting, *_) = run(slow.url, step, connections=1)
@@ -61,7 +61,7 @@ def test_to_wait_is_not_to_be_busy(serve, behaviour, rate_rps):
 
 
 @pytest.mark.parametrize("keep_alive", [True, False])
-def test_all_that_queues_up_behind_a_standstill_is_late(serve, keep_alive):
+def test_requests_queued_by_a_standstill_are_late(serve, keep_alive):
     turns = itertools.count(1)
 
     def give_way():
@@ -83,7 +83,7 @@ def test_all_that_queues_up_behind_a_standstill_is_late(serve, keep_alive):
     assert sum(behind) >= 10
 
 
-def test_a_stall_counts_for_all_that_were_due_in_it(serve, behaviour):
+def test_a_stall_counts_for_all_requests_due_in_it(serve, behaviour):
     server = serve(behaviour.stall_on(50, 0.5))
     outcome, reported = run(server.url, Step(50, 4), connections=1)
     latency_us, service_us, lag_us = whole(reported)
@@ -191,7 +191,7 @@ def failed_runs(request):
 
 
 @pytest.mark.parametrize(("what", "kind"), FAILURES.items())
-def test_failures_are_counted_by_kind_and_the_rest_goes_on(
+def test_failures_are_counted_by_kind_while_other_requests_succeed(
     failed_runs, what, kind
 ):
     outcome, reported, requests = failed_runs[(what,)].result()
@@ -209,7 +209,7 @@ def test_answers_in_pieces_are_put_together(serve, behaviour, what):
     assert outcome.requests == server.requests > 50
 
 
-def test_whole_answers_and_pieces_mix(serve, behaviour):
+def test_whole_and_split_responses_mix(serve, behaviour):
     server = serve(behaviour.on(range(3, 1000, 3), behaviour.in_pieces))
     outcome, _ = run(server.url, Step(200, 1))
     assert outcome.failures == {}
@@ -217,7 +217,7 @@ def test_whole_answers_and_pieces_mix(serve, behaviour):
 
 
 @pytest.mark.parametrize("size", [RECEIVE_BYTES, 5 * RECEIVE_BYTES + 7])
-def test_more_than_is_received_at_once_is_read_to_its_end(
+def test_a_response_larger_than_the_buffer_is_read_completely(
     serve, behaviour, size
 ):
     server = serve(behaviour.of_bytes(size))
@@ -227,7 +227,7 @@ def test_more_than_is_received_at_once_is_read_to_its_end(
 
 
 @pytest.mark.parametrize("what", ["close", "leave"])
-def test_a_connection_that_the_server_ends_is_no_failure(
+def test_a_connection_that_the_server_closes_is_no_failure(
     serve, behaviour, what
 ):
     server = serve(behaviour.on({5, 6, 90}, getattr(behaviour, what)))
@@ -236,7 +236,7 @@ def test_a_connection_that_the_server_ends_is_no_failure(
     assert outcome.requests == server.requests > 90
 
 
-def test_nobody_listens(free_port):
+def test_a_refused_connection_is_a_failure(free_port):
     outcome, reported = run(
         f"http://127.0.0.1:{free_port}/", Step(None, 1), connections=2
     )
@@ -247,7 +247,7 @@ def test_nobody_listens(free_port):
     assert len(reported) == 2
 
 
-def test_others_get_their_turn_every_50_ms(serve):
+def test_other_greenlets_run_every_50_ms(serve):
     turns = []
     # A clock that goes on by 1 ms each time that it is looked at.
     clock_ns = itertools.count(0, 1_000_000).__next__
@@ -264,7 +264,7 @@ def test_others_get_their_turn_every_50_ms(serve):
     assert len(turns) >= 12
 
 
-def test_the_target_gets_what_was_asked(serve):
+def test_the_target_receives_the_specified_request(serve):
     server = serve()
     asked = {
         "method": "POST",
@@ -283,7 +283,9 @@ def test_the_target_gets_what_was_asked(serve):
 
 
 @pytest.mark.parametrize("keep_alive", [True, False])
-def test_a_body_that_no_buffer_takes_at_once_arrives_whole(serve, keep_alive):
+def test_a_body_larger_than_the_send_buffer_arrives_completely(
+    serve, keep_alive
+):
     server = serve()
     body = "x" * 60_000
     outcome, _ = run(
@@ -304,15 +306,13 @@ def test_another_status_can_be_the_expected_one(serve, behaviour):
     assert (outcome.requests, outcome.failures) == (2, {"bad_status": 48})
 
 
-def test_a_longer_answer_is_no_failure_where_any_length_will_do(
-    serve, behaviour
-):
+def test_any_body_length_is_accepted_by_default(serve, behaviour):
     server = serve(behaviour.on(range(0, 1000, 2), behaviour.longer))
     outcome, _ = run(server.url, Step(100, 1))
     assert (outcome.requests, outcome.failures) == (100, {})
 
 
-def test_the_answer_to_a_head_is_its_head(serve, behaviour):
+def test_a_head_request_has_no_body(serve, behaviour):
     server = serve(behaviour.head_alone)
     asked = {"method": "HEAD", "expected_body_bytes": 0}
     outcome, _ = run(server.url, Step(100, 1), request=asked)
@@ -338,7 +338,7 @@ def never_alike():
 
 
 @pytest.mark.parametrize("case", NEVER_ALIKE)
-def test_answers_that_are_never_alike_are_all_counted(never_alike, case):
+def test_responses_that_all_differ_are_counted(never_alike, case):
     outcome, requests = never_alike[case].result()
     assert (outcome.requests, outcome.failures) == (100, {})
     assert requests == 100
@@ -348,7 +348,7 @@ def test_answers_that_are_never_alike_are_all_counted(never_alike, case):
 @pytest.mark.parametrize(
     "step", [Step(200, 1), Step(None, 2)], ids=["open", "closed"]
 )
-def test_each_request_may_have_a_connection_of_its_own(serve, step):
+def test_without_keep_alive_each_request_has_a_new_connection(serve, step):
     server = serve()
     outcome, reported = run(server.url, step, keep_alive=False)
     assert outcome.failures == {}
@@ -371,7 +371,7 @@ def test_the_time_to_connect_is_part_of_a_request(serve):
     assert service_us.max_us >= 700_000
 
 
-def test_new_connections_to_nobody_are_tried_ever_more_rarely(free_port):
+def test_connections_are_retried_with_backoff(free_port):
     outcome, _ = run(
         f"http://127.0.0.1:{free_port}/",
         Step(None, 1),
@@ -382,7 +382,7 @@ def test_new_connections_to_nobody_are_tried_ever_more_rarely(free_port):
     assert 4 <= outcome.failures["refused"] <= 40
 
 
-def test_a_connection_of_its_own_keeps_no_port(serve):
+def test_a_new_connection_per_request_keeps_no_local_port(serve):
     server = serve()
     outcome, _ = run(server.url, Step(300, 1), keep_alive=False)
     assert outcome.requests == 300
@@ -425,7 +425,7 @@ def gone_for_a_while():
 
 
 @pytest.mark.parametrize("keep_alive", [True, False])
-def test_a_target_that_is_gone_for_a_while_gets_its_requests_again(
+def test_a_target_that_comes_back_gets_requests_again(
     gone_for_a_while, keep_alive
 ):
     outcome, seconds = gone_for_a_while[(keep_alive,)].result()
@@ -477,7 +477,7 @@ def gone_after_a_standstill():
 
 
 @pytest.mark.parametrize("keep_alive", [True, False])
-def test_no_connection_to_a_target_that_is_gone_is_no_standstill(
+def test_a_missing_target_does_not_count_as_a_standstill(
     gone_after_a_standstill, keep_alive
 ):
     reported = gone_after_a_standstill[(keep_alive,)].result()
@@ -488,7 +488,7 @@ def test_no_connection_to_a_target_that_is_gone_is_no_standstill(
     assert lag_us.max_us < 900_000 < latency_us.max_us
 
 
-def test_arrivals_by_chance_offer_the_rate_too(serve):
+def test_poisson_arrivals_offer_the_rate(serve):
     servers = serve(), serve()
 
     def offer(url):

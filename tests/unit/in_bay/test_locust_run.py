@@ -18,7 +18,7 @@ from tests.unit.in_bay.processes import REPORTING_OFTEN
 from tests.unit.in_bay.processes import of
 
 
-def test_two_workers_two_steps(make_bay, serve):
+def test_a_load_of_two_workers_and_two_steps(make_bay, serve):
     server = serve()
     bay = make_bay(server.url, Step(200, 1, 1), Step(400, 1))
     workers = [bay.start_worker(), bay.start_worker()]
@@ -82,7 +82,7 @@ def test_a_killed_process_of_a_pod_makes_the_run_invalid(make_bay, serve):
     pod.wait(10)
 
 
-def test_targets_asked_by_their_own_addresses_share_the_load(make_bay, serve):
+def test_pod_addresses_share_the_load_evenly(make_bay, serve):
     servers = [serve(), serve(), serve()]
     bay = make_bay(
         "http://127.0.0.1:1/",
@@ -249,7 +249,7 @@ def test_heartbeats_are_sent_while_the_engine_runs(serve):
     assert len(beats) >= 3
 
 
-def test_an_engine_that_breaks_says_so():
+def test_a_broken_engine_is_reported():
     worker = worker_module.Worker(worker_module.run_engine(lambda *_: None))
     environment = Environment(Runner())
     worker.order.set(order("http://no such host:1/"))

@@ -48,7 +48,9 @@ def make(make_bay, url, wanted):
     return make_bay(url, first, search=wanted, timeout_s=1.0)
 
 
-def test_a_search_finds_what_the_target_can_do(make_bay, serve, behaviour):
+def test_a_search_finds_the_highest_rate_of_the_target(
+    make_bay, serve, behaviour
+):
     server = serve(one_by_one(behaviour))
     wanted = search_of()
     bay = make(make_bay, server.url, wanted)
@@ -87,7 +89,9 @@ def test_a_search_finds_what_the_target_can_do(make_bay, serve, behaviour):
     }
 
 
-def test_a_closed_loop_comes_first_when_no_rate_is_given(make_bay, serve):
+def test_a_search_without_a_start_rate_begins_with_a_closed_loop(
+    make_bay, serve
+):
     wanted = search_of(start_rps=None, max_rps=50, max_steps=2)
     bay = make(make_bay, serve().url, wanted)
     bay.start_worker(), bay.start_worker()

@@ -29,7 +29,7 @@ class Away:
 
 
 @pytest.mark.parametrize("rate_rps", [200, None])
-def test_a_greenlet_that_gives_nothing_back_is_told(serve, rate_rps):
+def test_a_blocking_greenlet_shows_in_the_loop_delay(serve, rate_rps):
     plan = Plan((Step(rate_rps, 3),))
     reported = []
     Engine(

@@ -101,14 +101,14 @@ def conduct(first_answers, capfd, clock_deadline_s=0.5):
     return runner, [json.loads(line) for line in lines]
 
 
-def test_clocks_that_answer_are_asked_three_times(capfd):
+def test_clocks_are_probed_three_times(capfd):
     runner, records = conduct({"one": 1, "two": 1}, capfd)
     assert [one["record"] for one in records] == ["start", "window", "end"]
     assert records[-1]["reasons"] == []
     assert runner.probes == master.CLOCK_PROBES
 
 
-def test_the_start_is_told_before_it_with_the_cpus_of_each_pod(capfd):
+def test_the_start_record_has_the_cpus_of_each_pod(capfd):
     before_s = time.time()
     _, records = conduct({"one": 1, "two": 1}, capfd)
     start, window, _ = records
@@ -122,7 +122,7 @@ def test_the_start_is_told_before_it_with_the_cpus_of_each_pod(capfd):
     assert before_s - 1 < start["written_s"] < time.time() + 1
 
 
-def test_a_clock_that_answers_late_is_waited_for(capfd):
+def test_a_late_clock_answer_is_waited_for(capfd):
     runner, records = conduct(
         {"one": 1, "two": 5}, capfd, clock_deadline_s=20.0
     )

@@ -228,14 +228,14 @@ def test_an_event_without_any_key_is_a_failure():
     assert outcome.failures == {"no_response_time": 1}
 
 
-def test_a_request_that_began_before_the_plan_counts_with_all_of_its_time():
+def test_a_request_that_began_before_the_plan_counts_with_its_full_time():
     _, windows = watch(
         Clock(), Step(None, 1), requests=[(0.5, {"response_time": 1200})]
     )
     assert windows[0].latency_us == Histogram.from_values_us({1_200_000: 1})
 
 
-def test_what_is_not_of_the_plan_is_not_counted():
+def test_requests_outside_the_plan_are_not_counted():
     outcome, windows = watch(
         Clock(),
         Step(None, 1),
@@ -257,7 +257,7 @@ def test_what_is_not_of_the_plan_is_not_counted():
     assert (outcome.requests, outcome.failures) == (1, {})
 
 
-def test_seconds_that_were_slept_away_have_windows_too():
+def test_missed_seconds_have_windows():
     _, windows = watch(
         Clock(late_s={3: 2.5}),
         Step(None, 6),
@@ -269,7 +269,7 @@ def test_seconds_that_were_slept_away_have_windows_too():
     assert [one.loop_delay_max_us for one in windows[:3]] == [0, 2_500_000, 0]
 
 
-def test_users_have_time_to_end_what_they_do():
+def test_users_can_finish_their_requests_after_the_plan():
     outcome, windows = watch(
         Clock(),
         Step(None, 1),
@@ -303,7 +303,7 @@ def test_requests_that_never_end_time_out_unless_they_began_after_the_plan():
     assert [one.phase for one in windows] == ["steady", *["stop"] * 3]
 
 
-def test_what_comes_after_the_last_word_is_in_no_window():
+def test_requests_after_the_report_are_in_no_window():
     clock, taken = Clock(), []
 
     def keep(window):
@@ -370,7 +370,7 @@ class Asker(HttpUser):
 """
 
 
-def test_a_locust_file_of_its_own_gives_the_same_records(make_bay):
+def test_a_locust_file_gives_the_same_records(make_bay):
     bay = make_bay(
         "http://127.0.0.1:1/",
         Step(None, 2, 1),
@@ -403,7 +403,9 @@ def test_a_locust_file_of_its_own_gives_the_same_records(make_bay):
     assert [one.wait(10) for one in workers] == [0, 0]
 
 
-def test_the_windows_hold_what_the_target_has_seen(make_bay, serve, behaviour):
+def test_the_windows_contain_all_requests_that_the_target_received(
+    make_bay, serve, behaviour
+):
     seen_s = []
 
     def answer(connection, number):
@@ -456,7 +458,7 @@ def run_alone(make_bay, url, text, *steps, **changes):
 
 
 @pytest.mark.parametrize("kind", ["HttpUser", "FastHttpUser"])
-def test_a_target_that_stalls_to_the_end_is_not_forgiven(
+def test_a_stall_at_the_end_of_the_plan_is_measured(
     make_bay, serve, behaviour, kind
 ):
     stalled = threading.Event()
@@ -545,9 +547,7 @@ SOMETIMES_ITS_OWN_CLIENT = OWN_CLIENT.replace("User", "HttpUser").replace(
 
 
 @pytest.mark.parametrize("text", [OWN_CLIENT, SOMETIMES_ITS_OWN_CLIENT])
-def test_what_a_client_of_the_files_own_waits_for_is_not_taken_for_ended(
-    make_bay, serve, text
-):
+def test_requests_of_an_unknown_client_are_waited_for(make_bay, serve, text):
     records, _ = run_alone(
         make_bay,
         serve().url,
@@ -573,9 +573,7 @@ def quit(environment, **_):
 )
 
 
-def test_a_hook_of_the_end_may_end_the_runner_and_loses_nothing(
-    make_bay, serve
-):
+def test_a_test_stop_hook_can_quit_without_losing_records(make_bay, serve):
     records, worker = run_alone(make_bay, serve().url, QUITTING, Step(None, 2))
     end = records[-1]
     assert (end["reasons"], end["failures"]) == ([], {})
@@ -644,7 +642,7 @@ class Asker(HttpUser):
 
 
 @pytest.mark.parametrize("kind", ["HttpUser", "FastHttpUser"])
-def test_what_ends_without_an_event_is_a_failure(make_bay, serve, kind):
+def test_a_request_without_an_event_is_a_failure(make_bay, serve, kind):
     text = UNREPORTED.replace("HttpUser", kind)
     records, _ = run_alone(make_bay, serve().url, text, Step(None, 2))
     end = records[-1]
@@ -652,7 +650,9 @@ def test_what_ends_without_an_event_is_a_failure(make_bay, serve, kind):
     assert end["failures"]["assertion_error"] > 5
 
 
-def test_a_killed_worker_of_an_own_file_makes_the_run_invalid(make_bay, serve):
+def test_a_killed_worker_of_a_locust_file_makes_the_run_invalid(
+    make_bay, serve
+):
     bay = make_bay(
         serve().url,
         Step(None, 5),

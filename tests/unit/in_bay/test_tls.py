@@ -98,13 +98,13 @@ def tls_runs(authority, tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", ANSWERS)
-def test_requests_are_asked_by_tls(tls_runs, case):
+def test_requests_are_sent_over_tls(tls_runs, case):
     outcome, requests = tls_runs[case].result()
     assert (outcome.requests, outcome.failures) == (50, {})
     assert requests == 50
 
 
-def test_a_long_answer_and_a_long_body_go_through_whole(secured, authority):
+def test_long_responses_and_bodies_pass_completely(secured, authority):
     body = b"x" * 100_000
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
     server = secured(lambda connection, _: connection.sendall(head + body))
@@ -144,15 +144,13 @@ def untrusted_runs(authority, tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", UNTRUSTED_CASES)
-def test_a_certificate_that_is_not_trusted_is_a_failure_of_its_own(
-    untrusted_runs, case
-):
+def test_an_untrusted_certificate_is_a_tls_failure(untrusted_runs, case):
     outcome, requests = untrusted_runs[case].result()
     assert outcome.requests == requests == 0
     assert set(outcome.failures) == {"tls"}
 
 
-def test_a_target_without_tls_is_a_failure_of_tls(serve, authority):
+def test_a_target_without_tls_is_a_tls_failure(serve, authority):
     # It takes the handshake for a request that never ends.
     server = serve()
     outcome = run(job_for(server, authority.pem, Step(None, 1), timeout_s=0.3))
@@ -168,7 +166,7 @@ def test_a_connection_that_ends_in_the_middle_is_short(
     assert (outcome.requests, outcome.failures) == (98, {"short": 2})
 
 
-def test_a_worker_that_gevent_has_patched_asks_by_tls(secured, authority):
+def test_tls_works_in_a_process_that_gevent_has_patched(secured, authority):
     server = secured()
     job = job_for(server, authority.pem, Step(100, 1))
     done = subprocess.run(

@@ -130,7 +130,7 @@ def counted(server, *steps, **options):
         "wrong",
     ],
 )
-def test_each_answer_is_counted_for_the_version_that_gave_it(serve, details):
+def test_each_response_is_counted_for_its_version(serve, details):
     def ask(keep_alive):
         target = Target(rolling, **details)
         # The new version has more in the first second, so both were usual.
@@ -147,13 +147,13 @@ def test_each_answer_is_counted_for_the_version_that_gave_it(serve, details):
         )
 
 
-def test_an_answer_that_tells_no_version_is_of_one_without_a_name(serve):
+def test_a_response_without_a_version_has_an_empty_version(serve):
     target = Target(lambda number: "" if number % 4 else "2")
     total, *_ = counted(serve(target), Step(200, 1))
     assert total == {"": 150, "2": 50} == dict(target.said)
 
 
-def test_what_is_answered_after_the_plan_is_counted_by_version(serve):
+def test_responses_after_the_plan_are_counted_by_version(serve):
     def stalls(number):
         if number == 1:
             time.sleep(1.2)
@@ -166,9 +166,7 @@ def test_what_is_answered_after_the_plan_is_counted_by_version(serve):
     assert windows.add_counts(one.versions for one in stop) == total
 
 
-def test_the_version_of_most_answers_of_a_second_need_not_be_read(
-    serve, monkeypatch
-):
+def test_responses_of_the_usual_version_are_not_parsed(serve, monkeypatch):
     read = collections.Counter()
     read_head = http_responses.read_head
 
@@ -188,14 +186,14 @@ def test_the_version_of_most_answers_of_a_second_need_not_be_read(
     assert read[False] < 50
 
 
-def test_versions_are_not_counted_unless_a_job_says_how(serve):
+def test_versions_are_not_counted_without_a_header(serve):
     target = Target(rolling)
     outcome, reported = run(serve(target).url, Step(300, 1))
     assert outcome.requests == sum(target.said.values()) == 300
     assert [one.versions for one in reported] == [{}] * len(reported)
 
 
-def test_a_job_brings_the_name_of_the_header_to_its_workers():
+def test_the_version_header_survives_json():
     job = loads.job("http://x/", Step(1, 1))
     assert job.version_header == ""
     data = json.loads(json.dumps({**job.to_json(), "version_header": HEADER}))
@@ -213,7 +211,7 @@ def test_a_job_brings_the_name_of_the_header_to_its_workers():
         (b"X-Rms-Version: \xe9", "é"),
     ],
 )
-def test_how_a_header_tells_a_version(line, version):
+def test_the_version_is_read_from_the_header(line, version):
     versions = Versions(HEADER)
     head = http_responses.read_head(
         b"HTTP/1.1 200 OK\r\n" + line + b"\r\nB: 2\r\n"
@@ -233,7 +231,7 @@ def note(versions, *said):
     ]
 
 
-def test_only_answers_of_the_usual_version_are_examples():
+def test_only_responses_of_the_usual_version_are_learnt():
     versions = Versions(HEADER)
     assert note(versions, "1", "2", "1", "3") == [True, False, True, False]
     assert versions.take(10) == {"1": 8, "2": 1, "3": 1}
@@ -242,7 +240,7 @@ def test_only_answers_of_the_usual_version_are_examples():
     assert versions.take(0) == {}
 
 
-def test_the_usual_version_is_that_of_most_answers():
+def test_the_usual_version_has_the_most_responses():
     versions = Versions(HEADER)
     assert not versions.follow(versions.take(0))
     note(versions, "1", "2", "2", "3")

@@ -132,7 +132,7 @@ def test_a_generator_that_sends_late_is_the_limit(make_bay, serve):
     )
 
 
-def test_a_generator_out_of_processor_time_is_the_limit(make_bay):
+def test_a_generator_without_cpu_time_is_the_limit(make_bay):
     # In threads of the system, which leave the event loop in peace.
     burn = 'POOL.apply(hashlib.pbkdf2_hmac, ("sha256", b"a", b"b", 20_000))'
     bay = make_bay(
@@ -165,7 +165,7 @@ def test_a_generator_whose_loop_is_blocked_is_the_limit(make_bay):
     assert any("its event loop was " in one for one in reasons(bay, found))
 
 
-def test_a_generator_that_stood_still_is_told(make_bay, serve):
+def test_a_standstill_of_the_generator_is_reported(make_bay, serve):
     plan = (Step(None, 4), Step(200, 4))
     bay = make_bay(serve().url, *plan, workers=1)
     worker = bay.start_worker(REPORTING_OFTEN)
@@ -181,7 +181,7 @@ def test_a_generator_that_stood_still_is_told(make_bay, serve):
         assert any(told in one for one in step)
 
 
-def test_a_clock_that_is_wrong_is_told(make_bay, serve):
+def test_a_wrong_clock_is_reported(make_bay, serve):
     bay = make_bay(serve().url, Step(100, 2), workers=3)
     bay.start_worker()
     for by_s in (2, -2):
@@ -194,7 +194,7 @@ def test_a_clock_that_is_wrong_is_told(make_bay, serve):
         assert any(f"differs by {skew} s" in one for one in told)
 
 
-def test_windows_that_come_too_late_are_told(make_bay, serve):
+def test_late_windows_are_reported(make_bay, serve):
     bay = make_bay(serve().url, Step(100, 7), lateness_s=2.0)
     first, _ = [bay.start_worker(REPORTING_OFTEN) for _ in range(2)]
     master = bay.start_master()
@@ -209,7 +209,7 @@ def test_windows_that_come_too_late_are_told(make_bay, serve):
     assert any("not all workers reported" in one for one in step)
 
 
-def test_a_process_with_a_dead_workers_user_is_told(make_bay, serve):
+def test_a_process_with_a_dead_workers_user_is_reported(make_bay, serve):
     server = serve()
     bay = make_bay(server.url, Step(100, 13))
     first, second = [bay.start_worker(REPORTING_OFTEN) for _ in range(2)]

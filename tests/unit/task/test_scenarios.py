@@ -78,7 +78,7 @@ FAILED = {"status": "CREATE_FAILED", "status_reason": "No valid host"}
 STUCK = {"status": "DELETE_FAILED", "status_reason": "volume is in use"}
 
 
-def test_a_failed_delete_does_not_cover_why_the_create_failed():
+def test_a_failed_delete_does_not_hide_the_failed_create():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", FAILED, STUCK)
     error, left = create_and_delete(magnum)
     assert isinstance(error, exceptions.BayCreateFailed)
@@ -87,7 +87,7 @@ def test_a_failed_delete_does_not_cover_why_the_create_failed():
     assert left.bay.status == "DELETE_FAILED"
 
 
-def test_a_bay_that_failed_is_removed_though_it_was_to_be_kept(tmp_path):
+def test_a_failed_bay_is_deleted_despite_keep_bay(tmp_path):
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", FAILED, 404)
     _, left = create_and_delete(magnum, keep_bay=True)
     assert left.bay.status == "GONE"
@@ -98,7 +98,7 @@ def created(magnum):
     return next(body for _, path, body in magnum.requests if body)
 
 
-def test_what_the_task_asks_for_reaches_magnum():
+def test_the_arguments_of_the_bay_reach_magnum():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", FAILED, 404)
     create_and_delete(
         magnum,
@@ -129,7 +129,7 @@ def test_what_the_task_asks_for_reaches_magnum():
     }
 
 
-def test_rallys_cleanup_takes_no_kept_bay_for_its_own():
+def test_rallys_cleanup_ignores_a_kept_bay():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", FAILED, 404)
     create_and_delete(magnum, keep_bay=True)
     own = create_and_delete_bay.CreateAndDeleteBay
@@ -139,7 +139,7 @@ def test_rallys_cleanup_takes_no_kept_bay_for_its_own():
     assert cleanup.NAME_FORMAT.startswith("rms-")
 
 
-def test_the_name_of_a_template_of_the_context_is_its_id():
+def test_a_template_of_the_context_is_resolved_to_its_id():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", FAILED, 404)
     magnum.templates.append(fake_magnum.template("t-2", "rms-x"))
     with loopback.serve(magnum.answer) as url:
@@ -214,7 +214,7 @@ def kubeconfig(folder, url):
 
 
 @pytest.mark.parametrize("refuses", [False, True])
-def test_in_someones_bay_only_our_namespace_is_removed(tmp_path, refuses):
+def test_only_our_namespace_is_removed_from_an_existing_bay(tmp_path, refuses):
     bay = Kubernetes(refuses)
     with loopback.serve(bay.answer) as url:
         error, left = run(
@@ -289,7 +289,7 @@ def test_an_iteration_has_the_records_of_all_bays_of_its_tenant():
     assert [bay.name for bay in read.bays] == ["bay-0", "bay-1", "bay-2"]
 
 
-def test_no_bay_for_an_iteration_is_said():
+def test_a_role_without_a_bay_is_named():
     with pytest.raises(exceptions.InvalidInput, match="bay_role.*'big'"):
         turn(1, bays_of_context(2), "big")
 
@@ -312,7 +312,7 @@ def test_no_bay_for_an_iteration_is_said():
     ],
     ids=str,
 )
-def test_a_worker_has_a_process_for_each_core_that_it_may_use(
+def test_a_worker_has_a_process_for_each_whole_core_of_its_limit(
     given, processes
 ):
     wanted = load_arguments.LoadArguments(steps=STEPS, workers=5, **given)
@@ -321,7 +321,7 @@ def test_a_worker_has_a_process_for_each_core_that_it_may_use(
     assert spec.worker_processes == 5 * processes
 
 
-def test_all_of_a_load_reaches_its_specification(tmp_path):
+def test_all_arguments_reach_the_specification(tmp_path):
     secret = tmp_path / "config.json"
     secret.write_text('{"auths": {"registry.example.org": {"auth": "c2U="}}}')
     wanted = load_arguments.LoadArguments(

@@ -58,7 +58,7 @@ def pod_specs(objects):
     ]
 
 
-def test_names_are_dns_safe_and_labels_tell_the_run():
+def test_names_are_dns_labels_and_labels_identify_the_run():
     objects = every(spec())
     for one in objects:
         name = one["metadata"]["name"]
@@ -83,7 +83,7 @@ def test_names_are_dns_safe_and_labels_tell_the_run():
     ]
 
 
-def test_pods_are_modest():
+def test_pods_have_no_privileges():
     for one in pod_specs(every(spec())):
         assert one["enableServiceLinks"] is False
         assert one["automountServiceAccountToken"] is False
@@ -94,7 +94,7 @@ def test_pods_are_modest():
             assert security["capabilities"] == {"drop": ["ALL"]}
 
 
-def test_arguments_reach_the_pods():
+def test_pod_options_are_in_the_manifests():
     taint = {"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}
     objects = every(
         spec(
@@ -129,7 +129,7 @@ def test_arguments_reach_the_pods():
 
 
 @pytest.mark.parametrize("prefix", ["mirror.example/a", "mirror.example/a/"])
-def test_a_prefix_stands_before_both_images_with_one_slash(prefix):
+def test_the_image_prefix_applies_to_both_images(prefix):
     images = {
         container["image"]
         for one in pod_specs(every(spec(image_prefix=prefix)))
@@ -141,7 +141,7 @@ def test_a_prefix_stands_before_both_images_with_one_slash(prefix):
     }
 
 
-def test_a_pull_secret_is_made_for_every_pod_and_said_nowhere():
+def test_every_pod_has_the_pull_secret_and_nothing_else_shows_it():
     secret = json.dumps({"auths": {"mirror.example": {"auth": "cGFzcw=="}}})
     one = spec(image_pull_secret=secret)
     objects = every(one)
@@ -156,7 +156,7 @@ def test_a_pull_secret_is_made_for_every_pod_and_said_nowhere():
 
 
 @pytest.mark.parametrize("secret", ["hunter2", '["hunter2"]', '{"a": 1}', 7])
-def test_a_wrong_pull_secret_is_not_repeated(secret):
+def test_the_error_for_a_pull_secret_does_not_contain_it(secret):
     with pytest.raises(ValueError, match="image_pull_secret: must") as caught:
         spec(image_pull_secret=secret)
     assert "hunter2" not in str(caught.value)
@@ -167,7 +167,7 @@ def pull_of(pods):
     return pull
 
 
-def test_images_are_pulled_where_any_of_the_pods_may_run():
+def test_images_are_pulled_on_every_node_that_a_pod_may_use():
     names = ("target", "worker", "master")
     pods = {name: {"node_selector": {"role": name}} for name in names}
     pull = pull_of(pods)
@@ -193,19 +193,19 @@ def test_images_are_pulled_where_any_of_the_pods_may_run():
     ("spread", "word"),
     [("preferred", "ScheduleAnyway"), ("required", "DoNotSchedule")],
 )
-def test_pods_are_spread_over_the_nodes_that_take_them(spread, word):
+def test_pods_are_spread_over_the_nodes(spread, word):
     for one in pod_specs(every(spec(spread=spread)))[1:]:
         (constraint,) = one["topologySpreadConstraints"]
         assert constraint["whenUnsatisfiable"] == word
         assert constraint["nodeTaintsPolicy"] == "Honor"
 
 
-def test_pods_need_not_be_spread():
+def test_spread_none_sets_no_constraint():
     for one in pod_specs(every(spec(spread="none"))):
         assert "topologySpreadConstraints" not in one
 
 
-def test_processes_are_what_the_master_expects():
+def test_the_master_expects_every_worker_process():
     objects = every(spec(workers=3, processes_per_worker=4))
     _, _, master, worker = pod_specs(objects)
     assert "--processes=4" in worker["containers"][0]["args"]
@@ -240,14 +240,14 @@ def connections_of(one, pod_ips, workers):
     return counts, shares
 
 
-def test_connections_by_the_service_are_divided_over_processes():
+def test_connections_to_the_service_are_divided_over_processes():
     one = spec(workers=2, processes_per_worker=3, connections_per_worker=8)
     counts, shares = connections_of(one, (), 6)
     assert counts == [3, 3, 2, 3, 3, 2]
     assert all(share.targets == [("10.0.0.1", 8080)] for share in shares)
 
 
-def test_connections_by_pod_addresses_reach_all_targets_evenly():
+def test_connections_to_pod_addresses_reach_all_targets_evenly():
     ips = ["10.1.0.1", "10.1.0.2", "10.1.0.3", "fd00::4", "10.1.0.5"]
     one = spec(
         targets=5,
@@ -267,7 +267,7 @@ def test_connections_by_pod_addresses_reach_all_targets_evenly():
     }
 
 
-def test_deadlines_grow_with_the_pods_unless_they_are_given():
+def test_default_deadlines_grow_with_the_pods():
     small, large = spec(workers=1), spec(workers=2000)
     assert large.connect_s > small.connect_s
     assert large.start_s(2000) > small.start_s(1)
@@ -278,7 +278,7 @@ def test_deadlines_grow_with_the_pods_unless_they_are_given():
     assert job_of(every(given)).connect_deadline_s == 3
 
 
-def test_the_master_gets_the_job_back_as_it_was():
+def test_the_master_reads_the_traffic_that_the_host_wrote():
     read = job_of(every(spec(connections_per_worker=9)))
     assert read.traffic == spec(connections_per_worker=9).traffic
     assert read.source == SOURCE
@@ -288,7 +288,7 @@ def test_the_master_gets_the_job_back_as_it_was():
     )
 
 
-def test_the_workers_are_told_what_to_ask_and_how():
+def test_the_job_contains_the_request():
     asked = Request("POST", "/a", {"A": "b"}, "zwölf", 201, 7)
     read = job_of(
         every(spec(request=asked, keep_alive=False, arrivals="poisson"))
@@ -300,7 +300,7 @@ def test_the_workers_are_told_what_to_ask_and_how():
     assert b"\r\nConnection: close\r\n" in read.request_bytes
 
 
-def test_targets_with_tls_show_what_was_signed_for_their_name():
+def test_targets_with_tls_serve_the_signed_certificate():
     tls = load_spec.TargetTls("the CA", "the certificate", "the key")
     one = spec(tls=tls, workers=1)
     assert "the key" not in repr(one)
@@ -324,7 +324,7 @@ def test_targets_with_tls_show_what_was_signed_for_their_name():
     assert "the key" not in str(of_kind(objects, "Pod"))
 
 
-def test_targets_without_tls_tell_their_counts_on_their_only_port():
+def test_targets_without_tls_serve_their_counts_on_the_same_port():
     one = spec()
     objects = every(one)
     assert nginx.status_port(one) == nginx.PORT
@@ -358,7 +358,7 @@ def test_services_select_their_pods():
     assert target["spec"]["selector"] != master["spec"]["selector"]
 
 
-def test_a_dead_worker_does_not_take_the_others_along():
+def test_a_dead_worker_does_not_fail_the_job():
     (workers,) = of_kind(every(spec()), "Job")
     assert workers["spec"]["parallelism"] == 2
     assert workers["spec"]["completions"] == 2
@@ -374,7 +374,7 @@ def test_the_code_fits_into_a_config_map():
     assert sum(map(len, code.values())) < locust_file.MAX_BYTES
 
 
-def test_addresses_of_ip_version_6():
+def test_ipv6_addresses_are_in_brackets():
     objects = manifests.load(spec(), target_ip="fd00::1", master_ip="fd00::2")
     (master,) = of_kind(objects, "Pod")
     environment = master["spec"]["containers"][0]["env"]
@@ -398,7 +398,7 @@ def test_addresses_of_ip_version_6():
         ("target_address", "node"),
     ],
 )
-def test_a_wrong_argument_is_named(key, value):
+def test_an_invalid_argument_is_named(key, value):
     with pytest.raises(ValueError, match=key):
         spec(**{key: value})
 
@@ -406,7 +406,7 @@ def test_a_wrong_argument_is_named(key, value):
 @pytest.mark.parametrize(
     "key", ["start_s", "pull_s", "connect_s", "update_s", "recover_s"]
 )
-def test_a_wrong_deadline_is_named(key):
+def test_an_invalid_deadline_is_named(key):
     with pytest.raises(ValueError, match=f"deadlines.{key}: must be above 0"):
         load_spec.Deadlines(**{key: 0})
 
@@ -442,12 +442,12 @@ def test_too_few_connections_are_named(changes, words):
         spec(target_address="pod", **changes)
 
 
-def test_no_address():
+def test_an_invalid_address_is_refused():
     with pytest.raises(ValueError, match="None"):
         manifests.load(spec(), target_ip="None", master_ip="10.0.0.2")
 
 
-def test_what_nginx_counted():
+def test_the_request_count_is_read_from_stub_status():
     text = (
         "Active connections: 1 \nserver accepts handled requests\n"
         " 65 65 592456 \nReading: 0 Writing: 1 Waiting: 0 \n"
@@ -469,12 +469,12 @@ def test_a_missing_variable_is_named(environ, missing):
         Job.from_environ(environ)
 
 
-def test_what_is_no_job_is_refused():
+def test_an_incomplete_job_is_refused():
     with pytest.raises(ValueError, match="not a job"):
         Job.from_json({"plan": [{"rate_rps": 1, "duration_s": 1}]})
 
 
-def test_a_search_goes_to_the_master_whole():
+def test_the_job_contains_the_search():
     wanted = Search(bounds={"p99_ms": 50}, start_rps=100, max_steps=4)
     one = spec(search=wanted, timeout_s=5, lateness_s=10)
     assert job_of(every(one)).traffic.search == wanted
@@ -483,7 +483,7 @@ def test_a_search_goes_to_the_master_whole():
     assert spec().traffic.longest_s == spec().traffic.plan.total_s
 
 
-def test_all_that_a_search_needs_is_mounted():
+def test_the_modules_of_a_search_are_mounted():
     (code, *_) = of_kind(every(spec()), "ConfigMap")
     found = " ".join(code["data"])
     for name in ("rate_search", "trials", "records", "throughput"):
@@ -491,7 +491,7 @@ def test_all_that_a_search_needs_is_mounted():
     assert "in_bay.search_driver.py" in found
 
 
-def test_what_is_mounted_imports_nothing_of_the_package_that_is_not():
+def test_mounted_modules_import_only_mounted_modules():
     package = pathlib.Path(rally_magnum_scale.__file__).parent
     mounted = {
         found.relative_to(package)
