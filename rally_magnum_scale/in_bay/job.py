@@ -91,8 +91,13 @@ class Job:
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as plain JSON."""
-        plain = dataclasses.asdict(self)
-        return {**plain, "traffic": self.traffic.to_json()}
+        return {
+            **vars(self),
+            "source": self.source.to_json(),
+            "traffic": self.traffic.to_json(),
+            "addresses": list(self.addresses),
+            "tls": self.tls and dataclasses.asdict(self.tls),
+        }
 
     def to_environ(self) -> dict[str, str]:
         """Return the environment that :meth:`from_environ` reads."""

@@ -7,7 +7,6 @@ it from their job.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +79,7 @@ class Traffic:
     def to_json(self) -> dict[str, Any]:
         """Return the traffic as plain JSON."""
         return {
-            **asdict(self),
+            **vars(self),
             "plan": self.plan.to_json(),
             "search": self.search and self.search.to_json(),
             "request": self.request.to_json(),

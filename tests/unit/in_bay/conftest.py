@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback that misbehaves when it is told to."""
+"""A small HTTP server on loopback that misbehaves on demand."""
 
 import contextlib
 import re
@@ -57,7 +57,7 @@ class Server:
         self._context = context
         self.behave = behave
         self.requests = 0
-        self.asked = set()
+        self.received = set()
         self._lock = threading.Lock()
         self._connections = []
         self._listener = socket.create_server(
@@ -114,7 +114,7 @@ class Server:
                     if len(rest) < size:
                         break
                     with self._lock:
-                        self.asked.add(head + end + rest[:size])
+                        self.received.add(head + end + rest[:size])
                         self.requests += 1
                         number = self.requests
                     pending = rest[size:]
@@ -123,7 +123,7 @@ class Server:
                 return
 
     def drain(self, most=None):
-        """Answer all that was asked, then end the connections there are.
+        """Answer all received requests, then close the connections.
 
         :param most: how many of them, None for all
         """

@@ -68,7 +68,7 @@ class Bay:
                 return window
 
     def wait_for_start(self, master):
-        """Wait until the master has told when the run begins."""
+        """Wait until the master has written when the run begins."""
         return self._wait_for("start", master)
 
     def _wait_for(self, kind, master):

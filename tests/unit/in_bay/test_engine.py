@@ -266,15 +266,15 @@ def test_other_greenlets_run_every_50_ms(serve):
 
 def test_the_target_receives_the_specified_request(serve):
     server = serve()
-    asked = {
+    request = {
         "method": "POST",
         "path": "/orders?dry=1",
         "headers": {"Content-Type": "text/plain"},
         "body": "zwölf",
     }
-    outcome, _ = run(server.url, Step(50, 1), request=asked)
+    outcome, _ = run(server.url, Step(50, 1), request=request)
     host = server.url.split("/")[2]
-    assert server.asked == {
+    assert server.received == {
         f"POST /orders?dry=1 HTTP/1.1\r\nHost: {host}\r\n"
         "Content-Type: text/plain\r\nContent-Length: 6\r\n\r\n"
         "zwölf".encode()
@@ -294,7 +294,7 @@ def test_a_body_larger_than_the_send_buffer_arrives_completely(
         request={"method": "PUT", "body": body},
         keep_alive=keep_alive,
     )
-    assert [one.partition(b"\r\n\r\n")[2] for one in server.asked] == [
+    assert [one.partition(b"\r\n\r\n")[2] for one in server.received] == [
         body.encode()
     ]
     assert (outcome.requests, outcome.failures) == (50, {})
@@ -314,8 +314,8 @@ def test_any_body_length_is_accepted_by_default(serve, behaviour):
 
 def test_a_head_request_has_no_body(serve, behaviour):
     server = serve(behaviour.head_alone)
-    asked = {"method": "HEAD", "expected_body_bytes": 0}
-    outcome, _ = run(server.url, Step(100, 1), request=asked)
+    request = {"method": "HEAD", "expected_body_bytes": 0}
+    outcome, _ = run(server.url, Step(100, 1), request=request)
     assert (outcome.requests, outcome.failures) == (100, {})
 
 
@@ -354,7 +354,7 @@ def test_without_keep_alive_each_request_has_a_new_connection(serve, step):
     assert outcome.failures == {}
     assert outcome.requests == server.requests >= 100
     assert server.connections == outcome.requests
-    assert all(b"\r\nConnection: close\r\n" in one for one in server.asked)
+    assert all(b"\r\nConnection: close\r\n" in one for one in server.received)
     latency_us, service_us, _ = whole(reported)
     assert latency_us.total == service_us.total == outcome.requests
 

@@ -97,10 +97,10 @@ def test_pod_addresses_share_the_load_evenly(make_bay, serve):
     records = bay.records(bay.start_master())
     end = records[-1]
     assert (end["reasons"], end["failures"]) == ([], {})
-    asked = [one.requests for one in servers]
-    assert sum(asked) == end["requests"] == pytest.approx(600, abs=2)
+    requests = [one.requests for one in servers]
+    assert sum(requests) == end["requests"] == pytest.approx(600, abs=2)
     assert [one.connections for one in servers] == [2, 2, 2]
-    assert min(asked) > 100
+    assert min(requests) > 100
     assert [worker.wait(10) for worker in workers] == [0, 0]
 
 

@@ -66,11 +66,11 @@ def test_a_search_finds_the_highest_rate_of_the_target(
         {one["second"] for one in windows}
     )
     followed = search_progress.SearchProgress(wanted)
-    said = [followed.take(one) for one in of(records, "trial")]
+    lines = [followed.take(one) for one in of(records, "trial")]
     done = followed.done
     assert all(one.ended for one in done)
     assert {one.step for one in done} == set(numbers)
-    assert len(said) == 2 * len(done) == 2 * len(of(records, "start"))
+    assert len(lines) == 2 * len(done) == 2 * len(of(records, "start"))
     # What the master decided is what the same steps lead to here.
     for count, trial in enumerate(done):
         ordered = rate_search.next_trial(wanted, done[:count])

@@ -41,6 +41,6 @@ def test_a_blocking_greenlet_shows_in_the_loop_delay(serve, rate_rps):
     ).run()
     delays_us = [one.loop_delay_max_us for one in reported]
     assert max(delays_us) >= AWAY_S * 1e6
-    # It is told of the second in which it happened, and of no other.
+    # Only the second in which it happened reports it.
     assert delays_us.index(max(delays_us)) == 1
     assert sum(one >= AWAY_S * 1e6 for one in delays_us) == 1

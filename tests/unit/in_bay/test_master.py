@@ -112,8 +112,8 @@ def test_the_start_record_has_the_cpus_of_each_pod(capfd):
     before_s = time.time()
     _, records = conduct({"one": 1, "two": 1}, capfd)
     start, window, _ = records
-    told = cpusets.by_name(start["cpus"])
-    assert told == {
+    cpus = cpusets.by_name(start["cpus"])
+    assert cpus == {
         socket.gethostname(): frozenset(os.sched_getaffinity(0)),
         "one": frozenset({0, 1}),
         "two": frozenset({0, 1}),

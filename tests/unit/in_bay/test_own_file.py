@@ -25,7 +25,7 @@ NS_PER_S = 1_000_000_000
 class Clock:
     """Time that passes only while the users are let run.
 
-    :param late_s: what a sleep takes beyond what was asked for, by the
+    :param late_s: how much longer a sleep takes than requested, by the
         second of the plan in which it ends
     """
 
@@ -387,11 +387,11 @@ def test_a_locust_file_gives_the_same_records(make_bay):
     assert [one["workers"] for one in windows[:3]] == [2, 2, 2]
     # Four users that wait 0.1 s: 40 a second, and less on a busy machine.
     assert 60 < end["requests"] < 125
-    asked = end["requests"]
+    requests = end["requests"]
     # What a user fires in one go may lie on both sides of an end of the plan.
     assert end["failures"] == {
-        "failed": pytest.approx(asked, abs=8),
-        "value_error": pytest.approx(asked, abs=8),
+        "failed": pytest.approx(requests, abs=8),
+        "value_error": pytest.approx(requests, abs=8),
     }
     seen = [Window.from_json(one) for one in windows]
     assert {us for one in seen for us in one.latency_us.counts} == {1234}

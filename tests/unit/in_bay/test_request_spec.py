@@ -13,10 +13,10 @@ def test_the_default_request_is_minimal():
 
 
 def test_a_request_contains_method_headers_and_body():
-    asked = Request(
+    request = Request(
         "POST", "/a?b=%20", {"Accept": "text/plain, */*", "X-A": ""}, "hé"
     )
-    assert asked.to_bytes("h", keep_alive=False) == (
+    assert request.to_bytes("h", keep_alive=False) == (
         b"POST /a?b=%20 HTTP/1.1\r\nHost: h\r\n"
         b"Accept: text/plain, */*\r\nX-A: \r\n"
         b"Connection: close\r\nContent-Length: 3\r\n\r\n"
@@ -29,8 +29,10 @@ def test_an_empty_body_has_a_length():
 
 
 def test_a_request_survives_json():
-    asked = Request("PUT", "/x", {"A": "b"}, "c", 201, 7)
-    assert Request.from_json(json.loads(json.dumps(asked.to_json()))) == asked
+    request = Request("PUT", "/x", {"A": "b"}, "c", 201, 7)
+    assert (
+        Request.from_json(json.loads(json.dumps(request.to_json()))) == request
+    )
     assert Request.from_json({}) == Request()
 
 

@@ -108,11 +108,11 @@ def test_long_responses_and_bodies_pass_completely(secured, authority):
     body = b"x" * 100_000
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
     server = secured(lambda connection, _: connection.sendall(head + body))
-    asked = Request("PUT", body="y" * 60_000, expected_body_bytes=len(body))
-    outcome = run(job_for(server, authority.pem, Step(40, 1), request=asked))
+    request = Request("PUT", body="y" * 60_000, expected_body_bytes=len(body))
+    outcome = run(job_for(server, authority.pem, Step(40, 1), request=request))
     assert (outcome.requests, outcome.failures) == (40, {})
-    (request,) = server.asked
-    assert request.endswith(b"\r\n\r\n" + b"y" * 60_000)
+    (received,) = server.received
+    assert received.endswith(b"\r\n\r\n" + b"y" * 60_000)
 
 
 # Whether our authority has signed it, and what it says.

@@ -47,7 +47,7 @@ def closing(connection, head, body):
 
 
 class Target:
-    """Says its version with each answer, and counts what it said.
+    """Sends its version with each response, and counts them.
 
     :param version_of: a number of a request to the version that answers it
     :param send: gets connection, head without its end, and body
@@ -65,7 +65,7 @@ class Target:
         dates=1,
         body_of=lambda version: b"ok\n",
     ):
-        self.said = collections.Counter()
+        self.sent = collections.Counter()
         self._lock = threading.Lock()
         self._version_of = version_of
         self._send = send
@@ -84,7 +84,7 @@ class Target:
             head += b"x-rms-version: %s\r\n" % version.encode()
         if not is_wrong:
             with self._lock:
-                self.said[version] += 1
+                self.sent[version] += 1
         self._send(connection, head, self._body_of(version))
 
 
@@ -139,7 +139,7 @@ def test_each_response_is_counted_for_its_version(serve, details):
 
     for one in side_by_side(ask, [(True,), (False,)]).values():
         target, total, outcome, _ = one.result()
-        assert total == dict(target.said)
+        assert total == dict(target.sent)
         assert min(total.values()) > 100
         # A busy machine may be late when the closed loop begins.
         assert set(outcome.failures) - {"unsent"} == (
@@ -150,7 +150,7 @@ def test_each_response_is_counted_for_its_version(serve, details):
 def test_a_response_without_a_version_has_an_empty_version(serve):
     target = Target(lambda number: "" if number % 4 else "2")
     total, *_ = counted(serve(target), Step(200, 1))
-    assert total == {"": 150, "2": 50} == dict(target.said)
+    assert total == {"": 150, "2": 50} == dict(target.sent)
 
 
 def test_responses_after_the_plan_are_counted_by_version(serve):
@@ -189,7 +189,7 @@ def test_responses_of_the_usual_version_are_not_parsed(serve, monkeypatch):
 def test_versions_are_not_counted_without_a_header(serve):
     target = Target(rolling)
     outcome, reported = run(serve(target).url, Step(300, 1))
-    assert outcome.requests == sum(target.said.values()) == 300
+    assert outcome.requests == sum(target.sent.values()) == 300
     assert [one.versions for one in reported] == [{}] * len(reported)
 
 
@@ -220,14 +220,14 @@ def test_the_version_is_read_from_the_header(line, version):
     assert versions.take(3) == {version: 3}
 
 
-def note(versions, *said):
+def note(versions, *versions_seen):
     return [
         versions.note(
             http_responses.read_head(
                 b"HTTP/1.1 200 OK\r\nX-Rms-Version: %s\r\n" % one.encode()
             )
         )
-        for one in said
+        for one in versions_seen
     ]
 
 

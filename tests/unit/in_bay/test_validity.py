@@ -16,7 +16,7 @@ from rally_magnum_scale.in_bay.stats.steps import Step
 from tests.unit.in_bay.processes import REPORTING_OFTEN
 from tests.unit.in_bay.processes import of
 
-# A Locust file whose only task does this before it says that it asked.
+# A Locust file whose only task does this before it reports a request.
 TASK = """
 import hashlib
 import gevent
@@ -176,9 +176,9 @@ def test_a_standstill_of_the_generator_is_reported(make_bay, serve):
         timer.join()
     found = bay.records(master)
     assert found[-1]["reasons"] == []
-    told = "stood still: its event loop came back to the connections"
+    reason = "stood still: its event loop came back to the connections"
     for step in reasons_by_step(bay, found):
-        assert any(told in one for one in step)
+        assert any(reason in one for one in step)
 
 
 def test_a_wrong_clock_is_reported(make_bay, serve):
@@ -188,10 +188,10 @@ def test_a_wrong_clock_is_reported(make_bay, serve):
         bay.start_worker(before=SHIFTED.format(by_s=by_s))
     found = bay.records(bay.start_master(before=PROBING_OFTEN))
     assert "clock_skew" in kinds(found)
-    told = [one for one in found[-1]["reasons"] if "clock" in one]
-    assert len(told) == 2
+    reasons = [one for one in found[-1]["reasons"] if "clock" in one]
+    assert len(reasons) == 2
     for skew in ("+2.0", "-2.0"):
-        assert any(f"differs by {skew} s" in one for one in told)
+        assert any(f"differs by {skew} s" in one for one in reasons)
 
 
 def test_late_windows_are_reported(make_bay, serve):
@@ -203,8 +203,8 @@ def test_late_windows_are_reported(make_bay, serve):
     timer = stop_for(of_worker(first), 3.5)
     found = bay.records(master)
     timer.join()
-    told = found[-1]["reasons"]
-    assert any("came more than 2 s late" in one for one in told)
+    reasons = found[-1]["reasons"]
+    assert any("came more than 2 s late" in one for one in reasons)
     step = reasons(bay, found)
     assert any("not all workers reported" in one for one in step)
 

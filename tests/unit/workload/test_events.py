@@ -159,9 +159,9 @@ def test_the_job_contains_the_version_header(update):
     )
     (found,) = pod["spec"]["containers"]
     environ = {one["name"]: one["value"] for one in found["env"]}
-    told = json.loads(environ["RMS_JOB"])["version_header"]
-    assert told == (events.VERSION_HEADER if update else "")
-    assert Job.from_environ(environ).version_header == told
+    header = json.loads(environ["RMS_JOB"])["version_header"]
+    assert header == (events.VERSION_HEADER if update else "")
+    assert Job.from_environ(environ).version_header == header
 
 
 def test_the_deadlines_of_events_can_be_given():

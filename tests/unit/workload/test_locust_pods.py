@@ -44,12 +44,12 @@ def test_the_master_reads_the_traffic_that_the_host_wrote():
 
 
 def test_the_job_contains_the_request():
-    asked = Request("POST", "/a", {"A": "b"}, "zwölf", 201, 7)
+    request = Request("POST", "/a", {"A": "b"}, "zwölf", 201, 7)
     read = job_of(
-        every(spec(request=asked, keep_alive=False, arrivals="poisson"))
+        every(spec(request=request, keep_alive=False, arrivals="poisson"))
     )
     traffic = read.traffic
-    assert (traffic.request, traffic.keep_alive) == (asked, False)
+    assert (traffic.request, traffic.keep_alive) == (request, False)
     assert traffic.arrivals == "poisson"
     assert read.request_bytes.startswith(b"POST /a HTTP/1.1\r\n")
     assert b"\r\nConnection: close\r\n" in read.request_bytes
@@ -65,15 +65,15 @@ def test_the_job_contains_the_search():
 
 
 def test_the_largest_request_fits_into_the_environment():
-    asked = Request(
+    request = Request(
         headers={"A": "\\" * 8000, "B": "b" * 8000}, body="ü" * 10_000
     )
-    objects = every(spec(request=asked))
+    objects = every(spec(request=request))
     (pod,) = of_kind(objects, "Pod")
     environment = pod["spec"]["containers"][0]["env"]
     # https://man7.org/linux/man-pages/man2/execve.2.html: MAX_ARG_STRLEN
     assert max(len(str(each["value"])) for each in environment) < 131_072
-    assert job_of(objects).traffic.request == asked
+    assert job_of(objects).traffic.request == request
 
 
 def test_ipv6_addresses_are_in_brackets():
@@ -125,7 +125,7 @@ def test_connections_to_pod_addresses_reach_all_targets_evenly():
     hosts = [host for share in shares for host, _ in share.targets]
     assert hosts == ips * 3
     assert {port for share in shares for _, port in share.targets} == {8080}
-    # What is asked is the same, whoever answers.
+    # The request is the same for every target.
     assert {share.request_bytes for share in shares} == {
         b"GET / HTTP/1.1\r\nHost: 10.0.0.1:8080\r\n\r\n"
     }
