@@ -98,20 +98,20 @@ class Connections:
         """The connections that wait for a response."""
         return [fd for fd, at_ns in self.sent_ns.items() if at_ns]
 
-    def open_closed(self, now_ns: int) -> list[OSError]:
+    def reopen_due(self, now_ns: int) -> list[OSError]:
         """Begin to open the connections whose backoff is over.
 
         :returns: the errors of attempts that failed immediately
         """
         failed = []
-        for number in self._take_due(now_ns):
+        for number in self._pop_due(now_ns):
             try:
                 self._open(number, now_ns)
             except OSError as error:
                 failed.append(error)
         return failed
 
-    def go_on(self, fd: int) -> None:
+    def resume(self, fd: int) -> None:
         """Continue to open, to send or to receive.
 
         :raises OSError: when that fails
@@ -128,7 +128,7 @@ class Connections:
         if fd not in self._opening_ns and fd not in self._unsent:
             self.epoll.modify(fd, self._watched)
 
-    def rest(self, fd: int, now_ns: int) -> None:
+    def mark_idle(self, fd: int, now_ns: int) -> None:
         """Mark a connection as idle."""
         self.sent_ns[fd] = 0
         self.idle.append((fd, now_ns))
@@ -180,7 +180,7 @@ class Connections:
         self._sockets.clear()
         self.epoll.close()
 
-    def _take_due(self, now_ns: int) -> list[int]:
+    def _pop_due(self, now_ns: int) -> list[int]:
         """Return the numbers of connections whose backoff is over, once."""
         waiting, self._closed = self._closed, []
         due = []
@@ -222,7 +222,7 @@ class Connections:
             socket_module.IPPROTO_TCP, socket_module.TCP_NODELAY, 1
         )
 
-    def _use(self, fd: int) -> None:
+    def _make_available(self, fd: int) -> None:
         """Make a socket available to the engine."""
         socket = self._sockets[fd]
         send = (
@@ -258,12 +258,12 @@ class Connections:
             return
         del self._opening_ns[fd]
         self.epoll.modify(fd, self._watched)
-        self._use(fd)
-        self._stand(fd)
+        self._make_available(fd)
+        self._note_established(fd)
 
-    def _stand(self, fd: int) -> None:
+    def _note_established(self, fd: int) -> None:
         """Note that a connection is established."""
-        self.rest(fd, self._clock_ns())
+        self.mark_idle(fd, self._clock_ns())
 
     def _send(self, fd: int, data: bytes) -> int:
         """Send as much as the socket accepts now, and the rest later."""

@@ -57,7 +57,7 @@ class Engine:
     :param worker: index of this worker, from 0
     :param workers: number of workers
     :param report: receives the window of each second
-    :param give_way: lets other greenlets run; called every 50 ms
+    :param run_other_greenlets: lets other greenlets run; called every 50 ms
     :param clock_ns: clock that returns monotonic nanoseconds
     :param wall_ns: clock that returns epoch nanoseconds
     """
@@ -73,7 +73,7 @@ class Engine:
         worker: int = 0,
         workers: int = 1,
         report: Callable[[Window], None],
-        give_way: Callable[[], None] = lambda: None,
+        run_other_greenlets: Callable[[], None] = lambda: None,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -83,7 +83,7 @@ class Engine:
         self._request = job.request_bytes
         self._timeout_ns = int(traffic.timeout_s * NS_PER_S)
         self._report = report
-        self._give_way = give_way
+        self._run_other_greenlets = run_other_greenlets
         self._clock_ns = clock_ns
         # The epoch clock is read only once, together with the monotonic
         # clock, so that setting the time can't move the schedule.
@@ -116,7 +116,7 @@ class Engine:
         self._without_ns = 0
         # Kinds of failed attempts to connect while there was no connection
         # at all.  A due request can't wait for another connection then.
-        self._in_vain: list[str] = []
+        self._failed_connects: list[str] = []
         self._sums = Sums()
 
     @staticmethod
@@ -129,7 +129,7 @@ class Engine:
         :returns: the sums of all windows that were reported
         """
         try:
-            self._get_ready()
+            self._open_connections()
             for second in range(self._plan.total_s):
                 self._run_second(second)
             self._drain()
@@ -145,11 +145,11 @@ class Engine:
             ),
         )
 
-    def _get_ready(self) -> None:
+    def _open_connections(self) -> None:
         """Open the connections before the first request is due."""
-        self._batches(self._start_ns, self._batch_open)
+        self._run_batches(self._start_ns, self._batch_open)
         self._meter.clear()
-        self._in_vain.clear()
+        self._failed_connects.clear()
         self._poller.idle_ns = 0
 
     def _run_second(self, second: int) -> None:
@@ -162,11 +162,11 @@ class Engine:
         if self._closed:
             # A closed loop does not send requests that an open loop left.
             self._skip_due(end_ns)
-            self._batches(end_ns, self._batch_closed)
+            self._run_batches(end_ns, self._batch_closed)
             # The next step may be an open loop, which uses intended_ns.
             self._connections.intended_ns.update(self._connections.sent_ns)
         else:
-            self._batches(end_ns, self._batch_open)
+            self._run_batches(end_ns, self._batch_open)
         self._end_window(closed=self._closed)
 
     def _drain(self) -> None:
@@ -180,7 +180,7 @@ class Engine:
         self._phase_ns, self._closed = end_ns, False
         while self._is_pending() and self._clock_ns() < limit_ns:
             end_ns += NS_PER_S
-            self._batches(
+            self._run_batches(
                 min(end_ns, limit_ns),
                 self._batch_open,
                 while_=self._is_pending,
@@ -188,7 +188,7 @@ class Engine:
             if self._clock_ns() >= end_ns:
                 self._end_window()
         for fd in self._connections.outstanding:
-            self._count_failure("timeout", self._belongs_ns(fd))
+            self._count_failure("timeout", self._was_due_ns(fd))
         self._skip_due(NEVER_NS)
         self._end_window()
 
@@ -205,7 +205,7 @@ class Engine:
         self._sums.add(window)
         self._report(replace(window, versions=versions))
 
-    def _batches(
+    def _run_batches(
         self,
         until_ns: int,
         batch: Callable[[int], None],
@@ -213,24 +213,24 @@ class Engine:
     ) -> None:
         """Run the loop in slices of 50 ms, so that heartbeats are sent."""
         while (now_ns := self._clock_ns()) < until_ns and while_():
-            self._tend(now_ns)
+            self._maintain_connections(now_ns)
             end_ns = min(
                 until_ns,
                 now_ns + BATCH_NS,
                 max(now_ns, self._connections.next_open_ns),
             )
             batch(end_ns)
-            self._give_way()
+            self._run_other_greenlets()
             self._meter.note_loop_delay(self._clock_ns() - end_ns)
 
-    def _tend(self, now_ns: int) -> None:
+    def _maintain_connections(self, now_ns: int) -> None:
         """Fail requests that timed out, and reopen closed connections."""
         for fd in self._connections.overdue(now_ns - self._timeout_ns):
             self._fail(fd, "timeout")
-        self._open_closed(now_ns)
+        self._reopen_due(now_ns)
 
-    def _open_closed(self, now_ns: int) -> None:
-        for error in self._connections.open_closed(now_ns):
+    def _reopen_due(self, now_ns: int) -> None:
+        for error in self._connections.reopen_due(now_ns):
             self._count_attempt(kind_of(error), now_ns)
 
     def _batch_closed(self, until_ns: int) -> None:
@@ -244,7 +244,7 @@ class Engine:
     def _batch_open(self, until_ns: int) -> None:
         has_polled = False
         while (now_ns := self._clock_ns()) < until_ns:
-            if self._in_vain:
+            if self._failed_connects:
                 self._fail_waiting(now_ns)
             if self._due_ns <= now_ns and self._connections.idle:
                 self._note_standstill(now_ns)
@@ -403,7 +403,7 @@ class Engine:
         if kind := self._expected.failure_kind(
             answer.head.status, answer.body_bytes
         ):
-            self._count_failure(kind, self._belongs_ns(fd))
+            self._count_failure(kind, self._was_due_ns(fd))
         else:
             self._count_answer(fd, now_ns)
             is_usual = self._versions.note(answer.head)
@@ -415,13 +415,13 @@ class Engine:
     def _end_answer(
         self, fd: int, head: http_responses.Head, now_ns: int
     ) -> None:
-        self._connections.rest(fd, now_ns)
+        self._connections.mark_idle(fd, now_ns)
         if head.close:
             self._fail(fd, "reset")
 
     def _count_answer(self, fd: int, now_ns: int) -> None:
         sent_ns = self._connections.sent_ns[fd]
-        due_ns = self._belongs_ns(fd)
+        due_ns = self._was_due_ns(fd)
         counters = self._counters(due_ns)
         counters.service_us[(now_ns - sent_ns) // 1000] += 1
         counters.latency_us[(now_ns - due_ns) // 1000] += 1
@@ -431,7 +431,7 @@ class Engine:
             self._fail(fd, kind_of(error))
             return
         try:
-            self._connections.go_on(fd)
+            self._connections.resume(fd)
         except OSError as reason:
             self._fail(fd, kind_of(reason))
 
@@ -439,17 +439,17 @@ class Engine:
         """Close a connection, count the failure, and reopen it later."""
         now_ns = self._clock_ns()
         has_request = bool(self._connections.sent_ns.get(fd))
-        belongs_ns = self._belongs_ns(fd) if has_request else 0
+        was_due_ns = self._was_due_ns(fd) if has_request else 0
         was_opening = self._connections.close(fd, now_ns)
         if has_request:
-            self._count_failure(kind, belongs_ns)
+            self._count_failure(kind, was_due_ns)
         elif was_opening:
             self._count_attempt(kind, now_ns)
         self._note_loss(now_ns)
         # Immediately, so that due requests do not wait for the engine.
-        self._open_closed(now_ns)
+        self._reopen_due(now_ns)
 
-    def _belongs_ns(self, fd: int) -> int:
+    def _was_due_ns(self, fd: int) -> int:
         """Return when the request of a connection was due.
 
         In a closed loop this is the time at which it was sent.
@@ -477,11 +477,11 @@ class Engine:
             return
         self._meter.connect_failures[kind] += 1
         if not self._connections.sent_ns:
-            self._in_vain.append(kind)
+            self._failed_connects.append(kind)
 
     def _fail_waiting(self, now_ns: int) -> None:
         """For each failed attempt to connect, fail one waiting request."""
-        kinds, self._in_vain = self._in_vain, []
+        kinds, self._failed_connects = self._failed_connects, []
         for kind in kinds:
             if self._due_ns <= now_ns:
                 self._count_failure(kind, self._due_ns)

@@ -38,9 +38,9 @@ class FreshConnections(Connections):
     :param clock_ns: the engine's clock
     """
 
-    def open_closed(self, now_ns: int) -> list[OSError]:
+    def reopen_due(self, now_ns: int) -> list[OSError]:
         """Mark the slots as idle whose backoff is over."""
-        self.idle.extend((number, now_ns) for number in self._take_due(now_ns))
+        self.idle.extend((number, now_ns) for number in self._pop_due(now_ns))
         return []
 
     def start(self, number: int, intended_ns: int, now_ns: int) -> None:
@@ -61,7 +61,7 @@ class FreshConnections(Connections):
             socket_module.SOL_SOCKET, socket_module.SO_LINGER, LINGER_0_S
         )
 
-    def _stand(self, fd: int) -> None:
+    def _note_established(self, fd: int) -> None:
         self.slots[fd][1](self._request)
 
 

@@ -121,7 +121,7 @@ class Worker:
         )
 
 
-def _give_way() -> None:
+def _run_other_greenlets() -> None:
     """Run Locust's greenlets that are due, without waiting.
 
     A sleep of 0 s is not enough: gevent checks its timers and sockets only
@@ -169,7 +169,7 @@ def run_engine(
             worker=order["worker"],
             workers=order["workers"],
             report=report_twice,
-            give_way=_give_way,
+            run_other_greenlets=_run_other_greenlets,
         ).run()
 
     return generate

@@ -269,7 +269,7 @@ class WhichBayValidator(validation.Validator):
     ) -> None:
         """Fail with a message that names the keys."""
         del context, plugin_cls, plugin_cfg
-        which = signature.read(bay_arguments.WhichBay, _arguments(config))
+        which = signature.read(bay_arguments.BaySelection, _arguments(config))
         made = _context(config, "bays")
         given = [
             name
@@ -296,7 +296,7 @@ class WhichBayValidator(validation.Validator):
             self._check_fault(which, made, key, how)
 
     def _check_details(
-        self, which: bay_arguments.WhichBay, made: Any, tls: str
+        self, which: bay_arguments.BaySelection, made: Any, tls: str
     ) -> None:
         if which.bay_role is not None:
             roles = _roles(made)
@@ -321,7 +321,7 @@ class WhichBayValidator(validation.Validator):
             self._check_kubeconfig(which.kubeconfig, which.kubeconfig_context)
 
     def _check_fault(
-        self, which: bay_arguments.WhichBay, made: Any, key: str, how: Any
+        self, which: bay_arguments.BaySelection, made: Any, key: str, how: Any
     ) -> None:
         if which.bay and how == machines.DELETE:
             self.fail(

@@ -82,7 +82,7 @@ class BayArguments:
 
 
 @dataclasses.dataclass(frozen=True)
-class WhichBay:
+class BaySelection:
     """An existing bay: by default one of the context ``bays``.
 
     :param bay: name or id of a bay that the user sees in Magnum

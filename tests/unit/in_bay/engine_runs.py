@@ -14,7 +14,7 @@ def run(
     connections=4,
     timeout_s=5.0,
     request=(),
-    give_way=lambda: None,
+    run_other_greenlets=lambda: None,
     **details,
 ):
     """Run an engine that starts now, whatever the wall clock says."""
@@ -31,7 +31,7 @@ def run(
         job,
         start_second=1000,
         report=reported.append,
-        give_way=give_way,
+        run_other_greenlets=run_other_greenlets,
         # The start is 100 ms away: time to open the connections.
         wall_ns=lambda: 999_900_000_000,
     ).run()

@@ -49,13 +49,15 @@ def test_a_closed_idle_connection_is_no_failure(serve):
     turns = itertools.count(1)
     ended = []
 
-    def give_way():
+    def run_other_greenlets():
         # The engine asks nothing meanwhile, so nothing is lost on the way.
         if next(turns) % 2 == 0:
             server.drain(most=1)
             ended.append(server.requests)
 
-    outcome, _ = run(server.url, Step(100, 2), give_way=give_way)
+    outcome, _ = run(
+        server.url, Step(100, 2), run_other_greenlets=run_other_greenlets
+    )
     assert (outcome.requests, outcome.failures) == (200, {})
     assert server.requests == 200
     assert server.connections > len(ended) > 5
@@ -65,14 +67,16 @@ def test_connections_closed_during_a_standstill_are_not_used(serve):
     server = serve()
     turns = []
 
-    def give_way():
+    def run_other_greenlets():
         turns.append(server.requests)
         if len(turns) % 4 == 0:
             server.drain()
             # More is due by then.
             time.sleep(0.03)
 
-    outcome, _ = run(server.url, Step(100, 1), give_way=give_way)
+    outcome, _ = run(
+        server.url, Step(100, 1), run_other_greenlets=run_other_greenlets
+    )
     assert (outcome.requests, outcome.failures) == (100, {})
     assert server.requests == 100
     assert server.connections > 4

@@ -56,7 +56,9 @@ def test_waiting_does_not_count_as_busy(serve, behaviour, rate_rps):
     _, (waiting, *_) = run(slow.url, step, connections=1)
     # A machine that has no processor for it makes it busier, never less.
     assert waiting.busy_ratio_max < 0.5
-    _, (working, *_) = run(serve().url, step, give_way=lambda: time.sleep(0.5))
+    _, (working, *_) = run(
+        serve().url, step, run_other_greenlets=lambda: time.sleep(0.5)
+    )
     assert working.busy_ratio_max > 0.75
 
 
@@ -64,7 +66,7 @@ def test_waiting_does_not_count_as_busy(serve, behaviour, rate_rps):
 def test_requests_queued_by_a_standstill_are_late(serve, keep_alive):
     turns = itertools.count(1)
 
-    def give_way():
+    def run_other_greenlets():
         if next(turns) % 4 == 0:
             time.sleep(0.1)
 
@@ -72,7 +74,7 @@ def test_requests_queued_by_a_standstill_are_late(serve, keep_alive):
         serve().url,
         Step(100, 2),
         connections=2,
-        give_way=give_way,
+        run_other_greenlets=run_other_greenlets,
         keep_alive=keep_alive,
     )
     # Ten queue up in a standstill.  Two of these have a connection, and would
@@ -257,7 +259,7 @@ def test_other_greenlets_run_every_50_ms(serve):
         clock_ns=clock_ns,
         wall_ns=lambda: 1_000_000_000_000,
         report=lambda _: None,
-        give_way=lambda: turns.append(clock_ns()),
+        run_other_greenlets=lambda: turns.append(clock_ns()),
     ).run()
     gaps_ns = [after - before for before, after in itertools.pairwise(turns)]
     assert max(gaps_ns) < 100_000_000
@@ -454,7 +456,7 @@ def gone_after_a_standstill():
         with serving() as serve:
             first = serve()
 
-            def give_way():
+            def run_other_greenlets():
                 if next(turns) == 10:
                     # More is due meanwhile, though connections are idle.
                     time.sleep(0.05)
@@ -468,7 +470,7 @@ def gone_after_a_standstill():
                 first.url,
                 # More than there are attempts to connect meanwhile.
                 Step(800, 3),
-                give_way=give_way,
+                run_other_greenlets=run_other_greenlets,
                 keep_alive=keep_alive,
             )
         return reported

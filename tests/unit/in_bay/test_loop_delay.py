@@ -36,7 +36,7 @@ def test_a_blocking_greenlet_shows_in_the_loop_delay(serve, rate_rps):
         loads.job(serve().url, plan=plan, connections_per_worker=2),
         start_second=1000,
         report=reported.append,
-        give_way=Away(reported),
+        run_other_greenlets=Away(reported),
         wall_ns=lambda: 1_000_000_000_000,
     ).run()
     delays_us = [one.loop_delay_max_us for one in reported]
