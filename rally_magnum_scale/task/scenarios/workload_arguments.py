@@ -172,12 +172,14 @@ class WorkloadArguments:
         )
 
     def _traffic(self, worker: pod_options.PodOptions) -> Traffic:
+        processes = self.processes_per_worker
+        if processes is None:
+            processes = pod_options.whole_cores(worker)
         return Traffic(
             **{
                 **self._fields_of(Traffic),
                 "request": request_spec.Request.from_json(self.request),
-                "processes_per_worker": self.processes_per_worker
-                or pod_options.whole_cores(worker),
+                "processes_per_worker": processes,
                 **self._rates(),
             }
         )

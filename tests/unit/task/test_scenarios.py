@@ -13,14 +13,18 @@ from rally.task import scenario
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.in_bay import request_spec
+from rally_magnum_scale.in_bay import traffic
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.recovery import cleanup
 from rally_magnum_scale.task.scenarios import create_and_delete_bay
 from rally_magnum_scale.task.scenarios import load_arguments
+from rally_magnum_scale.task.scenarios import search_arguments
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import throughput_in_bay
+from rally_magnum_scale.workload import load_spec
 from tests.unit import loopback
 from tests.unit.bays import fake_magnum
 
@@ -366,6 +370,36 @@ def test_all_arguments_reach_the_specification(tmp_path):
     assert spec.deadlines.connect_s == 7
     assert spec.image_pull_secret == secret.read_text()
     assert "c2U=" not in repr(spec) + repr(wanted)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "converted"),
+    [
+        (
+            load_arguments.UpdatedLoadArguments,
+            {"steps", "image_pull_secret_file"},
+        ),
+        (
+            search_arguments.SearchArguments,
+            {field.name for field in dataclasses.fields(trials.Search)}
+            | {"image_pull_secret_file"},
+        ),
+    ],
+)
+def test_no_argument_of_a_load_is_dropped(arguments, converted):
+    known = {
+        field.name
+        for kind in (load_spec.LoadSpec, traffic.Traffic)
+        for field in dataclasses.fields(kind)
+    }
+    given = {field.name for field in dataclasses.fields(arguments)}
+    assert given - known == converted
+
+
+def test_a_worker_without_processes_is_refused():
+    wanted = load_arguments.LoadArguments(steps=STEPS, processes_per_worker=0)
+    with pytest.raises(ValueError, match="processes_per_worker"):
+        wanted.spec(records.Source(TASK, 1, "bay"))
 
 
 @signature.closed
