@@ -1,4 +1,4 @@
-"""A real Locust master and real workers, from the very manifests.
+"""A real Locust master and real workers, started from the manifests.
 
 The code runs from a folder that is laid out as the ConfigMap's volume is,
 with the arguments and variables of the pods.

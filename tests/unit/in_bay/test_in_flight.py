@@ -1,4 +1,4 @@
-"""What is known of requests that have begun, and of those who ask."""
+"""Outstanding requests, and the users that wait for them."""
 
 import types
 

@@ -1,4 +1,4 @@
-"""What an engine tells of a loop that does not come back in time."""
+"""The loop delay that an engine measures."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What a Locust master can't carry: too late, or too many workers."""
+"""Limits of a Locust master: late reports, and many workers."""
 
 import contextlib
 import signal

@@ -1,4 +1,4 @@
-"""What Locust's request events come to: first without Locust, then with."""
+"""Requests of a user's Locust file, without Locust and with it."""
 
 import datetime
 import decimal

@@ -1,4 +1,4 @@
-"""What Locust itself finds in a file decides whether it can be a load."""
+"""Locust files that Locust itself can't run."""
 
 import types
 

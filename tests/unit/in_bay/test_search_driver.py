@@ -1,4 +1,4 @@
-"""A search in the bay decides by the windows of its steps alone."""
+"""The steps of a search, as the master drives it."""
 
 import pytest
 

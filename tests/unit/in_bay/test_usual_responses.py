@@ -1,4 +1,4 @@
-"""Answers counted by the version of the target that gave them."""
+"""Responses counted by the version of the target."""
 
 import collections
 import json

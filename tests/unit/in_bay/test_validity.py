@@ -1,4 +1,4 @@
-"""Everything that makes a run invalid, done to real processes of Locust.
+"""Everything that makes a run invalid, in real processes of Locust.
 
 That workers are missing, killed or without an answer is in
 ``test_locust_run``, with the engine, and in ``test_own_file``.

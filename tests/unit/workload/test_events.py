@@ -1,4 +1,4 @@
-"""Updates and faults: when they come, and what can't be right."""
+"""Updates and faults: their time, their checks, their manifests."""
 
 import json
 
