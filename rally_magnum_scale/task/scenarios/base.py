@@ -34,7 +34,6 @@ from rally_magnum_scale.report import charts
 from rally_magnum_scale.runs import api_watch
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import fault_injectors
-from rally_magnum_scale.runs import faults
 from rally_magnum_scale.runs import load as loads
 from rally_magnum_scale.runs import node_change
 from rally_magnum_scale.runs import removal
@@ -166,7 +165,9 @@ class Scenario(scenario.OpenStackScenario):
         *,
         bay_stays: bool,
         sign: Callable[[str], credentials.ServerCertificate] | None,
-        injector: Callable[[client.KubeClient, str], faults.FaultInjector]
+        injector: Callable[
+            [client.KubeClient, str], fault_injectors.FaultInjector
+        ]
         | None = None,
     ) -> None:
         """Run a load in an open bay.
@@ -189,7 +190,7 @@ class Scenario(scenario.OpenStackScenario):
             spec = dataclasses.replace(
                 spec, run_by=dead_loads.this_run(run_markers.database())
             )
-        breaks: faults.FaultInjector | None = None
+        breaks: fault_injectors.FaultInjector | None = None
         if spec.faults and injector:
             breaks = injector(cluster, spec.names.namespace)
         elif spec.faults:

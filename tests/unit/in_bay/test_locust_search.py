@@ -8,7 +8,7 @@ from rally_magnum_scale.in_bay.stats import rate_search
 from rally_magnum_scale.in_bay.stats import records as record_types
 from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.in_bay.stats.steps import Step
-from rally_magnum_scale.runs import search_progress
+from rally_magnum_scale.runs import progress
 from tests.unit.in_bay.processes import REPORTING_OFTEN
 from tests.unit.in_bay.processes import of
 
@@ -65,8 +65,8 @@ def test_a_search_finds_the_highest_rate_of_the_target(
     assert [one["second"] for one in windows] == sorted(
         {one["second"] for one in windows}
     )
-    followed = search_progress.SearchProgress(wanted)
-    lines = [followed.take(one) for one in of(records, "trial")]
+    followed = progress.SearchProgress(wanted, print)
+    said = [followed.take(one) for one in of(records, "trial")]
     done = followed.done
     assert all(one.ended for one in done)
     assert {one.step for one in done} == set(numbers)
@@ -119,7 +119,7 @@ def test_a_killed_worker_ends_the_search(make_bay, serve):
     (reason,) = records[-1]["reasons"]
     assert reason.endswith("died")
     assert {one["step"] for one in of(records, "trial")} == {1}
-    followed = search_progress.SearchProgress(wanted)
+    followed = progress.SearchProgress(wanted, print)
     for one in of(records, "trial"):
         followed.take(one)
     assert followed.plan.steps == (Step(80, 5, 0),)

@@ -9,7 +9,6 @@ from rally_magnum_scale.in_bay.stats.histogram import Histogram
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Window
 from rally_magnum_scale.runs import disruption
-from rally_magnum_scale.runs import disruption_context
 from rally_magnum_scale.workload import events
 from tests.unit import loads
 
@@ -53,9 +52,9 @@ class Moved:
 
     def __init__(self, cluster, **changes):
         self.now = 0.0
-        self.said = []
-        self.context = disruption_context.DisruptionContext(
-            cluster, spec_of(**changes), self.said.append, lambda: self.now
+        self.log = []
+        self.context = disruption.DisruptionContext(
+            cluster, spec_of(**changes), self.log.append, lambda: self.now
         )
 
     def move(self, now, *, pods=None, nodes=None):
@@ -106,6 +105,17 @@ class Acting:
         self._thread.join(DEADLINE_S)
         assert not self._thread.is_alive()
 
+    def over_late(self, moved):
+        """Advance the clock until the disruption has missed its deadline.
+
+        A wait may begin after any one advance.
+        """
+        end = time.monotonic() + DEADLINE_S
+        while self._thread.is_alive():
+            assert time.monotonic() < end
+            moved.now += 100
+            self._thread.join(0.05)
+
 
 def window(second, *, failures=None, versions=None, phase="steady"):
     times = Histogram.from_values_us({900: 100})
@@ -122,8 +132,8 @@ def window(second, *, failures=None, versions=None, phase="steady"):
     )
 
 
-def measured(windows, *, until_s=float("inf")):
-    return disruption.Measured(
+def results_of(windows, *, until_s=float("inf")):
+    return disruption.LoadResults(
         windows=windows,
         end=None,
         offset_s=EPOCH_S,

@@ -4,8 +4,7 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.kube import nodes as node_list
-from rally_magnum_scale.runs import disruption_context
-from rally_magnum_scale.runs import fault_injectors
+from rally_magnum_scale.runs import disruption
 from rally_magnum_scale.runs import faults
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload.load_spec import Deadlines
@@ -114,7 +113,7 @@ def test_requests_that_fail_after_all_pods_are_ready_set_the_recovery():
             *((59, True), (60, False)),
         )
     ]
-    record = fault.conclude(disturbed.measured(windows))
+    record = fault.conclude(disturbed.results_of(windows))
     assert (record.requests_s, record.requests_lost) == (50.0, 4)
     assert record.recovery_s == 50.0
     assert record.ended_s == 1060.0
@@ -129,7 +128,7 @@ def test_requests_that_fail_to_the_end_of_the_load_have_no_figure():
         disturbed.window(58, failures=failing),
         disturbed.window(59, failures=failing, phase="stop"),
     ]
-    record = fault.conclude(disturbed.measured(windows))
+    record = fault.conclude(disturbed.results_of(windows))
     assert (record.requests_s, record.recovery_s) == (None, None)
     assert "still failed when the load ended" in record.reason
     assert record.requests_lost == 4
@@ -142,7 +141,7 @@ def test_failures_after_the_next_event_do_not_count_for_the_first():
         disturbed.window(second, failures={"reset": 1} if fails else {})
         for second, fails in ((30, True), (59, False), (70, True))
     ]
-    record = fault.conclude(disturbed.measured(windows, until_s=1065.0))
+    record = fault.conclude(disturbed.results_of(windows, until_s=1065.0))
     assert (record.requests_s, record.requests_lost) == (21.0, 1)
 
 
@@ -151,7 +150,7 @@ def test_events_closer_than_the_timeout_have_no_recovery_time():
     healed(moved, fault)
     windows = [disturbed.window(second) for second in (10, 11, 12, 19)]
     # The next began when nothing could have timed out, which takes 10 s.
-    record = fault.conclude(disturbed.measured(windows, until_s=1019.5))
+    record = fault.conclude(disturbed.results_of(windows, until_s=1019.5))
     assert (record.requests_s, record.recovery_s) == (None, None)
     assert "the next event began before" in record.reason
     assert "10 s (timeout_s)" in record.reason
@@ -165,7 +164,7 @@ def test_a_fault_without_recovery_ends_at_its_deadline():
         moved.move(50, nodes=[node("n1", ready=False)])
         acting.until(lambda: fault.record.noticed_s is not None)
         moved.move(71, pods=[pod("b", "n2")])
-        acting.over()
+        acting.over_late(moved)
     assert isinstance(acting.error, exceptions.DeadlineExceeded)
     assert "on other nodes after" in str(acting.error)
     assert "1 of 2 Ready" in str(acting.error)
@@ -251,7 +250,7 @@ def test_a_load_that_stops_spares_the_other_nodes():
     injector.fail = stop
     with disturbed.Acting(fault) as acting:
         acting.over()
-    assert isinstance(acting.error, disruption_context.Stopped)
+    assert isinstance(acting.error, disruption.Stopped)
     assert injector.done == ["n1"]
 
 
@@ -283,22 +282,3 @@ def test_each_node_of_a_fault_is_reverted_and_retried_if_that_failed():
         "n1",
     ]
     assert fault.reverted == {"n1", "n2"}
-
-
-def test_the_server_of_a_node_comes_from_its_provider_id():
-    done = []
-
-    class Machines:
-        def fail(self, machine, how):
-            done.append((machine, how))
-
-    servers = fault_injectors.NovaFaultInjector(Machines())
-    with_id = node_list.Node(
-        "n1", True, False, 4.0, machine="openstack://region/abc-1"
-    )
-    servers.fail(with_id, "stop")
-    assert done == [("abc-1", "stop")]
-    servers.check(with_id)
-    for refused in (servers.check, lambda one: servers.fail(one, "stop")):
-        with pytest.raises(exceptions.BayError, match="node n2 is unknown"):
-            refused(NODES[1])

@@ -14,6 +14,7 @@ from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Window
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
+from rally_magnum_scale.runs import deployment
 from rally_magnum_scale.runs import load
 from rally_magnum_scale.workload import load_spec
 from tests.unit import loads
@@ -34,7 +35,7 @@ def short(monkeypatch):
     monkeypatch.setattr(client, "PAUSE_S", 0.01)
     monkeypatch.setattr(client, "UP_WITHIN_S", 1.0)
     # One of the pods never becomes Ready.
-    monkeypatch.setattr(load, "_REPORTED_S", 0.5)
+    monkeypatch.setattr(deployment, "_REPORTED_S", 0.5)
 
 
 def spec_of(**changes):

@@ -9,8 +9,6 @@ from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.kube import following
 from rally_magnum_scale.kube import objects
 from rally_magnum_scale.runs import disruption
-from rally_magnum_scale.runs.disruption_context import DisruptionContext
-from rally_magnum_scale.runs.disruption_context import Target
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import manifests
 
@@ -25,7 +23,9 @@ class RollingUpdateDisruption(
     """
 
     def __init__(
-        self, context: DisruptionContext, wanted: events.RollingUpdate
+        self,
+        context: disruption.DisruptionContext,
+        wanted: events.RollingUpdate,
     ) -> None:
         plan, targets = context.spec.traffic.plan, context.spec.targets
         super().__init__(
@@ -39,7 +39,7 @@ class RollingUpdateDisruption(
                 targets=targets,
             ),
         )
-        self._found: tuple[Target, ...] = ()
+        self._found: tuple[disruption.Target, ...] = ()
         self._fewest = targets
         self._all_new = following.Since(self._are_new)
         self._old_gone = following.Since(self._are_old_gone)
@@ -78,7 +78,9 @@ class RollingUpdateDisruption(
             max(new_ready_s, old_gone_s),
         )
 
-    def conclude(self, load: disruption.Measured) -> disruption_records.Update:
+    def conclude(
+        self, load: disruption.LoadResults
+    ) -> disruption_records.Update:
         """Return the record with the load's results meanwhile."""
         record = super().conclude(load)
         if record.began_s is None or record.ended_s is None:
@@ -98,22 +100,24 @@ class RollingUpdateDisruption(
             return None
         return new_ready_at, old_gone_at
 
-    def _keep(self, found: Collection[Target], now: float) -> None:
+    def _keep(self, found: Collection[disruption.Target], now: float) -> None:
         del now
         self._found = tuple(found)
         self._fewest = min(self._fewest, sum(one.serves for one in found))
 
-    def _are_new(self, found: Collection[Target]) -> bool:
+    def _are_new(self, found: Collection[disruption.Target]) -> bool:
         return self._count_new(found) >= self.context.spec.targets
 
-    def _count_new(self, found: Collection[Target]) -> int:
+    def _count_new(self, found: Collection[disruption.Target]) -> int:
         new = filter(_is_new, self._on_live_nodes(found))
         return sum(one.serves for one in new)
 
-    def _are_old_gone(self, found: Collection[Target]) -> bool:
+    def _are_old_gone(self, found: Collection[disruption.Target]) -> bool:
         return all(map(_is_new, self._on_live_nodes(found)))
 
-    def _on_live_nodes(self, found: Collection[Target]) -> list[Target]:
+    def _on_live_nodes(
+        self, found: Collection[disruption.Target]
+    ) -> list[disruption.Target]:
         """Leave out pods on lost nodes: no kubelet confirms their end."""
         return [one for one in found if one.node not in self.context.lost]
 
@@ -126,5 +130,5 @@ class RollingUpdateDisruption(
         )
 
 
-def _is_new(target: Target) -> bool:
+def _is_new(target: disruption.Target) -> bool:
     return target.version == events.NEW_VERSION

@@ -4,7 +4,7 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.kube import client
-from rally_magnum_scale.runs import updating
+from rally_magnum_scale.runs import rolling_update
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload.load_spec import Deadlines
 from tests.unit.kube import fake_api
@@ -37,7 +37,7 @@ def update_of(cluster, **changes):
     wanted = events.RollingUpdate(at_s=3)
     moved = disturbed.Moved(cluster, update=wanted, **changes)
     moved.move(0, pods=OLD, nodes=[])
-    return moved, updating.RollingUpdateDisruption(moved.context, wanted)
+    return moved, rolling_update.RollingUpdateDisruption(moved.context, wanted)
 
 
 def test_an_update_ends_with_its_last_old_pod(api):
@@ -115,7 +115,7 @@ def test_the_loads_results_are_counted_by_version(api):
         disturbed.window(16, failures={"timeout": 2}),
         disturbed.window(17, failures={"timeout": 4}),
     ]
-    record = update.conclude(disturbed.measured(windows))
+    record = update.conclude(disturbed.results_of(windows))
     assert (record.began_s, record.ended_s) == (1003.0, 1006.0)
     assert record.versions == {"1": 140, "2": 160}
     assert record.load.requests == 300
@@ -143,10 +143,10 @@ def test_an_update_has_a_deadline_and_reports_its_progress(api):
     with disturbed.Acting(update) as acting:
         acting.until(lambda: len(fake.posted) == 2)
         moved.move(31, pods=[*OLD, NEW[0]])
-        acting.over()
+        acting.over_late(moved)
     assert isinstance(acting.error, exceptions.DeadlineExceeded)
     assert "1 of 2 new targets Ready, 2 old targets" in str(acting.error)
-    record = update.conclude(disturbed.measured([disturbed.window(0)]))
+    record = update.conclude(disturbed.results_of([disturbed.window(0)]))
     assert (record.began_s, record.ended_s, record.load) == (
         1000.0,
         None,
