@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
-from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import throughput
@@ -267,7 +267,9 @@ class Disruption(Generic[R]):
 
     def fail(self, error: Exception) -> None:
         """Record the error that ended the disruption."""
-        self.note(failure=lifecycle.failure_class(error), reason=str(error))
+        self.note(
+            failure=magnum_errors.failure_class(error), reason=str(error)
+        )
 
     def since_began(self, at: float) -> float:
         """Return the seconds from the disruption's beginning to a time.

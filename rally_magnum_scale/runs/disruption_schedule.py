@@ -27,8 +27,8 @@ from rally_magnum_scale.workload import load_spec
 
 # Resolution of the time at which a disruption begins.
 _SLICE_S = 0.05
-# Time for a thread to end after it was asked to stop.  A request to OpenStack
-# may hang until Rally's openstack_client_http_timeout of 180 s.
+# Time for a thread to end after the load.  A request to OpenStack may hang
+# until Rally's openstack_client_http_timeout of 180 s.
 _JOIN_S = 200.0
 
 AnyDisruption = (

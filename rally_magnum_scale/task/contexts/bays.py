@@ -186,7 +186,7 @@ class BaysContext(cleanup.NamedContext, openstack_context.OpenStackContext):
         for user, tenant_id in self._iterate_per_tenants():
             magnum = clients.magnum_of(user["credential"].clients())
             with contextlib.suppress(exceptions.BayError):
-                room = quotas.BayQuotas(magnum).room(tenant_id)
+                room = quotas.BayQuotas(magnum).remaining(tenant_id)
                 _refuse_more_than(room, wanted, tenant_id)
 
     def _planned(self) -> Iterator[_Bay]:

@@ -6,7 +6,6 @@ import pytest
 from rally_magnum_scale.in_bay.stats.cpu_time import Reading
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
-from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.runs import cpu_watch
 from rally_magnum_scale.runs import probes
 from tests.unit.kube import fake_api

@@ -7,7 +7,6 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import lost_nodes
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.runs import disruption_schedule
@@ -23,10 +22,7 @@ PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 SOURCE = records.Source("12345678-aaaa", 1, "b")
 
 
-@pytest.fixture(autouse=True)
-def short(monkeypatch):
-    monkeypatch.setattr(client, "PAUSE_S", 0.01)
-    monkeypatch.setattr(client, "UP_WITHIN_S", 0.5)
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 class FakeInjector:

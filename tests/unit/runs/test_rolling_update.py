@@ -3,7 +3,6 @@
 import pytest
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.kube import client
 from rally_magnum_scale.runs import rolling_update
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload.load_spec import Deadlines
@@ -20,10 +19,7 @@ OLD = [pod("a", "n1"), pod("b", "n2")]
 NEW = [pod("c", "n1", version="2"), pod("d", "n2", version="2")]
 
 
-@pytest.fixture(autouse=True)
-def short(monkeypatch):
-    monkeypatch.setattr(client, "PAUSE_S", 0.01)
-    monkeypatch.setattr(client, "UP_WITHIN_S", 0.5)
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 @pytest.fixture

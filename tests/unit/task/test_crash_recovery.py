@@ -271,7 +271,7 @@ def test_a_cloud_that_forbids_it_does_not_stop_a_task(cloud, caplog):
 def test_a_cloud_that_does_not_answer_does_not_stop_a_task(
     cloud, caplog, monkeypatch
 ):
-    monkeypatch.setattr(listing, "LOOKS", 1)
+    monkeypatch.setattr(listing, "ATTEMPTS", 1)
     path = die(cloud)
     cloud.down = True
     start(cloud).cleanup()
