@@ -31,7 +31,7 @@ def test_labels_are_merged_over_those_of_the_template():
     assert body["merge_labels"] is True
 
 
-def test_refused_request_says_why():
+def test_a_refused_create_has_magnums_reason():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
     magnum.refuse = (403, "Resource limit exceeded for clusters")
     with (
@@ -270,7 +270,7 @@ def test_the_resolution_of_a_create_counts_from_the_last_request_before():
     assert observed.resolution_of(40.0) == 36.0
 
 
-def test_a_create_never_seen_in_progress_has_its_whole_time_as_resolution():
+def test_without_an_earlier_poll_the_resolution_is_the_whole_create_time():
     magnum = fake_magnum.FakeMagnum(503, SLOW_END)
     with fake_magnum.bays(magnum) as bays:
         observed = bays.wait_created("c-1", 2)
@@ -278,7 +278,7 @@ def test_a_create_never_seen_in_progress_has_its_whole_time_as_resolution():
     assert observed.resolution_of(31.0) == 31.0
 
 
-def test_a_delete_has_a_resolution():
+def test_the_resolution_of_a_delete_counts_from_the_last_request_before():
     magnum = fake_magnum.FakeMagnum(
         "CREATE_COMPLETE",
         "DELETE_IN_PROGRESS",

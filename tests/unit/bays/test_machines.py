@@ -140,7 +140,9 @@ def test_a_deleted_server_stays_deleted():
         (machines.NETWORK, ("PUT", "/ports/a"), "put down a port of the"),
     ],
 )
-def test_a_refusal_is_one_sentence(how, request_, tried, code, message):
+def test_a_refusal_of_openstack_is_one_sentence(
+    how, request_, tried, code, message
+):
     cloud = fake_nova.FakeCloud(a=True)
     cloud.refuse[request_] = (code, "Policy does not\nallow it.")
     with (
@@ -184,7 +186,9 @@ class Ledger:
 
 
 @pytest.mark.parametrize("how", [machines.NETWORK, machines.STOP])
-def test_a_fault_is_recorded_before_it_and_struck_after_its_revert(how):
+def test_a_fault_is_recorded_before_its_injection_and_removed_after_its_revert(
+    how,
+):
     cloud = fake_nova.FakeCloud(a=True, b=False)
     ledger = Ledger(cloud)
     with fake_nova.opened(cloud, ledger) as known:
@@ -219,7 +223,7 @@ def test_another_run_reverts_exactly_the_recorded_faults():
 
 
 @pytest.mark.parametrize("how", [machines.NETWORK, machines.STOP])
-def test_a_server_that_is_gone_has_an_error_of_its_own(how):
+def test_a_server_that_is_gone_raises_machine_gone(how):
     cloud = fake_nova.FakeCloud()
     cloud.refuse["PUT", "/ports/x"] = (404, "No such port.")
     with (

@@ -66,13 +66,13 @@ def test_a_resize_between_two_polls_is_assumed_after_a_while():
     assert resize(magnum, nodes=3, deadline_s=90) is not None
 
 
-def test_an_update_by_the_health_monitor_is_not_the_end():
+def test_an_update_by_the_health_monitor_does_not_end_the_wait():
     magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, AGAIN, AGAIN, 500)
     with pytest.raises(exceptions.BayError, match="in a row"):
         resize(magnum, nodes=3)
 
 
-def test_an_update_by_the_health_monitor_is_not_a_failure():
+def test_a_failed_update_by_the_health_monitor_does_not_fail_the_resize():
     healthy = {**COMPLETE, "updated_at": "2026-01-01T00:09:00"}
     magnum = fake_magnum.FakeMagnum(*BEFORE, healthy, healthy, WORKING, DONE)
     assert resize(magnum, nodes=3).cluster.status == "UPDATE_COMPLETE"
@@ -108,7 +108,7 @@ def test_a_failed_resize_has_magnums_reason_and_the_remedy():
         resize(magnum, nodes=3)
 
 
-def test_a_refused_resize_says_why():
+def test_a_refused_resize_has_magnums_reason():
     magnum = fake_magnum.FakeMagnum(*BEFORE)
     magnum.refuse = (400, "Resizing is out of bounds")
     with pytest.raises(

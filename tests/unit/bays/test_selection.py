@@ -44,7 +44,9 @@ def test_a_bay_is_found_by_id_and_by_name(wanted):
         ),
     ],
 )
-def test_an_unusable_bay_is_one_sentence(shown, wanted, kind, message):
+def test_an_unusable_bay_is_refused_in_one_sentence(
+    shown, wanted, kind, message
+):
     with pytest.raises(kind, match=message) as caught:
         selection.choose_bay(shown, wanted)
     assert str(caught.value).count(". ") == 0
@@ -73,7 +75,9 @@ def test_a_template_is_found_by_id_and_by_name(wanted):
         ([K8S, SWARM], "swarm", "is for swarm"),
     ],
 )
-def test_an_unusable_template_is_one_sentence(shown, wanted, message):
+def test_an_unusable_template_is_refused_in_one_sentence(
+    shown, wanted, message
+):
     with pytest.raises(exceptions.TemplateNotFound, match=message) as caught:
         selection.choose_template(shown, wanted)
     assert str(caught.value).count(". ") == 0

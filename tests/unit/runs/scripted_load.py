@@ -172,7 +172,7 @@ def script_of(log, counted=300, **changes):
 class Run:
     """A load against a scripted API, run to its end or its error."""
 
-    def __init__(self, script, spec=None, nodes=None):
+    def __init__(self, script, spec=None, nodes=None, injector=None):
         self.log = []
         self.error = None
         self.spec = spec or spec_of()
@@ -188,6 +188,7 @@ class Run:
                     node_list.Node("h1", True, True, 4.0),
                 ],
                 self.log.append,
+                injector,
                 clock=lambda: float(next(ticks)),
             )
             try:

@@ -14,6 +14,7 @@ from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.runs import bay_life
+from rally_magnum_scale.workload.load_spec import Deadlines
 from tests.unit.bays import fake_magnum
 from tests.unit.kube import fake_api
 
@@ -171,7 +172,7 @@ def ready_life(magnum, nodes, *, dated=True, seen_after_s=600.0):
     return life, log
 
 
-def test_when_each_node_was_ready_is_kept():
+def test_the_time_at_which_each_node_became_ready_is_recorded():
     life, _ = ready_life(
         fake_magnum.FakeMagnum("CREATE_COMPLETE"),
         lambda start: [
@@ -233,7 +234,7 @@ def test_a_clock_that_is_behind_by_less_than_the_bays_age_is_detected():
     assert "b is Ready by its own clock 30" in life.record.node_ready_missing
 
 
-def test_a_bay_without_a_clock_counts_from_when_nodes_were_seen():
+def test_node_times_are_when_nodes_were_seen_if_the_api_has_no_clock():
     life, log = ready_life(
         fake_magnum.FakeMagnum("CREATE_COMPLETE"),
         lambda start: [node("a", start + 10), node("b", start + 20)],

@@ -154,7 +154,7 @@ def test_the_counters_are_read_once_more_when_the_load_has_ended():
     assert len(seen.fake.queries) == 1
 
 
-def test_a_watch_that_ends_early_reads_nothing():
+def test_a_load_that_ends_before_its_first_step_reads_no_counters():
     with Watched([page(1, 1)]) as seen:
         seen.began(Step(10, 60))
     assert seen.fake.queries == []

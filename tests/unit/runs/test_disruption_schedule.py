@@ -13,9 +13,9 @@ from rally_magnum_scale.runs import disruption_schedule
 from rally_magnum_scale.runs import probes
 from rally_magnum_scale.workload import events
 from tests.unit.kube import fake_api
-from tests.unit.runs import disturbed
-from tests.unit.runs.disturbed import node
-from tests.unit.runs.disturbed import pod
+from tests.unit.runs import controlled_disruption
+from tests.unit.runs.controlled_disruption import node
+from tests.unit.runs.controlled_disruption import pod
 
 NAMESPACE = "rms-12345678-1-load"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
@@ -92,7 +92,7 @@ def running(schedule, pods=PODS_OF_LOAD):
 
 
 def schedule_of(cluster, *wanted, injector=None):
-    spec = disturbed.spec_of(faults=wanted)
+    spec = controlled_disruption.spec_of(faults=wanted)
     log = []
     schedule = disruption_schedule.DisruptionSchedule(
         cluster, spec, injector or FakeInjector(), log.append
@@ -149,7 +149,7 @@ def test_a_disruption_begins_at_its_time_and_is_waited_for():
     (done,) = injector.done
     assert done[:3] == ("fail", "n1", "network")
     assert done[3] - before >= 0.5
-    written = summed_up(found, disturbed.window(0))
+    written = summed_up(found, controlled_disruption.window(0))
     assert [one["record"] for one in written] == ["event"] * 3 + ["fault"]
     began_s = written[0]["second"]
     assert began_s >= epoch_s + 0.5
@@ -261,7 +261,7 @@ def test_an_api_that_refuses_the_list_fails_the_load_before_it_begins():
 
 
 def test_faults_without_a_fault_injector_are_refused():
-    spec = disturbed.spec_of(faults=(events.NodeFault(),))
+    spec = controlled_disruption.spec_of(faults=(events.NodeFault(),))
     with (
         fake_api.serve({}) as (_, cluster),
         pytest.raises(exceptions.InvalidInput, match="no fault injector"),
@@ -339,7 +339,7 @@ def test_revert_continues_with_the_next_fault_when_one_fails():
         ],
     }
     with fake_api.serve(script) as (_, cluster):
-        spec = disturbed.spec_of(
+        spec = controlled_disruption.spec_of(
             faults=(
                 events.NodeFault(at_s=0, how="stop"),
                 events.NodeFault(at_s=0, how="network"),

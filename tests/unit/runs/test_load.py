@@ -4,6 +4,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.in_bay import request_spec
 from rally_magnum_scale.in_bay.stats import rate_search
 from rally_magnum_scale.in_bay.stats import trials
+from rally_magnum_scale.workload import events
 from tests.unit.in_bay.stats import simulated_target
 from tests.unit.runs.scripted_load import BASE
 from tests.unit.runs.scripted_load import FIRST_SECOND
@@ -13,8 +14,10 @@ from tests.unit.runs.scripted_load import WINDOWS
 from tests.unit.runs.scripted_load import Run
 from tests.unit.runs.scripted_load import end
 from tests.unit.runs.scripted_load import job_of
+from tests.unit.runs.scripted_load import listed
 from tests.unit.runs.scripted_load import log_of
 from tests.unit.runs.scripted_load import node_pages
+from tests.unit.runs.scripted_load import pod
 from tests.unit.runs.scripted_load import record
 from tests.unit.runs.scripted_load import running
 from tests.unit.runs.scripted_load import script_of
@@ -133,7 +136,7 @@ def a_search():
     return found
 
 
-def test_a_load_that_the_targets_did_not_see_is_invalid():
+def test_a_load_with_more_responses_than_the_targets_counted_is_invalid():
     log = [[*log_of(start(), *WINDOWS, end()), "END"]]
     run = Run(script_of(log, counted=200))
     assert run.error is None
@@ -165,7 +168,7 @@ def test_a_search_is_followed_and_concluded():
     assert not any(one["record"] == "trial" for one in run.written)
 
 
-def test_a_search_whose_master_dies_has_no_answer():
+def test_a_search_whose_master_dies_has_no_valid_result():
     log = a_search()[:4]
     ended = {f"{BASE}/pods/{PREFIX}-master/status": [running("Failed")]}
     script = script_of([[*log_of(*log, "Killed"), "END"]], **ended)
@@ -174,3 +177,35 @@ def test_a_search_whose_master_dies_has_no_answer():
     assert not run.found.max_rate.valid
     assert run.found.max_rate.max_rate_rps is None
     assert len(run.found.throughput.steps) == 1
+
+
+class RefusingInjector:
+    def check(self, _node):
+        """Accept every node."""
+
+    def fail(self, _node, _how):
+        raise exceptions.BayError("Nova refuses.")
+
+
+def test_a_failed_disruption_ends_the_load_and_is_recorded():
+    # Without its end, the load would run until its deadline.
+    log = [log_of(start(written_s=FIRST_SECOND), *WINDOWS)]
+    targets = [pod("target", number, node=f"n{number}") for number in (1, 2)]
+    script = script_of(
+        log,
+        **{
+            f"{BASE}/pods?master": [listed(pod("master", 3, node="n3"))],
+            f"{BASE}/pods?worker": [listed(pod("worker", 4, node="n3"))],
+            f"{BASE}/pods?target": [listed(*targets)],
+            "/api/v1/nodes": [listed(), []],
+        },
+    )
+    run = Run(
+        script,
+        spec_of(faults=(events.NodeFault(at_s=0),)),
+        injector=RefusingInjector(),
+    )
+    assert str(run.error) == "Nova refuses."
+    (fault,) = run.found.faults
+    assert (fault.nodes, fault.reason) == (["n1"], "Nova refuses.")
+    assert run.found.throughput.requests_counted_by_targets is None

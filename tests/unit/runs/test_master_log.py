@@ -98,7 +98,7 @@ def test_workers_that_die_before_they_connect_fail_the_load():
     assert "OOMKilled" in str(run.error)
 
 
-def test_a_follow_that_breaks_off_loses_no_window():
+def test_a_broken_log_connection_loses_no_window():
     lines = log_of(*WINDOWS, end())
     log = [lines[:1], [*lines[:2], lines[2][:30] + "~"], [*lines, "END"]]
     run = Run(script_of(log))

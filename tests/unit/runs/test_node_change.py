@@ -9,6 +9,7 @@ from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import node_change_follower
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.runs import node_change
+from rally_magnum_scale.workload.load_spec import Deadlines
 from tests.unit.bays import fake_magnum
 from tests.unit.kube import living_nodes
 
@@ -118,7 +119,7 @@ def test_a_missing_node_group_is_named_and_nothing_is_requested():
     assert change.record.failure
 
 
-def test_late_nodes_are_waited_for():
+def test_nodes_that_are_not_ready_in_time_exceed_the_deadline():
     nodes = bay_of("a")
     magnum = Magnum(lambda _: nodes.put("b", ready=False))
     with (
@@ -152,7 +153,7 @@ def test_a_failure_of_magnum_is_recorded_with_its_class():
     assert change.record.magnum_s is None
 
 
-def test_the_right_number_of_wrong_nodes_is_a_failure():
+def test_other_nodes_than_requested_fail_even_in_the_right_number():
     nodes = bay_of("a", "b")
 
     def rebuild(_body):
@@ -293,7 +294,7 @@ def test_nodes_are_uncordoned_when_their_replacement_fails(monkeypatch):
     assert freed == ["a"]
 
 
-def test_nodes_that_never_join_are_late_and_not_wrong():
+def test_missing_nodes_exceed_the_deadline_and_are_not_wrong_nodes():
     with (
         change_of(
             Magnum(lambda _: None), bay_of("a"), node_change.NodeChangeSpec(3)
@@ -307,7 +308,7 @@ def test_nodes_that_never_join_are_late_and_not_wrong():
     assert change.record.nodes_after == 1
 
 
-def test_a_node_that_is_not_ready_does_not_blame_the_driver():
+def test_an_unready_node_does_not_count_as_a_request_that_the_driver_ignored():
     nodes = bay_of("a", "b")
 
     def replace(_body):

@@ -75,7 +75,7 @@ def trials_of_a_search():
     return found
 
 
-def test_each_step_has_a_line_before_and_after_it():
+def test_each_step_of_a_search_has_a_line_before_and_after_it():
     followed = progress.SearchProgress(SEARCH, print)
     lines = [
         followed.take(record.to_json())

@@ -44,7 +44,7 @@ def node(name, *, ready=True):
     return {"metadata": {"name": name}, "status": {"conditions": [condition]}}
 
 
-class Moved:
+class ControlledContext:
     """A context with a clock and objects that the test moves.
 
     :param cluster: a fake one, where requests are made
@@ -69,7 +69,7 @@ class Moved:
                 follower._take(seen)
 
 
-class Acting:
+class RunningDisruption:
     """A disruption that acts in a thread, step by step."""
 
     def __init__(self, one):
@@ -105,7 +105,7 @@ class Acting:
         self._thread.join(DEADLINE_S)
         assert not self._thread.is_alive()
 
-    def over_late(self, moved):
+    def over_late(self, controlled):
         """Advance the clock until the disruption has missed its deadline.
 
         A wait may begin after any one advance.
@@ -113,7 +113,7 @@ class Acting:
         end = time.monotonic() + DEADLINE_S
         while self._thread.is_alive():
             assert time.monotonic() < end
-            moved.now += 100
+            controlled.now += 100
             self._thread.join(0.05)
 
 
