@@ -55,7 +55,9 @@ class Load:
         self._cores = usable_cores.UsableCores(cluster, namespace, log)
         self._cpu = cpu_watch.CpuWatch(cluster, namespace)
         self._search = (
-            progress.SearchProgress(spec.traffic.search, log) if spec.traffic.search else None
+            progress.SearchProgress(spec.traffic.search, log)
+            if spec.traffic.search
+            else None
         )
         self._disruptions = disruption_schedule.DisruptionSchedule(
             cluster, spec, injector, log, clock
@@ -132,9 +134,7 @@ class Load:
         written = self._master_log.records
         if not written:
             return []
-        source = records.Source(
-            self._spec.task, self._spec.iteration, self._spec.bay
-        )
+        source = self._spec.source
         run = records.collect(written)
         summary = self._summary(run)
         run = dataclasses.replace(run, throughput=summary)
@@ -174,7 +174,7 @@ class Load:
         )
 
     def _steps(self, run: records.Run) -> list[records.StepResult]:
-        plan = self._search.plan if self._search else self._spec.plan
+        plan = self._search.plan if self._search else self._spec.traffic.plan
         if not plan:
             return []
         return throughput.summarise(

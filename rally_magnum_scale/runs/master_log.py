@@ -74,7 +74,7 @@ class MasterLog:
         :raises Interrupted: when the run is interrupted
         """
         deadline_s = (
-            self._spec.longest_s + self._spec.connect_s + _RUN_MARGIN_S
+            self._spec.traffic.longest_s + self._spec.connect_s + _RUN_MARGIN_S
         )
         start = check_at = self._clock()
         tail: list[str] = []
@@ -106,7 +106,7 @@ class MasterLog:
         if not end["requests"]:
             reasons = "; ".join(end["reasons"]) or "no request was due"
             raise exceptions.WorkloadError(
-                f"The load in the bay {self._spec.bay} has no figures: "
+                f"The load in the bay {self._spec.source.bay} has no figures: "
                 f"{reasons}."
             )
 

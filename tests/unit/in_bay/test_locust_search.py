@@ -66,7 +66,7 @@ def test_a_search_finds_the_highest_rate_of_the_target(
         {one["second"] for one in windows}
     )
     followed = progress.SearchProgress(wanted, print)
-    said = [followed.take(one) for one in of(records, "trial")]
+    lines = [followed.take(one) for one in of(records, "trial")]
     done = followed.done
     assert all(one.ended for one in done)
     assert {one.step for one in done} == set(numbers)

@@ -6,7 +6,6 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats.histogram import Histogram
-from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Window
 from rally_magnum_scale.kube import nodes as node_list

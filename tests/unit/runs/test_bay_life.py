@@ -14,7 +14,6 @@ from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.runs import bay_life
-from rally_magnum_scale.workload.load_spec import Deadlines
 from tests.unit.bays import fake_magnum
 from tests.unit.kube import fake_api
 

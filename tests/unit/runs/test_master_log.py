@@ -107,6 +107,9 @@ def test_a_broken_log_connection_loses_no_window():
 
 
 def test_a_load_that_does_not_end_exceeds_its_deadline():
-    run = Run(script_of([log_of(*WINDOWS)]), spec_of(deadlines=Deadlines(connect_s=1)))
+    run = Run(
+        script_of([log_of(*WINDOWS)]),
+        spec_of(deadlines=Deadlines(connect_s=1)),
+    )
     assert isinstance(run.error, exceptions.DeadlineExceeded)
     assert len(run.found.windows) == 3

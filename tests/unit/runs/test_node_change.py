@@ -9,7 +9,6 @@ from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import node_change_follower
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.runs import node_change
-from rally_magnum_scale.workload.load_spec import Deadlines
 from tests.unit.bays import fake_magnum
 from tests.unit.kube import living_nodes
 
