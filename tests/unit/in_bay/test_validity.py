@@ -188,10 +188,10 @@ def test_a_wrong_clock_is_reported(make_bay, serve):
         bay.start_worker(before=SHIFTED.format(by_s=by_s))
     found = bay.records(bay.start_master(before=PROBING_OFTEN))
     assert "clock_skew" in kinds(found)
-    reasons = [one for one in found[-1]["reasons"] if "clock" in one]
-    assert len(reasons) == 2
+    skews = [one for one in found[-1]["reasons"] if "clock" in one]
+    assert len(skews) == 2
     for skew in ("+2.0", "-2.0"):
-        assert any(f"differs by {skew} s" in one for one in reasons)
+        assert any(f"differs by {skew} s" in one for one in skews)
 
 
 def test_late_windows_are_reported(make_bay, serve):
@@ -203,8 +203,8 @@ def test_late_windows_are_reported(make_bay, serve):
     timer = stop_for(of_worker(first), 3.5)
     found = bay.records(master)
     timer.join()
-    reasons = found[-1]["reasons"]
-    assert any("came more than 2 s late" in one for one in reasons)
+    of_run = found[-1]["reasons"]
+    assert any("came more than 2 s late" in one for one in of_run)
     step = reasons(bay, found)
     assert any("not all workers reported" in one for one in step)
 
