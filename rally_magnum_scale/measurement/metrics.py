@@ -11,16 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from rally_magnum_scale.in_bay.stats import disruption_records
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import criteria
-from rally_magnum_scale.measurement import resolutions
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 
 
 @dataclasses.dataclass(frozen=True)
-class Metric(record_body.Body):
+class Metric(json_record.JsonRecord):
     """One figure of a workload.
 
     :param criterion: the SLA criterion that reads it
@@ -68,7 +67,9 @@ def read(runs: Iterable[records.Run]) -> list[Metric]:
                     if one.value is not None and math.isfinite(one.value):
                         key = (one.criterion, one.bound_key, place_of(one))
                         found.setdefault(key, []).append(
-                            _Reading(number, one.value, one.reason, run)
+                            _Reading(
+                                number, one.value, one.resolution, one.reason
+                            )
                         )
     return [_summed_up(*key, every, len(seen)) for key, every in found.items()]
 
@@ -86,8 +87,8 @@ class _Reading:
 
     iteration: int
     value: float
+    resolution: float
     reason: str
-    run: records.Run
 
 
 def _configs(
@@ -131,10 +132,7 @@ def _summed_up(
         at_least=bound.at_least,
         value=statistics.median(one.value for one in counting),
         reason=_why_not(every, iterations),
-        resolution=max(
-            resolutions.find(criterion, key, one.run, one.value)
-            for one in counting
-        ),
+        resolution=max(one.resolution for one in counting),
     )
 
 

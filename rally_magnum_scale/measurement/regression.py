@@ -34,11 +34,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import statistics
 from collections.abc import Iterable
 from collections.abc import Sequence
 
-from rally_magnum_scale.measurement import t_distribution
+from rally_magnum_scale.measurement import estimators
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 
@@ -56,13 +55,10 @@ LEAST_NOISE = {"ratio": 0.001}
 # The standard deviation of what lies anywhere in a range of width 1.
 _UNIFORM_NOISE = 1 / math.sqrt(12)
 
-_QN_CONSISTENCY = 2.2219
-_FREEDOM_RATIO = 0.6
 # No tail of a distribution is known further than that.
 _LEAST_P_VALUE = 1e-4
 # From here on a share says less than a factor.
 _MANIFOLD = 10
-_QN_FEW = (0.399, 0.994, 0.512, 0.844, 0.611, 0.857, 0.669, 0.872)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -289,7 +285,9 @@ class _Series:
         named = self.reference is not None
         # Of differences between neighbours a third tells nothing new.
         counting = at * 2 // 3 if named else at
-        return t_distribution.upper_tail(worse / error, _freedom(counting))
+        return estimators.upper_tail(
+            worse / error, estimators.degrees_of_freedom(counting)
+        )
 
     def begin(self, at: int, last: int) -> int:
         """Leave out runs of a split that are more like those before it."""
@@ -320,24 +318,26 @@ class _Series:
         )
 
     def _newest(self, at: int) -> float:
-        return _typical(self.values[at:], self.scale.worse_is_more)
+        return estimators.cautious_median(
+            self.values[at:], self.scale.worse_is_more
+        )
 
     def _baseline(self, at: int) -> float:
         if self.reference is None:
-            return _level(self.values[:at])
+            return estimators.level(self.values[:at])
         return self.reference
 
     def _error(self, at: int) -> float:
         """Return the standard error of the difference of the two."""
         before = self.values[:at]
-        level, variance = self._baseline(at), _level_variance(at)
+        level, variance = self._baseline(at), estimators.level_variance(at)
         if self.reference is not None:
             # The runs since may have drifted from it, which is no noise.
             neighbours = itertools.pairwise(before)
             before = [(b - a) / math.sqrt(2) for a, b in neighbours]
             variance = 1.0
-        noise = max(_noise(before), self.scale.least_noise(level))
-        newest = _typical_variance(len(self.values) - at)
+        noise = max(estimators.noise(before), self.scale.least_noise(level))
+        newest = estimators.median_variance(len(self.values) - at)
         return noise * math.sqrt(variance + newest)
 
 
@@ -387,60 +387,3 @@ class _Scale:
         if self.logarithmic:
             return max(LEAST_NOISE_RATIO, self.least / math.exp(level))
         return max(LEAST_NOISE_RATIO * abs(level), self.least)
-
-
-def _level(values: Sequence[float]) -> float:
-    """Estimate where values lie, by Hodges and Lehmann."""
-    pairs = itertools.combinations_with_replacement(values, 2)
-    return statistics.median((one + other) / 2 for one, other in pairs)
-
-
-def _level_variance(count: int) -> float:
-    """Return the variance of the level of so many values of variance 1."""
-    return math.pi / 3 / count
-
-
-def _typical(values: Sequence[float], worse_is_more: bool) -> float:
-    """Return the median; of an even number, the milder of the two.
-
-    So one run astray makes nothing of the runs after it worse.
-    """
-    if worse_is_more:
-        return statistics.median_low(values)
-    return statistics.median_high(values)
-
-
-def _typical_variance(count: int) -> float:
-    """Return the variance of the median of so many values of variance 1."""
-    return min(1.0, math.pi / 2 / count)
-
-
-def _noise(values: Sequence[float]) -> float:
-    """Estimate the standard deviation of values, at least two, by Qn.
-
-    It is 0 where more than half of them are the same, as times in whole
-    poll intervals may be; then the plain standard deviation is taken.
-    """
-    pairs = itertools.combinations(values, 2)
-    distances = sorted(abs(one - other) for one, other in pairs)
-    half = len(values) // 2 + 1
-    quantile = distances[math.comb(half, 2) - 1]
-    return _QN_CONSISTENCY * _qn_factor(
-        len(values)
-    ) * quantile or statistics.stdev(values)
-
-
-def _qn_factor(count: int) -> float:
-    """Return what makes Qn true for so few values."""
-    if count <= len(_QN_FEW) + 1:
-        return _QN_FEW[count - 2]
-    return count / (count + (1.4 if count % 2 else 3.8))
-
-
-def _freedom(count: int) -> int:
-    """Return the degrees of freedom of Qn over so many values.
-
-    With so few the quantiles of t were met by simulation, 5 to 30 runs,
-    down to a level of 0.002; asymptotically there would be more.
-    """
-    return max(1, math.floor(_FREEDOM_RATIO * (count - 1)))

@@ -11,7 +11,7 @@ from typing import TypeVar
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.runs.disruption_context import DisruptionContext
 from rally_magnum_scale.workload import events
@@ -82,7 +82,7 @@ class Disruption(Generic[R]):
         return dataclasses.replace(
             record,
             ended_s=ended_s,
-            load=throughput.during(
+            load=step_summary.during(
                 record.began_s or ended_s,
                 ended_s,
                 (record.step, plan.steps[record.step - 1]),

@@ -12,7 +12,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.in_bay.stats import cpusets
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import daemonsets
@@ -266,7 +266,7 @@ class Load:
             cores_of=cores_of,
             cpus_seen=bool(every) and set(self._cpus) >= _names(every),
             requests_counted_by_targets=self._counted,
-            steps=throughput.summarise(
+            steps=step_summary.summarise(
                 plan,
                 run.windows,
                 run.end,

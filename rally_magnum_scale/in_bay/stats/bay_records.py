@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 from typing import Self
 
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 
 # Who made a bay: the scenario in its iteration, a context for all of them,
 # or neither, and it was named or its kubeconfig handed over.
@@ -22,7 +22,7 @@ REPLACE = "replace"
 
 
 @dataclasses.dataclass(frozen=True)
-class Bay(record_body.Body):
+class Bay(json_record.JsonRecord):
     """The life of one bay; None where it did not come so far.
 
     Each time is when its end was seen, so it is the most that it can have
@@ -111,6 +111,17 @@ class Bay(record_body.Body):
             return self.poll_interval_s
         return known
 
+    def per_node(self, name: str, time_s: float | None) -> float | None:
+        """Divide a time, or its resolution, by the nodes that it concerns.
+
+        :param name: ``create_s``, ``nodes_ready_s`` or ``delete_s``
+        :returns: seconds per node; None without the time or without nodes
+        """
+        nodes = self.nodes
+        if name == "delete_s" and self.nodes_deleted is not None:
+            nodes = self.nodes_deleted
+        return None if time_s is None or not nodes else time_s / nodes
+
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
         """Read a ``bay`` record; a bay without a name has its envelope's.
@@ -122,7 +133,7 @@ class Bay(record_body.Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class NodeChange(record_body.Body):
+class NodeChange(json_record.JsonRecord):
     """Nodes of a bay that came and went; None where it did not come so far.
 
     :param number: which one it is in its iteration, from 1
@@ -201,7 +212,7 @@ class NodeChange(record_body.Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class ApiLatency(record_body.Body):
+class ApiLatency(json_record.JsonRecord):
     """How fast the API server of a bay answered, by its own histograms.
 
     :param kinds: ``mutating``, ``get`` and ``list`` to their ``requests``,

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 from typing import Self
 
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.step_results import StepResult
@@ -30,7 +30,7 @@ HOWS_IN_WORDS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class DisruptionRecord(record_body.Body):
+class DisruptionRecord(json_record.JsonRecord):
     """What both have in common; None where it did not come so far.
 
     :param number: which of its kind it is in its iteration, from 1

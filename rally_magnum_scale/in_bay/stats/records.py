@@ -21,7 +21,7 @@ from typing import Self
 
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import disruption_records
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.step_results import SIDES as SIDES
 from rally_magnum_scale.in_bay.stats.step_results import Shares
@@ -48,7 +48,7 @@ KINDS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Source(record_body.Body):
+class Source(json_record.JsonRecord):
     """Where a record comes from.
 
     :param task: uuid of the Rally task
@@ -67,7 +67,7 @@ class Source(record_body.Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class End(record_body.Body):
+class End(json_record.JsonRecord):
     """The last record of the load: a reader that has it has them all.
 
     :param windows: how many windows were written before it
@@ -92,7 +92,7 @@ class End(record_body.Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class Throughput(record_body.Body):
+class Throughput(json_record.JsonRecord):
     """All steps of one load, and what it ran on.
 
     :param cores_pods: cores that the pods could use together: by their
@@ -154,7 +154,7 @@ class Throughput(record_body.Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial(record_body.Body):
+class Trial(json_record.JsonRecord):
     """One step of a search for the highest rate.
 
     :param step: number of the step, from 1
@@ -189,7 +189,7 @@ class Trial(record_body.Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class MaxRate(record_body.Body):
+class MaxRate(json_record.JsonRecord):
     """The highest rate at which all bounds hold, and how sure that is.
 
     :param bounds: what had to hold, by the names of the search
@@ -247,7 +247,7 @@ class Run:
 
     :param bays: in the order in which they were first recorded
     :param loaded_bay: name of the bay that the load ran on
-    :param asked: the record ``conditions``; None where a release before
+    :param conditions: the record ``conditions``; None where a release before
         0.5.0 wrote the records
     :param error: why the iteration failed, by :func:`say_error`; empty when
         it did not
@@ -265,7 +265,7 @@ class Run:
     api_latency: bay_records.ApiLatency | None = None
     updates: tuple[disruption_records.Update, ...] = ()
     faults: tuple[disruption_records.Fault, ...] = ()
-    asked: dict[str, Any] | None = None
+    conditions: dict[str, Any] | None = None
     error: str = ""
 
     @property
@@ -348,12 +348,12 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
             map(disruption_records.Update.from_json, found["update"])
         ),
         faults=tuple(map(disruption_records.Fault.from_json, found["fault"])),
-        asked=last("conditions"),
+        conditions=last("conditions"),
     )
 
 
 @dataclasses.dataclass(frozen=True)
-class _Event(record_body.Body):
+class _Event(json_record.JsonRecord):
     """What is drawn of an event, which stays as it was written."""
 
     second: float | None = None
@@ -368,7 +368,7 @@ def _event(record: dict[str, Any]) -> dict[str, Any]:
 
 def _window(record: dict[str, Any]) -> windows.Window:
     read = windows.Window.from_json(record)
-    record_body.check_types(read, "window")
+    json_record.check_types(read, "window")
     return read
 
 

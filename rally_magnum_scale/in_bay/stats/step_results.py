@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 
 # Who shares the cores of a bay: the targets, and the Locust workers with
 # their master.
@@ -13,7 +13,7 @@ Shares = dict[str, float | None]
 
 
 @dataclasses.dataclass(frozen=True)
-class StepResult(record_body.Body):
+class StepResult(json_record.JsonRecord):
     """What one step of the load came to, over its steady seconds.
 
     A request belongs to the step in which it was due, whenever it ended:

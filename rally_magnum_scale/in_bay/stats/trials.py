@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from typing import Self
 
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import steps
 
@@ -95,7 +95,7 @@ class Search:
                 )
             if key != ERROR_BOUND:
                 _check_positive(f"bounds.{key}", value)
-            elif not record_body.is_number(value) or not 0 <= value <= 1:
+            elif not json_record.is_number(value) or not 0 <= value <= 1:
                 raise ValueError(
                     f"bounds.{key}: must be between 0 and 1: {value!r}"
                 )
@@ -274,7 +274,7 @@ def _number(value: float) -> str:
 
 
 def _check_positive(key: str, value: float | None) -> None:
-    if value is not None and not (record_body.is_number(value) and value > 0):
+    if value is not None and not (json_record.is_number(value) and value > 0):
         raise ValueError(f"{key}: must be a number above 0: {value!r}")
 
 

@@ -52,7 +52,7 @@ class _Account:
 
     def troubles(self) -> list[str]:
         """Say why the criterion fails, whatever was judged."""
-        missing = conditions.say_missing(self.seen, self.told)
+        missing = conditions.describe_missing(self.seen, self.told)
         raised = sorted(self.raised)[:_MOST_TOLD]
         return [*raised, missing] if missing else raised
 

@@ -181,7 +181,9 @@ class NoRegressionCriterion(sla.SLA):
             )
 
     def _task(self) -> str:
-        tasks = (run.asked["task"] for run in self._runs if run.asked)
+        tasks = (
+            run.conditions["task"] for run in self._runs if run.conditions
+        )
         return next(tasks, "of now")
 
 

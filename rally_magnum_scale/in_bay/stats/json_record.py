@@ -15,7 +15,7 @@ from typing import Self
 _MAX_INTEGER = 2**63
 
 
-class Body:
+class JsonRecord:
     """Conversion between a dataclass and the body of its record."""
 
     def to_json(self) -> dict[str, Any]:
