@@ -28,9 +28,9 @@ _QN_FEW = (0.399, 0.994, 0.512, 0.844, 0.611, 0.857, 0.669, 0.872)
 
 
 def upper_tail(t: float, freedom: int) -> float:
-    """Return how likely a value of t or above is.
+    """Return the probability of a value of Student's t of ``t`` or above.
 
-    By the finite series for whole degrees of freedom: Abramowitz and
+    It is the finite series for whole degrees of freedom: Abramowitz and
     Stegun, Handbook of Mathematical Functions (1964), 26.7.3 and 26.7.4.
 
     :param freedom: degrees of freedom, at least 1
@@ -49,20 +49,20 @@ def upper_tail(t: float, freedom: int) -> float:
 
 
 def level(values: Sequence[float]) -> float:
-    """Estimate where values lie, by Hodges and Lehmann."""
+    """Return the Hodges-Lehmann estimate of at least one value."""
     pairs = itertools.combinations_with_replacement(values, 2)
     return statistics.median((one + other) / 2 for one, other in pairs)
 
 
 def level_variance(count: int) -> float:
-    """Return the variance of the level of so many values of variance 1."""
+    """Return the variance of the level of values whose variance is 1."""
     return math.pi / 3 / count
 
 
 def cautious_median(values: Sequence[float], worse_is_more: bool) -> float:
-    """Return the median; of an even number, the milder of the two.
+    """Return the median, or the better of the two middle values.
 
-    So one run astray makes nothing of the runs after it worse.
+    So one outlier can't make an even number of runs look worse.
     """
     if worse_is_more:
         return statistics.median_low(values)
@@ -70,15 +70,15 @@ def cautious_median(values: Sequence[float], worse_is_more: bool) -> float:
 
 
 def median_variance(count: int) -> float:
-    """Return the variance of the median of so many values of variance 1."""
+    """Return the variance of the median of values whose variance is 1."""
     return min(1.0, math.pi / 2 / count)
 
 
 def noise(values: Sequence[float]) -> float:
-    """Estimate the standard deviation of values, at least two, by Qn.
+    """Return the Qn estimate of the standard deviation of two or more values.
 
-    It is 0 where more than half of them are the same, as times in whole
-    poll intervals may be; then the plain standard deviation is taken.
+    Qn is 0 if more than half of the values are equal, as times in whole poll
+    intervals may be.  Then the result is the plain standard deviation.
     """
     pairs = itertools.combinations(values, 2)
     distances = sorted(abs(one - other) for one, other in pairs)
@@ -90,16 +90,17 @@ def noise(values: Sequence[float]) -> float:
 
 
 def _qn_factor(count: int) -> float:
-    """Return what makes Qn true for so few values."""
+    """Return the correction of Qn for a small number of values."""
     if count <= len(_QN_FEW) + 1:
         return _QN_FEW[count - 2]
     return count / (count + (1.4 if count % 2 else 3.8))
 
 
 def degrees_of_freedom(count: int) -> int:
-    """Return the degrees of freedom of Qn over so many values.
+    """Return the degrees of freedom of Qn over a number of values.
 
-    With so few the quantiles of t were met by simulation, 5 to 30 runs,
-    down to a level of 0.002; asymptotically there would be more.
+    The factor was fitted by simulation: with it, the quantiles of t are right
+    for 5 to 30 runs down to a level of 0.002.  Asymptotically Qn has more
+    degrees of freedom.
     """
     return max(1, math.floor(_FREEDOM_RATIO * (count - 1)))

@@ -65,7 +65,7 @@ class Iteration:
         return dataclasses.replace(
             self.run,
             iteration=self.number,
-            error=records.say_error(self.error),
+            error=records.describe_error(self.error),
         )
 
 

@@ -36,7 +36,7 @@ def read_run(iteration: Mapping[str, Any]) -> records.Run:
     run = records.collect(records.parse(lines(iteration)))
     if run.conditions:
         conditions.ConditionsRecord.from_json(run.conditions)
-    error = records.say_error(iteration.get("error") or ())
+    error = records.describe_error(iteration.get("error") or ())
     return dataclasses.replace(run, error=error)
 
 

@@ -123,8 +123,8 @@ def test_the_first_record_of_each_kind_of_disturbance_is_the_first():
 
 def test_an_error_is_its_class_and_its_sentence():
     error = ["BayCreateFailed", " no quota\n", "Traceback ..."]
-    assert records.say_error(error) == "BayCreateFailed: no quota"
-    assert records.say_error([]) == ""
+    assert records.describe_error(error) == "BayCreateFailed: no quota"
+    assert records.describe_error([]) == ""
 
 
 def test_a_search_with_its_trials_comes_back():

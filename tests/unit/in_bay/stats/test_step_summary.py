@@ -104,7 +104,7 @@ def test_what_is_not_accounted_for_spoils_the_step():
         assert second.valid
     unknown = dataclasses.replace(told, due=[])
     for step in summarise(ALL, unknown):
-        assert "did not tell how many requests were due" in step.reasons[0]
+        assert "did not report how many requests were due" in step.reasons[0]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_generator_that_does_not_tell_its_lag_spoils_the_step():
     first, second = summarise(
         [dataclasses.replace(one, schedule_lag_us=Histogram()) for one in ALL]
     )
-    assert "did not tell how late it sent" in first.reasons[0]
+    assert "did not report how late it sent" in first.reasons[0]
     closed = factories.plan(None, duration_s=2, ramp_s=1)
     (step,) = step_summary.summarise(
         closed,
@@ -672,7 +672,7 @@ def test_a_worker_that_does_not_tell_or_a_lost_window_leaves_no_sum():
         first, second = with_cpu(seen, counters(0.5))
         assert first.cpu_s["generators"] is None
         assert first.requests_per_cpu_s["pods"] is None
-        assert first.cpu_missing.startswith("the workers did not tell")
+        assert first.cpu_missing.startswith("the workers did not report")
         assert second.cpu_s["generators"] == 0.5
 
 
