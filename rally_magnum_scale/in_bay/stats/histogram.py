@@ -11,10 +11,10 @@ bucket: count}``, and histograms are merged by adding their counts.
 
 There are two encodings.  Both list the counts by bucket number, from 0 at
 0 µs.  In JSON it is a text in which a negative number skips that many empty
-buckets, as in HdrHistogram's V2 encoding.  A JSON parser keeps a text as it is, while a
-list becomes one object per number and takes seven times the memory.  The
-packed encoding is for the Locust master, which must add up thousands of
-histograms each second in Python.
+buckets, as in HdrHistogram's V2 encoding.  A JSON parser keeps a text as it
+is, while a list becomes one object per number and takes seven times the
+memory.  The packed encoding is for the Locust master, which must add up
+thousands of histograms each second in Python.
 """
 
 from __future__ import annotations

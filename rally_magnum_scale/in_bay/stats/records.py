@@ -4,8 +4,9 @@ Every record has ``record`` (its kind), ``version``, ``task``, ``iteration``
 and ``bay``.  The load in the bay writes ``start``, ``window``, ``event``,
 ``trial`` and ``end``.  The scenario writes ``conditions``, ``bay``,
 ``node_change``, ``api_latency``, ``throughput``, ``update``, ``fault`` and
-``max_rate``, and also an ``event`` for each disruption.  Units are in the names
-of the fields.  SLA criteria, tables, pages and history read only these records.
+``max_rate``, and also an ``event`` for each disruption.  Units are in the
+names of the fields.  SLA criteria, tables, pages and history read only these
+records.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The SLA plugins: one for each criterion in the table.
 
-The table is :data:`rally_magnum_scale.measurement.criteria.CRITERIA`.  A plugin
-gets its verdicts from :mod:`rally_magnum_scale.measurement.verdicts`, and keeps
-only the deciding verdict on each bound.  A failed iteration has no data, and a
-criterion without data fails.
+The table is :data:`rally_magnum_scale.measurement.criteria.CRITERIA`.  A
+plugin gets its verdicts from :mod:`rally_magnum_scale.measurement.verdicts`,
+and keeps only the deciding verdict on each bound.  A failed iteration has no
+data, and a criterion without data fails.
 """
 
 from __future__ import annotations
