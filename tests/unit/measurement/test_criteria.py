@@ -241,3 +241,10 @@ def test_counts_are_exact_and_a_search_has_its_precision():
     assert found["max_rate.min_rps"] == 9_800 * 0.05
     assert read(factories.run())["request_rate.min_rps step 1"] == 0.0
     assert read(factories.run())["request_errors.max_ratio step 1"] == 0.0
+
+
+def test_a_bound_per_node_is_described_as_such():
+    for criterion in criteria.CRITERIA.values():
+        for bound in criterion.bounds.values():
+            divided = "divided by the n" in bound.description
+            assert divided == (bound.unit == "s/node"), bound
