@@ -22,7 +22,7 @@ from benchmarks.measured import Measured
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import records as record_module
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.steps import STEADY
 from rally_magnum_scale.in_bay.stats.steps import Plan
@@ -72,7 +72,7 @@ class Run:
     def results(self) -> list[record_module.StepResult]:
         """Return what a report says of each step."""
         end = record_module.End.from_json(self.end)
-        return throughput.summarise(
+        return step_summary.summarise(
             self.plan,
             self.windows,
             end,

@@ -36,7 +36,7 @@ from rally_magnum_scale.nightly import settings as nightly_settings
 OURS = "rally_magnum_scale."
 SURVIVORS = pathlib.Path(__file__).parents[1] / "tests/survivors.toml"
 RECORDS = {
-    "conditions": conditions.Asked,
+    "conditions": conditions.ConditionsRecord,
     "bay": bay_records.Bay,
     "node_change": bay_records.NodeChange,
     "api_latency": bay_records.ApiLatency,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from rally_magnum_scale.in_bay.stats import rate_search
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.windows import Window
@@ -59,7 +59,7 @@ class SearchDriver:
             workers_expected=self._workers,
             workers_connected=self._workers,
         )
-        (result,) = throughput.summarise(
+        (result,) = step_summary.summarise(
             self.plan, seen, whole, cores_pods=None, cores_real_nodes=None
         )
         judged = trials.judge(self._search, self._ordered, result)

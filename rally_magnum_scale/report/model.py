@@ -65,7 +65,7 @@ class Iteration:
         return dataclasses.replace(
             self.run,
             iteration=self.number,
-            error=records.say_error(self.error),
+            error=records.describe_error(self.error),
         )
 
 
@@ -121,10 +121,10 @@ class Workload:
     :param args: the arguments of the scenario
     :param sla: the SLA section as it was configured
     :param sla_results: what Rally stored about each criterion
-    :param runner: from :func:`conditions.say_runner`; empty if unknown
+    :param runner: from :func:`conditions.describe_runner`; empty if unknown
     :param digest_of_contexts: from :func:`conditions.digest_contexts`;
         empty if unknown
-    :param iterations_told: from :func:`conditions.iterations_told`; None if
+    :param iterations_told: from :func:`conditions.planned_iterations`; None if
         unknown
     :param ended: False if the task broke or was aborted, so that Rally may
         have stored only a part of it
@@ -175,7 +175,7 @@ class Workload:
     @property
     def missing_iterations(self) -> str:
         """Return how many iterations have a result; empty if all have."""
-        return conditions.say_missing(
+        return conditions.describe_missing(
             len(self.iterations), self.iterations_told
         )
 

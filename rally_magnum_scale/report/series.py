@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import steps
-from rally_magnum_scale.in_bay.stats import throughput
 from rally_magnum_scale.in_bay.stats import windows
 
 MAX_POINTS = 1000
@@ -247,6 +247,6 @@ def _point(
         offered_rps=sum(known) / seconds if len(known) == seconds else None,
         achieved_rps=sum(one.requests for one in part) / seconds,
         failed_rps=sum(one.failed for one in part) / seconds,
-        latency_us=throughput.percentiles(one.latency_us for one in part),
+        latency_us=step_summary.percentiles(one.latency_us for one in part),
         versions=windows.add_counts(one.versions for one in part),
     )

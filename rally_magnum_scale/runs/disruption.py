@@ -19,7 +19,7 @@ from rally_magnum_scale import waiting
 from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import following
@@ -230,7 +230,7 @@ class Disruption(Generic[R]):
         return dataclasses.replace(
             record,
             ended_s=ended_s,
-            load=throughput.during(
+            load=step_summary.during(
                 record.began_s or ended_s,
                 ended_s,
                 (record.step, plan.steps[record.step - 1]),

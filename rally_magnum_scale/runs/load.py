@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.measurement import node_times
@@ -177,7 +177,7 @@ class Load:
         plan = self._search.plan if self._search else self._spec.traffic.plan
         if not plan:
             return []
-        return throughput.summarise(
+        return step_summary.summarise(
             plan,
             run.windows,
             run.end,

@@ -27,8 +27,8 @@ class Setting(context.Context):
             return
         runner = workload["runner_type"], workload["runner"]
         self.context[KEY] = {
-            "runner": conditions.say_runner(*runner),
-            "iterations": conditions.iterations_told(*runner),
+            "runner": conditions.describe_runner(*runner),
+            "iterations": conditions.planned_iterations(*runner),
             "contexts": conditions.digest_contexts(workload["contexts"]),
         }
 

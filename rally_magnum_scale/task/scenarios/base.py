@@ -25,7 +25,7 @@ from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.in_bay.stats import bay_records
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
@@ -109,7 +109,7 @@ class Scenario(scenario.OpenStackScenario):
             removal.after(interruption.wait_acknowledged, LOG.error),
             removal.after(self._write_output, LOG.error),
         ):
-            conditions_of_run = conditions.ask(
+            conditions_of_run = conditions.record(
                 self._cloud(),
                 self.get_name(),
                 self.given,
@@ -135,7 +135,9 @@ class Scenario(scenario.OpenStackScenario):
     def keep_record(self, record: bay_records.Bay) -> None:
         self._keep_one("bay", record.name, record)
 
-    def _keep_one(self, kind: str, bay: str, record: record_body.Body) -> None:
+    def _keep_one(
+        self, kind: str, bay: str, record: json_record.JsonRecord
+    ) -> None:
         body = record.to_json()
         self.keep([self._source(bay).envelope(kind, body)])
 

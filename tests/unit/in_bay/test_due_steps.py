@@ -6,7 +6,7 @@ import random
 import pytest
 
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
@@ -34,7 +34,7 @@ def summed_up(behave, *steps, **options):
         due=list(outcome.due),
         timeout_s=options.get("timeout_s"),
     )
-    found = throughput.summarise(
+    found = step_summary.summarise(
         plan, reported, end, cores_pods=None, cores_real_nodes=None
     )
     for step in found:

@@ -10,7 +10,7 @@ from rally_magnum_scale.in_bay.engine import RECEIVE_BYTES
 from rally_magnum_scale.in_bay.engine import Engine
 from rally_magnum_scale.in_bay.fresh import engine_of
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
@@ -140,7 +140,7 @@ def test_a_stall_before_the_end_of_the_plan_shows_in_its_last_step(
     end = records.End(
         len(reported), outcome.requests, {}, 1, 1, due=list(outcome.due)
     )
-    first, last = throughput.summarise(
+    first, last = step_summary.summarise(
         plan, reported, end, cores_pods=None, cores_real_nodes=None
     )
     assert first.latency_us["p50"] < 500_000 < last.latency_us["p99"]

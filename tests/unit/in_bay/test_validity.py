@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats.steps import Step
 from tests.unit.in_bay.processes import REPORTING_OFTEN
 from tests.unit.in_bay.processes import of
@@ -73,7 +73,7 @@ def reasons(bay, found):
 def reasons_by_step(bay, found):
     """Return why each step of a run is invalid."""
     run = records.collect(found)
-    steps = throughput.summarise(
+    steps = step_summary.summarise(
         bay.spec.traffic.plan,
         run.windows,
         run.end,

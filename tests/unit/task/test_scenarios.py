@@ -230,7 +230,7 @@ def test_only_our_namespace_is_removed_from_an_existing_bay(tmp_path, refuses):
     assert bay.deleted == ["/api/v1/namespaces/rms-0a1b2c3d-1-load"]
     assert left.bay.made_by == "kubeconfig"
     # Which is all that tells such a cluster apart from others.
-    assert left.asked["cloud"] == url
+    assert left.conditions["cloud"] == url
     assert left.bay.name == "somewhere"
     assert (left.bay.nodes, left.bay.nodes_hollow) == (1, 1)
     assert left.bay.kubernetes_version == "v1.33.1"

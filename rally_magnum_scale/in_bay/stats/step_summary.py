@@ -1,4 +1,4 @@
-"""From windows to steps: rates, percentiles, and whether they count."""
+"""Sum up windows to steps: rates, percentiles, and why they do not count."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from rally_magnum_scale.in_bay.stats import windows
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99_9": 99.9}
 
-# A generator that sends its requests this late, or never waits for anything,
-# measures itself.  10 ms is a tenth of the finest delay that people notice
-# and far above what an idle event loop shows.
+# A generator that sends its requests later than this, or that hardly ever
+# waits, measures itself.  10 ms is a tenth of the shortest delay that people
+# notice, and far more than the delay of an idle event loop.
 MAX_SCHEDULE_LAG_US = 10_000
 MAX_BUSY_RATIO = 0.95
 
-_UNTOLD = "the workers did not tell what they used in each second"
+_NO_WORKER_CPU = "the workers did not report their CPU time in each second"
 
-# A generator that stands still for long spoils a step even if that is less
-# than 1 % of it: the percentiles above 99 and the maximum are its own.
+# A long standstill of the generator spoils a step even if it takes less than
+# 1 % of it: it determines the percentiles above 99 and the maximum.
 MAX_STANDSTILL_US = 500_000
 
-# How late the generator's event loop may come back to its connections: what
-# lies there meanwhile looks slow.  Once a second for a tenth of it delays a
-# tenth of the answers; the worst of hundreds of workers is past 10 ms in any
-# second, so the bound of the schedule lag would be wrong here.
+# How late the generator's event loop may return to its connections: a response
+# that waits there looks slow.  A delay of 0.1 s in each second delays a tenth
+# of the responses.  The worst of hundreds of workers exceeds 10 ms in almost
+# every second, so the limit of the schedule lag would be too strict here.
 MAX_LOOP_DELAY_US = 100_000
 
 
@@ -48,31 +48,31 @@ def summarise(
     cpu: cpu_time.CpuCounters | None = None,
     counted_by_targets: int | None = None,
 ) -> list[records.StepResult]:
-    """Judge nothing, sum up everything: one result for each step.
+    """Sum up the windows of a load: one result for each step.
 
     A request belongs to the step in which it was due, whenever it ended.
 
-    :param plan: the steps as they were ordered
+    :param plan: the planned steps
     :param seen: the windows that were read, each second once
-    :param end: the closing record, or None when it was never read
-    :param cores_pods: cores that target and load pods could use together
+    :param end: the closing record; None if it was never read
+    :param cores_pods: cores that the pods of the load could use together
     :param cores_real_nodes: cores of all nodes that are not hollow
     :param cores_of: cores that each of :data:`records.SIDES` could use
-    :param cpu: what the counters of the targets and the nodes said
-    :param counted_by_targets: how many requests the targets have counted in
-        the whole run; None where that can't be compared
+    :param cpu: the CPU counters of the targets and the nodes
+    :param counted_by_targets: how many requests the targets counted in the
+        whole run; None if the count can't be compared
     """
     shared = _run_reasons(seen, end, counted_by_targets)
-    ground = _Ground(cores_pods, cores_real_nodes, cores_of or {}, cpu)
+    resources = _Resources(cores_pods, cores_real_nodes, cores_of or {}, cpu)
     return [
-        _summarise_step(number, step, seen, end, shared, ground)
+        _summarise_step(number, step, seen, end, shared, resources)
         for number, step in enumerate(plan.steps, 1)
     ]
 
 
 @dataclasses.dataclass(frozen=True)
-class _Ground:
-    """What a load ran on, and what that used."""
+class _Resources:
+    """The cores that a load ran on, and their CPU counters."""
 
     cores_pods: float | None
     cores_real_nodes: float | None
@@ -86,13 +86,13 @@ def _summarise_step(
     seen: Sequence[windows.Window],
     end: records.End | None,
     shared: list[str],
-    ground: _Ground,
+    resources: _Resources,
 ) -> records.StepResult:
     steady = [w for w in seen if w.phase == steps.STEADY and w.step == number]
     due = windows.due_in(seen, number, steps.STEADY)
-    own = windows.due_in(steady, number, steps.STEADY)
+    ended_in_time = windows.due_in(steady, number, steps.STEADY)
     ramp = windows.due_in(steady, number, steps.RAMP)
-    in_time = sum(part.requests for part in (*own, *ramp))
+    in_time = sum(part.requests for part in (*ended_in_time, *ramp))
     result = _sum_up(
         number,
         step.rate_rps,
@@ -100,7 +100,7 @@ def _summarise_step(
         min(in_time, sum(part.requests for part in due)),
         steady,
         due,
-        ground,
+        resources,
     )
     result = dataclasses.replace(
         result,
@@ -109,12 +109,12 @@ def _summarise_step(
     )
     return dataclasses.replace(
         result,
-        **_cpu_fields(step, steady, result.requests, ground.cpu),
+        **_cpu_fields(step, steady, result.requests, resources.cpu),
         reasons=[
             *shared,
             *_step_reasons(step, steady, end),
             *_unaccounted(result),
-            *_lag_reasons(result, own),
+            *_lag_reasons(result, ended_in_time),
             *_saturation_reasons(steady),
         ],
     )
@@ -126,21 +126,21 @@ def _due(
     end: records.End | None,
     result: records.StepResult,
 ) -> int | None:
-    """Return how many requests were due, by the workers' schedules."""
+    """Return how many requests were due by the workers' schedules."""
     if end is None:
         return None
     due = dict(enumerate(end.due, 1)).get(number)
     if due is None and step.rate_rps is None:
-        # It has no schedule: what is sent is due.
+        # A closed loop has no schedule: a request is due when it is sent.
         return result.answered + result.failed
     return due
 
 
 def _unaccounted(result: records.StepResult) -> list[str]:
-    """Hold a step to what was due in it."""
+    """Check that each due request was answered or failed."""
     ended = result.answered + result.failed
     if result.due is None:
-        return ["the workers did not tell how many requests were due"]
+        return ["the workers did not report how many requests were due"]
     if result.due == ended:
         return []
     return [
@@ -160,27 +160,28 @@ def during(
     cores_pods: float | None,
     cores_real_nodes: float | None,
 ) -> records.StepResult:
-    """Sum up the time of an event, as a step is: the whole seconds around it.
+    """Sum up the whole seconds around an event, like a step.
 
-    What hangs in an event ends only after it, so latency, service time,
-    failures and their share take in what ended later; see
-    :func:`_ended_after`.  The rate, what the generator used and how late it
-    was stay those of the event's seconds.
+    A request that hangs during an event ends only after it.  So latency,
+    service time, failures and the error ratio include later windows; see
+    :func:`_ended_after`.  The rate, the use of the generator and its lag are
+    those of the event's seconds.
 
     :param start_s: epoch second at which it began, by the workers' clocks
-    :param end_s: at which it was over
-    :param step: number and step in which it began
+    :param end_s: epoch second at which it ended
+    :param step: number of the step in which it began, and the step
     :param seen: the windows that were read, each second once
-    :param end: the closing record, or None when it was never read
-    :param timeout_s: after how long a request has failed
-    :param cores_pods: as in :func:`summarise`, as the next one
+    :param end: the closing record; None if it was never read
+    :param timeout_s: timeout of a request
+    :param cores_pods: as in :func:`summarise`
+    :param cores_real_nodes: as in :func:`summarise`
     """
-    number, asked = step
+    number, planned = step
     first = math.floor(start_s)
     seconds = max(1, math.ceil(end_s) - first)
     inside = [w for w in seen if first <= w.second < first + seconds]
     later = _ended_after(first + seconds, seen, timeout_s)
-    ground = _Ground(cores_pods, cores_real_nodes, {}, None)
+    resources = _Resources(cores_pods, cores_real_nodes, {}, None)
     reasons = _run_reasons(seen, end)
     under_load = sum(w.phase != steps.STOP for w in inside)
     if under_load < seconds:
@@ -191,12 +192,12 @@ def during(
     return dataclasses.replace(
         _sum_up(
             number,
-            asked.rate_rps,
+            planned.rate_rps,
             seconds,
             sum(w.requests for w in inside),
             inside,
             [*inside, *later],
-            ground,
+            resources,
         ),
         reasons=[
             *reasons,
@@ -209,20 +210,19 @@ def during(
 def _ended_after(
     end_second: int, seen: Sequence[windows.Window], timeout_s: float
 ) -> list[windows.Window]:
-    """Return of the windows after an event what may have begun in it.
+    """Reduce the windows after an event to requests that may be from it.
 
-    Of the answers these are the ones that were surely due before its end,
-    as their latency and their second tell.  The others, most of which were
-    due only later, would dilute the percentiles and the share of failures;
-    what was due in its last second and took less than another is lost.
+    Responses count if their second and their latency show that they were due
+    before the end of the event.  Most of the others were due later, and would
+    dilute the percentiles and the error ratio.  A response is lost if it was
+    due in the event's last second and took less than one more second.
 
-    When a request began that failed is not known.  So all failures count
-    until the last that hangs has timed out, even those of requests that
-    began only after the event, or because of the next one.  The share of
-    failures may be too large by them, as the answers that came with them
-    are left out, but never too small.
+    The start of a failed request is unknown.  So all failures count until the
+    last hanging request has timed out, even failures of requests that began
+    after the event or that the next event caused.  The error ratio may be too
+    high because of them, but it is never too low.
 
-    :param end_second: the first epoch second after it
+    :param end_second: the first epoch second after the event
     """
     failed_by = end_second + windows.seconds_to_fail(timeout_s)
     later = []
@@ -249,18 +249,18 @@ def _sum_up(
     requests: int,
     counted: Sequence[windows.Window],
     due: Sequence[windows.Window | windows.Part],
-    ground: _Ground,
+    resources: _Resources,
 ) -> records.StepResult:
-    """Sum up a stretch of time.
+    """Sum up some seconds of a load.
 
-    :param requests: how many were answered as expected in it
-    :param counted: windows of its seconds
-    :param due: how the requests ended that were due in it
+    :param requests: expected responses in these seconds
+    :param counted: the windows of these seconds
+    :param due: the results of the requests that were due in these seconds
     """
     failures = windows.add_counts(one.failures for one in due)
     failed = sum(failures.values())
     answered = sum(one.requests for one in due)
-    asked = answered + failed
+    ended = answered + failed
     rate = requests / seconds
     latencies = [one.latency_us for one in due]
     return records.StepResult(
@@ -270,16 +270,17 @@ def _sum_up(
         requests=requests,
         failures=failures,
         achieved_rps=rate,
-        error_ratio=failed / asked if asked else None,
+        error_ratio=failed / ended if ended else None,
         latency_us=percentiles(latencies, failed),
         answered_latency_us=percentiles(latencies),
         service_us=percentiles(one.service_us for one in due),
         answered=answered,
         schedule_lag_p99_us=_lag(counted).percentile_us(99),
-        rps_per_core=_over(rate, ground.cores_pods),
-        rps_per_core_real_nodes=_over(rate, ground.cores_real_nodes),
+        rps_per_core=_over(rate, resources.cores_pods),
+        rps_per_core_real_nodes=_over(rate, resources.cores_real_nodes),
         rps_per_core_of={
-            side: _over(rate, cores) for side, cores in ground.cores_of.items()
+            side: _over(rate, cores)
+            for side, cores in resources.cores_of.items()
         },
     )
 
@@ -298,16 +299,15 @@ def _cpu_fields(
     requests: int,
     cpu: cpu_time.CpuCounters | None,
 ) -> dict[str, Any]:
-    """Return what a step used of CPU, and how sure that is.
+    """Return the CPU seconds of a step, and how exact they are.
 
-    The generators count their own, second by second; what the targets and
-    the nodes used is told from the nodes' counters.
+    The generators count their own CPU time in each second.  That of targets
+    and nodes comes from the counters of the nodes.
     """
     generators_s = windows.add_known(one.cpu_s for one in steady)
     if len(steady) < step.duration_s:
         generators_s = None
-    told = _told(step, steady, cpu)
-    targets, nodes = told
+    uses = targets, nodes = _uses(step, steady, cpu)
     targets_s = targets.used_s if targets else None
     cpu_s = {
         "targets": targets_s,
@@ -321,26 +321,26 @@ def _cpu_fields(
             name: _over(requests, used_s) for name, used_s in cpu_s.items()
         },
         "cpu_outside_ratio": max(
-            (one.outside_ratio for one in told if one), default=None
+            (one.outside_ratio for one in uses if one), default=None
         ),
         "cpu_covered_ratio": min(
-            (one.covered_ratio for one in told if one), default=None
+            (one.covered_ratio for one in uses if one), default=None
         ),
         "cpu_missing": "; ".join(
             [
-                *([] if all(told) else [_why_no_cpu(step, cpu)]),
-                *([] if generators_s is not None else [_UNTOLD]),
+                *([] if all(uses) else [_why_no_cpu(step, cpu)]),
+                *([] if generators_s is not None else [_NO_WORKER_CPU]),
             ]
         ),
     }
 
 
-def _told(
+def _uses(
     step: steps.Step,
     steady: Sequence[windows.Window],
     cpu: cpu_time.CpuCounters | None,
 ) -> tuple[cpu_time.Use | None, cpu_time.Use | None]:
-    """Return what targets and nodes used in the steady seconds."""
+    """Return the CPU use of targets and nodes in the steady seconds."""
     if cpu is None or not steady:
         return None, None
     start_s = min(one.second for one in steady)
@@ -363,11 +363,12 @@ def _why_no_cpu(step: steps.Step, cpu: cpu_time.CpuCounters | None) -> str:
 def percentiles(
     parts: Iterable[histogram.Histogram], failed: int = 0
 ) -> dict[str, int | None]:
-    """Merge histograms, never average them, and read the percentiles.
+    """Return the percentiles of all histograms together.
 
-    :param failed: how many more there were that took longer than any
-    :returns: microseconds by name, ``max`` included; None when empty, and
-        where one of those that failed is at that place
+    :param parts: histograms, which are merged; percentiles are never averaged
+    :param failed: number of failed requests, which are slower than all others
+    :returns: microseconds by name, ``max`` included; None if nothing was
+        counted, or if a failed request is at that rank
     """
     whole = histogram.Histogram().merge(*parts)
     read = whole.percentiles_us(PERCENTILES.values(), failed)
@@ -412,20 +413,20 @@ def _run_reasons(
 
 
 def _count_reasons(end: records.End, counted: int) -> list[str]:
-    """Hold what was counted to what the targets themselves have counted.
+    """Compare the workers' count of requests with the targets' own count.
 
-    They have counted each request that they answered, and some of those
-    that failed: nobody knows whether one that timed out has reached them.
+    The targets count each request that they answer, and some of those that
+    failed: a request that timed out may or may not have reached them.
     """
     sent = end.requests + sum(
         count for kind, count in end.failures.items() if kind != windows.UNSENT
     )
     if end.requests <= counted <= sent:
         return []
-    told = f"{end.requests} requests were answered"
+    counts = f"{end.requests} requests were answered"
     if sent > end.requests:
-        told += f" and {sent - end.requests} failed"
-    return [f"{told}, but the targets have counted {counted}"]
+        counts += f" and {sent - end.requests} failed"
+    return [f"{counts}, but the targets have counted {counted}"]
 
 
 def _step_reasons(
@@ -456,16 +457,19 @@ def _short_reasons(
 
 
 def _lag_reasons(
-    result: records.StepResult, own: Sequence[windows.Part]
+    result: records.StepResult, ended_in_time: Sequence[windows.Part]
 ) -> list[str]:
-    """Hold an open loop to tell how late it sent what it has sent.
+    """Check that an open loop reports how late it sent its requests.
 
-    :param own: what was due and ended in the steady seconds
+    :param ended_in_time: requests that were due and ended in the steady
+        seconds
     """
-    sent = result.offered_rps is not None and any(p.requests for p in own)
+    sent = result.offered_rps is not None and any(
+        part.requests for part in ended_in_time
+    )
     if not sent or result.schedule_lag_p99_us is not None:
         return []
-    return ["the load generator did not tell how late it sent its requests"]
+    return ["the load generator did not report how late it sent its requests"]
 
 
 def _saturation_reasons(counted: Sequence[windows.Window]) -> list[str]:
@@ -495,7 +499,7 @@ def _saturation_reasons(counted: Sequence[windows.Window]) -> list[str]:
 
 
 def _loop_reasons(counted: Sequence[windows.Window]) -> list[str]:
-    """Judge delays that no schedule shows, as a closed loop has none.
+    """Check the event loop, because a closed loop has no schedule lag.
 
     :param counted: at least one window
     """

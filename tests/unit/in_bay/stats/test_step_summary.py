@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from rally_magnum_scale.in_bay.stats import cpu_time
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats.histogram import Histogram
 from rally_magnum_scale.in_bay.stats.windows import Part
 from rally_magnum_scale.in_bay.stats.windows import Window
@@ -31,7 +31,7 @@ def window(second, **changes):
 
 
 def summarise(seen, end="told", cores_pods=4.0, cores_real_nodes=8.0):
-    return throughput.summarise(
+    return step_summary.summarise(
         PLAN,
         seen,
         factories.end(seen) if end == "told" else end,
@@ -74,7 +74,7 @@ def test_percentiles_are_read_from_merged_histograms():
 
 def test_percentiles_are_those_of_their_names():
     every = Histogram.from_values_us(dict.fromkeys(range(1, 1001), 1))
-    assert throughput.percentiles([every]) == {
+    assert step_summary.percentiles([every]) == {
         "p50": 500,
         "p90": 900,
         "p99": 990,
@@ -104,7 +104,7 @@ def test_what_is_not_accounted_for_spoils_the_step():
         assert second.valid
     unknown = dataclasses.replace(told, due=[])
     for step in summarise(ALL, unknown):
-        assert "did not tell how many requests were due" in step.reasons[0]
+        assert "did not report how many requests were due" in step.reasons[0]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_is_not_accounted_for_spoils_the_step():
 def test_counts_that_do_not_agree_spoil_the_run(changes, counted, reason):
     end = factories.end(ALL)
     told = {"failures": {"timeout": 6}, **changes}
-    for step in throughput.summarise(
+    for step in step_summary.summarise(
         PLAN,
         ALL,
         dataclasses.replace(end, **told),
@@ -169,9 +169,9 @@ def test_a_generator_that_does_not_tell_its_lag_spoils_the_step():
     first, second = summarise(
         [dataclasses.replace(one, schedule_lag_us=Histogram()) for one in ALL]
     )
-    assert "did not tell how late it sent" in first.reasons[0]
+    assert "did not report how late it sent" in first.reasons[0]
     closed = factories.plan(None, duration_s=2, ramp_s=1)
-    (step,) = throughput.summarise(
+    (step,) = step_summary.summarise(
         closed,
         [
             dataclasses.replace(one, schedule_lag_us=Histogram())
@@ -412,7 +412,7 @@ def test_a_closed_loop_offers_nothing_and_is_never_late():
         dataclasses.replace(one, schedule_lag_us=Histogram())
         for one in ALL[:3]
     ]
-    (step,) = throughput.summarise(
+    (step,) = step_summary.summarise(
         plan,
         seen,
         factories.end(seen),
@@ -428,7 +428,7 @@ def test_a_closed_loop_offers_nothing_and_is_never_late():
 def test_in_a_closed_loop_what_was_sent_was_due(due):
     seen = ALL[:3]
     end = dataclasses.replace(factories.end(seen), due=due)
-    (step,) = throughput.summarise(
+    (step,) = step_summary.summarise(
         factories.plan(None, duration_s=2, ramp_s=1),
         seen,
         end,
@@ -459,7 +459,7 @@ def during(*others, timeout_s=10, start_s=3.2, end_s=9.0):
     """Sum up the update, some windows of the load being others."""
     by_second = {one.second: one for one in (*CALM, *others)}
     seen = list(by_second.values())
-    return throughput.during(
+    return step_summary.during(
         start_s,
         end_s,
         (1, PLAN.steps[0]),
@@ -607,7 +607,7 @@ def counters(used_per_s, *, targets=2, missing=""):
 
 
 def with_cpu(seen, cpu, plan=PLAN):
-    return throughput.summarise(
+    return step_summary.summarise(
         plan,
         seen,
         factories.end(seen),
@@ -672,7 +672,7 @@ def test_a_worker_that_does_not_tell_or_a_lost_window_leaves_no_sum():
         first, second = with_cpu(seen, counters(0.5))
         assert first.cpu_s["generators"] is None
         assert first.requests_per_cpu_s["pods"] is None
-        assert first.cpu_missing.startswith("the workers did not tell")
+        assert first.cpu_missing.startswith("the workers did not report")
         assert second.cpu_s["generators"] == 0.5
 
 

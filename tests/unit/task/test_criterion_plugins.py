@@ -10,7 +10,7 @@ from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.task import output
-from rally_magnum_scale.task.sla import criteria
+from rally_magnum_scale.task.sla import criterion_plugins
 
 SOURCE = records.Source("task", 1, "bay")
 
@@ -372,7 +372,9 @@ def test_what_is_meant_is_accepted(name, config, good, bad):
 
 
 def test_every_criterion_of_the_arithmetic_has_a_plugin():
-    found = {c.criterion for c in criteria._Criterion.__subclasses__()}
+    found = {
+        c.criterion for c in criterion_plugins._Criterion.__subclasses__()
+    }
     assert found == set(verdicts.CRITERIA) == set(IDS)
 
 

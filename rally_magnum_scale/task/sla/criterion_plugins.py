@@ -1,9 +1,9 @@
-"""The SLA criteria: one plugin for each criterion of the table.
+"""The SLA plugins: one for each criterion in the table.
 
-The table is :data:`rally_magnum_scale.measurement.criteria.CRITERIA`.  Each
-plugin asks :mod:`rally_magnum_scale.measurement.verdicts` and only keeps, for
-each of its bounds, the verdict that decides.  An iteration that failed has
-no data, and a criterion without data fails.
+The table is :data:`rally_magnum_scale.measurement.criteria.CRITERIA`.  A
+plugin gets its verdicts from :mod:`rally_magnum_scale.measurement.verdicts`,
+and keeps only the deciding verdict on each bound.  A failed iteration has no
+data, and a criterion without data fails.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rally_magnum_scale.task.sla import judging
 
 @judging.fails_closed
 class _Criterion(sla.SLA):
-    """Judges every iteration; the worst one decides."""
+    """Judges every iteration; the worst verdict on each bound decides."""
 
     criterion: ClassVar[str]
 
@@ -44,15 +44,15 @@ class _Criterion(sla.SLA):
         )
 
     def merge(self, other: _Criterion) -> bool:
-        """Take in what another process judged."""
+        """Add the verdicts of another process."""
         return self._decide(other._deciding.values())
 
     def details(self) -> str:
-        """Say each deciding verdict, with value and bound."""
+        """Describe each deciding verdict, with its value and its bound."""
         if not self._deciding:
             return f"{self.criterion}: no iteration was measured - Failed"
-        said = "; ".join(v.describe() for v in self._deciding.values())
-        return f"{said} - {self.status()}"
+        sentences = "; ".join(v.describe() for v in self._deciding.values())
+        return f"{sentences} - {self.status()}"
 
     def _decide(self, judged: Iterable[verdicts.Verdict]) -> bool:
         for verdict in judged:
@@ -67,7 +67,7 @@ class _Criterion(sla.SLA):
 
 
 def _plugin(criterion: criteria.Criterion) -> type[_Criterion]:
-    """Return the SLA plugin of a criterion; Rally shows its schema."""
+    """Return the SLA plugin of a criterion."""
     title = criterion.name.title().replace("_", "")
     plugin = type(
         f"{title}Criterion",

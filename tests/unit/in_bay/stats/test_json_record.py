@@ -6,13 +6,13 @@ import typing
 
 import pytest
 
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 
 MOST = sys.float_info.max
 
 
 @dataclasses.dataclass(frozen=True)
-class Body(record_body.Body):
+class Record(json_record.JsonRecord):
     count: int = 0
     time_s: float | None = None
     names: list[str] = dataclasses.field(default_factory=list)
@@ -41,7 +41,7 @@ class Body(record_body.Body):
     ],
 )
 def test_a_value_of_the_type_of_its_field_is_read(field, value):
-    read = Body.from_json({field: value})
+    read = Record.from_json({field: value})
     assert getattr(read, field) == read.to_json()[field] == value
 
 
@@ -69,7 +69,7 @@ def test_a_value_of_the_type_of_its_field_is_read(field, value):
 )
 def test_a_value_of_another_type_is_refused_by_name(field, value, wanted):
     with pytest.raises(ValueError) as refused:
-        Body.from_json({"record": "step", field: value})
+        Record.from_json({"record": "step", field: value})
     assert str(refused.value) == (
         f"The record 'step' can't be read: its field {field} is "
         f"{repr(value)[:80]}, and a value of the type {wanted} is needed."
@@ -78,14 +78,14 @@ def test_a_value_of_another_type_is_refused_by_name(field, value, wanted):
 
 def test_a_long_value_is_cut_where_it_is_refused():
     with pytest.raises(ValueError) as refused:
-        Body.from_json({"count": "x" * 1000})
+        Record.from_json({"count": "x" * 1000})
     assert f"is '{'x' * 79}, and" in str(refused.value)
-    assert "The record 'Body'" in str(refused.value)
+    assert "The record 'Record'" in str(refused.value)
 
 
 def test_a_missing_field_is_named():
     @dataclasses.dataclass(frozen=True)
-    class Whole(record_body.Body):
+    class Whole(json_record.JsonRecord):
         count: int
 
     with pytest.raises(ValueError, match="record 'Whole' .*'count'"):

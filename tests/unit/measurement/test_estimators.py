@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rally_magnum_scale.measurement import t_distribution
+from rally_magnum_scale.measurement import estimators
 
 T = st.floats(-50, 50)
 
@@ -26,14 +26,14 @@ T = st.floats(-50, 50)
 def test_tails_are_those_of_the_table(
     freedom: int, t: float, p_value: float
 ) -> None:
-    assert t_distribution.upper_tail(t, freedom) == pytest.approx(
+    assert estimators.upper_tail(t, freedom) == pytest.approx(
         p_value, rel=2e-3
     )
 
 
 @given(t=T, freedom=st.integers(1, 60))
 def test_both_tails_make_one(t: float, freedom: int) -> None:
-    both = t_distribution.upper_tail(t, freedom) + t_distribution.upper_tail(
+    both = estimators.upper_tail(t, freedom) + estimators.upper_tail(
         -t, freedom
     )
     assert both == pytest.approx(1)
@@ -42,7 +42,7 @@ def test_both_tails_make_one(t: float, freedom: int) -> None:
 @given(t=T)
 def test_one_degree_of_freedom_is_cauchys_distribution(t: float) -> None:
     tail = 0.5 - math.atan(t) / math.pi
-    assert t_distribution.upper_tail(t, 1) == pytest.approx(tail, abs=1e-12)
+    assert estimators.upper_tail(t, 1) == pytest.approx(tail, abs=1e-12)
 
 
 @pytest.mark.parametrize(("t", "tail"), [(46.0, 0.0), (-46.0, 1.0)])
@@ -50,4 +50,4 @@ def test_rounding_makes_no_tail_less_than_nothing_or_more_than_all(
     t: float, tail: float
 ) -> None:
     # The series alone ends 2e-16 beyond 1 here.
-    assert t_distribution.upper_tail(t, 18) == tail
+    assert estimators.upper_tail(t, 18) == tail

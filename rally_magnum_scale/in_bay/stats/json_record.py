@@ -1,4 +1,4 @@
-"""What the bodies of all records have in common."""
+"""Dataclasses that are written as JSON objects and read back strictly."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from collections.abc import Mapping
 from typing import Any
 from typing import Self
 
-# No clock, counter or size of a bay comes near it.
+# No clock, counter or size of a bay comes near this.
 _MAX_INTEGER = 2**63
 
 
-class Body:
-    """Conversion between a dataclass and the body of its record."""
+class JsonRecord:
+    """Base class of a dataclass whose fields are the body of a record."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them."""
+        """Return the fields as plain values for JSON."""
         return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
-        """Read a record; fields that this version does not know are left.
+        """Read a record; fields that this release does not know are ignored.
 
-        :raises ValueError: when a field is missing, or its value is of
-            another type than the field, or not finite
+        :raises ValueError: if a field is missing, or if its value has the
+            wrong type or is not finite
         """
         kind = record.get("record", cls.__name__)
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]
@@ -43,11 +43,11 @@ class Body:
 
 
 def check_types(read: Any, kind: str) -> None:
-    """Refuse a dataclass whose values are not of the types of its fields.
+    """Check that the values of a dataclass have the types of its fields.
 
-    :param read: what was made from JSON
-    :param kind: what to call it in the error
-    :raises ValueError: with the field and its value
+    :param read: a dataclass that was read from JSON
+    :param kind: name of the record, for the error message
+    :raises ValueError: names the first wrong field and its value
     """
     for name, wanted in _types(type(read)).items():  # type: ignore[arg-type]
         value = getattr(read, name)
@@ -71,9 +71,9 @@ def _type_name(wanted: Any) -> str:
 
 
 def _fits(value: Any, wanted: Any) -> bool:
-    """Tell whether a value is of a type, its parts included.
+    """Tell whether a value and its parts have a type.
 
-    JSON does not tell ``2`` from ``2.0``, and a number must be finite.
+    JSON does not distinguish ``2`` from ``2.0``.  A number must be finite.
     """
     if wanted is Any:
         return True
@@ -106,6 +106,6 @@ def is_number(value: Any) -> bool:
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
-        # Not so for NaN, and integers may be larger than any float.
+        # False for NaN; and an integer may be larger than any float.
         and abs(value) <= sys.float_info.max
     )
