@@ -123,10 +123,10 @@ def render(
     :param across: conditions in which compared runs may differ
     :returns: a complete HTML page
     """
-    texts = [i.raw for one in report.workloads for i in one.iterations]
-    limit = max(MIN_POINTS, series.MAX_POINTS // max(1, len(texts)))
+    every = [i for one in report.workloads for i in one.iterations]
+    limit = max(MIN_POINTS, series.MAX_POINTS // max(1, len(every)))
     trends = _known(report, before, across)
-    taken = downloads.pack(texts)
+    taken = downloads.pack(every)
     packed = iter(taken.addresses)
     return (
         environment()
