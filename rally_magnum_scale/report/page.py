@@ -57,6 +57,8 @@ HEADLINES = (
 # All iterations share these points, so that the size of a page is limited;
 # with fewer points, plots would look coarse.
 MIN_POINTS = 100
+# A single row with more columns is shown as a list, which needs no scrolling.
+MOST_COLUMNS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,6 +146,7 @@ def render(
             ladder=grids.ladder(report.workloads),
             turnover=_turnover(report.workloads),
             percentiles=PERCENTILES,
+            most_columns=MOST_COLUMNS,
             window_s=taken.window_s,
             kubernetes=_kubernetes(report),
         )
