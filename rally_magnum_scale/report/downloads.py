@@ -63,7 +63,9 @@ class _Line:
     def place(self, window_s: int) -> tuple[object, ...] | None:
         """Return what merged windows have in common; None for no window."""
         one = self.window
-        return one and (one.step, one.phase, one.second // window_s)
+        if one is None:
+            return None
+        return one.step, one.phase, one.second // window_s
 
 
 def pack(
@@ -149,12 +151,15 @@ def _merge_windows(lines: Iterable[_Line], window_s: int) -> Iterator[_Line]:
 def _merged(lines: Sequence[_Line]) -> _Line:
     """Merge windows; ``seconds`` says how many windows the result contains."""
     seen = [one.window for one in lines if one.window]
-    # Windows of one second can be merged; their histograms are added up here.
+    # Only windows of one second can be merged, and sums are faster.
+    empty = histogram.Histogram()
     plain = [
         dataclasses.replace(
             one,
             second=seen[0].second,
-            **dict.fromkeys(windows.HISTOGRAMS, histogram.Histogram()),
+            latency_us=empty,
+            service_us=empty,
+            schedule_lag_us=empty,
         )
         for one in seen
     ]
@@ -162,14 +167,15 @@ def _merged(lines: Sequence[_Line]) -> _Line:
         windows.merge(plain),
         # All windows are from the same workers.
         workers=max(one.workers for one in seen),
-        **{
-            name: histogram_sum.HistogramSum(
-                getattr(one, name) for one in seen
-            ).histogram()
-            for name in windows.HISTOGRAMS
-        },
+        latency_us=_sum(one.latency_us for one in seen),
+        service_us=_sum(one.service_us for one in seen),
+        schedule_lag_us=_sum(one.schedule_lag_us for one in seen),
     )
     seconds = sum(one.seconds for one in lines)
     record = json.loads(lines[0].text)
     record |= {**merged.to_json(), "seconds": seconds}
     return _Line(records.dump([record]), merged, seconds)
+
+
+def _sum(histograms: Iterable[histogram.Histogram]) -> histogram.Histogram:
+    return histogram_sum.HistogramSum(histograms).histogram()

@@ -60,7 +60,7 @@ class HistogramSum:
     def max_us(self) -> int | None:
         """The highest value in µs, at the top of its bucket; None if empty."""
         filled = self._counts.nonzero()[0]
-        return _top_us(filled[-1]) if len(filled) else None
+        return _top_us(int(filled[-1])) if len(filled) else None
 
     def percentiles_us(
         self, percentiles: Iterable[float], above: int = 0
@@ -72,7 +72,7 @@ class HistogramSum:
             histogram.nearest_rank(one, total + above) for one in percentiles
         ]
         return [
-            _top_us(ends.searchsorted(rank)) if rank <= total else None
+            _top_us(int(ends.searchsorted(rank))) if rank <= total else None
             for rank in ranks
         ]
 
@@ -90,4 +90,4 @@ class HistogramSum:
 
 
 def _top_us(number: int) -> int:
-    return histogram.bucket_top_us(histogram.numbered_floor_us(int(number)))
+    return histogram.bucket_top_us(histogram.numbered_floor_us(number))
