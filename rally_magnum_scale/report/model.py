@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -179,10 +180,11 @@ class Workload:
             len(self.iterations), self.iterations_told
         )
 
-    def own_verdicts(self) -> list[verdicts.Verdict]:
-        """Judge our criteria over all iterations, only by the records."""
+    @functools.cached_property
+    def own_verdicts(self) -> tuple[verdicts.Verdict, ...]:
+        """Our criteria over all iterations, judged by the records alone."""
         runs = [one.numbered_run for one in self.iterations]
-        return verdicts.judge_all(self.sla, runs, self.iterations_told)
+        return tuple(verdicts.judge_all(self.sla, runs, self.iterations_told))
 
     def verdicts(self) -> list[verdicts.Verdict]:
         """Return our verdicts, which do not hold if Rally's result differs.
@@ -194,12 +196,12 @@ class Workload:
             dataclasses.replace(
                 one, reason=one.reason or disputed.get(one.criterion, "")
             )
-            for one in self.own_verdicts()
+            for one in self.own_verdicts
         ]
 
     def _disputed(self) -> dict[str, str]:
         """Return why criteria that hold by the records do not hold."""
-        failing = {v.criterion for v in self.own_verdicts() if not v.passed}
+        failing = {v.criterion for v in self.own_verdicts if not v.passed}
         failed = {
             one.name: f"Rally stored {one.name} as failed"
             for one in self.sla_results
@@ -218,9 +220,9 @@ class Workload:
         """
         if self.broken_context or not self.ended:
             return []
-        asked = collections.Counter(map(criteria.normalise, self.sla))
+        configured = collections.Counter(map(criteria.normalise, self.sla))
         stored = collections.Counter(one.name for one in self.sla_results)
-        return sorted(asked - stored)
+        return sorted(configured - stored)
 
     def other_results(self) -> list[SlaResult]:
         """Return what Rally stored about criteria that are not ours.

@@ -349,7 +349,7 @@ def _stored(of_workload):
     """What Rally would store of our criteria, but for those that are told."""
     told = {one.criterion for one in of_workload.sla_results}
     judged = {}
-    for one in of_workload.own_verdicts():
+    for one in of_workload.own_verdicts:
         judged[one.criterion] = judged.get(one.criterion, True) and one.passed
     return [
         model.SlaResult(name, success)

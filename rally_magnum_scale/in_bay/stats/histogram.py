@@ -34,7 +34,8 @@ HALF_BITS = SUB_BUCKET_BITS - 1
 ZLIB_LEVEL = 1
 COUNT_BYTES = 4
 
-_WRITTEN = re.compile("(?:-?[1-9][0-9]*(?: -?[1-9][0-9]*)*)?")
+# Possessive, because a histogram is read for each second of a run.
+_WRITTEN = re.compile("(?:-?[1-9][0-9]*+(?: -?[1-9][0-9]*+)*+)?")
 
 
 def bucket_floor_us(value_us: int) -> int:
@@ -200,7 +201,7 @@ class Histogram:
         ordered = sorted(self.counts.items())
         total = sum(count for _, count in ordered) + above
         return [
-            _at_rank(ordered, _nearest_rank(percentile, total))
+            _at_rank(ordered, nearest_rank(percentile, total))
             for percentile in wanted
         ]
 
@@ -320,7 +321,8 @@ def _check(counts: Mapping[int, int]) -> None:
         raise ValueError("a time and its count can't be negative")
 
 
-def _nearest_rank(percentile: float, total: int) -> int:
+def nearest_rank(percentile: float, total: int) -> int:
+    """Return the rank of a percentile among so many values, from 1."""
     # In floating point, 99.9 * 1000 / 100 is 999.0000000000001.  Without
     # rounding, the rank would be one too high.
     return max(1, math.ceil(round(percentile * total / 100, 6)))
