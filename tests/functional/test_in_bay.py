@@ -427,7 +427,7 @@ def test_a_load_over_several_real_nodes(sandbox: conftest.Sandbox) -> None:
             "labels": {"sandbox_real_nodes": "3"},
             "targets": 3,
             "workers": 3,
-            "spread": "required",
+            "extra_args": {"spread": "required"},
             "pull_ahead": True,
             "steps": SMALL["steps"],
             "min_rps": 190,
@@ -468,7 +468,11 @@ def test_a_search_needs_no_openstack_with_a_kubeconfig(
     ran = test_tasks.start(
         sandbox,
         "max-rate.json",
-        {**SEARCH, "highest_rps": 400, "kubeconfig": str(kept.kubeconfig)},
+        {
+            **SEARCH,
+            "extra_args": {"max_rps": 400},
+            "kubeconfig": str(kept.kubeconfig),
+        },
         environment=no_openstack,
     )
     assert_ran(ran)
@@ -491,7 +495,7 @@ def test_a_bound_that_no_rate_holds_has_no_highest_rate(
         {
             **SEARCH,
             "bounds": {"p50_ms": 0.001},
-            "lowest_rps": 100,
+            "extra_args": {"min_rps": 100},
             "min_rps": 0,
             "bay": kept.name,
         },

@@ -62,7 +62,7 @@ def test_a_bay_grows_and_shrinks(
             **LOOSE,
             "nodes": 3,
             "sizes": [8, 2, 5],
-            "nodegroup": "default-worker",
+            "extra_args": {"nodegroup": "default-worker"},
         },
     )
     assert ran.status == 0, ran.said

@@ -29,11 +29,11 @@ def ask(
     kept: test_in_bay.Kept,
     changes: dict[str, Any],
 ) -> test_tasks.Ran:
-    """Run a short load with some arguments in the bay."""
+    """Run a short load with some arguments of the scenario in the bay."""
     return test_tasks.start(
         sandbox,
         "throughput-in-bay.json",
-        {**SHORT, "bay": kept.name, **changes},
+        {**SHORT, "bay": kept.name, "extra_args": changes},
         environment=kept.environment,
     )
 

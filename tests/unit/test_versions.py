@@ -18,6 +18,10 @@ def test_locust_is_one_version_everywhere():
     assert pinned
     for image in (workload_arguments.LOCUST_IMAGE, artifacts.LOCUST_IMAGE):
         assert image.endswith(f":{pinned[1]}")
-    for sample in ("tasks/2m-rps.json", "args/sandbox.json"):
-        text = (ROOT / "samples" / sample).read_text()
-        assert f"locust:{pinned[1]}" in text
+    arguments = (ROOT / "samples/args").glob("*.json")
+    tags = [
+        tag
+        for file in arguments
+        for tag in re.findall(r"/locust:([^\"]+)", file.read_text())
+    ]
+    assert set(tags) == {pinned[1]}
