@@ -26,8 +26,6 @@ from rally_magnum_scale.nightly import settings
 from tests.functional import conftest
 from tests.functional import test_tasks
 
-pytestmark = pytest.mark.quiet
-
 PROGRAM = str(Path(sys.prefix) / "bin" / "rally-magnum-nightly")
 DEADLINE_S = 240
 ARGUMENTS = {
@@ -138,6 +136,7 @@ def first(nights: Nights) -> tuple[int, str]:
     return nights.run()
 
 
+@pytest.mark.quiet
 def test_a_night_keeps_all_that_came_out(
     nights: Nights, first: tuple[int, str]
 ) -> None:
@@ -170,6 +169,7 @@ def test_a_night_keeps_all_that_came_out(
 
 
 @pytest.mark.long
+@pytest.mark.quiet
 def test_a_slower_target_is_told_the_next_night(
     nights: Nights, first: tuple[int, str]
 ) -> None:
@@ -209,6 +209,7 @@ def _of_the_night(nights: Nights) -> list[psutil.Process]:
 
 
 @pytest.mark.long
+@pytest.mark.quiet
 def test_the_next_night_cleans_up_after_a_killed_one_and_runs(
     sandbox: conftest.Sandbox, nights: Nights, killed: None
 ) -> None:

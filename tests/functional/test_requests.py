@@ -51,10 +51,18 @@ def ask(
                 "expected_body_bytes": ANSWER_BYTES,
             },
         },
-        {"keep_alive": False, "arrivals": "poisson"},
-        {"keep_alive": False, "tls": "bay_ca", "target_address": "pod"},
+        {
+            "keep_alive": False,
+            "arrivals": "poisson",
+            "tls": "bay_ca",
+            "target_address": "pod",
+        },
+        pytest.param(
+            {"keep_alive": False, "arrivals": "poisson"},
+            marks=pytest.mark.long,
+        ),
     ],
-    ids=["post-by-tls", "fresh-and-poisson", "fresh-by-tls-to-pods"],
+    ids=["post-by-tls", "fresh-poisson-by-tls-to-pods", "fresh-poisson"],
 )
 def test_the_targets_count_what_is_answered_as_expected(
     sandbox: conftest.Sandbox,
