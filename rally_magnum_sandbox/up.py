@@ -24,6 +24,7 @@ from rally_magnum_sandbox import secrets_file
 from rally_magnum_sandbox import servers_environment
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox.servers import bay_folder
+from rally_magnum_sandbox.servers import faults
 from rally_magnum_scale import commands
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
@@ -58,6 +59,8 @@ def up(settings: sandbox_settings.Settings, log: commands.Log) -> None:
     :raises SandboxError: if a part can't be installed or started
     """
     given = check_input(settings)
+    # Before any check, because a fault makes a server look unhealthy.
+    faults.Faults(settings.faults_file).clear()
     if is_up(settings) and not given:
         _repair(settings, log)
         return
