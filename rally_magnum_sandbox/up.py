@@ -23,6 +23,7 @@ from rally_magnum_sandbox import secrets_file
 from rally_magnum_sandbox import servers_environment
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox.servers import bay_folder
+from rally_magnum_sandbox.servers import faults
 from rally_magnum_scale import commands
 from rally_magnum_scale import file_locks
 from rally_magnum_scale import interruption
@@ -59,6 +60,8 @@ def up(settings: sandbox_settings.Settings, log: commands.Log) -> None:
     :raises SandboxError: if a part can't be started
     """
     given = check_input(settings)
+    # Before any check, because a fault makes a server look unhealthy.
+    faults.Faults(settings.faults_file).clear()
     if is_up(settings) and not given:
         _repair(settings, log)
         return
