@@ -5,7 +5,6 @@ from __future__ import annotations
 from rally_magnum_sandbox import bay_commands
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import processes
-from rally_magnum_sandbox import repair
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox import status
 from rally_magnum_sandbox.bay import launching
@@ -104,7 +103,7 @@ def _complete_bay(
             f"{name!r}; `rally-magnum-sandbox status` lists all."
         )
     state = status.bay_state(found[0])
-    if state not in repair.WHOLE:
+    if state not in bay_commands.WHOLE:
         raise exceptions.SandboxError(
             f"The bay {name} is {state}. Wait until it is complete."
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import pathlib
 import re
 import shlex
@@ -17,6 +16,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 
 from rally_magnum_sandbox.servers import bay_folder
+from rally_magnum_scale import file_locks
 
 SERVICES = ("keystone", "magnum", "stub")
 BAY = "bay"
@@ -201,6 +201,5 @@ class Faults:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        with self._path.with_suffix(".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with file_locks.locked(self._path.with_suffix(".lock")):
             yield

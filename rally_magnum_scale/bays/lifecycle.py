@@ -18,6 +18,7 @@ from rally_magnum_scale import waiting
 from rally_magnum_scale.bays import bay_poller
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines as limits
+from rally_magnum_scale.bays import failure_classes
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.bays import resizing
@@ -237,7 +238,8 @@ class Bays:
                 why = magnum_errors.failure_reason(cluster)
                 raise exceptions.BayCreateFailed(
                     f"The bay {cluster.name} of {nodes} nodes went to "
-                    f"{cluster.status}: {why}{magnum_errors.advice(why)}."
+                    f"{cluster.status}: {why}{failure_classes.advice(why)}.",
+                    reason=why,
                 )
             poller.not_yet()
             return None
@@ -331,7 +333,8 @@ class Bays:
                     raise exceptions.BayDeleteFailed(
                         f"Magnum refused to delete the bay {uuid}: {error}; "
                         "delete it by hand with 'openstack coe cluster "
-                        f"delete {uuid}'."
+                        f"delete {uuid}'.",
+                        reason=str(error),
                     ) from error
                 self._sleep(POLL_INTERVAL_S)
             else:
@@ -361,10 +364,12 @@ class Bays:
             seen["status"] = cluster.status or seen["status"]
             retry.on_status(cluster.status)
             if cluster.status == "DELETE_FAILED":
+                why = magnum_errors.failure_reason(cluster)
                 raise exceptions.BayDeleteFailed(
-                    f"The bay {cluster.name} went to DELETE_FAILED: "
-                    f"{magnum_errors.failure_reason(cluster)}; delete it by "
-                    f"hand with 'openstack coe cluster delete {uuid}'."
+                    f"The bay {cluster.name} went to DELETE_FAILED: {why}"
+                    f"{failure_classes.advice(why)}; delete it by hand with "
+                    f"'openstack coe cluster delete {uuid}'.",
+                    reason=why,
                 )
             poller.not_yet()
             return None

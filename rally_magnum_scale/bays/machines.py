@@ -280,7 +280,8 @@ def _translate_errors(what: str, machine: str) -> Iterator[None]:
         gone = code == 404
         raise (exceptions.MachineGone if gone else exceptions.MachineError)(
             f"OpenStack could not {what} the server {machine}: "
-            f"{' '.join(message.split()).rstrip('.')}{answer}{more}."
+            f"{' '.join(message.split()).rstrip('.')}{answer}{more}.",
+            reason=message,
         ) from error
 
 

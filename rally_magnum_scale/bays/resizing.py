@@ -15,6 +15,7 @@ from typing import Any
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import bay_poller
+from rally_magnum_scale.bays import failure_classes
 from rally_magnum_scale.bays import magnum_errors
 
 Version = tuple[int, int]
@@ -152,7 +153,8 @@ class Resize:
             raise exceptions.BayResizeFailed(
                 f"The bay {cluster.name} went to {cluster.status} during "
                 f"its resize to {self._wanted.nodes} nodes: {why}"
-                f"{magnum_errors.advice(why)}."
+                f"{failure_classes.advice(why)}.",
+                reason=why,
             )
         return self._poller.observed()
 

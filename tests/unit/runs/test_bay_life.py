@@ -96,14 +96,17 @@ def test_a_failed_create_stays_in_the_record_after_the_delete():
 
 def test_a_refused_bay_needs_no_delete():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
-    magnum.refuse = (403, "quota exceeded")
+    magnum.refuse = (
+        403,
+        "You have reached the maximum clusters per project, 20.",
+    )
     with fake_magnum.bays(magnum) as bays:
         life = life_of(bays, [])
         with pytest.raises(exceptions.BayCreateFailed):
             life.create()
         life.delete()
     assert "DELETE" not in [request[0] for request in magnum.requests]
-    assert life.record.failure == "capacity"
+    assert life.record.failure == "bay_quota"
 
 
 # A watch is not needed: all nodes are Ready in the first list.

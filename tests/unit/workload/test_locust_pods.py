@@ -141,7 +141,7 @@ def test_the_code_fits_into_a_config_map():
 def test_the_modules_of_a_search_are_mounted():
     (code, *_) = of_kind(every(spec()), "ConfigMap")
     found = " ".join(code["data"])
-    for name in ("rate_search", "trials", "records", "throughput"):
+    for name in ("rate_search", "trials", "records", "step_summary"):
         assert f"in_bay.stats.{name}.py" in found
     assert "in_bay.search_driver.py" in found
 
