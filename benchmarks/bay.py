@@ -18,7 +18,7 @@ from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
-from rally_magnum_scale.workload import load_spec
+from rally_magnum_scale.task.scenarios import load_arguments
 
 NODES = 200
 GOAL_CREATE_S = 20.0
@@ -61,14 +61,12 @@ def compare() -> Iterator[Result]:
 def _load(
     life: bay_life.BayLife, opened: client.KubeClient
 ) -> records.Throughput:
-    spec = load_spec.LoadSpec(
-        task=uuid.uuid4().hex,
-        iteration=1,
-        bay=life.name,
-        plan=PLAN,
+    wanted = load_arguments.LoadArguments(
+        steps=PLAN.to_json(),
         locust_image=cloud.LOCUST_IMAGE,
         nginx_image=cloud.NGINX_IMAGE,
     )
+    spec = wanted.spec(records.Source(uuid.uuid4().hex, 1, life.name))
     running = load.Load(opened, spec, life.nodes, cloud.say)
     try:
         running.deploy()

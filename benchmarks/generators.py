@@ -22,11 +22,12 @@ from benchmarks.measured import Measured
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import records as record_module
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.steps import STEADY
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.windows import Window
+from rally_magnum_scale.task.scenarios import load_arguments
 
 CONNECTIONS = 64
 DURATION_S = 5
@@ -71,7 +72,7 @@ class Run:
     def results(self) -> list[record_module.StepResult]:
         """Return what a report says of each step."""
         end = record_module.End.from_json(self.end)
-        return throughput.summarise(
+        return step_summary.summarise(
             self.plan,
             self.windows,
             end,
@@ -104,15 +105,6 @@ def engine(
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    job = Job(
-        task="bench",
-        iteration=1,
-        bay="bench",
-        plan=plan,
-        url=url,
-        workers=1,
-        connections=connections,
-    ).to_json()
     with _worker(port, on_core) as worker:
         text, _ = measured.run(
             [
@@ -120,7 +112,7 @@ def engine(
                 *("--only-summary", "--expect-workers=1", "--users=1"),
                 f"--master-bind-port={port}",
             ],
-            env=_environment(job),
+            env=environment(plan, url, connections=connections),
             deadline_s=DEADLINE_S + plan.total_s,
         )
         worker.wait(10)
@@ -139,6 +131,7 @@ def _worker(
         "RMS_ROLE": "worker",
         "RMS_MASTER_HOST": "127.0.0.1",
         "RMS_MASTER_PORT": port,
+        "RMS_CONNECT_DEADLINE_S": str(DEADLINE_S),
     }
     worker = subprocess.Popen(
         command if on_core is None else target.pinned(on_core, command),
@@ -153,13 +146,25 @@ def _worker(
         worker.wait()
 
 
-def _environment(job: dict[str, Any]) -> dict[str, str]:
-    identity = {key: str(job.pop(key)) for key in ("task", "iteration", "bay")}
-    return {
-        "RMS_ROLE": "master",
-        **{f"RMS_{key.upper()}": value for key, value in identity.items()},
-        "RMS_JOB": json.dumps(job),
-    }
+def environment(
+    plan: Plan, url: str, *, workers: int = 1, connections: int = 64
+) -> dict[str, str]:
+    """Return the environment of a Locust master.
+
+    :param connections: connections of each worker
+    """
+    wanted = load_arguments.LoadArguments(
+        steps=plan.to_json(), connections_per_worker=connections
+    )
+    spec = wanted.spec(record_module.Source("bench", 1, "bench"))
+    job = Job(
+        source=spec.source,
+        traffic=spec.traffic,
+        url=url,
+        worker_processes=workers,
+        connect_deadline_s=spec.connect_s,
+    )
+    return {"RMS_ROLE": "master", **job.to_environ()}
 
 
 def _read(plan: Plan, text: str) -> Run:

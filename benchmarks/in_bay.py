@@ -33,8 +33,9 @@ from rally_magnum_scale.kube import objects
 from rally_magnum_scale.kube import pods
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
+from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.workload import load_spec
-from rally_magnum_scale.workload import ports
+from rally_magnum_scale.workload import nginx
 
 NODES = 1
 ROUNDS = 5
@@ -87,15 +88,13 @@ def _measured(step: records.StepResult) -> Measured:
 def _round(
     life: bay_life.BayLife, opened: client.KubeClient, turns: Turns
 ) -> records.StepResult:
-    spec = load_spec.LoadSpec(
-        task=uuid.uuid4().hex,
-        iteration=1,
-        bay=life.name,
-        plan=PLAN,
+    wanted = load_arguments.LoadArguments(
+        steps=PLAN.to_json(),
         connections_per_worker=peers.CONNECTIONS,
         locust_image=cloud.LOCUST_IMAGE,
         nginx_image=cloud.NGINX_IMAGE,
     )
+    spec = wanted.spec(records.Source(uuid.uuid4().hex, 1, life.name))
     running = load.Load(opened, spec, life.nodes, cloud.say)
     try:
         running.deploy()
@@ -104,7 +103,7 @@ def _round(
         address = objects.service_address(
             opened, spec.names.namespace, spec.names.target
         )
-        url = f"http://{address}:{ports.TARGET_PORT}/"
+        url = f"http://{address}:{nginx.PORT}/"
         turns.take(peers.Ask(url, duration_s=STEADY_S, wrap=_entering(pid)))
     finally:
         running.remove()

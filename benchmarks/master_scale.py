@@ -25,7 +25,6 @@ import psutil
 from benchmarks import generators
 from benchmarks import target
 from benchmarks.result import Result
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.runs import memory
@@ -141,8 +140,9 @@ def _start_master(
     workers: int, plan_s: int, port: int, log: Any
 ) -> subprocess.Popen[bytes]:
     plan = Plan((Step(WORKER_RPS * workers, plan_s),))
-    job = Job("bench", 1, "bench", plan, "http://10.0.0.1/", workers).to_json()
-    identity = {key: str(job.pop(key)) for key in ("task", "iteration", "bay")}
+    variables = generators.environment(
+        plan, "http://10.0.0.1/", workers=workers
+    )
     return subprocess.Popen(
         target.pinned(
             0,
@@ -154,12 +154,7 @@ def _start_master(
                 f"--master-bind-port={port}",
             ],
         ),
-        env={
-            **os.environ,
-            "RMS_ROLE": "master",
-            **{f"RMS_{key.upper()}": text for key, text in identity.items()},
-            "RMS_JOB": json.dumps(job),
-        },
+        env={**os.environ, **variables},
         stdout=subprocess.PIPE,
         stderr=log,
         bufsize=0,

@@ -286,7 +286,7 @@ def available(
         try:
             if name not in OF_LOCUST:
                 tools.program(name)
-        except exceptions.SandboxError as error:
+        except exceptions.ScaleError as error:
             left_out.append((name, str(error)))
         else:
             there[name] = peer

@@ -202,7 +202,7 @@ def _names(found: Sequence[regression.MetricComparison]) -> str:
     if not found:
         return "none"
     first, more = found[0], len(found) - 1
-    said = f"{first.metric}, {regression.say_change(first.change_ratio)}"
+    said = f"{first.metric}, {regression.describe_change(first.change_ratio)}"
     return f"{said}, and {more} more" if more else said
 
 

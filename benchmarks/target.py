@@ -14,12 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rally_magnum_scale.in_bay.stats.steps import Plan
-from rally_magnum_scale.in_bay.stats.steps import Step
-from rally_magnum_scale.workload import load_spec
+from rally_magnum_scale.in_bay.stats.records import Source
+from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.workload import manifests
-from rally_magnum_scale.workload import ports
-from rally_magnum_scale.workload import stub_status
+from rally_magnum_scale.workload import nginx as nginx_pod
 
 READY_S = 10.0
 
@@ -40,9 +38,9 @@ class Target:
 
     def requests(self) -> int:
         """Return how many requests it has counted, these ones left out."""
-        url = f"http://127.0.0.1:{self.port}{stub_status.STATUS_PATH}"
+        url = f"http://127.0.0.1:{self.port}{nginx_pod.STATUS_PATH}"
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
-            return stub_status.requests_counted(answer.read().decode()) - 1
+            return nginx_pod.requests_counted(answer.read().decode()) - 1
 
 
 def install(program: str, package: str) -> str:
@@ -104,18 +102,15 @@ def nginx() -> Iterator[Target]:
 
 
 def _conf(folder: str, port: int) -> str:
-    spec = load_spec.LoadSpec(
-        task="bench",
-        iteration=1,
-        bay="bench",
-        plan=Plan((Step(None, 1),)),
-        target_processes=1,
+    wanted = load_arguments.LoadArguments(
+        steps=[{"rate_rps": None, "duration_s": 1}], target_processes=1
     )
+    spec = wanted.spec(Source("bench", 1, "bench"))
     for one in manifests.foundation(spec):
         text: str = one.get("data", {}).get("nginx.conf", "")
         if text:
             return text.replace(
-                f"listen {ports.TARGET_PORT} ", f"listen 127.0.0.1:{port} "
+                f"listen {nginx_pod.PORT} ", f"listen 127.0.0.1:{port} "
             ).replace("/tmp", folder)  # noqa: S108
     raise LookupError("The manifests hold no nginx.conf.")
 

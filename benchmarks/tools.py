@@ -8,6 +8,7 @@ ships.  A program that can't be had is left out, with the reason.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -18,8 +19,9 @@ from pathlib import Path
 from benchmarks import target
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import settings as sandbox_settings
-from rally_magnum_sandbox.artifacts import commands
+from rally_magnum_sandbox.artifacts import builds
 from rally_magnum_sandbox.artifacts import kubernetes_binary
+from rally_magnum_scale import commands
 
 # The least that the three modules build with.
 GO_VERSION = (1, 25)
@@ -57,7 +59,7 @@ def program(name: str, cache_dir: Path | None = None) -> str:
 
     :param name: such as ``wrk`` or ``vegeta``
     :param cache_dir: where it is kept, by default the sandbox's cache
-    :raises SandboxError: when it can't be had, with the reason
+    :raises ScaleError: when it can't be had, with the reason
     """
     if name in NOWHERE:
         return _by_hand(name)
@@ -96,8 +98,8 @@ def _built(
     if file.exists():
         return str(file)
     with (
-        commands.locked(folder / f"{name}.lock", _say),
-        commands.working_folder(folder, name) as work,
+        builds.locked(folder, name, _say),
+        builds.working_folder(folder, name) as work,
     ):
         if not file.exists():
             _say(f"building {name} {source.version}, once")
@@ -110,9 +112,10 @@ def _build_go(source: Source, work: Path, log_file: Path) -> None:
     cache_dir = work.parents[1]
     go = kubernetes_binary.find_go(cache_dir, GO_VERSION, log_file, _say)
     commands.run(
-        *(go, "install", "-trimpath", f"{source.package}@{source.version}"),
+        [go, "install", "-trimpath", f"{source.package}@{source.version}"],
         what=f"build {source.package} {source.version}",
         log_file=log_file,
+        deadline_s=builds.DEADLINE_S,
         log=_say,
         cwd=work,
         env={
@@ -129,13 +132,16 @@ def _build_cargo(source: Source, work: Path, log_file: Path) -> None:
             "there; install it."
         )
     commands.run(
-        *("cargo", "install", "--locked", "--root", str(work)),
-        f"{source.package}@{source.version}",
+        [
+            *("cargo", "install", "--locked", "--root", str(work)),
+            f"{source.package}@{source.version}",
+        ],
         what=f"build {source.package} {source.version}",
         log_file=log_file,
+        deadline_s=builds.DEADLINE_S,
         log=_say,
         cwd=work,
-        env={"CARGO_TARGET_DIR": str(work / "target")},
+        env={**os.environ, "CARGO_TARGET_DIR": str(work / "target")},
     )
 
 

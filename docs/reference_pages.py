@@ -20,6 +20,7 @@ from rally.task import scenario
 from rally.task import sla
 
 from rally_magnum_sandbox import cli as sandbox_cli
+from rally_magnum_scale.bays import failure_classes
 from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import disruption_records
@@ -36,7 +37,7 @@ from rally_magnum_scale.nightly import settings as nightly_settings
 OURS = "rally_magnum_scale."
 SURVIVORS = pathlib.Path(__file__).parents[1] / "tests/survivors.toml"
 RECORDS = {
-    "conditions": conditions.Asked,
+    "conditions": conditions.ConditionsRecord,
     "bay": bay_records.Bay,
     "node_change": bay_records.NodeChange,
     "api_latency": bay_records.ApiLatency,
@@ -67,10 +68,20 @@ def write(folder: pathlib.Path) -> None:
         "history": _history(),
         "commands": _commands(),
         "nightly": _nightly(),
+        "failures": _failures(),
         "survivors": _survivors(),
     }
     for name, lines in pages.items():
         (folder / f"{name}.md").write_text("\n".join(lines) + "\n")
+
+
+def _failures() -> list[str]:
+    lines = ["| class | what has happened | what to do |", "|---|---|---|"]
+    lines += [
+        f"| `{each.name}` | {each.cause} | {each.remedy} |"
+        for each in failure_classes.CLASSES
+    ]
+    return lines
 
 
 def _survivors() -> list[str]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox import fault_cli
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_scale import commands
 from rally_magnum_scale import interruption
@@ -101,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("arguments", nargs=argparse.REMAINDER)
     commands.add_parser("down", help="remove everything except the cache")
     commands.add_parser("purge", help="remove everything and the cache")
+    fault_cli.add_arguments(
+        commands.add_parser("fault", help="make the sandbox misbehave")
+    )
     _add_demo(
         commands.add_parser(
             "demo",
@@ -160,6 +164,9 @@ def _dispatch(
         return _run(options, settings)
     if options.command == "status":
         return _status(options, settings)
+    if options.command == "fault":
+        fault_cli.run(options, settings)
+        return 0
     progress = commands.Progress()
     if options.command == "demo":
         return _demo(options, settings, progress)

@@ -155,7 +155,7 @@ def _make_database(
 ) -> None:
     script = (
         "SELECT format('CREATE DATABASE %I', wanted) "
-        "FROM (VALUES (:'database')) AS asked (wanted) WHERE NOT EXISTS "
+        "FROM (VALUES (:'database')) AS databases (wanted) WHERE NOT EXISTS "
         "(SELECT FROM pg_database WHERE datname = wanted) \\gexec\n"
     )
     file = settings.state_dir / "run" / f"{name}.sql"

@@ -9,7 +9,6 @@ raised limit.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox.servers import bay_folder
 from rally_magnum_scale import commands
+from rally_magnum_scale import file_locks
 
 LIMIT = pathlib.Path("/proc/sys/fs/inotify/max_user_instances")
 WANTED = 1024
@@ -90,8 +90,7 @@ def _noted(settings: sandbox_settings.Settings) -> Iterator[dict[str, Any]]:
         return
     # Not named *.lock: those are the locks of builds, and `purge` holds all
     # of them while it removes the sandbox.
-    with path.with_suffix(".flock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with file_locks.locked(path.with_suffix(".flock")):
         yield bay_folder.read_json(path)
 
 

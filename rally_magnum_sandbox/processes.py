@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace
 
-from rally_magnum_sandbox import cgroups
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import settings as sandbox_settings
-from rally_magnum_sandbox.bay.cgroups import CgroupTree
+from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_sandbox.servers import bay_folder
 from rally_magnum_scale import commands
 from rally_magnum_scale import waiting
@@ -113,7 +112,7 @@ def end(settings: sandbox_settings.Settings, name: str) -> None:
 
     :raises DeadlineExceeded: if a process is still alive afterwards
     """
-    CgroupTree(cgroup(settings, name)).kill(END_DEADLINE_S)
+    cgroups.CgroupTree(cgroup(settings, name)).kill(END_DEADLINE_S)
 
 
 def listening(port: int) -> bool:

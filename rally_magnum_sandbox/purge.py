@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import pathlib
 from collections.abc import Iterator
 
 import psutil
 
 from rally_magnum_sandbox import artifacts
-from rally_magnum_sandbox import cgroups
 from rally_magnum_sandbox import down
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import folders
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox import status_text
+from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_scale import commands
+from rally_magnum_scale import file_locks
 
 
 def purge(settings: sandbox_settings.Settings, log: commands.Log) -> None:
@@ -79,15 +79,12 @@ def nobody_builds(cache_dir: pathlib.Path) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         for path in sorted(cache_dir.glob("*.lock")):
-            lock = stack.enter_context(path.open("a"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+            if not file_locks.take(stack.enter_context(path.open("a"))):
                 raise exceptions.SandboxError(
                     f"Nothing was removed: another process builds in "
                     f"{cache_dir} (it holds {path.name}). Wait until that "
                     "process ends, or stop it."
-                ) from error
+                )
         yield
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import importlib.resources
 import os
 import pathlib
 import shutil
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import rally_magnum_sandbox
 import rally_magnum_scale
 from rally_magnum_sandbox import exceptions
 from rally_magnum_scale import commands
+from rally_magnum_scale import file_locks
 
 PACKAGES = (
     "keystone",
@@ -73,14 +71,14 @@ def ensure(cache_dir: pathlib.Path, log: commands.Log) -> ServersEnvironment:
 
     :param cache_dir: of the sandbox
     :param log: gets progress lines
-    :raises SandboxError: if pip fails
+    :raises CommandFailed: if pip fails
     """
     constraints = _constraints()
     prefix = _prefix(cache_dir, constraints)
     if is_made(cache_dir):
         return ServersEnvironment(prefix)
     cache_dir.mkdir(parents=True, exist_ok=True)
-    with _locked(prefix.with_suffix(".lock")):
+    with file_locks.locked(prefix.with_suffix(".lock")):
         if not is_made(cache_dir):
             _make(prefix, constraints, log)
     return ServersEnvironment(prefix)
@@ -156,10 +154,3 @@ def _prefix(cache_dir: pathlib.Path, constraints: str) -> pathlib.Path:
 def _key(constraints: str) -> str:
     content = f"{constraints}{PACKAGES}{sys.version}{sys.base_prefix}"
     return hashlib.sha256(content.encode()).hexdigest()[:12]
-
-
-@contextlib.contextmanager
-def _locked(path: pathlib.Path) -> Iterator[None]:
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -118,6 +118,10 @@ class Settings:
         return self.state_dir / "ready.json"
 
     @property
+    def faults_file(self) -> pathlib.Path:
+        return self.state_dir / "faults.json"
+
+    @property
     def artifacts_file(self) -> pathlib.Path:
         """The file that tells Magnum's driver which artifacts bays use."""
         return self.bays_dir / "artifacts.json"

@@ -13,25 +13,25 @@ from typing import Any
 
 import psutil
 
-from rally_magnum_sandbox import cgroups
 from rally_magnum_sandbox import cloud
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import folders
 from rally_magnum_sandbox import memory
 from rally_magnum_sandbox import processes
 from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_sandbox.bay import roster as bay_roster
 from rally_magnum_sandbox.bay import spec as bay_spec
-from rally_magnum_sandbox.bay.cgroups import CgroupTree
 from rally_magnum_sandbox.servers import bay_folder
+from rally_magnum_sandbox.servers import faults as sandbox_faults
 
 UNKNOWN = "UNKNOWN"
 # The notes of Magnum's driver that name a process that works on a bay.
 WORKERS = (("deleter", "DELETE"), ("resizer", "UPDATE"), ("maker", "CREATE"))
 NOT_ROOT = (
-    "Only root can see the names, nodes and states of bays, the disk usage "
-    "and the memory that processes share. Run the command with sudo to "
-    "see them."
+    "Only root can see the names, nodes and states of bays, the disk usage, "
+    "the injected faults and the memory that processes share. Run the command "
+    "with sudo to see them."
 )
 
 
@@ -106,6 +106,7 @@ class Status:
     :param memory_kind: ``pss``, or ``rss`` if a process hides its PSS
     :param servers: all servers, running or not
     :param bays: all existing bays
+    :param faults: injected faults that have not ended
     :param hidden: one sentence for each kind of information that this user
         can't see
     """
@@ -121,6 +122,7 @@ class Status:
     memory_kind: str
     servers: tuple[Server, ...]
     bays: tuple[Bay, ...]
+    faults: tuple[sandbox_faults.Fault, ...]
     hidden: tuple[str, ...]
 
 
@@ -151,8 +153,16 @@ def read(
         memory_kind="rss" if "rss" in kinds else "pss",
         servers=servers,
         bays=bays,
+        faults=_faults(settings, now_s) if readable else (),
         hidden=() if readable else (NOT_ROOT,),
     )
+
+
+def _faults(
+    settings: sandbox_settings.Settings, now_s: float
+) -> tuple[sandbox_faults.Fault, ...]:
+    found = sandbox_faults.Faults(settings.faults_file).all()
+    return tuple(fault for fault in found if fault.is_active(now_s))
 
 
 def bay_state(bay: bay_folder.Bay) -> str:
@@ -290,7 +300,7 @@ def _hidden_bay(group: str, now_s: float, kinds: set[str]) -> Bay:
 
 def _bay_groups(bays_cgroup: str) -> list[str]:
     try:
-        folder = CgroupTree(bays_cgroup).procs.parent
+        folder = cgroups.CgroupTree(bays_cgroup).procs.parent
     except exceptions.MissingRequirement:
         return []
     # With version 2, `host` is a leaf beside the bays' groups.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Sequence
 
 from rally_magnum_sandbox import status as sandbox_status
@@ -39,7 +40,7 @@ def as_json(status: sandbox_status.Status) -> str:
     """Format the status as one JSON object.
 
     Its keys are the fields of :class:`.status.Status`,
-    :class:`.status.Server` and :class:`.status.Bay`.
+    :class:`.status.Server`, :class:`.status.Bay` and :class:`.faults.Fault`.
     """
     return json.dumps(dataclasses.asdict(status), indent=2)
 
@@ -59,6 +60,7 @@ def lines(status: sandbox_status.Status) -> list[str]:
         *table(SERVER_COLUMNS, [_server_row(x) for x in status.servers]),
         *bays,
         *_failed(status),
+        *(f"fault: {x.describe(time.time())}" for x in status.faults),
         "",
         *_totals(status),
         *status.hidden,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import fcntl
 import os
 import pathlib
 import time
@@ -14,17 +13,19 @@ from typing import Any
 import psutil
 
 from rally_magnum_sandbox import artifacts
+from rally_magnum_sandbox import bay_commands
 from rally_magnum_sandbox import client_environment
 from rally_magnum_sandbox import cloud
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import folders
 from rally_magnum_sandbox import inotify
-from rally_magnum_sandbox import repair
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_sandbox import servers_environment
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox.servers import bay_folder
+from rally_magnum_sandbox.servers import faults
 from rally_magnum_scale import commands
+from rally_magnum_scale import file_locks
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 
@@ -55,9 +56,12 @@ def up(settings: sandbox_settings.Settings, log: commands.Log) -> None:
         nothing was created
     :raises MissingRequirement: if the machine lacks requirements, with one
         sentence for each; nothing was created
-    :raises SandboxError: if a part can't be installed or started
+    :raises CommandFailed: if a part can't be installed
+    :raises SandboxError: if a part can't be started
     """
     given = check_input(settings)
+    # Before any check, because a fault makes a server look unhealthy.
+    faults.Faults(settings.faults_file).clear()
     if is_up(settings) and not given:
         _repair(settings, log)
         return
@@ -72,7 +76,7 @@ def up(settings: sandbox_settings.Settings, log: commands.Log) -> None:
         cloud.wait_until_healthy(settings)
         client_environment.write_files(settings, secrets)
         _note_ready(settings)
-    repair.repair_bays(settings, log)
+    bay_commands.repair_all(settings, log)
     log(f"the sandbox is up; its files are in {settings.state_dir}")
 
 
@@ -162,7 +166,7 @@ def _refuse(missing: list[str]) -> None:
 
 def _repair(settings: sandbox_settings.Settings, log: commands.Log) -> None:
     inotify.raise_limit(settings, log)
-    repaired = repair.repair_bays(settings, log)
+    repaired = bay_commands.repair_all(settings, log)
     state = "up again" if repaired else "up already"
     log(f"the sandbox in {settings.state_dir} is {state}")
 
@@ -299,19 +303,11 @@ def _is_server(process: psutil.Process) -> bool:
 
 @contextlib.contextmanager
 def _locked(settings: sandbox_settings.Settings) -> Iterator[None]:
-    def take() -> bool | None:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return None
-        return True
-
-    with (settings.state_dir / "up.lock").open("a") as lock:
-        waiting.wait_for(
-            take,
-            what="another `rally-magnum-sandbox up` to finish",
-            deadline_s=DEADLINE_S,
-            interval_s=0.5,
-        )
+    with file_locks.locked_within(
+        settings.state_dir / "up.lock",
+        DEADLINE_S,
+        what="another `rally-magnum-sandbox up` to finish",
+        interval_s=0.5,
+    ):
         interruption.check()
         yield

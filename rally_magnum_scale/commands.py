@@ -45,39 +45,55 @@ def run(
     log_file: pathlib.Path,
     deadline_s: float,
     env: Mapping[str, str] | None = None,
+    cwd: pathlib.Path | None = None,
+    progress: Callable[[], str] = lambda: "",
     log: Log | None = None,
 ) -> None:
     """Run a program, append its output to a log file, wait until it ends.
 
     :param command: the program and its arguments
-    :param what: what the program does, in words, for errors and progress
+    :param what: what the program does, as a verb phrase, for errors and
+        progress
     :param log_file: file that the program's output is appended to
     :param deadline_s: seconds after which the program is killed
     :param env: the program's whole environment; None to inherit ours
+    :param cwd: the program's working folder; None to inherit ours
+    :param progress: returns the progress in words
     :param log: callback for progress lines
-    :raises CommandFailed: when the program fails; with its last line
+    :raises CommandFailed: when the program is not installed, or fails; with
+        its last line
     :raises DeadlineExceeded: when the program exceeds its deadline
     :raises Interrupted: when the run is interrupted
     """
     with log_file.open("ab") as stream:
-        child = subprocess.Popen(
-            list(command),
-            env=None if env is None else dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
+        try:
+            child = subprocess.Popen(
+                list(command),
+                env=None if env is None else dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+        except FileNotFoundError as error:
+            raise exceptions.CommandFailed(
+                f"Could not {what}: {error.filename} does not exist. Install "
+                "it."
+            ) from error
     try:
         code = waiting.wait_for(
             child.poll,
-            what=what,
+            what=f"the command to {what}",
             deadline_s=deadline_s,
             interval_s=0.05,
+            progress=progress,
             log=log,
         )
     finally:
-        end_tree(child.pid)
-        child.wait()
+        # The number of a process that has ended may belong to another one.
+        if child.returncode is None:
+            end_tree(child.pid)
+            child.wait()
     if code:
         raise exceptions.CommandFailed(
             f"Could not {what}: `{' '.join(command[:4])} …` exited with code "
@@ -113,7 +129,9 @@ def run_rally(
 def last_line(path: pathlib.Path) -> str:
     """Return the last line that is not empty, or an empty string."""
     try:
-        text = path.read_bytes()[-4096:].decode(errors="replace")
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 4096))
+            text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]

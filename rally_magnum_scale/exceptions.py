@@ -28,7 +28,16 @@ what to do next.
 
 
 class ScaleError(Exception):
-    """Base class of all errors of this package."""
+    """Base class of all errors of this package.
+
+    :param message: the sentence that the user reads
+    :param reason: the words of the service that failed, without a sentence
+        of ours around them; empty when no service said anything
+    """
+
+    def __init__(self, message: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class InvalidInput(ScaleError):

@@ -21,15 +21,17 @@ FIRST = (
     *TIMED,
     "tests/browser/test_pages.py",
     "tests/functional/test_disturbed_loads.py",
+    "tests/functional/test_in_bay.py",
     "tests/functional/test_sandbox.py",
     "tests/functional/test_bad_inputs.py",
-    "tests/functional/test_tasks.py",
-    "tests/functional/test_in_bay.py",
     "tests/functional/test_contexts.py",
-    "tests/functional/test_demo.py",
     "tests/functional/test_connections.py",
+    "tests/functional/test_tasks.py",
+    "tests/functional/test_demo.py",
     "tests/functional/test_bay_driver.py",
     "tests/functional/test_bay_by_hand.py",
+    "tests/functional/test_node_changes.py",
+    "tests/functional/test_leftovers.py",
 )
 # `make test-all` chooses it by --hypothesis-profile.
 hypothesis.settings.register_profile("long", max_examples=10_000)

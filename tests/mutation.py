@@ -72,7 +72,7 @@ TESTS = {
     "sla": tuple(
         f"tests/unit/task/test_{name}.py"
         for name in (
-            *("criteria", "fails_closed", "feasibility"),
+            *("criterion_plugins", "fails_closed", "feasibility"),
             *("histories", "no_regression"),
         )
     ),
@@ -80,6 +80,7 @@ TESTS = {
 # What comes first for a module whose tests are not named after it.
 FIRST_TESTS = {
     "criteria": "tests/unit/measurement/test_verdicts.py",
+    "subjects": "tests/unit/measurement/test_verdicts.py",
     "trials": "tests/unit/in_bay/stats/test_rate_search.py",
     "judging": "tests/unit/task/test_fails_closed.py",
 }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rally_magnum_sandbox import exceptions
-from rally_magnum_sandbox.artifacts import commands
+from rally_magnum_sandbox.artifacts import builds
 from rally_magnum_sandbox.bay import spec as bay_spec
 
 COMPONENTS = (
@@ -56,7 +56,7 @@ class GivenBinaries:
     @property
     def key(self) -> str:
         """A key for the script that starts them."""
-        return commands.content_key([os.fsencode(self.path)])
+        return builds.content_key([os.fsencode(self.path)])
 
 
 def check_binaries(path: Path) -> GivenBinaries:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import sys
@@ -19,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from rally_magnum_sandbox import exceptions
-from rally_magnum_sandbox.artifacts import commands
+from rally_magnum_sandbox.artifacts import builds
 from rally_magnum_sandbox.bay.node import PAUSE_IMAGE
+from rally_magnum_scale import commands
 
 LOCUST_VERSION = "2.47.0"
 LOCUST_IMAGE = f"rally-magnum-sandbox/locust:{LOCUST_VERSION}"
@@ -88,12 +90,12 @@ def ensure_image(cache_dir: Path, log: commands.Log) -> Path:
     :param cache_dir: where artifacts are kept
     :param log: gets progress lines
     :returns: the root folder of a containerd with the three images
-    :raises SandboxError: if a step of the build fails
+    :raises CommandFailed: if a step of the build fails
     """
     store = store_folder(cache_dir)
     if store.exists():
         return store
-    with commands.locked(cache_dir / "image.lock", log):
+    with builds.locked(cache_dir, "image", log):
         archive = store.with_suffix(".tar")
         if not archive.exists():
             _build(archive, log)
@@ -131,14 +133,14 @@ def find_mirror(sources: str, suite: str = SUITE) -> str | None:
 def _key() -> str:
     recipe = [(RECIPE / name).read_bytes() for name in sorted(PLACES)]
     settings = [CONFIGS, LOCUST_VERSION, SUITE, PYTHON, PACKAGES]
-    return commands.content_key([*recipe, json.dumps(settings).encode()])
+    return builds.content_key([*recipe, json.dumps(settings).encode()])
 
 
 def _build(archive: Path, log: commands.Log) -> None:
     log_file = archive.with_suffix(".log")
     log_file.parent.mkdir(parents=True, exist_ok=True)
     log_file.write_bytes(b"")
-    with commands.working_folder(archive.parent, "image") as folder:
+    with builds.working_folder(archive.parent, "image") as folder:
         root = folder / "root"
         _install_packages(root, log_file, log)
         _install_locust(root, log_file, log)
@@ -146,10 +148,11 @@ def _build(archive: Path, log: commands.Log) -> None:
             (root / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(RECIPE / name, root / place)
         commands.run(
-            *("unshare", "--mount", "chroot", str(root), "sh", "/finish.sh"),
+            ["unshare", "--mount", "chroot", str(root), "sh", "/finish.sh"],
             what="finish the container image",
             log_file=log_file,
-            env={"PATH": PATH},
+            deadline_s=builds.DEADLINE_S,
+            env={**os.environ, "PATH": PATH},
         )
         log("packing the container image")
         _pack(root, folder)
@@ -159,11 +162,14 @@ def _build(archive: Path, log: commands.Log) -> None:
 def _install_packages(root: Path, log_file: Path, log: commands.Log) -> None:
     log(f"installing Debian {SUITE}, nginx and Python for the image")
     commands.run(
-        *("unshare", "--mount", "--propagation", "private"),
-        *("debootstrap", "--variant=minbase", f"--include={PACKAGES}"),
-        *(SUITE, str(root), _mirror()),
+        [
+            *("unshare", "--mount", "--propagation", "private"),
+            *("debootstrap", "--variant=minbase", f"--include={PACKAGES}"),
+            *(SUITE, str(root), _mirror()),
+        ],
         what="install Debian for the container image",
         log_file=log_file,
+        deadline_s=builds.DEADLINE_S,
         log=log,
     )
 
@@ -171,15 +177,18 @@ def _install_packages(root: Path, log_file: Path, log: commands.Log) -> None:
 def _unpack(archive: Path, store: Path) -> None:
     """Import the images into a containerd once, for all nodes of all bays."""
     log_file = archive.with_suffix(".log")
-    with commands.working_folder(store.parent, "store") as folder:
+    with builds.working_folder(store.parent, "store") as folder:
         (folder / "containerd.toml").write_text(
             UNPACKING.format(folder=folder)
         )
         commands.run(
-            *("unshare", "--mount", "--propagation", "private"),
-            *("sh", "-euc", UNPACK, "sh", str(folder), str(archive)),
+            [
+                *("unshare", "--mount", "--propagation", "private"),
+                *("sh", "-euc", UNPACK, "sh", str(folder), str(archive)),
+            ],
             what="unpack the container image",
             log_file=log_file,
+            deadline_s=builds.DEADLINE_S,
         )
         (folder / "root").rename(store)
 
@@ -205,12 +214,15 @@ def _install_locust(root: Path, log_file: Path, log: commands.Log) -> None:
     log(f"installing Locust {LOCUST_VERSION} for the image")
     target = root / f"usr/local/lib/python{PYTHON}/dist-packages"
     commands.run(
-        *(sys.executable, "-m", "pip", "install", "--no-compile"),
-        *("--target", str(target), "--python-version", PYTHON),
-        *("--implementation", "cp", "--only-binary=:all:"),
-        *("--root-user-action=ignore", f"locust=={LOCUST_VERSION}"),
+        [
+            *(sys.executable, "-m", "pip", "install", "--no-compile"),
+            *("--target", str(target), "--python-version", PYTHON),
+            *("--implementation", "cp", "--only-binary=:all:"),
+            *("--root-user-action=ignore", f"locust=={LOCUST_VERSION}"),
+        ],
         what="install Locust for the container image",
         log_file=log_file,
+        deadline_s=builds.DEADLINE_S,
         log=log,
     )
 

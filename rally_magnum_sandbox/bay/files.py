@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import threading
@@ -12,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rally_magnum_scale import waiting
+from rally_magnum_scale import file_locks
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -41,18 +40,10 @@ def only_one(folder: Path, deadline_s: float) -> Iterator[None]:
     :param deadline_s: seconds to wait for another command to finish
     :raises DeadlineExceeded: if the other command does not finish
     """
-    with (folder / ".work.lock").open("a") as lock:
-
-        def locked() -> bool | None:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-            return None
-
-        waiting.wait_for(
-            locked,
-            what=f"another command on the bay in {folder} to finish",
-            deadline_s=deadline_s,
-            interval_s=0.05,
-        )
+    with file_locks.locked_within(
+        folder / ".work.lock",
+        deadline_s,
+        what=f"another command on the bay in {folder} to finish",
+        interval_s=0.05,
+    ):
         yield

@@ -8,7 +8,6 @@ the bay was requested, and which processes work on it.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import pathlib
 import subprocess
 import sys
@@ -17,12 +16,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rally_magnum_sandbox import cgroups
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_sandbox.bay import files
 from rally_magnum_sandbox.bay import process
 from rally_magnum_scale import commands
+from rally_magnum_scale import file_locks
 
 BAY_MODULE = "rally_magnum_sandbox.bay"
 Process = process.Process
@@ -44,8 +44,7 @@ class Bays:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Lock out every other process that creates or removes a bay."""
-        with (self.folder / ".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with file_locks.locked(self.folder / ".lock"):
             yield
 
     def bay(self, uuid: str) -> Bay:

@@ -12,6 +12,8 @@ import pathlib
 import sys
 from typing import Any
 
+from rally_magnum_sandbox.servers import wsgi
+
 
 def main() -> None:
     """Prepare Keystone on the first start, and serve it."""
@@ -25,17 +27,9 @@ def main() -> None:
     os.environ["OS_KEYSTONE_CONFIG_DIR"] = str(conf.parent)
     os.environ["OS_KEYSTONE_CONFIG_FILES"] = conf.name
 
-    import waitress
     from keystone.wsgi.api import application
 
-    waitress.serve(
-        application,
-        host="127.0.0.1",
-        port=port,
-        threads=8,
-        connection_limit=1000,
-        backlog=512,
-    )
+    wsgi.serve(application, "keystone", port, threads=8)
 
 
 def _prepare_apart(conf: pathlib.Path, port: int) -> None:

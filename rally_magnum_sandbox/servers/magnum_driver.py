@@ -21,6 +21,9 @@ The driver supports these labels, on the cluster or its template:
   DELETE_IN_PROGRESS; a second delete, which Magnum accepts meanwhile,
   succeeds.
 
+The command ``rally-magnum-sandbox fault bay`` makes a create or a delete fail
+without a label.
+
 A wrong value, or a misspelt name that begins with ``sandbox_``, leads to
 CREATE_FAILED with a reason that names the label.
 
@@ -58,6 +61,7 @@ from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox.bay import labels as bay_labels
 from rally_magnum_sandbox.servers import bay_folder
+from rally_magnum_sandbox.servers import faults
 from rally_magnum_scale import commands
 
 OS_DISTRO = "rally-magnum-sandbox"
@@ -71,6 +75,7 @@ class KubernetesDriver(driver.Driver):
         super().__init__()
         self._settings = sandbox_settings.from_environment()
         self._bays = bay_folder.Bays(self._settings.bays_dir)
+        self._faults = faults.Faults(self._settings.faults_file)
 
     @property
     def provides(self) -> list[dict[str, str]]:
@@ -108,7 +113,8 @@ class KubernetesDriver(driver.Driver):
             if labels.hang_create:
                 bay.note(hangs=STATUS.CREATE_IN_PROGRESS)
             else:
-                self._start_maker(bay, labels.fail_create)
+                fault = labels.fail_create or self._fault(faults.CREATE)
+                self._start_maker(bay, fault)
 
     def _spec(
         self, cluster: Any, node_count: int, labels: bay_labels.BayLabels
@@ -149,7 +155,7 @@ class KubernetesDriver(driver.Driver):
                 if worker is not None:
                     worker.kill_group()
             first = not notes.get("fault_shown")
-            if first and _inject_delete_fault(bay, cluster):
+            if first and self._inject_delete_fault(bay, cluster):
                 return
             remover = bay_folder.Process.of(notes.get("deleter"))
             if remover is not None and remover.alive():
@@ -159,6 +165,23 @@ class KubernetesDriver(driver.Driver):
             log.unlink(missing_ok=True)
             remover = bay_folder.start_bay_command("delete", bay, log)
             _note_if_there(bay, deleter=remover.record())
+
+    def _inject_delete_fault(self, bay: bay_folder.Bay, cluster: Any) -> bool:
+        """Make a bay's first delete fail or hang, if that was requested."""
+        fault = cluster.labels.get("sandbox_fail_delete") or self._fault(
+            faults.DELETE
+        )
+        hangs = cluster.labels.get("sandbox_hang_delete") == "true"
+        if fault:
+            bay.note(fault_shown=True, delete_reason=fault, deleter=None)
+        elif hangs:
+            bay.note(fault_shown=True, hangs=STATUS.DELETE_IN_PROGRESS)
+        return bool(fault) or hangs
+
+    def _fault(self, operation: str) -> str:
+        """Return the reason why an operation must fail, or an empty text."""
+        fault = self._faults.hit(faults.BAY, operation)
+        return fault.reason if fault else ""
 
     def update_cluster_status(
         self, context: Any, cluster: Any, use_admin_ctx: bool = False
@@ -330,17 +353,6 @@ def _write_secret(path: pathlib.Path, content: bytes) -> None:
 def _worker_alive(bay: bay_folder.Bay, name: str) -> bool:
     worker = bay_folder.Process.of(bay.notes().get(name))
     return worker is not None and worker.alive()
-
-
-def _inject_delete_fault(bay: bay_folder.Bay, cluster: Any) -> bool:
-    """Make a bay's first delete fail or hang, if its labels request it."""
-    fault = cluster.labels.get("sandbox_fail_delete")
-    hangs = cluster.labels.get("sandbox_hang_delete") == "true"
-    if fault:
-        bay.note(fault_shown=True, delete_reason=fault, deleter=None)
-    elif hangs:
-        bay.note(fault_shown=True, hangs=STATUS.DELETE_IN_PROGRESS)
-    return bool(fault) or hangs
 
 
 def _last_line(bay: bay_folder.Bay, log: str) -> str:

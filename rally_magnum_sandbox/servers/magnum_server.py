@@ -14,6 +14,8 @@ import threading
 import time
 from typing import Any
 
+from rally_magnum_sandbox.servers import wsgi
+
 SYNC_INTERVAL_S = 1.0
 HANDLERS = (
     "indirection_api",
@@ -39,17 +41,9 @@ def main() -> None:
     _start_conductor()
     threading.Thread(target=_sync_forever, daemon=True).start()
 
-    import waitress
     from magnum.api import app
 
-    waitress.serve(
-        app.load_app(),
-        host="127.0.0.1",
-        port=port,
-        threads=16,
-        connection_limit=1000,
-        backlog=512,
-    )
+    wsgi.serve(app.load_app(), "magnum", port, threads=16)
 
 
 def _make_schema() -> None:

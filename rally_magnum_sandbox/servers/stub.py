@@ -23,12 +23,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
-from http import server
 from typing import Any
 from urllib import parse
 
+import webob
+import webob.dec
+
 from rally_magnum_sandbox.servers import bay_folder
 from rally_magnum_sandbox.servers import stub_machines
+from rally_magnum_sandbox.servers import wsgi
 
 Answer = tuple[int, Any]
 
@@ -306,34 +309,32 @@ def _none_of(kind: str, **_: Any) -> Answer:
     return 200, {kind.replace("-", "_"): []}
 
 
-class Handler(server.BaseHTTPRequestHandler):
-    """JSON over HTTP/1.1, around :meth:`Stub.answer`."""
+class Application:
+    """The stub as a WSGI application."""
 
-    protocol_version = "HTTP/1.1"
-    stub = Stub()
+    def __init__(self, stub: Stub) -> None:
+        self._stub = stub
 
-    def _serve(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        text = self.rfile.read(length)
-        status, content = self.stub.answer(
-            self.command, self.path, json.loads(text) if text else None
+    @webob.dec.wsgify
+    def __call__(self, request: webob.Request) -> webob.Response:
+        body = request.json_body if request.body else None
+        status, content = self._stub.answer(
+            request.method, request.path_qs, body
         )
-        reply = b"" if content is None else json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(reply)))
-        self.end_headers()
-        self.wfile.write(reply)
-
-    do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
+        response = webob.Response(
+            status=status, content_type="application/json"
+        )
+        response.body = (
+            b"" if content is None else json.dumps(content).encode()
+        )
+        return response
 
 
 def main() -> None:
     """Serve the bays' folder on the port, both from the command line."""
     bays = bay_folder.Bays(pathlib.Path(sys.argv[1]))
-    Handler.stub = Stub(machines=stub_machines.Machines(bays))
-    address = ("127.0.0.1", int(sys.argv[2]))
-    server.ThreadingHTTPServer(address, Handler).serve_forever()
+    stub = Stub(machines=stub_machines.Machines(bays))
+    wsgi.serve(Application(stub), "stub", int(sys.argv[2]), threads=16)
 
 
 if __name__ == "__main__":

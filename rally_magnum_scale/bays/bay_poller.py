@@ -1,4 +1,4 @@
-"""Poll the state of one bay."""
+"""Poll the state of one bay, and repeat a delete that Magnum has lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ MAX_ERRORS_IN_A_ROW = 5
 
 # Timeout of the first request, so that a request that hangs does not block
 # the poll.
-LIMIT_S = 5.0
+TIMEOUT_S = 5.0
+
+# Polls after which a delete counts as lost.  The first polls may still show
+# another status because Magnum answers the request before it starts the
+# delete.
+POLLS_UNTIL_LOST = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +64,7 @@ class BayPoller:
     known state meanwhile: an API under load drops requests, and Magnum may
     answer 400 once for a cluster that was just created.
 
-    A request times out after :data:`LIMIT_S`.  Each timeout doubles the
+    A request times out after :data:`TIMEOUT_S`.  Each timeout doubles the
     timeout of the next request, so that a slow API can still answer.  The
     deadline of the wait limits how long the API may be unresponsive.
 
@@ -80,7 +85,7 @@ class BayPoller:
         self._last: Any | None = UNKNOWN
         self._failed = 0
         self._timed_out = 0
-        self._limit_s = LIMIT_S
+        self._timeout_s = TIMEOUT_S
         # When the last answered request was sent, and the last one whose
         # response showed that the awaited state had not been reached.
         self._sent_at: float | None = None
@@ -95,13 +100,13 @@ class BayPoller:
         """
         sent_at = self._clock()
         try:
-            with timing.limited(self._limit_s):
-                self._last = magnum_errors.look(
+            with timing.timeout(self._timeout_s):
+                self._last = magnum_errors.get_or_none(
                     self._magnum.clusters, self._uuid
                 )
         except keystone_errors.ConnectTimeout:
             self._timed_out += 1
-            self._limit_s *= 2
+            self._timeout_s *= 2
         except magnum_errors.CLIENT_ERRORS as error:
             self._failed += 1
             if self._failed > MAX_ERRORS_IN_A_ROW:
@@ -113,7 +118,7 @@ class BayPoller:
             self._sent_at = sent_at
             self._failed = self._timed_out = 0
             took_s = self._clock() - sent_at
-            self._limit_s = max(LIMIT_S, 2 * took_s)
+            self._timeout_s = max(TIMEOUT_S, 2 * took_s)
         return self._last
 
     def not_yet(self) -> None:
@@ -131,3 +136,26 @@ class BayPoller:
         if not self._timed_out:
             return ""
         return f", no answer to the last {self._timed_out} requests"
+
+
+class DeleteRetry:
+    """Repeats a delete request when Magnum has lost it.
+
+    When a create ends after Magnum has accepted the delete, it overwrites the
+    bay's status, and Magnum never removes the bay.
+
+    :param retry: sends the delete request again
+    """
+
+    def __init__(self, retry: Callable[[], object]) -> None:
+        self._retry = retry
+        self._polls = 0
+
+    def on_status(self, status: str | None) -> None:
+        """Take the status that a poll after the delete request showed."""
+        if str(status).startswith("DELETE"):
+            return
+        self._polls += 1
+        if self._polls >= POLLS_UNTIL_LOST:
+            self._polls = 0
+            self._retry()

@@ -48,7 +48,7 @@ def drain_s(nodes: int) -> float:
     return _BASE_S + _DRAIN_S_PER_NODE * nodes
 
 
-class _AboveZero:
+class _Positive:
     """Refuses deadlines that are not positive."""
 
     def __post_init__(self) -> None:
@@ -62,7 +62,7 @@ class _AboveZero:
 
 
 @dataclasses.dataclass(frozen=True)
-class Deadlines(_AboveZero):
+class Deadlines(_Positive):
     """The deadlines of one bay; None means the default for its size.
 
     :param create_s: from the create request to CREATE_COMPLETE
@@ -90,7 +90,7 @@ class Deadlines(_AboveZero):
 
 
 @dataclasses.dataclass(frozen=True)
-class ResizeDeadlines(_AboveZero):
+class ResizeDeadlines(_Positive):
     """The deadlines of one resize; None means the default for its size.
 
     :param resize_s: from the resize request to UPDATE_COMPLETE
@@ -127,5 +127,5 @@ def _or_default(seconds: float | None, default: float) -> float:
     return default if seconds is None else float(seconds)
 
 
-OURS = Deadlines()
-OURS_TO_RESIZE = ResizeDeadlines()
+DEFAULT = Deadlines()
+DEFAULT_RESIZE = ResizeDeadlines()

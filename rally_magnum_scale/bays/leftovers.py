@@ -208,7 +208,7 @@ class Leftovers:
                         f"delete the cluster template {each.name} "
                         f"({each.uuid})"
                     ),
-                    magnum_errors.gone_is_fine(),
+                    magnum_errors.ignore_not_found(),
                 ):
                     self._magnum.cluster_templates.delete(each.uuid)
             except exceptions.BayError as error:
@@ -222,7 +222,7 @@ class Leftovers:
             magnum_errors.translate_errors(f"list the {kind}s"),
             _name_rules(kind),
         ):
-            return listing.everything(manager, self._sleep, detail=True)
+            return listing.list_all(manager, self._sleep, detail=True)
 
     def _made(self, shown: Sequence[Any]) -> list[Leftover]:
         made = []
@@ -248,7 +248,7 @@ def _name_rules(kind: str) -> Iterator[None]:
     except magnum_exceptions.Forbidden as error:
         raise exceptions.NotAllowed(
             f"Magnum does not let this user list the {kind}s of all projects "
-            f"({magnum_errors.words(error)}): give its role the rules "
+            f"({magnum_errors.message_of(error)}): give its role the rules "
             f"{kind}:detail_all_projects, {kind}:get_one_all_projects and "
             f"{kind}:delete_all_projects."
         ) from error

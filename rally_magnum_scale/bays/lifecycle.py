@@ -15,16 +15,14 @@ from magnumclient.v1 import client as magnum_client
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
-from rally_magnum_scale.bays import bay_failures
 from rally_magnum_scale.bays import bay_poller
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines as limits
-from rally_magnum_scale.bays import delete_retry
+from rally_magnum_scale.bays import failure_classes
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.bays import resizing
 from rally_magnum_scale.bays import selection
-from rally_magnum_scale.bays import templates
 from rally_magnum_scale.bays import timing
 
 T = TypeVar("T")
@@ -64,7 +62,7 @@ class BayRequest:
     subnet: str | None = None
     flavor: str | None = None
     master_flavor: str | None = None
-    deadlines: limits.Deadlines = limits.OURS
+    deadlines: limits.Deadlines = limits.DEFAULT
 
     def arguments(self, template: str) -> dict[str, Any]:
         """Return the arguments of the request to Magnum's API.
@@ -132,12 +130,12 @@ class Bays:
     @property
     def request_times_s(self) -> list[float]:
         """Duration of each request to Magnum's API so far."""
-        return timing.times_of(self._magnum)
+        return list(self._magnum.http_client.session.times_s)
 
     @property
     def requests_timed_out(self) -> int:
         """Number of requests to Magnum's API that timed out."""
-        return timing.timed_out_of(self._magnum)
+        return int(self._magnum.http_client.session.timed_out)
 
     def find_template(self, wanted: str | None) -> Any:
         """Return the cluster template to use.
@@ -145,10 +143,10 @@ class Bays:
         :raises TemplateNotFound: when no template or several match
         """
         with magnum_errors.translate_errors("list the cluster templates"):
-            shown = listing.everything(
+            shown = listing.list_all(
                 self._magnum.cluster_templates, self._sleep
             )
-        return templates.choose(shown, wanted)
+        return selection.choose_template(shown, wanted)
 
     def find(self, wanted: str) -> Any:
         """Return an existing bay that can be used.
@@ -158,7 +156,7 @@ class Bays:
         :raises BayError: when the bay is not complete
         """
         with magnum_errors.translate_errors("list the bays"):
-            shown = listing.everything(self._magnum.clusters, self._sleep)
+            shown = listing.list_all(self._magnum.clusters, self._sleep)
         found = selection.choose_bay(shown, wanted)
         return self.show(found.uuid)
 
@@ -215,7 +213,7 @@ class Bays:
         self,
         uuid: str,
         nodes: int,
-        deadlines: limits.Deadlines = limits.OURS,
+        deadlines: limits.Deadlines = limits.DEFAULT,
     ) -> bay_poller.Observed:
         """Wait for CREATE_COMPLETE.
 
@@ -237,10 +235,11 @@ class Bays:
             if cluster.status == "CREATE_COMPLETE":
                 return poller.observed()
             if cluster.status not in (None, "CREATE_IN_PROGRESS"):
-                why = bay_failures.reason(cluster)
+                why = magnum_errors.failure_reason(cluster)
                 raise exceptions.BayCreateFailed(
                     f"The bay {cluster.name} of {nodes} nodes went to "
-                    f"{cluster.status}: {why}{bay_failures.advice(why)}."
+                    f"{cluster.status}: {why}{failure_classes.advice(why)}.",
+                    reason=why,
                 )
             poller.not_yet()
             return None
@@ -283,30 +282,30 @@ class Bays:
         )
 
     def resize(
-        self, asked: resizing.Resize, deadline_s: float
+        self, resize: resizing.Resize, deadline_s: float
     ) -> bay_poller.Observed:
         """Resize a bay and wait for UPDATE_COMPLETE.
 
-        :param asked: from :meth:`prepare_resize`
+        :param resize: from :meth:`prepare_resize`
         :param deadline_s: seconds from the request on
         :returns: the complete cluster and the resolution of the time
         :raises BayResizeFailed: when Magnum refuses, and at UPDATE_FAILED,
             with Magnum's reason
         :raises DeadlineExceeded: when the resize does not complete in time
         """
-        asked.request()
+        resize.request()
         return self._wait(
-            asked.poll,
-            what=f"Magnum to resize the bay to {asked.nodes} nodes",
+            resize.poll,
+            what=f"Magnum to resize the bay to {resize.nodes} nodes",
             deadline_s=deadline_s,
-            progress=lambda: asked.progress,
+            progress=lambda: resize.progress,
         )
 
     def delete(
         self,
         uuid: str,
         nodes: int,
-        deadlines: limits.Deadlines = limits.OURS,
+        deadlines: limits.Deadlines = limits.DEFAULT,
     ) -> bay_poller.Observed | None:
         """Delete a bay and wait until it is gone from Magnum.
 
@@ -334,7 +333,8 @@ class Bays:
                     raise exceptions.BayDeleteFailed(
                         f"Magnum refused to delete the bay {uuid}: {error}; "
                         "delete it by hand with 'openstack coe cluster "
-                        f"delete {uuid}'."
+                        f"delete {uuid}'.",
+                        reason=str(error),
                     ) from error
                 self._sleep(POLL_INTERVAL_S)
             else:
@@ -345,7 +345,7 @@ class Bays:
         self,
         uuid: str,
         nodes: int,
-        deadlines: limits.Deadlines = limits.OURS,
+        deadlines: limits.Deadlines = limits.DEFAULT,
     ) -> bay_poller.Observed:
         """Wait until a bay is gone from Magnum; raises as :meth:`delete`.
 
@@ -355,19 +355,21 @@ class Bays:
         """
         seen = {"status": "requested"}
         poller = self._poller(uuid)
-        retry = delete_retry.DeleteRetry(lambda: self._request_delete(uuid))
+        retry = bay_poller.DeleteRetry(lambda: self._request_delete(uuid))
 
         def poll() -> bay_poller.Observed | None:
             cluster = poller()
             if cluster is None or cluster.status == "DELETE_COMPLETE":
                 return poller.observed()
             seen["status"] = cluster.status or seen["status"]
-            retry.look(cluster.status)
+            retry.on_status(cluster.status)
             if cluster.status == "DELETE_FAILED":
+                why = magnum_errors.failure_reason(cluster)
                 raise exceptions.BayDeleteFailed(
-                    f"The bay {cluster.name} went to DELETE_FAILED: "
-                    f"{bay_failures.reason(cluster)}; delete it by hand with "
-                    f"'openstack coe cluster delete {uuid}'."
+                    f"The bay {cluster.name} went to DELETE_FAILED: {why}"
+                    f"{failure_classes.advice(why)}; delete it by hand with "
+                    f"'openstack coe cluster delete {uuid}'.",
+                    reason=why,
                 )
             poller.not_yet()
             return None
@@ -405,14 +407,3 @@ class Bays:
             sleep=self._sleep,
             **options,
         )
-
-
-def failure_class(error: Exception) -> str:
-    """Return the class of a failed create or delete for the records."""
-    if isinstance(error, exceptions.DeadlineExceeded):
-        return "deadline"
-    if isinstance(error, exceptions.Interrupted):
-        return "interrupted"
-    if isinstance(error, exceptions.WrongNodes):
-        return "wrong_nodes"
-    return bay_failures.classify(str(error))

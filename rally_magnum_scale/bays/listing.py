@@ -9,17 +9,17 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import magnum_errors
 
 # Magnum's default limit of objects in one response.
-PAGE = 1000
+PAGE_SIZE = 1000
 
 # Attempts for one page, and the pause between them.
-LOOKS = 15
+ATTEMPTS = 15
 PAUSE_S = 1.0
 
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
 
 
-def everything(
+def list_all(
     manager: Any,
     sleep: Callable[[float], None] = interruption.sleep,
     **query: Any,
@@ -36,7 +36,7 @@ def everything(
         marker = {"marker": found[-1].uuid} if found else {}
         page = _page(manager, sleep, {**query, **marker})
         found += page
-        if len(page) < PAGE:
+        if len(page) < PAGE_SIZE:
             return found
 
 
@@ -48,9 +48,9 @@ def _page(
     While a cluster is being created or deleted, Magnum may answer 400 to a
     list request.
     """
-    for left in reversed(range(LOOKS)):
+    for left in reversed(range(ATTEMPTS)):
         try:
-            return list(manager.list(limit=PAGE, **query))
+            return list(manager.list(limit=PAGE_SIZE, **query))
         except magnum_errors.CLIENT_ERRORS as error:
             if not left or not _may_pass(error):
                 raise

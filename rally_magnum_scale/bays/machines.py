@@ -29,7 +29,7 @@ DELETE = "delete"
 HOWS = (NETWORK, STOP, DELETE)
 
 # A stopped server keeps its disk and its host, so it starts quickly.
-MENDED_WITHIN_S = 300.0
+REVERTED_WITHIN_S = 300.0
 POLL_INTERVAL_S = 1.0
 
 _ERRORS = (
@@ -118,7 +118,7 @@ class Machines:
         self._ledger = ledger or Unwritten()
         self._clock = clock
         self._sleep = sleep
-        self._put_down: dict[str, list[str]] = {}
+        self._disabled_ports: dict[str, list[str]] = {}
 
     def fail(self, machine: str, how: str) -> None:
         """Inject a fault; return when OpenStack has accepted the request.
@@ -169,13 +169,13 @@ class Machines:
         :raises MachineError: when OpenStack refuses
         :raises DeadlineExceeded: when the server does not start in time
         """
-        self._put_down[loss.machine] = list(loss.ports)
+        self._disabled_ports[loss.machine] = list(loss.ports)
         self.revert(loss.machine, loss.how)
 
     def _cut(self, machine: str) -> None:
         with _translate_errors("list the ports of", machine):
             ports = list(self._cloud.network.ports(device_id=machine))
-        ours = self._put_down.setdefault(machine, [])
+        ours = self._disabled_ports.setdefault(machine, [])
         up = [port.id for port in ports if port.is_admin_state_up]
         if not up and not ours:
             what = "no port that is up" if ports else "no port"
@@ -190,16 +190,16 @@ class Machines:
             self._set_port(port, machine, up=False)
 
     def _connect(self, machine: str) -> None:
-        ours = self._put_down.get(machine, [])
+        ours = self._disabled_ports.get(machine, [])
         while ours:
             self._wait_for(
-                functools.partial(self._put_up, ours[-1], machine),
+                functools.partial(self._enable_port, ours[-1], machine),
                 f"a port of the server {machine} to be up",
                 {"state": ""},
             )
             ours.pop()
 
-    def _put_up(self, port: str, machine: str) -> bool:
+    def _enable_port(self, port: str, machine: str) -> bool:
         self._set_port(port, machine, up=True)
         return True
 
@@ -210,9 +210,11 @@ class Machines:
             self._cloud.network.update_port(port, is_admin_state_up=up)
 
     def _start(self, machine: str) -> None:
-        seen = {"state": "", "asked": ""}
+        seen = {"state": ""}
+        start_requested = False
 
         def poll() -> bool | None:
+            nonlocal start_requested
             with _translate_errors("show", machine):
                 server = self._cloud.compute.get_server(machine)
             status, task = server.status, server.task_state
@@ -225,10 +227,10 @@ class Machines:
             if task:
                 # Nova refuses other requests until the task ends.
                 return None
-            if status == "SHUTOFF" and not seen["asked"]:
+            if status == "SHUTOFF" and not start_requested:
                 with _translate_errors("start", machine):
                     self._cloud.compute.start_server(machine)
-                seen["asked"] = "yes"
+                start_requested = True
             return True if status == "ACTIVE" else None
 
         self._wait_for(poll, f"the server {machine} to be ACTIVE", seen)
@@ -256,7 +258,7 @@ class Machines:
         waiting.wait_for(
             persist,
             what=what,
-            deadline_s=MENDED_WITHIN_S,
+            deadline_s=REVERTED_WITHIN_S,
             interval_s=POLL_INTERVAL_S,
             progress=lambda: seen["state"],
             log=self._log,
@@ -278,7 +280,8 @@ def _translate_errors(what: str, machine: str) -> Iterator[None]:
         gone = code == 404
         raise (exceptions.MachineGone if gone else exceptions.MachineError)(
             f"OpenStack could not {what} the server {machine}: "
-            f"{' '.join(message.split()).rstrip('.')}{answer}{more}."
+            f"{' '.join(message.split()).rstrip('.')}{answer}{more}.",
+            reason=message,
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Translate or ignore errors of Magnum's client."""
+"""Errors of Magnum's client and failures of bays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keystoneauth1 import exceptions as keystone_errors
 from magnumclient import exceptions as magnum_exceptions
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.bays import bay_failures
+from rally_magnum_scale.bays import failure_classes
 
 CLIENT_ERRORS = (
     magnum_exceptions.ClientException,
@@ -31,27 +31,28 @@ def translate_errors(
     try:
         yield
     except CLIENT_ERRORS as error:
-        message = words(error)
+        message = message_of(error)
         raise kind(
             f"Magnum refused to {what}: {message}"
-            f"{bay_failures.advice(message)}."
+            f"{failure_classes.advice(message)}.",
+            reason=message,
         ) from error
 
 
-def words(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """Return the message of a client's error without a full stop."""
     message = re.sub(r"\.(?= \(HTTP \d+\))", "", str(error))
-    return message.strip().rstrip(".")
+    return " ".join(message.split()).rstrip(".")
 
 
 @contextlib.contextmanager
-def gone_is_fine() -> Iterator[None]:
+def ignore_not_found() -> Iterator[None]:
     """Ignore the error of a delete whose object is already gone."""
     with contextlib.suppress(magnum_exceptions.NotFound):
         yield
 
 
-def look(manager: Any, uuid: str) -> Any | None:
+def get_or_none(manager: Any, uuid: str) -> Any | None:
     """Return a cluster or cluster template, or None when it is gone.
 
     :param manager: ``clusters`` or ``cluster_templates`` of a client
@@ -60,3 +61,28 @@ def look(manager: Any, uuid: str) -> Any | None:
         return manager.get(uuid)
     except magnum_exceptions.NotFound:
         return None
+
+
+def failure_class(error: Exception) -> str:
+    """Return the class of a failed create or delete for the records."""
+    if isinstance(error, exceptions.DeadlineExceeded):
+        return "deadline"
+    if isinstance(error, exceptions.Interrupted):
+        return "interrupted"
+    if isinstance(error, exceptions.WrongNodes):
+        return "wrong_nodes"
+    return failure_classes.classify(getattr(error, "reason", ""))
+
+
+def failure_reason(cluster: Any) -> str:
+    """Return Magnum's reason for a failed cluster in one line.
+
+    It has the ``status_reason``, and the ``faults`` by resource where the
+    driver reports them.
+    """
+    parts = [cluster.status_reason.strip()] if cluster.status_reason else []
+    faults = getattr(cluster, "faults", None)
+    if isinstance(faults, dict):
+        parts += [f"{name}: {why}" for name, why in faults.items()]
+    reason = " ".join("; ".join(parts).split())
+    return reason.rstrip(".") or "Magnum gave no reason"

@@ -59,16 +59,16 @@ class BayQuotas:
             if before is not None:
                 self._update(project, before)
                 return
-            with magnum_errors.gone_is_fine():
+            with magnum_errors.ignore_not_found():
                 self._magnum.quotas.delete(project, RESOURCE)
 
-    def room(self, project: str) -> int:
+    def remaining(self, project: str) -> int:
         """Return how many more bays the project can create.
 
         :raises BayError: when Magnum refuses
         """
         with magnum_errors.translate_errors("list the bays"):
-            shown = listing.everything(self._magnum.clusters, detail=True)
+            shown = listing.list_all(self._magnum.clusters, detail=True)
         # Magnum shows an administrator the bays of all projects.
         projects = [bay.to_dict().get("project_id") for bay in shown]
         return self.get(project) - sum(p in (project, None) for p in projects)

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.bays import bay_failures
 from rally_magnum_scale.bays import bay_poller
+from rally_magnum_scale.bays import failure_classes
 from rally_magnum_scale.bays import magnum_errors
 
 Version = tuple[int, int]
@@ -149,11 +149,12 @@ class Resize:
             self._poller.not_yet()
             return None
         if cluster.status != COMPLETE:
-            why = bay_failures.reason(cluster)
+            why = magnum_errors.failure_reason(cluster)
             raise exceptions.BayResizeFailed(
                 f"The bay {cluster.name} went to {cluster.status} during "
                 f"its resize to {self._wanted.nodes} nodes: {why}"
-                f"{bay_failures.advice(why)}."
+                f"{failure_classes.advice(why)}.",
+                reason=why,
             )
         return self._poller.observed()
 
@@ -191,12 +192,12 @@ class Resize:
         return int(major), int(minor)
 
     def _refuse_too_old(self, version: Version) -> None:
-        asked = {
+        requirements = {
             "remove all nodes": (self._wanted.nodes == 0, NO_NODES_SINCE),
             "name the nodes to remove": (self._wanted.remove, RESIZE_SINCE),
             "name a node group": (self._wanted.nodegroup, NODEGROUPS_SINCE),
         }
-        for what, (wanted, since) in asked.items():
+        for what, (wanted, since) in requirements.items():
             if wanted and version < since:
                 raise exceptions.BayResizeFailed(
                     f"The bay {self._before.name} can't be resized: to "

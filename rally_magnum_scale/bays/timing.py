@@ -11,25 +11,25 @@ from typing import Any
 
 from keystoneauth1 import exceptions as keystone_errors
 
-_limit_s: contextvars.ContextVar[float | None] = contextvars.ContextVar(
-    "limit_s", default=None
+_timeout_s: contextvars.ContextVar[float | None] = contextvars.ContextVar(
+    "timeout_s", default=None
 )
 
 
 @contextlib.contextmanager
-def limited(limit_s: float) -> Iterator[None]:
+def timeout(timeout_s: float) -> Iterator[None]:
     """Set a timeout for the requests of this thread.
 
     A shorter timeout of the session takes precedence.
 
-    :param limit_s: seconds to connect, and seconds without a byte of the
+    :param timeout_s: seconds to connect, and seconds without a byte of the
         response; keystoneauth1 then raises a ``ConnectTimeout``
     """
-    token = _limit_s.set(limit_s)
+    token = _timeout_s.set(timeout_s)
     try:
         yield
     finally:
-        _limit_s.reset(token)
+        _timeout_s.reset(token)
 
 
 class TimedSession:
@@ -51,10 +51,10 @@ class TimedSession:
 
     def request(self, *arguments: Any, **options: Any) -> Any:
         """Send a request through the session."""
-        if (limit_s := _limit_s.get()) is not None:
+        if (timeout_s := _timeout_s.get()) is not None:
             own_s = self._session.timeout
             options["timeout"] = (
-                limit_s if own_s is None else min(limit_s, own_s)
+                timeout_s if own_s is None else min(timeout_s, own_s)
             )
         start = self._clock()
         try:
@@ -68,19 +68,3 @@ class TimedSession:
     def __getattr__(self, name: str) -> Any:
         """Return any other attribute of the session."""
         return getattr(self._session, name)
-
-
-def times_of(magnum: Any) -> list[float]:
-    """Return the durations of a client's requests so far, in seconds.
-
-    :param magnum: from :func:`rally_magnum_scale.bays.lifecycle.connect`
-    """
-    return list(magnum.http_client.session.times_s)
-
-
-def timed_out_of(magnum: Any) -> int:
-    """Return how many requests of a client timed out.
-
-    :param magnum: as for :func:`times_of`
-    """
-    return int(magnum.http_client.session.timed_out)

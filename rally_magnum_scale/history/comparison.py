@@ -373,7 +373,7 @@ def beside_last(
         if ratio >= max(UNPROVEN_RATIO, ask.rules.min_change_ratio):
             found.append((ratio, one, value))
     return [
-        f"{one.name}: {regression.say_change(ratio)}, "
+        f"{one.name}: {regression.describe_change(ratio)}, "
         f"{verdicts.format_value(one.value, one.unit)} after "
         f"{verdicts.format_value(value, one.unit)}"
         for ratio, one, value in sorted(found, key=lambda each: -each[0])

@@ -21,7 +21,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import file_locks
 from rally_magnum_scale import files
 from rally_magnum_scale import waiting
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.measurement import conditions as run_conditions
 from rally_magnum_scale.measurement import metrics as run_metrics
 from rally_magnum_scale.measurement import trend
@@ -46,7 +46,7 @@ _TOO_LATE_S = 253_402_300_800
 
 
 @dataclasses.dataclass(frozen=True)
-class Judged(record_body.Body):
+class Judged(json_record.JsonRecord):
     """A bound and its verdict.
 
     :param name: criterion, bound and place, as in the metric's name
@@ -142,7 +142,7 @@ def _check_values(known: dict[str, Any]) -> None:
     :raises ValueError: when a value is invalid; names the field
     """
     at_s, state = known["at_s"], known["state"]
-    if not record_body.is_number(at_s) or not 0 <= at_s < _TOO_LATE_S:
+    if not json_record.is_number(at_s) or not 0 <= at_s < _TOO_LATE_S:
         raise ValueError(f"at_s is {at_s!r}, not a time in epoch seconds")
     if state not in STATES:
         raise ValueError(f"state is {state!r}, not one of {', '.join(STATES)}")

@@ -17,7 +17,6 @@ from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.windows import Merger
 
-VERSION = 3
 CLOCK_SKEW_MAX_S = 0.5
 LATE_START_MAX_S = 0.1
 REASONS_OF_A_KIND = 10
@@ -53,10 +52,10 @@ class Collector:
         self._claimed = 0
         # Requests due in each step, by index: of the run, and of the plan.
         self._due: dict[int, int | None] = {}
-        self.leg_due: list[int | None] = []
+        self.step_due: list[int | None] = []
         self._expected = 0
         self._steps_before = 0
-        self._leg: list[windows.Window] = []
+        self._step_windows: list[windows.Window] = []
 
     def begin(
         self,
@@ -79,11 +78,11 @@ class Collector:
         self._done = set()
         self._start_second = self._next_second = start_second
         self._latest = dict.fromkeys(self._connected, start_second - 1)
-        self._plan = plan or self._job.plan
+        self._plan = plan or self._job.traffic.plan
         self._expected += self._plan.total_s
         self._steps_before = steps_before
-        self._leg = []
-        self.leg_due = [
+        self._step_windows = []
+        self.step_due = [
             None if step.rate_rps is None else 0 for step in self._plan.steps
         ]
 
@@ -136,9 +135,9 @@ class Collector:
         return [*self._reasons, *more]
 
     @property
-    def leg(self) -> list[windows.Window]:
+    def step_windows(self) -> list[windows.Window]:
         """The windows of a search's current step, which has the number 1."""
-        return list(self._leg)
+        return list(self._step_windows)
 
     def trial(self, trial: Mapping[str, Any]) -> dict[str, Any]:
         """Return the record of a step of a search."""
@@ -232,7 +231,7 @@ class Collector:
                     second,
                     "late_window",
                     f"a window of worker {worker} came more than "
-                    f"{self._job.lateness_s:.0f} s late",
+                    f"{self._job.traffic.lateness_s:.0f} s late",
                 )
                 continue
             self._by_second.setdefault(second, Merger()).add(window)
@@ -245,12 +244,12 @@ class Collector:
         self._claimed += int(outcome["requests"])
         self._claimed += sum(outcome["failures"].values())
         for index, count in enumerate(outcome["due"]):
-            known = self.leg_due[index]
+            known = self.step_due[index]
             if count is None or known is None:
-                self.leg_due[index] = None
+                self.step_due[index] = None
             else:
-                self.leg_due[index] = known + int(count)
-            self._due[self._steps_before + index] = self.leg_due[index]
+                self.step_due[index] = known + int(count)
+            self._due[self._steps_before + index] = self.step_due[index]
         for kind, reason in outcome.get("reasons", {}).items():
             self.fail(second, kind, reason)
         for kind, detail in outcome.get("notes", {}).items():
@@ -300,8 +299,8 @@ class Collector:
             requests=self._requests,
             failures=self._failures,
             due=[count for _, count in sorted(self._due.items())],
-            timeout_s=self._job.timeout_s,
-            workers_expected=self._job.workers,
+            timeout_s=self._job.traffic.timeout_s,
+            workers_expected=self._job.worker_processes,
             workers_connected=len(self._connected),
             reasons=self.reasons,
         )
@@ -313,14 +312,14 @@ class Collector:
         waiting = self.waiting_for
         if all(self._latest[worker] >= second for worker in waiting):
             return True
-        if now_s <= second + 1 + self._job.lateness_s:
+        if now_s <= second + 1 + self._job.traffic.lateness_s:
             return False
         late = [one for one in waiting if self._latest[one] < second]
         self.fail(
             second,
             "late_window",
             f"no window of worker {min(late)} came within "
-            f"{self._job.lateness_s:.0f} s",
+            f"{self._job.traffic.lateness_s:.0f} s",
         )
         return True
 
@@ -332,8 +331,8 @@ class Collector:
         self._windows += 1
         self._requests += window.requests
         self._failures = windows.add_counts([self._failures, window.failures])
-        if self._job.search:
-            self._leg.append(window)
+        if self._job.traffic.search:
+            self._step_windows.append(window)
         # A plan numbers its own steps from 1.
         before = self._steps_before
         numbered = dataclasses.replace(
@@ -360,13 +359,13 @@ class Collector:
         return dataclasses.replace(window, cpu_s=cpu_s)
 
     def _judge(self, second: int) -> None:
-        missing = self._job.workers - len(self._connected)
+        missing = self._job.worker_processes - len(self._connected)
         if missing > 0:
             self.fail(
                 second,
                 "workers_missing",
-                f"{missing} of {self._job.workers} workers did not connect "
-                f"within {self._job.connect_deadline_s:.0f} s",
+                f"{missing} of {self._job.worker_processes} workers did not "
+                f"connect within {self._job.connect_deadline_s:.0f} s",
             )
         elif not self._start_second:
             self.fail(
@@ -406,9 +405,4 @@ class Collector:
             )
 
     def _record(self, name: str, **values: Any) -> dict[str, Any]:
-        return {
-            "record": name,
-            "version": VERSION,
-            **self._job.ids,
-            **values,
-        }
+        return self._job.source.envelope(name, values)

@@ -1,4 +1,4 @@
-"""The keep-alive connections of one worker.
+"""The keep-alive connections of one worker, and the wait for responses.
 
 Sockets and epoll are those of the operating system, even where gevent has
 replaced them.  A gevent socket needs a greenlet switch for each response,
@@ -20,16 +20,18 @@ from gevent import monkey
 from rally_magnum_scale.in_bay import tls
 from rally_magnum_scale.in_bay.http_responses import Reader
 from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.meter import NS_PER_S
 
 Socket: Any = monkey.get_original("socket", "socket")
 Epoll: Any = monkey.get_original("select", "epoll")
+_select = monkey.get_original("select", "select")
 
 EPOLLIN = 0x001
 EPOLLOUT = 0x004
 EPOLLRDHUP = 0x2000
 EPOLLET = 1 << 31
 # Edge-triggered: epoll reports new data once.  A caller that leaves data
-# unread must call ``look_again``.  The end of a connection is reported
+# unread must call ``rearm``.  The end of a connection is reported
 # together with its last data.
 EDGE_TRIGGERED = EPOLLIN | EPOLLRDHUP | EPOLLET
 BACK_OFF_NS = (0, 50_000_000, 100_000_000, 200_000_000, 500_000_000)
@@ -42,6 +44,10 @@ NEVER_NS = 1 << 62
 # this single byte.
 READ = b"\0"
 
+# Maximum number of events per poll.
+EVENTS = 256
+
+Events = list[tuple[int, int]]
 Receive = Callable[[int], bytes]
 Send = Callable[[bytes], int]
 
@@ -66,12 +72,12 @@ class Connections:
         # Idle connections, and since when; the longest idle first.
         self.idle: deque[tuple[int, int]] = deque()
         self._clock_ns = clock_ns
-        self._bodiless = job.asked.method == "HEAD"
+        self._bodiless = job.traffic.request.method == "HEAD"
         self._tls = tls.Client(job.tls) if job.tls else None
         # OpenSSL reads one record at a time and leaves the rest unread, so
         # TLS needs level-triggered epoll.
         self._watched = EPOLLIN if self._tls else EDGE_TRIGGERED
-        self._request = job.request
+        self._request = job.request_bytes
         self._sent_whole = len(self._request) <= SENT_WHOLE_BYTES
         self._resolved = [_resolve(address) for address in job.targets]
         self._sockets: dict[int, Any] = {}
@@ -81,9 +87,10 @@ class Connections:
         # The number of each connection, which stays when it is reopened,
         # and its failed attempts.
         self._number: dict[int, int] = {}
-        self._attempts = [0] * job.connections
+        connections = job.traffic.connections_per_worker
+        self._attempts = [0] * connections
         # When to reopen which connection; and the first of these times.
-        self._closed = [(0, number) for number in range(job.connections)]
+        self._closed = [(0, number) for number in range(connections)]
         self.next_open_ns = 0
 
     @property
@@ -91,20 +98,20 @@ class Connections:
         """The connections that wait for a response."""
         return [fd for fd, at_ns in self.sent_ns.items() if at_ns]
 
-    def open_closed(self, now_ns: int) -> list[OSError]:
+    def reopen_due(self, now_ns: int) -> list[OSError]:
         """Begin to open the connections whose backoff is over.
 
         :returns: the errors of attempts that failed immediately
         """
         failed = []
-        for number in self._take_due(now_ns):
+        for number in self._pop_due(now_ns):
             try:
                 self._open(number, now_ns)
             except OSError as error:
                 failed.append(error)
         return failed
 
-    def go_on(self, fd: int) -> None:
+    def resume(self, fd: int) -> None:
         """Continue to open, to send or to receive.
 
         :raises OSError: when that fails
@@ -114,14 +121,14 @@ class Connections:
         elif fd in self._unsent:
             self._send(fd, self._unsent[fd])
         else:
-            self.look_again(fd)
+            self.rearm(fd)
 
-    def look_again(self, fd: int) -> None:
+    def rearm(self, fd: int) -> None:
         """Make epoll report unread data of a connection once more."""
         if fd not in self._opening_ns and fd not in self._unsent:
             self.epoll.modify(fd, self._watched)
 
-    def rest(self, fd: int, now_ns: int) -> None:
+    def mark_idle(self, fd: int, now_ns: int) -> None:
         """Mark a connection as idle."""
         self.sent_ns[fd] = 0
         self.idle.append((fd, now_ns))
@@ -173,7 +180,7 @@ class Connections:
         self._sockets.clear()
         self.epoll.close()
 
-    def _take_due(self, now_ns: int) -> list[int]:
+    def _pop_due(self, now_ns: int) -> list[int]:
         """Return the numbers of connections whose backoff is over, once."""
         waiting, self._closed = self._closed, []
         due = []
@@ -215,7 +222,7 @@ class Connections:
             socket_module.IPPROTO_TCP, socket_module.TCP_NODELAY, 1
         )
 
-    def _use(self, fd: int) -> None:
+    def _make_available(self, fd: int) -> None:
         """Make a socket available to the engine."""
         socket = self._sockets[fd]
         send = (
@@ -251,12 +258,12 @@ class Connections:
             return
         del self._opening_ns[fd]
         self.epoll.modify(fd, self._watched)
-        self._use(fd)
-        self._stand(fd)
+        self._make_available(fd)
+        self._note_established(fd)
 
-    def _stand(self, fd: int) -> None:
+    def _note_established(self, fd: int) -> None:
         """Note that a connection is established."""
-        self.rest(fd, self._clock_ns())
+        self.mark_idle(fd, self._clock_ns())
 
     def _send(self, fd: int, data: bytes) -> int:
         """Send as much as the socket accepts now, and the rest later."""
@@ -291,6 +298,61 @@ class Connections:
         self._attempts[number] += 1
         self._closed.append((due_ns, number))
         self.next_open_ns = min(self.next_open_ns, due_ns)
+
+
+class Poller:
+    """Waits for responses, and measures its idle time.
+
+    It first polls epoll without a timeout.  Under load there is always an
+    event, and a wait costs CPU time as well.
+
+    :param connections: the connections to poll
+    :param clock_ns: the engine's clock
+    """
+
+    def __init__(
+        self, connections: Connections, clock_ns: Callable[[], int]
+    ) -> None:
+        self._connections = connections
+        self._poll = connections.epoll.poll
+        self._clock_ns = clock_ns
+        # A wait costs CPU time as well, and more under low load.  So only
+        # the idle time shows how much more the engine could do.
+        self.idle_ns = 0
+
+    def wait(self, until_ns: int, due_ns: int) -> tuple[Events, int]:
+        """Wait for events; return them and their time.
+
+        Events after the end are left to the next second.
+
+        :param until_ns: when to return without events
+        :param due_ns: when the next request is due, for which a connection
+            may be idle
+        """
+        poll, clock_ns = self._poll, self._clock_ns
+        events, got_ns = poll(0, EVENTS), clock_ns()
+        if not events:
+            began_ns = got_ns
+            events = self._sleep(got_ns, until_ns, due_ns)
+            got_ns = clock_ns()
+            self.idle_ns += got_ns - began_ns
+        if got_ns < until_ns:
+            return events, got_ns
+        for fd, _ in events:
+            self._connections.rearm(fd)
+        return [], got_ns
+
+    def _sleep(self, now_ns: int, until_ns: int, due_ns: int) -> Events:
+        """Wait for a response, or until the next request is due."""
+        if not self._connections.idle:
+            left_s = max(0, until_ns - now_ns) / NS_PER_S
+            return self._poll(left_s, EVENTS)  # type: ignore[no-any-return]
+        # epoll's timeout is in milliseconds.  select's timeout is in
+        # microseconds, and select can wait for an epoll.
+        left_s = max(0, min(until_ns, due_ns) - now_ns) / NS_PER_S
+        epoll = self._connections.epoll
+        ready = left_s and _select([epoll.fileno()], [], [], left_s)[0]
+        return self._poll(0, EVENTS) if ready else []
 
 
 def _not_yet(_: object) -> Any:

@@ -23,24 +23,24 @@ from dataclasses import replace
 from rally_magnum_scale.in_bay import http_responses
 from rally_magnum_scale.in_bay import request_failures
 from rally_magnum_scale.in_bay.connections import EPOLLIN
+from rally_magnum_scale.in_bay.connections import EVENTS
 from rally_magnum_scale.in_bay.connections import NEVER_NS
 from rally_magnum_scale.in_bay.connections import READ
 from rally_magnum_scale.in_bay.connections import Connections
+from rally_magnum_scale.in_bay.connections import Events
+from rally_magnum_scale.in_bay.connections import Poller
 from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.messages import WorkerReport
 from rally_magnum_scale.in_bay.meter import NS_PER_S
 from rally_magnum_scale.in_bay.meter import Meter
 from rally_magnum_scale.in_bay.meter import RequestCounters
-from rally_magnum_scale.in_bay.polling import EVENTS
-from rally_magnum_scale.in_bay.polling import Events
-from rally_magnum_scale.in_bay.polling import Poller
+from rally_magnum_scale.in_bay.meter import Sums
 from rally_magnum_scale.in_bay.request_failures import kind_of
-from rally_magnum_scale.in_bay.response_fingerprint import ResponseFingerprint
 from rally_magnum_scale.in_bay.stats import arrivals
 from rally_magnum_scale.in_bay.stats.windows import UNSENT
 from rally_magnum_scale.in_bay.stats.windows import Window
-from rally_magnum_scale.in_bay.versions import Versions
-from rally_magnum_scale.in_bay.worker_report import Sums
-from rally_magnum_scale.in_bay.worker_report import WorkerReport
+from rally_magnum_scale.in_bay.usual_responses import ResponseFingerprint
+from rally_magnum_scale.in_bay.usual_responses import Versions
 
 BATCH_NS = 50_000_000
 # If a request is this late although a connection is idle, the engine stood
@@ -57,7 +57,7 @@ class Engine:
     :param worker: index of this worker, from 0
     :param workers: number of workers
     :param report: receives the window of each second
-    :param give_way: lets other greenlets run; called every 50 ms
+    :param run_other_greenlets: lets other greenlets run; called every 50 ms
     :param clock_ns: clock that returns monotonic nanoseconds
     :param wall_ns: clock that returns epoch nanoseconds
     """
@@ -73,30 +73,31 @@ class Engine:
         worker: int = 0,
         workers: int = 1,
         report: Callable[[Window], None],
-        give_way: Callable[[], None] = lambda: None,
+        run_other_greenlets: Callable[[], None] = lambda: None,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._plan = job.plan
-        self._asked = job.asked
-        self._request = job.request
-        self._timeout_ns = int(job.timeout_s * NS_PER_S)
+        traffic = job.traffic
+        self._plan = traffic.plan
+        self._expected = traffic.request
+        self._request = job.request_bytes
+        self._timeout_ns = int(traffic.timeout_s * NS_PER_S)
         self._report = report
-        self._give_way = give_way
+        self._run_other_greenlets = run_other_greenlets
         self._clock_ns = clock_ns
         # The epoch clock is read only once, together with the monotonic
         # clock, so that setting the time can't move the schedule.
         self._start_ns = start_second * NS_PER_S - wall_ns() + clock_ns()
         self._late_ns = max(0, clock_ns() - self._start_ns)
-        self._meter = Meter(job.plan, start_second, clock_ns=clock_ns)
+        self._meter = Meter(traffic.plan, start_second, clock_ns=clock_ns)
         self._connections = self._connect(job, clock_ns)
         self._poller = Poller(self._connections, clock_ns)
         self._schedule = arrivals.Schedule(
-            job.arrivals,
-            job.plan,
+            traffic.arrivals,
+            traffic.plan,
             worker,
             workers,
-            seed=f"{job.task}/{job.iteration}",
+            seed=f"{job.source.task}/{job.source.iteration}",
             start_ns=self._start_ns,
         )
         self._dues = iter(self._schedule)
@@ -115,7 +116,7 @@ class Engine:
         self._without_ns = 0
         # Kinds of failed attempts to connect while there was no connection
         # at all.  A due request can't wait for another connection then.
-        self._in_vain: list[str] = []
+        self._failed_connects: list[str] = []
         self._sums = Sums()
 
     @staticmethod
@@ -128,7 +129,7 @@ class Engine:
         :returns: the sums of all windows that were reported
         """
         try:
-            self._get_ready()
+            self._open_connections()
             for second in range(self._plan.total_s):
                 self._run_second(second)
             self._drain()
@@ -139,16 +140,16 @@ class Engine:
             self._sums.failures,
             self._late_ns / NS_PER_S,
             due=self._schedule.due,
-            reasons=request_failures.our_fault(
+            reasons=request_failures.generator_faults(
                 {**self._sums.failures, **self._sums.connect_failures}
             ),
         )
 
-    def _get_ready(self) -> None:
+    def _open_connections(self) -> None:
         """Open the connections before the first request is due."""
-        self._batches(self._start_ns, self._batch_open)
+        self._run_batches(self._start_ns, self._batch_open)
         self._meter.clear()
-        self._in_vain.clear()
+        self._failed_connects.clear()
         self._poller.idle_ns = 0
 
     def _run_second(self, second: int) -> None:
@@ -161,11 +162,11 @@ class Engine:
         if self._closed:
             # A closed loop does not send requests that an open loop left.
             self._skip_due(end_ns)
-            self._batches(end_ns, self._batch_closed)
+            self._run_batches(end_ns, self._batch_closed)
             # The next step may be an open loop, which uses intended_ns.
             self._connections.intended_ns.update(self._connections.sent_ns)
         else:
-            self._batches(end_ns, self._batch_open)
+            self._run_batches(end_ns, self._batch_open)
         self._end_window(closed=self._closed)
 
     def _drain(self) -> None:
@@ -179,7 +180,7 @@ class Engine:
         self._phase_ns, self._closed = end_ns, False
         while self._is_pending() and self._clock_ns() < limit_ns:
             end_ns += NS_PER_S
-            self._batches(
+            self._run_batches(
                 min(end_ns, limit_ns),
                 self._batch_open,
                 while_=self._is_pending,
@@ -187,7 +188,7 @@ class Engine:
             if self._clock_ns() >= end_ns:
                 self._end_window()
         for fd in self._connections.outstanding:
-            self._count_failure("timeout", self._belongs_ns(fd))
+            self._count_failure("timeout", self._was_due_ns(fd))
         self._skip_due(NEVER_NS)
         self._end_window()
 
@@ -204,7 +205,7 @@ class Engine:
         self._sums.add(window)
         self._report(replace(window, versions=versions))
 
-    def _batches(
+    def _run_batches(
         self,
         until_ns: int,
         batch: Callable[[int], None],
@@ -212,50 +213,50 @@ class Engine:
     ) -> None:
         """Run the loop in slices of 50 ms, so that heartbeats are sent."""
         while (now_ns := self._clock_ns()) < until_ns and while_():
-            self._tend(now_ns)
+            self._maintain_connections(now_ns)
             end_ns = min(
                 until_ns,
                 now_ns + BATCH_NS,
                 max(now_ns, self._connections.next_open_ns),
             )
             batch(end_ns)
-            self._give_way()
+            self._run_other_greenlets()
             self._meter.note_loop_delay(self._clock_ns() - end_ns)
 
-    def _tend(self, now_ns: int) -> None:
+    def _maintain_connections(self, now_ns: int) -> None:
         """Fail requests that timed out, and reopen closed connections."""
         for fd in self._connections.overdue(now_ns - self._timeout_ns):
             self._fail(fd, "timeout")
-        self._open_closed(now_ns)
+        self._reopen_due(now_ns)
 
-    def _open_closed(self, now_ns: int) -> None:
-        for error in self._connections.open_closed(now_ns):
+    def _reopen_due(self, now_ns: int) -> None:
+        for error in self._connections.reopen_due(now_ns):
             self._count_attempt(kind_of(error), now_ns)
 
     def _batch_closed(self, until_ns: int) -> None:
         while self._clock_ns() < until_ns:
             if self._connections.idle:
-                self._drop_ended()
+                self._close_ended()
                 self._send_idle(self._clock_ns())
             events, _ = self._poller.wait(until_ns, self._due_ns)
             self._take_closed(events)
 
     def _batch_open(self, until_ns: int) -> None:
-        has_looked = False
+        has_polled = False
         while (now_ns := self._clock_ns()) < until_ns:
-            if self._in_vain:
+            if self._failed_connects:
                 self._fail_waiting(now_ns)
             if self._due_ns <= now_ns and self._connections.idle:
                 self._note_standstill(now_ns)
-                if not has_looked:
-                    self._drop_ended()
+                if not has_polled:
+                    self._close_ended()
                 self._send_due(self._clock_ns())
             events, got_ns = self._poller.wait(until_ns, self._due_ns)
-            has_looked = not events
+            has_polled = not events
             if events:
                 self._take_open(events, got_ns)
 
-    def _drop_ended(self) -> None:
+    def _close_ended(self) -> None:
         """Close the idle connections that their targets have closed.
 
         A request on such a connection would fail, although the target only
@@ -265,7 +266,7 @@ class Engine:
         most = max(EVENTS, len(connections.slots))
         for fd, _ in connections.epoll.poll(0, most):
             if connections.sent_ns.get(fd) != 0:
-                connections.look_again(fd)
+                connections.rearm(fd)
                 continue
             try:
                 data = connections.slots[fd][0](RECEIVE_BYTES)
@@ -391,7 +392,7 @@ class Engine:
 
         :raises OSError: when the data is not a response
         """
-        self._connections.look_again(fd)
+        self._connections.rearm(fd)
         if not self._connections.sent_ns.get(fd):
             # The target closed an idle connection.
             self._fail(fd, "reset")
@@ -399,10 +400,10 @@ class Engine:
         answer = self._connections.read(fd, data)
         if not answer or not answer.head:
             return
-        if kind := self._asked.what_is_wrong(
+        if kind := self._expected.failure_kind(
             answer.head.status, answer.body_bytes
         ):
-            self._count_failure(kind, self._belongs_ns(fd))
+            self._count_failure(kind, self._was_due_ns(fd))
         else:
             self._count_answer(fd, now_ns)
             is_usual = self._versions.note(answer.head)
@@ -414,13 +415,13 @@ class Engine:
     def _end_answer(
         self, fd: int, head: http_responses.Head, now_ns: int
     ) -> None:
-        self._connections.rest(fd, now_ns)
+        self._connections.mark_idle(fd, now_ns)
         if head.close:
             self._fail(fd, "reset")
 
     def _count_answer(self, fd: int, now_ns: int) -> None:
         sent_ns = self._connections.sent_ns[fd]
-        due_ns = self._belongs_ns(fd)
+        due_ns = self._was_due_ns(fd)
         counters = self._counters(due_ns)
         counters.service_us[(now_ns - sent_ns) // 1000] += 1
         counters.latency_us[(now_ns - due_ns) // 1000] += 1
@@ -430,7 +431,7 @@ class Engine:
             self._fail(fd, kind_of(error))
             return
         try:
-            self._connections.go_on(fd)
+            self._connections.resume(fd)
         except OSError as reason:
             self._fail(fd, kind_of(reason))
 
@@ -438,17 +439,17 @@ class Engine:
         """Close a connection, count the failure, and reopen it later."""
         now_ns = self._clock_ns()
         has_request = bool(self._connections.sent_ns.get(fd))
-        belongs_ns = self._belongs_ns(fd) if has_request else 0
+        was_due_ns = self._was_due_ns(fd) if has_request else 0
         was_opening = self._connections.close(fd, now_ns)
         if has_request:
-            self._count_failure(kind, belongs_ns)
+            self._count_failure(kind, was_due_ns)
         elif was_opening:
             self._count_attempt(kind, now_ns)
         self._note_loss(now_ns)
         # Immediately, so that due requests do not wait for the engine.
-        self._open_closed(now_ns)
+        self._reopen_due(now_ns)
 
-    def _belongs_ns(self, fd: int) -> int:
+    def _was_due_ns(self, fd: int) -> int:
         """Return when the request of a connection was due.
 
         In a closed loop this is the time at which it was sent.
@@ -476,11 +477,11 @@ class Engine:
             return
         self._meter.connect_failures[kind] += 1
         if not self._connections.sent_ns:
-            self._in_vain.append(kind)
+            self._failed_connects.append(kind)
 
     def _fail_waiting(self, now_ns: int) -> None:
         """For each failed attempt to connect, fail one waiting request."""
-        kinds, self._in_vain = self._in_vain, []
+        kinds, self._failed_connects = self._failed_connects, []
         for kind in kinds:
             if self._due_ns <= now_ns:
                 self._count_failure(kind, self._due_ns)

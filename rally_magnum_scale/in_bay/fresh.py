@@ -20,10 +20,10 @@ from typing import Any
 
 from rally_magnum_scale.in_bay import http_responses
 from rally_magnum_scale.in_bay.connections import Connections
+from rally_magnum_scale.in_bay.connections import Events
 from rally_magnum_scale.in_bay.engine import RECEIVE_BYTES
 from rally_magnum_scale.in_bay.engine import Engine
 from rally_magnum_scale.in_bay.job import Job
-from rally_magnum_scale.in_bay.polling import Events
 from rally_magnum_scale.in_bay.request_failures import kind_of
 
 LINGER_0_S = struct.pack("ii", 1, 0)
@@ -38,9 +38,9 @@ class FreshConnections(Connections):
     :param clock_ns: the engine's clock
     """
 
-    def open_closed(self, now_ns: int) -> list[OSError]:
+    def reopen_due(self, now_ns: int) -> list[OSError]:
         """Mark the slots as idle whose backoff is over."""
-        self.idle.extend((number, now_ns) for number in self._take_due(now_ns))
+        self.idle.extend((number, now_ns) for number in self._pop_due(now_ns))
         return []
 
     def start(self, number: int, intended_ns: int, now_ns: int) -> None:
@@ -61,7 +61,7 @@ class FreshConnections(Connections):
             socket_module.SOL_SOCKET, socket_module.SO_LINGER, LINGER_0_S
         )
 
-    def _stand(self, fd: int) -> None:
+    def _note_established(self, fd: int) -> None:
         self.slots[fd][1](self._request)
 
 
@@ -76,7 +76,7 @@ class FreshEngine(Engine):
     def _connect(job: Job, clock_ns: Callable[[], int]) -> FreshConnections:
         return FreshConnections(job, clock_ns)
 
-    def _drop_ended(self) -> None:
+    def _close_ended(self) -> None:
         """Do nothing, because idle slots have no connection."""
 
     def _send(self, fd: int, intended_ns: int, now_ns: int) -> None:
@@ -123,4 +123,4 @@ class FreshEngine(Engine):
 
 def engine_of(job: Job) -> type[Engine]:
     """Return the class of the engine for a job."""
-    return Engine if job.keep_alive else FreshEngine
+    return Engine if job.traffic.keep_alive else FreshEngine

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from dataclasses import dataclass
-from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
-from rally_magnum_scale.in_bay.request_spec import Request
-from rally_magnum_scale.in_bay.stats.arrivals import CONSTANT
+from rally_magnum_scale.in_bay.stats.records import Source
 from rally_magnum_scale.in_bay.stats.steps import Plan
-from rally_magnum_scale.in_bay.stats.trials import Search
+from rally_magnum_scale.in_bay.traffic import Traffic
 
-ENV_PREFIX = "RMS_"
+JOB_VARIABLE = "RMS_JOB"
 
 
 @dataclass(frozen=True)
@@ -30,59 +28,37 @@ class Trust:
     ca_pem: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """A run, the same for all its workers.
+    """The traffic of a run, and the bay's addresses and limits for it.
 
-    :param task: id of the Rally task, for the records
-    :param iteration: number of the iteration
-    :param bay: name of the bay
-    :param plan: the steps and their rates
+    :param source: the run, for the records
+    :param traffic: the requests, and how workers send them
     :param url: address of the targets, ``http://host:port``
-    :param asked: the request and the expected response
-    :param keep_alive: False for a new connection for each request
-    :param arrivals: arrivals of the requests in an open loop: ``constant``
-        or ``poisson``
-    :param tls: how to verify the targets' certificates; None without TLS
-    :param workers: number of Locust workers, which are processes, that must
-        be connected before the start
-    :param connections: keep-alive connections of each worker pod
-    :param processes_per_worker: Locust processes of each worker pod
+    :param worker_processes: number of Locust workers, which are processes,
+        that must be connected before the start
+    :param connect_deadline_s: how long to wait for the workers
     :param addresses: ``host:port`` of each target, if the connections go
         to them instead of the address in the url
-    :param timeout_s: timeout of a request
-    :param connect_deadline_s: how long to wait for the workers
-    :param clock_deadline_s: how long to wait until all workers have
-        answered the clock probe
-    :param lateness_s: how long after its second a window may arrive
-    :param lead_s: time from the start order to the first second, in addition
-        to the time for sending the order to many workers
-    :param search: search for the highest rate, step by step; its workers get
-        the plan of one step after the other
+    :param tls: how to verify the targets' certificates; None without TLS
     :param version_header: name of the response header that contains the
         version of the target; empty if responses are not counted by version
+    :param clock_deadline_s: how long to wait until all workers have
+        answered the clock probe
+    :param lead_s: time from the start order to the first second, in addition
+        to the time for sending the order to many workers
     """
 
-    task: str
-    iteration: int
-    bay: str
-    plan: Plan
+    source: Source
+    traffic: Traffic
     url: str
-    workers: int
-    connections: int = 64
-    processes_per_worker: int = 1
+    worker_processes: int
+    connect_deadline_s: float
     addresses: tuple[str, ...] = ()
-    timeout_s: float = 10.0
-    connect_deadline_s: float = 300.0
-    clock_deadline_s: float = 5.0
-    lateness_s: float = 10.0
-    lead_s: float = 1.5
-    search: Search | None = None
-    asked: Request = field(default_factory=Request)
-    keep_alive: bool = True
-    arrivals: str = CONSTANT
     tls: Trust | None = None
     version_header: str = ""
+    clock_deadline_s: float = 5.0
+    lead_s: float = 1.5
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Job:
@@ -94,36 +70,51 @@ class Job:
             return cls(
                 **{
                     **data,
-                    "plan": Plan.from_json(data["plan"]),
-                    "addresses": tuple(data.get("addresses", ())),
-                    "search": _search(data.get("search")),
-                    "tls": _trust(data.get("tls")),
-                    "asked": Request.from_json(data.get("asked", {})),
+                    "source": Source(**data["source"]),
+                    "traffic": Traffic.from_json(data["traffic"]),
+                    "addresses": tuple(data["addresses"]),
+                    "tls": data["tls"] and Trust(**data["tls"]),
                 }
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"This is not a job: {error!r}.") from error
 
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Job:
+        """Read the job of a master from its pod's environment.
+
+        :raises ValueError: when the variable is missing or invalid
+        """
+        if JOB_VARIABLE not in environ:
+            raise ValueError(f"{JOB_VARIABLE} is not set.")
+        return cls.from_json(json.loads(environ[JOB_VARIABLE]))
+
     def to_json(self) -> dict[str, Any]:
         """Return the job as plain JSON."""
         return {
-            **asdict(self),
-            "plan": self.plan.to_json(),
-            "search": self.search and self.search.to_json(),
-            "asked": self.asked.to_json(),
+            **vars(self),
+            "source": self.source.to_json(),
+            "traffic": self.traffic.to_json(),
+            "addresses": list(self.addresses),
+            "tls": self.tls and dataclasses.asdict(self.tls),
         }
 
-    @property
-    def ids(self) -> dict[str, Any]:
-        """The keys that every record carries."""
+    def to_environ(self) -> dict[str, str]:
+        """Return the environment that :meth:`from_environ` reads."""
         return {
-            "task": self.task,
-            "iteration": self.iteration,
-            "bay": self.bay,
+            JOB_VARIABLE: json.dumps(self.to_json(), separators=(",", ":"))
         }
 
-    def share(self, worker: int) -> dict[str, Any]:
-        """Return the values of the job that differ between the processes.
+    def for_plan(self, plan: Plan) -> Job:
+        """Return the job of one plan: that of the run, or of a search's step.
+
+        :param plan: the plan that the workers carry out next
+        """
+        traffic = dataclasses.replace(self.traffic, plan=plan, search=None)
+        return dataclasses.replace(self, traffic=traffic)
+
+    def share(self, worker: int) -> Job:
+        """Return the job of one worker process.
 
         The connections of a pod are divided over its processes.  The
         connections of all processes are assigned to the targets in turn, so
@@ -131,19 +122,23 @@ class Job:
 
         :param worker: index of the process, from 0
         """
-        least, more = divmod(self.connections, self.processes_per_worker)
-        pod, place = divmod(worker, self.processes_per_worker)
-        first = pod * self.connections + place * least + min(place, more)
+        traffic = self.traffic
+        connections = traffic.connections_per_worker
+        least, more = divmod(connections, traffic.processes_per_worker)
+        pod, place = divmod(worker, traffic.processes_per_worker)
+        first = pod * connections + place * least + min(place, more)
         count = least + (place < more)
-        return {
-            "connections": count,
-            "processes_per_worker": 1,
-            "addresses": [
+        return dataclasses.replace(
+            self,
+            traffic=dataclasses.replace(
+                traffic, connections_per_worker=count, processes_per_worker=1
+            ),
+            addresses=tuple(
                 self.addresses[number % len(self.addresses)]
                 for number in range(first, first + count)
                 if self.addresses
-            ],
-        }
+            ),
+        )
 
     @property
     def targets(self) -> list[tuple[str, int]]:
@@ -153,37 +148,8 @@ class Job:
         return [(one.hostname or "", one.port or 80) for one in parts]
 
     @property
-    def request(self) -> bytes:
+    def request_bytes(self) -> bytes:
         """The bytes of the request."""
-        return self.asked.to_bytes(
-            urlsplit(self.url).netloc, keep_alive=self.keep_alive
+        return self.traffic.request.to_bytes(
+            urlsplit(self.url).netloc, keep_alive=self.traffic.keep_alive
         )
-
-
-def _search(data: Mapping[str, Any] | None) -> Search | None:
-    return None if data is None else Search.from_json(data)
-
-
-def _trust(data: Mapping[str, str] | None) -> Trust | None:
-    return None if data is None else Trust(**data)
-
-
-def from_environ(environ: Mapping[str, str]) -> Job:
-    """Read the job of a master from its pod's environment.
-
-    ``RMS_TASK``, ``RMS_ITERATION`` and ``RMS_BAY`` name the run,
-    ``RMS_JOB`` holds the rest as JSON.
-
-    :raises ValueError: when a variable is missing or invalid
-    """
-    try:
-        return Job.from_json(
-            {
-                **json.loads(environ[ENV_PREFIX + "JOB"]),
-                "task": environ[ENV_PREFIX + "TASK"],
-                "iteration": int(environ[ENV_PREFIX + "ITERATION"]),
-                "bay": environ[ENV_PREFIX + "BAY"],
-            }
-        )
-    except KeyError as error:
-        raise ValueError(f"{error.args[0]} is not set.") from None

@@ -31,11 +31,11 @@ def add(stats: Any, name: str, window: Window) -> None:
 
 
 def _add_to_entry(entry: Any, window: Window) -> None:
-    second, asked = window.second, window.requests + window.failed
-    entry.num_requests += asked
+    second, requests = window.second, window.requests + window.failed
+    entry.num_requests += requests
     entry.num_failures += window.failed
     entry.num_reqs_per_sec[second] = (
-        entry.num_reqs_per_sec.get(second, 0) + asked
+        entry.num_reqs_per_sec.get(second, 0) + requests
     )
     entry.num_fail_per_sec[second] = (
         entry.num_fail_per_sec.get(second, 0) + window.failed

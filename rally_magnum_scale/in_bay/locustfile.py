@@ -26,14 +26,14 @@ from locust import task
 from locust.contrib import fasthttp
 from locust.rpc import zmqrpc
 
-from rally_magnum_scale.in_bay import backlog
 from rally_magnum_scale.in_bay import in_flight
-from rally_magnum_scale.in_bay import job
 from rally_magnum_scale.in_bay import locust_stats
 from rally_magnum_scale.in_bay import master
+from rally_magnum_scale.in_bay import master_limits
 from rally_magnum_scale.in_bay import own_file
 from rally_magnum_scale.in_bay import refusal
 from rally_magnum_scale.in_bay import worker
+from rally_magnum_scale.in_bay.job import Job
 
 ROLE = os.environ.get("RMS_ROLE", "")
 IS_OWN_FILE = bool(os.environ.get("RMS_OWN_FILE"))
@@ -46,11 +46,11 @@ WORKER = worker.Worker(
 
 def refuse_own_file(clause: str) -> NoReturn:
     """Exit before the load begins, and report the reason."""
-    said = f"locust_file: {clause}"
+    reason = f"locust_file: {clause}"
     if ROLE == "master":
-        master.write_refusal(job.from_environ(os.environ), said)
+        master.write_refusal(Job.from_environ(os.environ), reason)
         sys.exit(0)
-    sys.exit(said)
+    sys.exit(reason)
 
 
 # Locust starts users of every class that it finds here.
@@ -71,7 +71,7 @@ else:
 
 
 if ROLE == "master":
-    backlog.widen(zmqrpc.BaseSocket, zmqrpc.zmq.BACKLOG)
+    master_limits.widen_backlog(zmqrpc.BaseSocket, zmqrpc.zmq.BACKLOG)
     # Records bypass Python's standard output, so a user's Locust file can
     # print anything.
     sys.stdout = sys.stderr
@@ -80,9 +80,7 @@ if ROLE == "worker":
     worker.wait_for_master(
         os.environ["RMS_MASTER_HOST"],
         int(os.environ["RMS_MASTER_PORT"]),
-        deadline_s=float(
-            os.environ.get("RMS_CONNECT_DEADLINE_S", worker.MASTER_WAIT_S)
-        ),
+        deadline_s=float(os.environ["RMS_CONNECT_DEADLINE_S"]),
     )
 
 
@@ -90,7 +88,7 @@ if ROLE == "worker":
 def install(environment: Any, **_: Any) -> None:
     """Set up this process as the master or as a worker of the run."""
     if ROLE == "master":
-        master.Master(environment, job.from_environ(os.environ)).install()
+        master.Master(environment, Job.from_environ(os.environ)).install()
     elif ROLE == "worker":
         WORKER.install(environment)
         if IS_OWN_FILE:

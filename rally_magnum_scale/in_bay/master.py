@@ -6,7 +6,6 @@ begins with ``{"record":``.  Locust's own log goes to standard error.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
@@ -17,8 +16,8 @@ from typing import Any
 
 import gevent
 
+from rally_magnum_scale.in_bay import master_limits
 from rally_magnum_scale.in_bay import messages
-from rally_magnum_scale.in_bay import open_files
 from rally_magnum_scale.in_bay import refusal
 from rally_magnum_scale.in_bay.collector import Collector
 from rally_magnum_scale.in_bay.job import Job
@@ -26,7 +25,7 @@ from rally_magnum_scale.in_bay.search_driver import SearchDriver
 from rally_magnum_scale.in_bay.stats import cpusets
 from rally_magnum_scale.in_bay.stats.steps import Plan
 
-LOOK_EVERY_S = 0.2
+POLL_EVERY_S = 0.2
 CLOCK_PROBES = 3
 CLOCK_PROBE_EVERY_S = 0.2
 # The master sends the orders one after the other, while reports arrive.
@@ -75,10 +74,10 @@ class Master:
 
     def _conduct(self) -> None:
         try:
-            open_files.allow(self._job.workers)
+            master_limits.raise_open_files(self._job.worker_processes)
             if self._wait_for_workers():
                 self._meet()
-                self._carry_out()
+                self._run_plan()
                 self._end()
                 # The records say whether the run is invalid; an exit status
                 # other than 0 means that there are no records.
@@ -103,15 +102,15 @@ class Master:
                 return False
             if self._refuse_shape():
                 return False
-            gevent.sleep(LOOK_EVERY_S)
+            gevent.sleep(POLL_EVERY_S)
         return True
 
     def _refuse_shape(self) -> bool:
         """Refuse a load shape that a user's Locust file has set."""
         shape = self._environment.shape_class
         if shape is not None:
-            said = f"locust_file: {refusal.load_shape(shape)}"
-            self._collector.refuse(int(time.time()), FILE_REFUSED, said)
+            reason = f"locust_file: {refusal.load_shape(shape)}"
+            self._collector.refuse(int(time.time()), FILE_REFUSED, reason)
         return shape is not None
 
     def _meet(self) -> None:
@@ -122,18 +121,21 @@ class Master:
         )
         self._probe_clocks(self._workers)
 
-    def _carry_out(self) -> None:
+    def _run_plan(self) -> None:
         """Run the plan, or the steps of a search until it has a result."""
-        if self._job.search is None:
-            self._start(self._job.plan)
+        search = self._job.traffic.search
+        if search is None:
+            self._start(self._job.traffic.plan)
             self._follow()
             return
-        hunt = SearchDriver(self._job.search, len(self._workers))
-        while (trial := hunt.next_trial()) and not self._collector.reasons:
+        driver = SearchDriver(search, len(self._workers))
+        while (trial := driver.next_trial()) and not self._collector.reasons:
             self._print([self._collector.trial(trial.to_json())])
-            self._start(hunt.plan, steps_before=trial.step - 1, more=True)
+            self._start(driver.plan, steps_before=trial.step - 1, more=True)
             self._follow()
-            judged = hunt.take(self._collector.leg, self._collector.leg_due)
+            judged = driver.take(
+                self._collector.step_windows, self._collector.step_due
+            )
             if not self._collector.waiting_for:
                 self._print([self._collector.trial(judged.to_json())])
 
@@ -147,15 +149,14 @@ class Master:
         if not steps_before:
             self._judge_clocks(workers, start_second)
         self._print([self._collector.start(time.time(), self._cpus)])
-        leg = dataclasses.replace(self._job, plan=plan, search=None)
-        job = leg.to_json()
+        job = self._job.for_plan(plan)
         order = {
             "start_second": start_second,
             "workers": len(workers),
             "more": more,
         }
         for index, worker in enumerate(workers):
-            own = {**job, **self._job.share(index)}
+            own = job.share(index).to_json()
             self._runner.send_message(
                 messages.START,
                 {**order, "worker": index, "job": own},
@@ -164,8 +165,8 @@ class Master:
         self._deadline_s = (
             start_second
             + plan.total_s
-            + self._job.timeout_s
-            + self._job.lateness_s
+            + job.traffic.timeout_s
+            + job.traffic.lateness_s
         )
 
     def _probe_clocks(self, workers: list[str]) -> None:
@@ -197,16 +198,16 @@ class Master:
     def _follow(self) -> None:
         """Print records until all workers have finished, died or timed out."""
         self._read_late_s = math.inf
-        looked_s = time.monotonic()
+        polled_s = time.monotonic()
         while self._collector.waiting_for and time.time() < self._deadline_s:
-            gevent.sleep(LOOK_EVERY_S)
+            gevent.sleep(POLL_EVERY_S)
             if self._ended:
                 # The run was stopped meanwhile; no record may follow its end.
                 return
             # Measured from poll to poll, because the work between two polls
             # can also stall.
-            before_s, looked_s = looked_s, time.monotonic()
-            if self._is_behind(looked_s - before_s - LOOK_EVERY_S):
+            before_s, polled_s = polled_s, time.monotonic()
+            if self._is_behind(polled_s - before_s - POLL_EVERY_S):
                 # Unread reports must not count as missing.
                 continue
             self._collector.note_cpu(time.time(), time.process_time())

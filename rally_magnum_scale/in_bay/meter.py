@@ -139,6 +139,23 @@ class Meter(RequestCounters):
         return window
 
 
+class Sums:
+    """Sums of all windows so far."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.failures: dict[str, int] = {}
+        self.connect_failures: dict[str, int] = {}
+
+    def add(self, window: Window) -> None:
+        """Add the counts of a window."""
+        self.requests += window.requests
+        self.failures = add_counts([self.failures, window.failures])
+        self.connect_failures = add_counts(
+            [self.connect_failures, window.connect_failures]
+        )
+
+
 def _part(due: Position, counted: RequestCounters) -> Part:
     service_us = Histogram.from_values_us(counted.service_us)
     return Part(

@@ -26,13 +26,13 @@ import gevent
 from rally_magnum_scale.in_bay.in_flight import Call
 from rally_magnum_scale.in_bay.in_flight import InFlight
 from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.messages import WorkerReport
 from rally_magnum_scale.in_bay.meter import NS_PER_S
 from rally_magnum_scale.in_bay.meter import Meter
 from rally_magnum_scale.in_bay.meter import RequestCounters
+from rally_magnum_scale.in_bay.meter import Sums
 from rally_magnum_scale.in_bay.stats.windows import Window
 from rally_magnum_scale.in_bay.users import Users
-from rally_magnum_scale.in_bay.worker_report import Sums
-from rally_magnum_scale.in_bay.worker_report import WorkerReport
 
 TICK_S = 0.01
 NS_PER_US = 1_000
@@ -56,7 +56,7 @@ class StoppableUsers(Protocol):
     """The users that send requests; see :class:`users.Users`."""
 
     @property
-    def are_all_there(self) -> bool:
+    def all_running(self) -> bool:
         """Whether all ordered users are running."""
 
     def stop_idle(self, end_ns: int) -> int:
@@ -100,13 +100,13 @@ class Watch:
         self._since_ns = since_ns
         self._sleep = sleep
         self._clock_ns = clock_ns
-        self._plan = job.plan
-        self._timeout_ns = int(job.timeout_s * NS_PER_S)
+        self._plan = job.traffic.plan
+        self._timeout_ns = int(job.traffic.timeout_s * NS_PER_S)
         self._start_ns = start_second * NS_PER_S - wall_ns() + clock_ns()
-        self._end_ns = self._start_ns + job.plan.total_s * NS_PER_S
+        self._end_ns = self._start_ns + self._plan.total_s * NS_PER_S
         self._late_ns = max(0, clock_ns() - self._start_ns)
         self._window_end_ns = self._start_ns
-        self._meter = Meter(job.plan, start_second, clock_ns=clock_ns)
+        self._meter = Meter(self._plan, start_second, clock_ns=clock_ns)
         self._sums = Sums()
         self._reasons: dict[str, str] = {}
         self._is_over = False
@@ -144,7 +144,7 @@ class Watch:
         """
         while self._tick() < self._end_ns:
             pass
-        if not users.are_all_there:
+        if not users.all_running:
             self._reasons["users_ended"] = (
                 "users of the Locust file never began, or ended before the "
                 "plan did"
@@ -313,10 +313,10 @@ class OwnFile:
         outcome = self._watch.run(users)
         if not self._raised:
             return outcome
-        said = "users of the Locust file raised " + ", ".join(
+        detail = "users of the Locust file raised " + ", ".join(
             sorted(self._raised)
         )
-        return dataclasses.replace(outcome, notes={"user_error": said})
+        return dataclasses.replace(outcome, notes={"user_error": detail})
 
 
 def kind_of(exception: object) -> str:

@@ -15,13 +15,13 @@ BY_NUMBER = {
     errno.ENFILE: "no_file",
 }
 # Kinds of failure that the load generator causes, not the target.
-OUR_FAULT = {
+GENERATOR_FAULTS = {
     "no_port": "a worker had no local port left for a new connection",
     "no_file": "a worker reached its limit of open files",
 }
 
 
-def our_fault(failures: Mapping[str, int]) -> dict[str, str]:
+def generator_faults(failures: Mapping[str, int]) -> dict[str, str]:
     """Return the failures that the load generator caused.
 
     :param failures: count of each kind
@@ -29,7 +29,7 @@ def our_fault(failures: Mapping[str, int]) -> dict[str, str]:
     """
     return {
         kind: clause
-        for kind, clause in OUR_FAULT.items()
+        for kind, clause in GENERATOR_FAULTS.items()
         if failures.get(kind)
     }
 

@@ -103,7 +103,7 @@ class Request:
             lines.append(f"Content-Length: {len(body)}")
         return "\r\n".join([*lines, "", ""]).encode() + body
 
-    def what_is_wrong(self, status: int, body_bytes: int) -> str:
+    def failure_kind(self, status: int, body_bytes: int) -> str:
         """Return the kind of failure of a response, or an empty text."""
         if status != self.expected_status:
             return "bad_status"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from rally_magnum_scale.in_bay.stats import rate_search
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.windows import Window
@@ -19,19 +19,19 @@ from rally_magnum_scale.in_bay.stats.windows import Window
 class SearchDriver:
     """The steps of a search so far.
 
-    :param wanted: settings of the search
+    :param search: settings of the search
     :param workers: number of workers
     """
 
-    def __init__(self, wanted: trials.Search, workers: int) -> None:
-        self._wanted = wanted
+    def __init__(self, search: trials.Search, workers: int) -> None:
+        self._search = search
         self._workers = workers
         self._done: list[records.Trial] = []
         self._next: records.Trial | None = None
 
     def next_trial(self) -> records.Trial | None:
         """Return the step to run now, or None if the search is over."""
-        self._next = rate_search.next_trial(self._wanted, self._done)
+        self._next = rate_search.next_trial(self._search, self._done)
         return self._next
 
     @property
@@ -59,10 +59,10 @@ class SearchDriver:
             workers_expected=self._workers,
             workers_connected=self._workers,
         )
-        (result,) = throughput.summarise(
+        (result,) = step_summary.summarise(
             self.plan, seen, whole, cores_pods=None, cores_real_nodes=None
         )
-        judged = trials.judge(self._wanted, self._ordered, result)
+        judged = trials.judge(self._search, self._ordered, result)
         self._done.append(judged)
         return judged
 

@@ -23,14 +23,14 @@ class Users:
     def __init__(self, runner: Any, in_flight: InFlight) -> None:
         self._runner = runner
         self._in_flight = in_flight
-        self._wanted: int = runner.target_user_count
+        self._ordered: int = runner.target_user_count
         # The greenlets of stopped users.
         self._killed: set[Any] = set()
 
     @property
-    def are_all_there(self) -> bool:
+    def all_running(self) -> bool:
         """Whether all users that were ordered at the start are running."""
-        return bool(self._runner.user_count >= self._wanted)
+        return bool(self._runner.user_count >= self._ordered)
 
     def stop_idle(self, end_ns: int) -> int:
         """Stop the users that certainly wait for no request of the plan.

@@ -30,11 +30,10 @@ from gevent.event import AsyncResult
 from rally_magnum_scale.in_bay import messages
 from rally_magnum_scale.in_bay.fresh import engine_of
 from rally_magnum_scale.in_bay.job import Job
+from rally_magnum_scale.in_bay.messages import WorkerReport
 from rally_magnum_scale.in_bay.stats import cpusets
 from rally_magnum_scale.in_bay.stats.windows import Window
-from rally_magnum_scale.in_bay.worker_report import WorkerReport
 
-MASTER_WAIT_S = 300.0
 TIMER_SLACK = Path("/proc/self/timerslack_ns")
 CONNECT_TIMEOUT_S = 2.0
 CONNECT_EVERY_S = 0.2
@@ -122,7 +121,7 @@ class Worker:
         )
 
 
-def _give_way() -> None:
+def _run_other_greenlets() -> None:
     """Run Locust's greenlets that are due, without waiting.
 
     A sleep of 0 s is not enough: gevent checks its timers and sockets only
@@ -170,7 +169,7 @@ def run_engine(
             worker=order["worker"],
             workers=order["workers"],
             report=report_twice,
-            give_way=_give_way,
+            run_other_greenlets=_run_other_greenlets,
         ).run()
 
     return generate
@@ -180,7 +179,7 @@ def wait_for_master(
     host: str,
     port: int,
     *,
-    deadline_s: float = MASTER_WAIT_S,
+    deadline_s: float,
     sleep: Any = time.sleep,
 ) -> None:
     """Wait until a plain TCP connection to the master succeeds.

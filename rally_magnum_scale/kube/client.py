@@ -283,7 +283,8 @@ def translate_errors(what: str) -> Iterator[None]:
     except kubernetes.client.ApiException as error:
         raise exceptions.KubernetesError(
             f"The bay's Kubernetes API refused to {what}: "
-            f"{error.status} {error.reason} {_message(error)}".rstrip()
+            f"{error.status} {error.reason} {_message(error)}".rstrip(),
+            reason=_message(error),
         ) from error
     except BROKEN as error:
         raise exceptions.KubernetesError(

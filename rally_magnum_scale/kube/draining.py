@@ -143,10 +143,10 @@ class _Evictions:
         )
 
     def _poll(self, end: float) -> bool | None:
-        asked_at = time.monotonic()
+        requested_at = time.monotonic()
         found = _pods_on(self._cluster, self._nodes)
         if found:
-            self._full_at = asked_at
+            self._full_at = requested_at
         before, self._left = self._left, {}
         for pod in found:
             interruption.check()

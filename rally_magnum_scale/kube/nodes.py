@@ -9,9 +9,10 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
+from kubernetes.utils import quantity
+
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.kube import client
-from rally_magnum_scale.kube import quantity
 from rally_magnum_scale.kube import watching
 
 # KWOK's annotation of a node without a machine.
@@ -181,17 +182,21 @@ def _ready_condition(item: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
+def _cores(cpu: str) -> float:
+    return float(quantity.parse_quantity(cpu))
+
+
 def _read(item: Mapping[str, Any]) -> Node:
     status = item.get("status", {})
     ready = is_ready(item)
-    cores = quantity.cores(status.get("allocatable", {}).get("cpu", "0"))
+    cores = _cores(status.get("allocatable", {}).get("cpu", "0"))
     capacity = status.get("capacity", {}).get("cpu")
     return Node(
         name=item["metadata"]["name"],
         ready=ready,
         hollow=HOLLOW_ANNOTATION in item["metadata"].get("annotations", {}),
         cores=cores,
-        cores_set_apart=quantity.cores(capacity) - cores if capacity else 0.0,
+        cores_set_apart=_cores(capacity) - cores if capacity else 0.0,
         ready_at=_changed_at(_ready_condition(item)) if ready else None,
         created_at=_epoch_s(item["metadata"].get("creationTimestamp")),
         uid=item["metadata"].get("uid", ""),

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import kubernetes.client
+from kubernetes.utils import quantity
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
-from rally_magnum_scale.kube import quantity
 from rally_magnum_scale.kube import watching
 
 # Reasons of a waiting container that are permanent.
@@ -242,7 +242,7 @@ def _limit(pod: Mapping[str, Any]) -> float:
     ]
     if None in limits:
         return float("inf")
-    return sum(map(quantity.cores, limits))
+    return float(sum(map(quantity.parse_quantity, limits)))
 
 
 def _is_hopeless(waiting_state: Mapping[str, str]) -> bool:

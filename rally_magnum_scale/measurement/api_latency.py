@@ -1,9 +1,9 @@
-"""How fast an API server answered, from its own histograms.
+"""The latency of an API server, from its own histograms.
 
 Kubernetes' SLO bounds the p99 of each kind of request: 1 s for one that
 changes an object or reads a single one, 30 s for a list (Kubernetes
-scalability SLIs/SLOs, "API call latency").  Watches and streams, which last
-as long as someone listens, are left out there and here.
+scalability SLIs/SLOs, "API call latency").  Both leave out watches and
+streams, which last as long as a client listens.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
-# Kinds of request, and the verbs that they have in the server's metrics.
+# Kind of request to its verbs in the server's metrics.
 KINDS = {
     "mutating": ("POST", "PUT", "PATCH", "APPLY", "DELETE"),
     "get": ("GET",),
     "list": ("LIST",),
 }
 
-# Upper bound of a bucket in seconds to how many were at most so long.
+# Upper bound of a bucket, in seconds, to the number of requests up to it.
 Buckets = dict[float, float]
 
 
 @dataclasses.dataclass(frozen=True)
 class ApiCounters:
-    """What a server has counted since it was started.
+    """The counters of an API server since it was started.
 
-    :param started_at: when it was started, in epoch seconds of its clock:
-        tells servers apart, and one from itself before it was restarted
+    :param started_at: epoch second of its clock at which it was started;
+        identifies a server, and tells whether it was restarted
     :param verbs: the buckets of each verb
     """
 
@@ -37,9 +37,9 @@ class ApiCounters:
 
 
 def between(before: ApiCounters, after: ApiCounters) -> dict[str, Buckets]:
-    """Return the buckets of what came between two readings, by verb.
+    """Return the buckets of the requests between two readings, by verb.
 
-    :raises ValueError: when they are not of one server
+    :raises ValueError: if the readings are not from one run of one server
     """
     if before.started_at != after.started_at:
         raise ValueError(
@@ -65,7 +65,7 @@ def merged(verbs: Mapping[str, Buckets], names: tuple[str, ...]) -> Buckets:
 
 
 def count(buckets: Buckets) -> int:
-    """Return how many requests there were."""
+    """Return the number of requests."""
     return int(buckets.get(math.inf, 0))
 
 
@@ -73,10 +73,10 @@ def count(buckets: Buckets) -> int:
 class Quantile:
     """A quantile of a histogram, in seconds.
 
-    :param low_s: lower end of its bucket; the truth lies above it
-    :param high_s: upper end of its bucket; the truth lies not above it.
-        None in the last bucket, which has none
-    :param value_s: interpolated between them; None in the last bucket
+    :param low_s: lower end of its bucket; the true value is above it
+    :param high_s: upper end of its bucket; the true value is not above it.
+        None in the last bucket, which has no upper end
+    :param value_s: interpolated between both ends; None in the last bucket
     """
 
     low_s: float
@@ -85,12 +85,12 @@ class Quantile:
 
 
 def quantile(buckets: Buckets, share: float) -> Quantile | None:
-    """Return a quantile and the bucket that it lies in.
+    """Return a quantile and the ends of its bucket.
 
-    Within a bucket it is interpolated evenly, as Prometheus'
-    ``histogram_quantile`` does, so it is as exact as the bucket is narrow.
-    Beyond the last bound, where that function returns the bound, nothing is
-    known but that it lies above it.
+    It is interpolated linearly within its bucket, as Prometheus'
+    ``histogram_quantile`` does, so it is only as exact as the bucket.  In the
+    last bucket that function returns the lower end; here the value is None,
+    because it is only known to be above that end.
 
     :param share: such as 0.99
     :returns: None without any request

@@ -1,4 +1,4 @@
-"""Under what a run was made: runs are compared under equal conditions."""
+"""The conditions of a run: only runs under equal conditions are compared."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.in_bay.stats import records
 
-# Those of the package's own parts that a figure depends on.
+# Packages whose version can change a measured value.
 PACKAGES = ("rally-magnum-scale", "locust")
 
-# Arguments that change no figure, or that name where something lies.
-_NO_MATTER = frozenset(
+# Arguments that change no measured value, or that only locate something.
+_IRRELEVANT = frozenset(
     {
         "bay",
         "bay_role",
@@ -30,27 +30,27 @@ _NO_MATTER = frozenset(
     }
 )
 
-# Runners of Rally that run one iteration where they are told no number.
+# Rally's runners that run one iteration if their configuration has no times.
 _ONCE_BY_DEFAULT = ("constant", "serial")
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked(record_body.Body):
-    """The record ``conditions``: what was known before the run.
+class ConditionsRecord(json_record.JsonRecord):
+    """The record ``conditions``: what is known before a run.
 
-    :param cloud: address of Keystone and name of the region, or of the API
-        that a kubeconfig opens
+    :param cloud: address of Keystone and name of the region, or address of
+        the Kubernetes API that a kubeconfig names
     :param scenario: its name, such as ``MagnumScale.throughput``
-    :param arguments: the arguments of the scenario, digested by
+    :param arguments: a digest of the scenario's arguments, from
         :func:`digest`
     :param versions: of :data:`PACKAGES`
-    :param runner: its type and configuration, by :func:`say_runner`; empty
-        where they were not known
-    :param contexts: those that the task file gives, digested by
-        :func:`digest_contexts`; empty where they were not known
-    :param iterations: how many the runner was told to run, by
-        :func:`iterations_told`; None where it was told none, or where that
-        was not known
+    :param runner: its type and configuration, from :func:`describe_runner`;
+        empty if unknown
+    :param contexts: a digest of the contexts in the task file, from
+        :func:`digest_contexts`; empty if unknown
+    :param iterations: how many the runner has to run, from
+        :func:`planned_iterations`; None if unknown, or if the runner has no
+        such number
     """
 
     cloud: str
@@ -63,19 +63,21 @@ class Asked(record_body.Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class Conditions(record_body.Body):
-    """All that must be equal for two runs to be compared.
+class Conditions(json_record.JsonRecord):
+    """Everything that must be equal for two runs to be compared.
 
-    What is empty is not known, as of a run that broke before, and differs
-    from nothing.
+    An empty field is unknown, for example because the run broke off early.
+    An unknown field differs from no value.
 
-    :param nodes: nodes of the bays, hollow ones apart, such as ``200
-        (199 hollow)``
-    :param templates: names of their templates
-    :param versions: of the package's own parts and of Kubernetes
+    :param cloud: as in :class:`ConditionsRecord`
+    :param scenario: as in :class:`ConditionsRecord`
+    :param arguments: as in :class:`ConditionsRecord`
+    :param nodes: how many nodes the bays have, such as ``200 (199 hollow)``
+    :param templates: names of the bays' templates
+    :param versions: of :data:`PACKAGES` and of Kubernetes
     :param runner: type and configuration of the runner, such as ``constant
         (concurrency 10, times 10)``
-    :param contexts: a digest of those that the task file gives
+    :param contexts: as in :class:`ConditionsRecord`
     """
 
     cloud: str = ""
@@ -90,9 +92,9 @@ class Conditions(record_body.Body):
     def differences(
         self, other: Conditions, across: Collection[str] = ()
     ) -> list[str]:
-        """Name what differs.
+        """Return the names of the fields that differ.
 
-        :param across: names of :data:`KEYS` that may differ
+        :param across: fields that may differ, from :data:`KEYS`
         """
         return [
             name
@@ -102,8 +104,8 @@ class Conditions(record_body.Body):
         ]
 
     def describe(self) -> str:
-        """Say in a line what is known."""
-        said = [
+        """Describe the known conditions in one line."""
+        parts = [
             self.scenario,
             self.nodes and f"{self.nodes} nodes",
             self.templates and f"template {self.templates}",
@@ -113,117 +115,121 @@ class Conditions(record_body.Body):
             self.arguments and f"arguments {self.arguments}",
             self.contexts and f"contexts {self.contexts}",
         ]
-        return ", ".join(filter(None, said))
+        return ", ".join(filter(None, parts))
 
 
 KEYS = tuple(field.name for field in dataclasses.fields(Conditions))
 
 
 def digest(arguments: Mapping[str, Any]) -> str:
-    """Digest the arguments of a scenario that a figure depends on.
+    """Digest the arguments of a scenario that can change a measured value.
 
-    Deadlines, credentials and the name of a bay that is there already are
-    left out.
+    Deadlines, credentials and the name of an existing bay are left out.
     """
-    return _digest(_what_matters(arguments))
+    return _digest(_without_irrelevant(arguments))
 
 
 def digest_contexts(contexts: Mapping[str, Any]) -> str:
-    """Digest the contexts of a workload as the task file gives them.
+    """Digest the contexts of a workload as they are in the task file.
 
-    What they made differs from run to run, and must not be in it.
+    The objects that contexts create differ from run to run, so the digest
+    must not depend on them.
 
-    :param contexts: by name, with or without its platform, such as
-        ``bays@openstack``
+    :param contexts: configuration by name, with or without its platform, such
+        as ``bays@openstack``
     """
     return _digest(
         {
-            name.partition("@")[0]: _what_matters(config)
+            name.partition("@")[0]: _without_irrelevant(config)
             for name, config in contexts.items()
         }
     )
 
 
-def say_runner(kind: str, config: Mapping[str, Any]) -> str:
-    """Say how a runner was configured.
+def describe_runner(kind: str, config: Mapping[str, Any]) -> str:
+    """Describe the type and the configuration of a runner.
 
     :param kind: its type, such as ``constant``
-    :param config: as the task file gives it
+    :param config: its configuration in the task file
     """
-    said = [f"{k} {_as_json(v)}" for k, v in sorted(config.items())]
-    return f"{kind} ({', '.join(said)})" if said else kind
+    options = [f"{k} {_as_json(v)}" for k, v in sorted(config.items())]
+    return f"{kind} ({', '.join(options)})" if options else kind
 
 
-def iterations_told(kind: str, config: Mapping[str, Any]) -> int | None:
-    """Return how many iterations a runner was told to run.
+def planned_iterations(kind: str, config: Mapping[str, Any]) -> int | None:
+    """Return how many iterations a runner has to run.
 
     :param kind: its type, such as ``constant``
-    :param config: as the task file gives it
-    :returns: None where it runs for a time instead
+    :param config: its configuration in the task file
+    :returns: None if the runner runs for a time instead
     """
     once = kind.partition("@")[0] in _ONCE_BY_DEFAULT
     times = config.get("times", 1 if once else None)
-    return int(times) if record_body.is_number(times) else None
+    return int(times) if json_record.is_number(times) else None
 
 
-def say_missing(stored: int, told: int | None) -> str:
-    """Say that not all iterations left a result, or more than all.
+def describe_missing(stored: int, planned: int | None) -> str:
+    """Return why the number of results is wrong; empty if it is right.
 
-    A runner's process that is killed takes along those that it was at.
+    When a process of the runner is killed, the results of the iterations that
+    it was running are lost.
 
-    :param stored: how many have a result
-    :param told: how many the runner was told to run; None or 0 where that
-        is not known
-    :returns: empty where nothing is missing
+    :param stored: how many iterations have a result
+    :param planned: how many the runner had to run; None or 0 if unknown
     """
-    if told and stored < told:
-        return f"{stored} of {told} iterations have a result"
-    if told and stored > told:
+    if planned and stored < planned:
+        return f"{stored} of {planned} iterations have a result"
+    if planned and stored > planned:
         return (
-            f"{stored} iterations have a result, but the runner was told to "
-            f"run {told}"
+            f"{stored} iterations have a result, but the runner had to run "
+            f"{planned}"
         )
     return ""
 
 
-def ask(
+def record(
     cloud: str,
     scenario: str,
     arguments: Mapping[str, Any],
     runner: str = "",
     contexts: str = "",
     iterations: int | None = None,
-) -> Asked:
-    """Return what is known before a run.
+) -> ConditionsRecord:
+    """Return the record of what is known before a run.
 
-    :param runner: of :func:`say_runner`; empty when not known
-    :param contexts: of :func:`digest_contexts`; empty when not known
-    :param iterations: of :func:`iterations_told`; None when not known
+    :param arguments: all arguments of the scenario
+    :param runner: from :func:`describe_runner`; empty if unknown
+    :param contexts: from :func:`digest_contexts`; empty if unknown
+    :param iterations: from :func:`planned_iterations`; None if unknown
     """
-    versions = {name: metadata.version(name) for name in PACKAGES}
-    return Asked(
-        cloud,
-        scenario,
-        digest(arguments),
-        versions,
-        runner,
-        contexts,
-        iterations,
+    return ConditionsRecord(
+        cloud=cloud,
+        scenario=scenario,
+        arguments=digest(arguments),
+        versions={name: metadata.version(name) for name in PACKAGES},
+        runner=runner,
+        contexts=contexts,
+        iterations=iterations,
     )
 
 
 def find(
-    runs: Iterable[records.Run], asked: Asked | None = None
+    runs: Iterable[records.Run], fallback: ConditionsRecord | None = None
 ) -> Conditions:
-    """Return the conditions of the iterations of a workload.
+    """Return the conditions of a workload.
 
-    :param asked: what is known where no iteration recorded it
+    :param runs: its iterations
+    :param fallback: used if no iteration recorded its conditions
     """
-    seen = list(runs)
-    recorded = (Asked.from_json(one.asked) for one in seen if one.asked)
-    asked = asked or Asked("", "", "", {})
-    known = next(recorded, asked)
-    bays = [bay for one in seen for bay in one.bays]
+    iterations = list(runs)
+    recorded = (
+        ConditionsRecord.from_json(one.conditions)
+        for one in iterations
+        if one.conditions
+    )
+    fallback = fallback or ConditionsRecord("", "", "", {})
+    known = next(recorded, fallback)
+    bays = [bay for one in iterations for bay in one.bays]
     versions = dict(known.versions)
     if kubernetes := _each(bay.kubernetes_version for bay in bays):
         versions["Kubernetes"] = kubernetes
@@ -238,17 +244,17 @@ def find(
         ),
         templates=_each(bay.template_name or bay.template for bay in bays),
         versions=versions,
-        # A release before recorded all but these two.
-        runner=known.runner or asked.runner,
-        contexts=known.contexts or asked.contexts,
+        # Earlier releases did not record these two.
+        runner=known.runner or fallback.runner,
+        contexts=known.contexts or fallback.contexts,
     )
 
 
-def _what_matters(config: Any) -> Any:
-    """Leave out what changes no figure; what is no object stays whole."""
+def _without_irrelevant(config: Any) -> Any:
+    """Leave out irrelevant arguments; return other values as they are."""
     if not isinstance(config, Mapping):
         return config
-    return {k: v for k, v in config.items() if k not in _NO_MATTER}
+    return {k: v for k, v in config.items() if k not in _IRRELEVANT}
 
 
 def _digest(found: Any) -> str:
@@ -260,7 +266,7 @@ def _as_json(found: Any) -> str:
 
 
 def _differ(one: Any, other: Any) -> bool:
-    """Compare what is known of both."""
+    """Tell whether two known values differ; an unknown value does not."""
     if isinstance(one, dict):
         return any(_differ(one[k], other[k]) for k in one.keys() & other)
     return bool(one and other and one != other)

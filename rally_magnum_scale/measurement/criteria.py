@@ -1,4 +1,4 @@
-"""Which SLA criteria there are, their bounds, and what each is read from."""
+"""The table of SLA criteria: their bounds, and how each value is read."""
 
 from __future__ import annotations
 
@@ -10,23 +10,37 @@ from typing import Any
 
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import disruption_records
+from rally_magnum_scale.in_bay.stats import histogram
 from rally_magnum_scale.in_bay.stats import records
+
+# A watch reports an event as soon as it happens.
+WATCH_S = 0.001
+# The kubelet probes once a second whether a pod is Ready.
+PROBE_S = 1.0
+# Requests are counted in windows of one second.
+WINDOW_S = 1.0
+
+Interval = tuple[float, float]
 
 
 @dataclasses.dataclass(frozen=True)
 class Bound:
-    """One bound that a criterion knows.
+    """One bound of a criterion.
 
-    :param read: the value from what the criterion's subject is, None where
-        there is none
-    :param description: what the bound is on, for the schema
-    :param missing: says why there is no value, as far as it is known
-    :param doubt: says why the value does not count, if so
-    :param endless: says in words what an infinite value is
-    :param between: the two values that the truth lies between: above the
-        first and not above the second; None where it is the value. A bound
-        that lies between them can't be judged
-    :param coarse: why no more is known, for who reads that
+    Each function takes the subject of the criterion, such as a step.
+
+    :param read: returns the value, in ``unit``; None if there is none
+    :param description: what the bound limits, for the schema
+    :param missing: returns why there is no value; empty if unknown
+    :param doubt: returns why the value does not count; empty if it counts
+    :param infinity: describes an infinite value in words; empty if such a
+        value can't be right
+    :param interval: returns the interval in which the true value lies: above
+        its first end, and not above its second.  A bound between the two
+        can't be judged.  None if the value is judged as it is
+    :param interval_reason: why the interval is not narrower
+    :param resolution: returns how closely a value is measured for which there
+        is no interval, in ``unit``; also takes the value.  0 for a count
     """
 
     unit: str
@@ -35,9 +49,18 @@ class Bound:
     description: str
     missing: Callable[[Any], str] = lambda _: ""
     doubt: Callable[[Any], str] = lambda _: ""
-    endless: Callable[[Any], str] = lambda _: ""
-    between: Callable[[Any], tuple[float, float] | None] = lambda _: None
-    coarse: str = ""
+    infinity: Callable[[Any], str] = lambda _: ""
+    interval: Callable[[Any], Interval | None] = lambda _: None
+    interval_reason: str = ""
+    resolution: Callable[[Any, float], float] = lambda *_: 0.0
+
+    def resolution_of(self, subject: Any, value: float) -> float:
+        """Return how closely a finite value of a subject is measured."""
+        interval = self.interval(subject)
+        if interval is None:
+            return self.resolution(subject, value)
+        low, high = interval
+        return high - low
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,25 +120,34 @@ def _percentile_ms(name: str) -> Callable[[records.StepResult], float | None]:
         value_us = step.latency_us.get(name)
         if value_us is not None:
             return value_us / 1000
-        # A request that failed is slower than any bound.
+        # A failed request is slower than any bound.
         return math.inf if name in step.latency_us and step.failed else None
 
     return read
+
+
+def _latency_bucket_ms(step: records.StepResult, value_ms: float) -> float:
+    """Return the width of the histogram's bucket that holds a latency."""
+    del step
+    floor_us = histogram.bucket_floor_us(round(value_ms * 1000))
+    return (histogram.bucket_top_us(floor_us) + 1 - floor_us) / 1000
 
 
 def _field(name: str) -> Callable[[Any], Any]:
     return lambda subject: getattr(subject, name)
 
 
+def _constant(resolution: float) -> Callable[[Any, float], float]:
+    return lambda *_: resolution
+
+
 _POLLED = "Magnum's API answered no poll in between"
 _STAMPED = "the clocks of bay and client are no more exact"
 _BUCKETS = "the buckets of the API server's histogram are no finer"
 
-_Range = tuple[float, float]
 
-
-def _below(value: float | None, resolution: float | None) -> _Range | None:
-    """Return what a value lies between that was seen at its upper end."""
+def _below(value: float | None, resolution: float | None) -> Interval | None:
+    """Return the interval of a time that was recorded at its upper end."""
     if value is None or resolution is None:
         return None
     return value - resolution, value
@@ -135,65 +167,95 @@ def _node_percentile(name: str) -> Bound:
         "most",
         _field("node_ready_missing"),
         _nodes_doubt,
-        between=lambda bay: _below(read(bay), bay.node_ready_resolution_s),
-        coarse=_STAMPED,
+        interval=lambda bay: _below(read(bay), bay.node_ready_resolution_s),
+        interval_reason=_STAMPED,
     )
 
 
-def _per_node(name: str) -> Callable[[bay_records.Bay], float | None]:
-    return lambda bay: divide_by_nodes(bay, name, getattr(bay, name))
-
-
-def divide_by_nodes(
-    bay: bay_records.Bay, name: str, value_s: float | None
-) -> float | None:
-    """Divide a time of a bay by the nodes that it had then.
-
-    :param name: of which time ``value_s`` is, or the resolution
-    :returns: None where there is no time, or no node to share it
-    """
-    nodes = bay.nodes
-    if name == "delete_s" and bay.nodes_deleted is not None:
-        nodes = bay.nodes_deleted
-    return None if value_s is None or not nodes else value_s / nodes
-
-
 def _times(
+    prefix: str,
     name: str,
-    coarse: str,
-    doubt: Callable[[bay_records.Bay], str] = lambda _: "",
+    descriptions: tuple[str, str],
+    per_node: Callable[[Any, float | None], float | None],
+    *,
+    interval_reason: str = "",
+    resolution_s: float = 0.0,
+    doubt: Callable[[Any], str] = lambda _: "",
 ) -> dict[str, Bound]:
-    """Bound a time of a bay, and the same divided by its nodes."""
-    per_node = _per_node(name)
+    """Bound a time of a bay or of a change of its nodes, whole and per node.
+
+    :param prefix: of the keys of the bounds
+    :param name: the field of the time
+    :param descriptions: of the time, and of the time per node
+    :param per_node: divides a time of the subject by its nodes
+    :param resolution_s: how closely the time is measured if its record does
+        not say so
+    """
+    read = _field(name)
     return {
-        "max_s": Bound(
+        f"{prefix}max_s": Bound(
             "s",
             False,
-            _field(name),
-            "Time, at most",
-            between=lambda bay: _below(
-                getattr(bay, name), bay.resolution_s(name)
-            ),
-            coarse=coarse,
+            read,
+            descriptions[0],
             doubt=doubt,
+            interval=lambda subject: _below(
+                read(subject), subject.resolution_s(name)
+            ),
+            interval_reason=interval_reason,
+            resolution=_constant(resolution_s),
         ),
-        "max_s_per_node": Bound(
+        f"{prefix}max_s_per_node": Bound(
             "s/node",
             False,
-            per_node,
-            "Time divided by the number of nodes, at most",
-            between=lambda bay: _below(
-                per_node(bay),
-                divide_by_nodes(bay, name, bay.resolution_s(name)),
-            ),
-            coarse=coarse,
+            lambda subject: per_node(subject, read(subject)),
+            descriptions[1],
             doubt=doubt,
+            interval=lambda subject: _below(
+                per_node(subject, read(subject)),
+                per_node(subject, subject.resolution_s(name)),
+            ),
+            interval_reason=interval_reason,
+            resolution=lambda subject, _: (
+                per_node(subject, resolution_s) or 0.0
+            ),
         ),
     }
 
 
+def _bay_times(
+    name: str,
+    interval_reason: str,
+    doubt: Callable[[bay_records.Bay], str] = lambda _: "",
+) -> dict[str, Bound]:
+    return _times(
+        "",
+        name,
+        ("Time, at most", "Time divided by the number of nodes, at most"),
+        lambda bay, time_s: bay.per_node(name, time_s),
+        interval_reason=interval_reason,
+        doubt=doubt,
+    )
+
+
+def _change_times(
+    prefix: str, name: str, what: str, interval_reason: str = ""
+) -> dict[str, Bound]:
+    return _times(
+        prefix,
+        name,
+        (
+            f"{what}, at most",
+            f"{what}, divided by the nodes that came or went, at most",
+        ),
+        bay_records.NodeChange.per_node,
+        interval_reason=interval_reason,
+        resolution_s=WATCH_S,
+    )
+
+
 def _nodes_doubt(bay: bay_records.Bay) -> str:
-    """Say why the nodes that were Ready may not be all."""
+    """Return why the nodes that became Ready may not be all nodes."""
     if bay.nodes_real is None or bay.nodes_hollow is None:
         return "its nodes were not counted"
     found = bay.nodes_real + bay.nodes_hollow
@@ -209,7 +271,7 @@ def _pod_percentile_s(
 
 
 def _pods_doubt(load: records.Throughput) -> str:
-    """Say why the pods that were timed may not be all."""
+    """Return why the timed pods may not be all pods."""
     if load.pods_unready is None:
         return "it is not known whether all of the load's pods were Ready"
     if load.pods_unready:
@@ -223,8 +285,8 @@ def _api_p99_s(kind: str) -> Callable[[bay_records.ApiLatency], float | None]:
 
 def _api_p99_bucket_s(
     kind: str,
-) -> Callable[[bay_records.ApiLatency], _Range | None]:
-    def read(api: bay_records.ApiLatency) -> _Range | None:
+) -> Callable[[bay_records.ApiLatency], Interval | None]:
+    def read(api: bay_records.ApiLatency) -> Interval | None:
         found = api.kinds.get(kind, {})
         low_s, high_s = found.get("p99_low_s"), found.get("p99_high_s")
         return None if low_s is None or high_s is None else (low_s, high_s)
@@ -248,46 +310,15 @@ def _api_p99_missing(
     return read
 
 
-def _per_changed(
-    name: str,
-) -> Callable[[bay_records.NodeChange], float | None]:
-    return lambda change: change.per_node(getattr(change, name))
-
-
-def _change_times(
-    prefix: str, name: str, what: str, coarse: str = ""
-) -> dict[str, Bound]:
-    """Bound a time of a change of nodes, and the same for each of them."""
-    per_node = _per_changed(name)
-    return {
-        f"{prefix}max_s": Bound(
-            "s",
-            False,
-            _field(name),
-            f"{what}, at most",
-            between=lambda change: _below(
-                getattr(change, name), change.resolution_s(name)
-            ),
-            coarse=coarse,
-        ),
-        f"{prefix}max_s_per_node": Bound(
-            "s/node",
-            False,
-            per_node,
-            f"{what}, divided by the nodes that came or went, at most",
-            between=lambda change: _below(
-                per_node(change), change.per_node(change.resolution_s(name))
-            ),
-            coarse=coarse,
-        ),
-    }
-
-
 def _load_doubt(event: disruption_records.DisruptionRecord) -> str:
-    """Say why what requests did during an event does not count."""
+    """Return why the requests during an event do not count."""
     if event.load is None:
         return "it is not known what the load came to meanwhile"
     return "; ".join(event.load.reasons)
+
+
+def _search_resolution(found: records.MaxRate, value: float) -> float:
+    return value * found.precision
 
 
 _LATENCY = "latency from the intended send time, at most"
@@ -337,7 +368,8 @@ CRITERIA = {
                     False,
                     _percentile_ms(name),
                     f"{name.replace('_', '.')} of the {_LATENCY}",
-                    endless=_field("slowest"),
+                    infinity=_field("slowest"),
+                    resolution=_latency_bucket_ms,
                 )
                 for name in ("p50", "p90", "p99", "p99_9", "max")
             },
@@ -368,6 +400,7 @@ CRITERIA = {
                     _pod_percentile_s(name),
                     f"{name} of the time over the pods, at most",
                     doubt=_pods_doubt,
+                    resolution=_constant(PROBE_S),
                 )
                 for name in ("p50", "p90", "p99", "max")
             },
@@ -387,8 +420,8 @@ CRITERIA = {
                     f"p99 of requests that {what}, at most",
                     _api_p99_missing(kind),
                     _field("missing"),
-                    between=_api_p99_bucket_s(kind),
-                    coarse=_BUCKETS,
+                    interval=_api_p99_bucket_s(kind),
+                    interval_reason=_BUCKETS,
                 )
                 for kind, what in (
                     ("mutating", "change an object"),
@@ -408,6 +441,7 @@ CRITERIA = {
                     _field("max_rate_rps"),
                     "Highest rate at which the bounds of the search hold, "
                     "at least",
+                    resolution=_search_resolution,
                 ),
                 "min_rps_per_core": Bound(
                     "rps/core",
@@ -415,6 +449,7 @@ CRITERIA = {
                     _field("rps_per_core_real_nodes"),
                     "The same over all cores of the nodes that are not "
                     "hollow, at least",
+                    resolution=_search_resolution,
                 ),
             },
         ),
@@ -422,13 +457,13 @@ CRITERIA = {
             "bay_create_time",
             "The time from the create request to CREATE_COMPLETE.",
             "bay",
-            _times("create_s", _POLLED),
+            _bay_times("create_s", _POLLED),
         ),
         Criterion(
             "bay_delete_time",
             "The time from the delete request until Magnum has lost the bay.",
             "bay",
-            _times("delete_s", _POLLED),
+            _bay_times("delete_s", _POLLED),
         ),
         Criterion(
             "bay_resize_time",
@@ -476,12 +511,14 @@ CRITERIA = {
                     _field("all_new_s"),
                     "Time until as many new pods are Ready and the last old "
                     "one is gone, at most",
+                    resolution=_constant(PROBE_S),
                 ),
                 "max_s_per_target": Bound(
                     "s/target",
                     False,
                     _field("per_target_s"),
                     "The same, divided by the targets, at most",
+                    resolution=lambda update, _: PROBE_S / update.targets,
                 ),
             },
         ),
@@ -497,18 +534,21 @@ CRITERIA = {
                     "Time until the targets are Ready on other nodes and no "
                     "request fails any more, at most",
                     doubt=_load_doubt,
+                    resolution=_constant(WINDOW_S),
                 ),
                 "notice_max_s": Bound(
                     "s",
                     False,
                     _field("noticed_s"),
                     "Time until Kubernetes has noticed, at most",
+                    resolution=_constant(WATCH_S),
                 ),
                 "pods_max_s": Bound(
                     "s",
                     False,
                     _field("pods_ready_s"),
                     "Time until the targets are Ready on other nodes, at most",
+                    resolution=_constant(PROBE_S),
                 ),
                 "requests_max_s": Bound(
                     "s",
@@ -516,6 +556,7 @@ CRITERIA = {
                     _field("requests_s"),
                     "Time until no request fails any more, at most",
                     doubt=_load_doubt,
+                    resolution=_constant(WINDOW_S),
                 ),
             },
         ),
@@ -524,7 +565,7 @@ CRITERIA = {
             "The time from the create request until the nodes are Ready.",
             "bay",
             {
-                **_times(
+                **_bay_times(
                     "nodes_ready_s",
                     "the last node was not seen in between",
                     _nodes_doubt,

@@ -1,4 +1,4 @@
-"""All that a workload measured, as figures that can be followed over runs."""
+"""The metrics of a workload, which can be compared over many runs."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from rally_magnum_scale.in_bay.stats import disruption_records
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import criteria
-from rally_magnum_scale.measurement import resolutions
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 
 
 @dataclasses.dataclass(frozen=True)
-class Metric(record_body.Body):
-    """One figure of a workload.
+class Metric(json_record.JsonRecord):
+    """One metric of a workload.
 
     :param criterion: the SLA criterion that reads it
     :param bound_key: the key of its bound, such as ``p99_ms``
-    :param place: the step, change or event, such as ``step 3``
+    :param place: the step, change or event, such as ``step 3``; empty for
+        none
+    :param unit: of ``value``, such as ``ms``
     :param at_least: whether more is better
-    :param value: in ``unit``: the median over iterations and bays of those
-        that count; if none counts, of all
-    :param reason: why it does not count; empty when it was measured, and
-        counts, in each iteration
-    :param resolution: how closely it was measured, in ``unit``: the width of
-        the range in which ``value`` may lie; 0 for an exact count, None in a
-        line of an older release
+    :param value: in ``unit``: the median over the iterations and bays whose
+        value counts; over all of them if no value counts
+    :param reason: why the metric does not count; empty if every iteration
+        measured it and every value counts
+    :param resolution: the coarsest resolution of these values, in ``unit``; 0
+        for a count, None in a line of an earlier release
     """
 
     criterion: str
@@ -47,30 +47,35 @@ class Metric(record_body.Body):
 
     @property
     def name(self) -> str:
-        """Its name, as a trend has it."""
+        """The name of the metric, as in :class:`trend.Trend`."""
         return trend.metric_name(self.criterion, self.bound_key, self.place)
 
 
 def read(runs: Iterable[records.Run]) -> list[Metric]:
-    """Read every figure that any SLA criterion could be judged on.
+    """Read every metric on which an SLA criterion could be judged.
 
     :param runs: the iterations of a workload
-    :returns: in the order of the criteria; what was not measured is left
-        out
+    :returns: in the order of the criteria, without metrics that no iteration
+        measured
     """
     found: dict[_Key, list[_Reading]] = {}
-    seen = list(runs)
-    for number, run in enumerate(seen):
+    iterations = list(runs)
+    for number, run in enumerate(iterations):
         for criterion in criteria.CRITERIA.values():
             for config in _configs(criterion, run):
                 for one in verdicts.read(criterion.name, config, run):
-                    # What is no number can't be followed, nor written.
+                    # JSON can't hold infinity and NaN.
                     if one.value is not None and math.isfinite(one.value):
                         key = (one.criterion, one.bound_key, place_of(one))
                         found.setdefault(key, []).append(
-                            _Reading(number, one.value, one.reason, run)
+                            _Reading(
+                                number, one.value, one.resolution, one.reason
+                            )
                         )
-    return [_summed_up(*key, every, len(seen)) for key, every in found.items()]
+    return [
+        _summarise(*key, every, len(iterations))
+        for key, every in found.items()
+    ]
 
 
 _Key = tuple[str, str, str]
@@ -78,24 +83,24 @@ _Key = tuple[str, str, str]
 
 @dataclasses.dataclass(frozen=True)
 class _Reading:
-    """One value of a metric.
+    """One value of a metric, in its unit.
 
-    :param iteration: which of the runs that are read together it is of
-    :param reason: why it does not count, if so
+    :param iteration: position of the iteration in the workload, from 0
+    :param reason: why the value does not count; empty if it counts
     """
 
     iteration: int
     value: float
+    resolution: float
     reason: str
-    run: records.Run
 
 
 def _configs(
     criterion: criteria.Criterion, run: records.Run
 ) -> Iterator[Mapping[str, Any]]:
-    """Return what to ask for, that each step and event is read once.
+    """Return the configurations that read each step and event once.
 
-    The steps of a search differ from run to run.
+    The steps of a search are left out: they differ from run to run.
     """
     if criterion.subject != "step":
         yield {}
@@ -108,13 +113,13 @@ def _configs(
 
 
 def place_of(verdict: verdicts.Verdict) -> str:
-    """Return the place of a metric, unless it differs from run to run."""
+    """Return the place of a metric; empty if it differs from run to run."""
     if criteria.CRITERIA[verdict.criterion].subject == "max_rate":
         return ""
     return f"during {verdict.place}" if verdict.during else verdict.place
 
 
-def _summed_up(
+def _summarise(
     criterion: str,
     key: str,
     place: str,
@@ -131,15 +136,12 @@ def _summed_up(
         at_least=bound.at_least,
         value=statistics.median(one.value for one in counting),
         reason=_why_not(every, iterations),
-        resolution=max(
-            resolutions.find(criterion, key, one.run, one.value)
-            for one in counting
-        ),
+        resolution=max(one.resolution for one in counting),
     )
 
 
 def _why_not(every: list[_Reading], iterations: int) -> str:
-    """Say why a metric does not count: a part of it is not the whole."""
+    """Return why a metric does not count: all iterations must measure it."""
     reason = next((one.reason for one in every if one.reason), "")
     measured = len({one.iteration for one in every})
     if reason or measured == iterations:

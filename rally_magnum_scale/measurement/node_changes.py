@@ -1,4 +1,4 @@
-"""Whether the right nodes came and went, by who they are, not by counts."""
+"""Check by identity, not by count, that the right nodes came and went."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rally_magnum_scale.measurement import wording
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """Which node a node is.
+    """The identity of a node.
 
     :param name: of the Node object
-    :param uid: of the Node object: one that is made anew has another
-    :param machine: the provider's id of what stands behind it, or an
-        empty string
-    :param ready: whether it is Ready
+    :param uid: of the Node object; a new object with the same name has
+        another uid
+    :param machine: the provider's id of the machine; empty if unknown
+    :param ready: whether the node is Ready
     """
 
     name: str
@@ -27,20 +27,20 @@ class Identity:
 
     @property
     def place(self) -> str:
-        """What stays when only the Node object is made anew."""
+        """What stays the same if only the Node object is created again."""
         return self.machine or self.name
 
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """What has become of the nodes of a bay.
+    """How the nodes of a bay changed.
 
     :param added: nodes that were not there before
-    :param removed: nodes that are not there any more
-    :param stayed: nodes that were there all the time
-    :param faults: which nodes are not those asked for, a sentence each
-        without its full stop; empty when all are.  Their number is no
-        matter here: waiting may mend it
+    :param removed: nodes that are no longer there
+    :param stayed: nodes that were there before and after
+    :param faults: which nodes are wrong, as sentences without full stops;
+        empty if none is.  A wrong number of nodes is no fault here, because
+        waiting may solve it
     """
 
     added: tuple[Identity, ...]
@@ -56,11 +56,13 @@ def compare(
     wanted: int,
     to_go: Collection[Identity] = (),
 ) -> Change:
-    """Compare the nodes of a bay before and after a change of them.
+    """Compare the nodes of a bay before and after a change.
 
-    :param wanted: how many nodes were asked for
-    :param to_go: the nodes that were to go; others may go only as far as
-        the bay shrinks by more than these
+    :param before: the nodes before the change
+    :param after: the nodes after it
+    :param wanted: how many nodes the bay was to have
+    :param to_go: the nodes that had to go.  Others may go only if the bay
+        shrinks by more than these
     """
     earlier = {node.uid: node for node in before}
     later = {node.uid: node for node in after}
@@ -102,5 +104,5 @@ REUSED = "not new, but old and joined again: {names}"
 def _fault(nodes: list[Identity], words: str, **more: object) -> str:
     if not nodes:
         return ""
-    told = wording.few(node.name for node in nodes)
-    return words.format(names=told, **more)
+    names = wording.few(node.name for node in nodes)
+    return words.format(names=names, **more)

@@ -1,7 +1,7 @@
-"""When each node became Ready, counted from the request for its bay.
+"""When each node became Ready, in seconds from the request for its bay.
 
-Every time here is the upper end of what is known, as all times in records
-are: the truth lies above the time minus its resolution.
+Like all times in records, each time here is the upper end of an interval: the
+true time is longer than the time minus its resolution.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ import math
 from collections.abc import Iterable
 from collections.abc import Sequence
 
-# Kubernetes stamps a node's conditions with whole seconds, and leaves out
-# the rest.
+# Kubernetes truncates the time stamps of a node's conditions to whole seconds.
 STAMP_S = 1.0
 
-# By how much more clocks may differ that are kept in time, and the moment in
-# which we see what they stamp.
+# By how much more synchronised clocks may differ, plus the delay until the
+# watch reports what they stamped.
 TOLERANCE_S = 1.0
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
@@ -24,12 +23,13 @@ PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 
 @dataclasses.dataclass(frozen=True)
 class Clocks:
-    """How the bay's clock is read on ours.
+    """How to convert the bay's clock to the clock of this host.
 
-    :param requested_at: epoch seconds of our clock when the bay was asked for
-    :param offset_s: the clock of the bay's API server minus ours, None if it
-        is unknown
-    :param offset_error_s: how far off that may be, either way
+    :param requested_at: epoch second of this host's clock at which the bay
+        was requested
+    :param offset_s: the clock of the bay's API server minus this host's
+        clock; None if unknown
+    :param offset_error_s: the largest error of ``offset_s``, either way
     """
 
     requested_at: float
@@ -37,7 +37,7 @@ class Clocks:
     offset_error_s: float = 0.0
 
     def after_request_s(self, stamp: float | None) -> float | None:
-        """Return the seconds from the request to a stamp, by our clock.
+        """Return the seconds from the request to a time stamp.
 
         :param stamp: epoch seconds of the bay's clock
         """
@@ -48,16 +48,17 @@ class Clocks:
 
 @dataclasses.dataclass(frozen=True)
 class ReadyNode:
-    """What several clocks say of one node that is Ready.
+    """When a node became Ready, by several clocks.
 
-    :param stamped_at: epoch seconds of the node's clock, as the node noted
-        it, or None
-    :param seen_after_s: seconds of our monotonic clock from the request
-        until we saw it Ready, or None
-    :param unready_after_s: seconds of our monotonic clock from the request
-        to when it was not Ready for certain
-    :param created_at: epoch seconds of the API server's clock at which the
-        Node object was made, or None
+    :param name: of the node
+    :param stamped_at: epoch second of the node's clock at which it became
+        Ready; None if unknown
+    :param seen_after_s: seconds of this host's monotonic clock from the
+        request until the watch reported it Ready; None if it never did
+    :param unready_after_s: seconds of the same clock from the request until
+        the node was last known not to be Ready
+    :param created_at: epoch second of the API server's clock at which the
+        Node object was created; None if unknown
     """
 
     name: str
@@ -69,20 +70,20 @@ class ReadyNode:
 
 @dataclasses.dataclass(frozen=True)
 class Span:
-    """Between which seconds after the request a node became Ready."""
+    """The seconds from the request between which a node became Ready."""
 
     low_s: float
     high_s: float
 
 
 def doubt(nodes: Iterable[ReadyNode], clocks: Clocks) -> str:
-    """Say which time stamps of nodes can't be right.
+    """Return which time stamps of nodes can't be right.
 
-    A node was not Ready before its bay was asked for, nor before its Node
-    object was made, nor while we saw it not Ready; and it was Ready by the
-    time we saw it.
+    A node can't be Ready before its bay was requested, before its Node object
+    was created, or while the watch reported it not Ready.  It must be Ready
+    when the watch reported it Ready.
 
-    :returns: a sentence without its full stop; empty when all may be right
+    :returns: a sentence without its full stop; empty if all may be right
     """
     faults = [fault for node in nodes if (fault := _stamp_fault(node, clocks))]
     if not faults:
@@ -107,21 +108,21 @@ def _stamp_fault(node: ReadyNode, clocks: Clocks) -> str:
     latest_s = math.inf if node.seen_after_s is None else node.seen_after_s
     early_s = least_s - stamped_s
     late_s = stamped_s - latest_s
-    said = f"{node.name} is Ready by its own clock"
+    stamp = f"{node.name} is Ready by its own clock"
     if early_s > STAMP_S + clocks.offset_error_s + TOLERANCE_S:
-        return f"{said} {early_s:,.1f} s before {since}"
+        return f"{stamp} {early_s:,.1f} s before {since}"
     if late_s > clocks.offset_error_s + TOLERANCE_S:
-        return f"{said} {late_s:,.1f} s after it was seen Ready"
+        return f"{stamp} {late_s:,.1f} s after it was seen Ready"
     return ""
 
 
 def spans(nodes: Iterable[ReadyNode], clocks: Clocks) -> list[Span]:
-    """Return between which seconds each node became Ready.
+    """Return the interval in which each node became Ready.
 
-    A stamp is nearer to the truth than the moment in which we saw it, and
-    is taken where it can be moved onto our clock.
+    A time stamp is more exact than the watch, so it is used if it can be
+    converted to this host's clock.
 
-    :returns: of each node of which something is known
+    :returns: of each node with a known upper end
     """
     known = (_span(node, clocks) for node in nodes)
     return [span for span in known if span is not None]
@@ -134,24 +135,23 @@ def _span(node: ReadyNode, clocks: Clocks) -> Span | None:
     if stamped_s is not None:
         low_s = max(low_s, stamped_s - clocks.offset_error_s)
         high_s = min(high_s, stamped_s + STAMP_S + clocks.offset_error_s)
-    # What little the clocks may contradict each other leaves no gap.
+    # Clocks may differ a little, so the ends may cross.
     high_s = max(0.0, high_s)
     return None if math.isinf(high_s) else Span(min(low_s, high_s), high_s)
 
 
 def resolution_s(found: Sequence[Span]) -> float | None:
-    """Return how exact percentiles over some nodes are, in seconds.
+    """Return the resolution of percentiles over nodes, in seconds.
 
-    Each percentile lies above what is told by less than that.
+    The true percentile is longer than the percentile minus its resolution.
+
+    :returns: None without any node
     """
     return max((one.high_s - one.low_s for one in found), default=None)
 
 
 def all_ready_after_s(found: Iterable[Span], wanted: int) -> float:
-    """Return the seconds before which so many nodes were not Ready.
-
-    :param wanted: how many
-    """
+    """Return until when fewer than ``wanted`` nodes were Ready, in seconds."""
     lows = sorted(one.low_s for one in found)
     return lows[wanted - 1] if 1 <= wanted <= len(lows) else 0.0
 
@@ -159,8 +159,8 @@ def all_ready_after_s(found: Iterable[Span], wanted: int) -> float:
 def nearest_ranks(times: Iterable[float]) -> dict[str, float] | None:
     """Return ``p50``, ``p90``, ``p99`` and ``max`` of some times.
 
-    A percentile is the smallest time by which that share of them was over
-    (nearest rank): it is always a time that was measured.
+    A percentile is the smallest time that is not exceeded by that share of
+    them (nearest rank).  So it is always one of the times.
 
     :returns: None without any time
     """

@@ -1,32 +1,24 @@
-"""Whether the newest runs are worse than those before them, beyond noise.
+"""Tell whether the newest runs are worse than earlier runs, beyond noise.
 
-The newest runs are compared with the runs before, one-sided, in the worse
-direction, in the noise that those runs had.  Since when is not known, so
-each split into newest and earlier runs is tried, and the p-value pays for
-each try (Bonferroni), and for each metric (Holm).
+The newest runs are compared with the earlier ones in the worse direction
+(one-sided), against the noise of the earlier ones.  The run at which a
+regression began is unknown.  So every split into earlier and newest runs is
+tried.  The p-value is corrected for the number of splits (Bonferroni) and for
+the number of metrics (Holm).
 
-- Values that are all above their resolution are compared as logarithms:
-  noise in times and rates grows with them, and a change is a ratio.  Others
-  are compared as they are: the logarithm of what can't be told from 0 is
-  anything.
-- The level of some runs is their Hodges-Lehmann estimate, the median of all
-  pairwise means, as efficient as the mean (95 %), unmoved by outliers [1]_.
-- The noise of the runs before is Qn, an order statistic of all pairwise
-  distances, as efficient as the standard deviation (82 %), and true with up
-  to half of the runs astray [2]_.
-- The newest runs are their median, which two of three must agree on.
-- Against one run that is named the noise is that of neighbouring runs: what
-  has drifted since that run is what is asked for.
-- The difference of the two over its standard error follows Student's t with
-  fewer degrees of freedom than runs, as the noise is an estimate.
-- The noise is never taken for less than the resolution of the metric adds.
-
-.. [1] J. L. Hodges and E. L. Lehmann, Estimates of location based on rank
-   tests, Annals of Mathematical Statistics 34 (1963), 598-611
-.. [2] P. J. Rousseeuw and C. Croux, Alternatives to the median absolute
-   deviation, JASA 88 (1993), 1273-1283; the factors for few values are those
-   of C. Croux and P. J. Rousseeuw, Time-efficient algorithms for two highly
-   robust estimators of scale, COMPSTAT 1 (1992), 411-428
+- If all values exceed their resolution, their logarithms are compared: noise
+  of times and rates grows with the value, and a change is a ratio.  Otherwise
+  the values themselves are compared, because the logarithm of a value that
+  can't be told from 0 is arbitrary.
+- The level and the noise of the earlier runs are the robust estimates of
+  :mod:`~rally_magnum_scale.measurement.estimators`.
+- The value of the newest runs is their median, so two of three runs must
+  agree on it.
+- If the baseline is one named run, the noise is that of neighbouring runs: a
+  drift since the baseline is the change to find, and not noise.
+- The difference divided by its standard error follows Student's t.  It has
+  fewer degrees of freedom than runs, because the noise is an estimate.
+- The noise is at least the part that the resolution of the metric adds.
 """
 
 from __future__ import annotations
@@ -34,48 +26,45 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import statistics
 from collections.abc import Iterable
 from collections.abc import Sequence
 
-from rally_magnum_scale.measurement import t_distribution
+from rally_magnum_scale.measurement import estimators
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 
 MEDIAN = "median"
 
-# Older runs tell little of the noise of today, and pairs are looked at.
+# Older runs say little about the noise of today, and the estimators look at
+# all pairs of runs.
 MOST_RUNS = 50
-# A change that is older than so many runs is dated so many runs back.
+# An older change is dated this many runs back.
 MOST_SINCE = 10
-# Nothing here repeats more closely: a series that seems to, such as times
-# in whole poll intervals, must not make a change out of the last digit.
+# No metric repeats more closely.  A series of equal values, such as times in
+# whole poll intervals, must not turn its last digit into a change.
 LEAST_NOISE_RATIO = 0.005
-# Fewer failed requests than one in a thousand are no matter.
+# Ignore fewer than one failed request in a thousand.
 LEAST_NOISE = {"ratio": 0.001}
-# The standard deviation of what lies anywhere in a range of width 1.
+# Standard deviation of a uniform distribution of width 1.
 _UNIFORM_NOISE = 1 / math.sqrt(12)
 
-_QN_CONSISTENCY = 2.2219
-_FREEDOM_RATIO = 0.6
-# No tail of a distribution is known further than that.
+# The tails of the distribution are not known beyond this.
 _LEAST_P_VALUE = 1e-4
-# From here on a share says less than a factor.
+# From this factor on, a factor is easier to read than a percentage.
 _MANIFOLD = 10
-_QN_FEW = (0.399, 0.994, 0.512, 0.844, 0.611, 0.857, 0.669, 0.872)
 
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
-    """What counts as worse.
+    """When a metric counts as worse.
 
-    :param last: how many of the newest runs must be worse, at least
-    :param min_runs: how many runs there must be before them, at least
-    :param min_change_ratio: by which share of the baseline the level must be
-        worse, at least
-    :param confidence: 1 - alpha, between 0 and 1: the largest p-value that
-        counts as worse is alpha, over all metrics together
-    :param baseline: ``median`` for the level of the runs before, or the
+    :param last: the least number of newest runs that must be worse
+    :param min_runs: the least number of runs before them
+    :param min_change_ratio: the least share of the baseline by which the
+        level must be worse
+    :param confidence: the confidence level 1 - alpha, between 0 and 1: alpha
+        is the largest p-value that counts as worse, over all metrics together
+    :param baseline: ``median`` for the level of the earlier runs, or the
         name of one run
     """
 
@@ -90,15 +79,17 @@ class Rules:
 class MetricComparison:
     """How the newest runs of one metric compare with their baseline.
 
-    :param since: the first of the runs that noise explains least
-    :param runs: how many runs there have been since, this one included
-    :param baseline: level of the baseline, in the unit of the metric
-    :param value: level since, in the same unit
-    :param change_ratio: by which share of the baseline it is worse; below 0
-        for better, infinite when the baseline is 0
-    :param p_value: in what share of comparisons noise alone would make a
+    :param metric: name of the metric
+    :param unit: of the metric, such as ``ms``
+    :param since: the first of the newest runs, by the least p-value
+    :param runs: how many newest runs there are, ``since`` included
+    :param baseline: level of the baseline, in ``unit``
+    :param value: level of the newest runs, in ``unit``
+    :param change_ratio: the share of the baseline by which ``value`` is
+        worse; below 0 if it is better, infinite if the baseline is 0
+    :param p_value: the share of comparisons in which noise alone would make a
         difference this large, over all splits and all metrics
-    :param worse: whether it counts as worse
+    :param worse: whether the metric counts as worse
     """
 
     metric: str
@@ -112,23 +103,24 @@ class MetricComparison:
     worse: bool = False
 
     def describe(self) -> str:
-        """Say which metric, how much, since which run, and the p-value."""
+        """Describe the metric, its change, the first run and the p-value."""
         old = verdicts.format_value(self.baseline, self.unit)
         new = verdicts.format_value(self.value, self.unit)
-        much = say_change(self.change_ratio)
+        change = describe_change(self.change_ratio)
         runs = "1 run" if self.runs == 1 else f"{self.runs} runs"
         return (
-            f"{self.metric}: {much}, {new} after {old}, since run "
-            f"{self.since.run} ({runs}), {say_p_value(self.p_value)}"
+            f"{self.metric}: {change}, {new} after {old}, since run "
+            f"{self.since.run} ({runs}), {describe_p_value(self.p_value)}"
         )
 
 
 @dataclasses.dataclass(frozen=True)
 class TooFew:
-    """A metric of which there are too few runs to tell.
+    """A metric with too few runs to compare.
 
-    :param runs: how many there are before the newest
-    :param needed: how many it takes
+    :param metric: name of the metric
+    :param runs: how many runs there are before the newest
+    :param needed: how many runs are needed
     """
 
     metric: str
@@ -138,16 +130,18 @@ class TooFew:
 
 @dataclasses.dataclass(frozen=True)
 class NoBaseline:
-    """A metric that the run chosen as the baseline did not measure."""
+    """A metric that the baseline run did not measure."""
 
     metric: str
 
 
 @dataclasses.dataclass(frozen=True)
 class RegressionResult:
-    """What comparing all metrics came to.
+    """The comparison of all metrics.
 
     :param compared: the smallest p-value first
+    :param too_few: metrics with too few runs
+    :param no_baseline: metrics that the baseline run did not measure
     """
 
     compared: tuple[MetricComparison, ...] = ()
@@ -156,7 +150,7 @@ class RegressionResult:
 
     @property
     def worse(self) -> tuple[MetricComparison, ...]:
-        """Return what counts as worse, the smallest p-value first."""
+        """The metrics that count as worse, the smallest p-value first."""
         return tuple(one for one in self.compared if one.worse)
 
 
@@ -164,6 +158,7 @@ def compare(trends: Iterable[trend.Trend], rules: Rules) -> RegressionResult:
     """Compare the newest runs of each metric with its baseline.
 
     :param trends: each metric once, first run first
+    :param rules: when a metric counts as worse
     """
     found = [_compare_one(one, rules) for one in trends]
     return RegressionResult(
@@ -175,8 +170,8 @@ def compare(trends: Iterable[trend.Trend], rules: Rules) -> RegressionResult:
     )
 
 
-def say_change(ratio: float) -> str:
-    """Say by how much it is worse; beyond a factor of ten as a factor."""
+def describe_change(ratio: float) -> str:
+    """Describe a change as a percentage, or as a factor from ten on."""
     if math.isinf(ratio):
         return "from 0"
     if ratio >= _MANIFOLD - 1:
@@ -185,13 +180,13 @@ def say_change(ratio: float) -> str:
     return f"{abs(ratio) * 100:.3g}% {side}"
 
 
-def say_p_value(p_value: float) -> str:
-    """Say a p-value, and what it is: a share of comparisons, no certainty."""
+def describe_p_value(p_value: float) -> str:
+    """Describe a p-value as a share of comparisons, which it is."""
     noise = "noise alone would make a difference this large in"
     if p_value < _LEAST_P_VALUE:
         few = f"fewer than {_LEAST_P_VALUE * 10_000:g} of 10,000"
         return f"p < {_LEAST_P_VALUE:.4f}: {noise} {few} comparisons"
-    # Two digits, as p-values of so few runs have no more.
+    # The p-values of so few runs have no more than two digits.
     shown = float(f"{p_value:.2g}")
     total = next(
         10**digits
@@ -205,7 +200,7 @@ def say_p_value(p_value: float) -> str:
 def _judge(
     compared: Sequence[MetricComparison], rules: Rules
 ) -> tuple[MetricComparison, ...]:
-    """Correct p-values for their number, and tell which count as worse.
+    """Correct p-values for their number, and decide which count as worse.
 
     Holm's step-down procedure: S. Holm, A simple sequentially rejective
     multiple test procedure, Scandinavian Journal of Statistics 6 (1979),
@@ -249,11 +244,11 @@ def _compare_one(
 
 @dataclasses.dataclass(frozen=True)
 class _Series:
-    """The runs of a metric, to be split into earlier and newest.
+    """The runs of a metric, to be split into earlier and newest runs.
 
-    :param values: of the points, on the scale that they are compared on
-    :param reference: value of the run that is the baseline, on that scale,
-        or None
+    :param values: of the points, on the scale of the comparison
+    :param reference: value of the baseline run, on that scale; None if the
+        baseline is the level of the earlier runs
     """
 
     of_trend: trend.Trend
@@ -279,20 +274,22 @@ class _Series:
         )
 
     def p_value(self, at: int) -> float:
-        """Tell how likely noise makes the runs from one on so much worse."""
+        """Return the p-value of a split before the run at an index."""
         difference = self._newest(at) - self._baseline(at)
         error = self._error(at)
         worse = difference if self.scale.worse_is_more else -difference
         if not error:
-            # Noise of nothing makes no difference at all.
+            # Without noise, every difference is significant.
             return 0.0 if worse > 0 else 1.0
         named = self.reference is not None
-        # Of differences between neighbours a third tells nothing new.
+        # A third of the differences between neighbours is redundant.
         counting = at * 2 // 3 if named else at
-        return t_distribution.upper_tail(worse / error, _freedom(counting))
+        return estimators.upper_tail(
+            worse / error, estimators.degrees_of_freedom(counting)
+        )
 
     def begin(self, at: int, last: int) -> int:
-        """Leave out runs of a split that are more like those before it."""
+        """Skip the first newest runs that are closer to the baseline."""
         newest, before = self._newest(at), self._baseline(at)
         return next(
             (
@@ -305,7 +302,7 @@ class _Series:
         )
 
     def compare(self, at: int) -> MetricComparison:
-        """Tell how the runs from one on compare with the baseline."""
+        """Compare the runs from an index on with the baseline."""
         baseline = self.scale.outward(self._baseline(at))
         value = self.scale.outward(self._newest(at))
         return MetricComparison(
@@ -320,31 +317,33 @@ class _Series:
         )
 
     def _newest(self, at: int) -> float:
-        return _typical(self.values[at:], self.scale.worse_is_more)
+        return estimators.cautious_median(
+            self.values[at:], self.scale.worse_is_more
+        )
 
     def _baseline(self, at: int) -> float:
         if self.reference is None:
-            return _level(self.values[:at])
+            return estimators.level(self.values[:at])
         return self.reference
 
     def _error(self, at: int) -> float:
-        """Return the standard error of the difference of the two."""
+        """Return the standard error of newest minus baseline."""
         before = self.values[:at]
-        level, variance = self._baseline(at), _level_variance(at)
+        level, variance = self._baseline(at), estimators.level_variance(at)
         if self.reference is not None:
-            # The runs since may have drifted from it, which is no noise.
+            # A drift away from the baseline run is not noise.
             neighbours = itertools.pairwise(before)
             before = [(b - a) / math.sqrt(2) for a, b in neighbours]
             variance = 1.0
-        noise = max(_noise(before), self.scale.least_noise(level))
-        newest = _typical_variance(len(self.values) - at)
+        noise = max(estimators.noise(before), self.scale.least_noise(level))
+        newest = estimators.median_variance(len(self.values) - at)
         return noise * math.sqrt(variance + newest)
 
 
 def change_ratio(one: trend.Trend, value: float, baseline: float) -> float:
-    """Tell by which share of a baseline a value is worse than it.
+    """Return the share of a baseline by which a value is worse.
 
-    :returns: as :meth:`~trend.Trend.worse_ratio`, but 0 for what is within
+    :returns: as :meth:`~trend.Trend.worse_ratio`, but 0 for a value within
         the least noise of a baseline of 0
     """
     if not baseline and value <= least_noise(one):
@@ -353,17 +352,17 @@ def change_ratio(one: trend.Trend, value: float, baseline: float) -> float:
 
 
 def least_noise(one: trend.Trend) -> float:
-    """Return the least noise of a metric that is believed, in its unit."""
+    """Return the noise that a metric has at least, in its unit."""
     return max(LEAST_NOISE.get(one.unit, 0.0), one.resolution * _UNIFORM_NOISE)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Scale:
-    """On which scale the values of a metric are compared.
+    """The scale on which the values of a metric are compared.
 
-    :param logarithmic: of their logarithms, or as they are
-    :param worse_is_more: which direction is the worse one
-    :param least: the least noise that is believed, in the unit
+    :param logarithmic: whether their logarithms are compared
+    :param worse_is_more: whether a higher value is worse
+    :param least: the noise that the metric has at least, in its unit
     """
 
     logarithmic: bool
@@ -383,64 +382,7 @@ class _Scale:
         return math.exp(value) if self.logarithmic else value
 
     def least_noise(self, level: float) -> float:
-        """Return the least noise that is believed, around a level."""
+        """Return the least noise around a level, on this scale."""
         if self.logarithmic:
             return max(LEAST_NOISE_RATIO, self.least / math.exp(level))
         return max(LEAST_NOISE_RATIO * abs(level), self.least)
-
-
-def _level(values: Sequence[float]) -> float:
-    """Estimate where values lie, by Hodges and Lehmann."""
-    pairs = itertools.combinations_with_replacement(values, 2)
-    return statistics.median((one + other) / 2 for one, other in pairs)
-
-
-def _level_variance(count: int) -> float:
-    """Return the variance of the level of so many values of variance 1."""
-    return math.pi / 3 / count
-
-
-def _typical(values: Sequence[float], worse_is_more: bool) -> float:
-    """Return the median; of an even number, the milder of the two.
-
-    So one run astray makes nothing of the runs after it worse.
-    """
-    if worse_is_more:
-        return statistics.median_low(values)
-    return statistics.median_high(values)
-
-
-def _typical_variance(count: int) -> float:
-    """Return the variance of the median of so many values of variance 1."""
-    return min(1.0, math.pi / 2 / count)
-
-
-def _noise(values: Sequence[float]) -> float:
-    """Estimate the standard deviation of values, at least two, by Qn.
-
-    It is 0 where more than half of them are the same, as times in whole
-    poll intervals may be; then the plain standard deviation is taken.
-    """
-    pairs = itertools.combinations(values, 2)
-    distances = sorted(abs(one - other) for one, other in pairs)
-    half = len(values) // 2 + 1
-    quantile = distances[math.comb(half, 2) - 1]
-    return _QN_CONSISTENCY * _qn_factor(
-        len(values)
-    ) * quantile or statistics.stdev(values)
-
-
-def _qn_factor(count: int) -> float:
-    """Return what makes Qn true for so few values."""
-    if count <= len(_QN_FEW) + 1:
-        return _QN_FEW[count - 2]
-    return count / (count + (1.4 if count % 2 else 3.8))
-
-
-def _freedom(count: int) -> int:
-    """Return the degrees of freedom of Qn over so many values.
-
-    With so few the quantiles of t were met by simulation, 5 to 30 runs,
-    down to a level of 0.002; asymptotically there would be more.
-    """
-    return max(1, math.floor(_FREEDOM_RATIO * (count - 1)))

@@ -1,4 +1,4 @@
-"""One metric over many comparable runs: what regression is looked for in."""
+"""One metric over many comparable runs, in which a regression may be."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import statistics
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """What one run measured.
+    """The value of one run.
 
-    :param run: identifies the run: the task's uuid and the position of the
+    :param run: id of the run: the task's uuid and the position of the
         workload in it, from 1, such as ``3f0c…/1``
-    :param at_s: when the run began, in epoch seconds
+    :param at_s: epoch second at which the run began
     :param value: in the unit of the trend
-    :param resolution: how closely the value was measured, in the same unit:
-        the width of the range in which it may lie; None where not known
+    :param resolution: the width of the interval in which the true value
+        lies, in the same unit; 0 for a count, None if unknown
     """
 
     run: str
@@ -29,11 +29,10 @@ class Point:
 class Trend:
     """The values of one metric, first run first.
 
-    :param metric: criterion, bound and place that it is read as, such as
-        ``request_latency.p99_ms step 3``
+    :param metric: its name, such as ``request_latency.p99_ms step 3``
     :param unit: of the values, such as ``ms``
-    :param at_least: whether more is better, as with the bounds of a criterion
-    :param points: only of runs in which the metric was measured and counts
+    :param at_least: whether more is better
+    :param points: of the runs in which the metric was measured and counts
     """
 
     metric: str
@@ -43,7 +42,7 @@ class Trend:
 
     @property
     def resolution(self) -> float:
-        """How closely the metric is measured, as a rule; 0 for exactly."""
+        """The median of the known resolutions; 0 without any."""
         known = [
             point.resolution
             for point in self.points
@@ -52,10 +51,10 @@ class Trend:
         return statistics.median(known) if known else 0.0
 
     def worse_ratio(self, value: float, reference: float) -> float:
-        """Tell by which share of ``reference`` a value is worse than it.
+        """Return the share of ``reference`` by which a value is worse.
 
-        :returns: above 0 for worse, below 0 for better; infinite when the
-            reference is 0, of which nothing is a share, and the value is not
+        :returns: above 0 if the value is worse, below 0 if it is better;
+            infinite if the reference is 0 and the value is not
         """
         change = value - reference
         if not change:
@@ -68,7 +67,7 @@ class Trend:
 
 
 def metric_name(criterion: str, bound_key: str, place: str = "") -> str:
-    """Name a metric as criteria, history and pages do.
+    """Return the name of a metric in criteria, history and pages.
 
     :param place: the step, change or event, such as ``step 3``
     """

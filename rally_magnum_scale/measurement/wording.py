@@ -1,16 +1,16 @@
-"""Words that sentences about many things share."""
+"""Wording that messages of several layers share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# So many are told; more would drown the sentence.
+# A longer list would drown the sentence.
 MOST_NAMED = 3
 
 
 def few(texts: Iterable[str]) -> str:
-    """Tell the first of some texts in order, and how many more there are."""
+    """Join the first few texts in order, and count the others."""
     ordered = sorted(texts)
     more = len(ordered) - MOST_NAMED
-    told = ", ".join(ordered[:MOST_NAMED])
-    return f"{told} and {more} more" if more > 0 else told
+    named = ", ".join(ordered[:MOST_NAMED])
+    return f"{named} and {more} more" if more > 0 else named

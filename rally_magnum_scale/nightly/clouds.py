@@ -17,13 +17,13 @@ from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.nightly import deadline
-from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import processes
 from rally_magnum_scale.nightly import rally_setup
 from rally_magnum_scale.nightly import settings as nightly_settings
 
 # The folder of Rally's database and log, and of the marker of our sandbox.
 HOME = "rally"
-_OPENRC_DEADLINE_S = 30
+_ENV_DEADLINE_S = 30.0
 _UP_DEADLINE_S = 3600.0
 # The sandbox may go down after the night's deadline.
 DOWN_DEADLINE_S = 600.0
@@ -49,8 +49,9 @@ def opened(
     home = wanted.folder / HOME
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     rally_setup.forget_secrets(home)
-    with _sandbox_up(wanted, log, until):
-        environment, spec = _of(wanted)
+    with _sandbox_up(wanted, log, until) as variables:
+        environment = variables or _own_environment()
+        spec = _spec_of(wanted, environment)
         # The environment that a user selected in ~/.rally/globals must not
         # be used, and later nights must find the run markers of this one.
         environment |= {
@@ -71,9 +72,10 @@ def _sandbox_up(
     wanted: nightly_settings.Settings,
     log: commands.Log,
     until: deadline.Deadline,
-) -> Iterator[None]:
+) -> Iterator[dict[str, str] | None]:
+    """Yield the variables of a client of the sandbox, None without one."""
     if not wanted.sandbox:
-        yield
+        yield None
         return
     # This file remains if the night is killed, so that the next night takes
     # the sandbox down.
@@ -81,11 +83,13 @@ def _sandbox_up(
     try:
         # After a killed night, parts of our sandbox may be down; `up` starts
         # the missing parts.
-        if ours.exists() or not _is_up():
+        done = None if ours.exists() else _sandbox_env()
+        if done is None or done.returncode:
             with until.step("the sandbox to come up", _UP_DEADLINE_S) as up_s:
                 ours.touch()
                 _sandbox(wanted, "up", up_s, log)
-        yield
+            done = _sandbox_env()
+        yield _sandbox_variables(done)
     finally:
         if ours.exists():
             with interruption.deferred():
@@ -95,38 +99,52 @@ def _sandbox_up(
 
 def _mark(wanted: nightly_settings.Settings) -> dict[str, str]:
     """Return the variable by which the next night finds our processes."""
-    return {predecessor.NIGHT_VARIABLE: str(wanted.folder)}
+    return {processes.NIGHT_VARIABLE: str(wanted.folder)}
 
 
-def _is_up() -> bool:
+def _sandbox_env() -> subprocess.CompletedProcess[bytes]:
+    """Run ``env -0`` as a client of the sandbox; it fails if that is down.
+
+    :raises CommandFailed: when it does not end in time
+    """
+    command = [str(_sandbox_program()), "run", "--", "env", "-0"]
     try:
-        _sandbox_variables()
-    except exceptions.CommandFailed:
-        return False
-    return True
+        return subprocess.run(
+            command,
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=_ENV_DEADLINE_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise exceptions.CommandFailed(
+            f"`{' '.join(command)}` did not end within {_ENV_DEADLINE_S:.0f} "
+            "s. Check the sandbox with `rally-magnum-sandbox status`."
+        ) from error
 
 
-def _sandbox_variables() -> dict[str, str]:
+def _sandbox_variables(
+    done: subprocess.CompletedProcess[bytes],
+) -> dict[str, str]:
     """Return the environment variables of a client of the sandbox.
 
     :raises CommandFailed: when the sandbox is not up
     """
-    command = [str(_sandbox_program()), "run", "--", "env", "-0"]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        timeout=_OPENRC_DEADLINE_S,
-    )
     if done.returncode:
         raise exceptions.CommandFailed(
-            f"`{' '.join(command)}` ended with {done.returncode} and "
-            f"said: {done.stderr.strip()}"
+            f"`{' '.join(done.args)}` exited with code {done.returncode}: "
+            f"{os.fsdecode(done.stderr).strip()}"
         )
-    lines = (line.partition("=") for line in done.stdout.split("\0"))
-    return {name: value for name, _, value in lines if name}
+    return {
+        os.fsdecode(name): os.fsdecode(value)
+        for name, value in _parse_env(done.stdout).items()
+    }
+
+
+def _parse_env(output: bytes) -> dict[bytes, bytes]:
+    """Return the variables that ``env -0`` printed."""
+    pairs = (line.partition(b"=") for line in output.split(b"\0"))
+    return {name: value for name, _, value in pairs if name}
 
 
 def _sandbox_program() -> pathlib.Path:
@@ -151,20 +169,20 @@ def _sandbox(
     )
 
 
-def _of(
-    wanted: nightly_settings.Settings,
-) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return a client's variables, and the spec of Rally's environment."""
+def _own_environment() -> dict[str, str]:
+    path = f"{commands.PROGRAMS}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path}
+
+
+def _spec_of(
+    wanted: nightly_settings.Settings, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return Rally's description of the cloud."""
     if wanted.sandbox:
-        environment = _sandbox_variables()
-        return environment, of_variables(environment)
-    environment = dict(os.environ)
-    environment["PATH"] = (
-        f"{commands.PROGRAMS}{os.pathsep}{environment['PATH']}"
-    )
+        return of_variables(environment)
     if wanted.openrc:
-        return environment, of_variables(read_openrc(wanted.openrc))
-    return environment, of_clouds_yaml(wanted.clouds_yaml)
+        return of_variables(read_openrc(wanted.openrc))
+    return of_clouds_yaml(wanted.clouds_yaml)
 
 
 def read_openrc(path: pathlib.Path) -> dict[str, str]:
@@ -180,7 +198,7 @@ def read_openrc(path: pathlib.Path) -> dict[str, str]:
             capture_output=True,
             check=True,
             stdin=subprocess.DEVNULL,
-            timeout=_OPENRC_DEADLINE_S,
+            timeout=_ENV_DEADLINE_S,
             env={"PATH": os.environ.get("PATH", os.defpath)},
         )
     except (subprocess.SubprocessError, OSError) as error:
@@ -188,10 +206,9 @@ def read_openrc(path: pathlib.Path) -> dict[str, str]:
             f"cloud.openrc: {path} can't be sourced by sh without user "
             f"input: {error}."
         ) from error
-    lines = (line.partition(b"=") for line in done.stdout.split(b"\0"))
     return {
         name.decode(errors="replace"): _decoded(path, name, value)
-        for name, _, value in lines
+        for name, value in _parse_env(done.stdout).items()
         if name.startswith(b"OS_")
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import pathlib
 import re
 import shutil
@@ -11,10 +10,14 @@ import time
 from collections.abc import Iterator
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import file_locks
 
 PARTIAL = ".partial"
 KILLED = ".killed"
 SUMMARY = "summary.json"
+HISTORY = "history.jsonl"
+METRICS = "metrics.prom"
+RUNS_PAGE = "runs.html"
 
 _NAME = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z(-\d+)?")
 
@@ -36,13 +39,11 @@ def alone(folder: pathlib.Path) -> Iterator[None]:
             f"folder: {folder} can't be written: {error.strerror}."
         ) from error
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not file_locks.take(lock):
             raise exceptions.NightRuns(
                 f"Another night is running in {folder}. Wait for its end, "
                 "or give this night a folder of its own."
-            ) from None
+            )
         yield
 
 

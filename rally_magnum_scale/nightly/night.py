@@ -18,22 +18,16 @@ from rally_magnum_scale.history import storage
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import deadline
 from rally_magnum_scale.nightly import folders
-from rally_magnum_scale.nightly import nights_page
 from rally_magnum_scale.nightly import outcome
-from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import pages
+from rally_magnum_scale.nightly import processes
 from rally_magnum_scale.nightly import rally_tasks
 from rally_magnum_scale.nightly import settings as nightly_settings
 from rally_magnum_scale.report import conclusion
 from rally_magnum_scale.report import model
-from rally_magnum_scale.report import openmetrics
 from rally_magnum_scale.report import page
-from rally_magnum_scale.report import runs_page
 from rally_magnum_scale.task.exporters import result_files
 from rally_magnum_scale.task.exporters import results
-
-HISTORY = "history.jsonl"
-METRICS = "metrics.prom"
-RUNS_PAGE = "runs.html"
 
 Log = Callable[[str], None]
 
@@ -81,7 +75,7 @@ def run(
         folders.end(partial)
         try:
             folders.keep(settings.folder, settings.keep)
-            _write_pages(settings)
+            pages.write(settings)
         finally:
             tell(night)
         return night
@@ -93,7 +87,7 @@ def _clean_up(settings: nightly_settings.Settings, log: Log) -> list[str]:
     The first task that starts removes the bays of killed nights, because it
     finds their run markers.
     """
-    ended = predecessor.end(settings.folder, settings.grace_s, log)
+    ended = processes.end_killed(settings.folder, settings.grace_s, log)
     killed = folders.set_aside_killed(settings.folder)
     notes = [f"the night {name} had been killed" for name in killed]
     if ended:
@@ -155,11 +149,11 @@ class _Work:
             log=self.log,
         )
         if not ended.uuid:
-            said = ended.cut_short or (
+            why = ended.cut_short or (
                 f"`rally task start` exited with {ended.status}: "
                 f"{ended.last_line}"
             )
-            return _broken(task, f"No task started: {said}", ended.took_s)
+            return _broken(task, f"No task started: {why}", ended.took_s)
         try:
             with interruption.deferred():
                 return self._judge(task, ended, environment)
@@ -193,7 +187,7 @@ class _Work:
         name = f"{task.name}.html"
         night = folders.name_at_end(self.folder)
         added = result_files.runs_of(found, f"{night}/{name}")
-        every = storage.append(self.settings.folder / HISTORY, added)
+        every = storage.append(self.settings.folder / folders.HISTORY, added)
         undrawn = self._draw(name, drawn, every)
         sentence = conclusion.conclude(drawn.workloads, drawn.errors).sentence
         state = max(
@@ -247,9 +241,9 @@ def _broken(
 def _not_kept(
     task: nightly_settings.TaskSettings, ended: rally_tasks.Ended, why: str
 ) -> outcome.TaskOutcome:
-    said = f"Its results could not be kept: {why}"
+    sentence = f"Its results could not be kept: {why}"
     return dataclasses.replace(
-        _broken(task, said, ended.took_s), uuid=ended.uuid
+        _broken(task, sentence, ended.took_s), uuid=ended.uuid
     )
 
 
@@ -261,9 +255,9 @@ def _with_refusal(
     Rally keeps the reason in its database, but does not export it.
     """
     whole = task.get("status") == "finished"
-    if whole or task.get("subtasks") or ended.cut_short or not ended.said:
+    if whole or task.get("subtasks") or ended.cut_short or not ended.output:
         return task
-    return {**task, "validation_result": {"etype": "", "msg": ended.said}}
+    return {**task, "validation_result": {"etype": "", "msg": ended.output}}
 
 
 def _message_chain(error: BaseException) -> str:
@@ -312,21 +306,3 @@ def _compare(
         not_compared=tuple(gaps),
         learning=tuple(learning),
     )
-
-
-def _write_pages(settings: nightly_settings.Settings) -> None:
-    runs = storage.read(settings.folder / HISTORY, missing_ok=True)
-    # The pages of removed nights no longer exist, so don't link to them.
-    linked = [
-        one
-        if (settings.folder / one.link).is_file()
-        else dataclasses.replace(one, link="")
-        for one in runs
-    ]
-    drawn = {
-        RUNS_PAGE: runs_page.render(linked, settings.across),
-        METRICS: openmetrics.render(runs),
-        "index.html": nights_page.render(settings.folder, RUNS_PAGE),
-    }
-    for name, text in drawn.items():
-        files.atomic_write(settings.folder / name, text)

@@ -110,15 +110,15 @@ class Night:
     def headline(self) -> str:
         """The night in one line."""
         worse = sum(bool(one.worse) for one in self.tasks)
-        said = f"{self.state}, {_count(len(self.tasks), 'task')}"
+        words = f"{self.state}, {_count(len(self.tasks), 'task')}"
         if worse:
-            said += f", {worse} of them worse than before"
+            words += f", {worse} of them worse than before"
         gaps = sum(bool(one.not_compared) for one in self.tasks)
         if gaps:
-            said += f", {gaps} of them not fully compared"
+            words += f", {gaps} of them not fully compared"
         if self.interrupted:
-            said += ", interrupted"
-        return f"{said}, in {words_of(self.took_s)} on {self.cloud}"
+            words += ", interrupted"
+        return f"{words}, in {words_of(self.took_s)} on {self.cloud}"
 
     def text(self) -> str:
         """Return a summary of a few lines, suitable for a chat message."""
@@ -174,8 +174,8 @@ def words_of(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
-    said = [f"{number} {unit}" for number, unit in parts if number]
-    return " ".join(said) or "0 s"
+    words = [f"{number} {unit}" for number, unit in parts if number]
+    return " ".join(words) or "0 s"
 
 
 def _labelled(label: str, found: Sequence[str]) -> list[str]:

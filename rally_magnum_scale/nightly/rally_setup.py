@@ -79,9 +79,9 @@ def _create(
         path.write_text(json.dumps(spec))
         commands.run_rally(create, environment, log_file, deadline_s=limit_s)
     except exceptions.CommandFailed:
-        said = _masked(log_file.read_text(errors="replace"), spec)
+        output = _masked(log_file.read_text(errors="replace"), spec)
         with (home / LOG).open("a") as kept:
-            kept.write(said)
+            kept.write(output)
         raise exceptions.CommandFailed(
             "`rally env create` failed to create Rally's environment of the "
             f"cloud: {_masked(commands.last_line(log_file), spec)} (full "
@@ -91,9 +91,9 @@ def _create(
         forget_secrets(home)
 
 
-def _masked(said: str, spec: Mapping[str, Any]) -> str:
+def _masked(output: str, spec: Mapping[str, Any]) -> str:
     for cloud in spec.values():
         password = cloud["admin"]["password"]
         for written in (password, json.dumps(password)[1:-1]):
-            said = said.replace(written, "***")
-    return said
+            output = output.replace(written, "***")
+    return output

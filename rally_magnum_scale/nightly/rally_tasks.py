@@ -17,7 +17,7 @@ import psutil
 from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
-from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import processes
 from rally_magnum_scale.nightly import settings as nightly_settings
 
 # Rally logs this line right before it validates and runs a task.
@@ -36,7 +36,8 @@ class Ended:
         signal that ended it
     :param cut_short: why the task was interrupted; empty if it was not
     :param last_line: last line of its output
-    :param said: its output after the uuid; for a refused task, the reason
+    :param output: its output without log lines; for a refused task, the
+        reason
     """
 
     uuid: str
@@ -44,7 +45,7 @@ class Ended:
     status: int
     cut_short: str = ""
     last_line: str = ""
-    said: str = ""
+    output: str = ""
 
 
 def run(
@@ -101,7 +102,7 @@ def run(
     except exceptions.Interrupted:
         cut_short = "it was interrupted because the night was interrupted"
     finally:
-        predecessor.end_all(_family(child.pid), grace_s, log)
+        processes.end_all(_family(child.pid), grace_s, log)
         child.wait()
     return Ended(
         uuid=_uuid(log_file),
@@ -109,7 +110,7 @@ def run(
         status=child.returncode,
         cut_short=cut_short,
         last_line=commands.last_line(log_file),
-        said=_said(log_file),
+        output=_output(log_file),
     )
 
 
@@ -154,8 +155,8 @@ def _uuid(log_file: pathlib.Path) -> str:
     return found.group(1) if found else ""
 
 
-def _said(log_file: pathlib.Path) -> str:
+def _output(log_file: pathlib.Path) -> str:
     """Return Rally's output about a task, without log lines."""
-    _, found, said = log_file.read_text(errors="replace").rpartition(_USED)
-    lines = said.splitlines()[1:] if found else []
+    _, found, text = log_file.read_text(errors="replace").rpartition(_USED)
+    lines = text.splitlines()[1:] if found else []
     return "\n".join(one for one in lines if not _LOGGED.match(one)).strip()

@@ -11,12 +11,12 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from rally_magnum_scale.in_bay.stats import histogram
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import formatting
+from rally_magnum_scale.report import histogram_sum
 
 SIZE = (1080.0, 340.0)
 _PER_NINE = 25
@@ -46,7 +46,7 @@ def find(run: records.Run) -> list[StepDistribution]:
     found = []
     for number in sorted({window.step for window in run.windows}):
         due = windows.due_in(run.windows, number, steps.STEADY)
-        merged = histogram.Histogram().merge(*(one.latency_us for one in due))
+        merged = histogram_sum.HistogramSum(one.latency_us for one in due)
         failed = sum(sum(one.failures.values()) for one in due)
         if merged.total:
             spots = _spots(merged, failed)
@@ -57,7 +57,7 @@ def find(run: records.Run) -> list[StepDistribution]:
 
 
 def _spots(
-    merged: histogram.Histogram, failed: int
+    merged: histogram_sum.HistogramSum, failed: int
 ) -> tuple[tuple[float, float], ...]:
     most = math.log10(merged.total + failed)
     # The smallest latency is at 0 nines, as its percentile is nearly 0.

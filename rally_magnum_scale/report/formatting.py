@@ -194,7 +194,7 @@ def error_sentence(iteration: model.Iteration) -> str:
 
 def join_error(error: Sequence[str]) -> str:
     """Return class and message of an error in Rally's form."""
-    return records.say_error(error)
+    return records.describe_error(error)
 
 
 def requests(run: records.Run) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -65,7 +66,7 @@ class Iteration:
         return dataclasses.replace(
             self.run,
             iteration=self.number,
-            error=records.say_error(self.error),
+            error=records.describe_error(self.error),
         )
 
 
@@ -121,10 +122,10 @@ class Workload:
     :param args: the arguments of the scenario
     :param sla: the SLA section as it was configured
     :param sla_results: what Rally stored about each criterion
-    :param runner: from :func:`conditions.say_runner`; empty if unknown
+    :param runner: from :func:`conditions.describe_runner`; empty if unknown
     :param digest_of_contexts: from :func:`conditions.digest_contexts`;
         empty if unknown
-    :param iterations_told: from :func:`conditions.iterations_told`; None if
+    :param iterations_told: from :func:`conditions.planned_iterations`; None if
         unknown
     :param ended: False if the task broke or was aborted, so that Rally may
         have stored only a part of it
@@ -175,14 +176,15 @@ class Workload:
     @property
     def missing_iterations(self) -> str:
         """Return how many iterations have a result; empty if all have."""
-        return conditions.say_missing(
+        return conditions.describe_missing(
             len(self.iterations), self.iterations_told
         )
 
-    def own_verdicts(self) -> list[verdicts.Verdict]:
-        """Judge our criteria over all iterations, only by the records."""
+    @functools.cached_property
+    def own_verdicts(self) -> tuple[verdicts.Verdict, ...]:
+        """Our criteria over all iterations, judged by the records alone."""
         runs = [one.numbered_run for one in self.iterations]
-        return verdicts.judge_all(self.sla, runs, self.iterations_told)
+        return tuple(verdicts.judge_all(self.sla, runs, self.iterations_told))
 
     def verdicts(self) -> list[verdicts.Verdict]:
         """Return our verdicts, which do not hold if Rally's result differs.
@@ -194,12 +196,12 @@ class Workload:
             dataclasses.replace(
                 one, reason=one.reason or disputed.get(one.criterion, "")
             )
-            for one in self.own_verdicts()
+            for one in self.own_verdicts
         ]
 
     def _disputed(self) -> dict[str, str]:
         """Return why criteria that hold by the records do not hold."""
-        failing = {v.criterion for v in self.own_verdicts() if not v.passed}
+        failing = {v.criterion for v in self.own_verdicts if not v.passed}
         failed = {
             one.name: f"Rally stored {one.name} as failed"
             for one in self.sla_results
@@ -218,9 +220,9 @@ class Workload:
         """
         if self.broken_context or not self.ended:
             return []
-        asked = collections.Counter(map(criteria.normalise, self.sla))
+        configured = collections.Counter(map(criteria.normalise, self.sla))
         stored = collections.Counter(one.name for one in self.sla_results)
-        return sorted(asked - stored)
+        return sorted(configured - stored)
 
     def other_results(self) -> list[SlaResult]:
         """Return what Rally stored about criteria that are not ours.

@@ -34,7 +34,7 @@ def _of_workload(
 ) -> storage.StoredRun:
     ours = workload.verdicts()
     runs = [one.numbered_run for one in workload.iterations]
-    asked = run_conditions.ask(
+    asked = run_conditions.record(
         "",
         workload.scenario,
         workload.args,
@@ -72,12 +72,12 @@ def _judged(verdict: verdicts.Verdict) -> storage.Judged:
         ),
         holds=verdict.passed,
         # JSON has no infinity; the reason says what the value was.
-        value=None if verdict.endless else verdict.value,
+        value=None if verdict.infinity else verdict.value,
         # JSON has no NaN, either.
         bound=verdict.bound if math.isfinite(verdict.bound) else None,
         unit=verdict.unit,
         at_least=verdict.at_least,
-        reason=verdict.reason or verdict.endless,
+        reason=verdict.reason or verdict.infinity,
     )
 
 

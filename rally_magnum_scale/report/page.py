@@ -57,6 +57,8 @@ HEADLINES = (
 # All iterations share these points, so that the size of a page is limited;
 # with fewer points, plots would look coarse.
 MIN_POINTS = 100
+# A single row with more columns is shown as a list, which needs no scrolling.
+MOST_COLUMNS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,10 +125,10 @@ def render(
     :param across: conditions in which compared runs may differ
     :returns: a complete HTML page
     """
-    texts = [i.raw for one in report.workloads for i in one.iterations]
-    limit = max(MIN_POINTS, series.MAX_POINTS // max(1, len(texts)))
+    every = [i for one in report.workloads for i in one.iterations]
+    limit = max(MIN_POINTS, series.MAX_POINTS // max(1, len(every)))
     trends = _known(report, before, across)
-    taken = downloads.pack(texts)
+    taken = downloads.pack(every)
     packed = iter(taken.addresses)
     return (
         environment()
@@ -144,6 +146,7 @@ def render(
             ladder=grids.ladder(report.workloads),
             turnover=_turnover(report.workloads),
             percentiles=PERCENTILES,
+            most_columns=MOST_COLUMNS,
             window_s=taken.window_s,
             kubernetes=_kubernetes(report),
         )

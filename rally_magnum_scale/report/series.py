@@ -9,15 +9,17 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import steps
-from rally_magnum_scale.in_bay.stats import throughput
 from rally_magnum_scale.in_bay.stats import windows
+from rally_magnum_scale.report import histogram_sum
 
 MAX_POINTS = 1000
 
@@ -247,6 +249,13 @@ def _point(
         offered_rps=sum(known) / seconds if len(known) == seconds else None,
         achieved_rps=sum(one.requests for one in part) / seconds,
         failed_rps=sum(one.failed for one in part) / seconds,
-        latency_us=throughput.percentiles(one.latency_us for one in part),
+        latency_us=_percentiles(part),
         versions=windows.add_counts(one.versions for one in part),
     )
+
+
+def _percentiles(part: Iterable[windows.Window]) -> dict[str, int | None]:
+    latency = histogram_sum.HistogramSum(one.latency_us for one in part)
+    names = step_summary.PERCENTILES
+    found = latency.percentiles_us(names.values())
+    return {**dict(zip(names, found, strict=True)), "max": latency.max_us}

@@ -20,7 +20,7 @@ def of_workload(workload: model.Workload) -> str:
         return storage.BROKEN
     # If only Rally's result differs, Rally has failed the criterion.
     if invalid_parts(workload) or any(
-        one.reason and one.value is not None for one in workload.own_verdicts()
+        one.reason and one.value is not None for one in workload.own_verdicts
     ):
         return storage.INVALID
     ours, others = workload.verdicts(), workload.other_results()

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.in_bay.stats import bay_records
-from rally_magnum_scale.kube import api_metrics
 from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import component_metrics
 from rally_magnum_scale.measurement import api_latency
 
 Summary = dict[str, dict[str, float | None]]
@@ -47,7 +47,7 @@ class ApiWatch:
 
     def _read(self) -> api_latency.ApiCounters | None:
         try:
-            return api_metrics.read(self._cluster)
+            return component_metrics.read_api_latency(self._cluster)
         except (exceptions.KubernetesError, ValueError) as error:
             self._missing = str(error).rstrip(".")
             self._log(f"can't read the API server's latency: {error}")

@@ -16,6 +16,7 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import node_change_follower
@@ -324,7 +325,8 @@ class BayLife:
             self._note(status=status)
             if not self.record.failure:
                 self._note(
-                    failure=lifecycle.failure_class(error), reason=str(error)
+                    failure=magnum_errors.failure_class(error),
+                    reason=str(error),
                 )
             raise
 

@@ -7,14 +7,14 @@ import heapq
 import threading
 import time
 from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 
 from rally_magnum_scale.in_bay.stats import cpu_time
 from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.kube import client
-from rally_magnum_scale.kube import cpu
+from rally_magnum_scale.kube import component_metrics
+from rally_magnum_scale.runs import probes
 
 # Kubelets update their counters every 10 to 20 s.  After this time in a step,
 # a counter has been updated within the step.
@@ -25,15 +25,13 @@ SLICE_S = 0.2
 _MAX_FAILED_READS = 2
 
 
-class CpuWatch:
+class CpuWatch(probes.Probe):
     """Reads each node's counters a few times per step.
 
     Failures are recorded, never raised.
 
     :param cluster: the open Kubernetes API of the bay
     :param namespace: of the load
-    :param targets: names of the targets' pods
-    :param nodes: names of all nodes that run pods of the load
     :param deadline_s: seconds after which one read of all nodes ends
     :param clock: monotonic seconds
     """
@@ -42,8 +40,6 @@ class CpuWatch:
         self,
         cluster: client.KubeClient,
         namespace: str,
-        targets: Iterable[str],
-        nodes: Iterable[str],
         *,
         deadline_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
@@ -52,12 +48,8 @@ class CpuWatch:
         self._namespace = namespace
         self._deadline_s = deadline_s
         self._clock = clock
-        self._targets: dict[str, list[cpu_time.Reading]] = {
-            name: [] for name in targets
-        }
-        self._nodes: dict[str, list[cpu_time.Reading]] = {
-            name: [] for name in nodes
-        }
+        self._targets: dict[str, list[cpu_time.Reading]] = {}
+        self._nodes: dict[str, list[cpu_time.Reading]] = {}
         self._missing = ""
         self._failed_reads = 0
         # The workers' clock minus ours.
@@ -67,8 +59,10 @@ class CpuWatch:
         self._stopped = threading.Event()
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
+    def observing(self, pods: probes.LoadPods) -> Iterator[None]:
         """Read the counters at the planned moments, in a thread."""
+        self._targets = {name: [] for name in probes.pod_names(pods.targets)}
+        self._nodes = {name: [] for name in pods.node_names}
         thread = threading.Thread(target=self._run, name="cpu", daemon=True)
         thread.start()
         try:
@@ -79,31 +73,15 @@ class CpuWatch:
         # The last moment has come when the load is over.
         self.read_if_due()
 
-    def began(self, start: dict[str, Any]) -> None:
-        """Plan the reads of all steps from the record of the load's start.
-
-        :param start: the record ``start``
-        """
-        self._offset_s = start["written_s"] - self._clock()
-        plan = steps.Plan.from_json(start["steps"])
+    def on_record(self, record: dict[str, Any]) -> None:
+        """Plan the reads of all steps of a start, which a search repeats."""
+        if record["record"] != "start":
+            return
+        self._offset_s = record["written_s"] - self._clock()
+        plan = steps.Plan.from_json(record["steps"])
         for number, step in enumerate(plan.steps):
-            steady_s = start["second"] + plan.start_s(number) + step.ramp_s
-            self.expect(steady_s, steady_s + step.duration_s)
-
-    def expect(self, start_s: float, end_s: float) -> None:
-        """Plan the reads of one steady phase.
-
-        :param start_s: epoch seconds, by the workers' clock
-        :param end_s: epoch seconds, by the workers' clock
-        """
-        length_s = end_s - start_s
-        soon_s, later_s = (
-            start_s + min(_FRESH_S, length_s * share) for share in (0.25, 0.5)
-        )
-        with self._lock:
-            for moment in (start_s, soon_s, later_s, end_s):
-                if moment not in self._moments:
-                    heapq.heappush(self._moments, moment)
+            steady_s = record["second"] + plan.start_s(number) + step.ramp_s
+            self._plan_reads(steady_s, steady_s + step.duration_s)
 
     @property
     def counters(self) -> cpu_time.CpuCounters:
@@ -124,6 +102,21 @@ class CpuWatch:
             self._read()
         return was_due
 
+    def _plan_reads(self, start_s: float, end_s: float) -> None:
+        """Plan the reads of one steady phase.
+
+        :param start_s: epoch seconds, by the workers' clock
+        :param end_s: epoch seconds, by the workers' clock
+        """
+        length_s = end_s - start_s
+        soon_s, later_s = (
+            start_s + min(_FRESH_S, length_s * share) for share in (0.25, 0.5)
+        )
+        with self._lock:
+            for moment in (start_s, soon_s, later_s, end_s):
+                if moment not in self._moments:
+                    heapq.heappush(self._moments, moment)
+
     def _run(self) -> None:
         while not self._stopped.wait(SLICE_S):
             self.read_if_due()
@@ -134,7 +127,7 @@ class CpuWatch:
         return self._clock() + self._offset_s >= moment_s
 
     def _read(self) -> None:
-        found = cpu.read_nodes(
+        found = component_metrics.read_cpu_usage(
             self._cluster,
             self._namespace,
             self._nodes,

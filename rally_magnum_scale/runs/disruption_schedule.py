@@ -8,9 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,23 +18,25 @@ from rally_magnum_scale import waiting
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import lost_nodes
-from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.runs import disruption
-from rally_magnum_scale.runs import disruption_context
+from rally_magnum_scale.runs import fault_injectors
 from rally_magnum_scale.runs import faults
-from rally_magnum_scale.runs import updating
+from rally_magnum_scale.runs import probes
+from rally_magnum_scale.runs import rolling_update
 from rally_magnum_scale.workload import load_spec
 
 # Resolution of the time at which a disruption begins.
 _SLICE_S = 0.05
-# Time for a thread to end after it was asked to stop.  A request to OpenStack
-# may hang until Rally's openstack_client_http_timeout of 180 s.
+# Time for a thread to end after the load.  A request to OpenStack may hang
+# until Rally's openstack_client_http_timeout of 180 s.
 _JOIN_S = 200.0
 
-AnyDisruption = updating.RollingUpdateDisruption | faults.NodeFaultDisruption
+AnyDisruption = (
+    rolling_update.RollingUpdateDisruption | faults.NodeFaultDisruption
+)
 
 
-class DisruptionSchedule:
+class DisruptionSchedule(probes.Probe):
     """The disruptions of one load, from their preparation to their records.
 
     :param cluster: the open Kubernetes API of the bay
@@ -50,18 +50,20 @@ class DisruptionSchedule:
         self,
         cluster: client.KubeClient,
         spec: load_spec.LoadSpec,
-        injector: faults.FaultInjector | None,
+        injector: fault_injectors.FaultInjector | None,
         log: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spec = spec
         self._log = log
         self._clock = clock
-        self._context = disruption_context.DisruptionContext(
-            cluster, spec, log, clock
-        )
+        self._context = disruption.DisruptionContext(cluster, spec, log, clock)
         self._updates = (
-            [updating.RollingUpdateDisruption(self._context, spec.update)]
+            [
+                rolling_update.RollingUpdateDisruption(
+                    self._context, spec.update
+                )
+            ]
             if spec.update
             else []
         )
@@ -88,30 +90,6 @@ class DisruptionSchedule:
         """All disruptions of the load."""
         return [*self._updates, *self._faults]
 
-    def prepare(
-        self,
-        nodes: Sequence[node_list.Node],
-        targets: Iterable[Mapping[str, Any]],
-        generators: Iterable[Mapping[str, Any]],
-    ) -> None:
-        """Check before the load begins that there are nodes for the faults.
-
-        :param nodes: nodes of the bay
-        :param targets: target pods, as the API's objects
-        :param generators: generator pods, as the API's objects
-        :raises WorkloadError: when there are too few nodes
-        :raises BayError: when a fault can't be injected into a node
-        """
-        if not self._injector:
-            return
-        eligible = faults.EligibleNodes(nodes, generators)
-        held = collections.Counter(map(faults.node_of, targets))
-        candidates = eligible.holding(held)
-        for node in candidates:
-            self._injector.check(node)
-        for fault in self._faults:
-            fault.prepare(eligible, candidates)
-
     @contextlib.contextmanager
     def following(self) -> Iterator[None]:
         """Follow targets and nodes, from before the load begins.
@@ -125,14 +103,18 @@ class DisruptionSchedule:
             yield
 
     @contextlib.contextmanager
-    def working(self) -> Iterator[None]:
+    def observing(self, pods: probes.LoadPods) -> Iterator[None]:
         """Run the disruptions during the block and wait until all are over.
 
         If the block raises, stop the disruptions instead.  After the block,
         no further disruption begins.
 
-        :raises ScaleError: the first error of a disruption
+        :raises WorkloadError: before the block, when there are too few nodes
+            for the faults
+        :raises ScaleError: before the block, when a fault can't be injected
+            into a node; after it, the first error of a disruption
         """
+        self._prepare_faults(pods)
         threads = [
             threading.Thread(target=self._run, args=(one,), daemon=True)
             for one in self.planned
@@ -149,14 +131,12 @@ class DisruptionSchedule:
                 thread.join(_JOIN_S)
         self.refuse_error()
 
-    def began(self, start: Mapping[str, Any]) -> None:
-        """Start the plan's clock from the record of the load's start.
-
-        :param start: the record ``start``
-        """
-        self.stamped(start["written_s"])
-        self._plan_second = start["second"]
-        self._started.set()
+    def on_record(self, record: dict[str, Any]) -> None:
+        """Start the plan's clock at the start of the load."""
+        if record["record"] == "start":
+            self.stamped(record["written_s"])
+            self._plan_second = record["second"]
+            self._started.set()
 
     def stamped(self, written_s: float) -> None:
         """Estimate the clock offset from the time stamp of a line just read.
@@ -203,31 +183,21 @@ class DisruptionSchedule:
             )
 
     def records(
-        self,
-        source: records.Source,
-        run: records.Run,
-        *,
-        cores_pods: float | None,
-        cores_real_nodes: float | None,
+        self, source: records.Source, run: records.Run
     ) -> list[dict[str, Any]]:
-        """Return the records of all disruptions and their events.
-
-        :param source: for their envelopes
-        :param run: windows and end of the load
-        :param cores_pods: as in :class:`records.Throughput`
-        :param cores_real_nodes: as in :class:`records.Throughput`
-        """
+        """Return the records of all disruptions and their events."""
+        summary = run.throughput
 
         def conclude(one: AnyDisruption) -> dict[str, Any]:
-            measured = disruption.Measured(
+            results = disruption.LoadResults(
                 run.windows,
                 run.end,
                 self._offset_s,
                 self._next_s(one),
-                cores_pods,
-                cores_real_nodes,
+                summary.cores_pods if summary else None,
+                summary.cores_real_nodes if summary else None,
             )
-            return one.conclude(measured).to_json()
+            return one.conclude(results).to_json()
 
         return [
             *(
@@ -248,6 +218,18 @@ class DisruptionSchedule:
             *(source.envelope("fault", conclude(one)) for one in self._faults),
         ]
 
+    def _prepare_faults(self, pods: probes.LoadPods) -> None:
+        """Check before the load begins that there are nodes for the faults."""
+        if not self._injector:
+            return
+        eligible = faults.EligibleNodes(pods.nodes, pods.generators)
+        held = collections.Counter(map(faults.node_of, pods.targets))
+        candidates = eligible.holding(held)
+        for node in candidates:
+            self._injector.check(node)
+        for fault in self._faults:
+            fault.prepare(eligible, candidates)
+
     def _next_s(self, one: AnyDisruption) -> float:
         """Return the epoch second at which the next disruption began."""
         later = [
@@ -261,9 +243,9 @@ class DisruptionSchedule:
 
     def _run(self, one: AnyDisruption) -> None:
         try:
-            self._wait_until(one.moment.seconds(self._spec.plan))
+            self._wait_until(one.moment.seconds(self._spec.traffic.plan))
             one.act()
-        except disruption_context.Stopped:
+        except disruption.Stopped:
             done = "began" if one.began_at is None else "was over"
             one.note(reason=f"the load ended before the disruption {done}")
         except Exception as error:
@@ -283,7 +265,7 @@ class DisruptionSchedule:
                 >= self._plan_second + moment_s
             ):
                 return
-        raise disruption_context.Stopped
+        raise disruption.Stopped
 
     def _wait(self, threads: Sequence[threading.Thread]) -> None:
         """Wait for the disruptions that outlast the load."""
@@ -291,6 +273,6 @@ class DisruptionSchedule:
             lambda: True if not any(t.is_alive() for t in threads) else None,
             what="the disruptions of the load to be over",
             deadline_s=self._spec.update_s + self._spec.recover_s + _JOIN_S,
-            interval_s=disruption_context.POLL_INTERVAL_S,
+            interval_s=disruption.POLL_INTERVAL_S,
             clock=self._clock,
         )

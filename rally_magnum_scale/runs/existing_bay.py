@@ -39,10 +39,10 @@ class ExistingBay:
     sign: Callable[[str], credentials.ServerCertificate] | None = None
 
 
-Tidy = Callable[[client.KubeClient], None]
+CleanUp = Callable[[client.KubeClient], None]
 
 
-def _leave(_: client.KubeClient) -> None:
+def _do_nothing(_: client.KubeClient) -> None:
     """Leave the bay as it is."""
 
 
@@ -51,14 +51,14 @@ def by_name(
     bays: lifecycle.Bays,
     wanted: str,
     log: Callable[[str], None],
-    tidy: Tidy = _leave,
+    clean_up: CleanUp = _do_nothing,
 ) -> Iterator[ExistingBay]:
     """Open a bay that Magnum shows.
 
     :param bays: the bays of a project
     :param wanted: name or id
     :param log: callback for progress lines
-    :param tidy: called with the cluster before its nodes are read
+    :param clean_up: called with the cluster before its nodes are read
     :raises BayNotFound: when no bay or several match
     :raises BayError: when the bay is not complete
     """
@@ -73,7 +73,7 @@ def by_name(
         masters=found.master_count,
     )
     with bay_life.open_bay(bays, found) as cluster:
-        tidy(cluster)
+        clean_up(cluster)
         yield dataclasses.replace(
             _read(cluster, record, log),
             sign=functools.partial(bays.server_certificate, found),
@@ -85,20 +85,20 @@ def of_context(
     bays: lifecycle.Bays,
     record: bay_records.Bay,
     log: Callable[[str], None],
-    tidy: Tidy = _leave,
+    clean_up: CleanUp = _do_nothing,
 ) -> Iterator[ExistingBay]:
     """Open a bay that a context of the task has created.
 
     :param bays: the bays of its project
     :param record: the context's record of the bay, which stays unchanged
     :param log: callback for progress lines
-    :param tidy: as in :func:`by_name`
+    :param clean_up: as in :func:`by_name`
     :raises BayNotFound: when the bay is gone
     :raises BayError: when the bay is not complete
     """
     found = bays.find(record.uuid)
     with bay_life.open_bay(bays, found) as cluster:
-        tidy(cluster)
+        clean_up(cluster)
         yield dataclasses.replace(
             _read(cluster, record, log),
             record=record,
@@ -111,14 +111,14 @@ def by_kubeconfig(
     path: str,
     context: str | None,
     log: Callable[[str], None],
-    tidy: Tidy = _leave,
+    clean_up: CleanUp = _do_nothing,
 ) -> Iterator[ExistingBay]:
     """Open a bay, or any Kubernetes cluster, without OpenStack.
 
     :param path: of a kubeconfig on the host where Rally runs
     :param context: name of one of its contexts; None for the current context
     :param log: callback for progress lines
-    :param tidy: as in :func:`by_name`
+    :param clean_up: as in :func:`by_name`
     :raises InvalidInput: when the kubeconfig is invalid
     """
     record = bay_records.Bay(
@@ -129,7 +129,7 @@ def by_kubeconfig(
         name=context or Path(path).name.removesuffix(".kubeconfig"),
     )
     with client.connect_kubeconfig(path, context) as cluster:
-        tidy(cluster)
+        clean_up(cluster)
         yield _read(cluster, record, log)
 
 

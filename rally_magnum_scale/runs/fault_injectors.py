@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import machines
 from rally_magnum_scale.kube import client
@@ -10,6 +12,31 @@ from rally_magnum_scale.kube import nodes as node_list
 
 # Prefix of the providerID that OpenStack's cloud controller writes.
 _OF_NOVA = "openstack://"
+
+
+class FaultInjector(Protocol):
+    """Injects node faults, and reverts them where that is possible."""
+
+    def check(self, node: node_list.Node) -> None:
+        """Raise for a node into which no fault can be injected.
+
+        :raises ScaleError: with the reason
+        """
+
+    def fail(self, node: node_list.Node, how: str) -> None:
+        """Inject a fault; return when the request is accepted.
+
+        :param how: one of :data:`disruption_records.HOWS`
+        :raises ScaleError: when the fault can't be injected
+        """
+
+    def revert(self, node: node_list.Node, how: str) -> bool:
+        """Revert the fault as far as possible.
+
+        :param how: the fault that was injected
+        :returns: whether the node comes back
+        :raises ScaleError: when the fault can't be reverted
+        """
 
 
 class NovaFaultInjector:

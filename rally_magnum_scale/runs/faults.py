@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
-from typing import Protocol
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.in_bay.stats import disruption_records
@@ -19,35 +18,8 @@ from rally_magnum_scale.kube import following
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.measurement import wording
 from rally_magnum_scale.runs import disruption
-from rally_magnum_scale.runs.disruption_context import DisruptionContext
-from rally_magnum_scale.runs.disruption_context import NodeState
-from rally_magnum_scale.runs.disruption_context import Target
+from rally_magnum_scale.runs import fault_injectors
 from rally_magnum_scale.workload import events
-
-
-class FaultInjector(Protocol):
-    """Injects node faults, and reverts them where that is possible."""
-
-    def check(self, node: node_list.Node) -> None:
-        """Raise for a node into which no fault can be injected.
-
-        :raises ScaleError: with the reason
-        """
-
-    def fail(self, node: node_list.Node, how: str) -> None:
-        """Inject a fault; return when the request is accepted.
-
-        :param how: one of :data:`disturbances.HOWS`
-        :raises ScaleError: when the fault can't be injected
-        """
-
-    def revert(self, node: node_list.Node, how: str) -> bool:
-        """Revert the fault as far as possible.
-
-        :param how: the fault that was injected
-        :returns: whether the node comes back
-        :raises ScaleError: when the fault can't be reverted
-        """
 
 
 class EligibleNodes:
@@ -101,17 +73,17 @@ class NodeFaultDisruption(disruption.Disruption[disruption_records.Fault]):
 
     def __init__(
         self,
-        context: DisruptionContext,
+        context: disruption.DisruptionContext,
         wanted: events.NodeFault,
         number: int,
-        injector: FaultInjector,
+        injector: fault_injectors.FaultInjector,
     ) -> None:
         super().__init__(
             context,
             wanted,
             disruption_records.Fault(
                 number=number,
-                step=wanted.number(context.spec.plan),
+                step=wanted.number(context.spec.traffic.plan),
                 at_s=wanted.at_s,
                 how=wanted.how,
             ),
@@ -218,13 +190,15 @@ class NodeFaultDisruption(disruption.Disruption[disruption_records.Fault]):
         if failed is not None:
             raise failed
 
-    def conclude(self, load: disruption.Measured) -> disruption_records.Fault:
+    def conclude(
+        self, load: disruption.LoadResults
+    ) -> disruption_records.Fault:
         """Return the record with the load's results meanwhile."""
         record = super().conclude(load)
         began_s = record.began_s
         if began_s is None:
             return record
-        timeout_s = self.context.spec.timeout_s
+        timeout_s = self.context.spec.traffic.timeout_s
         requests_s, lost = disruption_records.failing(
             load.windows, began_s, load.until_s, timeout_s
         )
@@ -252,11 +226,11 @@ class NodeFaultDisruption(disruption.Disruption[disruption_records.Fault]):
             noticed_s,
         )
 
-    def _are_noticed(self, found: Collection[NodeState]) -> bool:
+    def _are_noticed(self, found: Collection[disruption.NodeState]) -> bool:
         ready = {one.name for one in found if one.ready}
         return ready.isdisjoint(node.name for node in self._nodes)
 
-    def _are_served(self, found: Collection[Target]) -> bool:
+    def _are_served(self, found: Collection[disruption.Target]) -> bool:
         self._serving = sum(
             one.serves and one.node not in self.context.lost for one in found
         )

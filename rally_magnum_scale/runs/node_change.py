@@ -14,6 +14,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import waiting
 from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.bays import resizing
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.kube import client
@@ -109,7 +110,7 @@ class NodeChangeRun:
         spec: NodeChangeSpec,
         number: int,
         log: Callable[[str], None],
-        deadlines: limits.ResizeDeadlines = limits.OURS_TO_RESIZE,
+        deadlines: limits.ResizeDeadlines = limits.DEFAULT_RESIZE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bays = bays
@@ -145,7 +146,7 @@ class NodeChangeRun:
             self._carry_out()
         except Exception as error:
             self._note(
-                failure=lifecycle.failure_class(error), reason=str(error)
+                failure=magnum_errors.failure_class(error), reason=str(error)
             )
             if self._spec.drain:
                 draining.uncordon(self._opened, self._names_to_go, self._log)
@@ -158,7 +159,7 @@ class NodeChangeRun:
     def _carry_out(self) -> None:
         spec = self._spec
         cluster = self._bays.show(self._uuid)
-        asked = self._bays.prepare_resize(
+        resize = self._bays.prepare_resize(
             cluster,
             self._request(),
             lambda: self._follower.settled() is not None,
@@ -176,7 +177,7 @@ class NodeChangeRun:
         self._follower.expect(wanted, {node.uid for node in spec.to_go})
         self._requested_at = self._clock()
         observed = self._bays.resize(
-            asked, self._deadlines.for_resize(changed)
+            resize, self._deadlines.for_resize(changed)
         )
         magnum_s = self._clock() - self._requested_at
         self._note(

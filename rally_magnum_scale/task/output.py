@@ -34,9 +34,9 @@ def read_run(iteration: Mapping[str, Any]) -> records.Run:
     :raises ValueError: when a line is not a record
     """
     run = records.collect(records.parse(lines(iteration)))
-    if run.asked:
-        conditions.Asked.from_json(run.asked)
-    error = records.say_error(iteration.get("error") or ())
+    if run.conditions:
+        conditions.ConditionsRecord.from_json(run.conditions)
+    error = records.describe_error(iteration.get("error") or ())
     return dataclasses.replace(run, error=error)
 
 
@@ -49,7 +49,7 @@ def iterations_told(iteration: Mapping[str, Any]) -> int | None:
     found = (one for one in lines(iteration) if '"conditions"' in one)
     for record in records.parse(found):
         if record["record"] == "conditions":
-            return conditions.Asked.from_json(record).iterations
+            return conditions.ConditionsRecord.from_json(record).iterations
     return None
 
 

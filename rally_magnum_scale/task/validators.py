@@ -15,6 +15,7 @@ from rally.common import validation
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import machines
 from rally_magnum_scale.history import storage
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.task.scenarios import bay_arguments
 from rally_magnum_scale.task.scenarios import load_arguments
@@ -103,7 +104,7 @@ class LoadValidator(_ArgumentsValidator):
     def check(self, given: dict[str, Any]) -> None:
         """Raise an error that names the invalid key."""
         wanted = signature.read(self.arguments, {**self.nothing, **given})
-        spec = wanted.spec(task="task", iteration=1, bay="bay")
+        spec = wanted.spec(records.Source("task", 1, "bay"))
         lost = sum(fault.nodes for fault in spec.faults)
         nodes = given.get("nodes")
         if isinstance(nodes, int) and lost >= nodes:
@@ -194,8 +195,8 @@ class KeepBayValidator(validation.RequiredPlatformValidator):
         if not _arguments(config).get("keep_bay"):
             return
         existing = context["platforms"].get("openstack", {}).get("users")
-        asked = _context(config, "users") or {}
-        if not existing or set(asked) - {"user_choice_method"}:
+        users = _context(config, "users") or {}
+        if not existing or set(users) - {"user_choice_method"}:
             self.fail(
                 "keep_bay: the bay would be deleted with the tenant that "
                 "users@openstack creates for this task. List existing users "
@@ -268,7 +269,7 @@ class WhichBayValidator(validation.Validator):
     ) -> None:
         """Fail with a message that names the keys."""
         del context, plugin_cls, plugin_cfg
-        which = signature.read(bay_arguments.WhichBay, _arguments(config))
+        which = signature.read(bay_arguments.BaySelection, _arguments(config))
         made = _context(config, "bays")
         given = [
             name
@@ -295,7 +296,7 @@ class WhichBayValidator(validation.Validator):
             self._check_fault(which, made, key, how)
 
     def _check_details(
-        self, which: bay_arguments.WhichBay, made: Any, tls: str
+        self, which: bay_arguments.BaySelection, made: Any, tls: str
     ) -> None:
         if which.bay_role is not None:
             roles = _roles(made)
@@ -320,7 +321,7 @@ class WhichBayValidator(validation.Validator):
             self._check_kubeconfig(which.kubeconfig, which.kubeconfig_context)
 
     def _check_fault(
-        self, which: bay_arguments.WhichBay, made: Any, key: str, how: Any
+        self, which: bay_arguments.BaySelection, made: Any, key: str, how: Any
     ) -> None:
         if which.bay and how == machines.DELETE:
             self.fail(

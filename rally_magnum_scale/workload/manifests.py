@@ -17,12 +17,10 @@ from typing import Any
 import jinja2
 import yaml
 
-from rally_magnum_scale.workload import bay_code
 from rally_magnum_scale.workload import events
-from rally_magnum_scale.workload import locust_options
+from rally_magnum_scale.workload import locust_pods
 from rally_magnum_scale.workload import naming
-from rally_magnum_scale.workload import ports
-from rally_magnum_scale.workload import stub_status
+from rally_magnum_scale.workload import nginx
 from rally_magnum_scale.workload.load_spec import LoadSpec
 from rally_magnum_scale.workload.pod_options import COMPONENTS
 
@@ -67,7 +65,8 @@ def foundation(spec: LoadSpec) -> list[dict[str, Any]]:
     code, *shared = _objects(_render(spec, "foundation.yaml.j2"))
     # Parsing that much YAML would take half a second.
     code["data"] = {
-        bay_code.key(path): text for path, text in bay_code.files(spec).items()
+        locust_pods.key(path): text
+        for path, text in locust_pods.files(spec).items()
     }
     return [code, *shared, *targets(spec, events.OLD_VERSION)]
 
@@ -126,7 +125,7 @@ def _grace_s(spec: LoadSpec) -> int:
     """
     if spec.update is None or not spec.update.pre_stop_s:
         return GRACE_S
-    return GRACE_S + spec.update.pre_stop_s + math.ceil(spec.timeout_s)
+    return GRACE_S + spec.update.pre_stop_s + math.ceil(spec.traffic.timeout_s)
 
 
 def load(
@@ -150,17 +149,17 @@ def load(
             spec,
             "load.yaml.j2",
             code_items=[
-                {"key": bay_code.key(path), "path": path}
-                for path in bay_code.files(spec)
+                {"key": locust_pods.key(path), "path": path}
+                for path in locust_pods.files(spec)
             ],
             environment={
-                "master": locust_options.master_environment(
+                "master": locust_pods.master_environment(
                     spec, target_ip, pod_ips
                 ),
-                "worker": locust_options.worker_environment(spec, master_ip),
+                "worker": locust_pods.worker_environment(spec, master_ip),
             },
-            master_arguments=locust_options.master_arguments(spec, target_ip),
-            worker_arguments=locust_options.worker_arguments(spec, master_ip),
+            master_arguments=locust_pods.master_arguments(spec, target_ip),
+            worker_arguments=locust_pods.worker_arguments(spec, master_ip),
         )
     )
 
@@ -209,13 +208,13 @@ def _render(spec: LoadSpec, template: str, **values: Any) -> str:
         labels=spec.labels,
         run_by=naming.RUN_BY,
         spread_words=SPREAD_WORDS,
-        target_port=ports.TARGET_PORT,
-        master_port=ports.MASTER_PORT,
-        status_path=stub_status.STATUS_PATH,
-        status_port=ports.STATUS_PORT,
+        target_port=nginx.PORT,
+        master_port=locust_pods.MASTER_PORT,
+        status_path=nginx.STATUS_PATH,
+        status_port=nginx.STATUS_PORT,
         master_container=MASTER_CONTAINER,
-        code_root=bay_code.CODE_ROOT,
-        locustfile=bay_code.locustfiles(spec),
+        code_root=locust_pods.CODE_ROOT,
+        locustfile=locust_pods.locustfiles(spec),
         container_security={
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},

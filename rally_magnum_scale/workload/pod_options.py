@@ -12,12 +12,14 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
+from kubernetes.utils import quantity
+
 COMPONENTS = ("target", "worker", "master")
 RESOURCES = ("cpu", "memory")
 
 _QUANTITY = re.compile(
-    r"(?P<number>\d+(\.\d*)?|\.\d+)"
-    r"(?P<suffix>m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d{1,2})?"
+    r"(\d+(\.\d*)?|\.\d+)"
+    r"(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d{1,2})?"
 )
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
 _LABEL_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
@@ -68,12 +70,12 @@ class PodOptions:
         """
         for key in ("requests", "limits"):
             _check_resources(getattr(self, key), f"{name}.{key}")
-        for resource, asked in self.requests.items():
-            limit = self.limits.get(resource, asked)
-            if amount(asked) > amount(limit):
+        for resource, request in self.requests.items():
+            limit = self.limits.get(resource, request)
+            if amount(request) > amount(limit):
                 raise wrong(
                     f"{name}.requests.{resource}",
-                    f"{asked!r} is more than the limit of {limit!r}",
+                    f"{request!r} is more than the limit of {limit!r}",
                 )
         _check_selector(self.node_selector, f"{name}.node_selector")
         if not isinstance(self.tolerations, list | tuple):
@@ -111,36 +113,22 @@ def whole_cores(options: PodOptions) -> int:
     return max(1, int(amount(limit))) if limit else 1
 
 
-def amount(quantity: str) -> Decimal:
+def amount(text: str) -> Decimal:
     """Return a quantity such as ``500m`` or ``2Gi`` as a number.
 
     :raises ValueError: when it is not a quantity above 0
     """
-    found = _QUANTITY.fullmatch(quantity)
-    value = _number(found) if found else Decimal(0)
-    if value <= 0:
-        raise ValueError(f"{quantity!r} is not a quantity above 0")
-    return value
+    # The parser takes more than Kubernetes does, such as "NaN" and "1_000".
+    if _QUANTITY.fullmatch(text):
+        value = Decimal(quantity.parse_quantity(text))
+        if value > 0:
+            return value
+    raise ValueError(f"{text!r} is not a quantity above 0")
 
 
 def wrong(name: str, why: object) -> ValueError:
     """Return the error for an invalid argument."""
     return ValueError(f"{name}: {why}")
-
-
-def _number(found: re.Match[str]) -> Decimal:
-    number, suffix = Decimal(found["number"]), found["suffix"] or ""
-    if suffix == "m":
-        return number / 1000
-    if suffix.endswith("i"):
-        return number * _power(1024, "KMGTPE".index(suffix[0]) + 1)
-    if len(suffix) == 1:
-        return number * _power(1000, "kMGTPE".index(suffix) + 1)
-    return number.scaleb(int(suffix[1:])) if suffix else number
-
-
-def _power(base: int, exponent: int) -> Decimal:
-    return Decimal(base) ** exponent
 
 
 def _items(
@@ -159,14 +147,14 @@ def _items(
 
 
 def _check_resources(given: Any, name: str) -> None:
-    for resource, quantity in _items(given, name, RESOURCES):
-        if not isinstance(quantity, str):
+    for resource, text in _items(given, name, RESOURCES):
+        if not isinstance(text, str):
             raise wrong(
                 f"{name}.{resource}",
-                f"must be a string such as '500m' or '2Gi': {quantity!r}",
+                f"must be a string such as '500m' or '2Gi': {text!r}",
             )
         try:
-            amount(quantity)
+            amount(text)
         except ValueError as error:
             raise wrong(f"{name}.{resource}", error) from None
 

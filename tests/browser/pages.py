@@ -9,8 +9,8 @@ from pathlib import Path
 from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.nightly import folders
-from rally_magnum_scale.nightly import nights_page
 from rally_magnum_scale.nightly import outcome
+from rally_magnum_scale.nightly import pages as night_pages
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import new_runs
 from rally_magnum_scale.report import page
@@ -65,7 +65,7 @@ def nights(folder: Path) -> str:
         ).write(path / folders.SUMMARY)
     folders.begin(folder, 2 * 86_400.0)
     folders.set_aside_killed(folder)
-    return nights_page.render(folder, "runs.html")
+    return night_pages.render(folder, "runs.html")
 
 
 def _of(report: model.Report) -> Callable[[], str]:

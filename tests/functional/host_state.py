@@ -20,8 +20,8 @@ from pathlib import Path
 
 import psutil
 
-from rally_magnum_sandbox import cgroups
 from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox.bay import cgroups
 
 # Nothing of ours ever changes these; inotify's limit, which a sandbox
 # raises for as long as there is one, is left out.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from rally_magnum_sandbox import cgroups
+from rally_magnum_sandbox.bay import cgroups
 
 
 def find(group: str, *words: str) -> list[psutil.Process]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent import futures
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,11 @@ SIDE_BY_SIDE = 3
 # They change the cloud, or what runs in its bays, for all who use it.
 ALONE = [case for case in cases.CASES if case.changes_the_cloud]
 OTHERS = [case for case in cases.CASES if not case.changes_the_cloud]
+
+
+def parameter(case: cases.Case) -> Any:
+    marks = [pytest.mark.long] if case.long else []
+    return pytest.param(case, id=case.name, marks=marks)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +36,7 @@ def outcomes(
         return dict(zip(names, found, strict=True))
 
 
-@pytest.mark.parametrize("case", OTHERS, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*map(parameter, OTHERS)])
 def test_a_wrong_input_gets_a_sentence(
     sandbox: conftest.Sandbox,
     outcomes: Mapping[str, running.Outcome],
@@ -43,7 +49,7 @@ def test_a_wrong_input_gets_a_sentence(
     assert running.left_over(sandbox) == []
 
 
-@pytest.mark.parametrize("case", ALONE, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*map(parameter, ALONE)])
 def test_a_wrong_input_in_a_changed_cloud_gets_a_sentence(
     sandbox: conftest.Sandbox, case: cases.Case
 ) -> None:

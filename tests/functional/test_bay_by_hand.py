@@ -273,12 +273,21 @@ def test_two_bays_at_once(
 
 
 @pytest.mark.parametrize(
-    "program", ["containerd", "kubelet", "kube-apiserver", "sleep"]
+    "programs",
+    [
+        ("containerd", "kube-apiserver"),
+        ("kubelet", "sleep"),
+        *(
+            pytest.param((program,), marks=pytest.mark.long)
+            for program in ("containerd", "kubelet", "kube-apiserver", "sleep")
+        ),
+    ],
+    ids=" and ".join,
 )
-def test_nothing_stays_of_a_bay_that_lost_a_part(
+def test_nothing_stays_of_a_bay_that_lost_parts(
     before: host_state.HostState,
     make_bay: Callable[..., Bay],
-    program: str,
+    programs: tuple[str, ...],
 ) -> None:
     bay = make_bay(1, node_count=3)
     code, output = bay.run("create")
@@ -286,16 +295,24 @@ def test_nothing_stays_of_a_bay_that_lost_a_part(
     with bay.client() as client:
         run_pods(client)
         check_logs(client)
-    os.kill(bay.pid_of(program), signal.SIGKILL)
+    for pid in [bay.pid_of(program) for program in programs]:
+        os.kill(pid, signal.SIGKILL)
     assert bay.run("delete") == (0, "")
     assert host_state.settle(before) == []
 
 
 # The nodes join after the last of these steps of making a bay.
 @pytest.mark.parametrize(
-    "step", ["certificates", "control_network", "api_server"]
+    ("step", "killed"),
+    [
+        ("certificates", True),
+        ("control_network", True),
+        ("api_server", True),
+        ("api_server", False),
+        pytest.param("certificates", False, marks=pytest.mark.long),
+        pytest.param("control_network", False, marks=pytest.mark.long),
+    ],
 )
-@pytest.mark.parametrize("killed", [True, False])
 def test_nothing_stays_of_a_bay_that_was_not_finished(
     before: host_state.HostState,
     make_bay: Callable[..., Bay],
@@ -377,10 +394,24 @@ def running_on(
     return pods
 
 
-def test_pods_of_three_real_nodes_reach_each_other(
+def check_pods_reach_each_other(
+    client: api.ApiClient, name: str, targets: list[dict[str, Any]]
+) -> None:
+    """Ask each target from a pod on each real node."""
+    for number, target in enumerate(targets):
+        asker = asking(f"{target['status']['podIP']}:8080")
+        client.post(DAEMON_SETS, daemon_set(f"{name}-{number}", asker))
+    for number in range(len(targets)):
+        for pod in running_on(client, f"{name}-{number}", len(targets)):
+            path = f"{PODS}/{pod['metadata']['name']}/log"
+            log = eventually(lambda p=path: client.get(p), path, 60)
+            assert "nginx of the sandbox" in log
+
+
+def test_pods_of_real_nodes_reach_each_other_and_a_removed_node_loses_them(
     make_bay: Callable[..., Bay],
 ) -> None:
-    bay = make_bay(0, node_count=6, real_nodes=3)
+    bay = make_bay(0, node_count=4, real_nodes=3)
     code, output = bay.run("create")
     assert code == 0, output
     with bay.client() as client:
@@ -388,19 +419,21 @@ def test_pods_of_three_real_nodes_reach_each_other(
         eventually(lambda: client.get(account), "the service account", 60)
         nginx = {"image": artifacts.NGINX_IMAGE}
         client.post(DAEMON_SETS, daemon_set("nginx", nginx))
-        addresses = [
-            x["status"]["podIP"] for x in running_on(client, "nginx", 3)
-        ]
+        old = running_on(client, "nginx", 3)
+        addresses = [one["status"]["podIP"] for one in old]
         assert len({address.rpartition(".")[0] for address in addresses}) == 3
-        # From a pod of each node to the pod of each node.
-        for number, address in enumerate(addresses):
-            target = asking(f"{address}:8080")
-            client.post(DAEMON_SETS, daemon_set(f"ask-{number}", target))
-        for number in range(3):
-            for asker in running_on(client, f"ask-{number}", 3):
-                path = f"{PODS}/{asker['metadata']['name']}/log"
-                log = eventually(lambda p=path: client.get(p), path, 60)
-                assert "nginx of the sandbox" in log
+        check_pods_reach_each_other(client, "before", old)
+        wish = {"real_nodes": 3, "remove": ["bay-0-node-0"]}
+        code, output = bay.resize(4, **wish)
+        assert code == 0, output
+        new = running_on(client, "nginx", 3)
+        nodes = {one["spec"]["nodeName"] for one in new}
+        assert nodes == {"bay-0-node-1", "bay-0-node-2", "bay-0-node-3"}
+        kept = {one["metadata"]["uid"] for one in old} & {
+            one["metadata"]["uid"] for one in new
+        }
+        assert len(kept) == 2
+        check_pods_reach_each_other(client, "after", new)
 
 
 def test_a_bay_comes_to_the_size_that_is_wished(
@@ -441,65 +474,43 @@ def test_a_bay_comes_to_the_size_that_is_wished(
     assert host_state.settle(before) == []
 
 
-def test_a_new_real_node_runs_pods_and_a_removed_one_loses_them(
-    make_bay: Callable[..., Bay],
-) -> None:
-    bay = make_bay(0, node_count=2, real_nodes=2)
-    assert bay.run("create")[0] == 0
-    with bay.client() as client:
-        account = "/api/v1/namespaces/default/serviceaccounts/default"
-        eventually(lambda: client.get(account), "the service account", 60)
-        nginx = {"image": artifacts.NGINX_IMAGE}
-        client.post(DAEMON_SETS, daemon_set("nginx", nginx))
-        old = running_on(client, "nginx", 2)
-        wish = {"real_nodes": 2, "remove": ["bay-0-node-0"]}
-        code, output = bay.resize(2, **wish)
-        assert code == 0, output
-        new = running_on(client, "nginx", 2)
-        nodes = {x["spec"]["nodeName"] for x in new}
-        assert nodes == {"bay-0-node-1", "bay-0-node-2"}
-        kept = {x["metadata"]["uid"] for x in old} & {
-            x["metadata"]["uid"] for x in new
-        }
-        assert len(kept) == 1
-        for number, x in enumerate(new):
-            target = asking(f"{x['status']['podIP']}:8080")
-            client.post(DAEMON_SETS, daemon_set(f"ask-{number}", target))
-        for number in range(2):
-            for asker in running_on(client, f"ask-{number}", 2):
-                path = f"{PODS}/{asker['metadata']['name']}/log"
-                log = eventually(lambda p=path: client.get(p), path, 60)
-                assert "nginx of the sandbox" in log
-
-
-@pytest.mark.parametrize("half", [0, 1], ids=["half-removed", "half-made"])
 def test_a_resize_that_was_killed_is_taken_up(
-    before: host_state.HostState,
-    make_bay: Callable[..., Bay],
-    half: int,
+    before: host_state.HostState, make_bay: Callable[..., Bay]
 ) -> None:
     bay = make_bay(0, node_count=3)
     assert bay.run("create")[0] == 0
-    wish = bay.wish(3, remove=["bay-0-node-0"])
+    for half_made in (False, True):
+        kill_resize(bay, half_made=half_made)
+        code, output = bay.resize(3)
+        assert code == 0, output
+        nodes = bay.nodes()
+        assert len(nodes) == 3
+        assert all(map(api.is_ready, nodes.values()))
+        assert len(list(bay.folder.glob("node-[0-9]"))) == 1
+    assert bay.run("delete") == (0, "")
+    assert host_state.settle(before) == []
+
+
+def kill_resize(bay: Bay, *, half_made: bool) -> None:
+    """Kill a resize while it replaces the real node.
+
+    :param half_made: wait until the new node is half made, instead of until
+        the old one is half removed
+    """
+    (old,) = (m.number for m in roster.read(bay.folder).members)
+    wish = bay.wish(3, remove=[f"{bay.folder.name}-node-{old}"])
     (bay.folder / "wish.json").write_text(json.dumps(wish))
 
     def begun() -> bool | None:
         members = roster.read(bay.folder).members
-        return any(m.number == half and not m.whole for m in members) or None
+        half = [m.number != old for m in members if not m.whole]
+        return half_made in half or None
 
     with bay.command("resize") as resizer:
         waiting.wait_for(
-            begun, what=f"node {half}", deadline_s=120, interval_s=0.02
+            begun, what="half a node", deadline_s=120, interval_s=0.02
         )
         os.killpg(resizer.pid, signal.SIGKILL)
-    code, output = bay.resize(3)
-    assert code == 0, output
-    nodes = bay.nodes()
-    assert len(nodes) == 3
-    assert all(map(api.is_ready, nodes.values()))
-    assert len(list(bay.folder.glob("node-[0-9]"))) == 1
-    assert bay.run("delete") == (0, "")
-    assert host_state.settle(before) == []
 
 
 def test_what_died_is_started_again(
@@ -531,17 +542,11 @@ def test_what_died_is_started_again(
     nodes = bay.nodes()
     assert len(nodes) == 3
     assert all(map(api.is_ready, nodes.values()))
-    assert bay.run("delete") == (0, "")
-    assert host_state.settle(before) == []
-
-
-def test_a_bay_without_a_process_must_be_deleted(
-    make_bay: Callable[..., Bay],
-) -> None:
-    bay = make_bay(0, node_count=1, real_nodes=0)
-    assert bay.run("create")[0] == 0
+    # What has lost everything can only be deleted.
     cgroups.CgroupTree(bay.spec.cgroup).kill(10)
     code, output = bay.run("repair")
     assert code == 1
     assert "can't be repaired" in output
     assert "Delete the bay" in output
+    assert bay.run("delete") == (0, "")
+    assert host_state.settle(before) == []

@@ -75,22 +75,36 @@ class Cloud:
         self, bay: str, nodes: int, *remove: str, **more: Any
     ) -> dict[str, Any]:
         """Resize a bay and wait; return it as it is then."""
-        before = self.number_of_wishes(bay)
-        body = {"node_count": nodes, "nodes_to_remove": list(remove), **more}
-        self.api.post(f"/clusters/{bay}/actions/resize", json=body)
-        self.wait_until_begun(bay, before)
+        self.begin_resize(bay, nodes, *remove, **more)
         return self.wait(bay, "UPDATE_COMPLETE", "UPDATE_FAILED")
 
-    def wait_until_begun(self, bay: str, before: int) -> None:
-        # Magnum answers before it has noted the wish.
+    def begin_resize(
+        self, bay: str, nodes: int, *remove: str, **more: Any
+    ) -> None:
+        body = {"node_count": nodes, "nodes_to_remove": list(remove), **more}
+        url = f"/clusters/{bay}/actions/resize"
+        self.begin(bay, lambda: self.api.post(url, json=body))
+
+    def begin(self, bay: str, send: Callable[[], object]) -> None:
+        """Send a request for a resize, and wait until Magnum works on it.
+
+        Magnum answers before it has noted the wish, so that the status read
+        next may be that of the resize before.
+        """
+        wishes = self.number_of_wishes(bay)
+        before = self.get(bay).get("updated_at")
+        send()
+
         def begun() -> bool | None:
-            return self.number_of_wishes(bay) > before or None
+            if self.number_of_wishes(bay) == wishes:
+                return None
+            found = self.get(bay)
+            if found.get("status") == "UPDATE_IN_PROGRESS":
+                return True
+            return found.get("updated_at", before) != before or None
 
         waiting.wait_for(
-            begun, what="the resize", deadline_s=30, interval_s=0.05
-        )
-        self.wait(
-            bay, "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_FAILED"
+            begun, what="the resize", deadline_s=60, interval_s=0.05
         )
 
     def number_of_wishes(self, bay: str) -> int:
@@ -139,6 +153,37 @@ def cloud(sandbox: Sandbox, tmp_path: Path) -> Iterator[Cloud]:
         made.remove(bay)
 
 
+@pytest.fixture(scope="module")
+def shared(
+    sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Cloud, str]]:
+    """A bay for tests of resizes, and the cloud that it is in.
+
+    It has any number of hollow nodes, and one real one.
+    """
+    made = Cloud(sandbox, tmp_path_factory.mktemp("shared"))
+    try:
+        yield made, made.complete(3)
+    finally:
+        for bay in made.made:
+            made.remove(bay)
+
+
+def real(nodes: set[str]) -> set[str]:
+    return {name for name in nodes if name.startswith("node-")}
+
+
+def begin_to_replace(cloud: Cloud, bay: str, nodes: int) -> str:
+    """Begin to replace the real node of a bay; return its name.
+
+    :param nodes: what the bay is resized to
+    """
+    (node,) = real(cloud.ready(bay))
+    name = cloud.get(bay)["name"]
+    cloud.begin_resize(bay, nodes, f"{name}-{node}")
+    return node
+
+
 def hollow(*numbers: int) -> set[str]:
     return {f"hollow-{number:04d}" for number in numbers}
 
@@ -155,9 +200,7 @@ def test_a_bay_grows_and_shrinks(cloud: Cloud) -> None:
     assert cloud.ready(bay) == {"node-0"} | hollow(2, 3, 4)
     # Numbers that were used are not used again.
     body = [{"op": "replace", "path": "/node_count", "value": 5}]
-    before = cloud.number_of_wishes(bay)
-    cloud.api.patch(f"/clusters/{bay}", json=body)
-    cloud.wait_until_begun(bay, before)
+    cloud.begin(bay, lambda: cloud.api.patch(f"/clusters/{bay}", json=body))
     found = cloud.wait(bay, "UPDATE_COMPLETE", "UPDATE_FAILED")
     assert found["node_count"] == 5
     assert cloud.ready(bay) == {"node-0"} | hollow(2, 3, 4, 6)
@@ -179,76 +222,73 @@ def test_named_nodes_are_replaced(cloud: Cloud) -> None:
     assert not (cloud.folder(bay) / "node-0").exists()
 
 
-def test_a_node_that_is_not_there_fails_the_resize(cloud: Cloud) -> None:
-    bay = cloud.complete(2)
-    found = cloud.resize(bay, 1, "no-such-node")
+def test_a_node_that_is_not_there_fails_the_resize(
+    shared: tuple[Cloud, str],
+) -> None:
+    cloud, bay = shared
+    before = cloud.ready(bay)
+    found = cloud.resize(bay, len(before) - 1, "no-such-node")
     assert found["status"] == "UPDATE_FAILED"
     assert "'no-such-node' is not in the bay" in found["status_reason"]
     assert list(found["faults"]) == ["default-worker"]
-    assert found["node_count"] == 2
-    assert cloud.ready(bay) == {"node-0"} | hollow(1)
+    assert found["node_count"] == len(before)
+    assert cloud.ready(bay) == before
     # Magnum lets a failed one be resized again.
-    assert cloud.resize(bay, 3)["status"] == "UPDATE_COMPLETE"
+    found = cloud.resize(bay, len(before) + 1)
+    assert found["status"] == "UPDATE_COMPLETE", found["status_reason"]
 
 
-def test_a_bay_may_be_empty_and_come_back(cloud: Cloud) -> None:
-    bay = cloud.complete(3)
+def test_a_bay_may_be_empty_and_come_back(shared: tuple[Cloud, str]) -> None:
+    cloud, bay = shared
+    before = cloud.ready(bay)
     found = cloud.resize(bay, 0)
     assert found["status"] == "UPDATE_COMPLETE", found["status_reason"]
     assert (found["node_count"], found["node_addresses"]) == (0, [])
     assert cloud.ready(bay) == set()
-    assert cloud.resize(bay, 2)["node_count"] == 2
-    assert cloud.ready(bay) == {"node-1"} | hollow(3)
+    assert cloud.resize(bay, 3)["node_count"] == 3
+    after = cloud.ready(bay)
+    assert (len(after), len(real(after))) == (3, 1)
+    assert after.isdisjoint(before)
 
 
-def test_a_resize_takes_the_place_of_one_that_works(cloud: Cloud) -> None:
-    bay = cloud.complete(3)
-    name = cloud.get(bay)["name"]
-    body = {"node_count": 3, "nodes_to_remove": [f"{name}-node-0"]}
-    cloud.api.post(f"/clusters/{bay}/actions/resize", json=body)
-    cloud.wait_until_begun(bay, 0)
+def test_a_resize_takes_the_place_of_one_that_works(
+    shared: tuple[Cloud, str],
+) -> None:
+    cloud, bay = shared
+    old = begin_to_replace(cloud, bay, 3)
     found = cloud.resize(bay, 5)
     assert found["status"] == "UPDATE_COMPLETE", found["status_reason"]
     ready = cloud.ready(bay)
     assert len(ready) == found["node_count"] == 5
     # What the first one was to remove is gone, and was replaced once.
-    assert len([x for x in ready if x.startswith("node-")]) == 1
-    assert "node-0" not in ready
+    assert len(real(ready)) == 1
+    assert old not in ready
 
 
 def test_a_delete_ends_a_resize(cloud: Cloud) -> None:
     bay = cloud.complete(2)
-    name = cloud.get(bay)["name"]
-    body = {"node_count": 2, "nodes_to_remove": [f"{name}-node-0"]}
-    cloud.api.post(f"/clusters/{bay}/actions/resize", json=body)
-    cloud.wait_until_begun(bay, 0)
+    begin_to_replace(cloud, bay, 2)
     cloud.delete(bay)
     cloud.wait(bay, GONE)
     assert not cloud.folder(bay).exists()
 
 
 def test_a_resize_whose_process_is_killed_fails_in_words(
-    cloud: Cloud,
+    shared: tuple[Cloud, str],
 ) -> None:
-    bay = cloud.complete(2)
-    name = cloud.get(bay)["name"]
-    body = {"node_count": 2, "nodes_to_remove": [f"{name}-node-0"]}
-    cloud.api.post(f"/clusters/{bay}/actions/resize", json=body)
-
-    def resizer() -> Process | None:
-        notes = files.read_json(cloud.folder(bay) / "magnum.json")
-        return Process.of(notes.get("resizer"))
-
-    process = waiting.wait_for(
-        resizer, what="the resize", deadline_s=30, interval_s=0.02
-    )
+    cloud, bay = shared
+    count = len(cloud.ready(bay))
+    begin_to_replace(cloud, bay, count)
+    notes = files.read_json(cloud.folder(bay) / "magnum.json")
+    process = Process.of(notes["resizer"])
+    assert process is not None
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     found = cloud.wait(bay, "UPDATE_FAILED", "UPDATE_COMPLETE")
     assert found["status"] == "UPDATE_FAILED"
     assert "exited without a result" in found["status_reason"]
-    assert cloud.resize(bay, 2)["status"] == "UPDATE_COMPLETE"
-    assert len(cloud.ready(bay)) == 2
+    assert cloud.resize(bay, count)["status"] == "UPDATE_COMPLETE"
+    assert len(cloud.ready(bay)) == count
 
 
 def test_a_resize_fails_with_the_text_of_the_label(cloud: Cloud) -> None:
@@ -314,16 +354,19 @@ def test_a_wrong_label_is_named(cloud: Cloud, name: str, value: str) -> None:
     assert not cloud.folder(bay).exists()
 
 
-def test_a_resize_goes_on_when_magnum_is_killed(cloud: Cloud) -> None:
-    bay = cloud.complete(3)
-    name = cloud.get(bay)["name"]
-    body = {"node_count": 5, "nodes_to_remove": [f"{name}-node-0"]}
-    cloud.api.post(f"/clusters/{bay}/actions/resize", json=body)
-    cloud.wait_until_begun(bay, 0)
+def test_a_resize_goes_on_when_magnum_is_killed(
+    shared: tuple[Cloud, str],
+) -> None:
+    cloud, bay = shared
+    before = cloud.ready(bay)
+    old = begin_to_replace(cloud, bay, len(before) + 2)
     record = cloud.sandbox.settings.state_dir / "run" / "magnum.json"
     os.kill(files.read_json(record)["pid"], signal.SIGKILL)
     cloud.sandbox.up()
     found = cloud.wait(bay, "UPDATE_COMPLETE", "UPDATE_FAILED")
     assert found["status"] == "UPDATE_COMPLETE", found["status_reason"]
-    assert found["node_count"] == 5
-    assert cloud.ready(bay) == {"node-1"} | hollow(1, 2, 3, 4)
+    assert found["node_count"] == len(before) + 2
+    after = cloud.ready(bay)
+    assert before - after == {old}
+    assert len(after - before) == 3
+    assert len(real(after)) == 1

@@ -192,9 +192,10 @@ def test_a_quota_that_is_used_up_on_the_way_is_one_sentence(
 @pytest.mark.parametrize(
     ("template", "words"),
     [
-        (
+        pytest.param(
             {"image": "no-such-image"},
             "'broken' because its image 'no-such-image' does not exist",
+            marks=pytest.mark.long,
         ),
         (
             {"from": None, "flavor": "no-such-flavor"},

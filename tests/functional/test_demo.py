@@ -33,9 +33,12 @@ LOAD = {**ARGUMENTS, "nodes": 3, "steps": [STEP], "min_rps": 490}
 SMALL = {"nodes": 2, "max_create_s": 120, "max_delete_s": 120}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def away(sandbox: conftest.Sandbox) -> Iterator[conftest.Sandbox]:
-    """A machine without a sandbox."""
+    """A machine without a sandbox, until it is brought up for other files.
+
+    Each demo takes its own sandbox down.
+    """
     sandbox.down()
     try:
         yield sandbox
@@ -126,58 +129,6 @@ def left_of(sandbox: conftest.Sandbox, said: str) -> set[str]:
     return spoken & {each["name"] for each in found}
 
 
-def test_a_demo_leaves_pages_and_nothing_else(
-    away: conftest.Sandbox, tmp_path: Path
-) -> None:
-    done = run(tmp_path, "create-and-delete.json", SMALL)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "bay_create_time" in done.stdout
-    for name in ("rally.html", "sla.html"):
-        assert (tmp_path / "reports" / name).stat().st_size > 1000
-        assert f"page: {tmp_path}/reports/{name}" in done.stdout
-    assert not away.settings.state_dir.exists()
-    assert host_state.settle(away.before) == []
-
-
-@pytest.mark.parametrize(
-    ("task", "arguments", "when", "number"),
-    [
-        (
-            "2m-rps.json",
-            LOAD,
-            "steady: 500 rps offered",
-            signal.SIGTERM,
-        ),
-        (
-            "create-and-delete.json",
-            {**SMALL, "nodes": 100, "times": 4, "concurrency": 2},
-            "asking Magnum for the bay",
-            signal.SIGINT,
-        ),
-        (
-            "create-and-delete.json",
-            SMALL,
-            "PostgreSQL is up",
-            signal.SIGINT,
-        ),
-    ],
-    ids=["load", "create", "up"],
-)
-def test_an_interrupted_demo_takes_everything_away(
-    away: conftest.Sandbox,
-    tmp_path: Path,
-    task: str,
-    arguments: dict[str, Any],
-    when: str,
-    number: signal.Signals,
-) -> None:
-    status, said = interrupt(tmp_path, task, arguments, when, number)
-    assert status == 130, said
-    assert f"interrupted by {number.name}" in said
-    assert not away.settings.state_dir.exists()
-    assert host_state.settle(away.before) == []
-
-
 def test_a_demo_in_a_sandbox_that_is_up_leaves_it_up(
     sandbox: conftest.Sandbox, tmp_path: Path
 ) -> None:
@@ -209,3 +160,56 @@ def test_arguments_that_rally_refuses_fail_the_demo(
     assert done.returncode not in (0, 130), done.stdout + done.stderr
     assert "nodes" in done.stdout + done.stderr
     assert "asking Magnum for the bay" not in done.stdout + done.stderr
+
+
+def test_a_demo_leaves_pages_and_nothing_else(
+    away: conftest.Sandbox, tmp_path: Path
+) -> None:
+    done = run(tmp_path, "create-and-delete.json", SMALL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "bay_create_time" in done.stdout
+    for name in ("rally.html", "sla.html"):
+        assert (tmp_path / "reports" / name).stat().st_size > 1000
+        assert f"page: {tmp_path}/reports/{name}" in done.stdout
+    assert not away.settings.state_dir.exists()
+    assert host_state.settle(away.before) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "when", "number"),
+    [
+        (
+            "2m-rps.json",
+            LOAD,
+            "steady: 500 rps offered",
+            signal.SIGTERM,
+        ),
+        pytest.param(
+            "create-and-delete.json",
+            {**SMALL, "nodes": 100, "times": 4, "concurrency": 2},
+            "asking Magnum for the bay",
+            signal.SIGINT,
+            marks=pytest.mark.long,
+        ),
+        (
+            "create-and-delete.json",
+            SMALL,
+            "PostgreSQL is up",
+            signal.SIGINT,
+        ),
+    ],
+    ids=["load", "create", "up"],
+)
+def test_an_interrupted_demo_takes_everything_away(
+    away: conftest.Sandbox,
+    tmp_path: Path,
+    task: str,
+    arguments: dict[str, Any],
+    when: str,
+    number: signal.Signals,
+) -> None:
+    status, said = interrupt(tmp_path, task, arguments, when, number)
+    assert status == 130, said
+    assert f"interrupted by {number.name}" in said
+    assert not away.settings.state_dir.exists()
+    assert host_state.settle(away.before) == []

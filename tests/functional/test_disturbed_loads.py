@@ -52,7 +52,7 @@ NOTICED_EARLY = {"sandbox_node_grace_s": "20"}
 UPDATE = {
     **arguments_of("sandbox-rolling-update"),
     "nodes": 4,
-    "steps": [{"rate_rps": 600, "duration_s": 30, "ramp_s": 2}],
+    "steps": [{"rate_rps": 600, "duration_s": 24, "ramp_s": 2}],
     "update_at_s": 3,
     "pre_stop_s": 3,
 }
@@ -195,7 +195,7 @@ def test_a_wrong_manifest_fails_requests_and_nodes_come_back(
             "strategy": "Recreate",
             "pre_stop_s": 0,
             "faults": [{"how": "delete", "at_s": 15}],
-            "steps": [{"rate_rps": 300, "duration_s": 65, "ramp_s": 2}],
+            "steps": [{"rate_rps": 300, "duration_s": 45, "ramp_s": 2}],
         },
         environment=no_openstack,
     )
@@ -216,7 +216,6 @@ def test_a_wrong_manifest_fails_requests_and_nodes_come_back(
     assert kept.namespaces() == []
 
 
-@pytest.mark.quiet
 def test_a_node_that_stops_is_noticed_and_started_again(
     sandbox: conftest.Sandbox, kept: test_in_bay.Kept
 ) -> None:
@@ -318,6 +317,7 @@ def test_nodes_are_lost_one_after_the_other_in_any_load(
             **FAILURE,
             "labels": {"sandbox_real_nodes": "4", **NOTICED_EARLY},
             "targets": 4,
+            "steps": [{"rate_rps": 300, "duration_s": 48, "ramp_s": 2}],
             "faults": [
                 {"how": "network", "at_s": 3},
                 {"how": "delete", "at_s": 6},

@@ -6,10 +6,12 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import signal
 import stat
 import time
 import uuid
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from keystoneauth1 import adapter
 from rally_magnum_sandbox import openstack
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_scale import waiting
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.kube import client
 from tests.functional import conftest
 from tests.functional import test_tasks
@@ -279,6 +282,16 @@ def test_a_load_needs_no_openstack_with_a_kubeconfig(
     assert kept.namespaces() == []
 
 
+def was_generator_held_up(run: records.Run) -> bool:
+    """Tell whether the machine was too busy for the load."""
+    assert run.throughput is not None
+    return any(
+        reason.startswith("the load generator")
+        for step in run.throughput.steps
+        for reason in step.reasons
+    )
+
+
 HALF_OF_IT_IS_REFUSED = """
 from locust import HttpUser, constant_throughput, task
 
@@ -303,7 +316,6 @@ OWN_FILE = {
 }
 
 
-@pytest.mark.quiet
 def test_a_locust_file_makes_the_load(
     sandbox: conftest.Sandbox, kept: Kept, no_openstack: str
 ) -> None:
@@ -314,12 +326,14 @@ def test_a_locust_file_makes_the_load(
         environment=no_openstack,
     )
     assert_ran(ran)
-    assert ran.status == 0, ran.said
     (run,) = ran.runs()
     assert run.end is not None
     assert run.throughput is not None
     (step,) = run.throughput.steps
-    assert (step.offered_rps, step.reasons) == (None, [])
+    assert step.offered_rps is None
+    if not was_generator_held_up(run):
+        assert step.reasons == []
+        assert ran.status == 0, ran.said
     assert all(one.workers == 2 for one in run.windows[:6])
     # The targets also answered what came before the plan began.
     counted = run.throughput.requests_counted_by_targets
@@ -393,6 +407,70 @@ def test_ctrl_c_leaves_the_bay_as_it_was(
     assert kept.namespaces() == []
 
 
+FAILING_RATE = r"^(FAILS|INVALID|NO DATA) +request_rate"
+
+
+def disturbed(
+    sandbox: conftest.Sandbox,
+    kept: Kept,
+    said: Path,
+    disturb: Callable[[], None],
+) -> str:
+    """Run a load and disturb its generator; return the table."""
+    arguments = {
+        **SMALL,
+        "kubeconfig": str(kept.kubeconfig),
+        "steps": [{"rate_rps": 500, "duration_s": 15, "ramp_s": 1}],
+        "min_rps": 1,
+    }
+    with test_tasks.started(
+        sandbox, "throughput-in-bay.json", arguments, said
+    ) as process:
+        test_tasks.wait_for_words(said, "steady: 500 rps offered")
+        disturb()
+        status = process.wait(240)
+    text = said.read_text()
+    assert status != 0, text
+    table = test_tasks.export(
+        sandbox, test_tasks.task_of(text), "magnum-scale-table"
+    )
+    assert re.search(FAILING_RATE, table, re.MULTILINE), table
+    assert kept.namespaces() == []
+    return table
+
+
+def test_a_generator_that_is_late_makes_the_run_invalid(
+    sandbox: conftest.Sandbox, kept: Kept, tmp_path: Path
+) -> None:
+    def disturb() -> None:
+        (worker,) = test_tasks.in_pods(sandbox, "--worker")
+        worker.suspend()
+        time.sleep(1)
+        worker.resume()
+
+    table = disturbed(sandbox, kept, tmp_path / "said", disturb)
+    assert "the load generator" in table
+
+
+@pytest.mark.parametrize(
+    ("role", "words"),
+    [("--worker", "worker"), ("--master", "Locust master ended before")],
+)
+def test_a_dead_part_of_the_generator_is_never_a_result(
+    sandbox: conftest.Sandbox,
+    kept: Kept,
+    tmp_path: Path,
+    role: str,
+    words: str,
+) -> None:
+    def disturb() -> None:
+        for victim in test_tasks.in_pods(sandbox, role):
+            victim.kill()
+
+    table = disturbed(sandbox, kept, tmp_path / "said", disturb)
+    assert words in table, table
+
+
 def test_a_bay_that_is_not_there_is_said(
     sandbox: conftest.Sandbox, environment: str
 ) -> None:
@@ -427,7 +505,7 @@ def test_a_load_over_several_real_nodes(sandbox: conftest.Sandbox) -> None:
             "labels": {"sandbox_real_nodes": "3"},
             "targets": 3,
             "workers": 3,
-            "spread": "required",
+            "extra_args": {"spread": "required"},
             "pull_ahead": True,
             "steps": SMALL["steps"],
             "min_rps": 190,
@@ -461,27 +539,30 @@ SEARCH = {
 }
 
 
-@pytest.mark.quiet
 def test_a_search_needs_no_openstack_with_a_kubeconfig(
     sandbox: conftest.Sandbox, kept: Kept, no_openstack: str
 ) -> None:
     ran = test_tasks.start(
         sandbox,
         "max-rate.json",
-        {**SEARCH, "highest_rps": 400, "kubeconfig": str(kept.kubeconfig)},
+        {
+            **SEARCH,
+            "extra_args": {"max_rps": 400},
+            "kubeconfig": str(kept.kubeconfig),
+        },
         environment=no_openstack,
     )
     assert_ran(ran)
-    assert ran.status == 0, ran.said
     assert "MagnumScale.find_max_rate_in_bay" in ran.workload["scenario"]
     (run,) = ran.runs()
     assert run.max_rate is not None
-    assert (run.max_rate.held_rps, run.max_rate.failed_rps) == (400, None)
-    assert "may be higher" in run.max_rate.ended
+    if not was_generator_held_up(run):
+        assert ran.status == 0, ran.said
+        assert (run.max_rate.held_rps, run.max_rate.failed_rps) == (400, None)
+        assert "may be higher" in run.max_rate.ended
     assert kept.namespaces() == []
 
 
-@pytest.mark.quiet
 def test_a_bound_that_no_rate_holds_has_no_highest_rate(
     sandbox: conftest.Sandbox, kept: Kept
 ) -> None:
@@ -491,7 +572,7 @@ def test_a_bound_that_no_rate_holds_has_no_highest_rate(
         {
             **SEARCH,
             "bounds": {"p50_ms": 0.001},
-            "lowest_rps": 100,
+            "extra_args": {"min_rps": 100},
             "min_rps": 0,
             "bay": kept.name,
         },

@@ -68,6 +68,7 @@ def test_a_small_ladder_is_climbed(sandbox: conftest.Sandbox) -> None:
         assert_came_and_went(bay)
 
 
+@pytest.mark.long
 def test_a_bound_for_each_node_can_fail(sandbox: conftest.Sandbox) -> None:
     ran, _ = climb(
         sandbox,

@@ -21,8 +21,11 @@ from tests.functional import conftest
 from tests.functional import test_tasks
 
 SAMPLE = "create-and-delete.json"
-THREE = {"nodes": 20, "times": 3, "concurrency": 3}
+THREE = {"nodes": 2, "times": 3, "concurrency": 3}
 SMALL = {"nodes": 2}
+# A start looks for dead runs before its first bay, so that one whose bay
+# fails at once tells the same.
+NO_BAY = {"nodes": 2, "labels": {"sandbox_fail_create": "no bay is needed"}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +81,14 @@ class Cloud:
         return done.stdout
 
     def start(self) -> str:
-        """Run a small task, which must succeed, and return what it said."""
+        """Start a task whose bay fails; return what it said."""
+        done = self.sandbox.rally(*test_tasks.command(SAMPLE, NO_BAY))
+        said = done.stdout + done.stderr
+        assert "no bay is needed" in said, said
+        return said
+
+    def run(self) -> str:
+        """Run a small task, which must succeed; return what it said."""
         done = self.sandbox.rally(*test_tasks.command(SAMPLE, SMALL))
         said = done.stdout + done.stderr
         assert done.returncode == 0, said
@@ -176,7 +186,7 @@ def test_what_a_killed_run_left_is_told_until_it_is_proven_dead_then_removed(
                 said,
             )
 
-    said = cloud.start()
+    said = cloud.run()
     assert f"The run of task {dead.task} was killed" in said
     assert f"Nothing is left of task {dead.task}" in said
     for name in dead.bays:

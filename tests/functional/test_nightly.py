@@ -20,14 +20,11 @@ from rally_magnum_scale.history import storage
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import deadline
 from rally_magnum_scale.nightly import folders
-from rally_magnum_scale.nightly import night
 from rally_magnum_scale.nightly import outcome
-from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import processes
 from rally_magnum_scale.nightly import settings
 from tests.functional import conftest
 from tests.functional import test_tasks
-
-pytestmark = pytest.mark.quiet
 
 PROGRAM = str(Path(sys.prefix) / "bin" / "rally-magnum-nightly")
 DEADLINE_S = 240
@@ -139,6 +136,7 @@ def first(nights: Nights) -> tuple[int, str]:
     return nights.run()
 
 
+@pytest.mark.quiet
 def test_a_night_keeps_all_that_came_out(
     nights: Nights, first: tuple[int, str]
 ) -> None:
@@ -158,11 +156,11 @@ def test_a_night_keeps_all_that_came_out(
     junit = ElementTree.parse(nights.newest / "small.junit.xml")
     assert junit.getroot().find(".//testcase") is not None
     assert junit.getroot().find(".//failure") is None
-    (run,) = storage.read(nights.folder / night.HISTORY)
+    (run,) = storage.read(nights.folder / folders.HISTORY)
     assert run.state == storage.HOLDS
     assert run.conditions.nodes == "2 (1 hollow)"
     assert run.conditions.versions.keys() >= {"locust", "Kubernetes"}
-    metrics = (nights.folder / night.METRICS).read_text()
+    metrics = (nights.folder / folders.METRICS).read_text()
     assert "rally_magnum_scale_run_state{" in metrics
     # Rally's own selection is left alone, and no password lies around.
     rally = nights.folder / "rally"
@@ -171,6 +169,7 @@ def test_a_night_keeps_all_that_came_out(
 
 
 @pytest.mark.long
+@pytest.mark.quiet
 def test_a_slower_target_is_told_the_next_night(
     nights: Nights, first: tuple[int, str]
 ) -> None:
@@ -206,10 +205,11 @@ def killed(
 
 
 def _of_the_night(nights: Nights) -> list[psutil.Process]:
-    return predecessor._find(nights.folder)
+    return processes._find(nights.folder)
 
 
 @pytest.mark.long
+@pytest.mark.quiet
 def test_the_next_night_cleans_up_after_a_killed_one_and_runs(
     sandbox: conftest.Sandbox, nights: Nights, killed: None
 ) -> None:
@@ -225,5 +225,5 @@ def test_the_next_night_cleans_up_after_a_killed_one_and_runs(
     assert not list(nights.folder.glob("*.partial"))
     index = (nights.folder / "index.html").read_text()
     assert "Killed before its end" in index
-    runs = (nights.folder / night.RUNS_PAGE).read_text()
+    runs = (nights.folder / folders.RUNS_PAGE).read_text()
     assert f"{nights.newest.name}/small.html" in runs

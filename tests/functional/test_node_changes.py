@@ -62,7 +62,7 @@ def test_a_bay_grows_and_shrinks(
             **LOOSE,
             "nodes": 3,
             "sizes": [8, 2, 5],
-            "nodegroup": "default-worker",
+            "extra_args": {"nodegroup": "default-worker"},
         },
     )
     assert ran.status == 0, ran.said
@@ -266,7 +266,7 @@ def replace(
     life: bay_life.BayLife,
     cluster: client.KubeClient,
     old: node_list.Node,
-    limits: deadlines.ResizeDeadlines = deadlines.OURS_TO_RESIZE,
+    limits: deadlines.ResizeDeadlines = deadlines.DEFAULT_RESIZE,
 ) -> node_change.NodeChangeRun:
     wish = node_change.NodeChangeSpec(
         2, bay_records.REPLACE, [old], drain=True

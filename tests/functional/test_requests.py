@@ -29,11 +29,11 @@ def ask(
     kept: test_in_bay.Kept,
     changes: dict[str, Any],
 ) -> test_tasks.Ran:
-    """Run a short load with some arguments in the bay."""
+    """Run a short load with some arguments of the scenario in the bay."""
     return test_tasks.start(
         sandbox,
         "throughput-in-bay.json",
-        {**SHORT, "bay": kept.name, **changes},
+        {**SHORT, "bay": kept.name, "extra_args": changes},
         environment=kept.environment,
     )
 
@@ -51,10 +51,18 @@ def ask(
                 "expected_body_bytes": ANSWER_BYTES,
             },
         },
-        {"keep_alive": False, "arrivals": "poisson"},
-        {"keep_alive": False, "tls": "bay_ca", "target_address": "pod"},
+        {
+            "keep_alive": False,
+            "arrivals": "poisson",
+            "tls": "bay_ca",
+            "target_address": "pod",
+        },
+        pytest.param(
+            {"keep_alive": False, "arrivals": "poisson"},
+            marks=pytest.mark.long,
+        ),
     ],
-    ids=["post-by-tls", "fresh-and-poisson", "fresh-by-tls-to-pods"],
+    ids=["post-by-tls", "fresh-poisson-by-tls-to-pods", "fresh-poisson"],
 )
 def test_the_targets_count_what_is_answered_as_expected(
     sandbox: conftest.Sandbox,

@@ -38,7 +38,6 @@ SMALL = {
     "min_rps": 990,
     "min_rps_per_core": 10,
 }
-FAILING_RATE = r"^(FAILS|INVALID|NO DATA) +request_rate"
 LONG = {
     **SMALL,
     "steps": [{"rate_rps": 500, "duration_s": 300, "ramp_s": 1}],
@@ -144,16 +143,6 @@ def export(sandbox: conftest.Sandbox, task: str, kind: str) -> str:
     return done.stdout
 
 
-def test_two_bays_at_once_come_and_go(clean: conftest.Sandbox) -> None:
-    ran = start(
-        clean,
-        "create-and-delete.json",
-        {"nodes": 3, "times": 2, "concurrency": 2, "max_create_s": 120},
-    )
-    assert ran.status == 0, ran.said
-    assert [run.bay.status for run in ran.runs() if run.bay] == ["GONE"] * 2
-
-
 def test_a_failed_create_gives_magnums_reason(clean: conftest.Sandbox) -> None:
     reason = "No valid host was found for master 0"
     ran = start(
@@ -181,47 +170,6 @@ def test_a_failed_delete_is_an_error_and_is_tried_again(
     assert "volume is in use" in ran.errors[0]
     assert not ran.sla["bay_delete_time"]["success"]
     assert "Removing the bay" in ran.said
-
-
-def test_a_generator_that_is_late_makes_the_run_invalid(
-    clean: conftest.Sandbox, tmp_path: Path
-) -> None:
-    said = tmp_path / "said"
-    steps = [{"rate_rps": 500, "duration_s": 15, "ramp_s": 1}]
-    arguments = {**SMALL, "steps": steps, "min_rps": 1}
-    with started(clean, "2m-rps.json", arguments, said) as process:
-        wait_for_words(said, "steady: 500 rps offered")
-        (worker,) = in_pods(clean, "--worker")
-        worker.suspend()
-        time.sleep(1)
-        worker.resume()
-        status = process.wait(240)
-    assert status != 0, said.read_text()
-    table = export(clean, task_of(said.read_text()), "magnum-scale-table")
-    assert re.search(FAILING_RATE, table, re.MULTILINE), table
-    assert "the load generator" in table
-
-
-@pytest.mark.parametrize(
-    ("role", "words"),
-    [("--worker", "worker"), ("--master", "Locust master ended before")],
-)
-def test_a_dead_part_of_the_generator_is_never_a_result(
-    clean: conftest.Sandbox, tmp_path: Path, role: str, words: str
-) -> None:
-    said = tmp_path / "said"
-    steps = [{"rate_rps": 500, "duration_s": 20, "ramp_s": 1}]
-    arguments = {**SMALL, "steps": steps, "min_rps": 490}
-    with started(clean, "2m-rps.json", arguments, said) as process:
-        wait_for_words(said, "steady: 500 rps offered")
-        for victim in in_pods(clean, role):
-            victim.kill()
-        status = process.wait(240)
-    text = said.read_text()
-    assert status != 0, text
-    table = export(clean, task_of(text), "magnum-scale-table")
-    assert words in table, table
-    assert re.search(FAILING_RATE, table, re.MULTILINE), table
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import cpu_time
 from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import steps
-from rally_magnum_scale.in_bay.stats import throughput
 from rally_magnum_scale.in_bay.stats.histogram import Histogram
 from rally_magnum_scale.in_bay.stats.windows import HISTOGRAMS
 from rally_magnum_scale.in_bay.stats.windows import Part
@@ -170,7 +170,7 @@ def load(of, seen, closing, cpu):
         workers=2,
         cores_pods=1.8,
         cores_real_nodes=2.0,
-        steps=throughput.summarise(
+        steps=step_summary.summarise(
             of,
             seen,
             closing,
@@ -349,7 +349,7 @@ def _stored(of_workload):
     """What Rally would store of our criteria, but for those that are told."""
     told = {one.criterion for one in of_workload.sla_results}
     judged = {}
-    for one in of_workload.own_verdicts():
+    for one in of_workload.own_verdicts:
         judged[one.criterion] = judged.get(one.criterion, True) and one.passed
     return [
         model.SlaResult(name, success)

@@ -6,6 +6,7 @@ import pytest
 
 from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import waiting
 
 
 def test_the_error_has_the_last_line_of_the_program(tmp_path):
@@ -19,6 +20,36 @@ def test_the_error_has_the_last_line_of_the_program(tmp_path):
         )
     assert "Could not make a thing" in str(caught.value)
     assert "code 4; its last line is: no space left" in str(caught.value)
+
+
+def test_a_missing_program_is_named(tmp_path):
+    with pytest.raises(
+        exceptions.CommandFailed, match="Could not bake: no-such-oven does"
+    ):
+        commands.run(
+            ["no-such-oven"],
+            what="bake",
+            log_file=tmp_path / "log",
+            deadline_s=30,
+        )
+
+
+def test_a_program_runs_in_its_folder_and_reports_progress(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(waiting, "REPORT_EVERY_S", 0.0)
+    lines = []
+    commands.run(
+        ["sh", "-c", "touch here; until test -e seen; do sleep 0.01; done"],
+        what="bake",
+        log_file=tmp_path / "log",
+        deadline_s=30,
+        cwd=tmp_path,
+        progress=lambda: "2 of 3",
+        log=lambda line: (lines.append(line), (tmp_path / "seen").touch()),
+    )
+    assert (tmp_path / "here").exists()
+    assert lines[0].startswith("waiting for the command to bake: 2 of 3, ")
 
 
 def test_a_program_that_hangs_is_ended_with_its_children(tmp_path):

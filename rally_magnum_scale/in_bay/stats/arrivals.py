@@ -1,9 +1,9 @@
-"""When the requests of an open loop are due: evenly, or as chance has it.
+"""When the requests of an open loop are due: evenly or at random.
 
-Users who know nothing of each other arrive as a Poisson process: gaps are
-exponential, and a second has now more and now fewer requests than the rate
-says, by its square root.  Independent workers, each with its share of the
-rate, are together again one (superposition of Poisson processes).
+Independent users arrive as a Poisson process: gaps are exponential, and the
+number of requests in a second varies by the square root of the rate.
+Independent workers, each with its share of the rate, make one Poisson process
+together (superposition).
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ NS_PER_S = 1_000_000_000
 class Schedule:
     """When the requests of one worker are due, in nanoseconds, in order.
 
-    It is read once.  What was due is counted by the plan alone: whoever
-    sends the requests can be held to it.
+    It can be iterated once.  Its count of due requests depends on the plan
+    alone, so the sent requests can be checked against it.
 
     :param arrivals: ``constant`` or ``poisson``
-    :param plan: which rate when
+    :param plan: the offered rate over time
     :param worker: index of the worker, from 0
-    :param workers: how many there are
-    :param seed: with the same one, chance is the same again
-    :param start_ns: when the plan begins
-    :raises ValueError: when there are no such arrivals, or no such worker
+    :param workers: number of workers
+    :param seed: the same seed gives the same random schedule
+    :param start_ns: nanosecond at which the plan begins
+    :raises ValueError: if there are no such arrivals, or no such worker
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Schedule:
             raise ValueError(
                 f"arrivals: {arrivals!r} is none of {list(ARRIVALS)}"
             )
-        #: Requests due in the steady seconds of each step, as far as they
-        #: were read; None for a closed loop, in which nothing is due.
+        #: Requests due in the steady seconds of each step, of those already
+        #: iterated; None for a closed loop, in which nothing is due.
         self.due: list[int | None] = [
             None if step.rate_rps is None else 0 for step in plan.steps
         ]
         self._slices = plan.slices(worker, workers)
         self._start_ns = start_ns
-        # The same seed and plan give each worker a stream of its own.
+        # Each worker gets its own random stream from the same seed and plan.
         self._chance = random.Random(  # noqa: S311
             json.dumps([seed, worker, workers, plan.to_json()])
         )
@@ -76,8 +76,8 @@ class Schedule:
             if due is not None and one.position.phase == steps.STEADY:
                 self.due[one.position.step] = due + count
 
-    # Both give out one request at a time, and return how many there were.
-    # Rounding must move none into another second.
+    # Both yield one request at a time and return the number of requests.
+    # Rounding must not move a request into another second.
 
     def _constant(
         self, one: steps.Slice, from_ns: int, to_ns: int
@@ -95,9 +95,9 @@ class Schedule:
     def _poisson(
         self, one: steps.Slice, from_ns: int, to_ns: int
     ) -> Generator[int, None, int]:
-        """Draw gaps of a mean of 1 request, and stretch them by the rate.
+        """Draw gaps with a mean of 1 request, and scale them by the rate.
 
-        So a rate that changes from slice to slice needs no gap drawn anew
+        So no gap has to be drawn again when the rate changes between slices
         (time change of a Poisson process).
         """
         count = 0

@@ -1,4 +1,4 @@
-"""The records of bays: their life, their nodes, their API servers."""
+"""The records of bays: their life cycle, nodes and API servers."""
 
 from __future__ import annotations
 
@@ -6,54 +6,63 @@ import dataclasses
 from typing import Any
 from typing import Self
 
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 
-# Who made a bay: the scenario in its iteration, a context for all of them,
-# or neither, and it was named or its kubeconfig handed over.
+# Who created a bay: the scenario in its iteration, or a context for all
+# iterations.  Otherwise the task gives the name or the kubeconfig of a bay.
 MAKERS = ("scenario", "context", "named", "kubeconfig")
 
 
-# Times of a bay that are seen by polls of Magnum's API.
+# Times of a bay that are measured by polling Magnum's API.
 _POLLED = ("create_s", "delete_s")
 
-# Why nodes come and go.
+# Purposes of a node change.
 RESIZE = "resize"
 REPLACE = "replace"
 
 
 @dataclasses.dataclass(frozen=True)
-class Bay(record_body.Body):
-    """The life of one bay; None where it did not come so far.
+class Bay(json_record.JsonRecord):
+    """The life cycle of one bay; times that it did not reach are None.
 
-    Each time is when its end was seen, so it is the most that it can have
-    been. It was more than the time less its resolution.
+    Each time ends when its end was observed, so the true time is not longer.
+    It is longer than the time minus its resolution.
 
-    :param create_s: from the create request to CREATE_COMPLETE seen
-    :param create_resolution_s: from the request of the last poll that
-        showed the bay not complete to the answer that showed it complete;
-        all of ``create_s`` where no poll was before
-    :param nodes_ready_s: from the create request to the last node Ready
-    :param nodes_ready_resolution_s: the same for ``nodes_ready_s``, by our
-        watch and the nodes' time stamps
-    :param delete_s: from the delete request to gone from Magnum
-    :param delete_resolution_s: as ``create_resolution_s``, for ``delete_s``
-    :param nodes_deleted: nodes that it had then; None for ``nodes``
-    :param poll_interval_s: the pause between two polls of Magnum; for older
-        records, which have no more, the resolution
+    :param uuid: of the bay in Magnum
+    :param template: uuid of its template
+    :param nodes: number of nodes that were requested
+    :param nodes_real: number of its nodes that are not hollow
+    :param nodes_hollow: number of its hollow nodes
     :param cores_real_nodes: all cores of the nodes that are not hollow
-    :param failure: class of the failure, or an empty string
+    :param create_s: from the create request to CREATE_COMPLETE
+    :param create_resolution_s: from the request of the last poll that showed
+        the bay not complete to the response that showed it complete; all of
+        ``create_s`` without such a poll
+    :param nodes_ready_s: from the create request to the last node Ready
+    :param nodes_ready_resolution_s: resolution of ``nodes_ready_s``, from the
+        watch and the time stamps of the nodes
+    :param delete_s: from the delete request until Magnum no longer has it
+    :param delete_resolution_s: as ``create_resolution_s``, for ``delete_s``
+    :param nodes_deleted: number of nodes when it was deleted; None if equal
+        to ``nodes``
+    :param poll_interval_s: pause between two polls of Magnum; in older
+        records, which have no resolution, it is the resolution
+    :param failure: class of the failure; empty without one
+    :param reason: why it failed, in words
     :param made_by: one of :data:`MAKERS`
-    :param node_ready_s: ``p50``, ``p90``, ``p99`` and ``max`` over the nodes
-        of the seconds from the create request to each one's Ready
-    :param node_ready_resolution_s: of each time in ``node_ready_s``
-    :param node_ready_missing: which time stamps of the nodes can't be right,
-        so that there is no ``node_ready_s``; empty when all may be right
-    :param client_memory_peak_bytes: peak resident memory of the process
-        that ran the scenario, until the record was written
-    :param magnum_requests: requests to Magnum's API in the life of the bay
+    :param node_ready_s: ``p50``, ``p90``, ``p99`` and ``max`` over the nodes,
+        each from the create request to Ready, in seconds
+    :param node_ready_resolution_s: resolution of each time in
+        ``node_ready_s``
+    :param node_ready_missing: which time stamps of nodes can't be right, so
+        that there is no ``node_ready_s``; empty if all may be right
+    :param client_memory_peak_bytes: peak resident memory of the process that
+        ran the scenario, until the record was written
+    :param magnum_requests: requests to Magnum's API during the life of the
+        bay
     :param magnum_request_s: ``p50``, ``p90``, ``p99`` and ``max`` of the
-        seconds that they took, or after which they were given up
-    :param magnum_requests_timed_out: how many were given up unanswered
+        seconds until their response or timeout
+    :param magnum_requests_timed_out: number of these requests that timed out
     """
 
     uuid: str
@@ -88,7 +97,7 @@ class Bay(record_body.Body):
 
     @property
     def polled_resolution_s(self) -> float | None:
-        """How exact ``create_s`` and ``delete_s`` are; None without both."""
+        """The coarser resolution of ``create_s`` and ``delete_s``, if any."""
         return max(
             (
                 resolution_s
@@ -99,10 +108,10 @@ class Bay(record_body.Body):
         )
 
     def resolution_s(self, name: str) -> float | None:
-        """Return how exact a time of the bay is.
+        """Return the resolution of a time of the bay.
 
         :param name: ``create_s``, ``nodes_ready_s`` or ``delete_s``
-        :returns: seconds; None without the time, or where it is not known
+        :returns: seconds; None without the time, or if unknown
         """
         if getattr(self, name) is None:
             return None
@@ -111,46 +120,58 @@ class Bay(record_body.Body):
             return self.poll_interval_s
         return known
 
+    def per_node(self, name: str, time_s: float | None) -> float | None:
+        """Divide a time, or its resolution, by the nodes that it concerns.
+
+        :param name: ``create_s``, ``nodes_ready_s`` or ``delete_s``
+        :returns: seconds per node; None without the time or without nodes
+        """
+        nodes = self.nodes
+        if name == "delete_s" and self.nodes_deleted is not None:
+            nodes = self.nodes_deleted
+        return None if time_s is None or not nodes else time_s / nodes
+
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
-        """Read a ``bay`` record; a bay without a name has its envelope's.
+        """Read a ``bay`` record; the default name is that in its envelope.
 
-        :raises ValueError: when a field is missing
+        :raises ValueError: if a field is missing or wrong
         """
         name = record.get("name") or record.get("bay", "")
         return super().from_json({**record, "name": name})
 
 
 @dataclasses.dataclass(frozen=True)
-class NodeChange(record_body.Body):
-    """Nodes of a bay that came and went; None where it did not come so far.
+class NodeChange(json_record.JsonRecord):
+    """A change of a bay's nodes; times that it did not reach are None.
 
-    :param number: which one it is in its iteration, from 1
+    :param number: number of the change in its iteration, from 1
     :param purpose: :data:`RESIZE` or :data:`REPLACE`
-    :param nodes_before: nodes that the bay had
-    :param nodes_wanted: nodes that it was to have in the end
-    :param to_go: how many nodes were named that had to go
-    :param nodes_after: nodes that it has in the end
-    :param added: how many of these were not there before
-    :param removed: how many of those before are not there any more
-    :param stayed: how many were there all the time
-    :param drain_s: to empty the nodes that had to go, before the request
+    :param nodes_before: number of nodes before the change
+    :param nodes_wanted: number of nodes that the bay was to have
+    :param to_go: number of named nodes that had to go
+    :param nodes_after: number of nodes after the change
+    :param added: number of nodes that were not there before
+    :param removed: number of nodes that are no longer there
+    :param stayed: number of nodes that were there before and after
+    :param drain_s: time to drain the nodes that had to go, before the request
     :param drain_resolution_s: from the request of the last list of pods that
-        showed them not empty to the answer that showed them empty; all of
-        ``drain_s`` where they were empty at first
-    :param evicted: how many pods had to leave them
-    :param magnum_s: from the request to UPDATE_COMPLETE seen
+        showed the nodes not empty to the response that showed them empty; all
+        of ``drain_s`` if they were empty at first
+    :param evicted: number of evicted pods
+    :param magnum_s: from the request to UPDATE_COMPLETE
     :param magnum_resolution_s: from the request of the last poll that showed
-        it not complete to the answer that showed it complete; all of
-        ``magnum_s`` where no poll was before
+        the bay not complete to the response that showed it complete; all of
+        ``magnum_s`` without such a poll
     :param nodes_s: from the request to the last node Ready or gone
     :param node_ready_s: ``p50``, ``p90``, ``p99`` and ``max`` over the new
-        nodes of the seconds from the request to each one's Ready
-    :param poll_interval_s: the pause between two polls of Magnum; the other
-        times are those of a watch
-    :param failure: class of the failure, or an empty string
-    :param client_memory_peak_bytes: peak resident memory of the process
-        that ran the scenario, until the record was written
+        nodes, each from the request to Ready, in seconds
+    :param poll_interval_s: pause between two polls of Magnum; a watch
+        measures the other times
+    :param failure: class of the failure; empty without one
+    :param reason: why it failed, in words
+    :param client_memory_peak_bytes: peak resident memory of the process that
+        ran the scenario, until the record was written
     """
 
     number: int
@@ -175,10 +196,10 @@ class NodeChange(record_body.Body):
     drain_resolution_s: float | None = None
 
     def resolution_s(self, name: str) -> float | None:
-        """Return how exact a time of the change is.
+        """Return the resolution of a time of the change.
 
         :param name: ``magnum_s``, ``drain_s`` or ``nodes_s``
-        :returns: seconds; None without the time, or for that of a watch
+        :returns: seconds; None without the time, or if a watch measured it
         """
         if name == "nodes_s" or getattr(self, name) is None:
             return None
@@ -187,13 +208,13 @@ class NodeChange(record_body.Body):
 
     @property
     def changed(self) -> int:
-        """How many nodes were to come or go."""
+        """Number of nodes that had to come or go."""
         return max(self.to_go, abs(self.nodes_wanted - self.nodes_before))
 
     def per_node(self, value_s: float | None) -> float | None:
-        """Divide a time by the nodes that were to come or go.
+        """Divide a time, or its resolution, by the nodes that had to change.
 
-        :returns: None where there is no time, or no node to share it
+        :returns: seconds per node; None without the time or without nodes
         """
         if value_s is None or not self.changed:
             return None
@@ -201,17 +222,16 @@ class NodeChange(record_body.Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class ApiLatency(record_body.Body):
-    """How fast the API server of a bay answered, by its own histograms.
+class ApiLatency(json_record.JsonRecord):
+    """The latency of the API server of a bay, from its own histograms.
 
     :param kinds: ``mutating``, ``get`` and ``list`` to their ``requests``,
-        ``p50_s`` and ``p99_s``, from the opening of the bay to the end of
-        the work in it; beside each ``p50_low_s`` and ``p50_high_s``,
-        ``p99_low_s`` and ``p99_high_s``, the ends of the bucket that it lies
-        in. In the last bucket, which has no upper end, the quantile and
-        that end are None
+        ``p50_s`` and ``p99_s`` while the bay was used.  ``p50_low_s`` and
+        ``p50_high_s``, ``p99_low_s`` and ``p99_high_s`` are the ends of the
+        bucket of each quantile.  In the last bucket, which has no upper end,
+        the quantile and the upper end are None
     :param verbs: the same by verb
-    :param missing: why there are no figures; empty when there are
+    :param missing: why there are no values; empty if there are
     """
 
     kinds: dict[str, dict[str, float | None]]

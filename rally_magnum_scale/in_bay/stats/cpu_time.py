@@ -1,9 +1,8 @@
-"""CPU seconds from counters that are read now and then.
+"""CPU seconds from counters that are read only now and then.
 
-A node reads the counters of its pods by itself, every 10 to 20 seconds
-where nothing else is set, and tells with each when that was.  Of a step is
-taken what lies between two such readings, and scaled to its steady
-seconds: the load is the same in all of them.
+By default a node reads the counters of its pods every 10 to 20 seconds, and
+reports the time of each reading.  The use between two readings is scaled to
+the steady seconds of a step, in which the load is constant.
 """
 
 from __future__ import annotations
@@ -14,21 +13,22 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-# Of the time between two readings, how much may lie outside of the steady
-# seconds, where the load was another one.
+# The largest share of the time between two readings that may lie outside the
+# steady seconds, where the load was different.
 MAX_OUTSIDE_RATIO = 0.1
-# What lies outside may be wrong, what is left out is only not seen.
+# Time outside makes the value wrong; time that is left out only makes it less
+# exact.
 _OUTSIDE_COST = 20.0
-# Two readings that lie closer together say little about a step.
+# Two readings that cover less of a step say little about it.
 MIN_COVERED_RATIO = 0.3
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Reading:
-    """What a counter said at a moment.
+    """One reading of a CPU counter.
 
-    :param at_s: epoch seconds at which it was read, by its node's clock
-    :param used_s: CPU seconds since it began
+    :param at_s: epoch second of the reading, by the clock of the node
+    :param used_s: CPU seconds since the counter began
     """
 
     at_s: float
@@ -37,11 +37,11 @@ class Reading:
 
 @dataclasses.dataclass(frozen=True)
 class CpuCounters:
-    """What the counters of a bay said during a load.
+    """The CPU counters of a bay during a load.
 
     :param targets: name of a target's pod to its readings
     :param nodes: name of a node with pods of the load to its readings
-    :param missing: why readings are missing; empty where none is known to
+    :param missing: why readings are missing; empty if none is known to be
     """
 
     targets: Mapping[str, Sequence[Reading]]
@@ -51,13 +51,13 @@ class CpuCounters:
 
 @dataclasses.dataclass(frozen=True)
 class Use:
-    """CPU seconds over a stretch of time.
+    """CPU seconds used in a time span.
 
-    :param used_s: all together
-    :param outside_ratio: of the time between the readings, how much lay
-        outside of the stretch
-    :param covered_ratio: how much of the stretch lay between the readings;
-        what is used in the rest is taken to be the same
+    :param used_s: CPU seconds
+    :param outside_ratio: share of the time between the readings that lies
+        outside the span
+    :param covered_ratio: share of the span that lies between the readings;
+        the rate in the rest is assumed to be the same
     """
 
     used_s: float
@@ -68,12 +68,12 @@ class Use:
 def used_by_all(
     counters: Mapping[str, Sequence[Reading]], start_s: float, end_s: float
 ) -> Use | None:
-    """Add up what several used over the same stretch.
+    """Add up the CPU seconds of several counters in one time span.
 
-    :param counters: name to its readings
-    :param start_s: epoch seconds
-    :param end_s: epoch seconds
-    :returns: None when there is none, or one can't be told
+    :param counters: name to readings
+    :param start_s: epoch second at which the span begins
+    :param end_s: epoch second at which it ends
+    :returns: None without any counter, or if the use of one is unknown
     """
     parts = [used(one, start_s, end_s) for one in counters.values()]
     known = [one for one in parts if one is not None]
@@ -91,11 +91,13 @@ def used_by_all(
 def used(
     readings: Iterable[Reading], start_s: float, end_s: float
 ) -> Use | None:
-    """Return what a counter says was used over a stretch.
+    """Return the CPU seconds of one counter in a time span.
 
-    :param readings: in any order, one may have been seen several times
-    :returns: None when no two readings lie well enough, or the counter
-        began anew between them
+    :param readings: in any order; duplicates are ignored
+    :param start_s: epoch second at which the span begins
+    :param end_s: epoch second at which it ends
+    :returns: None if no two readings fit the span, or if the counter started
+        again between them
     """
     margin_s = (end_s - start_s) * MAX_OUTSIDE_RATIO / (1 - MAX_OUTSIDE_RATIO)
     near = sorted(
@@ -120,11 +122,13 @@ def used(
 
 @dataclasses.dataclass(frozen=True, order=True)
 class _Pair:
-    """Two readings from which a stretch may be told.
+    """Two readings that may be used for a time span.
 
-    :param cost: by which they are chosen: what they leave out of the
-        stretch and what they take in from outside, in shares
-    :param rate: CPU seconds a second between them
+    :param cost: the pair with the least cost is used: it grows with the time
+        outside the span and with the part of the span that is not covered
+    :param outside_ratio: as in :class:`Use`
+    :param covered_ratio: as in :class:`Use`
+    :param rate: CPU seconds per second between the readings
     """
 
     cost: float
@@ -137,7 +141,7 @@ class _Pair:
         cls, first: Reading, last: Reading, start_s: float, end_s: float
     ) -> _Pair:
         length_s = last.at_s - first.at_s
-        # Below 0 where both lie on one side of the stretch: they don't fit.
+        # Below 0 if both lie on one side of the span: then they do not fit.
         inside_s = min(last.at_s, end_s) - max(first.at_s, start_s)
         outside = 1 - inside_s / length_s
         covered = inside_s / (end_s - start_s)

@@ -1,4 +1,4 @@
-"""Sets of processors, as the kernel writes them: ``0-3,8``."""
+"""CPU sets in the list format of the Linux kernel, such as ``0-3,8``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 
 def parse(text: str) -> frozenset[int]:
-    """Return the numbers of the processors in a list of the kernel's.
+    """Return the numbers of the CPUs in a list.
 
-    :param text: such as ``0-3,8``; empty for none
-    :raises ValueError: when it is something else
+    :param text: such as ``0-3,8``; empty for no CPU
+    :raises ValueError: if the text is not a list of CPUs
     """
     found: set[int] = set()
     for part in filter(None, text.strip().split(",")):
@@ -20,7 +20,7 @@ def parse(text: str) -> frozenset[int]:
 
 
 def write(cpus: Iterable[int]) -> str:
-    """Return processors as the kernel writes them."""
+    """Return the list of some CPUs, such as ``0-3,8``."""
     parts: list[list[int]] = []
     for cpu in sorted(cpus):
         if parts and cpu == parts[-1][1] + 1:
@@ -34,9 +34,10 @@ def write(cpus: Iterable[int]) -> str:
 
 
 def by_set(seen: Mapping[str, frozenset[int]]) -> dict[str, list[str]]:
-    """Name those who have a set under it: of thousands most have the same.
+    """Group names by their CPU set, because most of thousands have the same.
 
-    :param seen: name to the processors that it may use
+    :param seen: name to the CPUs that it may use
+    :returns: list of CPUs to names
     """
     found: dict[str, list[str]] = {}
     for name, cpus in sorted(seen.items()):
@@ -45,9 +46,9 @@ def by_set(seen: Mapping[str, frozenset[int]]) -> dict[str, list[str]]:
 
 
 def by_name(sets: Mapping[str, Iterable[str]]) -> dict[str, frozenset[int]]:
-    """Return what :func:`by_set` was given.
+    """Undo :func:`by_set`.
 
-    :raises ValueError: when a key is no set of processors
+    :raises ValueError: if a key is not a list of CPUs
     """
     return {
         name: parse(text) for text, names in sets.items() for name in names

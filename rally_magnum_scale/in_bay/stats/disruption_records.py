@@ -1,7 +1,7 @@
-"""The records of what befell a load on purpose: an update, a fault.
+"""The records of disruptions of a load: rolling updates and faults.
 
-Times without another word run from the beginning of the event to the
-moment at which the scenario's own watches told of it, by one clock.
+Unless a field says otherwise, a time runs from the beginning of the event
+until the scenario's watch reported it, by one clock.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from collections.abc import Iterable
 from typing import Any
 from typing import Self
 
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.step_results import StepResult
 
 UPDATE = "update"
 FAULT = "fault"
-# How a node is lost: cut off from the network, its machine powered off, or
-# its machine deleted.
+# How a node is lost: it is cut off from the network, or its machine is powered
+# off or deleted.
 HOWS = ("network", "stop", "delete")
 HOWS_IN_WORDS = {
     "network": "dropped from the network",
@@ -30,17 +30,17 @@ HOWS_IN_WORDS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class DisruptionRecord(record_body.Body):
-    """What both have in common; None where it did not come so far.
+class DisruptionRecord(json_record.JsonRecord):
+    """Fields of both kinds; times that an event did not reach are None.
 
-    :param number: which of its kind it is in its iteration, from 1
+    :param number: number of the event of its kind in its iteration, from 1
     :param step: number of the step in whose steady phase it begins
-    :param at_s: how long after the beginning of that phase it was to begin
+    :param at_s: planned seconds from the beginning of that phase
     :param began_s: epoch second at which it began, by the workers' clocks
-    :param ended_s: epoch second at which it was over
-    :param load: what the load came to in the seconds from its beginning to
-        its end, the whole seconds around both
-    :param failure: class of the failure, or an empty string
+    :param ended_s: epoch second at which it ended
+    :param load: result of the load in the whole seconds around the event
+    :param failure: class of the failure; empty without one
+    :param reason: why it failed, or why a value is missing
     """
 
     number: int
@@ -54,16 +54,16 @@ class DisruptionRecord(record_body.Body):
 
     @property
     def duration_s(self) -> float | None:
-        """How long it took; None when it did not end."""
+        """Seconds from its beginning to its end; None if it did not end."""
         if self.began_s is None or self.ended_s is None:
             return None
         return self.ended_s - self.began_s
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
-        """Read a record with what the load came to.
+        """Read a record with the result of its load.
 
-        :raises ValueError: when a field is missing
+        :raises ValueError: if a field is missing or wrong
         """
         load = record.get("load")
         read = StepResult.from_json(load) if load else None
@@ -74,17 +74,18 @@ class DisruptionRecord(record_body.Body):
 class Update(DisruptionRecord):
     """An update of the targets while the load runs.
 
-    It is over when as many pods of the new version were Ready and the last
-    pod of the old version is gone.
+    It ends when as many pods of the new version have been Ready as there were
+    targets, and the last pod of the old version is gone.
 
     :param strategy: ``RollingUpdate`` or ``Recreate``
-    :param targets: pods that were to be updated
+    :param targets: number of pods to update
     :param new_ready_s: until as many pods of the new version were Ready
     :param old_gone_s: until the last pod of the old version was gone
-    :param fewest_ready: the fewest pods that were Ready at once meanwhile
-    :param versions: answers as expected by the version of the target that
-        gave them, from the beginning to the end; empty where the load does
-        not tell, as with a Locust file of the user's
+    :param fewest_ready: least number of pods that were Ready at once during
+        the update
+    :param versions: version of the targets to number of expected responses
+        during the update; empty if the load does not count by version, as
+        with a Locust file
     """
 
     strategy: str = "RollingUpdate"
@@ -96,14 +97,14 @@ class Update(DisruptionRecord):
 
     @property
     def all_new_s(self) -> float | None:
-        """How long it took until all were new, and no old one was left."""
+        """Seconds until all targets were new and no old one was left."""
         if self.new_ready_s is None or self.old_gone_s is None:
             return None
         return max(self.new_ready_s, self.old_gone_s)
 
     @property
     def per_target_s(self) -> float | None:
-        """How long it took, divided by the pods."""
+        """The same divided by the number of targets."""
         if self.all_new_s is None or not self.targets:
             return None
         return self.all_new_s / self.targets
@@ -113,19 +114,19 @@ class Update(DisruptionRecord):
 class Fault(DisruptionRecord):
     """Nodes that were lost while the load ran.
 
-    It is over when as many targets as before are Ready on other nodes, and
-    no request fails any more.
+    It ends when as many targets as before are Ready on other nodes, and
+    requests no longer fail.
 
     :param how: one of :data:`HOWS`
-    :param nodes: names of the nodes
-    :param targets_lost: how many targets ran on them
-    :param noticed_s: until Kubernetes had none of them as Ready any more
+    :param nodes: names of the lost nodes
+    :param targets_lost: number of targets on these nodes
+    :param noticed_s: until Kubernetes reported none of the nodes as Ready
     :param pods_ready_s: until as many targets as before were Ready on other
         nodes
-    :param requests_s: to the end of the last second in which a request
-        failed, before the next event or the end of the load; 0 without one,
-        None where they came too early to tell
-    :param requests_lost: how many failed in that time
+    :param requests_s: until the end of the last second in which a request
+        failed, before the next event or the end of the load; 0 if none
+        failed, None if the next event or the end came too early to tell
+    :param requests_lost: number of requests that failed in that time
     """
 
     how: str = HOWS[0]
@@ -138,7 +139,7 @@ class Fault(DisruptionRecord):
 
     @property
     def recovery_s(self) -> float | None:
-        """How long it took until all was served as before."""
+        """Seconds until the service was as before the fault."""
         if self.pods_ready_s is None or self.requests_s is None:
             return None
         return max(self.pods_ready_s, self.requests_s)
@@ -150,20 +151,21 @@ def failing(
     until_s: float,
     timeout_s: float,
 ) -> tuple[float | None, int]:
-    """Tell how long requests failed after an event, and how many did.
+    """Return how long requests failed after an event, and how many failed.
 
-    The second in which the next event begins is that one's.  What still
-    hung at the end of the load has failed in its ``stop`` windows.
+    The second in which the next event begins belongs to the next event.
+    Requests that hang at the end of the load fail in its ``stop`` windows.
 
     :param seen: the windows of the load
     :param began_s: epoch second at which the event began
     :param until_s: epoch second of the next event, or infinity
-    :param timeout_s: after how long a request has failed
-    :returns: seconds from its beginning to the end of the last second in
-        which a request failed, 0 without one; None when no answer as
-        expected was seen after that second, while the load ran, or when
-        the next event began before all that might hang by then had failed:
-        nobody knows whether it was the last
+    :param timeout_s: timeout of a request
+    :returns: the seconds from the beginning of the event to the end of the
+        last second in which a request failed, 0 if none failed; and the
+        number of failed requests.  The seconds are None if it is unknown
+        whether this was the last failure: no expected response came after
+        that second while the load ran, or the next event began before all
+        hanging requests had timed out
     """
     after = sorted(
         (
@@ -189,9 +191,10 @@ def failing(
 def versions(
     seen: Iterable[windows.Window], start_s: float, end_s: float
 ) -> dict[str, int]:
-    """Add up the answers by version, in the whole seconds around a time.
+    """Add up the responses by version in the whole seconds around a span.
 
-    :param start_s: epoch second at which it begins
+    :param seen: the windows of the load
+    :param start_s: epoch second at which the span begins
     :param end_s: epoch second at which it ends
     """
     return windows.add_counts(

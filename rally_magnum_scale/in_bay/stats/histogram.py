@@ -1,20 +1,20 @@
-"""Times in microseconds, counted in buckets of three significant digits.
+"""Histograms of times in microseconds, with three significant digits.
 
 The layout is the log-linear one of HdrHistogram (Gil Tene,
 ``hdrhistogram.org``, ``AbstractHistogram.java``) with 2,048 sub-buckets:
-values below 2,048 µs have a bucket each, and from there on every power of
-two is cut into 1,024 equal buckets.  A bucket is therefore never wider
-than 1/1,024 of its values, and its two ends differ by less than 0.1 %.
+each value below 2,048 µs has its own bucket, and above that every power of
+two is divided into 1,024 equal buckets.  So a bucket is never wider than
+1/1,024 of its values, and its two ends differ by less than 0.1 %.
 
-Only buckets that hold something are kept, so a histogram is a dict
-``{lowest µs of the bucket: count}`` that merges by adding.
+Empty buckets are not kept.  So a histogram is a dict ``{lowest µs of the
+bucket: count}``, and histograms are merged by adding their counts.
 
-It is written in two forms, both by the buckets' numbers, from 0 at 0 µs:
-as JSON, in a text of counts in which a number below zero skips so many
-empty buckets (as HdrHistogram's own V2 encoding does), and packed, for a
-Locust master that must add up thousands of them each second in Python.
-It is a text because whoever reads JSON keeps one as it is, while a list
-would become an object for each of its numbers: seven times the memory.
+There are two encodings.  Both list the counts by bucket number, from 0 at
+0 µs.  In JSON it is a text in which a negative number skips that many empty
+buckets, as in HdrHistogram's V2 encoding.  A JSON parser keeps a text as it
+is, while a list becomes one object per number and takes seven times the
+memory.  The packed encoding is for the Locust master, which must add up
+thousands of histograms each second in Python.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ SUB_BUCKET_BITS = 11
 SUB_BUCKETS = 1 << SUB_BUCKET_BITS
 HALF_BITS = SUB_BUCKET_BITS - 1
 
-# The fastest level: deflating is done between requests.
+# The fastest level, because workers compress between requests.
 ZLIB_LEVEL = 1
 COUNT_BYTES = 4
 
-_WRITTEN = re.compile("(?:-?[1-9][0-9]*(?: -?[1-9][0-9]*)*)?")
+# Possessive, because a histogram is read for each second of a run.
+_WRITTEN = re.compile("(?:-?[1-9][0-9]*+(?: -?[1-9][0-9]*+)*+)?")
 
 
 def bucket_floor_us(value_us: int) -> int:
@@ -42,7 +43,7 @@ def bucket_floor_us(value_us: int) -> int:
 
     :param value_us: a time in µs, 0 or more
     """
-    # A worker does this for each time that it saw: no call more than needed.
+    # A worker does this for each measured time, so it avoids function calls.
     if value_us < SUB_BUCKETS:
         return value_us
     shift = value_us.bit_length() - SUB_BUCKET_BITS
@@ -50,38 +51,38 @@ def bucket_floor_us(value_us: int) -> int:
 
 
 def bucket_top_us(floor_us: int) -> int:
-    """Return the highest value, in µs, of the bucket that begins there.
+    """Return the highest value, in µs, of a bucket.
 
-    :param floor_us: what :func:`bucket_floor_us` returned
+    :param floor_us: its lowest value, from :func:`bucket_floor_us`
     """
     return floor_us + (1 << _width_bits(floor_us)) - 1
 
 
 def bucket_number(floor_us: int) -> int:
-    """Return how many buckets lie below the one that begins there."""
+    """Return the number of buckets below the one with this lowest value."""
     shift = _width_bits(floor_us)
     return (shift << HALF_BITS) + (floor_us >> shift)
 
 
 def numbered_floor_us(number: int) -> int:
-    """Return where a bucket begins; undo :func:`bucket_number`."""
+    """Return the lowest value of a bucket; undo :func:`bucket_number`."""
     shift = max(0, (number >> HALF_BITS) - 1)
     return (number - (shift << HALF_BITS)) << shift
 
 
 def _width_bits(value_us: int) -> int:
-    """Return how wide the bucket of a value is, as a power of two."""
+    """Return the width of the bucket of a value, as a power of two."""
     return max(0, value_us.bit_length() - SUB_BUCKET_BITS)
 
 
 class Histogram:
-    """How many times fell into which bucket; it never changes.
+    """Counts of times by bucket; immutable.
 
-    One that was read from JSON keeps that text until its counts are asked
-    for, each time anew: a reader holds all windows of a run, and a dict
-    takes ten times as much memory.
+    A histogram that was read from JSON keeps the text, and parses it each time
+    that its counts are needed: a reader holds all windows of a run, and a
+    dict takes ten times as much memory.
 
-    :param counts: lowest µs of a bucket to how many values it holds
+    :param counts: lowest µs of a bucket to the number of its values
     """
 
     __slots__ = ("_counts", "_written")
@@ -92,7 +93,7 @@ class Histogram:
 
     @property
     def counts(self) -> Mapping[int, int]:
-        """Lowest µs of a bucket to how many values it holds."""
+        """Lowest µs of a bucket to the number of its values."""
         if self._written is None:
             return self._counts
         return _read(self._written)
@@ -111,8 +112,8 @@ class Histogram:
     def from_values_us(cls, values: Mapping[int, int]) -> Histogram:
         """Count raw times into buckets.
 
-        :param values: a time in µs to how often it was seen
-        :raises ValueError: for a time or a count below zero
+        :param values: time in µs to its number of occurrences
+        :raises ValueError: if a time or a count is negative
         """
         _check(values)
         counts: dict[int, int] = {}
@@ -122,7 +123,7 @@ class Histogram:
         return cls(counts)
 
     def merge(self, *others: Histogram) -> Histogram:
-        """Add histograms up; nothing is lost, whatever the order."""
+        """Return the sum of histograms; their order does not matter."""
         counts = dict(self.counts)
         for other in others:
             for floor_us, count in other.counts.items():
@@ -130,9 +131,9 @@ class Histogram:
         return Histogram(counts)
 
     def less(self, *others: Histogram) -> Histogram:
-        """Take histograms away that were merged into this one.
+        """Subtract histograms that were merged into this one.
 
-        :raises ValueError: when one of them holds what is not in this one
+        :raises ValueError: if they hold more than this one
         """
         if not others:
             return self
@@ -141,13 +142,15 @@ class Histogram:
             for floor_us, count in other.counts.items():
                 counts[floor_us] = counts.get(floor_us, 0) - count
         if any(count < 0 for count in counts.values()):
-            raise ValueError("a histogram holds less than is taken away")
+            raise ValueError(
+                "a histogram holds less than is subtracted from it"
+            )
         return Histogram({at: count for at, count in counts.items() if count})
 
     def at_least_us(self, least_us: int) -> Histogram:
-        """Return the times that are surely as long as one, or longer.
+        """Return the times that are certainly ``least_us`` or longer.
 
-        The bucket in whose middle it lies is left out.
+        A bucket that begins below ``least_us`` is left out.
         """
         return Histogram(
             {
@@ -159,21 +162,21 @@ class Histogram:
 
     @property
     def total(self) -> int:
-        """How many values were counted."""
+        """Number of counted values."""
         return sum(self.counts.values())
 
     @property
     def max_us(self) -> int | None:
-        """The highest value in µs, at the top of its bucket; None if empty."""
+        """The upper end of the highest bucket, in µs; None if empty."""
         counts = self.counts
         return bucket_top_us(max(counts)) if counts else None
 
     def percentile_us(self, percentile: float) -> int | None:
-        """Return a percentile by nearest rank, at the top of its bucket.
+        """Return a percentile by nearest rank: the upper end of its bucket.
 
         :param percentile: above 0 and up to 100, such as 99.9
-        :returns: µs, or None when nothing was counted
-        :raises ValueError: when there is no such percentile
+        :returns: µs; None if nothing was counted
+        :raises ValueError: if there is no such percentile
         """
         (found_us,) = self.percentiles_us([percentile])
         return found_us
@@ -181,15 +184,16 @@ class Histogram:
     def percentiles_us(
         self, percentiles: Iterable[float], above: int = 0
     ) -> list[int | None]:
-        """Return several percentiles, for one sorting of the buckets.
+        """Return several percentiles, sorting the buckets only once.
 
         :param percentiles: each above 0 and up to 100
-        :param above: how many more values there are above all these
-        :returns: µs for each, in the order asked for; None for one above
-        :raises ValueError: when there is no such percentile
+        :param above: number of further values, above all counted ones
+        :returns: µs of each, in the given order; None for a percentile among
+            the further values
+        :raises ValueError: if there is no such percentile
         """
-        asked = list(percentiles)
-        for percentile in asked:
+        wanted = list(percentiles)
+        for percentile in wanted:
             if not 0 < percentile <= 100:
                 raise ValueError(
                     f"percentile must be above 0 and up to 100: {percentile}"
@@ -197,12 +201,12 @@ class Histogram:
         ordered = sorted(self.counts.items())
         total = sum(count for _, count in ordered) + above
         return [
-            _at_rank(ordered, _nearest_rank(percentile, total))
-            for percentile in asked
+            _at_rank(ordered, nearest_rank(percentile, total))
+            for percentile in wanted
         ]
 
     def to_json(self) -> str:
-        """Return the counts of all buckets; ``-n`` skips ``n`` empty ones."""
+        """Return the counts as text; ``-n`` skips ``n`` empty buckets."""
         if self._written is not None:
             return self._written
         written: list[int] = []
@@ -218,7 +222,7 @@ class Histogram:
     def from_json(cls, data: str) -> Histogram:
         """Read what :meth:`to_json` wrote.
 
-        :raises ValueError: when it is something else
+        :raises ValueError: if it is something else
         """
         if not isinstance(data, str) or not _WRITTEN.fullmatch(data):
             raise ValueError(f"This is no histogram: {str(data)[:80]!r}.")
@@ -227,10 +231,10 @@ class Histogram:
         return read
 
     def packed(self) -> bytes:
-        """Return the counts as a :class:`PackedSum` takes them.
+        """Return the counts in the encoding that :class:`PackedSum` reads.
 
-        All buckets up to the last one that holds something, empty ones
-        too, each in 4 bytes, lowest byte first; then deflated.
+        It has all buckets up to the last one that is not empty.  Each is a
+        little-endian integer of 4 bytes.  The whole is deflated.
         """
         buckets: list[int] = []
         for number, count in self._numbered():
@@ -249,12 +253,11 @@ class Histogram:
 
 
 class PackedSum:
-    """Adds up packed histograms, a whole one at a time.
+    """Adds up packed histograms without a Python loop over the buckets.
 
-    Laid one after another, the counts are the digits of one large number
-    with the base of 2 to the power of 32, and adding such numbers adds up
-    all buckets at once: no Python runs for each bucket.  No digit can
-    overflow before one bucket has 4 billion requests.
+    The counts are the digits of one large number with the base 2**32, and
+    adding such numbers adds up all buckets at once.  No digit overflows before
+    a bucket has 4 billion requests.
     """
 
     def __init__(self) -> None:
@@ -263,7 +266,7 @@ class PackedSum:
     def add(self, packed: bytes) -> None:
         """Add what :meth:`Histogram.packed` returned.
 
-        :raises ValueError: when it is something else
+        :raises ValueError: if it is something else
         """
         try:
             data = zlib.decompress(packed)
@@ -289,7 +292,7 @@ class PackedSum:
 
 
 class _Floors(dict[int, int]):
-    """Where the buckets begin, by their numbers; worked out once each."""
+    """Bucket number to lowest value, calculated once each."""
 
     def __missing__(self, number: int) -> int:
         floor_us = self[number] = numbered_floor_us(number)
@@ -300,8 +303,7 @@ _FLOORS = _Floors()
 
 
 def _read(written: str) -> dict[int, int]:
-    # Reports read each window more than once: this loop is most of their
-    # time.
+    # Reports read each window several times and spend most of their time here.
     counts: dict[int, int] = {}
     floors = _FLOORS
     number = 0
@@ -319,8 +321,9 @@ def _check(counts: Mapping[int, int]) -> None:
         raise ValueError("a time and its count can't be negative")
 
 
-def _nearest_rank(percentile: float, total: int) -> int:
-    # 99.9 * 1000 / 100 is 999.0000000000001 in floating point: without
+def nearest_rank(percentile: float, total: int) -> int:
+    """Return the rank of a percentile among so many values, from 1."""
+    # In floating point, 99.9 * 1000 / 100 is 999.0000000000001.  Without
     # rounding, the rank would be one too high.
     return max(1, math.ceil(round(percentile * total / 100, 6)))
 

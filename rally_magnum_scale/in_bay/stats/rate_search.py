@@ -1,26 +1,26 @@
 """The search for the highest rate at which all bounds hold.
 
-A pure function of the steps that were run says which comes next, so that
-the Locust master can ask it in the bay and no order has to travel.
+The next step is a pure function of the steps that were run.  So the Locust
+master can choose it in the bay, and no order has to travel there.
 
-Where the search looks next:
+How the next rate is chosen:
 
-* A step that answers less than its offer shows about how much the target
-  can answer at all, and so does a closed loop.  Nothing but an open loop
-  at a rate proves that the rate holds or fails, but it is near there that
-  it pays to look: just below, then just above, then further below, twice
-  as far each time.
-* Without such a hint the rate is doubled until one fails, or quartered
-  until one holds.
-* Then the bracket is halved, by ratio, until it is as narrow as wanted.
-* The highest rate that held is offered once more, for longer.  If it does
-  not hold then, the next one below is tried in the same way.
+* A step that achieves less than its offered rate shows roughly the capacity of
+  the target, and so does a closed loop.  This hint proves nothing, because
+  only an open loop shows that a rate holds or fails.  But the highest rate is
+  probably close to it: the search tries just below, then just above, then
+  further below, at twice the distance each time.
+* Without a hint, the rate is doubled until one fails, or quartered until one
+  holds.
+* Then the bracket is halved, by ratio, until it is narrow enough.
+* The highest rate that held is offered again, for longer.  If it does not
+  hold, the next lower rate is confirmed in the same way.
 
-A step whose figures do not count says nothing of the target.  It is run
-again before it is believed, since a machine may stand still for once, but
-only a few times in all: a generator that is at its limit stays there.  Where
-nothing has held yet and a far lower rate does not count either, the search
-ends, as there is nothing to be learnt from lower ones.
+A step whose values do not count says nothing about the target.  It is
+repeated, because a machine may stand still once.  But there are only a few
+repeats in all, because a generator at its limit stays there.  If no rate has
+held yet and the values at a far lower rate do not count either, the search
+ends, because lower rates would not help.
 """
 
 from __future__ import annotations
@@ -35,31 +35,31 @@ from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.in_bay.stats import trials
 
 GROWTH = 2.0
-# Beside a hint: as shares below it, and at least so much above it.  Where
-# the first holds and that above fails, the bracket is narrow at once.
+# Rates near a hint: shares below it, and the least factor above it.  If the
+# first one below holds and the one above fails, the bracket is narrow at once.
 BELOW_HINT = (0.04, 0.08, 0.16, 0.32)
 ABOVE_HINT = 1.005
 SHRINK = 4.0
 LOWEST_SHARE = 0.01
-# Of a step that does not count, and of all such steps together.
+# Largest number of repeats of one step, and of all steps together.
 REPEATS = 2
 MAX_REPEATS = 3
-# From so many on, the last but one confirms.
+# From this many steps on, two steps are kept to confirm.
 MANY_STEPS = 6
-# Answers of an offer: with fewer, it was too much in any case.
+# Below this share of achieved to offered rate, a repeat is useless.
 HOPELESS_RATIO = 0.8
 DIGITS = 4
-# Rates no farther apart are the same but for these digits.
+# Rates that differ by no more than this factor are equal after rounding.
 SAME_RATIO = 1.001
 
 
 def next_trial(
     wanted: trials.Search, done: Sequence[records.Trial]
 ) -> records.Trial | None:
-    """Return the step that comes next, None when the search is over.
+    """Return the next step; None if the search is over.
 
-    :param wanted: what is searched for
-    :param done: all steps so far, judged
+    :param wanted: the settings of the search
+    :param done: all judged steps so far
     """
     if len(done) >= wanted.max_steps:
         return None
@@ -71,7 +71,7 @@ def next_trial(
 
 
 def first_plan(wanted: trials.Search) -> steps.Plan:
-    """Return the step with which a search begins, as a plan."""
+    """Return the first step of a search, as a plan."""
     rate_rps, purpose = _first(wanted)
     return steps.Plan(
         (trials.plan(trials.order(wanted, 1, rate_rps, purpose)),)
@@ -80,13 +80,13 @@ def first_plan(wanted: trials.Search) -> steps.Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Bracket:
-    """What the steps so far say together.
+    """The range in which the highest rate lies, from the steps so far.
 
-    :param held: the highest step that held below all that failed; the
-        confirming one where there is one
+    :param held: the highest step that held, below all that failed; the
+        confirming one if there is one
     :param failed: the lowest step that failed
-    :param hint_rps: about what the target can answer
-    :param confirms_failed: how many confirming steps did not hold
+    :param hint_rps: the estimated capacity of the target; None if unknown
+    :param confirms_failed: number of confirming steps that did not hold
     """
 
     held: records.Trial | None
@@ -96,10 +96,10 @@ class Bracket:
 
     @classmethod
     def of(cls, done: Sequence[records.Trial]) -> Bracket:
-        """Read the steps that were run."""
+        """Return the bracket of some steps."""
         counting = [one for one in _believed(done) if one.rate_rps is not None]
         bad = [one for one in counting if not one.held]
-        # Of two at the same rate the later one says more: it was longer.
+        # Of two steps at the same rate the later one counts: it was longer.
         failed = min(bad, key=_by_rate, default=None)
         good = [
             one
@@ -130,18 +130,18 @@ class Bracket:
 
     @property
     def confirmed(self) -> bool:
-        """Tell whether the highest rate that held was confirmed."""
+        """Whether the highest rate that held was confirmed."""
         return bool(self.held and self.held.purpose == trials.CONFIRM)
 
     @property
     def width(self) -> float | None:
-        """From what held to what failed, as a share of the former."""
+        """Distance from ``held`` to ``failed``, as a share of the former."""
         if self.held_rps is None or self.failed_rps is None:
             return None
         return self.failed_rps / self.held_rps - 1
 
     def is_closed(self, wanted: trials.Search) -> bool:
-        """Tell whether the search needs to look no closer."""
+        """Tell whether the bracket is narrow enough."""
         if self.width is not None:
             return self.width <= wanted.precision * SAME_RATIO
         if self.held_rps is None or wanted.max_rps is None:
@@ -156,19 +156,20 @@ def conclude(
 ) -> records.MaxRate:
     """Sum up a search.
 
-    :param done: all its steps, judged; the last one may have none, when
+    :param wanted: the settings of the search
+    :param done: all its judged steps; the last one may have no verdict, if
         the run broke off
-    :param results: their figures; reasons that they have although the
-        trial held spoil the answer
+    :param results: the results of the steps; if the best one is invalid, so
+        is the highest rate
     """
     judged = [one for one in done if one.ended]
     bracket = Bracket.of(judged)
     held, failed = bracket.held, bracket.failed
-    figures = {one.step: one for one in results}
-    best = figures.get(held.step) if held else None
+    by_step = {one.step: one for one in results}
+    best = by_step.get(held.step) if held else None
     if best and held and best.achieved_rps > _rps(held):
-        # By chance, more may be due than the rate says (Poisson).
-        best = _cut(best, _rps(held) / best.achieved_rps)
+        # Random (Poisson) arrivals may be more than the rate.
+        best = _scale_rates(best, _rps(held) / best.achieved_rps)
     return records.MaxRate(
         bounds=dict(wanted.bounds),
         precision=wanted.precision,
@@ -190,22 +191,24 @@ def conclude(
     )
 
 
-def _cut(result: records.StepResult, share: float) -> records.StepResult:
-    """Reduce the rates of a step to a share of them."""
+def _scale_rates(
+    result: records.StepResult, share: float
+) -> records.StepResult:
+    """Multiply the rates of a step by a share."""
 
-    def cut(rate: float | None) -> float | None:
+    def scaled(rate: float | None) -> float | None:
         return None if rate is None else rate * share
 
     return dataclasses.replace(
         result,
         achieved_rps=result.achieved_rps * share,
-        rps_per_core=cut(result.rps_per_core),
-        rps_per_core_real_nodes=cut(result.rps_per_core_real_nodes),
+        rps_per_core=scaled(result.rps_per_core),
+        rps_per_core_real_nodes=scaled(result.rps_per_core_real_nodes),
     )
 
 
 def _reasons(bracket: Bracket, best: records.StepResult | None) -> list[str]:
-    """Say why the answer is none, or none that may be judged."""
+    """Return why there is no highest rate, or why it may not be judged."""
     if bracket.held is None:
         if bracket.failed is None:
             return ["no step of the search came to its end"]
@@ -214,7 +217,7 @@ def _reasons(bracket: Bracket, best: records.StepResult | None) -> list[str]:
             f"{bracket.failed.why}"
         ]
     if best is None:
-        return [f"the figures of step {bracket.held.step} are missing"]
+        return [f"the result of step {bracket.held.step} is missing"]
     found = list(best.reasons)
     if not bracket.confirmed:
         found.append(
@@ -229,7 +232,7 @@ def _ended(
     bracket: Bracket,
     done: Sequence[records.Trial],
 ) -> str:
-    """Say what ended the search, for people."""
+    """Return why the search ended, in words."""
     if any(not one.ended for one in done):
         return "the run broke off"
     if bracket.confirmed and bracket.is_closed(wanted):
@@ -275,9 +278,9 @@ def _choose(
 def _must_confirm(
     wanted: trials.Search, done: Sequence[records.Trial]
 ) -> bool:
-    """Tell whether the steps that are left are needed to confirm.
+    """Tell whether the remaining steps are needed to confirm a rate.
 
-    Of many steps two are, as the first of them may not hold.
+    A long search keeps two steps, because the first may not hold.
     """
     kept = 2 if wanted.max_steps >= MANY_STEPS else 1
     return len(done) >= wanted.max_steps - kept
@@ -294,7 +297,7 @@ def _descend(
     bracket: Bracket,
     done: Sequence[records.Trial],
 ) -> tuple[float, str] | None:
-    """Look for a rate that holds at all, from the first one down."""
+    """Return a lower rate, while no rate has held yet."""
     hint_rps, failed_rps = bracket.hint_rps, bracket.failed_rps
     if failed_rps is None:
         if not hint_rps:
@@ -310,7 +313,7 @@ def _descend(
 
 
 def _is_generator_unfit(done: Sequence[records.Trial]) -> bool:
-    """Tell whether two rates far apart did not count."""
+    """Tell whether the values at two different rates did not count."""
     unfit = {
         one.rate_rps
         for one in _believed(done)
@@ -324,7 +327,7 @@ def _confirm_lower(
     bracket: Bracket,
     done: Sequence[records.Trial],
 ) -> tuple[float, str] | None:
-    """Confirm below what was not confirmed, further below each time."""
+    """Confirm a rate below the unconfirmed one, further below each time."""
     failed_rps, lowest_rps = bracket.failed_rps, _lowest_rps(wanted, done)
     if bracket.confirmed or failed_rps is None:
         return None
@@ -342,7 +345,7 @@ def _lowest_rps(wanted: trials.Search, done: Sequence[records.Trial]) -> float:
 def _between(
     wanted: trials.Search, bracket: Bracket, held_rps: float
 ) -> float:
-    """Return a rate above what held, and below what failed if any did."""
+    """Return a rate above the held one, and below the failed one if any."""
     hint_rps, failed_rps = bracket.hint_rps, bracket.failed_rps
     if hint_rps is None:
         if failed_rps is None:
@@ -360,8 +363,8 @@ def _between(
         fits = held_rps * margin < above_rps < failed_rps / margin
         return above_rps if fits else middle_rps
     lower_rps = _below_hint(wanted, bracket, middle_rps)
-    # With a wide precision, the first rate that is far enough below what
-    # failed may be below what held.
+    # With a wide precision, the first rate that is far enough below the failed
+    # one may be below the held one.
     if hint_rps < failed_rps and lower_rps > held_rps * SAME_RATIO:
         return lower_rps
     return max(middle_rps, lower_rps)
@@ -370,9 +373,9 @@ def _between(
 def _below_hint(
     wanted: trials.Search, bracket: Bracket, otherwise_rps: float
 ) -> float:
-    """Return the first rate below the hint that is below what failed.
+    """Return the first rate below the hint that is below the failed one.
 
-    :param otherwise_rps: when the hint says nothing about lower rates
+    :param otherwise_rps: the result if there is no such rate
     """
     failed_rps, hint_rps = bracket.failed_rps, bracket.hint_rps
     if failed_rps is None or hint_rps is None:
@@ -385,7 +388,7 @@ def _below_hint(
 
 
 def _hint_rps(done: Sequence[records.Trial]) -> float | None:
-    """Return what was answered when too much was offered."""
+    """Return the rate that was achieved under overload, if any."""
     overloaded = [
         one
         for one in done
@@ -400,13 +403,13 @@ def _hint_rps(done: Sequence[records.Trial]) -> float | None:
 
 
 def _believed(done: Sequence[records.Trial]) -> list[records.Trial]:
-    """Leave out the steps that did not count and were run once more."""
+    """Leave out invalid steps that were repeated."""
     again = _repeated(done)
     return [one for one in done if one.step not in again]
 
 
 def _repeated(done: Sequence[records.Trial]) -> set[int]:
-    """Return the numbers of the steps that did not count and were repeated."""
+    """Return the numbers of the invalid steps that were repeated."""
     return {
         one.step
         for one, after in itertools.pairwise(done)
@@ -415,7 +418,7 @@ def _repeated(done: Sequence[records.Trial]) -> set[int]:
 
 
 def _is_doubtful(done: Sequence[records.Trial]) -> bool:
-    """Tell whether the last step is to be run once more."""
+    """Tell whether the last step must be repeated."""
     last, again = done[-1], _repeated(done)
     if last.limit != trials.BY_INVALID or len(again) >= MAX_REPEATS:
         return False

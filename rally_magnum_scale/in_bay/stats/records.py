@@ -1,13 +1,12 @@
-"""What a run leaves behind: one JSON object a line.
+"""The records of a run: one JSON object per line.
 
-Every record has ``record`` (its kind), ``version``, ``task``,
-``iteration`` and ``bay``; the kinds are ``start``, ``window``, ``event``,
-``trial`` and ``end`` from the load in the bay, ``conditions``, ``bay``,
+Every record has ``record`` (its kind), ``version``, ``task``, ``iteration``
+and ``bay``.  The load in the bay writes ``start``, ``window``, ``event``,
+``trial`` and ``end``.  The scenario writes ``conditions``, ``bay``,
 ``node_change``, ``api_latency``, ``throughput``, ``update``, ``fault`` and
-``max_rate`` from the scenario, which writes an ``event`` as well where it
-disturbs a load.
-Units are in the names of the fields.  SLA criteria, tables, pages and
-history read these records and nothing else.
+``max_rate``, and also an ``event`` for each disruption.  Units are in the
+names of the fields.  SLA criteria, tables, pages and history read only these
+records.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import Self
 
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import disruption_records
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.step_results import SIDES as SIDES
 from rally_magnum_scale.in_bay.stats.step_results import Shares
@@ -48,8 +47,8 @@ KINDS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Source(record_body.Body):
-    """Where a record comes from.
+class Source(json_record.JsonRecord):
+    """The origin of a record.
 
     :param task: uuid of the Rally task
     :param iteration: number of the iteration, from 1
@@ -61,24 +60,26 @@ class Source(record_body.Body):
     bay: str
 
     def envelope(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Return a record of ``kind`` with ``body`` inside."""
+        """Return a record with its envelope and a body."""
         head = {"record": kind, "version": VERSION}
         return {**head, **dataclasses.asdict(self), **body}
 
 
 @dataclasses.dataclass(frozen=True)
-class End(record_body.Body):
-    """The last record of the load: a reader that has it has them all.
+class End(json_record.JsonRecord):
+    """The last record of a load: a reader that has it has all records.
 
-    :param windows: how many windows were written before it
-    :param requests: answered as expected, in all phases together
-    :param failures: count by kind, in all phases together; ``unsent`` are
-        those due but never sent: not when the time to wait after the plan
-        was over, or before a closed loop began
-    :param due: how many requests were due in the steady seconds of each
+    :param windows: number of windows that were written before it
+    :param requests: expected responses, in all phases together
+    :param failures: kind of failure to number of requests, in all phases
+        together; ``unsent`` requests were due, but could not be sent before
+        the wait after the plan ended or a closed loop began
+    :param workers_expected: number of workers of the load
+    :param workers_connected: number of workers that connected to the master
+    :param due: number of requests that were due in the steady seconds of each
         step, by the schedules of all workers; None for a closed loop
-    :param timeout_s: after how long a request has failed
-    :param reasons: why the run is invalid; empty when it is valid
+    :param timeout_s: timeout of a request
+    :param reasons: why the run is invalid; empty if it is valid
     """
 
     windows: int
@@ -92,34 +93,39 @@ class End(record_body.Body):
 
 
 @dataclasses.dataclass(frozen=True)
-class Throughput(record_body.Body):
-    """All steps of one load, and what it ran on.
+class Throughput(json_record.JsonRecord):
+    """All steps of one load, and the bay that it ran on.
 
-    :param cores_pods: cores that the pods could use together: by their
-        limits, by the processors that they see, and by what their nodes
-        can allocate
-    :param cores_of: the same of each of :data:`SIDES`
-    :param cpus_seen: whether the targets and the workers told which
-        processors they see; else limits and nodes alone were counted
-    :param requests_counted_by_targets: what the targets' own counters say
-        of the whole run; None where they could not be asked
-    :param pull_s: to pull the images ahead on all real nodes; None where
+    :param targets: number of targets
+    :param workers: number of workers
+    :param cores_pods: cores that the pods could use together, by their
+        limits, the CPUs that they see, and the allocatable cores of their
+        nodes
+    :param cores_real_nodes: all cores of the nodes that are not hollow
+    :param steps: results of the steps, in order
+    :param cores_of: the same as ``cores_pods``, for each of :data:`SIDES`
+    :param cpus_seen: whether the targets and the workers reported the CPUs
+        that they see; if not, only limits and nodes count
+    :param requests_counted_by_targets: requests of the whole run by the
+        targets' own counters; None if these could not be read
+    :param pull_s: time to pull the images ahead on all real nodes; None if
         they were not pulled ahead
-    :param deploy_s: from the first object of the load until its targets
-        were Ready
+    :param deploy_s: from the first object of the load until all targets are
+        Ready
     :param pod_start_s: ``p50``, ``p90``, ``p99`` and ``max`` over the pods of
-        the load of the seconds from each one's creation to Ready
-    :param pods_unready: how many of them were never Ready; None where they
-        were not timed
-    :param nodes_with_pods: nodes on which a target or a worker ran
-    :param processes_per_worker: load-generating processes in a worker's pod
-    :param target_address: ``service`` or ``pod``: what the workers asked
+        the load, each from its creation to Ready, in seconds
+    :param pods_unready: number of these pods that were never Ready; None if
+        the pods were not timed
+    :param nodes_with_pods: number of nodes on which a target or a worker ran
+    :param processes_per_worker: load-generating processes per worker pod
+    :param target_address: address that the workers used: ``service`` or
+        ``pod``
     :param asked: method and path of the requests, without the query
-    :param keep_alive: False where each request had a connection of its own
+    :param keep_alive: False if each request had its own connection
     :param arrivals: ``constant`` or ``poisson``
     :param tls: whether the targets served HTTPS
-    :param users: Locust users of all workers, where a Locust file of the
-        user's made the load
+    :param users: Locust users of all workers, if the load is a Locust file;
+        None otherwise
     """
 
     targets: int
@@ -147,28 +153,28 @@ class Throughput(record_body.Body):
     def from_json(cls, record: dict[str, Any]) -> Self:
         """Read a ``throughput`` record with its steps.
 
-        :raises ValueError: when a field is missing
+        :raises ValueError: if a field is missing or wrong
         """
         steps = [StepResult.from_json(one) for one in record.get("steps", [])]
         return super().from_json({**record, "steps": steps})
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial(record_body.Body):
+class Trial(json_record.JsonRecord):
     """One step of a search for the highest rate.
 
     :param step: number of the step, from 1
     :param purpose: ``estimate``, ``search`` or ``confirm``
-    :param rate_rps: the offer, None for the closed loop of an estimate
+    :param rate_rps: offered rate; None for the closed loop of an estimate
     :param ramp_s: seconds of its ramp
     :param duration_s: its steady seconds
-    :param held: whether the rate holds; None before the step has ended,
-        and of an estimate
-    :param limit: why it does not: ``bound``, ``offer`` (not reached) or
-        ``invalid`` (the figures do not count)
-    :param why: the same in words, with the figures
-    :param achieved_rps: expected answers a second; None before its end
-    :param reached: what was measured for each bound
+    :param held: whether the rate held; None before the step ended, and for
+        an estimate
+    :param limit: why it did not hold: ``bound``, ``offer`` (the offered rate
+        was not reached) or ``invalid`` (the values do not count); else empty
+    :param why: the verdict in words, with the values
+    :param achieved_rps: expected responses per second; None before its end
+    :param reached: the value of each bound
     """
 
     step: int
@@ -184,30 +190,31 @@ class Trial(record_body.Body):
 
     @property
     def ended(self) -> bool:
-        """Tell whether the step came to its end."""
+        """Whether the step has ended."""
         return self.achieved_rps is not None
 
 
 @dataclasses.dataclass(frozen=True)
-class MaxRate(record_body.Body):
-    """The highest rate at which all bounds hold, and how sure that is.
+class MaxRate(json_record.JsonRecord):
+    """The highest rate at which all bounds hold.
 
-    :param bounds: what had to hold, by the names of the search
-    :param precision: how narrow the bracket was to be
-    :param max_rate_rps: expected answers a second in the step that held,
-        None when none did
-    :param held_rps: the offer of that step: the highest that held
-    :param failed_rps: the lowest offer that failed, None when none did
-    :param failed_by: the ``limit`` of that step
-    :param failed_because: the same in words
+    :param bounds: the bounds of the search, by key
+    :param precision: largest width of the final bracket, as a share
+    :param max_rate_rps: expected responses per second in the best step: the
+        one that held at the highest rate; None if no step held
+    :param held_rps: offered rate of the best step
+    :param failed_rps: lowest offered rate that failed; None if none failed
+    :param failed_by: ``limit`` of that step
+    :param failed_because: ``why`` of that step
     :param confirmed: whether a longer step held at the same rate
-    :param step: number of the step that held, the confirming one if any
-    :param steps: how many were run
-    :param rps_per_core: of that step, over the cores of the pods
-    :param rps_per_core_real_nodes: over all cores of the real nodes
-    :param ended: what ended the search
-    :param trials: all its steps
-    :param reasons: why there is no figure, or none that may be judged
+    :param step: number of the best step, the confirming one if there is one
+    :param steps: number of steps that were run
+    :param rps_per_core: of the best step, over the cores of the pods
+    :param rps_per_core_real_nodes: of the best step, over all cores of the
+        real nodes
+    :param ended: why the search ended, in words
+    :param trials: all steps of the search
+    :param reasons: why there is no rate, or why it may not be judged
     """
 
     bounds: dict[str, float]
@@ -228,14 +235,14 @@ class MaxRate(record_body.Body):
 
     @property
     def valid(self) -> bool:
-        """Tell whether the figure may be judged."""
+        """Whether the rate may be judged."""
         return not self.reasons
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
         """Read a ``max_rate`` record with its trials.
 
-        :raises ValueError: when a field is missing
+        :raises ValueError: if a field is missing or wrong
         """
         trials = [Trial.from_json(one) for one in record.get("trials", [])]
         return super().from_json({**record, "trials": trials})
@@ -243,14 +250,15 @@ class MaxRate(record_body.Body):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """The records of one iteration, read.
+    """The records of one iteration.
 
-    :param bays: in the order in which they were first recorded
+    :param iteration: its number, from 1; 0 without records
+    :param bays: in the order of their first records
     :param loaded_bay: name of the bay that the load ran on
-    :param asked: the record ``conditions``; None where a release before
+    :param conditions: the record ``conditions``; None where a release before
         0.5.0 wrote the records
-    :param error: why the iteration failed, by :func:`say_error`; empty when
-        it did not
+    :param error: why the iteration failed, from :func:`describe_error`; empty
+        if it did not
     """
 
     iteration: int = 0
@@ -265,20 +273,20 @@ class Run:
     api_latency: bay_records.ApiLatency | None = None
     updates: tuple[disruption_records.Update, ...] = ()
     faults: tuple[disruption_records.Fault, ...] = ()
-    asked: dict[str, Any] | None = None
+    conditions: dict[str, Any] | None = None
     error: str = ""
 
     @property
     def bay(self) -> bay_records.Bay | None:
-        """The bay that the load ran on, else the last; None without any."""
+        """The bay of the load, or else the last bay; None without any."""
         loaded = [one for one in self.bays if one.name == self.loaded_bay]
         return next(reversed(loaded or self.bays), None)
 
 
-def say_error(error: Sequence[str]) -> str:
-    """Return class and sentence of an error.
+def describe_error(error: Sequence[str]) -> str:
+    """Return the class and the message of an error.
 
-    :param error: as Rally keeps it: class, sentence, traceback
+    :param error: as Rally stores it: class, message, traceback
     """
     return ": ".join(part.strip() for part in error[:2])
 
@@ -293,7 +301,7 @@ def dump(records: Iterable[dict[str, Any]]) -> str:
 def parse(lines: Iterable[str]) -> list[dict[str, Any]]:
     """Read JSON lines.
 
-    :raises ValueError: for a line that is no record of a known version
+    :raises ValueError: if a line is not a record of a known version
     """
     return [parse_line(line) for line in lines if line.strip()]
 
@@ -301,7 +309,7 @@ def parse(lines: Iterable[str]) -> list[dict[str, Any]]:
 def parse_line(line: str) -> dict[str, Any]:
     """Read one record.
 
-    :raises ValueError: when it is not one of a known kind and version
+    :raises ValueError: if it is not of a known kind and version
     """
     record = json.loads(line)
     if not isinstance(record, dict) or record.get("record") not in KINDS:
@@ -318,7 +326,7 @@ def parse_line(line: str) -> dict[str, Any]:
 def collect(records: Iterable[dict[str, Any]]) -> Run:
     """Group the records of one iteration.
 
-    :raises ValueError: when a field of one is missing or wrong
+    :raises ValueError: if a field is missing or wrong
     """
     found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
     iteration = 0
@@ -348,13 +356,13 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
             map(disruption_records.Update.from_json, found["update"])
         ),
         faults=tuple(map(disruption_records.Fault.from_json, found["fault"])),
-        asked=last("conditions"),
+        conditions=last("conditions"),
     )
 
 
 @dataclasses.dataclass(frozen=True)
-class _Event(record_body.Body):
-    """What is drawn of an event, which stays as it was written."""
+class _Event(json_record.JsonRecord):
+    """The fields of an event that must have the right types."""
 
     second: float | None = None
     kind: str = ""
@@ -368,14 +376,14 @@ def _event(record: dict[str, Any]) -> dict[str, Any]:
 
 def _window(record: dict[str, Any]) -> windows.Window:
     read = windows.Window.from_json(record)
-    record_body.check_types(read, "window")
+    json_record.check_types(read, "window")
     return read
 
 
 def _bays(found: Iterable[dict[str, Any]]) -> tuple[bay_records.Bay, ...]:
-    """Read each bay once; the last record about one counts.
+    """Read each bay once, from its last record.
 
-    Tenants may give the same name to a bay of theirs.
+    Bays of several tenants may have the same name.
     """
     read = map(bay_records.Bay.from_json, found)
     return tuple({(one.uuid, one.name): one for one in read}.values())

@@ -1,59 +1,62 @@
-"""What a stretch of a load came to: a step, or the time of an event."""
+"""The result of some seconds of a load: of a step, or during an event."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 
-# Who shares the cores of a bay: the targets, and the Locust workers with
-# their master.
+# The two sides that share the cores of a bay: the targets, and the generators
+# (the Locust workers and their master).
 SIDES = ("targets", "generators")
 Shares = dict[str, float | None]
 
 
 @dataclasses.dataclass(frozen=True)
-class StepResult(record_body.Body):
-    """What one step of the load came to, over its steady seconds.
+class StepResult(json_record.JsonRecord):
+    """The result of one step of a load, over its steady seconds.
 
     A request belongs to the step in which it was due, whenever it ended:
-    ``due`` is ``answered`` and all ``failures`` together.  In a closed loop
+    ``due`` is the sum of ``answered`` and all ``failures``.  In a closed loop
     a request is due when it is sent.
 
     :param step: number of the step, from 1
-    :param offered_rps: None for the closed loop
-    :param requests: expected answers in the steady seconds to requests of
-        the step, and no more than ``answered``: what its ramp left behind
-        can't raise the rate
-    :param failures: the kind of failure to how many of those that were due
-        in the steady seconds failed so; ``unsent`` were never sent
-    :param achieved_rps: ``requests`` divided by the steady seconds
-    :param error_ratio: failed requests over all that were due
-    :param latency_us: ``p50``, ``p90``, ``p99``, ``p99_9``, ``max`` from
-        the intended send time over all requests that were due; None where a
-        request that failed is at that place, which is slower than any
-        answer, and where none was due
-    :param service_us: the same of the answered ones, from the actual send
-        time
+    :param offered_rps: None for a closed loop
+    :param steady_s: number of steady seconds
+    :param requests: expected responses in the steady seconds to requests of
+        the step, but no more than ``answered``: the backlog of the ramp can't
+        raise the rate
+    :param failures: kind of failure to number of the requests that were due
+        in the steady seconds; ``unsent`` requests were never sent
+    :param achieved_rps: ``requests`` per steady second
+    :param error_ratio: failed requests over all due requests; None if none
+        was due
+    :param latency_us: ``p50``, ``p90``, ``p99``, ``p99_9``, ``max`` from the
+        intended send time, over all due requests; None if a failed request
+        is at that rank, because it is slower than any response, and None if
+        no request was due
+    :param service_us: the same from the actual send time, over the answered
+        requests
+    :param schedule_lag_p99_us: p99 of the schedule lag; None in a closed loop
     :param rps_per_core: over the cores that the pods could use
     :param rps_per_core_real_nodes: over all cores of the real nodes
-    :param reasons: why the step is invalid; empty when it is valid
-    :param rps_per_core_of: the same over the cores that the pods of
+    :param reasons: why the step is invalid; empty if it is valid
+    :param rps_per_core_of: over the cores that the pods of each of
         :data:`SIDES` could use
-    :param cpu_s: CPU seconds used in the steady seconds by the
-        :data:`SIDES`, by both (``pods``), and by all that ran on the nodes
-        with pods (``nodes``); None where it was not measured
-    :param requests_per_cpu_s: expected answers over each of them
-    :param cpu_outside_ratio: how much of the time that the nodes' counters
-        stand for lay outside of the steady seconds, at most
-    :param cpu_covered_ratio: how much of the steady seconds lay between
-        readings of those counters, at least
-    :param cpu_missing: why a figure of ``cpu_s`` is missing
-    :param due: requests that were due in the steady seconds; None where the
-        workers did not tell
-    :param answered: how many of them were answered as expected
-    :param answered_latency_us: ``latency_us`` over those alone
-    :param timeout_s: after how long a request has failed
+    :param cpu_s: CPU seconds in the steady seconds of each of :data:`SIDES`,
+        of both (``pods``), and of all processes on the nodes with pods
+        (``nodes``); None if not measured
+    :param requests_per_cpu_s: ``requests`` over each of them
+    :param cpu_outside_ratio: the largest share of the time between counter
+        readings that lies outside the steady seconds
+    :param cpu_covered_ratio: the least share of the steady seconds that lies
+        between counter readings
+    :param cpu_missing: why a value of ``cpu_s`` is missing
+    :param due: requests that were due in the steady seconds; None if the
+        workers did not report it
+    :param answered: how many of them got the expected response
+    :param answered_latency_us: ``latency_us`` over these alone
+    :param timeout_s: timeout of a request
     """
 
     step: int
@@ -84,12 +87,12 @@ class StepResult(record_body.Body):
 
     @property
     def failed(self) -> int:
-        """How many of the requests that were due failed, of any kind."""
+        """Number of due requests that failed, of any kind."""
         return sum(self.failures.values())
 
     @property
     def slowest(self) -> str:
-        """Say how long a request took that failed; empty if none did."""
+        """The latency of a failed request, in words; empty if none failed."""
         if not self.failures:
             return ""
         if "timeout" in self.failures and self.timeout_s is not None:
@@ -98,5 +101,5 @@ class StepResult(record_body.Body):
 
     @property
     def valid(self) -> bool:
-        """Tell whether the figures may be judged."""
+        """Whether the values may be judged."""
         return not self.reasons

@@ -1,11 +1,11 @@
-"""The plan of a run: which rate is offered when.
+"""The plan of a load: the offered rate over time.
 
-A plan is a list of steps.  Each begins with a ramp, in which the rate goes
-in a straight line from the rate of the step before (0 for the first) to
-its own, and then holds it for its steady window, the only part that is
-judged.  Both last whole seconds, so that every one-second window lies in
-one phase of one step.  A step without a rate is a closed loop: its
-connections ask as fast as they are answered, in the ramp as well.
+A plan is a list of steps.  A step begins with a ramp, in which the rate
+changes linearly from that of the previous step (0 for the first) to its own.
+Then it holds its rate for its steady window, the only part that is judged.
+Both last whole seconds, so that every one-second window lies in one phase of
+one step.  A step without a rate is a closed loop, also in its ramp: each
+connection sends its next request when the last one is answered.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ SLICES_PER_S = 20
 class Step:
     """One rate, held for one steady window.
 
-    :param rate_rps: requests a second of all workers together, or None for
-        a closed loop
+    :param rate_rps: requests per second of all workers together; None for a
+        closed loop
     :param duration_s: whole seconds of the steady window
-    :param ramp_s: whole seconds before it in which the rate is approached
-    :raises ValueError: naming the key that can't be right
+    :param ramp_s: whole seconds of the ramp before it
+    :raises ValueError: names the wrong key
     """
 
     rate_rps: float | None
@@ -48,14 +48,14 @@ class Step:
 
     @property
     def total_s(self) -> int:
-        """Seconds of ramp and steady window together."""
+        """Seconds of the ramp and the steady window together."""
         return self.ramp_s + self.duration_s
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Step:
         """Read a step from the keys rate_rps, duration_s and ramp_s.
 
-        :raises ValueError: naming an unknown, missing or wrong key
+        :raises ValueError: names an unknown, missing or wrong key
         """
         unknown = sorted(set(data) - {"rate_rps", "duration_s", "ramp_s"})
         if unknown:
@@ -71,7 +71,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Position:
-    """Where in a plan a moment lies.
+    """The step and phase of a moment in a plan.
 
     :param step: index of the step
     :param phase: ``ramp``, ``steady`` or ``stop``
@@ -85,14 +85,15 @@ class Position:
 class Slice:
     """The requests that one worker has to send in 1/20 s.
 
-    :param position: the step and the phase in which it lies
-    :param start_s: where the slice begins, in seconds of the plan
-    :param end_s: where it ends
-    :param closed: a closed loop: nothing is due, connections never rest
-    :param first_due_s: when the first request is due, if there is one
+    :param position: step and phase of the slice
+    :param start_s: second of the plan at which the slice begins
+    :param end_s: second of the plan at which it ends
+    :param closed: whether it is in a closed loop, in which nothing is due
+    :param first_due_s: second of the plan at which the first request is due;
+        meaningless without one
     :param interval_s: time from one due request to the next
-    :param count: how many are due
-    :param mean_count: how many would be, could there be parts of one
+    :param count: number of due requests
+    :param mean_count: the same before it is made a whole number
     """
 
     position: Position
@@ -109,7 +110,7 @@ class Slice:
 class Plan:
     """Steps, one after another.
 
-    :raises ValueError: when there is none
+    :raises ValueError: if there is none
     """
 
     steps: tuple[Step, ...]
@@ -122,7 +123,7 @@ class Plan:
     def from_json(cls, data: Sequence[Mapping[str, Any]]) -> Plan:
         """Read a plan from a list of steps.
 
-        :raises ValueError: naming the step, counted from 0, and its key
+        :raises ValueError: names the step, from 0, and its key
         """
         steps = []
         for index, item in enumerate(data):
@@ -146,10 +147,11 @@ class Plan:
         return sum(before.total_s for before in self.steps[:step])
 
     def position(self, offset_s: float) -> Position:
-        """Tell step and phase of a moment.
+        """Return the step and the phase of a moment.
 
-        :param offset_s: seconds since the start; before it counts as the
-            first moment, after the end as ``stop`` of the last step
+        :param offset_s: seconds since the start.  A moment before the start
+            counts as the start; one after the end is in ``stop`` of the last
+            step
         """
         left_s = max(0.0, offset_s)
         for index, step in enumerate(self.steps):
@@ -163,7 +165,7 @@ class Plan:
     def rate_rps(self, offset_s: float) -> float | None:
         """Return the rate that all workers together offer at a moment.
 
-        :returns: requests a second, None in a closed loop, 0 at the end
+        :returns: requests per second; None in a closed loop, 0 after the end
         """
         where = self.position(offset_s)
         if where.phase == STOP:
@@ -177,20 +179,19 @@ class Plan:
         return before_rps + (step.rate_rps - before_rps) * share
 
     def slices(self, worker: int, workers: int) -> Iterator[Slice]:
-        """Cut what one worker has to send into slices of 1/20 s.
+        """Cut the share of one worker into slices of 1/20 s.
 
-        Each worker has the same share of every rate.  Their requests are
-        due one after another and not all at once, as those of one
-        generator would be.
+        Each worker has the same share of every rate.  Their requests are due
+        one after another, like those of a single generator.
 
         :param worker: index of the worker, from 0
-        :param workers: how many there are
-        :raises ValueError: when there is no such worker
+        :param workers: number of workers
+        :raises ValueError: if there is no such worker
         """
         if not 0 <= worker < workers:
             raise ValueError(f"worker: {worker} is not one of {workers}")
-        # Requests due since the start, as a real number: one is sent each
-        # time that it passes a whole number, so no slice loses a fraction.
+        # Requests due since the start, with fractions: a request is due each
+        # time that this reaches a whole number, so no fraction is lost.
         due = (worker + 0.5) / workers
         for index in range(self.total_s * SLICES_PER_S):
             start_s, end_s = index / SLICES_PER_S, (index + 1) / SLICES_PER_S
@@ -212,7 +213,7 @@ class Plan:
             due += passed
 
     def _rate_before_rps(self, step: int) -> float:
-        """A closed loop has no rate to come from: the ramp starts at 0."""
+        """Return where a ramp starts: at 0 after a closed loop."""
         return (self.steps[step - 1].rate_rps or 0.0) if step else 0.0
 
 

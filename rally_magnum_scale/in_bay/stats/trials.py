@@ -1,7 +1,7 @@
-"""A search for the highest rate: what is wanted, and what each step says.
+"""The settings of a search for the highest rate, and the verdict on a step.
 
-The Locust master decides by these in the bay, the scenario reads what it
-decided, and the tests run both against a target that they simulate.
+The Locust master judges with this module in the bay.  The scenario reads the
+verdicts on the host.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from typing import Self
 
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import steps
 
@@ -20,15 +20,16 @@ LATENCY_BOUNDS = ("p50_ms", "p90_ms", "p99_ms", "p99_9_ms", "max_ms")
 ERROR_BOUND = "max_error_ratio"
 BOUNDS = (*LATENCY_BOUNDS, ERROR_BOUND)
 
-# An open loop that answers less than this of what was due lags behind it.
+# A step does not reach its offered rate if less than this share of its due
+# requests gets the expected response in time.
 REACHED_RATIO = 0.99
 
 ESTIMATE = "estimate"
 SEARCH = "search"
 CONFIRM = "confirm"
 
-# Why a step does not hold: a bound, the offer that was not reached, or
-# figures that do not count, as those of a generator at its own limit.
+# Why a step does not hold: a bound is exceeded, the offered rate is not
+# reached, or the values do not count, as those of a generator at its limit.
 BY_BOUND = "bound"
 BY_OFFER = "offer"
 BY_INVALID = "invalid"
@@ -36,22 +37,21 @@ BY_INVALID = "invalid"
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """What is searched for, and within which limits.
+    """The bounds and limits of a search.
 
     :param bounds: keys of :data:`BOUNDS` to the highest value that holds
-    :param start_rps: the first rate; None to begin with a closed loop,
-        which tells about how much the target answers
-    :param min_rps: the search goes no lower; None for a hundredth of the
-        first rate
-    :param max_rps: the search goes no higher; None for no such limit
-    :param precision: how close the highest rate that holds and the lowest
-        that fails must come, as a share of the former
+    :param start_rps: the first rate; None to begin with a closed loop, which
+        estimates the capacity of the target
+    :param min_rps: lowest rate to try; None for a hundredth of the first rate
+    :param max_rps: highest rate to try; None for no limit
+    :param precision: largest final distance between the highest rate that
+        holds and the lowest rate that fails, as a share of the former
     :param step_s: steady seconds of a step
-    :param ramp_s: seconds of the ramp before each
-    :param confirm_s: steady seconds of a confirming step, which lasts no
-        less than ``step_s``
-    :param max_steps: all steps together
-    :raises ValueError: naming the key that can't be right
+    :param ramp_s: seconds of the ramp before each step
+    :param confirm_s: steady seconds of a confirming step, which lasts at
+        least ``step_s``
+    :param max_steps: largest number of steps
+    :raises ValueError: names the wrong key
     """
 
     bounds: Mapping[str, float]
@@ -95,7 +95,7 @@ class Search:
                 )
             if key != ERROR_BOUND:
                 _check_positive(f"bounds.{key}", value)
-            elif not record_body.is_number(value) or not 0 <= value <= 1:
+            elif not json_record.is_number(value) or not 0 <= value <= 1:
                 raise ValueError(
                     f"bounds.{key}: must be between 0 and 1: {value!r}"
                 )
@@ -112,7 +112,7 @@ class Search:
 
     @property
     def longest_s(self) -> int:
-        """Seconds of all steps together, should each be a confirming one."""
+        """Seconds of the longest possible search."""
         return self.max_steps * (
             self.ramp_s + max(self.step_s, self.confirm_s)
         )
@@ -121,7 +121,7 @@ class Search:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what :meth:`to_json` wrote.
 
-        :raises ValueError: when a key is unknown, missing or wrong
+        :raises ValueError: if a key is unknown, missing or wrong
         """
         try:
             return cls(**data)
@@ -136,10 +136,11 @@ class Search:
 def order(
     wanted: Search, number: int, rate_rps: float | None, purpose: str
 ) -> records.Trial:
-    """Return a step that is still to be run.
+    """Return a step to run.
 
     :param number: of the step, from 1
-    :param rate_rps: its offer, None for the closed loop
+    :param rate_rps: offered rate; None for a closed loop
+    :param purpose: ``estimate``, ``search`` or ``confirm``
     """
     return records.Trial(
         step=number,
@@ -162,33 +163,33 @@ def plan(trial: records.Trial) -> steps.Step:
 def judge(
     wanted: Search, trial: records.Trial, result: records.StepResult
 ) -> records.Trial:
-    """Say whether a step holds, and if it does not, why.
+    """Judge a step on the bounds of the search.
 
-    :param result: the figures of the step
-    :returns: the trial with its verdict; a closed loop, which offers no
-        rate, has none
+    :param trial: the step
+    :param result: its result
+    :returns: the trial with its verdict; a closed loop has none, because it
+        offers no rate
     """
-    said = dataclasses.replace(
+    measured = dataclasses.replace(
         trial,
         achieved_rps=result.achieved_rps,
         reached={key: _value(key, result) for key in wanted.bounds},
     )
     if trial.rate_rps is None:
-        return dataclasses.replace(said, why="; ".join(result.reasons))
-    limit, why = _fault(wanted, result)
-    return dataclasses.replace(said, held=not limit, limit=limit, why=why)
+        return dataclasses.replace(measured, why="; ".join(result.reasons))
+    limit, why = _verdict(wanted, result)
+    return dataclasses.replace(measured, held=not limit, limit=limit, why=why)
 
 
 def describe(trial: records.Trial) -> str:
-    """Say in a line what a step is to do, or how it ended."""
+    """Describe in one line what a step will do, or how it ended."""
     if trial.achieved_rps is None:
         return _announce(trial)
     if trial.rate_rps is None:
-        answered = f"{trial.achieved_rps:,.0f} rps answered"
-        said = f"closed loop, {answered}"
-        return f"step {trial.step}: {said}" + (
-            f" ({trial.why})" if trial.why else ""
-        )
+        return (
+            f"step {trial.step}: closed loop, {trial.achieved_rps:,.0f} rps "
+            "answered"
+        ) + (f" ({trial.why})" if trial.why else "")
     verb = "holds" if trial.held else "does not hold"
     again = ", to confirm" if trial.purpose == CONFIRM else ""
     return (
@@ -198,7 +199,7 @@ def describe(trial: records.Trial) -> str:
 
 
 def say_rate(trial: records.Trial) -> str:
-    """Write the offer of a step with its unit."""
+    """Return the offered rate of a step with its unit."""
     if trial.rate_rps is None:
         return "a closed loop, to estimate"
     return f"{_number(trial.rate_rps)} rps"
@@ -212,32 +213,35 @@ def _announce(trial: records.Trial) -> str:
     )
 
 
-def _fault(wanted: Search, result: records.StepResult) -> tuple[str, str]:
-    """Return what kept a step from holding, and the words for it."""
+def _verdict(wanted: Search, result: records.StepResult) -> tuple[str, str]:
+    """Return why a step does not hold (empty if it holds), and the values."""
     bounds = wanted.bounds.items()
-    told = {key: _say(key, result, bound) for key, bound in bounds}
+    values = {
+        key: _describe_value(key, result, bound) for key, bound in bounds
+    }
     broken = [
-        told[key]
+        values[key]
         for key, bound in bounds
         if not _within(_value(key, result), bound)
     ]
     if result.reasons:
         return BY_INVALID, "; ".join(result.reasons)
-    if behind := _say_behind(result):
+    if behind := _describe_lag(result):
         return BY_OFFER, "; ".join([behind, *broken])
     if broken:
         return BY_BOUND, "; ".join(broken)
-    return "", "; ".join(told.values())
+    return "", "; ".join(values.values())
 
 
-def _say_behind(result: records.StepResult) -> str:
-    """Say that fewer were answered than were due; empty if they were not.
+def _describe_lag(result: records.StepResult) -> str:
+    """Describe that the offered rate was not reached; empty if it was.
 
-    Chance may have made more or fewer due than the rate says.
+    The due requests are compared, because random arrivals may be more or
+    fewer than the rate.
     """
     if result.due is None:
         return "it is not known how many requests were due"
-    # One request more or less is a matter of when the seconds begin.
+    # Where the seconds begin can make a difference of one request.
     if result.requests + 1 >= REACHED_RATIO * result.due:
         return ""
     due_rps = result.due / result.steady_s
@@ -258,11 +262,11 @@ def _value(key: str, result: records.StepResult) -> float | None:
     return None if value_us is None else value_us / 1000
 
 
-def _say(key: str, result: records.StepResult, bound: float) -> str:
+def _describe_value(key: str, result: records.StepResult, bound: float) -> str:
     value = _value(key, result)
     if key == ERROR_BOUND:
-        said = "unknown" if value is None else f"{value:.3%}"
-        return f"errors {said} of {bound:.3%}"
+        ratio = "unknown" if value is None else f"{value:.3%}"
+        return f"errors {ratio} of {bound:.3%}"
     name = key.removesuffix("_ms").replace("_", ".")
     if value is None:
         return f"{name} {result.slowest or 'unknown'} of {bound:g} ms"
@@ -274,7 +278,7 @@ def _number(value: float) -> str:
 
 
 def _check_positive(key: str, value: float | None) -> None:
-    if value is not None and not (record_body.is_number(value) and value > 0):
+    if value is not None and not (json_record.is_number(value) and value > 0):
         raise ValueError(f"{key}: must be a number above 0: {value!r}")
 
 

@@ -1,4 +1,4 @@
-"""What was measured in one second, by one worker or by all of them."""
+"""The counts and latencies of one second, of one worker or of all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rally_magnum_scale.in_bay.stats.histogram import PackedSum
 
 HISTOGRAMS = ("latency_us", "service_us", "schedule_lag_us")
 PART_HISTOGRAMS = HISTOGRAMS[:2]
-# The kind of failure of a request that was due but never sent.
+# Kind of failure of a request that was due but never sent.
 UNSENT = "unsent"
 
 
@@ -27,10 +27,11 @@ class Part:
 
     :param step: number of the step in the plan, from 1
     :param phase: ``ramp``, ``steady`` or ``stop``
-    :param requests: how many were answered as expected
-    :param failures: the kind of failure to how many failed so
-    :param latency_us: of the answers, from the intended send time
-    :param service_us: the same from the actual send time
+    :param requests: how many got the expected response
+    :param failures: kind of failure to number of failed requests
+    :param latency_us: latency of the expected responses, from the intended
+        send time
+    :param service_us: their service time, from the actual send time
     """
 
     step: int
@@ -43,7 +44,7 @@ class Part:
     def write(self, histogram: Callable[[Histogram], Any]) -> dict[str, Any]:
         """Return the part as plain values.
 
-        :param histogram: writes a histogram
+        :param histogram: converts a histogram
         """
         return {
             "step": self.step,
@@ -62,7 +63,7 @@ class Part:
     ) -> Part:
         """Read what :meth:`write` returned.
 
-        :param histogram: reads a histogram
+        :param histogram: converts a value back to a histogram
         :raises KeyError: when a key is missing
         """
         return cls(
@@ -78,39 +79,39 @@ class Part:
 class Window:
     """One second of a run.
 
-    A request is in the window of the second in which it was answered or
-    failed, and is counted once: in ``requests`` when the answer was the
-    expected one, else in ``failures``.  It belongs to the step in which it
-    was due: ``carried`` tells which of them were due earlier than in the
-    step and the phase of this second.
+    A request is counted once, in the second in which it was answered or
+    failed: in ``requests`` if it got the expected response, else in
+    ``failures``.  It belongs to the step and the phase in which it was due.
+    ``carried`` holds the requests that were due in an earlier phase than that
+    of this second.
 
     :param second: epoch second, by the workers' clocks
     :param phase: ``ramp``, ``steady`` or ``stop``
     :param step: number of the step in the plan, from 1
-    :param workers: how many workers' figures are in it
-    :param requests: how many were answered as expected
-    :param failures: the kind of failure to how many failed so
-    :param latency_us: from the intended send time to the answer; in a
-        closed loop, which intends nothing, from the actual one
-    :param service_us: from the actual send time to the answer
-    :param schedule_lag_us: how late the generator sent although it had an
-        idle connection, and all that queued up behind such a request while
-        it stood still; empty in a closed loop
-    :param cpu_ratio_max: CPU seconds a second of the worker that used most
+    :param workers: how many workers reported
+    :param requests: how many got the expected response
+    :param failures: kind of failure to number of failed requests
+    :param latency_us: from the intended send time to the response; in a
+        closed loop, which has no schedule, from the actual send time
+    :param service_us: from the actual send time to the response
+    :param schedule_lag_us: how late the generator sent a request although it
+        had an idle connection, and the lag of the requests that queued up
+        behind it during a standstill; empty in a closed loop
+    :param cpu_ratio_max: CPU seconds per second of the worker that used most
     :param busy_ratio_max: share of the second in which the busiest worker
-        did not wait for an answer or for the next request to be due; where
-        that is not known, its CPU seconds a second
-    :param loop_delay_max_us: how late a worker's event loop came back to
+        waited neither for a response nor for the next due request; if
+        unknown, its CPU seconds per second
+    :param loop_delay_max_us: how late the event loop of a worker returned to
         its connections, the worst of all workers
-    :param cpu_s: CPU seconds that the workers' processes used together;
-        None where they did not say
-    :param versions: the version of the targets to how many of ``requests``
-        it answered, "" for answers that did not tell theirs; empty where
-        they are not counted by version
-    :param carried: those of all these requests that were due in an earlier
-        phase, by that phase
-    :param connect_failures: attempts to open a connection that failed by
-        their kind, in an open loop, whose requests wait for another one
+    :param cpu_s: CPU seconds of all worker processes together; None if
+        unknown
+    :param versions: version of the targets to how many of ``requests`` it
+        answered, with "" for responses without a version; empty if they are
+        not counted by version
+    :param carried: the requests above that were due in an earlier phase, by
+        that phase
+    :param connect_failures: kind of failure to number of failed attempts to
+        connect, in an open loop, whose requests wait for another connection
     """
 
     second: int
@@ -131,28 +132,28 @@ class Window:
     connect_failures: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def own(self) -> Part:
+    def current(self) -> Part:
         """The requests that were due in the step and phase of this second.
 
-        :raises ValueError: when more were carried than there were
+        :raises ValueError: if ``carried`` holds more requests than the window
         """
         carried = [part.latency_us for part in self.carried]
         served = [part.service_us for part in self.carried]
         earlier = add_counts(part.failures for part in self.carried)
-        own = add_counts(
+        failures = add_counts(
             [self.failures, {kind: -n for kind, n in earlier.items()}]
         )
         requests = self.requests - sum(one.requests for one in self.carried)
-        if min([requests, *own.values()]) < 0:
+        if min([requests, *failures.values()]) < 0:
             raise ValueError(
-                f"In second {self.second} more requests were due earlier than "
-                "there were."
+                f"The window of second {self.second} has fewer requests than "
+                "its carried parts."
             )
         return Part(
             self.step,
             self.phase,
             requests,
-            {kind: count for kind, count in own.items() if count},
+            {kind: count for kind, count in failures.items() if count},
             self.latency_us.less(*carried),
             self.service_us.less(*served),
         )
@@ -169,8 +170,8 @@ class Window:
     def packed(self) -> dict[str, Any]:
         """Return the window as a :class:`Merger` takes it.
 
-        A worker sends one each second, and its master gets thousands.  In
-        a closed loop latency and service time are one, and sent once.
+        A worker sends one window each second, and the master gets thousands.
+        In a closed loop latency and service time are equal and sent once.
         """
         packed = self._written(Histogram.packed)
         if self.latency_us is self.service_us:
@@ -199,7 +200,7 @@ class Window:
             "loop_delay_max_us": self.loop_delay_max_us,
             "cpu_s": None if self.cpu_s is None else round(self.cpu_s, 6),
         }
-        # They are seldom there, and a record is written each second.
+        # Most windows have none, and a record is written each second.
         for name in ("versions", "connect_failures"):
             if counts := getattr(self, name):
                 plain[name] = dict(sorted(counts.items()))
@@ -207,7 +208,7 @@ class Window:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Window:
-        """Read a window; keys of the record around it are passed over.
+        """Read a window, ignoring the other keys of its record.
 
         :raises ValueError: when a key is missing or its value is wrong
         """
@@ -227,7 +228,7 @@ class Window:
 
     @classmethod
     def without_histograms(cls, data: Mapping[str, Any]) -> Window:
-        """Read a window, packed or as JSON, all but its histograms.
+        """Read a window, packed or as JSON, without its histograms.
 
         :raises ValueError: when a key is missing or its value is wrong
         """
@@ -262,11 +263,10 @@ class Window:
 
 
 class Merger:
-    """Adds up the packed windows of one second, one of each worker.
+    """Adds up the packed windows of one second, one from each worker.
 
-    What is kept of each window is a few numbers; its histograms are added
-    to those of the others as they come, so that memory does not grow with
-    their buckets.
+    It keeps a few numbers of each window.  It adds each histogram to a sum at
+    once, so that memory does not grow with the number of workers.
     """
 
     def __init__(self) -> None:
@@ -281,8 +281,8 @@ class Merger:
         """
         self._parts.append(Window.without_histograms(packed))
         for name, total in self._sums.items():
-            own = packed[name]
-            total.add(packed["service_us"] if own is None else own)
+            counts = packed[name]
+            total.add(packed["service_us"] if counts is None else counts)
         for carried in packed.get("carried", ()):
             part = Part.read(carried, lambda _: Histogram())
             key = (part.step, part.phase)
@@ -291,8 +291,8 @@ class Merger:
     def window(self) -> Window:
         """Return the sum of all that was added.
 
-        :raises ValueError: when there is none, or they are not of one
-            second, phase and step
+        :raises ValueError: if nothing was added, or if the windows are not of
+            one second, phase and step
         """
         return replace(
             merge(self._parts),
@@ -328,8 +328,8 @@ class _PartSum:
 def merge(windows: Iterable[Window]) -> Window:
     """Add up the windows of one second.
 
-    :param windows: one of each worker
-    :raises ValueError: when there is none, or they are not of one second,
+    :param windows: one from each worker
+    :raises ValueError: if there is none, or if they are not of one second,
         phase and step
     """
     found = list(windows)
@@ -391,14 +391,16 @@ def _merge_parts(step: int, phase: str, parts: Iterable[Part]) -> Part:
 def due_in(seen: Iterable[Window], step: int, phase: str) -> list[Part]:
     """Return the requests that were due in a phase of a step.
 
-    They may have ended in any window since.
+    They may have ended in any later window.
 
+    :param seen: the windows to search
     :param step: number of the step, from 1
+    :param phase: ``ramp``, ``steady`` or ``stop``
     """
     found = []
     for one in seen:
         if (one.step, one.phase) == (step, phase):
-            found.append(one.own)
+            found.append(one.current)
         found += [
             part
             for part in one.carried
@@ -408,7 +410,7 @@ def due_in(seen: Iterable[Window], step: int, phase: str) -> list[Part]:
 
 
 def add_known(values: Iterable[float | None]) -> float | None:
-    """Add up figures; None as soon as one of them is not known."""
+    """Add up values; None if one of them is unknown."""
     total = 0.0
     for value in values:
         if value is None:
@@ -427,11 +429,12 @@ def add_counts(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def seconds_to_fail(timeout_s: float) -> int:
-    """Return within how many whole seconds a request that hangs has failed.
+    """Return after how many whole seconds a hanging request has failed.
 
-    One more than its time-out, rounded up: that is noticed a little late.
+    It is one second more than the timeout, rounded up, because a worker
+    notices a timeout a little late.
 
-    :param timeout_s: after how long a request has failed
+    :param timeout_s: timeout of a request
     """
     return math.ceil(timeout_s) + 1
 

@@ -15,10 +15,8 @@ from rally_openstack.task import context as openstack_context
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
-from rally_magnum_scale.bays import keypairs
-from rally_magnum_scale.bays import template_requests
+from rally_magnum_scale.bays import templates
 from rally_magnum_scale.task import clients
-from rally_magnum_scale.task import names
 from rally_magnum_scale.task.recovery import cleanup
 
 LOG = logging.getLogger(__name__)
@@ -45,7 +43,7 @@ _TEMPLATE = {
             "type": "object",
             "additionalProperties": {"type": "string"},
         },
-        **{key: _KINDS.get(key, _TEXT) for key in template_requests.KEYS},
+        **{key: _KINDS.get(key, _TEXT) for key in templates.KEYS},
     },
     "required": ["name"],
     "additionalProperties": False,
@@ -85,7 +83,7 @@ class BayTemplatesValidator(validation.Validator):
 @validation.add("magnum_scale_bay_templates")
 @validation.add("required_platform", platform="openstack", users=True)
 @context.configure(name="bay_templates", platform="openstack", order=471)
-class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
+class BayTemplates(cleanup.NamedContext, openstack_context.OpenStackContext):
     """Creates cluster templates in each tenant and deletes them at the end.
 
     A scenario selects a template by setting ``bay_template`` to the
@@ -118,7 +116,7 @@ class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
         :raises TemplateNotFound: when the template to copy does not exist
         """
         given = self.config["templates"]
-        wanted = [*map(template_requests.TemplateRequest.from_json, given)]
+        wanted = [*map(templates.TemplateRequest.from_json, given)]
         for user, tenant_id in self._iterate_per_tenants():
             made = self.context["tenants"][tenant_id]["bay_templates"] = {}
             opened = self._open(user, wanted)
@@ -134,25 +132,25 @@ class BayTemplates(names.NamedContext, openstack_context.OpenStackContext):
             magnum = clients.magnum_of(user["credential"].clients())
             for uuid in tenant.pop("bay_templates", {}).values():
                 cleanup.release(uuid)
-                _remove(template_requests.Templates(magnum), uuid)
+                _remove(templates.Templates(magnum), uuid)
         cleanup.sweep("cluster_templates", self)
 
     def _open(
         self,
         user: Mapping[str, Any],
-        wanted: Sequence[template_requests.TemplateRequest],
-    ) -> template_requests.Templates:
+        wanted: Sequence[templates.TemplateRequest],
+    ) -> templates.Templates:
         """Open a tenant's templates; check the keypairs that they name."""
         own = user["credential"].clients()
         for each in wanted:
             if keypair := each.fields.get("keypair"):
-                keypairs.require(*clients.session_of(own), keypair)
-        return template_requests.Templates(clients.magnum_of(own))
+                templates.require_keypair(*clients.session_of(own), keypair)
+        return templates.Templates(clients.magnum_of(own))
 
     def _make(
         self,
-        opened: template_requests.Templates,
-        wanted: template_requests.TemplateRequest,
+        opened: templates.Templates,
+        wanted: templates.TemplateRequest,
         source: Any,
     ) -> str:
         made = opened.create(wanted, self.generate_random_name(), source)
@@ -199,8 +197,8 @@ def _well_formed(given: Any) -> Iterator[dict[str, Any]]:
             yield template
 
 
-def _remove(templates: template_requests.Templates, uuid: str) -> None:
+def _remove(opened: templates.Templates, uuid: str) -> None:
     try:
-        templates.delete(uuid)
+        opened.delete(uuid)
     except exceptions.BayError as error:
         LOG.error(str(error))

@@ -21,7 +21,6 @@ from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import quotas
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.task import clients
-from rally_magnum_scale.task import names
 from rally_magnum_scale.task.contexts import bay_groups
 from rally_magnum_scale.task.contexts import bay_templates
 from rally_magnum_scale.task.contexts import parallel
@@ -94,14 +93,14 @@ class BaysValidator(validation.Validator):
     ) -> None:
         """Fail with a message that names the keys."""
         del context, config, plugin_cls
-        if said := bay_groups.objection(plugin_cfg):
-            self.fail(said)
+        if objection := bay_groups.objection(plugin_cfg):
+            self.fail(objection)
 
 
 @validation.add("magnum_scale_bays")
 @validation.add("required_platform", platform="openstack", users=True)
 @context.configure(name="bays", platform="openstack", order=481)
-class BaysContext(names.NamedContext, openstack_context.OpenStackContext):
+class BaysContext(cleanup.NamedContext, openstack_context.OpenStackContext):
     """Creates bays in each tenant, which all iterations share.
 
     For bays that are all the same, give ``nodes`` and ``count``.
@@ -187,7 +186,7 @@ class BaysContext(names.NamedContext, openstack_context.OpenStackContext):
         for user, tenant_id in self._iterate_per_tenants():
             magnum = clients.magnum_of(user["credential"].clients())
             with contextlib.suppress(exceptions.BayError):
-                room = quotas.BayQuotas(magnum).room(tenant_id)
+                room = quotas.BayQuotas(magnum).remaining(tenant_id)
                 _refuse_more_than(room, wanted, tenant_id)
 
     def _planned(self) -> Iterator[_Bay]:

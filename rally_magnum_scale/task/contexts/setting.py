@@ -22,14 +22,14 @@ class Setting(context.Context):
 
     def setup(self) -> None:
         """Read the configuration from Rally's database."""
-        asked = db.workload_get(self.get_owner_id())
-        if asked is None:
+        workload = db.workload_get(self.get_owner_id())
+        if workload is None:
             return
-        runner = asked["runner_type"], asked["runner"]
+        runner = workload["runner_type"], workload["runner"]
         self.context[KEY] = {
-            "runner": conditions.say_runner(*runner),
-            "iterations": conditions.iterations_told(*runner),
-            "contexts": conditions.digest_contexts(asked["contexts"]),
+            "runner": conditions.describe_runner(*runner),
+            "iterations": conditions.planned_iterations(*runner),
+            "contexts": conditions.digest_contexts(workload["contexts"]),
         }
 
     def cleanup(self) -> None:

@@ -64,7 +64,7 @@ def _versions(workloads: Iterable[model.Workload]) -> dict[str, str]:
     found: dict[str, dict[str, None]] = {}
     for workload in workloads:
         for iteration in workload.iterations:
-            asked = iteration.run.asked or {}
+            asked = iteration.run.conditions or {}
             for name, version in asked.get("versions", {}).items():
                 found.setdefault(name, {})[version] = None
     return {name: ", ".join(versions) for name, versions in found.items()}
@@ -134,13 +134,13 @@ def _workload(
 def _runner(workload: Result) -> str:
     kind = workload.get("runner_type")
     config = workload.get("runner") or {}
-    return conditions.say_runner(kind, config) if kind else ""
+    return conditions.describe_runner(kind, config) if kind else ""
 
 
 def _iterations_told(workload: Result) -> int | None:
     kind = workload.get("runner_type")
     config = workload.get("runner") or {}
-    return conditions.iterations_told(kind, config) if kind else None
+    return conditions.planned_iterations(kind, config) if kind else None
 
 
 def _digest_of_contexts(workload: Result) -> str:

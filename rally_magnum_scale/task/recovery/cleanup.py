@@ -14,9 +14,8 @@ from rally.common import logging
 from rally_openstack.task.cleanup import base
 from rally_openstack.task.cleanup import manager
 
-from rally_magnum_scale.bays import bay_failures
+from rally_magnum_scale.bays import bay_poller
 from rally_magnum_scale.bays import deadlines
-from rally_magnum_scale.bays import delete_retry
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.task import clients
@@ -33,6 +32,23 @@ POLLS_AFTER_FAILURE = 5
 _held: set[str] = set()
 
 _DEFAULT_DEADLINE_S = deadlines.delete_s(0)
+
+# The form of the names by which resources are found.  A bay's name becomes
+# part of host names, so it must be lower case and DNS-safe.
+NAME_FORMAT = "rms-XXXXXXXX-XXXXXXXX"
+NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+class NamedContext:
+    """Mixin for contexts: names resources in the same way as scenarios."""
+
+    RESOURCE_NAME_FORMAT = NAME_FORMAT
+    RESOURCE_NAME_ALLOWED_CHARACTERS = NAME_CHARACTERS
+
+    @classmethod
+    def _get_resource_name_format(cls) -> str:
+        # Rally's own method lets a configuration option replace the format.
+        return cls.RESOURCE_NAME_FORMAT
 
 
 def hold(uuid: str) -> None:
@@ -80,7 +96,7 @@ class _MagnumManager(base.ResourceManager):
         """
         return [
             each
-            for each in listing.everything(self._manager())
+            for each in listing.list_all(self._manager())
             if each.uuid not in _held
             and getattr(each, "status", "") != "DELETE_COMPLETE"
         ]
@@ -100,7 +116,7 @@ class BayManager(_MagnumManager):
     def __init__(self, resource: Any = None, **kwargs: Any) -> None:
         super().__init__(resource=resource, **kwargs)
         self._polls_left = POLLS_AFTER_FAILURE
-        self._delete_retry = delete_retry.DeleteRetry(
+        self._delete_retry = bay_poller.DeleteRetry(
             lambda: self._manager().delete(self.id())
         )
         if resource is not None:
@@ -119,17 +135,17 @@ class BayManager(_MagnumManager):
         deletion, because Magnum starts a new deletion only after its
         response.
         """
-        seen = magnum_errors.look(self._manager(), self.id())
+        seen = magnum_errors.get_or_none(self._manager(), self.id())
         failed = seen is not None and seen.status == "DELETE_FAILED"
         self._polls_left -= failed
         if failed and self._polls_left < 0:
             LOG.error(
                 f"The bay {self.name()} could not be removed: "
-                f"{bay_failures.reason(seen)}. Delete it by hand."
+                f"{magnum_errors.failure_reason(seen)}. Delete it by hand."
             )
             self._timeout = 0.0
         if seen is not None:
-            self._delete_retry.look(seen.status)
+            self._delete_retry.on_status(seen.status)
         return seen is None
 
 
@@ -145,4 +161,4 @@ class TemplateManager(_MagnumManager):
 
     def is_deleted(self) -> bool:
         """Return whether the template is gone from Magnum."""
-        return magnum_errors.look(self._manager(), self.id()) is None
+        return magnum_errors.get_or_none(self._manager(), self.id()) is None

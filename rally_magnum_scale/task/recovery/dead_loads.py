@@ -51,11 +51,11 @@ def remove(
         log(f"Could not search for loads of dead runs: {error}")
         return
     for name, notes in found.items():
-        said = notes.get(naming.RUN_BY, "")
-        liveness, why = _judge(said, database)
-        if liveness is run_markers.Liveness.ALIVE:
+        annotation = notes.get(naming.RUN_BY, "")
+        state, why = _judge(annotation, database)
+        if state is run_markers.RunState.ALIVE:
             continue
-        if liveness is run_markers.Liveness.UNKNOWN:
+        if state is run_markers.RunState.UNKNOWN:
             log(
                 f"The namespace {name} holds the load of a run that may have "
                 f"ended: {why}. The namespace is left alone. If nobody uses "
@@ -77,19 +77,19 @@ def remove(
             )
 
 
-def _judge(said: str, database: str) -> tuple[run_markers.Liveness, str]:
+def _judge(annotation: str, database: str) -> tuple[run_markers.RunState, str]:
     try:
-        content = json.loads(said)
+        content = json.loads(annotation)
         if content["version"] != VERSION:
             return (
-                run_markers.Liveness.UNKNOWN,
+                run_markers.RunState.UNKNOWN,
                 "another release wrote its annotation",
             )
         process = run_markers.Process(**content["process"])
         wrote_to = content["database"]
     except (ValueError, KeyError, TypeError):
         return (
-            run_markers.Liveness.UNKNOWN,
+            run_markers.RunState.UNKNOWN,
             "it does not say which process created it",
         )
     return run_markers.judge_process(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import enum
-import fcntl
 import hashlib
 import json
 import os
@@ -28,7 +27,6 @@ from rally.common import cfg
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import file_locks
-from rally_magnum_scale import waiting
 
 FOLDER_VARIABLE = "RALLY_MAGNUM_SCALE_STATE"
 VERSION = 1
@@ -41,7 +39,7 @@ _MACHINE_ID = pathlib.Path("/etc/machine-id")
 _START_TICKS = 19
 
 
-class Liveness(enum.Enum):
+class RunState(enum.Enum):
     """Whether the run of a marker is known to be alive or dead."""
 
     ALIVE = "alive"
@@ -215,7 +213,7 @@ def write(where: pathlib.Path, mark: RunMarker) -> Kept:
     try:
         # On a file system without locks, later starts only log a warning.
         with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file_locks.take(file)
         json.dump(mark.to_json(), file)
         file.flush()
         os.fsync(file.fileno())
@@ -277,12 +275,9 @@ def _version(content: Any) -> int:
 def _is_held(file: Any) -> bool | None:
     try:
         # A shared lock, so that two concurrent checks don't see each other.
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not file_locks.take(file, shared=True)
     except OSError:
         return None
-    return False
 
 
 def _set_aside(path: pathlib.Path, error: Exception) -> str:
@@ -295,59 +290,59 @@ def _set_aside(path: pathlib.Path, error: Exception) -> str:
     )
 
 
-def judge(found: Found, own: RunMarker) -> tuple[Liveness, str]:
+def judge(found: Found, own: RunMarker) -> tuple[RunState, str]:
     """Return whether a run is proven dead, so that its leftovers may go.
 
     :param own: the marker of this run
-    :returns: the liveness, and the reason for it in words
+    :returns: the state, and the reason for it in words
     """
     process = found.mark.process
     if found.held:
         return (
-            Liveness.ALIVE,
+            RunState.ALIVE,
             f"one of its processes is alive (its first was {process.pid})",
         )
     same_database = found.mark.database == own.database
-    fate, why = judge_process(
+    state, why = judge_process(
         process, own.process, same_database=same_database
     )
-    if fate is not Liveness.DEAD:
-        return fate, why
+    if state is not RunState.DEAD:
+        return state, why
     if found.held is None:
-        return Liveness.UNKNOWN, (
+        return RunState.UNKNOWN, (
             f"the file system of {found.path.parent} does not support locks, "
             "so its workers may be alive"
         )
     if found.mark.cloud != own.cloud:
-        return Liveness.UNKNOWN, (
+        return RunState.UNKNOWN, (
             f"its process {process.pid} is gone, but it ran on another cloud, "
             f"{found.mark.cloud}; start a task there"
         )
-    return fate, why
+    return state, why
 
 
 def judge_process(
     process: Process, here: Process, *, same_database: bool
-) -> tuple[Liveness, str]:
+) -> tuple[RunState, str]:
     """Return whether a process is proven gone.
 
     :param here: this process
     :param same_database: whether both use the same Rally database
-    :returns: the liveness, and the reason for it in words
+    :returns: the state, and the reason for it in words
     """
     if (process.host, process.machine) != (here.host, here.machine):
-        return Liveness.UNKNOWN, (
+        return RunState.UNKNOWN, (
             f"it was started on the host {process.host}, and only a start on "
             "that host can check whether it has ended"
         )
     if _runs(process, here):
-        return Liveness.ALIVE, f"its process {process.pid} is alive"
+        return RunState.ALIVE, f"its process {process.pid} is alive"
     if not same_database:
-        return Liveness.UNKNOWN, (
+        return RunState.UNKNOWN, (
             f"its process {process.pid} is gone, but it wrote to another "
             "Rally database; start a task with that database"
         )
-    return Liveness.DEAD, f"its process {process.pid} is gone"
+    return RunState.DEAD, f"its process {process.pid} is gone"
 
 
 def _runs(process: Process, here: Process) -> bool:
@@ -363,18 +358,19 @@ def alone(where: pathlib.Path, deadline_s: float = 3.0) -> Iterator[bool]:
     :param deadline_s: how long to wait for another start
     :returns: False when another start is still removing leftovers
     """
-    with (where / "removal.lock").open("a") as file:
+    lock = file_locks.locked_within(
+        where / "removal.lock",
+        deadline_s,
+        what="another start that removes leftovers",
+        interval_s=0.2,
+    )
+    with contextlib.ExitStack() as stack:
         try:
-            waiting.wait_for(
-                lambda: file_locks.take(file),
-                what="another start that removes leftovers",
-                deadline_s=deadline_s,
-                interval_s=0.2,
-            )
+            stack.enter_context(lock)
+            taken = True
         except (exceptions.DeadlineExceeded, OSError):
-            yield False
-            return
-        yield True
+            taken = False
+        yield taken
 
 
 def age(mark: RunMarker) -> float:

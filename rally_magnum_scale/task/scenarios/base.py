@@ -25,7 +25,7 @@ from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.in_bay.stats import bay_records
-from rally_magnum_scale.in_bay.stats import record_body
+from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes as node_list
@@ -34,12 +34,10 @@ from rally_magnum_scale.report import charts
 from rally_magnum_scale.runs import api_watch
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import fault_injectors
-from rally_magnum_scale.runs import faults
 from rally_magnum_scale.runs import load as loads
 from rally_magnum_scale.runs import node_change
 from rally_magnum_scale.runs import removal
 from rally_magnum_scale.task import clients
-from rally_magnum_scale.task import names
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.contexts import bay_templates
 from rally_magnum_scale.task.contexts import setting
@@ -111,13 +109,13 @@ class Scenario(scenario.OpenStackScenario):
             removal.after(interruption.wait_acknowledged, LOG.error),
             removal.after(self._write_output, LOG.error),
         ):
-            asked = conditions.ask(
+            conditions_of_run = conditions.record(
                 self._cloud(),
                 self.get_name(),
                 self.given,
                 **self.context.get(setting.KEY, {}),
             )
-            self._keep_one("conditions", "", asked)
+            self._keep_one("conditions", "", conditions_of_run)
             yield
 
     def _cloud(self) -> str:
@@ -137,7 +135,9 @@ class Scenario(scenario.OpenStackScenario):
     def keep_record(self, record: bay_records.Bay) -> None:
         self._keep_one("bay", record.name, record)
 
-    def _keep_one(self, kind: str, bay: str, record: record_body.Body) -> None:
+    def _keep_one(
+        self, kind: str, bay: str, record: json_record.JsonRecord
+    ) -> None:
         body = record.to_json()
         self.keep([self._source(bay).envelope(kind, body)])
 
@@ -160,19 +160,21 @@ class Scenario(scenario.OpenStackScenario):
 
     def run_load(
         self,
-        wanted: workload_arguments.WorkloadArguments,
+        load: workload_arguments.WorkloadArguments,
         bay: str,
         cluster: client.KubeClient,
         nodes: Sequence[node_list.Node],
         *,
         bay_stays: bool,
         sign: Callable[[str], credentials.ServerCertificate] | None,
-        injector: Callable[[client.KubeClient, str], faults.FaultInjector]
+        injector: Callable[
+            [client.KubeClient, str], fault_injectors.FaultInjector
+        ]
         | None = None,
     ) -> None:
         """Run a load in an open bay.
 
-        :param wanted: the load
+        :param load: the load
         :param bay: name of the bay
         :param cluster: Kubernetes API of the bay
         :param nodes: nodes of the bay
@@ -183,14 +185,14 @@ class Scenario(scenario.OpenStackScenario):
             the load's namespace; by default OpenStack injects the faults
         """
         source = self._source(bay)
-        spec = wanted.spec(source.task, source.iteration, bay)
-        if wanted.tls != workload_arguments.NO_TLS:
+        spec = load.spec(source)
+        if load.tls != workload_arguments.NO_TLS:
             spec = dataclasses.replace(spec, tls=_tls(spec, sign))
         if bay_stays:
             spec = dataclasses.replace(
                 spec, run_by=dead_loads.this_run(run_markers.database())
             )
-        breaks: faults.FaultInjector | None = None
+        breaks: fault_injectors.FaultInjector | None = None
         if spec.faults and injector:
             breaks = injector(cluster, spec.names.namespace)
         elif spec.faults:
@@ -210,7 +212,7 @@ class Scenario(scenario.OpenStackScenario):
                 # A lost node can't terminate its pods, so the faults are
                 # reverted before the load is removed.
                 ways_out.enter_context(removal.after(run.revert, LOG.error))
-            if wanted.pull_ahead:
+            if load.pull_ahead:
                 self._timed("workload.pull_images", run.pull)
             self._timed("workload.deploy", run.deploy)
             self._timed("workload.run", run.run)
@@ -247,19 +249,19 @@ class Scenario(scenario.OpenStackScenario):
 class BayScenario(Scenario):
     """A scenario that creates a bay and deletes it, unless it keeps it."""
 
-    RESOURCE_NAME_FORMAT = names.FORMAT
-    RESOURCE_NAME_ALLOWED_CHARACTERS = names.CHARACTERS
+    RESOURCE_NAME_FORMAT = cleanup.NAME_FORMAT
+    RESOURCE_NAME_ALLOWED_CHARACTERS = cleanup.NAME_CHARACTERS
 
     @contextlib.contextmanager
     def bay(
-        self, wanted: bay_arguments.BayArguments
+        self, arguments: bay_arguments.BayArguments
     ) -> Iterator[tuple[bay_life.BayLife, client.KubeClient]]:
         """Create a bay, yield it when all nodes are Ready, and delete it.
 
         With ``keep_bay``, the bay stays once its nodes are Ready, even if
         the load fails, unless the run is interrupted.
         """
-        life = self._life(wanted)
+        life = self._life(arguments)
         with (
             removal.after(lambda: self.keep_record(life.record), LOG.error),
             removal.after(lambda: self._end(life), LOG.error),
@@ -271,27 +273,27 @@ class BayScenario(Scenario):
                     "kubernetes.wait_for_nodes",
                     lambda: life.wait_for_nodes(opened),
                 )
-                if wanted.keep_bay:
+                if arguments.keep_bay:
                     life.keep(Path.cwd())
                 yield life, opened
 
     def run_load_in_own(
         self,
-        wanted: bay_arguments.BayArguments,
+        bay: bay_arguments.BayArguments,
         load: workload_arguments.WorkloadArguments,
     ) -> None:
         """Create a bay, run a load in it, and delete it.
 
-        :param wanted: the bay
+        :param bay: the bay
         :param load: the load
         """
-        with self.recorded(), self.bay(wanted) as (life, cluster):
+        with self.recorded(), self.bay(bay) as (life, cluster):
             self.run_load(
                 load,
                 life.name,
                 cluster,
                 life.nodes,
-                bay_stays=wanted.keep_bay,
+                bay_stays=bay.keep_bay,
                 sign=life.sign,
             )
 
@@ -299,40 +301,40 @@ class BayScenario(Scenario):
         self,
         life: bay_life.BayLife,
         cluster: client.KubeClient,
-        wanted: node_arguments.ResizeArguments,
+        arguments: node_arguments.ResizeArguments,
     ) -> None:
         """Resize a bay to one size after the other.
 
         :param life: the bay
         :param cluster: Kubernetes API of the bay
-        :param wanted: the sizes
+        :param arguments: the sizes
         """
         changes = [
-            node_change.NodeChangeSpec(size, nodegroup=wanted.nodegroup)
-            for size in wanted.sizes
+            node_change.NodeChangeSpec(size, nodegroup=arguments.nodegroup)
+            for size in arguments.sizes
         ]
-        limits = deadlines.ResizeDeadlines(**wanted.deadlines)
+        limits = deadlines.ResizeDeadlines(**arguments.deadlines)
         self._change_nodes("resize_bay", life, cluster, changes, limits)
 
     def replace(
         self,
         life: bay_life.BayLife,
         cluster: client.KubeClient,
-        wanted: node_arguments.ReplaceArguments,
+        arguments: node_arguments.ReplaceArguments,
     ) -> None:
         """Replace nodes of a bay, one batch after the other.
 
         :param life: the bay
         :param cluster: Kubernetes API of the bay
-        :param wanted: number of nodes, and how to replace them
+        :param arguments: number of nodes, and how to replace them
         """
         changes = node_change.replacements(
             life.nodes,
-            wanted.number(len(life.nodes)),
-            batch=wanted.batch,
-            drain=wanted.drain,
+            arguments.number(len(life.nodes)),
+            batch=arguments.batch,
+            drain=arguments.drain,
         )
-        limits = deadlines.ResizeDeadlines(**wanted.deadlines)
+        limits = deadlines.ResizeDeadlines(**arguments.deadlines)
         self._change_nodes("replace_nodes", life, cluster, changes, limits)
 
     def _change_nodes(
@@ -358,20 +360,19 @@ class BayScenario(Scenario):
         finally:
             self._keep_one("node_change", bay, change.record)
 
-    def _life(self, wanted: bay_arguments.BayArguments) -> bay_life.BayLife:
+    def _life(self, arguments: bay_arguments.BayArguments) -> bay_life.BayLife:
         name = self.generate_random_name()
-        template = bay_templates.resolve(self.context, wanted.bay_template)
+        if arguments.keep_bay:
+            name = name.replace("rms-", "kept-", 1)
+        template = bay_templates.resolve(self.context, arguments.bay_template)
         return bay_life.BayLife(
             lifecycle.Bays(clients.magnum_of(self._clients), LOG.info),
-            wanted.request(
-                name.replace("rms-", "kept-", 1) if wanted.keep_bay else name,
-                template,
-            ),
+            arguments.request(name, template),
             LOG.info,
             # The context gives its templates random names in Magnum.
             template_name=(
-                wanted.bay_template or ""
-                if template != wanted.bay_template
+                arguments.bay_template or ""
+                if template != arguments.bay_template
                 else ""
             ),
         )

@@ -8,7 +8,6 @@ from typing_extensions import TypedDict
 
 from rally_magnum_scale.bays import deadlines as bay_deadlines
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.task.scenarios import bounded
 from rally_magnum_scale.task.scenarios import signature
 
 
@@ -16,9 +15,9 @@ from rally_magnum_scale.task.scenarios import signature
 class BayDeadlines(TypedDict, total=False):
     """Deadlines of the phases of a bay."""
 
-    create_s: bounded.Seconds
-    nodes_ready_s: bounded.Seconds
-    delete_s: bounded.Seconds
+    create_s: signature.Seconds
+    nodes_ready_s: signature.Seconds
+    delete_s: signature.Seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,14 +45,14 @@ class BayArguments:
         existing users (default false)
     """
 
-    nodes: bounded.Count
-    bay_template: bounded.Name | None = None
-    masters: bounded.Count = 1
-    keypair: bounded.Name | None = None
-    network: bounded.Name | None = None
-    subnet: bounded.Name | None = None
-    flavor: bounded.Name | None = None
-    master_flavor: bounded.Name | None = None
+    nodes: signature.Count
+    bay_template: signature.Name | None = None
+    masters: signature.Count = 1
+    keypair: signature.Name | None = None
+    network: signature.Name | None = None
+    subnet: signature.Name | None = None
+    flavor: signature.Name | None = None
+    master_flavor: signature.Name | None = None
     labels: dict[str, str] = dataclasses.field(default_factory=dict)
     deadlines: BayDeadlines = dataclasses.field(
         default_factory=lambda: BayDeadlines()
@@ -83,7 +82,7 @@ class BayArguments:
 
 
 @dataclasses.dataclass(frozen=True)
-class WhichBay:
+class BaySelection:
     """An existing bay: by default one of the context ``bays``.
 
     :param bay: name or id of a bay that the user sees in Magnum
@@ -95,7 +94,7 @@ class WhichBay:
         default its current context
     """
 
-    bay: bounded.Name | None = None
-    bay_role: bounded.Name | None = None
-    kubeconfig: bounded.Name | None = None
-    kubeconfig_context: bounded.Name | None = None
+    bay: signature.Name | None = None
+    bay_role: signature.Name | None = None
+    kubeconfig: signature.Name | None = None
+    kubeconfig_context: signature.Name | None = None

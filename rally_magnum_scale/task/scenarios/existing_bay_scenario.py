@@ -65,15 +65,15 @@ class ExistingBayScenario(base.Scenario):
 
     def run_load_in(
         self,
-        which: bay_arguments.WhichBay,
+        selection: bay_arguments.BaySelection,
         load: workload_arguments.WorkloadArguments,
     ) -> None:
         """Run a load in the selected bay, and remove the load.
 
-        :param which: the bay
+        :param selection: the bay
         :param load: the load
         """
-        with self.recorded(), self._open_bay(which) as opened:
+        with self.recorded(), self._open_bay(selection) as opened:
             if opened.record.made_by != "context":
                 self.keep_record(opened.record)
             with self.api_timed(opened.record.name, opened.cluster):
@@ -85,26 +85,26 @@ class ExistingBayScenario(base.Scenario):
                     bay_stays=True,
                     sign=opened.sign,
                     injector=fault_injectors.KubernetesFaultInjector
-                    if which.kubeconfig
+                    if selection.kubeconfig
                     else None,
                 )
 
     def _open_bay(
-        self, which: bay_arguments.WhichBay
+        self, selection: bay_arguments.BaySelection
     ) -> AbstractContextManager[existing_bay.ExistingBay]:
-        if which.kubeconfig:
+        if selection.kubeconfig:
             return existing_bay.by_kubeconfig(
-                which.kubeconfig,
-                which.kubeconfig_context,
+                selection.kubeconfig,
+                selection.kubeconfig_context,
                 LOG.info,
                 _remove_dead_loads,
             )
         bays = lifecycle.Bays(clients.magnum_of(self._clients), LOG.info)
-        if which.bay:
+        if selection.bay:
             return existing_bay.by_name(
-                bays, which.bay, LOG.info, _remove_dead_loads
+                bays, selection.bay, LOG.info, _remove_dead_loads
             )
-        mine = self._bay_of_context(which.bay_role)
+        mine = self._bay_of_context(selection.bay_role)
         return existing_bay.of_context(
             bays, mine, LOG.info, _remove_dead_loads
         )

@@ -39,10 +39,12 @@ class FindMaxRate(base.BayScenario):
 class FindMaxRateInBay(existing_bay_scenario.ExistingBayScenario):
     """Search for the highest rate of an existing bay."""
 
-    @signature.takes(bay_arguments.WhichBay, search_arguments.SearchArguments)
+    @signature.takes(
+        bay_arguments.BaySelection, search_arguments.SearchArguments
+    )
     def run(
         self,
-        which: bay_arguments.WhichBay,
+        selection: bay_arguments.BaySelection,
         search: search_arguments.SearchArguments,
     ) -> None:
         """Search for the highest rate of an existing bay.
@@ -50,4 +52,4 @@ class FindMaxRateInBay(existing_bay_scenario.ExistingBayScenario):
         The bay is one of the context ``bays``, a bay in Magnum, or any
         Kubernetes cluster that a kubeconfig opens.
         """
-        self.run_load_in(which, search)
+        self.run_load_in(selection, search)

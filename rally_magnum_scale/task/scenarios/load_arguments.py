@@ -12,19 +12,27 @@ from rally.task.scenario import Field
 from typing_extensions import TypedDict
 
 from rally_magnum_scale.in_bay.stats import steps as plans
-from rally_magnum_scale.task.scenarios import bounded
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import workload_arguments
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import locust_file
+
+# Options of our engine, which a user's Locust file does not use.
+ENGINE_ONLY = (
+    "connections_per_worker",
+    "target_address",
+    "request",
+    "keep_alive",
+    "arrivals",
+)
 
 
 @signature.closed
 class StepArgument(TypedDict):
     """One step of a load."""
 
-    rate_rps: Annotated[float, Field(gt=0)] | None
-    duration_s: Annotated[int, Field(ge=1)]
+    rate_rps: signature.Rate | None
+    duration_s: signature.Count
     ramp_s: NotRequired[Annotated[int, Field(ge=0)]]
 
 
@@ -34,8 +42,8 @@ class FaultArgument(TypedDict):
 
     how: Literal["network", "stop", "delete"]
     at_s: NotRequired[Annotated[float, Field(ge=0)]]
-    step: NotRequired[bounded.Count]
-    nodes: NotRequired[bounded.Count]
+    step: NotRequired[signature.Count]
+    nodes: NotRequired[signature.Count]
 
 
 @signature.closed
@@ -43,28 +51,28 @@ class UpdateArgument(TypedDict, total=False):
     """An update of the targets while a load runs."""
 
     at_s: Annotated[float, Field(ge=0)]
-    step: bounded.Count
+    step: signature.Count
     strategy: Literal["RollingUpdate", "Recreate"]
     max_surge: Annotated[int, Field(ge=0)] | str
     max_unavailable: Annotated[int, Field(ge=0)] | str
     min_ready_s: Annotated[int, Field(ge=0)]
     pre_stop_s: Annotated[int, Field(ge=0)]
     readiness_probe: bool
-    nginx_image: bounded.Name
+    nginx_image: signature.Name
 
 
 @signature.closed
 class DisturbedLoadDeadlines(workload_arguments.LoadDeadlines, total=False):
     """Deadlines of the phases of a load with faults."""
 
-    recover_s: bounded.Seconds
+    recover_s: signature.Seconds
 
 
 @signature.closed
 class UpdatedLoadDeadlines(DisturbedLoadDeadlines, total=False):
     """Deadlines of the phases of a load with an update."""
 
-    update_s: bounded.Seconds
+    update_s: signature.Seconds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,32 +103,42 @@ class LoadArguments(workload_arguments.WorkloadArguments):
     """
 
     steps: list[StepArgument]
-    locust_file: bounded.Name | None = None
-    users: bounded.Count | None = None
-    spawn_rate: Annotated[float, Field(gt=0)] | None = None
+    locust_file: signature.Name | None = None
+    users: signature.Count | None = None
+    spawn_rate: signature.Rate | None = None
     faults: list[FaultArgument] = dataclasses.field(default_factory=list)
     deadlines: DisturbedLoadDeadlines = dataclasses.field(
         default_factory=lambda: DisturbedLoadDeadlines()
     )
 
     def _rates(self) -> dict[str, Any]:
-        if (
-            self.locust_file is not None
-            and self.tls != workload_arguments.NO_TLS
-        ):
+        return {"plan": plans.Plan.from_json(self.steps)}
+
+    def _options(self) -> dict[str, Any]:
+        if self.locust_file is not None:
+            self._check_engine_options()
+        return {
+            "locust_file": locust_file.read(self.locust_file),
+            "faults": tuple(events.NodeFault(**one) for one in self.faults),
+        }
+
+    def _check_engine_options(self) -> None:
+        """Refuse options that only our engine supports."""
+        if self.tls != workload_arguments.NO_TLS:
             raise ValueError(
                 "tls: works only with the package's own load engine, because "
                 "users of a locust_file do not trust the bay's CA; remove "
                 "tls or locust_file"
             )
-        return {
-            "plan": plans.Plan.from_json(self.steps),
-            "own_file": locust_file.read(self.locust_file),
-            "users": self.users,
-            "spawn_rate": self.spawn_rate,
-            "faults": tuple(events.NodeFault(**one) for one in self.faults),
-            "recover_deadline_s": self.deadlines.get("recover_s"),
-        }
+        plain = LoadArguments(steps=[])
+        for name in ENGINE_ONLY:
+            given = getattr(self, name)
+            if given != getattr(plain, name):
+                raise ValueError(
+                    f"{name}: {given!r} works only with the package's own "
+                    "load engine; remove it or locust_file. The host of the "
+                    "file's users is the targets' address"
+                )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -129,10 +147,10 @@ class FaultyLoadArguments(LoadArguments):
 
     faults: list[FaultArgument]
 
-    def _rates(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, Any]:
         if not self.faults:
             raise ValueError("faults: the list is empty, give at least one")
-        return super()._rates()
+        return super()._options()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -158,9 +176,8 @@ class UpdatedLoadArguments(LoadArguments):
         default_factory=lambda: UpdatedLoadDeadlines()
     )
 
-    def _rates(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, Any]:
         return {
-            **super()._rates(),
+            **super()._options(),
             "update": events.RollingUpdate(**self.update),
-            "update_deadline_s": self.deadlines.get("update_s"),
         }

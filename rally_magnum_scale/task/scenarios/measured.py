@@ -14,13 +14,13 @@ from rally_magnum_scale.task.scenarios import (
 from rally_magnum_scale.task.scenarios import throughput
 from rally_magnum_scale.task.scenarios import throughput_in_bay
 
-_VISIT = {
+_ANY_BAY = {
     "api_latency",
     "bay_create_time",
     "no_regression",
     "node_ready_time",
 }
-_BAY = {*_VISIT, "bay_delete_time"}
+_NEW_BAY = {*_ANY_BAY, "bay_delete_time"}
 _REQUESTS = {
     "pod_startup_time",
     "request_errors",
@@ -32,17 +32,17 @@ _UPDATE = {*_LOAD, "rolling_update_time"}
 _SEARCH = {*_REQUESTS, "max_rate"}
 
 MEASURED: dict[type[base.Scenario], frozenset[str]] = {
-    bay.CreateAndDeleteBay: frozenset(_BAY),
-    search.FindMaxRate: frozenset(_BAY | _SEARCH),
-    search.FindMaxRateInBay: frozenset(_VISIT | _SEARCH),
-    loss.NodeFailureUnderLoad: frozenset(_BAY | _LOAD),
-    loss.NodeFailureUnderLoadInBay: frozenset(_VISIT | _LOAD),
-    replacement.ReplaceNodes: frozenset({*_BAY, "node_replace_time"}),
-    resize.ResizeBay: frozenset({*_BAY, "bay_resize_time"}),
-    update.RollingUpdateUnderLoad: frozenset(_BAY | _UPDATE),
-    update.RollingUpdateUnderLoadInBay: frozenset(_VISIT | _UPDATE),
-    throughput.ThroughputScenario: frozenset(_BAY | _LOAD),
-    throughput_in_bay.ThroughputInBay: frozenset(_VISIT | _LOAD),
+    bay.CreateAndDeleteBay: frozenset(_NEW_BAY),
+    search.FindMaxRate: frozenset(_NEW_BAY | _SEARCH),
+    search.FindMaxRateInBay: frozenset(_ANY_BAY | _SEARCH),
+    loss.NodeFailureUnderLoad: frozenset(_NEW_BAY | _LOAD),
+    loss.NodeFailureUnderLoadInBay: frozenset(_ANY_BAY | _LOAD),
+    replacement.ReplaceNodes: frozenset({*_NEW_BAY, "node_replace_time"}),
+    resize.ResizeBay: frozenset({*_NEW_BAY, "bay_resize_time"}),
+    update.RollingUpdateUnderLoad: frozenset(_NEW_BAY | _UPDATE),
+    update.RollingUpdateUnderLoadInBay: frozenset(_ANY_BAY | _UPDATE),
+    throughput.ThroughputScenario: frozenset(_NEW_BAY | _LOAD),
+    throughput_in_bay.ThroughputInBay: frozenset(_ANY_BAY | _LOAD),
 }
 _NOTHING: frozenset[str] = frozenset()
 

@@ -9,7 +9,6 @@ from typing import Annotated
 from rally.task.scenario import Field
 from typing_extensions import TypedDict
 
-from rally_magnum_scale.task.scenarios import bounded
 from rally_magnum_scale.task.scenarios import signature
 
 
@@ -17,15 +16,15 @@ from rally_magnum_scale.task.scenarios import signature
 class ResizeDeadlineArguments(TypedDict, total=False):
     """Deadlines of the phases of a resize."""
 
-    resize_s: bounded.Seconds
-    settle_s: bounded.Seconds
+    resize_s: signature.Seconds
+    settle_s: signature.Seconds
 
 
 @signature.closed
 class ReplaceDeadlines(ResizeDeadlineArguments, total=False):
     """Deadlines of the phases of a replacement."""
 
-    drain_s: bounded.Seconds
+    drain_s: signature.Seconds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,8 +41,8 @@ class ResizeArguments:
         number of added or removed nodes
     """
 
-    sizes: list[bounded.Count]
-    nodegroup: bounded.Name | None = None
+    sizes: list[signature.Count]
+    nodegroup: signature.Name | None = None
     deadlines: ResizeDeadlineArguments = dataclasses.field(
         default_factory=lambda: ResizeDeadlineArguments()
     )
@@ -84,9 +83,9 @@ class ReplaceArguments:
         removed node is gone; by default they grow with the number of nodes
     """
 
-    count: bounded.Count | None = None
+    count: signature.Count | None = None
     share: Annotated[float, Field(gt=0, le=1)] | None = None
-    batch: bounded.Count | None = None
+    batch: signature.Count | None = None
     drain: bool = True
     deadlines: ReplaceDeadlines = dataclasses.field(
         default_factory=lambda: ReplaceDeadlines()

@@ -44,11 +44,11 @@ class NodeFailureUnderLoadInBay(existing_bay_scenario.ExistingBayScenario):
     """Make nodes of an existing bay fail under a load."""
 
     @signature.takes(
-        bay_arguments.WhichBay, load_arguments.FaultyLoadArguments
+        bay_arguments.BaySelection, load_arguments.FaultyLoadArguments
     )
     def run(
         self,
-        which: bay_arguments.WhichBay,
+        selection: bay_arguments.BaySelection,
         load: load_arguments.FaultyLoadArguments,
     ) -> None:
         """Make nodes of an existing bay fail under a load.
@@ -58,4 +58,4 @@ class NodeFailureUnderLoadInBay(existing_bay_scenario.ExistingBayScenario):
         faults are reverted: ports are set up again and machines are started
         again.
         """
-        self.run_load_in(which, load)
+        self.run_load_in(selection, load)

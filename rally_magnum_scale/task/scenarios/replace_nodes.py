@@ -24,7 +24,7 @@ class ReplaceNodes(base.BayScenario):
     def run(
         self,
         bay: bay_arguments.BayArguments,
-        wanted: node_arguments.ReplaceArguments,
+        replacement: node_arguments.ReplaceArguments,
     ) -> None:
         """Create a bay, replace nodes in batches, and delete the bay.
 
@@ -33,4 +33,4 @@ class ReplaceNodes(base.BayScenario):
         nodes, or none, the iteration fails.
         """
         with self.recorded(), self.bay(bay) as (life, cluster):
-            self.replace(life, cluster, wanted)
+            self.replace(life, cluster, replacement)

@@ -24,7 +24,7 @@ class ResizeBay(base.BayScenario):
     def run(
         self,
         bay: bay_arguments.BayArguments,
-        wanted: node_arguments.ResizeArguments,
+        resizing: node_arguments.ResizeArguments,
     ) -> None:
         """Create a bay, resize it, and delete it.
 
@@ -33,4 +33,4 @@ class ResizeBay(base.BayScenario):
         nodes were added and removed; all other nodes must stay.
         """
         with self.recorded(), self.bay(bay) as (life, cluster):
-            self.resize(life, cluster, wanted)
+            self.resize(life, cluster, resizing)

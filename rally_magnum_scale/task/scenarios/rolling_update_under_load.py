@@ -43,11 +43,11 @@ class RollingUpdateUnderLoadInBay(existing_bay_scenario.ExistingBayScenario):
     """Update the targets of a load in an existing bay."""
 
     @signature.takes(
-        bay_arguments.WhichBay, load_arguments.UpdatedLoadArguments
+        bay_arguments.BaySelection, load_arguments.UpdatedLoadArguments
     )
     def run(
         self,
-        which: bay_arguments.WhichBay,
+        selection: bay_arguments.BaySelection,
         load: load_arguments.UpdatedLoadArguments,
     ) -> None:
         """Update the targets of a load in an existing bay.
@@ -55,4 +55,4 @@ class RollingUpdateUnderLoadInBay(existing_bay_scenario.ExistingBayScenario):
         The bay is one of the context ``bays``, a bay in Magnum, or any
         Kubernetes cluster that a kubeconfig opens.
         """
-        self.run_load_in(which, load)
+        self.run_load_in(selection, load)

@@ -11,7 +11,6 @@ from typing_extensions import TypedDict
 
 from rally_magnum_scale.in_bay.stats import rate_search
 from rally_magnum_scale.in_bay.stats import trials
-from rally_magnum_scale.task.scenarios import bounded
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import workload_arguments
 
@@ -20,11 +19,11 @@ from rally_magnum_scale.task.scenarios import workload_arguments
 class BoundsArgument(TypedDict, total=False):
     """Bounds that must hold at a rate."""
 
-    p50_ms: bounded.Milliseconds
-    p90_ms: bounded.Milliseconds
-    p99_ms: bounded.Milliseconds
-    p99_9_ms: bounded.Milliseconds
-    max_ms: bounded.Milliseconds
+    p50_ms: signature.Milliseconds
+    p90_ms: signature.Milliseconds
+    p99_ms: signature.Milliseconds
+    p99_9_ms: signature.Milliseconds
+    max_ms: signature.Milliseconds
     max_error_ratio: Annotated[float, Field(ge=0, le=1)]
 
 
@@ -53,20 +52,15 @@ class SearchArguments(workload_arguments.WorkloadArguments):
     """
 
     bounds: BoundsArgument
-    start_rps: bounded.Rate | None = None
-    min_rps: bounded.Rate | None = None
-    max_rps: bounded.Rate | None = None
+    start_rps: signature.Rate | None = None
+    min_rps: signature.Rate | None = None
+    max_rps: signature.Rate | None = None
     precision: Annotated[float, Field(ge=0.001, le=1)] = 0.05
-    step_s: bounded.Count = 10
+    step_s: signature.Count = 10
     ramp_s: Annotated[int, Field(ge=0)] = 2
-    confirm_s: bounded.Count = 30
+    confirm_s: signature.Count = 30
     max_steps: Annotated[int, Field(ge=2)] = 20
 
     def _rates(self) -> dict[str, Any]:
-        wanted = trials.Search(
-            **{
-                field.name: getattr(self, field.name)
-                for field in dataclasses.fields(trials.Search)
-            }
-        )
-        return {"plan": rate_search.first_plan(wanted), "search": wanted}
+        search = trials.Search(**self._fields_of(trials.Search))
+        return {"plan": rate_search.first_plan(search), "search": search}

@@ -1,4 +1,4 @@
-"""Build the signature of ``run()`` from dataclasses.
+"""Build the signature of ``run()`` from dataclasses, and bound its types.
 
 Rally checks a task against the signature of ``run()`` and the ``:param:``
 lines of its docstring.  Here both come from dataclasses, so that scenarios
@@ -14,11 +14,19 @@ import types
 import typing
 from collections.abc import Callable
 from collections.abc import Mapping
+from typing import Annotated
 from typing import Any
 from typing import TypeVar
 
 import typing_extensions
 from rally.common.plugin import info
+from rally.task.scenario import Field
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+Milliseconds = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(min_length=1)]
 
 T = TypeVar("T")
 
@@ -130,13 +138,13 @@ def _signature(
 
 
 def _docstring(run: Callable[..., None], kinds: tuple[type[Any], ...]) -> str:
-    said: dict[str, str] = {}
+    texts: dict[str, str] = {}
     # A base class describes its fields before the class itself does.
     bases = [base for kind in kinds for base in reversed(kind.__mro__)]
     for kind in filter(dataclasses.is_dataclass, bases):
         for each in info.parse_docstring(kind.__doc__)["params"]:
             words = " ".join(each["doc"].split())
-            before = said.get(each["name"])
-            said[each["name"]] = f"{before}; {words}" if before else words
-    lines = [f":param {name}: {words}" for name, words in said.items()]
+            before = texts.get(each["name"])
+            texts[each["name"]] = f"{before}; {words}" if before else words
+    lines = [f":param {name}: {words}" for name, words in texts.items()]
     return "\n".join([inspect.getdoc(run) or "", "", *lines])

@@ -12,13 +12,15 @@ from rally_magnum_scale.task.scenarios import signature
 class ThroughputInBay(existing_bay_scenario.ExistingBayScenario):
     """Run a load in an existing bay, and keep the bay."""
 
-    @signature.takes(bay_arguments.WhichBay, load_arguments.LoadArguments)
+    @signature.takes(bay_arguments.BaySelection, load_arguments.LoadArguments)
     def run(
-        self, which: bay_arguments.WhichBay, load: load_arguments.LoadArguments
+        self,
+        selection: bay_arguments.BaySelection,
+        load: load_arguments.LoadArguments,
     ) -> None:
         """Run a load in an existing bay, and keep the bay.
 
         The bay is one of the context ``bays``, a bay in Magnum, or any
         Kubernetes cluster that a kubeconfig opens.
         """
-        self.run_load_in(which, load)
+        self.run_load_in(selection, load)

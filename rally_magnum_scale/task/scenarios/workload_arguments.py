@@ -11,12 +11,15 @@ from rally.task.scenario import Field
 from typing_extensions import TypedDict
 
 from rally_magnum_scale.in_bay import request_spec
+from rally_magnum_scale.in_bay.stats.records import Source
+from rally_magnum_scale.in_bay.traffic import Traffic
 from rally_magnum_scale.runs import pull_secret
-from rally_magnum_scale.task.scenarios import bounded
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import pod_options
 
+LOCUST_IMAGE = "locustio/locust:2.47.0"
+NGINX_IMAGE = "nginxinc/nginx-unprivileged:1.28-alpine"
 NO_TLS = "none"
 
 
@@ -24,17 +27,17 @@ NO_TLS = "none"
 class LoadDeadlines(TypedDict, total=False):
     """Deadlines of the phases of a load."""
 
-    pull_s: bounded.Seconds
-    start_s: bounded.Seconds
-    connect_s: bounded.Seconds
+    pull_s: signature.Seconds
+    start_s: signature.Seconds
+    connect_s: signature.Seconds
 
 
 @signature.closed
 class RequestArgument(TypedDict, total=False):
     """The request to the targets, and the expected response."""
 
-    method: bounded.Name
-    path: bounded.Name
+    method: signature.Name
+    path: signature.Name
     headers: dict[str, str]
     body: str
     expected_status: Annotated[int, Field(ge=200, le=599)]
@@ -114,19 +117,19 @@ class WorkloadArguments:
         grow with the pods
     """
 
-    targets: bounded.Count = 1
-    workers: bounded.Count = 1
-    processes_per_worker: bounded.Count | None = None
-    target_processes: bounded.Count | None = None
-    connections_per_worker: bounded.Count = 64
-    timeout_s: bounded.Seconds = 10.0
-    locust_image: bounded.Name = load_spec.LOCUST_IMAGE
-    nginx_image: bounded.Name = load_spec.NGINX_IMAGE
+    targets: signature.Count = 1
+    workers: signature.Count = 1
+    processes_per_worker: signature.Count | None = None
+    target_processes: signature.Count | None = None
+    connections_per_worker: signature.Count = 64
+    timeout_s: signature.Seconds = 10.0
+    locust_image: signature.Name = LOCUST_IMAGE
+    nginx_image: signature.Name = NGINX_IMAGE
     image_prefix: str = ""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = (
         "IfNotPresent"
     )
-    image_pull_secret_file: bounded.Name | None = None
+    image_pull_secret_file: signature.Name | None = None
     pull_ahead: bool = False
     pods: PodsArgument = dataclasses.field(
         default_factory=lambda: PodsArgument()
@@ -143,41 +146,57 @@ class WorkloadArguments:
         default_factory=lambda: LoadDeadlines()
     )
 
-    def spec(self, task: str, iteration: int, bay: str) -> load_spec.LoadSpec:
+    def spec(self, source: Source) -> load_spec.LoadSpec:
         """Return the load of one iteration.
 
-        :param task: uuid of the Rally task
-        :param iteration: number of the iteration
-        :param bay: name of the bay, for the records
+        The certificate of the targets is signed later, when the bay exists.
+
+        :param source: the iteration and the bay, for the records
         :raises ValueError: when an argument is invalid; names the argument
-        :raises InvalidInput: when the pull secret's file is invalid
+        :raises InvalidInput: when a file is invalid
         """
-        passed = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(WorkloadArguments)
-        }
-        secret_file = passed.pop("image_pull_secret_file")
-        passed["request"] = request_spec.Request.from_json(self.request)
-        passed["pods"] = pod_options.read_all(self.pods)
-        if self.processes_per_worker is None:
-            passed["processes_per_worker"] = pod_options.whole_cores(
-                passed["pods"]["worker"]
-            )
-        deadlines = passed.pop("deadlines")
-        # The certificate is signed later, when the bay exists.
-        del passed["tls"]
+        pods = pod_options.read_all(self.pods)
         return load_spec.LoadSpec(
-            task=task,
-            iteration=iteration,
-            bay=bay,
-            image_pull_secret=pull_secret.read(secret_file),
-            start_deadline_s=deadlines.get("start_s"),
-            pull_deadline_s=deadlines.get("pull_s"),
-            connect_deadline_s=deadlines.get("connect_s"),
-            **passed,
-            **self._rates(),
+            **{
+                **self._fields_of(load_spec.LoadSpec),
+                "source": source,
+                "traffic": self._traffic(pods["worker"]),
+                "pods": pods,
+                "image_pull_secret": pull_secret.read(
+                    self.image_pull_secret_file
+                ),
+                "deadlines": load_spec.Deadlines(**self.deadlines),
+                "tls": None,
+                **self._options(),
+            }
         )
 
+    def _traffic(self, worker: pod_options.PodOptions) -> Traffic:
+        processes = self.processes_per_worker
+        if processes is None:
+            processes = pod_options.whole_cores(worker)
+        return Traffic(
+            **{
+                **self._fields_of(Traffic),
+                "request": request_spec.Request.from_json(self.request),
+                "processes_per_worker": processes,
+                **self._rates(),
+            }
+        )
+
+    def _fields_of(self, kind: Any) -> dict[str, Any]:
+        """Return the arguments that are also fields of a dataclass."""
+        ours = {field.name for field in dataclasses.fields(self)}
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(kind)
+            if field.name in ours
+        }
+
     def _rates(self) -> dict[str, Any]:
-        """Return the fields of the spec that define the rates."""
+        """Return the fields of the traffic that define the rates."""
         raise NotImplementedError
+
+    def _options(self) -> dict[str, Any]:
+        """Return other fields of the specification, as objects."""
+        return {}

@@ -1,11 +1,11 @@
-"""Criteria that can never hold, refused before anything is created.
+"""Refuse criteria that can never hold, before anything is created.
 
-A criterion without data fails.  Where the task itself shows that there will
-be none, that need not cost a bay.  Only what is certain is refused.
+A criterion without data fails.  If the task itself shows that there will be no
+data, no bay has to be created to find out.  Only certain cases are refused.
 
-Rally hands a workload to the validators of its scenario alone, not to those
-of its criteria.  So every scenario gets the validator of this module, those
-of other packages too: they leave no records that we could judge.
+Rally passes a workload only to the validators of its scenario, not to those of
+its criteria.  So every scenario gets the validator of this module, also the
+scenarios of other packages: they write no records that could be judged.
 """
 
 from __future__ import annotations
@@ -37,35 +37,35 @@ _OF_EVENT = {
 
 @dataclasses.dataclass(frozen=True)
 class CriterionRequest:
-    """A criterion as a workload asks for it.
+    """A criterion in the SLA section of a workload.
 
-    :param key: where the task asks for it, such as ``sla.request_rate``
+    :param key: its key in the task, such as ``sla.request_rate``
     :param criterion: its name without a platform
-    :param asked: its configuration
+    :param config: its configuration
     :param scenario: class of the scenario
-    :param args: of the scenario
+    :param args: arguments of the scenario
     """
 
     key: str
     criterion: str
-    asked: Mapping[str, Any]
+    config: Mapping[str, Any]
     scenario: Any
     args: Mapping[str, Any]
 
     @property
     def measured(self) -> frozenset[str]:
-        """The criteria that the scenario can give data to."""
+        """The criteria for which the scenario measures data."""
         return measured.measured_by(self.scenario)
 
     def number(self, name: str) -> float | None:
-        """Return what is asked for under a key, if it is a number."""
-        value = self.asked.get(name)
+        """Return a value of the configuration, if it is a number."""
+        value = self.config.get(name)
         return value if isinstance(value, int | float) else None
 
 
 @validation.configure(name=_NAME)
 class CriteriaValidator(validation.Validator):
-    """Check that each criterion of ours can get data from the scenario."""
+    """Check that the scenario measures data for each criterion."""
 
     def validate(
         self,
@@ -74,35 +74,35 @@ class CriteriaValidator(validation.Validator):
         plugin_cls: Any,
         plugin_cfg: Any,
     ) -> None:
-        """Fail with a sentence for each that can't, which names the key."""
+        """Fail with a sentence for each wrong criterion, naming its key."""
         del context, plugin_cfg
-        said = [objection(one) for one in _requests(config, plugin_cls)]
-        if any(said):
-            self.fail(" ".join(filter(None, said)))
+        objections = [objection(one) for one in _requests(config, plugin_cls)]
+        if any(objections):
+            self.fail(" ".join(filter(None, objections)))
 
 
 def objection(request: CriterionRequest) -> str:
-    """Say why a criterion can never hold; empty where it may.
+    """Return why a criterion can never hold; empty if it may hold.
 
-    What has the wrong type is refused by other validators.
+    Other validators refuse values of the wrong type.
     """
     for check in _CHECKS:
-        if said := check(request):
-            return f"{request.key}{said}."
+        if problem := check(request):
+            return f"{request.key}{problem}."
     return ""
 
 
 def _requests(
     config: Mapping[str, Any], scenario_cls: Any
 ) -> Iterator[CriterionRequest]:
-    for key, asked in (config.get("sla") or {}).items():
+    for key, value in (config.get("sla") or {}).items():
         name, _, platform = key.partition("@")
         ours = {*criteria.CRITERIA, _NO_REGRESSION}
         if name in ours and platform in ("", "default"):
             yield CriterionRequest(
                 f"sla.{key}",
                 name,
-                asked if isinstance(asked, dict) else {},
+                value if isinstance(value, dict) else {},
                 scenario_cls,
                 config.get("args") or {},
             )
@@ -119,18 +119,18 @@ def _never_measured(request: CriterionRequest) -> str:
 
 
 def _no_such_event(request: CriterionRequest) -> str:
-    needed = _OF_EVENT.get(str(request.asked.get("during")))
+    needed = _OF_EVENT.get(str(request.config.get("during")))
     if needed is None or needed in request.measured:
         return ""
     able = measured.scenarios_that_measure(needed)
     return (
         f".during: {request.scenario.get_name()} has no "
-        f"{request.asked['during']}; leave during out, or use {_any_of(able)}"
+        f"{request.config['during']}; leave during out, or use {_any_of(able)}"
     )
 
 
 def _no_fault(request: CriterionRequest) -> str:
-    during = request.asked.get("during") == disruption_records.FAULT
+    during = request.config.get("during") == disruption_records.FAULT
     if request.args.get("faults") or not (
         during or request.criterion == "recovery_time"
     ):
@@ -168,7 +168,7 @@ def _bay_is_kept(request: CriterionRequest) -> str:
 def _no_drain(request: CriterionRequest) -> str:
     if request.args.get("drain", True):
         return ""
-    for key in request.asked:
+    for key in request.config:
         if key.startswith("drain_max_s"):
             return (
                 f".{key}: no node is drained, as the argument drain is "
@@ -179,7 +179,7 @@ def _no_drain(request: CriterionRequest) -> str:
 
 def _no_cpu_of_event(request: CriterionRequest) -> str:
     key = "min_requests_per_cpu_s"
-    if key not in request.asked or "during" not in request.asked:
+    if key not in request.config or "during" not in request.config:
         return ""
     return (
         f".{key}: the CPU time of an event is not measured, only that of a "
@@ -206,29 +206,29 @@ def _no_such_step(request: CriterionRequest) -> str:
 
 
 def _above_the_offer(request: CriterionRequest) -> str:
-    """Compare with the offer, where it can't be passed by chance."""
-    asked_rps = request.number("min_rps")
+    """Compare a rate with the offered rate, if that is a strict maximum."""
+    min_rps = request.number("min_rps")
     offer = _offer(request)
-    if asked_rps is None or offer is None:
+    if min_rps is None or offer is None:
         return ""
     name, offered_rps = offer
-    if asked_rps <= offered_rps:
+    if min_rps <= offered_rps:
         return ""
     return (
-        f".min_rps: {verdicts.format_number(asked_rps)} rps can't be reached "
+        f".min_rps: {verdicts.format_number(min_rps)} rps can't be reached "
         f"with {name} of {verdicts.format_number(offered_rps)}, as no more is "
         "served than is offered; ask for less, or offer more"
     )
 
 
 def _offer(request: CriterionRequest) -> tuple[str, float] | None:
-    """Return what is offered at most, and the argument that says so.
+    """Return the highest offered rate, and the argument that sets it.
 
-    The mean of random arrivals can be passed; a closed loop has no offer;
-    and the seconds of an event may lie in several steps.
+    There is none for random arrivals, which may exceed their mean, for a
+    closed loop, and for an event, whose seconds may lie in several steps.
     """
-    args, asked = request.args, request.asked
-    if args.get("arrivals") == "poisson" or "during" in asked:
+    args = request.args
+    if args.get("arrivals") == "poisson" or "during" in request.config:
         return None
     if request.criterion == "max_rate":
         most = args.get("max_rps")
@@ -244,7 +244,7 @@ def _offer(request: CriterionRequest) -> tuple[str, float] | None:
 
 
 def _plan(args: Mapping[str, Any]) -> steps.Plan | None:
-    """Read the steps, which another validator refuses if they are wrong."""
+    """Read the steps; None if they are wrong, as another validator says."""
     try:
         return steps.Plan.from_json(args["steps"])
     except (KeyError, TypeError, ValueError):
@@ -252,13 +252,13 @@ def _plan(args: Mapping[str, Any]) -> steps.Plan | None:
 
 
 def _unknown_metric(request: CriterionRequest) -> str:
-    """Check the metrics that ``no_regression`` is to compare."""
-    names = request.asked.get("metrics")
+    """Check the names in ``metrics`` of ``no_regression``."""
+    names = request.config.get("metrics")
     if request.criterion != _NO_REGRESSION or not isinstance(names, list):
         return ""
     for index, name in enumerate(names):
-        if isinstance(name, str) and (said := _metric(request, name)):
-            return f".metrics[{index}]{said}"
+        if isinstance(name, str) and (problem := _metric(request, name)):
+            return f".metrics[{index}]{problem}"
     return ""
 
 
@@ -281,14 +281,16 @@ def _metric(request: CriterionRequest, name: str) -> str:
             f": the steps of a search differ from run to run, so {criterion} "
             "can't be compared; use max_rate"
         )
-    asked: dict[str, Any] = {bound: None}
+    config: dict[str, Any] = {bound: None}
     kind, _, number = place.partition(" ")
     if kind == "step" and number.isdecimal():
-        asked["step"] = int(number)
+        config["step"] = int(number)
     if kind == "during":
-        asked["during"] = number.partition(" ")[0]
+        config["during"] = number.partition(" ")[0]
     return objection(
-        dataclasses.replace(request, key="", criterion=criterion, asked=asked)
+        dataclasses.replace(
+            request, key="", criterion=criterion, config=config
+        )
     ).removesuffix(".")
 
 
@@ -312,9 +314,9 @@ _CHECKS: tuple[Callable[[CriterionRequest], str], ...] = (
 
 
 def _check_every_scenario() -> None:
-    """Add the validator to all scenarios, here already or still to come.
+    """Add the validator to all scenarios, already loaded or not.
 
-    rally-openstack's base class has a copy of Rally's defaults.
+    The base class of rally-openstack has its own copy of Rally's defaults.
     """
     for base in (scenario.Scenario, openstack_scenario.OpenStackScenario):
         validation.add_default(_NAME)(base)

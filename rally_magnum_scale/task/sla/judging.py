@@ -1,8 +1,8 @@
-"""What all criteria of ours have in common, whatever they compare.
+"""A class decorator that makes SLA criteria fail closed.
 
-Rally counts iterations in a thread that an exception would end: those that
-come later would be lost, and what is stored then may pass.  So nothing is
-raised here, and whatever goes wrong fails the criterion.
+Rally passes iterations to criteria in a thread that an exception would end.
+All later iterations would be lost, and the stored result might pass.  So a
+decorated criterion raises nothing, and fails if anything goes wrong.
 """
 
 from __future__ import annotations
@@ -22,46 +22,46 @@ from rally_magnum_scale.task import output
 C = TypeVar("C", bound=type[sla.SLA])
 _Guard = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-# More would only repeat what is wrong.
-_MOST_TOLD = 3
-_MOST_LETTERS = 300
+# More errors or letters would only repeat what is wrong.
+_MAX_ERRORS = 3
+_MAX_LETTERS = 300
 
 
 @dataclasses.dataclass
 class _Account:
-    """What a criterion was given, and what went wrong.
+    """The iterations of a criterion, and the errors in judging them.
 
-    :param seen: iterations that have a result
-    :param told: how many the runner was told to run; 0 where no record says
-        so
-    :param raised: what was raised, in words
+    :param judged: number of iterations that have a result
+    :param planned: number of iterations that the runner had to run; 0 if no
+        record says so
+    :param raised: the errors, in words
     """
 
-    seen: int = 0
-    told: int = 0
+    judged: int = 0
+    planned: int = 0
     raised: set[str] = dataclasses.field(default_factory=set)
 
     def note(self, error: Exception) -> None:
-        said = f"{type(error).__name__}: {error}"[:_MOST_LETTERS]
-        self.raised.add(f"it could not be judged: {said}".rstrip(" .:"))
+        text = f"{type(error).__name__}: {error}"[:_MAX_LETTERS]
+        self.raised.add(f"it could not be judged: {text}".rstrip(" .:"))
 
     def add(self, other: _Account) -> None:
-        self.seen += other.seen
-        self.told = max(self.told, other.told)
+        self.judged += other.judged
+        self.planned = max(self.planned, other.planned)
         self.raised |= other.raised
 
     def troubles(self) -> list[str]:
-        """Say why the criterion fails, whatever was judged."""
-        missing = conditions.say_missing(self.seen, self.told)
-        raised = sorted(self.raised)[:_MOST_TOLD]
+        """Return why the criterion fails, whatever its verdicts are."""
+        missing = conditions.describe_missing(self.judged, self.planned)
+        raised = sorted(self.raised)[:_MAX_ERRORS]
         return [*raised, missing] if missing else raised
 
 
 def fails_closed(cls: C) -> C:
-    """Let a criterion fail instead of raising, and when iterations are lost.
+    """Make a criterion fail on errors and on lost iterations.
 
-    How many there must be is read from the records: Rally does not tell a
-    criterion what its runner was told.
+    The number of planned iterations comes from the records, because Rally
+    does not pass the runner's configuration to criteria.
     """
     guards: dict[str, _Guard] = {
         "add_iteration": _guard_add,
@@ -83,10 +83,10 @@ def _guard_add(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def add_iteration(self: sla.SLA, iteration: Mapping[str, Any]) -> bool:
         account = _account(self)
-        account.seen += 1
+        account.judged += 1
         try:
-            if told := output.iterations_told(iteration):
-                account.told = max(account.told, told)
+            if planned := output.iterations_told(iteration):
+                account.planned = max(account.planned, planned)
             held = bool(method(self, iteration))
         except Exception as error:
             account.note(error)

@@ -61,15 +61,16 @@ _LEARNING = "learning_passes"
 class NoRegressionCriterion(sla.SLA):
     """No metric may be worse than in the comparable runs of a history.
 
-    ``history`` is the file that ``rally task export --type
-    magnum-scale-history`` adds to; before the first night it is not there,
-    and the detail says so.  An empty one fails.  ``metrics`` names some, such
-    as ``request_latency`` or ``request_latency.p99_ms step 2``; else all
-    count.  ``across`` names conditions in which runs may differ,
-    ``baseline`` one run to compare with.  While there are too few comparable
-    runs, the criterion is ``learning``; ``learning_passes`` says whether it
-    then holds.  A metric that was measured before, but is missing now or
-    does not count, fails; so does a run with an iteration that failed.
+    ``history`` is the file to which ``rally task export --type
+    magnum-scale-history`` appends.  Before the first run it does not exist,
+    and the detail says so.  An empty file fails.  ``metrics`` limits the
+    comparison to some metrics, such as ``request_latency`` or
+    ``request_latency.p99_ms step 2``.  ``across`` names conditions in which
+    compared runs may differ, and ``baseline`` names one run to compare with.
+    While there are too few comparable runs, the criterion is ``learning``, and
+    ``learning_passes`` decides whether it holds.  The criterion fails if a
+    metric that was measured before is missing or does not count.  It also
+    fails if an iteration failed.
     """
 
     CONFIG_SCHEMA: dict[str, Any] = {
@@ -106,46 +107,46 @@ class NoRegressionCriterion(sla.SLA):
     def __init__(self, criterion_value: dict[str, Any]) -> None:
         super().__init__(criterion_value)
         self.success = False
-        self._ask = ask_of(criterion_value)
+        self._ask = request_of(criterion_value)
         self._runs: list[records.Run] = []
         self._began_s: list[float] = []
         self._failed = 0
         self._state = comparison.NOT_COMPARED
-        self._said: list[str] = []
+        self._sentences: list[str] = []
 
     def add_iteration(self, iteration: Mapping[str, Any]) -> bool:
-        """Take in an iteration; the comparison needs them all.
+        """Add an iteration; the comparison needs all of them.
 
-        :returns: whether it may still hold
+        :returns: whether the criterion may still hold
         """
         self._failed += bool(iteration["error"])
         run = output.read_run(iteration)
-        # Windows are long, and no metric reads them.
+        # Windows take much memory, and no metric reads them.
         self._runs.append(dataclasses.replace(run, windows=()))
         self._began_s.append(iteration["timestamp"])
         return not self._failed
 
     def merge(self, other: NoRegressionCriterion) -> bool:
-        """Take in the iterations of another process."""
+        """Add the iterations of another process."""
         self._runs += other._runs
         self._began_s += other._began_s
         self._failed += other._failed
         return not self._failed
 
     def details(self) -> str:
-        """Say what came of the comparison; learning is not passing."""
+        """Describe the result of the comparison; learning is not passing."""
         learning = self.success and self._state == comparison.LEARNING
         status = "Learning" if learning else self.status()
-        return f"{'; '.join(self._said)} - {status}"
+        return f"{'; '.join(self._sentences)} - {status}"
 
     def result(self) -> dict[str, Any]:
         """Compare and return the result, as Rally stores it."""
-        self.success, self._state, self._said = self._compare()
+        self.success, self._state, self._sentences = self._compare()
         stored: dict[str, Any] = super().result()
         return stored
 
     def _compare(self) -> tuple[bool, str, list[str]]:
-        """Tell whether it holds, as which state, and why."""
+        """Return whether the criterion holds, its state, and sentences why."""
         try:
             path = pathlib.Path(self.criterion_value["history"])
             known = storage.read_before(path)
@@ -159,18 +160,18 @@ class NoRegressionCriterion(sla.SLA):
             trend.Point(self._task(), min(self._began_s), 0.0),
             self._ask,
         )
-        said = found.sentences()
+        sentences = found.sentences()
         if known is None:
-            said.append(
+            sentences.append(
                 f"there is no file {path} yet; unless this is the first run, "
                 "check its name"
             )
-        return found.holds, found.state, said
+        return found.holds, found.state, sentences
 
     def _check_iterations(self) -> None:
-        """Refuse a run that is not whole: its figures are those of a part.
+        """Refuse an incomplete run, because its values are of a part only.
 
-        :raises InvalidInput: with what is missing
+        :raises InvalidInput: names what is missing
         """
         if not self._runs:
             raise exceptions.InvalidInput("no iteration was measured")
@@ -181,12 +182,14 @@ class NoRegressionCriterion(sla.SLA):
             )
 
     def _task(self) -> str:
-        tasks = (run.asked["task"] for run in self._runs if run.asked)
+        tasks = (
+            run.conditions["task"] for run in self._runs if run.conditions
+        )
         return next(tasks, "of now")
 
 
-def ask_of(config: Mapping[str, Any]) -> comparison.Ask:
-    """Return what a configuration asks for."""
+def request_of(config: Mapping[str, Any]) -> comparison.Ask:
+    """Return the comparison that a configuration describes."""
     chosen = {k: v for k, v in config.items() if k in _RULES}
     default = comparison.Ask()
     return comparison.Ask(

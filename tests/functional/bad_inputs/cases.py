@@ -41,6 +41,8 @@ class Case:
     :param around: changes the cloud, and changes it back
     :param when: words of the output at which ``meanwhile`` is called
     :param env: changes of the Rally environment's spec
+    :param long: whether only ``make test-all`` runs it, since another test
+        causes the same
     """
 
     name: str
@@ -56,6 +58,7 @@ class Case:
     when: str = ""
     meanwhile: Meanwhile | None = None
     env: dict[str, Any] = dataclasses.field(default_factory=dict)
+    long: bool = False
 
     @property
     def changes_the_cloud(self) -> bool:
@@ -81,10 +84,16 @@ def load(name: str, says: str, **changes: Any) -> Case:
 
 
 def labelled(
-    name: str, says: str, labels: dict[str, str], **args: Any
+    name: str,
+    says: str,
+    labels: dict[str, str],
+    *,
+    long: bool = False,
+    **args: Any,
 ) -> Case:
     """Return a case that the sandbox's driver causes, asked by label."""
-    return Case(name, says, args={"nodes": 2, "labels": labels, **args})
+    args = {"nodes": 2, "labels": labels, **args}
+    return Case(name, says, args=args, long=long)
 
 
 def _template(**fields: str) -> dict[str, Any]:
@@ -196,6 +205,7 @@ CASES = (
             "sizes": [3],
             "labels": {"sandbox_fail_resize": "No valid host"},
         },
+        long=True,
     ),
     Case(
         "nodes that the driver does not replace",
@@ -207,6 +217,7 @@ CASES = (
             "labels": {"sandbox_ignore_nodes_to_remove": "true"},
             "deadlines": {"settle_s": 3},
         },
+        long=True,
     ),
     Case(
         "a search without a bound",
@@ -323,6 +334,7 @@ CASES = (
         "a bay that fails to create",
         r"CREATE_FAILED.*No valid host was found",
         {"sandbox_fail_create": "No valid host was found for minion 7"},
+        long=True,
     ),
     labelled(
         "a bay that never completes",
@@ -364,11 +376,13 @@ CASES = (
         args={"steps": [{"rate_rps": 200, "duration_s": 30}]},
         when="steady: 200 rps offered",
         meanwhile=faults.kill_master,
+        long=True,
     ),
     labelled(
         "a delete that fails",
         r"DELETE_FAILED.*volume is in use",
         {"sandbox_fail_delete": "The volume is in use"},
+        long=True,
     ),
     labelled(
         "a delete that never ends",

@@ -53,8 +53,8 @@ class FakeMagnum:
             return 200, {"clustertemplates": self.templates}
         if method == "POST" and path == "/clusters":
             if self.refuse:
-                code, words = self.refuse
-                return code, {"errors": [{"status": code, "title": words}]}
+                code, title = self.refuse
+                return code, {"errors": [{"status": code, "title": title}]}
             return 202, {"uuid": "c-1"}
         if path.endswith("/actions/resize") or method == "PATCH":
             return self._resize()
@@ -64,7 +64,7 @@ class FakeMagnum:
             return 200, {"clusters": self.listed}
         if "/nodegroups/" in path:
             return self._nodegroup(path.rpartition("/")[2])
-        return self._look()
+        return self._show()
 
     def _nodegroup(self, name: str) -> tuple[int, Any]:
         if name not in self.nodegroups:
@@ -78,11 +78,11 @@ class FakeMagnum:
 
     def _resize(self) -> tuple[int, Any]:
         if self.refuse:
-            code, words = self.refuse
-            return code, {"errors": [{"status": code, "title": words}]}
+            code, title = self.refuse
+            return code, {"errors": [{"status": code, "title": title}]}
         return 202, {"uuid": "c-1"}
 
-    def _look(self) -> tuple[int, Any]:
+    def _show(self) -> tuple[int, Any]:
         many = len(self.statuses) > 1
         now = self.statuses.pop(0) if many else self.statuses[0]
         if now is HANG:

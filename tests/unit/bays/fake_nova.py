@@ -20,9 +20,9 @@ class FakeCloud:
 
     def __init__(self, **ports):
         self.ports = ports
-        self.looks = [("ACTIVE", None)]
+        self.states = [("ACTIVE", None)]
         self.refuse = {}
-        self.asked = []
+        self.requests = []
         self.url = ""
 
     def answer(self, method, path, body):
@@ -34,13 +34,13 @@ class FakeCloud:
             return 200, version(service)
         place = place.removeprefix("/v2.0")
         if method != "GET":
-            self.asked.append((method, place, body))
+            self.requests.append((method, place, body))
         if (method, place) in self.refuse:
-            code, said = self.refuse[method, place]
-            return code, {"fault": {"code": code, "message": said}}
+            code, message = self.refuse[method, place]
+            return code, {"fault": {"code": code, "message": message}}
         if place == "/servers/m" and method == "GET":
-            many = len(self.looks) > 1
-            status, task = self.looks.pop(0) if many else self.looks[0]
+            many = len(self.states) > 1
+            status, task = self.states.pop(0) if many else self.states[0]
             return 200, {"server": server(status, task)}
         if place.startswith("/servers/m"):
             return 202, None

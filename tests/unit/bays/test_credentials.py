@@ -14,7 +14,7 @@ class Cluster:
 
 
 class SigningMagnum(fake_magnum.FakeMagnum):
-    """A Magnum that keeps what it is asked to sign."""
+    """A Magnum that keeps the signing requests."""
 
     def answer(self, method, path, body):
         if not path.startswith("/certificates"):
@@ -24,7 +24,7 @@ class SigningMagnum(fake_magnum.FakeMagnum):
         return 200, {"pem": pem}
 
 
-def test_a_certificate_for_a_server_names_it_and_only_serves():
+def test_a_server_certificate_has_the_servers_name_and_server_auth_only():
     magnum = SigningMagnum("CREATE_COMPLETE")
     with fake_magnum.bays(magnum) as bays:
         signed = bays.server_certificate(Cluster("c-1"), NAME)
@@ -32,13 +32,13 @@ def test_a_certificate_for_a_server_names_it_and_only_serves():
     assert "PRIVATE KEY" in signed.key_pem
     assert "PRIVATE KEY" not in repr(signed)
     (body,) = (body for verb, _, body in magnum.requests if verb == "POST")
-    asked = x509.load_pem_x509_csr(body["csr"].encode())
-    names = asked.extensions.get_extension_for_class(
+    csr = x509.load_pem_x509_csr(body["csr"].encode())
+    names = csr.extensions.get_extension_for_class(
         x509.SubjectAlternativeName
     ).value
     assert names.get_values_for_type(x509.DNSName) == [NAME]
-    usages = asked.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    usages = csr.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     assert list(usages.value) == [oid.ExtendedKeyUsageOID.SERVER_AUTH]
     # It opens no API: only the groups of a subject give rights there.
-    assert [one.value for one in asked.subject] == [NAME]
+    assert [one.value for one in csr.subject] == [NAME]
     assert body["cluster_uuid"] == "c-1"

@@ -5,9 +5,9 @@ from rally_magnum_scale.bays import deadlines
 
 def test_default_deadlines_grow_with_the_nodes():
     for get in (
-        deadlines.OURS.for_create,
-        deadlines.OURS.for_nodes_ready,
-        deadlines.OURS.for_delete,
+        deadlines.DEFAULT.for_create,
+        deadlines.DEFAULT.for_nodes_ready,
+        deadlines.DEFAULT.for_delete,
     ):
         assert get(1000) > get(200) > get(1) > 0
 

@@ -25,7 +25,7 @@ class Cloud:
     def __init__(self, names=(), templates=()):
         self.clusters = {f"c-{name}": name for name in names}
         self.templates = {f"t-{name}": name for name in templates}
-        self.asked = []
+        self.requests = []
         self.forbidden = False
         self.late = []
         self.refusals = 0
@@ -33,7 +33,7 @@ class Cloud:
         self.page = 1000
 
     def answer(self, method, path, _body):
-        self.asked.append((method, path))
+        self.requests.append((method, path))
         plain, _, query = path.partition("?")
         kind, _, uuid = plain.strip("/").partition("/")
         if uuid == "detail":
@@ -42,12 +42,12 @@ class Cloud:
 
     def _list(self, kind, query):
         if self.forbidden:
-            words = "Policy doesn't allow cluster:detail_all_projects"
-            return 403, {"errors": [{"status": 403, "title": words}]}
+            message = "Policy doesn't allow cluster:detail_all_projects"
+            return 403, {"errors": [{"status": 403, "title": message}]}
         if self.refusals:
             self.refusals -= 1
-            words = "Invalid input for field/attribute master_count"
-            return 400, {"errors": [{"status": 400, "title": words}]}
+            message = "Invalid input for field/attribute master_count"
+            return 400, {"errors": [{"status": 400, "title": message}]}
         marker = dict(p.split("=") for p in query.split("&")).get("marker")
         known = self.clusters if kind == "clusters" else self.templates
         uuids = list(known)
@@ -67,8 +67,8 @@ class Cloud:
             return 204, None
         if method == "DELETE":
             return 204, None
-        looks = self.stuck.get(uuid)
-        status = looks.pop(0) if looks else "DELETE_FAILED"
+        statuses = self.stuck.get(uuid)
+        status = statuses.pop(0) if statuses else "DELETE_FAILED"
         if status == 404:
             del known[uuid]
             return 404, {"errors": [{"status": 404, "title": "gone"}]}
@@ -86,12 +86,12 @@ class Cloud:
         }
 
     def deleted(self):
-        return [path for method, path in self.asked if method == "DELETE"]
+        return [path for method, path in self.requests if method == "DELETE"]
 
 
 @contextlib.contextmanager
 def opened(cloud):
-    said = []
+    log = []
     now = [0.0]
 
     def sleep(seconds):
@@ -103,9 +103,9 @@ def opened(cloud):
         with own.session:
             magnum = lifecycle.connect(own, None, "public")
             found = leftovers.Leftovers(
-                magnum, said.append, clock=lambda: now[0], sleep=sleep
+                magnum, log.append, clock=lambda: now[0], sleep=sleep
             )
-            found.said = said
+            found.log = log
             yield found
 
 
@@ -119,7 +119,7 @@ def test_objects_with_names_of_this_package_are_found_for_all_owners():
 
 
 def test_a_list_of_many_pages_is_read_to_its_end(monkeypatch):
-    monkeypatch.setattr(listing, "PAGE", 2)
+    monkeypatch.setattr(listing, "PAGE_SIZE", 2)
     cloud = Cloud([f"rms-0a1b2c3d-{n:08}" for n in range(5)])
     cloud.page = 2
     with opened(cloud) as found:
@@ -134,7 +134,7 @@ def test_only_bays_and_templates_of_a_crashed_run_are_removed():
     assert set(cloud.templates.values()) == set(OTHERS)
     kinds = [path.split("/")[1] for path in cloud.deleted()]
     assert kinds == ["clusters"] * 2 + ["clustertemplates"] * 2
-    assert any("gone after" in line for line in found.said)
+    assert any("gone after" in line for line in found.log)
 
 
 def test_a_bay_that_appears_late_is_removed_too():
@@ -185,7 +185,7 @@ def test_a_list_that_the_policy_forbids_names_the_missing_rules():
 
 def test_a_list_that_fails_during_another_create_is_retried():
     cloud = Cloud(MINE)
-    cloud.refusals = listing.LOOKS - 1
+    cloud.refusals = listing.ATTEMPTS - 1
     with opened(cloud) as found:
         assert found.remove_of([DEAD]) == []
     assert cloud.clusters == {}
@@ -197,7 +197,7 @@ def test_a_list_that_is_always_refused_is_given_up():
     with opened(cloud) as found:
         (sentence,) = found.remove_of([DEAD])
     assert "refused to list the clusters" in sentence
-    assert len(cloud.asked) == listing.LOOKS
+    assert len(cloud.requests) == listing.ATTEMPTS
 
 
 def test_an_interruption_ends_the_removal():
@@ -218,7 +218,7 @@ def test_an_interruption_ends_the_removal():
 
 
 @pytest.mark.parametrize(
-    ("created", "words"),
+    ("created", "age"),
     [
         ("2026-01-01T10:00:00+00:00", "90 minutes old"),
         ("2026-01-01T10:00:00", "90 minutes old"),
@@ -227,7 +227,7 @@ def test_an_interruption_ends_the_removal():
         ("", "of unknown age"),
     ],
 )
-def test_the_age_is_returned_in_words(created, words):
+def test_the_age_is_returned_in_words(created, age):
     bay = leftovers.Leftover("u", MINE[0], "0a1b2c3d", "p", created)
     now = datetime.datetime(2026, 1, 1, 11, 30, tzinfo=datetime.UTC)
-    assert bay.age(now) == words
+    assert bay.age(now) == age

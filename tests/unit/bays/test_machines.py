@@ -18,9 +18,9 @@ def test_the_network_is_disconnected_and_connected_again():
         known.revert("m", machines.NETWORK)
         # A port that somebody else had disabled stays disabled.
         assert cloud.ports == {"a": True, "b": True, "c": False}
-        before = len(cloud.asked)
+        before = len(cloud.requests)
         known.revert("m", machines.NETWORK)
-        assert len(cloud.asked) == before == 4
+        assert len(cloud.requests) == before == 4
 
 
 def test_a_port_that_can_not_be_enabled_is_tried_again():
@@ -83,31 +83,31 @@ def test_a_stopped_server_is_started_when_nova_has_no_task_for_it():
     cloud = fake_nova.FakeCloud()
     with fake_nova.opened(cloud) as known:
         known.fail("m", machines.STOP)
-        assert cloud.asked == [
+        assert cloud.requests == [
             ("POST", "/servers/m/action", {"os-stop": None})
         ]
-        cloud.looks = [
+        cloud.states = [
             ("ACTIVE", "powering-off"),
             ("SHUTOFF", None),
             ("SHUTOFF", "powering-on"),
             ("ACTIVE", None),
         ]
         known.revert("m", machines.STOP)
-        assert cloud.asked[1:] == [
+        assert cloud.requests[1:] == [
             ("POST", "/servers/m/action", {"os-start": None})
         ]
         known.revert("m", machines.STOP)
-        assert len(cloud.asked) == 2
+        assert len(cloud.requests) == 2
 
 
 def test_a_start_has_a_deadline_and_may_fail():
     cloud = fake_nova.FakeCloud()
     with fake_nova.opened(cloud) as known:
-        cloud.looks = [("SHUTOFF", None)]
+        cloud.states = [("SHUTOFF", None)]
         with pytest.raises(exceptions.DeadlineExceeded, match="SHUTOFF"):
             known.revert("m", machines.STOP)
-        assert len(cloud.asked) == 1
-        cloud.looks = [("ERROR", None)]
+        assert len(cloud.requests) == 1
+        cloud.states = [("ERROR", None)]
         with pytest.raises(exceptions.MachineError, match="ERROR.*: no disk"):
             known.revert("m", machines.STOP)
 
@@ -117,11 +117,11 @@ def test_a_deleted_server_stays_deleted():
     with fake_nova.opened(cloud) as known:
         known.fail("m", machines.DELETE)
         known.revert("m", machines.DELETE)
-    assert cloud.asked == [("DELETE", "/servers/m", None)]
+    assert cloud.requests == [("DELETE", "/servers/m", None)]
 
 
 @pytest.mark.parametrize(
-    ("code", "words"),
+    ("code", "message"),
     [
         (
             403,
@@ -140,7 +140,9 @@ def test_a_deleted_server_stays_deleted():
         (machines.NETWORK, ("PUT", "/ports/a"), "put down a port of the"),
     ],
 )
-def test_a_refusal_is_one_sentence(how, request_, tried, code, words):
+def test_a_refusal_of_openstack_is_one_sentence(
+    how, request_, tried, code, message
+):
     cloud = fake_nova.FakeCloud(a=True)
     cloud.refuse[request_] = (code, "Policy does not\nallow it.")
     with (
@@ -149,7 +151,7 @@ def test_a_refusal_is_one_sentence(how, request_, tried, code, words):
     ):
         known.fail("m", how)
     assert f"could not {tried}" in str(error.value)
-    assert words in str(error.value)
+    assert message in str(error.value)
 
 
 def test_an_unavailable_cloud_is_one_sentence():
@@ -176,7 +178,7 @@ class Ledger:
         self.orders_before = []
 
     def enter(self, loss):
-        self.orders_before.append(len(self.cloud.asked))
+        self.orders_before.append(len(self.cloud.requests))
         self.lost[loss.machine] = loss
 
     def strike(self, machine):
@@ -184,7 +186,9 @@ class Ledger:
 
 
 @pytest.mark.parametrize("how", [machines.NETWORK, machines.STOP])
-def test_a_fault_is_recorded_before_it_and_struck_after_its_revert(how):
+def test_a_fault_is_recorded_before_its_injection_and_removed_after_its_revert(
+    how,
+):
     cloud = fake_nova.FakeCloud(a=True, b=False)
     ledger = Ledger(cloud)
     with fake_nova.opened(cloud, ledger) as known:
@@ -192,13 +196,13 @@ def test_a_fault_is_recorded_before_it_and_struck_after_its_revert(how):
         ports = ("a",) if how == machines.NETWORK else ()
         assert ledger.lost == {"m": machines.Loss("m", how, ports)}
         assert ledger.orders_before == [0]
-        cloud.looks = [("ERROR", None)]
+        cloud.states = [("ERROR", None)]
         cloud.refuse["PUT", "/ports/a"] = (403, "Not you.")
         with pytest.raises(exceptions.MachineError):
             known.revert("m", how)
         assert ledger.lost
         cloud.refuse.clear()
-        cloud.looks = [("ACTIVE", None)]
+        cloud.states = [("ACTIVE", None)]
         known.revert("m", how)
         assert ledger.lost == {}
 
@@ -219,7 +223,7 @@ def test_another_run_reverts_exactly_the_recorded_faults():
 
 
 @pytest.mark.parametrize("how", [machines.NETWORK, machines.STOP])
-def test_a_server_that_is_gone_has_an_error_of_its_own(how):
+def test_a_server_that_is_gone_raises_machine_gone(how):
     cloud = fake_nova.FakeCloud()
     cloud.refuse["PUT", "/ports/x"] = (404, "No such port.")
     with (

@@ -12,15 +12,15 @@ DONE = {"status": "UPDATE_COMPLETE", "updated_at": "2026-01-01T00:02:00"}
 def resize(magnum, deadline_s=60.0, settled=lambda: False, **wanted):
     """Resize a bay of a fake Magnum; the first status is that before."""
     with fake_magnum.bays(magnum) as bays:
-        asked = bays.prepare_resize(
+        prepared = bays.prepare_resize(
             bays.show("c-1"), resizing.ResizeRequest(**wanted), settled
         )
-        observed = bays.resize(asked, deadline_s)
+        observed = bays.resize(prepared, deadline_s)
     assert observed.cluster.status == "UPDATE_COMPLETE"
     return observed
 
 
-def asked(magnum):
+def changes(magnum):
     """Return the requests that change something."""
     return [request for request in magnum.requests if request[0] != "GET"]
 
@@ -33,13 +33,13 @@ def test_a_resize_is_requested_and_waited_for():
     magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, DONE)
     assert resize(magnum, nodes=5).cluster.status == "UPDATE_COMPLETE"
     body = {"node_count": 5}
-    assert asked(magnum) == [("POST", "/clusters/c-1/actions/resize", body)]
+    assert changes(magnum) == [("POST", "/clusters/c-1/actions/resize", body)]
 
 
 def test_nodes_and_a_group_can_be_named():
     magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, DONE)
     resize(magnum, nodes=2, remove=("a", "b"), nodegroup="gpu")
-    assert asked(magnum)[0][2] == {
+    assert changes(magnum)[0][2] == {
         "node_count": 2,
         "nodes_to_remove": ["a", "b"],
         "nodegroup": "gpu",
@@ -66,13 +66,13 @@ def test_a_resize_between_two_polls_is_assumed_after_a_while():
     assert resize(magnum, nodes=3, deadline_s=90) is not None
 
 
-def test_an_update_by_the_health_monitor_is_not_the_end():
+def test_an_update_by_the_health_monitor_does_not_end_the_wait():
     magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, AGAIN, AGAIN, 500)
     with pytest.raises(exceptions.BayError, match="in a row"):
         resize(magnum, nodes=3)
 
 
-def test_an_update_by_the_health_monitor_is_not_a_failure():
+def test_a_failed_update_by_the_health_monitor_does_not_fail_the_resize():
     healthy = {**COMPLETE, "updated_at": "2026-01-01T00:09:00"}
     magnum = fake_magnum.FakeMagnum(*BEFORE, healthy, healthy, WORKING, DONE)
     assert resize(magnum, nodes=3).cluster.status == "UPDATE_COMPLETE"
@@ -108,7 +108,7 @@ def test_a_failed_resize_has_magnums_reason_and_the_remedy():
         resize(magnum, nodes=3)
 
 
-def test_a_refused_resize_says_why():
+def test_a_refused_resize_has_magnums_reason():
     magnum = fake_magnum.FakeMagnum(*BEFORE)
     magnum.refuse = (400, "Resizing is out of bounds")
     with pytest.raises(
@@ -129,11 +129,11 @@ def test_an_old_magnum_gets_an_update_of_the_node_count(newest):
     magnum.newest = newest
     resize(magnum, nodes=5)
     patch = [{"op": "replace", "path": "/node_count", "value": 5}]
-    assert asked(magnum) == [("PATCH", "/clusters/c-1", patch)]
+    assert changes(magnum) == [("PATCH", "/clusters/c-1", patch)]
 
 
 @pytest.mark.parametrize(
-    ("newest", "wanted", "said"),
+    ("newest", "wanted", "message"),
     [
         (
             "1.6",
@@ -145,13 +145,13 @@ def test_an_old_magnum_gets_an_update_of_the_node_count(newest):
     ],
 )
 def test_a_request_that_magnum_is_too_old_for_is_not_sent(
-    newest, wanted, said
+    newest, wanted, message
 ):
     magnum = fake_magnum.FakeMagnum(*BEFORE)
     magnum.newest = newest
-    with pytest.raises(exceptions.BayResizeFailed, match=said):
+    with pytest.raises(exceptions.BayResizeFailed, match=message):
         resize(magnum, **wanted)
-    assert asked(magnum) == []
+    assert changes(magnum) == []
 
 
 def test_the_resolution_of_a_resize_counts_from_the_last_request_before():

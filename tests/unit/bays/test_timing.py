@@ -36,21 +36,21 @@ class Recorded:
 
     def __init__(self, timeout):
         self.timeout = timeout
-        self.limits = []
+        self.timeouts = []
 
     def request(self, _url, _method, **options):
-        self.limits.append(options.get("timeout"))
+        self.timeouts.append(options.get("timeout"))
 
 
 @pytest.mark.parametrize(
-    ("own_s", "limit_s"), [(None, 5.0), (180.0, 5.0), (2.0, 2.0)]
+    ("own_s", "timeout_s"), [(None, 5.0), (180.0, 5.0), (2.0, 2.0)]
 )
 def test_a_timeout_applies_to_a_block_and_never_exceeds_the_session_s(
-    own_s, limit_s
+    own_s, timeout_s
 ):
     recorded = Recorded(own_s)
     session = timing.TimedSession(recorded)
-    with timing.limited(5.0):
+    with timing.timeout(5.0):
         session.request("/x", "GET")
     session.request("/x", "POST")
-    assert recorded.limits == [limit_s, None]
+    assert recorded.timeouts == [timeout_s, None]

@@ -51,7 +51,7 @@ def test_a_program_is_built_once_at_its_version(go, tmp_path):
 
 def test_a_build_that_fails_leaves_nothing_and_says_why(go, tmp_path):
     go(REFUSES)
-    with pytest.raises(exceptions.SandboxError, match="no such host"):
+    with pytest.raises(exceptions.CommandFailed, match="no such host"):
         tools.program("hey", tmp_path / "cache")
     assert not list((tmp_path / "cache/peers").glob("tmp-*"))
     go(BUILDS)

@@ -14,11 +14,10 @@ from rally.task import scenario
 from rally.task import sla
 
 from rally_magnum_scale.in_bay.collector import Collector
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.nightly import settings
+from tests.unit import loads
 
 CHECKOUT = Path(__file__).parents[3]
 DOCS = CHECKOUT / "docs"
@@ -145,8 +144,7 @@ def test_no_key_of_the_reference_lacks_a_description(generated):
 
 def collected():
     """Return a start, an event and an end as a load writes them."""
-    plan = Plan((Step(20, 1),))
-    collector = Collector(Job("t", 1, "b", plan, "http://x/", workers=1))
+    collector = Collector(loads.job("http://x/", Step(20, 1)))
     collector.begin(["one"], 100)
     start = collector.start(99.5, {})
     collector.note(100, "worker_died", "worker one died")

@@ -374,7 +374,8 @@ def test_a_run_that_failed_a_bound_is_followed_and_so_is_its_resolution():
     runs = [nightly(1), nightly(2, state="fails")]
     points = storage.trends(runs)[name].points
     assert [point.run for point in points] == ["task-1/1", "task-2/1"]
-    assert [point.resolution for point in points] == [1.03, 1.03]
+    resolutions = [point.resolution for point in points]
+    assert resolutions == pytest.approx([1.03, 1.03])
     # Lines of older releases lack it.
     line = json.loads(json.dumps(runs[0].to_json()))
     for metric in line["metrics"]:

@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback that misbehaves when it is told to."""
+"""A small HTTP server on loopback that misbehaves on demand."""
 
 import contextlib
 import re
@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-from rally_magnum_scale.in_bay.stats.steps import Plan
-from rally_magnum_scale.workload.manifests import LoadSpec
+from tests.unit import loads
 from tests.unit.in_bay import locust_processes
 from tests.unit.in_bay import processes
 
@@ -58,7 +57,7 @@ class Server:
         self._context = context
         self.behave = behave
         self.requests = 0
-        self.asked = set()
+        self.received = set()
         self._lock = threading.Lock()
         self._connections = []
         self._listener = socket.create_server(
@@ -115,7 +114,7 @@ class Server:
                     if len(rest) < size:
                         break
                     with self._lock:
-                        self.asked.add(head + end + rest[:size])
+                        self.received.add(head + end + rest[:size])
                         self.requests += 1
                         number = self.requests
                     pending = rest[size:]
@@ -124,7 +123,7 @@ class Server:
                 return
 
     def drain(self, most=None):
-        """Answer all that was asked, then end the connections there are.
+        """Answer all received requests, then close the connections.
 
         :param most: how many of them, None for all
         """
@@ -304,17 +303,9 @@ def make_bay(tmp_path, free_port, locust):
     bays = []
 
     def make(url, *steps, **changes):
-        spec = LoadSpec(
-            task="3f2a9b7c-1111",
-            iteration=1,
-            bay="b",
-            plan=Plan(steps),
-            **{
-                "workers": 2,
-                # An own file opens its own.
-                "connections_per_worker": 64 if "own_file" in changes else 4,
-                **changes,
-            },
+        spec = loads.load_spec(
+            *steps,
+            **{"workers": 2, "connections_per_worker": 4, **changes},
         )
         bays.append(processes.Bay(tmp_path, spec, url, free_port, locust))
         return bays[-1]

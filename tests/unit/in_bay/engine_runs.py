@@ -3,10 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from rally_magnum_scale.in_bay.fresh import engine_of
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.request_spec import Request
 from rally_magnum_scale.in_bay.stats.histogram import Histogram
-from rally_magnum_scale.in_bay.stats.steps import Plan
+from tests.unit import loads
 
 
 def run(
@@ -14,21 +13,17 @@ def run(
     *steps,
     connections=4,
     timeout_s=5.0,
-    asked=(),
-    give_way=lambda: None,
+    request=(),
+    run_other_greenlets=lambda: None,
     **details,
 ):
     """Run an engine that starts now, whatever the wall clock says."""
-    job = Job(
-        task="t",
-        iteration=1,
-        bay="b",
-        plan=Plan(steps),
-        url=url,
-        workers=1,
-        connections=connections,
+    job = loads.job(
+        url,
+        *steps,
+        connections_per_worker=connections,
         timeout_s=timeout_s,
-        asked=Request(**dict(asked)),
+        request=Request(**dict(request)),
         **details,
     )
     reported = []
@@ -36,7 +31,7 @@ def run(
         job,
         start_second=1000,
         report=reported.append,
-        give_way=give_way,
+        run_other_greenlets=run_other_greenlets,
         # The start is 100 ms away: time to open the connections.
         wall_ns=lambda: 999_900_000_000,
     ).run()

@@ -1,4 +1,4 @@
-"""Processes of Locust that are there at once; see ``locust_server``."""
+"""Processes of Locust that start at once; see ``locust_server``."""
 
 import contextlib
 import json

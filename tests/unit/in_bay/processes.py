@@ -1,4 +1,4 @@
-"""A real Locust master and real workers, from the very manifests.
+"""A real Locust master and real workers, started from the manifests.
 
 The code runs from a folder that is laid out as the ConfigMap's volume is,
 with the arguments and variables of the pods.
@@ -7,9 +7,9 @@ with the arguments and variables of the pods.
 import json
 import os
 
-from rally_magnum_scale.workload import bay_code
+from rally_magnum_scale.workload import locust_pods
 from rally_magnum_scale.workload import manifests
-from rally_magnum_scale.workload import ports
+from rally_magnum_scale.workload import nginx
 from tests.unit.in_bay.locust_processes import LocustProcess
 
 DEADLINE_S = 180
@@ -17,7 +17,7 @@ DEADLINE_S = 180
 REPORTING_OFTEN = (
     "import locust.runners; locust.runners.WORKER_REPORT_INTERVAL = 0.5"
 )
-TARGET = f"http://127.0.0.1:{ports.TARGET_PORT}"
+TARGET = f"http://127.0.0.1:{nginx.PORT}"
 
 
 class Bay:
@@ -68,7 +68,7 @@ class Bay:
                 return window
 
     def wait_for_start(self, master):
-        """Wait until the master has told when the run begins."""
+        """Wait until the master has written when the run begins."""
         return self._wait_for("start", master)
 
     def _wait_for(self, kind, master):
@@ -97,8 +97,8 @@ class Bay:
                 changes["addresses"] = self.addresses
             environment["RMS_JOB"] = json.dumps({**job, **changes})
         arguments = [
-            one.replace(bay_code.CODE_ROOT, str(self._folder))
-            .replace(str(ports.MASTER_PORT), self._port)
+            one.replace(locust_pods.CODE_ROOT, str(self._folder))
+            .replace(str(locust_pods.MASTER_PORT), self._port)
             .replace(TARGET, self._url.rstrip("/"))
             for one in container["args"]
         ]

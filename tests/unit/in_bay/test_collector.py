@@ -5,19 +5,25 @@ import pickle
 import pytest
 
 from rally_magnum_scale.in_bay.collector import Collector
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.records import Source
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Part
 from rally_magnum_scale.in_bay.stats.windows import Window
+from tests.unit import loads
 
-JOB = Job("t", 2, "b", Plan((Step(100, 2, 1),)), "http://x/", workers=2)
+JOB = loads.job(
+    "http://x/",
+    Step(100, 2, 1),
+    worker_processes=2,
+    source=Source("t", 2, "b"),
+)
 OUTCOME = {"requests": 30, "failures": {}, "due": [20], "late_s": 0.0}
 
 
 def window(second, requests=10, failures=None):
-    where = JOB.plan.position(second - 100)
+    where = JOB.traffic.plan.position(second - 100)
     return Window(
         second, where.phase, where.step + 1, 1, requests, failures or {}
     ).packed()
@@ -39,7 +45,7 @@ def finish(collector, worker, **changes):
     collector.done(worker, 103, {**OUTCOME, **changes})
 
 
-def test_a_good_run(collector):
+def test_a_valid_run_has_no_reasons(collector):
     finish(collector, "one")
     assert collector.records(103) == []
     finish(collector, "two")
@@ -71,7 +77,7 @@ def test_the_start_names_the_cpus_of_a_pod_with_all_its_processes(collector):
     start = collector.start(97.25, cpus)
     assert start["record"] == "start"
     assert (start["second"], start["written_s"]) == (100, 97.25)
-    assert start["steps"] == JOB.plan.to_json()
+    assert start["steps"] == JOB.traffic.plan.to_json()
     # One that did not tell is not taken to have none.
     assert start["cpus"] == {"0,3": ["rms-worker-a", "rms-worker-b"]}
 
@@ -85,7 +91,7 @@ def cpu_of_windows(collector, cpu_s):
     return [one["cpu_s"] for one in only(collector.records(103), "window")]
 
 
-def test_what_the_master_used_is_added_to_its_workers(collector):
+def test_the_cpu_time_of_the_master_is_added_to_that_of_its_workers(collector):
     for now_s, used_s in (
         (99.9, 4.0),
         (100.1, 5.0),
@@ -98,24 +104,24 @@ def test_what_the_master_used_is_added_to_its_workers(collector):
     assert cpu_of_windows(collector, 0.25) == [1.5, 0.5, 3.0]
 
 
-def test_a_worker_that_does_not_tell_its_cpu_leaves_none(collector):
+def test_a_window_without_cpu_time_stays_without(collector):
     for second in range(100, 105):
         collector.note_cpu(second, second / 10)
     assert cpu_of_windows(collector, None) == [None] * 3
 
 
-def test_a_master_that_did_not_look_adds_nothing(collector):
+def test_a_master_without_cpu_samples_adds_nothing(collector):
     assert cpu_of_windows(collector, 0.25) == [0.5] * 3
 
 
-def test_a_window_is_given_out_when_all_have_sent_theirs(collector):
+def test_a_window_is_complete_when_all_workers_have_sent_theirs(collector):
     collector.add("one", [window(100), window(101)])
     assert collector.records(102) == []
     collector.add("two", [window(100)])
     assert [one["second"] for one in collector.records(102)] == [100]
 
 
-def test_a_late_window_is_given_out_without_the_late_worker(collector):
+def test_an_overdue_window_is_written_without_the_late_worker(collector):
     collector.add("one", [window(100)])
     assert collector.records(110) == []
     records = collector.records(111.5)
@@ -127,7 +133,7 @@ def test_a_late_window_is_given_out_without_the_late_worker(collector):
     assert any("came more than 10 s late" in one for one in reasons)
 
 
-def test_the_dead_are_not_waited_for_and_make_the_run_invalid(collector):
+def test_a_dead_worker_is_not_waited_for_and_makes_the_run_invalid(collector):
     collector.add("two", [window(100)])
     collector.died("two", 101)
     finish(collector, "one")
@@ -138,7 +144,7 @@ def test_the_dead_are_not_waited_for_and_make_the_run_invalid(collector):
     assert collector.end(103)[-1]["reasons"] == ["worker two died"]
 
 
-def test_who_is_done_can_not_die(collector):
+def test_a_worker_that_ends_after_its_report_is_not_dead(collector):
     finish(collector, "one")
     collector.died("one", 103)
     assert collector.waiting_for == {"two"}
@@ -164,14 +170,16 @@ def test_a_refusal_is_the_only_reason():
 
 
 @pytest.mark.parametrize(("skew_s", "valid"), [(0.4, True), (-0.6, False)])
-def test_clocks(collector, skew_s, valid):
+def test_a_clock_skew_over_the_limit_makes_the_run_invalid(
+    collector, skew_s, valid
+):
     collector.clock("two", 100, skew_s)
     finish(collector, "one")
     finish(collector, "two")
     assert bool(collector.end(103)[-1]["reasons"]) is not valid
 
 
-def test_a_clock_that_nobody_knows_does_not_agree(collector):
+def test_unanswered_clock_probes_make_the_run_invalid(collector):
     collector.clock_unknown(1, 100)
     finish(collector, "one")
     finish(collector, "two")
@@ -214,7 +222,7 @@ def test_a_reason_is_given_once(collector):
     assert len(only(collector.records(100), "event")) == 1
 
 
-def test_of_many_reasons_of_a_kind_the_first_are_told_and_all_are_counted():
+def test_only_the_first_reasons_of_a_kind_are_written_and_all_are_counted():
     collector = Collector(JOB)
     names = [f"worker-{number:02}" for number in range(25)]
     collector.begin(names, 100)
@@ -231,12 +239,12 @@ def test_of_many_reasons_of_a_kind_the_first_are_told_and_all_are_counted():
     ]
 
 
-def test_strangers_are_passed_over(collector):
+def test_windows_of_unknown_workers_are_ignored(collector):
     collector.add("three", [window(100)])
     assert collector.records(1000) == []
 
 
-def test_failures_and_what_was_due_are_summed(collector):
+def test_failures_and_due_requests_are_summed(collector):
     collector.add("one", [window(100, failures={"reset": 2})])
     collector.done("one", 103, {**OUTCOME, "due": [5]})
     collector.done("two", 103, {**OUTCOME, "due": [7]})
@@ -245,7 +253,7 @@ def test_failures_and_what_was_due_are_summed(collector):
     assert last["due"] == [12]
 
 
-def test_the_steps_of_all_legs_are_numbered_in_one_row(collector):
+def test_the_steps_of_a_search_are_numbered_consecutively(collector):
     times = Histogram.from_values_us({5: 2})
     late = Part(1, "steady", 2, {"reset": 1}, times, times)
     for leg in (0, 1):
@@ -260,19 +268,19 @@ def test_the_steps_of_all_legs_are_numbered_in_one_row(collector):
         assert [one["step"] for one in record["carried"]] == [leg + 1]
 
 
-def test_what_was_due_is_told_by_the_steps_of_all_legs(collector):
+def test_due_requests_are_listed_for_all_steps_of_a_search(collector):
     for leg, due in enumerate((20, None, 30)):
         plan = Plan((Step(None if due is None else 100, 2, 1),))
         collector.begin(["one"], 100 + 5 * leg, plan, steps_before=leg)
         collector.done("one", 103 + 5 * leg, {**OUTCOME, "due": [due]})
-        assert collector.leg_due == [due]
+        assert collector.step_due == [due]
     assert collector.end(120)[-1]["due"] == [20, None, 30]
 
 
 def test_an_hour_of_windows_takes_no_more_memory_than_five_minutes():
-    hour = Job("t", 1, "b", Plan((Step(100, 3600),)), "http://x/", workers=10)
+    hour = loads.job("http://x/", Step(100, 3600), worker_processes=10)
     collector = Collector(hour)
-    names = [f"worker-{number}" for number in range(hour.workers)]
+    names = [f"worker-{number}" for number in range(hour.worker_processes)]
     collector.begin(names, 1000)
     times = Histogram.from_values_us(dict.fromkeys(range(100, 300, 7), 1))
     parts = Window(0, "steady", 1, 1, 29, {}, times, times).packed()

@@ -15,9 +15,7 @@ LOOPS = pytest.mark.parametrize(
 
 
 @LOOPS
-def test_a_target_that_drains_ends_each_connection_with_an_answer(
-    serve, behaviour, step
-):
+def test_a_draining_target_causes_no_failure(serve, behaviour, step):
     server = serve(behaviour.on(range(50, 110), behaviour.close))
     outcome, _ = run(server.url, step)
     assert outcome.failures == {}
@@ -26,7 +24,7 @@ def test_a_target_that_drains_ends_each_connection_with_an_answer(
     assert server.connections > 60
 
 
-def test_a_target_that_drains_for_long_is_asked_at_the_rate(serve, behaviour):
+def test_a_long_drain_does_not_lower_the_rate(serve, behaviour):
     server = serve(behaviour.on(range(50, 1000), behaviour.close))
     # Were a connection opened again only every 50 ms, most would be unsent.
     outcome, _ = run(server.url, Step(400, 1), timeout_s=1.5)
@@ -35,7 +33,7 @@ def test_a_target_that_drains_for_long_is_asked_at_the_rate(serve, behaviour):
 
 
 @LOOPS
-def test_an_end_that_has_come_before_the_next_request_is_no_failure(
+def test_a_connection_closed_before_the_next_request_is_no_failure(
     serve, behaviour, step
 ):
     # Nothing announces it, but it comes in one packet with the answer.
@@ -46,35 +44,39 @@ def test_an_end_that_has_come_before_the_next_request_is_no_failure(
     assert server.connections > 40
 
 
-def test_a_target_may_end_the_connections_that_are_idle(serve):
+def test_a_closed_idle_connection_is_no_failure(serve):
     server = serve()
     turns = itertools.count(1)
     ended = []
 
-    def give_way():
+    def run_other_greenlets():
         # The engine asks nothing meanwhile, so nothing is lost on the way.
         if next(turns) % 2 == 0:
             server.drain(most=1)
             ended.append(server.requests)
 
-    outcome, _ = run(server.url, Step(100, 2), give_way=give_way)
+    outcome, _ = run(
+        server.url, Step(100, 2), run_other_greenlets=run_other_greenlets
+    )
     assert (outcome.requests, outcome.failures) == (200, {})
     assert server.requests == 200
     assert server.connections > len(ended) > 5
 
 
-def test_what_has_ended_while_the_engine_stood_still_is_not_asked(serve):
+def test_connections_closed_during_a_standstill_are_not_used(serve):
     server = serve()
     turns = []
 
-    def give_way():
+    def run_other_greenlets():
         turns.append(server.requests)
         if len(turns) % 4 == 0:
             server.drain()
             # More is due by then.
             time.sleep(0.03)
 
-    outcome, _ = run(server.url, Step(100, 1), give_way=give_way)
+    outcome, _ = run(
+        server.url, Step(100, 1), run_other_greenlets=run_other_greenlets
+    )
     assert (outcome.requests, outcome.failures) == (100, {})
     assert server.requests == 100
     assert server.connections > 4

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
@@ -34,7 +34,7 @@ def summed_up(behave, *steps, **options):
         due=list(outcome.due),
         timeout_s=options.get("timeout_s"),
     )
-    found = throughput.summarise(
+    found = step_summary.summarise(
         plan, reported, end, cores_pods=None, cores_real_nodes=None
     )
     for step in found:
@@ -73,7 +73,7 @@ def stalls():
 
 
 @pytest.mark.parametrize("what", STALLS)
-def test_a_stall_shows_in_the_step_whose_requests_waited(stalls, what):
+def test_a_stall_counts_in_the_step_whose_requests_waited(stalls, what):
     (first, second), _ = stalls[(what,)].result()
     assert first.due == 400
     # Half of them were due in the stall.
@@ -84,7 +84,7 @@ def test_a_stall_shows_in_the_step_whose_requests_waited(stalls, what):
     assert second.requests <= second.answered
 
 
-def test_what_an_open_loop_left_behind_cannot_raise_the_rate_of_the_next(
+def test_requests_left_by_an_open_loop_do_not_raise_the_next_rate(
     stalls,
 ):
     (first, second), requests = stalls[("none",)].result()
@@ -94,7 +94,7 @@ def test_what_an_open_loop_left_behind_cannot_raise_the_rate_of_the_next(
     assert requests == 500
 
 
-def test_what_a_closed_loop_never_sends_has_failed_in_the_step_before(stalls):
+def test_unsent_requests_before_a_closed_loop_fail_in_their_step(stalls):
     (first, second), _ = stalls[("closed",)].result()
     assert first.failures["unsent"] > 150
     assert first.error_ratio > 0.3
@@ -104,7 +104,7 @@ def test_what_a_closed_loop_never_sends_has_failed_in_the_step_before(stalls):
     assert second.failures == {}
 
 
-def test_a_time_out_counts_in_the_step_in_which_its_request_was_due(stalls):
+def test_a_timeout_counts_in_the_step_in_which_its_request_was_due(stalls):
     (first, second), _ = stalls[("timeout",)].result()
     assert first.failures["timeout"] >= 1
     assert first.latency_us["max"] is None
@@ -117,7 +117,7 @@ RANDOM = [*itertools.product((True, False), range(3))]
 
 
 @pytest.mark.parametrize(("keep_alive", "seed"), RANDOM)
-def test_every_request_that_is_due_is_accounted_for_whatever_stalls(
+def test_every_due_request_is_counted_despite_stalls(
     random_stalls, keep_alive, seed
 ):
     found, requests = random_stalls[(keep_alive, seed)].result()
@@ -169,9 +169,7 @@ def random_stalls():
     return side_by_side(stall, RANDOM)
 
 
-def test_an_end_that_nothing_announces_costs_no_wait_for_our_tick(
-    serve, behaviour
-):
+def test_an_unannounced_close_is_handled_at_once(serve, behaviour):
     server = serve(behaviour.leave)
     # Were it opened again only every 50 ms, twenty could be asked a second,
     # and most would never be sent.
@@ -180,7 +178,7 @@ def test_an_end_that_nothing_announces_costs_no_wait_for_our_tick(
     assert server.requests == 400
 
 
-def test_an_attempt_to_connect_that_fails_fails_no_request(serve):
+def test_a_failed_connect_fails_no_request(serve):
     server = serve()
     gone = serve()
     gone.close()

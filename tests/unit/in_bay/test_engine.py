@@ -9,12 +9,12 @@ from rally_magnum_scale.in_bay import request_failures
 from rally_magnum_scale.in_bay.engine import RECEIVE_BYTES
 from rally_magnum_scale.in_bay.engine import Engine
 from rally_magnum_scale.in_bay.fresh import engine_of
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
+from tests.unit import loads
 from tests.unit.in_bay.conftest import Behaviour
 from tests.unit.in_bay.conftest import serving
 from tests.unit.in_bay.engine_runs import run
@@ -50,21 +50,23 @@ def test_an_open_loop_offers_its_rate(serve):
 
 
 @pytest.mark.parametrize("rate_rps", [None, 100])
-def test_to_wait_is_not_to_be_busy(serve, behaviour, rate_rps):
+def test_waiting_does_not_count_as_busy(serve, behaviour, rate_rps):
     slow = serve(behaviour.stall_on(1, 0.8))
     step = Step(rate_rps, 1)
     _, (waiting, *_) = run(slow.url, step, connections=1)
     # A machine that has no processor for it makes it busier, never less.
     assert waiting.busy_ratio_max < 0.5
-    _, (working, *_) = run(serve().url, step, give_way=lambda: time.sleep(0.5))
+    _, (working, *_) = run(
+        serve().url, step, run_other_greenlets=lambda: time.sleep(0.5)
+    )
     assert working.busy_ratio_max > 0.75
 
 
 @pytest.mark.parametrize("keep_alive", [True, False])
-def test_all_that_queues_up_behind_a_standstill_is_late(serve, keep_alive):
+def test_requests_queued_by_a_standstill_are_late(serve, keep_alive):
     turns = itertools.count(1)
 
-    def give_way():
+    def run_other_greenlets():
         if next(turns) % 4 == 0:
             time.sleep(0.1)
 
@@ -72,7 +74,7 @@ def test_all_that_queues_up_behind_a_standstill_is_late(serve, keep_alive):
         serve().url,
         Step(100, 2),
         connections=2,
-        give_way=give_way,
+        run_other_greenlets=run_other_greenlets,
         keep_alive=keep_alive,
     )
     # Ten queue up in a standstill.  Two of these have a connection, and would
@@ -83,7 +85,7 @@ def test_all_that_queues_up_behind_a_standstill_is_late(serve, keep_alive):
     assert sum(behind) >= 10
 
 
-def test_a_stall_counts_for_all_that_were_due_in_it(serve, behaviour):
+def test_a_stall_counts_for_all_requests_due_in_it(serve, behaviour):
     server = serve(behaviour.stall_on(50, 0.5))
     outcome, reported = run(server.url, Step(50, 4), connections=1)
     latency_us, service_us, lag_us = whole(reported)
@@ -138,7 +140,7 @@ def test_a_stall_before_the_end_of_the_plan_shows_in_its_last_step(
     end = records.End(
         len(reported), outcome.requests, {}, 1, 1, due=list(outcome.due)
     )
-    first, last = throughput.summarise(
+    first, last = step_summary.summarise(
         plan, reported, end, cores_pods=None, cores_real_nodes=None
     )
     assert first.latency_us["p50"] < 500_000 < last.latency_us["p99"]
@@ -182,7 +184,7 @@ def failed_runs(request):
                 server.url,
                 Step(100, 1),
                 timeout_s=2.0,
-                asked={"expected_body_bytes": 3},
+                request={"expected_body_bytes": 3},
                 keep_alive=request.param,
             )
             return outcome, reported, server.requests
@@ -191,7 +193,7 @@ def failed_runs(request):
 
 
 @pytest.mark.parametrize(("what", "kind"), FAILURES.items())
-def test_failures_are_counted_by_kind_and_the_rest_goes_on(
+def test_failures_are_counted_by_kind_while_other_requests_succeed(
     failed_runs, what, kind
 ):
     outcome, reported, requests = failed_runs[(what,)].result()
@@ -209,7 +211,7 @@ def test_answers_in_pieces_are_put_together(serve, behaviour, what):
     assert outcome.requests == server.requests > 50
 
 
-def test_whole_answers_and_pieces_mix(serve, behaviour):
+def test_whole_and_split_responses_mix(serve, behaviour):
     server = serve(behaviour.on(range(3, 1000, 3), behaviour.in_pieces))
     outcome, _ = run(server.url, Step(200, 1))
     assert outcome.failures == {}
@@ -217,7 +219,7 @@ def test_whole_answers_and_pieces_mix(serve, behaviour):
 
 
 @pytest.mark.parametrize("size", [RECEIVE_BYTES, 5 * RECEIVE_BYTES + 7])
-def test_more_than_is_received_at_once_is_read_to_its_end(
+def test_a_response_larger_than_the_buffer_is_read_completely(
     serve, behaviour, size
 ):
     server = serve(behaviour.of_bytes(size))
@@ -227,7 +229,7 @@ def test_more_than_is_received_at_once_is_read_to_its_end(
 
 
 @pytest.mark.parametrize("what", ["close", "leave"])
-def test_a_connection_that_the_server_ends_is_no_failure(
+def test_a_connection_that_the_server_closes_is_no_failure(
     serve, behaviour, what
 ):
     server = serve(behaviour.on({5, 6, 90}, getattr(behaviour, what)))
@@ -236,7 +238,7 @@ def test_a_connection_that_the_server_ends_is_no_failure(
     assert outcome.requests == server.requests > 90
 
 
-def test_nobody_listens(free_port):
+def test_a_refused_connection_is_a_failure(free_port):
     outcome, reported = run(
         f"http://127.0.0.1:{free_port}/", Step(None, 1), connections=2
     )
@@ -247,35 +249,34 @@ def test_nobody_listens(free_port):
     assert len(reported) == 2
 
 
-def test_others_get_their_turn_every_50_ms(serve):
+def test_other_greenlets_run_every_50_ms(serve):
     turns = []
     # A clock that goes on by 1 ms each time that it is looked at.
     clock_ns = itertools.count(0, 1_000_000).__next__
-    plan = Plan((Step(None, 1),))
     Engine(
-        Job("t", 1, "b", plan, serve().url, 1, connections=4),
+        loads.job(serve().url, Step(None, 1)),
         start_second=1000,
         clock_ns=clock_ns,
         wall_ns=lambda: 1_000_000_000_000,
         report=lambda _: None,
-        give_way=lambda: turns.append(clock_ns()),
+        run_other_greenlets=lambda: turns.append(clock_ns()),
     ).run()
     gaps_ns = [after - before for before, after in itertools.pairwise(turns)]
     assert max(gaps_ns) < 100_000_000
     assert len(turns) >= 12
 
 
-def test_the_target_gets_what_was_asked(serve):
+def test_the_target_receives_the_specified_request(serve):
     server = serve()
-    asked = {
+    request = {
         "method": "POST",
         "path": "/orders?dry=1",
         "headers": {"Content-Type": "text/plain"},
         "body": "zwölf",
     }
-    outcome, _ = run(server.url, Step(50, 1), asked=asked)
+    outcome, _ = run(server.url, Step(50, 1), request=request)
     host = server.url.split("/")[2]
-    assert server.asked == {
+    assert server.received == {
         f"POST /orders?dry=1 HTTP/1.1\r\nHost: {host}\r\n"
         "Content-Type: text/plain\r\nContent-Length: 6\r\n\r\n"
         "zwölf".encode()
@@ -284,16 +285,18 @@ def test_the_target_gets_what_was_asked(serve):
 
 
 @pytest.mark.parametrize("keep_alive", [True, False])
-def test_a_body_that_no_buffer_takes_at_once_arrives_whole(serve, keep_alive):
+def test_a_body_larger_than_the_send_buffer_arrives_completely(
+    serve, keep_alive
+):
     server = serve()
     body = "x" * 60_000
     outcome, _ = run(
         server.url,
         Step(50, 1),
-        asked={"method": "PUT", "body": body},
+        request={"method": "PUT", "body": body},
         keep_alive=keep_alive,
     )
-    assert [one.partition(b"\r\n\r\n")[2] for one in server.asked] == [
+    assert [one.partition(b"\r\n\r\n")[2] for one in server.received] == [
         body.encode()
     ]
     assert (outcome.requests, outcome.failures) == (50, {})
@@ -301,22 +304,20 @@ def test_a_body_that_no_buffer_takes_at_once_arrives_whole(serve, keep_alive):
 
 def test_another_status_can_be_the_expected_one(serve, behaviour):
     server = serve(behaviour.on({7, 8}, behaviour.status))
-    outcome, _ = run(server.url, Step(50, 1), asked={"expected_status": 503})
+    outcome, _ = run(server.url, Step(50, 1), request={"expected_status": 503})
     assert (outcome.requests, outcome.failures) == (2, {"bad_status": 48})
 
 
-def test_a_longer_answer_is_no_failure_where_any_length_will_do(
-    serve, behaviour
-):
+def test_any_body_length_is_accepted_by_default(serve, behaviour):
     server = serve(behaviour.on(range(0, 1000, 2), behaviour.longer))
     outcome, _ = run(server.url, Step(100, 1))
     assert (outcome.requests, outcome.failures) == (100, {})
 
 
-def test_the_answer_to_a_head_is_its_head(serve, behaviour):
+def test_a_head_request_has_no_body(serve, behaviour):
     server = serve(behaviour.head_alone)
-    asked = {"method": "HEAD", "expected_body_bytes": 0}
-    outcome, _ = run(server.url, Step(100, 1), asked=asked)
+    request = {"method": "HEAD", "expected_body_bytes": 0}
+    outcome, _ = run(server.url, Step(100, 1), request=request)
     assert (outcome.requests, outcome.failures) == (100, {})
 
 
@@ -339,7 +340,7 @@ def never_alike():
 
 
 @pytest.mark.parametrize("case", NEVER_ALIKE)
-def test_answers_that_are_never_alike_are_all_counted(never_alike, case):
+def test_responses_that_all_differ_are_counted(never_alike, case):
     outcome, requests = never_alike[case].result()
     assert (outcome.requests, outcome.failures) == (100, {})
     assert requests == 100
@@ -349,13 +350,13 @@ def test_answers_that_are_never_alike_are_all_counted(never_alike, case):
 @pytest.mark.parametrize(
     "step", [Step(200, 1), Step(None, 2)], ids=["open", "closed"]
 )
-def test_each_request_may_have_a_connection_of_its_own(serve, step):
+def test_without_keep_alive_each_request_has_a_new_connection(serve, step):
     server = serve()
     outcome, reported = run(server.url, step, keep_alive=False)
     assert outcome.failures == {}
     assert outcome.requests == server.requests >= 100
     assert server.connections == outcome.requests
-    assert all(b"\r\nConnection: close\r\n" in one for one in server.asked)
+    assert all(b"\r\nConnection: close\r\n" in one for one in server.received)
     latency_us, service_us, _ = whole(reported)
     assert latency_us.total == service_us.total == outcome.requests
 
@@ -372,7 +373,7 @@ def test_the_time_to_connect_is_part_of_a_request(serve):
     assert service_us.max_us >= 700_000
 
 
-def test_new_connections_to_nobody_are_tried_ever_more_rarely(free_port):
+def test_connections_are_retried_with_backoff(free_port):
     outcome, _ = run(
         f"http://127.0.0.1:{free_port}/",
         Step(None, 1),
@@ -383,7 +384,7 @@ def test_new_connections_to_nobody_are_tried_ever_more_rarely(free_port):
     assert 4 <= outcome.failures["refused"] <= 40
 
 
-def test_a_connection_of_its_own_keeps_no_port(serve):
+def test_a_new_connection_per_request_keeps_no_local_port(serve):
     server = serve()
     outcome, _ = run(server.url, Step(300, 1), keep_alive=False)
     assert outcome.requests == 300
@@ -413,16 +414,7 @@ def gone_for_a_while():
                 if len(seconds) == 2:
                     serve(port=first.port)
 
-            job = Job(
-                "t",
-                1,
-                "b",
-                Plan((Step(100, 5),)),
-                first.url,
-                1,
-                connections=4,
-                keep_alive=keep_alive,
-            )
+            job = loads.job(first.url, Step(100, 5), keep_alive=keep_alive)
             outcome = engine_of(job)(
                 job,
                 start_second=1000,
@@ -435,7 +427,7 @@ def gone_for_a_while():
 
 
 @pytest.mark.parametrize("keep_alive", [True, False])
-def test_a_target_that_is_gone_for_a_while_gets_its_requests_again(
+def test_a_target_that_comes_back_gets_requests_again(
     gone_for_a_while, keep_alive
 ):
     outcome, seconds = gone_for_a_while[(keep_alive,)].result()
@@ -464,7 +456,7 @@ def gone_after_a_standstill():
         with serving() as serve:
             first = serve()
 
-            def give_way():
+            def run_other_greenlets():
                 if next(turns) == 10:
                     # More is due meanwhile, though connections are idle.
                     time.sleep(0.05)
@@ -478,7 +470,7 @@ def gone_after_a_standstill():
                 first.url,
                 # More than there are attempts to connect meanwhile.
                 Step(800, 3),
-                give_way=give_way,
+                run_other_greenlets=run_other_greenlets,
                 keep_alive=keep_alive,
             )
         return reported
@@ -487,7 +479,7 @@ def gone_after_a_standstill():
 
 
 @pytest.mark.parametrize("keep_alive", [True, False])
-def test_no_connection_to_a_target_that_is_gone_is_no_standstill(
+def test_a_missing_target_does_not_count_as_a_standstill(
     gone_after_a_standstill, keep_alive
 ):
     reported = gone_after_a_standstill[(keep_alive,)].result()
@@ -498,7 +490,7 @@ def test_no_connection_to_a_target_that_is_gone_is_no_standstill(
     assert lag_us.max_us < 900_000 < latency_us.max_us
 
 
-def test_arrivals_by_chance_offer_the_rate_too(serve):
+def test_poisson_arrivals_offer_the_rate(serve):
     servers = serve(), serve()
 
     def offer(url):

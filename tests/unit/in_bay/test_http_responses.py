@@ -38,7 +38,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_an_answer_is_whole_at_its_last_byte_however_it_is_cut(name):
+def test_a_response_is_complete_at_its_last_byte(name):
     data, status, body_bytes = WHOLE[name]
     cuts = itertools.combinations_with_replacement(range(len(data) + 1), 2)
     for first, second in cuts:
@@ -53,7 +53,7 @@ def test_an_answer_is_whole_at_its_last_byte_however_it_is_cut(name):
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_an_answer_may_come_byte_by_byte(name):
+def test_a_response_can_arrive_byte_by_byte(name):
     data, status, body_bytes = WHOLE[name]
     reader = Reader()
     seen = [reader.take(bytes([one])) for one in data]
@@ -62,7 +62,7 @@ def test_an_answer_may_come_byte_by_byte(name):
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_the_end_of_the_connection_ends_no_answer_that_is_bounded(name):
+def test_a_close_before_the_announced_length_is_short(name):
     data, *_ = WHOLE[name]
     for length in range(1, len(data)):
         reader = Reader()
@@ -71,12 +71,12 @@ def test_the_end_of_the_connection_ends_no_answer_that_is_bounded(name):
             reader.take(b"")
 
 
-def test_the_end_of_a_connection_before_any_answer_is_a_reset():
+def test_a_close_before_any_response_is_a_reset():
     with pytest.raises(ConnectionResetError):
         Reader().take(b"")
 
 
-def test_an_answer_without_a_length_ends_with_its_connection():
+def test_a_response_without_a_length_ends_with_its_connection():
     reader = Reader()
     assert not reader.take(b"HTTP/1.0 200 OK\r\n\r\nuntil")
     assert not reader.take(b" the end")
@@ -120,7 +120,7 @@ def test_the_answer_to_a_head_has_no_body():
         ),
     ],
 )
-def test_whether_a_connection_may_be_used_again(headers, close):
+def test_whether_a_connection_is_reusable(headers, close):
     assert http_responses.read_head(headers).close == close
 
 
@@ -133,7 +133,7 @@ def test_whether_a_connection_may_be_used_again(headers, close):
         (HEAD[:-4], False),
     ],
 )
-def test_only_a_length_tells_how_long_the_next_is(data, fixed):
+def test_only_responses_with_a_length_are_fixed(data, fixed):
     reader = Reader()
     reader.take(data)
     assert reader.fixed == fixed
@@ -159,7 +159,7 @@ def head(*lines):
         ([b"Transfer-Encoding: chunked", b"Content-Length: 3, 4"], Malformed),
     ],
 )
-def test_all_lengths_of_an_answer_must_agree(lines, length):
+def test_all_content_lengths_must_agree(lines, length):
     text = head(*lines)[:-2]
     if length is Malformed:
         with pytest.raises(Malformed):
@@ -179,7 +179,7 @@ def test_all_lengths_of_an_answer_must_agree(lines, length):
         ([b"Transfer-Encoding: chunked"] * 2, Malformed),
     ],
 )
-def test_all_codings_of_an_answer_count(lines, chunked):
+def test_all_transfer_codings_count(lines, chunked):
     text = head(*lines)[:-2]
     if chunked is Malformed:
         with pytest.raises(Malformed):
@@ -233,7 +233,7 @@ def test_all_codings_of_an_answer_count(lines, chunked):
     ],
 )
 @pytest.mark.parametrize("before", [b"", b"HTTP/1.1 103 Early\r\n\r\n"])
-def test_an_answer_is_malformed_with_the_byte_that_shows_it(before, good, bad):
+def test_a_response_is_malformed_at_the_first_invalid_byte(before, good, bad):
     reader = Reader()
     for one in before + good:
         reader.take(bytes([one]))
@@ -291,7 +291,7 @@ def what_comes_of(pieces):
     data=LIKE_ANSWERS, cuts=strategies.lists(strategies.integers(0, 400))
 )
 @hypothesis.example(data=CHUNKED + b"0\r\nContent-Length: x\r\n\r\n", cuts=[])
-def test_how_an_answer_is_cut_makes_no_difference(data, cuts):
+def test_the_result_does_not_depend_on_the_pieces(data, cuts):
     places = sorted({0, len(data), *(one % len(data) for one in cuts)})
     pieces = [data[a:b] for a, b in itertools.pairwise(places)]
     comes_of_it = what_comes_of([data])
@@ -317,12 +317,12 @@ def test_how_an_answer_is_cut_makes_no_difference(data, cuts):
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * http_responses.HEAD_MAX_BYTES,
     ],
 )
-def test_what_is_no_answer_is_said_to_be_none(data):
+def test_data_that_is_no_response_is_malformed(data):
     with pytest.raises(Malformed):
         Reader().take(data)
 
 
-def test_a_head_keeps_its_own_words():
+def test_a_head_keeps_its_text():
     reader = Reader()
     reader.take(b"HTTP/1.1 103 Early\r\nX-A: 1\r\n\r\n" + HEAD + b"abc")
     assert reader.head.text == HEAD[:-2]

@@ -1,4 +1,4 @@
-"""What is known of requests that have begun, and of those who ask."""
+"""Outstanding requests, and the users that wait for them."""
 
 import types
 
@@ -124,7 +124,7 @@ def test_a_user_is_stopped_as_soon_as_its_request_has_ended(asking):
     assert asking.unreported == []
 
 
-def test_a_request_that_began_after_the_plan_is_not_waited_for(asking):
+def test_a_request_after_the_plan_is_not_waited_for(asking):
     asking.now_ns = 20
     user = asking.start(ask)
     assert asking.in_flight.outstanding(20) == []
@@ -132,13 +132,13 @@ def test_a_request_that_began_after_the_plan_is_not_waited_for(asking):
     assert user.dead
 
 
-def test_a_user_that_sleeps_is_stopped_at_once(asking):
+def test_a_sleeping_user_is_stopped_at_once(asking):
     user = asking.start(sleep)
     assert asking.stop_idle(20) == 0
     assert user.dead
 
 
-def test_a_user_between_two_tasks_is_stopped_whatever_it_asks_by(asking):
+def test_a_user_between_two_tasks_is_stopped_at_once(asking):
     user = asking.start(wait, state="waiting", has_client=False)
     assert asking.stop_idle(20) == 0
     assert user.dead
@@ -147,16 +147,14 @@ def test_a_user_between_two_tasks_is_stopped_whatever_it_asks_by(asking):
 @pytest.mark.parametrize(
     ("task", "has_client"), [(sleep, False), (wait, False), (wait, True)]
 )
-def test_a_user_that_may_wait_for_what_is_not_seen_ends_by_itself(
-    asking, task, has_client
-):
+def test_a_user_of_an_unknown_client_ends_by_itself(asking, task, has_client):
     user = asking.start(task, has_client=has_client)
     assert [asking.stop_idle(20) for _ in range(3)] == [1, 1, 1]
     assert not user.dead
     assert user.args[0]._state == "stopping"
 
 
-def test_an_event_of_its_own_makes_a_class_of_users_unclear(asking):
+def test_an_unknown_clients_event_marks_its_class_of_users(asking):
     def fire(user):
         asking.in_flight.note_event()
         sleep(user)
@@ -166,13 +164,13 @@ def test_an_event_of_its_own_makes_a_class_of_users_unclear(asking):
     assert asking.stop_idle(20) == 2
 
 
-def test_an_event_from_anywhere_makes_all_users_unclear(asking):
+def test_an_event_without_a_user_marks_all_users(asking):
     gevent.spawn(asking.in_flight.note_event).join()
     asking.start(sleep)
     assert asking.stop_idle(20) == 1
 
 
-def test_a_client_without_a_user_is_that_of_its_greenlet(asking):
+def test_a_call_without_a_user_belongs_to_the_greenlets_user(asking):
     client = asking.client()
 
     def ask_by_it(user):
@@ -188,7 +186,7 @@ def test_a_client_without_a_user_is_that_of_its_greenlet(asking):
     assert user.dead
 
 
-def test_requests_side_by_side_are_those_of_their_user(asking):
+def test_concurrent_requests_belong_to_their_user(asking):
     def ask_twice(user):
         both = gevent.pool.Group()
         both.spawn(user.client.request)
@@ -235,7 +233,7 @@ def test_an_error_of_a_request_is_reported(asking):
     assert asking.in_flight.outstanding(20) == []
 
 
-def test_what_is_fired_elsewhere_is_not_looked_at(asking):
+def test_events_of_another_environment_are_ignored(asking):
     asking.answers.set()
     client = asking.client(request_event=object())
     with client.request(catch_response=True):

@@ -10,15 +10,15 @@ import psutil
 import pytest
 
 from rally_magnum_scale.in_bay import worker as worker_module
-from rally_magnum_scale.in_bay.job import Job
-from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Window
+from rally_magnum_scale.workload.load_spec import Deadlines
+from tests.unit import loads
 from tests.unit.in_bay.processes import REPORTING_OFTEN
 from tests.unit.in_bay.processes import of
 
 
-def test_two_workers_two_steps(make_bay, serve):
+def test_a_load_of_two_workers_and_two_steps(make_bay, serve):
     server = serve()
     bay = make_bay(server.url, Step(200, 1, 1), Step(400, 1))
     workers = [bay.start_worker(), bay.start_worker()]
@@ -82,7 +82,7 @@ def test_a_killed_process_of_a_pod_makes_the_run_invalid(make_bay, serve):
     pod.wait(10)
 
 
-def test_targets_asked_by_their_own_addresses_share_the_load(make_bay, serve):
+def test_pod_addresses_share_the_load_evenly(make_bay, serve):
     servers = [serve(), serve(), serve()]
     bay = make_bay(
         "http://127.0.0.1:1/",
@@ -97,10 +97,10 @@ def test_targets_asked_by_their_own_addresses_share_the_load(make_bay, serve):
     records = bay.records(bay.start_master())
     end = records[-1]
     assert (end["reasons"], end["failures"]) == ([], {})
-    asked = [one.requests for one in servers]
-    assert sum(asked) == end["requests"] == pytest.approx(600, abs=2)
+    requests = [one.requests for one in servers]
+    assert sum(requests) == end["requests"] == pytest.approx(600, abs=2)
     assert [one.connections for one in servers] == [2, 2, 2]
-    assert min(asked) > 100
+    assert min(requests) > 100
     assert [worker.wait(10) for worker in workers] == [0, 0]
 
 
@@ -146,7 +146,9 @@ def test_a_killed_worker_makes_the_run_invalid(make_bay, serve):
 
 def test_a_missing_worker_ends_the_wait(make_bay, serve):
     server = serve()
-    bay = make_bay(server.url, Step(200, 1), connect_deadline_s=5.0)
+    bay = make_bay(
+        server.url, Step(200, 1), deadlines=Deadlines(connect_s=5.0)
+    )
     worker = bay.start_worker()
     master = bay.start_master()
     records = bay.records(master)
@@ -173,7 +175,7 @@ def test_a_stopped_master_still_says_how_it_ended(make_bay, serve):
 
 def test_a_worker_waits_for_a_plain_connection(serve, free_port):
     port = serve().port
-    worker_module.wait_for_master("127.0.0.1", port)
+    worker_module.wait_for_master("127.0.0.1", port, deadline_s=5.0)
     waits = []
     with pytest.raises(TimeoutError, match="Check its pod"):
         worker_module.wait_for_master(
@@ -198,7 +200,7 @@ class Environment:
 
 
 def order(url):
-    job = Job("t", 1, "b", Plan((Step(20, 1),)), url, 1)
+    job = loads.job(url, Step(20, 1))
     return {
         "job": job.to_json(),
         "start_second": int(time.time()) + 1,
@@ -247,7 +249,7 @@ def test_heartbeats_are_sent_while_the_engine_runs(serve):
     assert len(beats) >= 3
 
 
-def test_an_engine_that_breaks_says_so():
+def test_a_broken_engine_is_reported():
     worker = worker_module.Worker(worker_module.run_engine(lambda *_: None))
     environment = Environment(Runner())
     worker.order.set(order("http://no such host:1/"))

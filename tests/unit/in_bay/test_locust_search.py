@@ -8,7 +8,7 @@ from rally_magnum_scale.in_bay.stats import rate_search
 from rally_magnum_scale.in_bay.stats import records as record_types
 from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.in_bay.stats.steps import Step
-from rally_magnum_scale.runs import search_progress
+from rally_magnum_scale.runs import progress
 from tests.unit.in_bay.processes import REPORTING_OFTEN
 from tests.unit.in_bay.processes import of
 
@@ -48,7 +48,9 @@ def make(make_bay, url, wanted):
     return make_bay(url, first, search=wanted, timeout_s=1.0)
 
 
-def test_a_search_finds_what_the_target_can_do(make_bay, serve, behaviour):
+def test_a_search_finds_the_highest_rate_of_the_target(
+    make_bay, serve, behaviour
+):
     server = serve(one_by_one(behaviour))
     wanted = search_of()
     bay = make(make_bay, server.url, wanted)
@@ -63,12 +65,12 @@ def test_a_search_finds_what_the_target_can_do(make_bay, serve, behaviour):
     assert [one["second"] for one in windows] == sorted(
         {one["second"] for one in windows}
     )
-    followed = search_progress.SearchProgress(wanted)
-    said = [followed.take(one) for one in of(records, "trial")]
+    followed = progress.SearchProgress(wanted, print)
+    lines = [followed.take(one) for one in of(records, "trial")]
     done = followed.done
     assert all(one.ended for one in done)
     assert {one.step for one in done} == set(numbers)
-    assert len(said) == 2 * len(done) == 2 * len(of(records, "start"))
+    assert len(lines) == 2 * len(done) == 2 * len(of(records, "start"))
     # What the master decided is what the same steps lead to here.
     for count, trial in enumerate(done):
         ordered = rate_search.next_trial(wanted, done[:count])
@@ -87,7 +89,9 @@ def test_a_search_finds_what_the_target_can_do(make_bay, serve, behaviour):
     }
 
 
-def test_a_closed_loop_comes_first_when_no_rate_is_given(make_bay, serve):
+def test_a_search_without_a_start_rate_begins_with_a_closed_loop(
+    make_bay, serve
+):
     wanted = search_of(start_rps=None, max_rps=50, max_steps=2)
     bay = make(make_bay, serve().url, wanted)
     bay.start_worker(), bay.start_worker()
@@ -115,7 +119,7 @@ def test_a_killed_worker_ends_the_search(make_bay, serve):
     (reason,) = records[-1]["reasons"]
     assert reason.endswith("died")
     assert {one["step"] for one in of(records, "trial")} == {1}
-    followed = search_progress.SearchProgress(wanted)
+    followed = progress.SearchProgress(wanted, print)
     for one in of(records, "trial"):
         followed.take(one)
     assert followed.plan.steps == (Step(80, 5, 0),)

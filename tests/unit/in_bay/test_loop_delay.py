@@ -1,13 +1,13 @@
-"""What an engine tells of a loop that does not come back in time."""
+"""The loop delay that an engine measures."""
 
 import time
 
 import pytest
 
 from rally_magnum_scale.in_bay.engine import Engine
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
+from tests.unit import loads
 
 AWAY_S = 0.8
 
@@ -29,18 +29,18 @@ class Away:
 
 
 @pytest.mark.parametrize("rate_rps", [200, None])
-def test_a_greenlet_that_gives_nothing_back_is_told(serve, rate_rps):
+def test_a_blocking_greenlet_shows_in_the_loop_delay(serve, rate_rps):
     plan = Plan((Step(rate_rps, 3),))
     reported = []
     Engine(
-        Job("t", 1, "b", plan, serve().url, workers=1, connections=2),
+        loads.job(serve().url, plan=plan, connections_per_worker=2),
         start_second=1000,
         report=reported.append,
-        give_way=Away(reported),
+        run_other_greenlets=Away(reported),
         wall_ns=lambda: 1_000_000_000_000,
     ).run()
     delays_us = [one.loop_delay_max_us for one in reported]
     assert max(delays_us) >= AWAY_S * 1e6
-    # It is told of the second in which it happened, and of no other.
+    # Only the second in which it happened reports it.
     assert delays_us.index(max(delays_us)) == 1
     assert sum(one >= AWAY_S * 1e6 for one in delays_us) == 1

@@ -11,11 +11,10 @@ import pytest
 
 from rally_magnum_scale.in_bay import master
 from rally_magnum_scale.in_bay import messages
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import cpusets
-from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Window
+from tests.unit import loads
 
 WORKERS = ("one", "two")
 OUTCOME = {"requests": 10, "failures": {}, "due": [10], "late_s": 0.0}
@@ -87,13 +86,10 @@ def conduct(first_answers, capfd, clock_deadline_s=0.5):
     environment = types.SimpleNamespace(
         runner=runner, events=events, shape_class=None
     )
-    job = Job(
-        "t",
-        1,
-        "b",
-        Plan((Step(20, 1),)),
+    job = loads.job(
         "http://127.0.0.1:1/",
-        workers=2,
+        Step(20, 1),
+        worker_processes=2,
         clock_deadline_s=clock_deadline_s,
         lead_s=0.0,
     )
@@ -105,19 +101,19 @@ def conduct(first_answers, capfd, clock_deadline_s=0.5):
     return runner, [json.loads(line) for line in lines]
 
 
-def test_clocks_that_answer_are_asked_three_times(capfd):
+def test_clocks_are_probed_three_times(capfd):
     runner, records = conduct({"one": 1, "two": 1}, capfd)
     assert [one["record"] for one in records] == ["start", "window", "end"]
     assert records[-1]["reasons"] == []
     assert runner.probes == master.CLOCK_PROBES
 
 
-def test_the_start_is_told_before_it_with_the_cpus_of_each_pod(capfd):
+def test_the_start_record_has_the_cpus_of_each_pod(capfd):
     before_s = time.time()
     _, records = conduct({"one": 1, "two": 1}, capfd)
     start, window, _ = records
-    told = cpusets.by_name(start["cpus"])
-    assert told == {
+    cpus = cpusets.by_name(start["cpus"])
+    assert cpus == {
         socket.gethostname(): frozenset(os.sched_getaffinity(0)),
         "one": frozenset({0, 1}),
         "two": frozenset({0, 1}),
@@ -126,7 +122,7 @@ def test_the_start_is_told_before_it_with_the_cpus_of_each_pod(capfd):
     assert before_s - 1 < start["written_s"] < time.time() + 1
 
 
-def test_a_clock_that_answers_late_is_waited_for(capfd):
+def test_a_late_clock_answer_is_waited_for(capfd):
     runner, records = conduct(
         {"one": 1, "two": 5}, capfd, clock_deadline_s=20.0
     )

@@ -1,4 +1,4 @@
-"""What a Locust master can't carry: too late, or too many workers."""
+"""Limits of a Locust master: late reports, and many workers."""
 
 import contextlib
 import signal
@@ -87,13 +87,13 @@ def test_reports_that_are_read_late_make_the_run_invalid(monkeypatch, capfd):
     assert reason.endswith(" s after they were sent")
 
 
-def test_one_worker_with_a_slow_way_is_not_the_master_s_fault(
+def test_one_slow_worker_does_not_mean_that_the_master_is_behind(
     monkeypatch, capfd
 ):
     assert reasons_with(monkeypatch, capfd, {"one": 60.0, "two": 0.0}) == []
 
 
-def test_hundreds_of_workers_may_knock_at_once(make_bay, serve, free_port):
+def test_hundreds_of_workers_can_connect_at_once(make_bay, serve, free_port):
     bay = make_bay(serve().url, Step(100, 1), workers=500)
     process = bay.start_master()
     worker.wait_for_master("127.0.0.1", free_port, deadline_s=DEADLINE_S)
@@ -113,7 +113,7 @@ def limit(soft, hard):
     )
 
 
-def test_a_master_that_may_open_too_few_files_says_so(make_bay, serve):
+def test_a_limit_of_open_files_that_is_too_low_is_reported(make_bay, serve):
     bay = make_bay(serve().url, Step(100, 1), workers=100)
     process = bay.start_master(limit(100, 150))
     assert process.wait(DEADLINE_S) == 3
@@ -130,10 +130,10 @@ def test_a_master_that_may_open_too_few_files_says_so(make_bay, serve):
 @pytest.mark.parametrize(
     ("before", "after"), [((100, 250), "200"), ((210, 250), "210")]
 )
-def test_a_limit_is_raised_as_far_as_the_workers_need(before, after):
+def test_the_limit_of_open_files_is_raised_as_needed(before, after):
     program = limit(*before) + (
-        "from rally_magnum_scale.in_bay import open_files\n"
-        "open_files.allow(100)\n"
+        "from rally_magnum_scale.in_bay import master_limits\n"
+        "master_limits.raise_open_files(100)\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
     assert fresh_python.run(program).split() == [after]

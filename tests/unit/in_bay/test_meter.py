@@ -47,14 +47,14 @@ def test_a_window_too_short_for_a_ratio_has_its_cpu_time():
     assert one.busy_ratio_max == 0.0
 
 
-def test_the_processor_time_of_waiting_is_not_taken_for_work():
+def test_idle_time_is_not_busy_time():
     clocks, made = make()
     clocks.pass_s(1, 0.9)
     one = made.roll(closed=False, idle_ns=int(0.75 * meter.NS_PER_S))
     assert (one.cpu_ratio_max, one.busy_ratio_max) == (0.9, 0.25)
 
 
-def test_where_idle_time_is_unknown_processor_time_stands_for_work():
+def test_without_idle_time_the_cpu_time_is_the_busy_time():
     clocks, made = make()
     clocks.pass_s(1, 0.9)
     assert made.roll(closed=True).busy_ratio_max == 0.9

@@ -1,4 +1,4 @@
-"""What Locust's request events come to: first without Locust, then with."""
+"""Requests of a user's Locust file, without Locust and with it."""
 
 import datetime
 import decimal
@@ -10,12 +10,11 @@ import pytest
 
 from rally_magnum_scale.in_bay import in_flight
 from rally_magnum_scale.in_bay import own_file
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.histogram import Histogram
-from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.in_bay.stats.windows import Window
+from tests.unit import loads
 from tests.unit.in_bay.processes import REPORTING_OFTEN
 from tests.unit.in_bay.processes import of
 
@@ -26,7 +25,7 @@ NS_PER_S = 1_000_000_000
 class Clock:
     """Time that passes only while the users are let run.
 
-    :param late_s: what a sleep takes beyond what was asked for, by the
+    :param late_s: how much longer a sleep takes than requested, by the
         second of the plan in which it ends
     """
 
@@ -58,7 +57,7 @@ class Users:
     :param ends_s: after how many seconds of the plan they do
     """
 
-    are_all_there = True
+    all_running = True
 
     def __init__(self, clock, ends_s):
         self._clock = clock
@@ -82,7 +81,7 @@ def watch(clock, *steps, requests=(), calls=(), answered=0, ends_s=0.0):
     :param ends_s: when the last user has ended its task
     """
     reported, begun = [], []
-    job = Job("t", 1, "b", Plan(steps), "http://h/", 1, timeout_s=2.0)
+    job = loads.job("http://h/", *steps, timeout_s=2.0)
     flight = in_flight.InFlight(User, None, clock_ns=lambda: clock.now_ns)
     watched = own_file.Watch(
         job,
@@ -229,14 +228,14 @@ def test_an_event_without_any_key_is_a_failure():
     assert outcome.failures == {"no_response_time": 1}
 
 
-def test_a_request_that_began_before_the_plan_counts_with_all_of_its_time():
+def test_a_request_that_began_before_the_plan_counts_with_its_full_time():
     _, windows = watch(
         Clock(), Step(None, 1), requests=[(0.5, {"response_time": 1200})]
     )
     assert windows[0].latency_us == Histogram.from_values_us({1_200_000: 1})
 
 
-def test_what_is_not_of_the_plan_is_not_counted():
+def test_requests_outside_the_plan_are_not_counted():
     outcome, windows = watch(
         Clock(),
         Step(None, 1),
@@ -258,7 +257,7 @@ def test_what_is_not_of_the_plan_is_not_counted():
     assert (outcome.requests, outcome.failures) == (1, {})
 
 
-def test_seconds_that_were_slept_away_have_windows_too():
+def test_missed_seconds_have_windows():
     _, windows = watch(
         Clock(late_s={3: 2.5}),
         Step(None, 6),
@@ -270,7 +269,7 @@ def test_seconds_that_were_slept_away_have_windows_too():
     assert [one.loop_delay_max_us for one in windows[:3]] == [0, 2_500_000, 0]
 
 
-def test_users_have_time_to_end_what_they_do():
+def test_users_can_finish_their_requests_after_the_plan():
     outcome, windows = watch(
         Clock(),
         Step(None, 1),
@@ -304,13 +303,13 @@ def test_requests_that_never_end_time_out_unless_they_began_after_the_plan():
     assert [one.phase for one in windows] == ["steady", *["stop"] * 3]
 
 
-def test_what_comes_after_the_last_word_is_in_no_window():
+def test_requests_after_the_report_are_in_no_window():
     clock, taken = Clock(), []
 
     def keep(window):
         taken.append(window)
 
-    job = Job("t", 1, "b", Plan((Step(None, 1),)), "http://h/", 1)
+    job = loads.job("http://h/", Step(None, 1))
     watched = own_file.Watch(
         job,
         START,
@@ -371,11 +370,11 @@ class Asker(HttpUser):
 """
 
 
-def test_a_locust_file_of_its_own_gives_the_same_records(make_bay):
+def test_a_locust_file_gives_the_same_records(make_bay):
     bay = make_bay(
         "http://127.0.0.1:1/",
         Step(None, 2, 1),
-        own_file=PRINTING,
+        locust_file=PRINTING,
         users=4,
     )
     workers = [bay.start_worker(), bay.start_worker()]
@@ -388,11 +387,11 @@ def test_a_locust_file_of_its_own_gives_the_same_records(make_bay):
     assert [one["workers"] for one in windows[:3]] == [2, 2, 2]
     # Four users that wait 0.1 s: 40 a second, and less on a busy machine.
     assert 60 < end["requests"] < 125
-    asked = end["requests"]
+    requests = end["requests"]
     # What a user fires in one go may lie on both sides of an end of the plan.
     assert end["failures"] == {
-        "failed": pytest.approx(asked, abs=8),
-        "value_error": pytest.approx(asked, abs=8),
+        "failed": pytest.approx(requests, abs=8),
+        "value_error": pytest.approx(requests, abs=8),
     }
     seen = [Window.from_json(one) for one in windows]
     assert {us for one in seen for us in one.latency_us.counts} == {1234}
@@ -404,7 +403,9 @@ def test_a_locust_file_of_its_own_gives_the_same_records(make_bay):
     assert [one.wait(10) for one in workers] == [0, 0]
 
 
-def test_the_windows_hold_what_the_target_has_seen(make_bay, serve, behaviour):
+def test_the_windows_contain_all_requests_that_the_target_received(
+    make_bay, serve, behaviour
+):
     seen_s = []
 
     def answer(connection, number):
@@ -414,7 +415,7 @@ def test_the_windows_hold_what_the_target_has_seen(make_bay, serve, behaviour):
     bay = make_bay(
         serve(answer).url,
         Step(None, 3),
-        own_file=ASKING,
+        locust_file=ASKING,
         users=6,
     )
     workers = [bay.start_worker(), bay.start_worker()]
@@ -435,7 +436,7 @@ def test_users_that_end_before_the_plan_make_the_run_invalid(make_bay, serve):
         serve().url,
         Step(None, 1),
         workers=1,
-        own_file=ending,
+        locust_file=ending,
         users=2,
     )
     bay.start_worker()
@@ -448,14 +449,16 @@ def test_users_that_end_before_the_plan_make_the_run_invalid(make_bay, serve):
 def run_alone(make_bay, url, text, *steps, **changes):
     """Run a file in one worker; return the records and the worker."""
     bay = make_bay(
-        url, *steps, **{"workers": 1, "own_file": text, "users": 2, **changes}
+        url,
+        *steps,
+        **{"workers": 1, "locust_file": text, "users": 2, **changes},
     )
     worker = bay.start_worker()
     return bay.records(bay.start_master()), worker
 
 
 @pytest.mark.parametrize("kind", ["HttpUser", "FastHttpUser"])
-def test_a_target_that_stalls_to_the_end_is_not_forgiven(
+def test_a_stall_at_the_end_of_the_plan_is_measured(
     make_bay, serve, behaviour, kind
 ):
     stalled = threading.Event()
@@ -468,7 +471,7 @@ def test_a_target_that_stalls_to_the_end_is_not_forgiven(
         serve(stall).url,
         Step(None, 4),
         workers=1,
-        own_file=ASKING.replace("HttpUser", kind),
+        locust_file=ASKING.replace("HttpUser", kind),
         users=2,
         timeout_s=1.0,
     )
@@ -544,9 +547,7 @@ SOMETIMES_ITS_OWN_CLIENT = OWN_CLIENT.replace("User", "HttpUser").replace(
 
 
 @pytest.mark.parametrize("text", [OWN_CLIENT, SOMETIMES_ITS_OWN_CLIENT])
-def test_what_a_client_of_the_files_own_waits_for_is_not_taken_for_ended(
-    make_bay, serve, text
-):
+def test_requests_of_an_unknown_client_are_waited_for(make_bay, serve, text):
     records, _ = run_alone(
         make_bay,
         serve().url,
@@ -572,9 +573,7 @@ def quit(environment, **_):
 )
 
 
-def test_a_hook_of_the_end_may_end_the_runner_and_loses_nothing(
-    make_bay, serve
-):
+def test_a_test_stop_hook_can_quit_without_losing_records(make_bay, serve):
     records, worker = run_alone(make_bay, serve().url, QUITTING, Step(None, 2))
     end = records[-1]
     assert (end["reasons"], end["failures"]) == ([], {})
@@ -643,7 +642,7 @@ class Asker(HttpUser):
 
 
 @pytest.mark.parametrize("kind", ["HttpUser", "FastHttpUser"])
-def test_what_ends_without_an_event_is_a_failure(make_bay, serve, kind):
+def test_a_request_without_an_event_is_a_failure(make_bay, serve, kind):
     text = UNREPORTED.replace("HttpUser", kind)
     records, _ = run_alone(make_bay, serve().url, text, Step(None, 2))
     end = records[-1]
@@ -651,11 +650,13 @@ def test_what_ends_without_an_event_is_a_failure(make_bay, serve, kind):
     assert end["failures"]["assertion_error"] > 5
 
 
-def test_a_killed_worker_of_an_own_file_makes_the_run_invalid(make_bay, serve):
+def test_a_killed_worker_of_a_locust_file_makes_the_run_invalid(
+    make_bay, serve
+):
     bay = make_bay(
         serve().url,
         Step(None, 5),
-        own_file=ASKING,
+        locust_file=ASKING,
         users=4,
     )
     first, _ = [bay.start_worker(REPORTING_OFTEN) for _ in range(2)]

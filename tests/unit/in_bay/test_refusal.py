@@ -1,4 +1,4 @@
-"""What Locust itself finds in a file decides whether it can be a load."""
+"""Locust files that Locust itself can't run."""
 
 import types
 
@@ -63,7 +63,7 @@ def test_a_file_is_refused_in_one_sentence_before_any_load(make_bay, name):
         "http://127.0.0.1:1/",
         Step(None, 1),
         workers=1,
-        own_file=text,
+        locust_file=text,
         users=1,
     )
     if name == "a_shape_that_is_set_later":
@@ -86,7 +86,7 @@ def refuse(clause):
     raise Refused(clause)
 
 
-def test_a_file_without_users_is_refused_as_that_where_there_is_no_pytest():
+def test_a_file_without_users_is_refused_without_pytest():
     def load_tests(path):
         raise ModuleNotFoundError("No module named 'pytest'")
 
@@ -102,12 +102,12 @@ def test_a_file_without_users_is_refused_as_that_where_there_is_no_pytest():
         main.load_locustfile_pytest("own.py")
 
 
-def test_a_worker_refuses_in_the_same_words(make_bay, free_port):
+def test_a_worker_refuses_with_the_same_message(make_bay, free_port):
     bay = make_bay(
         "http://127.0.0.1:1/",
         Step(None, 1),
         workers=1,
-        own_file="",
+        locust_file="",
         users=1,
     )
     # There is no master to wait for.
@@ -134,12 +134,14 @@ TAKEN = {
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_what_locust_takes_for_users_makes_the_load(make_bay, serve, name):
+def test_everything_that_locust_accepts_as_users_generates_load(
+    make_bay, serve, name
+):
     bay = make_bay(
         serve().url,
         Step(None, 2),
         workers=1,
-        own_file=TAKEN[name],
+        locust_file=TAKEN[name],
         users=2,
     )
     bay.start_worker()

@@ -6,17 +6,17 @@ from rally_magnum_scale.in_bay import request_spec
 from rally_magnum_scale.in_bay.request_spec import Request
 
 
-def test_a_plain_request_is_as_short_as_can_be():
+def test_the_default_request_is_minimal():
     assert Request().to_bytes("10.0.0.1:8080") == (
         b"GET / HTTP/1.1\r\nHost: 10.0.0.1:8080\r\n\r\n"
     )
 
 
-def test_a_request_has_what_was_asked_for():
-    asked = Request(
+def test_a_request_contains_method_headers_and_body():
+    request = Request(
         "POST", "/a?b=%20", {"Accept": "text/plain, */*", "X-A": ""}, "hé"
     )
-    assert asked.to_bytes("h", keep_alive=False) == (
+    assert request.to_bytes("h", keep_alive=False) == (
         b"POST /a?b=%20 HTTP/1.1\r\nHost: h\r\n"
         b"Accept: text/plain, */*\r\nX-A: \r\n"
         b"Connection: close\r\nContent-Length: 3\r\n\r\n"
@@ -28,9 +28,11 @@ def test_an_empty_body_has_a_length():
     assert b"Content-Length: 0\r\n" in Request("PUT", body="").to_bytes("h")
 
 
-def test_a_request_travels_as_json():
-    asked = Request("PUT", "/x", {"A": "b"}, "c", 201, 7)
-    assert Request.from_json(json.loads(json.dumps(asked.to_json()))) == asked
+def test_a_request_survives_json():
+    request = Request("PUT", "/x", {"A": "b"}, "c", 201, 7)
+    assert (
+        Request.from_json(json.loads(json.dumps(request.to_json()))) == request
+    )
     assert Request.from_json({}) == Request()
 
 
@@ -70,7 +72,7 @@ def test_a_request_travels_as_json():
         ("size", 1),
     ],
 )
-def test_what_can_not_be_right_is_named(key, value):
+def test_invalid_requests_are_named(key, value):
     with pytest.raises(ValueError, match=rf"^request\.{key}"):
         Request.from_json({key: value})
 
@@ -78,7 +80,7 @@ def test_what_can_not_be_right_is_named(key, value):
 @pytest.mark.parametrize(
     "given", [{"method": "HEAD"}, {"expected_status": 204}]
 )
-def test_no_body_is_expected_where_there_can_be_none(given):
+def test_a_body_is_not_expected_where_none_is_possible(given):
     with pytest.raises(ValueError, match=r"^request\.expected_body_bytes"):
         Request.from_json({**given, "expected_body_bytes": 1})
     Request.from_json({**given, "expected_body_bytes": 0})

@@ -1,4 +1,4 @@
-"""A search in the bay decides by the windows of its steps alone."""
+"""The steps of a search, as the master drives it."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def take(hunt, seen, due=None):
     return hunt.take(seen, [due])
 
 
-def test_a_step_follows_from_the_windows_of_those_before():
+def test_the_next_step_depends_on_the_windows_of_the_previous_steps():
     hunt = SearchDriver(WANTED, workers=2)
     first = hunt.next_trial()
     assert (first.step, first.rate_rps, first.ended) == (1, 100, False)
@@ -66,7 +66,7 @@ def test_a_step_with_missing_windows_does_not_count(spoil):
     assert (judged.held, judged.limit) == (False, trials.BY_INVALID)
 
 
-def test_answers_after_the_last_second_are_judged_too():
+def test_responses_after_the_last_second_are_judged():
     hunt = SearchDriver(WANTED, workers=2)
     hunt.next_trial()
     late = Histogram.from_values_us({900_000: 3})
@@ -88,7 +88,7 @@ def test_a_search_ends_with_its_confirmation():
         hunt.take([], [None])
 
 
-def test_a_step_that_does_not_account_for_what_was_due_does_not_count():
+def test_a_step_with_uncounted_due_requests_does_not_count():
     hunt = SearchDriver(WANTED, workers=2)
     hunt.next_trial()
     judged = take(hunt, windows_of(hunt.plan), due=201)

@@ -7,11 +7,10 @@ import sys
 import pytest
 
 from rally_magnum_scale.in_bay.fresh import engine_of
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.job import Trust
 from rally_magnum_scale.in_bay.request_spec import Request
-from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
+from tests.unit import loads
 from tests.unit.in_bay.conftest import Behaviour
 from tests.unit.in_bay.conftest import serving
 from tests.unit.in_bay.engine_runs import side_by_side
@@ -61,14 +60,9 @@ def secured(serve, authority, tmp_path):
 
 
 def job_for(server, ca_pem, *steps, **changes):
-    return Job(
-        "t",
-        1,
-        "b",
-        Plan(steps),
+    return loads.job(
         server.url,
-        1,
-        connections=4,
+        *steps,
         tls=Trust(NAME, ca_pem),
         **{"timeout_s": 2.0, **changes},
     )
@@ -104,21 +98,21 @@ def tls_runs(authority, tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", ANSWERS)
-def test_requests_are_asked_by_tls(tls_runs, case):
+def test_requests_are_sent_over_tls(tls_runs, case):
     outcome, requests = tls_runs[case].result()
     assert (outcome.requests, outcome.failures) == (50, {})
     assert requests == 50
 
 
-def test_a_long_answer_and_a_long_body_go_through_whole(secured, authority):
+def test_long_responses_and_bodies_pass_completely(secured, authority):
     body = b"x" * 100_000
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
     server = secured(lambda connection, _: connection.sendall(head + body))
-    asked = Request("PUT", body="y" * 60_000, expected_body_bytes=len(body))
-    outcome = run(job_for(server, authority.pem, Step(40, 1), asked=asked))
+    request = Request("PUT", body="y" * 60_000, expected_body_bytes=len(body))
+    outcome = run(job_for(server, authority.pem, Step(40, 1), request=request))
     assert (outcome.requests, outcome.failures) == (40, {})
-    (request,) = server.asked
-    assert request.endswith(b"\r\n\r\n" + b"y" * 60_000)
+    (received,) = server.received
+    assert received.endswith(b"\r\n\r\n" + b"y" * 60_000)
 
 
 # Whether our authority has signed it, and what it says.
@@ -150,15 +144,13 @@ def untrusted_runs(authority, tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", UNTRUSTED_CASES)
-def test_a_certificate_that_is_not_trusted_is_a_failure_of_its_own(
-    untrusted_runs, case
-):
+def test_an_untrusted_certificate_is_a_tls_failure(untrusted_runs, case):
     outcome, requests = untrusted_runs[case].result()
     assert outcome.requests == requests == 0
     assert set(outcome.failures) == {"tls"}
 
 
-def test_a_target_without_tls_is_a_failure_of_tls(serve, authority):
+def test_a_target_without_tls_is_a_tls_failure(serve, authority):
     # It takes the handshake for a request that never ends.
     server = serve()
     outcome = run(job_for(server, authority.pem, Step(None, 1), timeout_s=0.3))
@@ -174,7 +166,7 @@ def test_a_connection_that_ends_in_the_middle_is_short(
     assert (outcome.requests, outcome.failures) == (98, {"short": 2})
 
 
-def test_a_worker_that_gevent_has_patched_asks_by_tls(secured, authority):
+def test_tls_works_in_a_process_that_gevent_has_patched(secured, authority):
     server = secured()
     job = job_for(server, authority.pem, Step(100, 1))
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Everything that makes a run invalid, done to real processes of Locust.
+"""Everything that makes a run invalid, in real processes of Locust.
 
 That workers are missing, killed or without an answer is in
 ``test_locust_run``, with the engine, and in ``test_own_file``.
@@ -11,12 +11,12 @@ import psutil
 import pytest
 
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.in_bay.stats import throughput
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats.steps import Step
 from tests.unit.in_bay.processes import REPORTING_OFTEN
 from tests.unit.in_bay.processes import of
 
-# A Locust file whose only task does this before it says that it asked.
+# A Locust file whose only task does this before it reports a request.
 TASK = """
 import hashlib
 import gevent
@@ -73,8 +73,8 @@ def reasons(bay, found):
 def reasons_by_step(bay, found):
     """Return why each step of a run is invalid."""
     run = records.collect(found)
-    steps = throughput.summarise(
-        bay.spec.plan,
+    steps = step_summary.summarise(
+        bay.spec.traffic.plan,
         run.windows,
         run.end,
         cores_pods=None,
@@ -132,14 +132,14 @@ def test_a_generator_that_sends_late_is_the_limit(make_bay, serve):
     )
 
 
-def test_a_generator_out_of_processor_time_is_the_limit(make_bay):
+def test_a_generator_without_cpu_time_is_the_limit(make_bay):
     # In threads of the system, which leave the event loop in peace.
     burn = 'POOL.apply(hashlib.pbkdf2_hmac, ("sha256", b"a", b"b", 20_000))'
     bay = make_bay(
         "http://127.0.0.1:1/",
         Step(None, 3, 1),
         workers=1,
-        own_file=TASK.format(wait_s=0, does=burn),
+        locust_file=TASK.format(wait_s=0, does=burn),
         users=4,
     )
     bay.start_worker(before=SLOWED)
@@ -156,7 +156,7 @@ def test_a_generator_whose_loop_is_blocked_is_the_limit(make_bay):
         "http://127.0.0.1:1/",
         Step(None, 3),
         workers=1,
-        own_file=TASK.format(wait_s=0.2, does=block),
+        locust_file=TASK.format(wait_s=0.2, does=block),
         users=2,
     )
     bay.start_worker()
@@ -165,7 +165,7 @@ def test_a_generator_whose_loop_is_blocked_is_the_limit(make_bay):
     assert any("its event loop was " in one for one in reasons(bay, found))
 
 
-def test_a_generator_that_stood_still_is_told(make_bay, serve):
+def test_a_standstill_of_the_generator_is_reported(make_bay, serve):
     plan = (Step(None, 4), Step(200, 4))
     bay = make_bay(serve().url, *plan, workers=1)
     worker = bay.start_worker(REPORTING_OFTEN)
@@ -176,25 +176,25 @@ def test_a_generator_that_stood_still_is_told(make_bay, serve):
         timer.join()
     found = bay.records(master)
     assert found[-1]["reasons"] == []
-    told = "stood still: its event loop came back to the connections"
+    reason = "stood still: its event loop came back to the connections"
     for step in reasons_by_step(bay, found):
-        assert any(told in one for one in step)
+        assert any(reason in one for one in step)
 
 
-def test_a_clock_that_is_wrong_is_told(make_bay, serve):
+def test_a_wrong_clock_is_reported(make_bay, serve):
     bay = make_bay(serve().url, Step(100, 2), workers=3)
     bay.start_worker()
     for by_s in (2, -2):
         bay.start_worker(before=SHIFTED.format(by_s=by_s))
     found = bay.records(bay.start_master(before=PROBING_OFTEN))
     assert "clock_skew" in kinds(found)
-    told = [one for one in found[-1]["reasons"] if "clock" in one]
-    assert len(told) == 2
+    skews = [one for one in found[-1]["reasons"] if "clock" in one]
+    assert len(skews) == 2
     for skew in ("+2.0", "-2.0"):
-        assert any(f"differs by {skew} s" in one for one in told)
+        assert any(f"differs by {skew} s" in one for one in skews)
 
 
-def test_windows_that_come_too_late_are_told(make_bay, serve):
+def test_late_windows_are_reported(make_bay, serve):
     bay = make_bay(serve().url, Step(100, 7), lateness_s=2.0)
     first, _ = [bay.start_worker(REPORTING_OFTEN) for _ in range(2)]
     master = bay.start_master()
@@ -203,13 +203,13 @@ def test_windows_that_come_too_late_are_told(make_bay, serve):
     timer = stop_for(of_worker(first), 3.5)
     found = bay.records(master)
     timer.join()
-    told = found[-1]["reasons"]
-    assert any("came more than 2 s late" in one for one in told)
+    of_run = found[-1]["reasons"]
+    assert any("came more than 2 s late" in one for one in of_run)
     step = reasons(bay, found)
     assert any("not all workers reported" in one for one in step)
 
 
-def test_a_process_with_a_dead_workers_user_is_told(make_bay, serve):
+def test_a_process_with_a_dead_workers_user_is_reported(make_bay, serve):
     server = serve()
     bay = make_bay(server.url, Step(100, 13))
     first, second = [bay.start_worker(REPORTING_OFTEN) for _ in range(2)]

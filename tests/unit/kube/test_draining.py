@@ -58,7 +58,7 @@ def drain(scripted, names=("n-1",), deadline_s=30.0):
     return count, fake
 
 
-def asked(fake, text):
+def requests(fake, text):
     return [path for path, _ in fake.queries if text in path]
 
 
@@ -73,7 +73,7 @@ def test_nodes_are_cordoned_and_their_pods_evicted():
     )
     assert count == 2
     assert fake.posted[0] == {"spec": {"unschedulable": True}}
-    assert asked(fake, "eviction") == [EVICT.format("a"), EVICT.format("b")]
+    assert requests(fake, "eviction") == [EVICT.format("a"), EVICT.format("b")]
 
 
 def test_pods_of_the_node_and_pods_that_have_ended_stay():
@@ -82,7 +82,7 @@ def test_pods_of_the_node_and_pods_that_have_ended_stay():
     over = {**pod("o"), "status": {"phase": "Succeeded"}}
     count, fake = drain(script(pods(daemon, static, over)))
     assert count == 0
-    assert not asked(fake, "eviction")
+    assert not requests(fake, "eviction")
 
 
 def test_the_resolution_counts_from_the_last_list_with_pods(monkeypatch):
@@ -107,14 +107,14 @@ def test_a_disruption_budget_is_respected_and_the_eviction_retried():
         script(pods(pod("a")), pods(pod("a")), pods(), a=[429, {}])
     )
     assert count == 1
-    assert len(asked(fake, "eviction")) == 2
+    assert len(requests(fake, "eviction")) == 2
 
 
 def test_a_pod_that_is_ending_is_waited_for_and_not_evicted_again():
     ending = pod("a", deletionTimestamp="2026-01-01T00:00:00Z")
     count, fake = drain(script(pods(pod("a")), pods(ending), pods(), a=[{}]))
     assert count == 1
-    assert len(asked(fake, "eviction")) == 1
+    assert len(requests(fake, "eviction")) == 1
 
 
 @pytest.mark.parametrize("answer", [404, 500])
@@ -147,11 +147,11 @@ def test_nodes_that_still_exist_are_uncordoned():
 
 
 def test_nodes_that_can_not_be_uncordoned_are_reported():
-    said = []
+    lines = []
     with fake_api.serve({"/api/v1/nodes/n-1": [403]}) as (_, cluster):
-        draining.uncordon(cluster, ["n-1", "n-2"], said.append)
-    assert len(said) == 1
-    assert "may stay cordoned, n-1 first" in said[0]
+        draining.uncordon(cluster, ["n-1", "n-2"], lines.append)
+    assert len(lines) == 1
+    assert "may stay cordoned, n-1 first" in lines[0]
 
 
 def test_an_eviction_that_breaks_off_is_retried():
@@ -159,7 +159,7 @@ def test_an_eviction_that_breaks_off_is_retried():
         script(pods(pod("a")), pods(pod("a")), pods(), a=[0.0, {}])
     )
     assert count == 1
-    assert len(asked(fake, "eviction")) == 2
+    assert len(requests(fake, "eviction")) == 2
 
 
 def test_a_pod_that_can_not_be_evicted_does_not_count_as_evicted():

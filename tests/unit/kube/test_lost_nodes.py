@@ -88,12 +88,12 @@ def test_a_later_run_restores_the_nodes_that_a_crashed_run_deleted():
             *(409, {**none, "items": [ready]}),
         ],
     }
-    said = []
+    lines = []
     with fake_api.serve(script) as (fake, cluster):
         for _ in range(2):
-            lost_nodes.bring_back(cluster, "load", said.append)
+            lost_nodes.bring_back(cluster, "load", lines.append)
     assert fake.posted == [taken, taken]
-    assert said == ["The node n1 is brought back."] * 2
+    assert lines == ["The node n1 is brought back."] * 2
     # It was waited for until it was Ready.
     assert [path for path, _ in fake.queries].count("/api/v1/nodes") == 5
 
@@ -138,19 +138,19 @@ def test_pods_of_lost_nodes_are_deleted_without_a_grace_period():
         f"{pods}/a": [404],
         f"{pods}/b": [{}],
     }
-    said = []
+    lines = []
     with fake_api.serve(script) as (fake, cluster):
-        lost_nodes.forget_pods(cluster, "load", ["n1"], said.append)
-    asked = [(path, query) for path, query in fake.queries]
-    assert asked[0][1]["fieldSelector"] == "spec.nodeName=n1"
-    assert [path for path, _ in asked[1:]] == [f"{pods}/a", f"{pods}/b"]
-    assert all(query["gracePeriodSeconds"] == "0" for _, query in asked[1:])
-    assert said == []
+        lost_nodes.forget_pods(cluster, "load", ["n1"], lines.append)
+    requests = [(path, query) for path, query in fake.queries]
+    assert requests[0][1]["fieldSelector"] == "spec.nodeName=n1"
+    assert [path for path, _ in requests[1:]] == [f"{pods}/a", f"{pods}/b"]
+    assert all(query["gracePeriodSeconds"] == "0" for _, query in requests[1:])
+    assert lines == []
 
 
 def test_pods_that_can_t_be_deleted_do_not_end_the_cleanup():
     pods = "/api/v1/namespaces/load/pods"
-    said = []
+    lines = []
     with fake_api.serve({pods: [403]}) as (_, cluster):
-        lost_nodes.forget_pods(cluster, "load", ["n1"], said.append)
-    assert "pods of lost nodes may stay" in said[0]
+        lost_nodes.forget_pods(cluster, "load", ["n1"], lines.append)
+    assert "pods of lost nodes may stay" in lines[0]

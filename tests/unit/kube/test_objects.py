@@ -64,8 +64,8 @@ def test_a_namespace_is_waited_for_while_the_api_is_away():
     script = namespace_answers(phase, 503, 0.0, 404)
     with fake_api.serve(script) as (fake, cluster):
         objects.delete_namespace(cluster, "load", deadline_s=30)
-    asked = [path for path, _ in fake.queries if path.endswith("/status")]
-    assert len(asked) == 4
+    paths = [path for path, _ in fake.queries if path.endswith("/status")]
+    assert len(paths) == 4
 
 
 def test_a_namespace_that_is_not_gone_in_time_is_an_error():

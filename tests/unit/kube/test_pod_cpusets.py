@@ -31,14 +31,14 @@ def serve(answers):
     :param answers: pod to what its command writes, an HTTP status, or
         None for silence
     """
-    asked, closing = [], threading.Event()
+    requests, closing = [], threading.Event()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             url = urllib.parse.urlparse(self.path)
             name = url.path.split("/")[-2]
             query = urllib.parse.parse_qs(url.query)
-            asked.append((name, query["container"], query["command"]))
+            requests.append((name, query["container"], query["command"]))
             answer = answers[name]
             if answer is None:
                 closing.wait(30)
@@ -69,24 +69,24 @@ def serve(answers):
             pass
 
     with fake_api.connected(Handler, closing.set) as cluster:
-        yield cluster, asked
+        yield cluster, requests
 
 
 def ask(answers, deadline_s=20.0):
-    with serve(answers) as (cluster, asked):
+    with serve(answers) as (cluster, requests):
         found, why = pod_cpusets.of_pods(
             cluster, "ns", list(answers), "target", deadline_s=deadline_s
         )
-    return found, why, asked
+    return found, why, requests
 
 
 def test_the_processors_of_pods_are_read():
     answers = {f"t-{number}": STATUS for number in range(40)}
-    found, why, asked = ask(answers)
+    found, why, requests = ask(answers)
     assert why == ""
     assert found == dict.fromkeys(answers, frozenset({0, 2, 3}))
     wanted = (["target"], ["cat", "/proc/self/status"])
-    assert sorted(asked) == sorted((name, *wanted) for name in answers)
+    assert sorted(requests) == sorted((name, *wanted) for name in answers)
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,12 @@ def test_the_processors_of_pods_are_read():
     ],
 )
 def test_reading_stops_at_the_first_error(answer, why):
-    found, said, asked = ask({f"t-{number}": answer for number in range(60)})
+    found, reason, requests = ask(
+        {f"t-{number}": answer for number in range(60)}
+    )
     assert found == {}
-    assert re.search(why, said)
-    assert len(asked) <= pod_cpusets.AT_ONCE
+    assert re.search(why, reason)
+    assert len(requests) <= pod_cpusets.AT_ONCE
 
 
 def test_pods_that_do_not_answer_are_not_waited_for():

@@ -55,8 +55,8 @@ def wait(*answers, deadline_s=30.0, log=404):
                 deadline_s=deadline_s,
             )
         finally:
-            asked = [query for path, query in fake.queries if path == LOG]
-            assert all(query["tailLines"] == "5" for query in asked)
+            queries = [query for path, query in fake.queries if path == LOG]
+            assert all(query["tailLines"] == "5" for query in queries)
 
 
 def then(item):

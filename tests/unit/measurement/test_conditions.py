@@ -8,7 +8,7 @@ from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
 from tests.unit import factories
 
-ASKED = conditions.ask(
+ASKED = conditions.record(
     "http://keystone (r)",
     "MagnumScale.throughput",
     {},
@@ -18,7 +18,9 @@ ASKED = conditions.ask(
 
 
 def found(**changes):
-    run = records.Run(bays=(factories.bay(**changes),), asked=ASKED.to_json())
+    run = records.Run(
+        bays=(factories.bay(**changes),), conditions=ASKED.to_json()
+    )
     return conditions.find([run])
 
 
@@ -105,10 +107,12 @@ def test_what_was_asked_for_stands_where_nothing_was_recorded():
 
 
 def test_a_runner_is_said_whole_and_in_one_order():
-    said = conditions.say_runner("constant", {"times": 10, "concurrency": 5})
+    said = conditions.describe_runner(
+        "constant", {"times": 10, "concurrency": 5}
+    )
     assert said == "constant (concurrency 5, times 10)"
-    assert conditions.say_runner("serial", {}) == "serial"
-    rising = conditions.say_runner("rps", {"rps": {"start": 1, "end": 9}})
+    assert conditions.describe_runner("serial", {}) == "serial"
+    rising = conditions.describe_runner("rps", {"rps": {"start": 1, "end": 9}})
     assert rising == 'rps (rps {"end": 9, "start": 1})'
     here = found()
     assert "runner constant (concurrency 10, times 10)" in here.describe()
@@ -124,7 +128,7 @@ def test_contexts_are_digested_as_arguments_are():
 
 def test_a_record_of_an_earlier_release_knows_no_runner():
     before = {"cloud": "c", "scenario": "s", "arguments": "a", "versions": {}}
-    known = conditions.find([records.Run(asked=before)])
+    known = conditions.find([records.Run(conditions=before)])
     assert (known.runner, known.contexts) == ("", "")
     assert known.differences(found(), across=["cloud", "scenario"]) == [
         "arguments"
@@ -147,7 +151,7 @@ def test_a_record_of_an_earlier_release_knows_no_runner():
     ],
 )
 def test_how_many_iterations_a_runner_was_told_to_run(kind, config, told):
-    assert conditions.iterations_told(kind, config) == told
+    assert conditions.planned_iterations(kind, config) == told
 
 
 @pytest.mark.parametrize(
@@ -162,9 +166,9 @@ def test_how_many_iterations_a_runner_was_told_to_run(kind, config, told):
         (
             11,
             10,
-            "11 iterations have a result, but the runner was told to run 10",
+            "11 iterations have a result, but the runner had to run 10",
         ),
     ],
 )
 def test_missing_iterations_are_told(stored, told, said):
-    assert conditions.say_missing(stored, told) == said
+    assert conditions.describe_missing(stored, told) == said

@@ -82,7 +82,7 @@ def test_a_p_value_is_said_as_a_share_of_comparisons(
     p_value: float, said: str
 ) -> None:
     noise = "noise alone would make a difference this large in"
-    assert regression.say_p_value(p_value) == said.format(noise)
+    assert regression.describe_p_value(p_value) == said.format(noise)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_p_value_is_said_as_a_share_of_comparisons(
 def test_a_change_is_said_as_a_share_and_from_ten_times_on_as_a_factor(
     ratio: float, said: str
 ) -> None:
-    assert regression.say_change(ratio) == said
+    assert regression.describe_change(ratio) == said
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 import dataclasses
-import importlib
 import itertools
 import math
-import pkgutil
 
 import jsonschema
 import pytest
@@ -14,6 +12,7 @@ from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
 from tests.unit import factories
+from tests.unit import frozen
 
 GOOD = factories.run()
 # Whatever its values are: a worker died.
@@ -123,7 +122,7 @@ BAY_KEYS = [(one[0], one[1]) for one in BAY_BOUNDS]
 
 
 @pytest.mark.parametrize(("criterion", "key"), BAY_KEYS)
-def test_a_bay_that_did_not_come_so_far_fails(criterion, key):
+def test_a_bay_that_did_not_reach_a_time_fails(criterion, key):
     verdict = judge_one(criterion, {key: 1e9}, FAILED_BAY)
     assert verdict.reason == "it was not measured"
     assert not verdict.passed
@@ -141,7 +140,7 @@ def test_a_bay_that_the_task_did_not_make_fails(criterion, key, maker):
     assert not verdict.passed
 
 
-def test_what_a_context_deletes_no_iteration_can_judge():
+def test_the_deletion_by_a_context_can_not_be_judged():
     bay = factories.bay(made_by="context", delete_s=None)
     run = dataclasses.replace(GOOD, bays=(bay,))
     verdict = judge_one("bay_delete_time", {"max_s": 1e9}, run)
@@ -242,7 +241,7 @@ def test_a_bound_that_does_not_exist_fails(bound):
     )
 
 
-def test_a_figure_that_nodes_did_not_tell_fails_with_their_reason():
+def test_a_missing_cpu_time_fails_with_its_reason():
     run = factories.run(cpu_missing="the nodes may not be asked")
     verdict = judge_one("request_rate", {"min_requests_per_cpu_s": 1}, run)
     assert not verdict.passed
@@ -317,7 +316,7 @@ def test_a_bound_is_0_or_more_and_a_step_1_or_more(name, config, taken):
     assert jsonschema.Draft7Validator(schema).is_valid(config) is taken
 
 
-def test_a_verdict_says_itself_in_one_line():
+def test_a_verdict_is_described_in_one_line():
     verdict = judge_one("request_rate", {"min_rps": 20_000}, INVALID)
     said = verdict.describe()
     assert said.startswith("request_rate min_rps: 19,8")
@@ -385,7 +384,7 @@ def verdict_of(value, iteration=1, **changes):
         [verdict_of(None, 1), verdict_of(None, 2)],
     ],
 )
-def test_what_has_no_value_decides_before_what_fails_by_most(ordered):
+def test_a_missing_value_decides_before_the_worst_value(ordered):
     for order in itertools.permutations(ordered):
         assert verdicts.worst(order) == ordered[0]
 
@@ -967,7 +966,7 @@ LATE = [
 
 
 @pytest.mark.parametrize(("criterion", "key", "run", "over"), LATE)
-def test_a_bound_between_two_looks_can_not_be_judged(
+def test_a_bound_inside_the_interval_can_not_be_judged(
     criterion, key, run, over
 ):
     for asked in (5.2, 10, 34.1):
@@ -984,7 +983,9 @@ def test_a_bound_between_two_looks_can_not_be_judged(
 
 
 @pytest.mark.parametrize(("criterion", "key", "run", "over"), LATE)
-def test_a_bound_beside_two_looks_holds_or_fails(criterion, key, run, over):
+def test_a_bound_outside_the_interval_holds_or_fails(
+    criterion, key, run, over
+):
     for asked in (34.2, 60):
         verdict = judge_one(criterion, {key: asked / over}, run)
         assert verdict.passed
@@ -995,7 +996,7 @@ def test_a_bound_beside_two_looks_holds_or_fails(criterion, key, run, over):
         assert not verdict.reason
 
 
-def test_a_time_that_can_not_be_judged_says_who_did_not_answer():
+def test_an_undecided_verdict_says_why_the_interval_is_wide():
     verdict = judge_one("bay_create_time", {"max_s": 10}, late())
     assert verdict.reason == (
         "the time is between 5.1 s and 34.2 s (Magnum's API answered no poll "
@@ -1003,7 +1004,7 @@ def test_a_time_that_can_not_be_judged_says_who_did_not_answer():
     )
 
 
-def test_a_record_without_its_own_resolution_has_that_of_the_polls():
+def test_a_record_without_a_resolution_has_the_poll_interval():
     old = {
         "create_resolution_s": None,
         "delete_resolution_s": None,
@@ -1022,7 +1023,7 @@ def test_a_record_without_its_own_resolution_has_that_of_the_polls():
     assert not judge_one("bay_resize_time", {"nodes_max_s": 4}, run).undecided
 
 
-def test_a_bay_that_fails_for_certain_decides_before_a_doubtful_one():
+def test_a_failed_bay_decides_before_an_undecided_one():
     bays = (
         *late(name="a").bays,
         factories.bay(name="b", create_s=11.0, create_resolution_s=0.5),
@@ -1032,7 +1033,7 @@ def test_a_bay_that_fails_for_certain_decides_before_a_doubtful_one():
     assert judge_one("bay_create_time", {"max_s": 20}, run).bay == "a"
 
 
-def test_what_is_read_against_no_bound_is_not_doubted():
+def test_a_value_read_without_a_bound_is_decided():
     for one in verdicts.read("bay_create_time", {}, late()):
         assert not one.reason
 
@@ -1082,7 +1083,7 @@ def test_a_quantile_in_the_last_bucket_satisfies_no_bound():
     strategies.floats(0, 1),
     strategies.floats(0.01, 100),
 )
-def test_what_holds_or_fails_is_true_of_every_time_between_two_looks(
+def test_a_verdict_is_true_of_every_time_in_the_interval(
     value_s, share, asked
 ):
     run = late(create_s=value_s, create_resolution_s=value_s * share)
@@ -1094,7 +1095,7 @@ def test_what_holds_or_fails_is_true_of_every_time_between_two_looks(
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), True, "5"])
-def test_what_is_no_number_holds_no_bound(value):
+def test_a_value_that_is_not_a_number_fails(value):
     steps = [
         dataclasses.replace(one, achieved_rps=value)
         for one in GOOD.throughput.steps
@@ -1120,7 +1121,7 @@ def test_nothing_counts_of_an_iteration_that_failed():
     assert "no cores" in said
 
 
-def test_what_can_not_be_judged_fails_with_the_error():
+def test_an_error_in_judging_fails_with_the_error():
     broken = dataclasses.replace(GOOD, bays=(None,))
     found = verdicts.judge("bay_create_time", {"max_s": 60}, broken)
     assert [one.passed for one in found] == [False]
@@ -1147,12 +1148,6 @@ def test_a_percentile_among_failed_requests_satisfies_no_bound(
     assert judge_one("request_latency", {"p50_ms": 1e12}, run).passed
 
 
-@pytest.mark.parametrize(
-    "module",
-    [each.name for each in pkgutil.iter_modules(measurement.__path__)],
-)
-def test_what_was_judged_cannot_be_changed(module):
-    name = f"{measurement.__name__}.{module}"
-    for value in vars(importlib.import_module(name)).values():
-        if dataclasses.is_dataclass(value) and value.__module__ == name:
-            assert value.__dataclass_params__.frozen, value
+@pytest.mark.parametrize("module", frozen.modules(measurement))
+def test_verdicts_and_their_parts_are_frozen(module):
+    frozen.check(module)

@@ -1,5 +1,6 @@
 """From a cloud's name to what Rally's environment is made from."""
 
+import os
 import time
 
 import pytest
@@ -9,7 +10,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import deadline
-from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import processes
 from rally_magnum_scale.nightly import settings
 from tests.unit.nightly import test_rally_tasks
 
@@ -47,14 +48,14 @@ def test_an_openrc_file_is_read_as_a_shell_does(tmp_path):
     "text",
     ["read -r OS_PASSWORD", "exit 1", "OS_X=$NOT_SET", 'fi"'],
 )
-def test_an_openrc_file_that_asks_or_fails_is_told(tmp_path, text):
+def test_an_openrc_file_that_prompts_or_fails_is_refused(tmp_path, text):
     path = tmp_path / "openrc"
     path.write_text(text)
     with pytest.raises(exceptions.InvalidInput, match="can't be sourced by"):
         clouds.read_openrc(path)
 
 
-def test_an_openrc_file_that_is_no_utf_8_is_told(tmp_path):
+def test_an_openrc_file_that_is_not_utf_8_is_refused(tmp_path):
     path = tmp_path / "openrc"
     path.write_bytes("export OTHER=ä OS_PASSWORD=ä".encode("latin-1"))
     with pytest.raises(
@@ -112,7 +113,7 @@ def test_a_cloud_of_clouds_yaml_makes_rallys_administrator(clouds_yaml):
     assert found["region_name"] == "R"
 
 
-def test_a_cloud_that_is_not_there_or_not_enough_is_told(clouds_yaml):
+def test_a_missing_or_incomplete_cloud_is_refused(clouds_yaml):
     clouds_yaml(auth_url="https://cloud:5000/v3", username="admin")
     with pytest.raises(exceptions.InvalidInput, match="clouds_yaml: Cloud ot"):
         clouds.of_clouds_yaml("others")
@@ -150,11 +151,11 @@ def test_rallys_environment_is_made_once(reached, tmp_path):
     first = reached()
     assert first["RALLY_ENV"].startswith("nightly-")
     assert reached()["RALLY_ENV"] == first["RALLY_ENV"]
-    assert first[predecessor.NIGHT_VARIABLE] == str(tmp_path / "nights")
+    assert first[processes.NIGHT_VARIABLE] == str(tmp_path / "nights")
     assert in_home(tmp_path) == {"rally.log", "rally.sqlite"}
 
 
-def test_an_environment_that_was_cut_short_stands_in_no_nights_way(
+def test_a_failed_creation_of_an_environment_is_repeated_by_a_new_name(
     reached, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("STAND_IN_CREATE", "break")
@@ -167,18 +168,20 @@ def test_an_environment_that_was_cut_short_stands_in_no_nights_way(
     assert (broken[:16], whole) == (name[:16], name)
 
 
-def test_no_password_stays(reached, tmp_path, monkeypatch):
+def test_no_password_remains_in_a_file_or_message(
+    reached, tmp_path, monkeypatch
+):
     monkeypatch.setenv("STAND_IN_CREATE", "break")
-    with pytest.raises(exceptions.CommandFailed) as told:
+    with pytest.raises(exceptions.CommandFailed) as caught:
         reached()
     log = tmp_path / "nights" / clouds.HOME / "rally.log"
-    for said in (str(told.value), log.read_text()):
-        assert '"password": "***"' in said
-        assert "cret" not in said
+    for text in (str(caught.value), log.read_text()):
+        assert '"password": "***"' in text
+        assert "cret" not in text
     assert in_home(tmp_path) == {"rally.log", "rally.sqlite"}
 
 
-def test_what_a_killed_night_left_of_a_password_goes_first(reached, tmp_path):
+def test_passwords_of_a_killed_night_are_removed_first(reached, tmp_path):
     home = tmp_path / "nights" / clouds.HOME
     home.mkdir(parents=True)
     for name in ("spec.json", "spec.log"):
@@ -188,7 +191,7 @@ def test_what_a_killed_night_left_of_a_password_goes_first(reached, tmp_path):
     assert in_home(tmp_path) == set()
 
 
-def test_a_night_that_is_over_waits_for_no_cloud(
+def test_the_set_up_of_rally_ends_at_the_deadline_of_the_night(
     reached, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("STAND_IN_CREATE", "hang")
@@ -213,7 +216,7 @@ def test_a_step_that_takes_too_long_by_itself_is_named():
         raise exceptions.DeadlineExceeded("run it", limit_s)
 
 
-# Stands for the program of the sandbox: it notes what is asked of it, and for
+# Stands for the program of the sandbox: it notes its command, and for
 # which night.
 SANDBOX = """\
 #!/bin/sh
@@ -232,15 +235,19 @@ def sandbox(tmp_path, monkeypatch):
     monkeypatch.setenv("STAND_IN_CALLED", str(tmp_path / "called"))
 
     def come_up(up, **changes):
-        program = programs / "rally-magnum-sandbox"
-        program.write_text(SANDBOX.format(up=up))
-        program.chmod(0o755)
-        wanted = settings.Settings(tmp_path / "nights", (), sandbox=True)
-        until = deadline.Deadline(**{"limit_s": 300.0, **changes})
-        with clouds.opened(wanted, lambda line: None, until):
+        with opened_sandbox(tmp_path, SANDBOX.format(up=up), **changes):
             pytest.fail("it is not up")
 
     return come_up
+
+
+def opened_sandbox(tmp_path, script, **changes):
+    program = commands.PROGRAMS / "rally-magnum-sandbox"
+    program.write_text(script)
+    program.chmod(0o755)
+    wanted = settings.Settings(tmp_path / "nights", (), sandbox=True)
+    until = deadline.Deadline(**{"limit_s": 300.0, **changes})
+    return clouds.opened(wanted, lambda line: None, until)
 
 
 def called(tmp_path):
@@ -292,6 +299,37 @@ def test_a_sandbox_goes_down_when_the_night_is_interrupted(sandbox, tmp_path):
         interruption.restore(interruption.install())
         interruption.restore(handlers)
     assert called(tmp_path)[-1].startswith("down ")
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_the_environment_of_a_sandbox_that_is_up_is_read_once(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(commands, "RALLY", str(test_rally_tasks.PROGRAM))
+    variables = "".join(f'{k}="{v}" ' for k, v in VARIABLES.items())
+    script = f'#!/bin/sh\necho "$1" >>"$STAND_IN_CALLED"\n{variables}'
+    script += f"PATH={os.environ['PATH']} HOME={tmp_path} env -0\n"
+    script = script.replace(" $HOME", "")
+    with opened_sandbox(tmp_path, script) as environment:
+        assert environment["OS_AUTH_URL"] == VARIABLES["OS_AUTH_URL"]
+    assert called(tmp_path) == ["run"]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_sandbox_that_does_not_answer_is_not_taken_for_ours(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(clouds, "_ENV_DEADLINE_S", 0.2)
+    script = '#!/bin/sh\necho "$1" >>"$STAND_IN_CALLED"\nexec sleep 60\n'
+    with (
+        pytest.raises(
+            exceptions.CommandFailed,
+            match=r"env -0` did not end within 0 s\.",
+        ),
+        opened_sandbox(tmp_path, script),
+    ):
+        pytest.fail("it does not answer")
+    assert set(called(tmp_path)) <= {"run"}
 
 
 def test_no_sandbox_comes_up_for_a_night_that_is_over(sandbox, tmp_path):

@@ -17,7 +17,7 @@ def test_one_night_at_a_time(tmp_path):
         pass
 
 
-def test_a_folder_that_can_not_be_is_told(tmp_path):
+def test_a_folder_that_cannot_be_created_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with (
         pytest.raises(exceptions.InvalidInput, match="folder: .* can't be"),
@@ -34,7 +34,7 @@ def test_two_nights_of_one_second_stand_apart(tmp_path):
     assert folders.nights(tmp_path) == [second, first]
 
 
-def test_a_killed_night_is_told_apart_and_kept_as_long(tmp_path):
+def test_a_killed_night_is_marked_and_kept_as_long(tmp_path):
     (tmp_path / "rally").mkdir()
     for second in range(3):
         folders.end(folders.begin(tmp_path, second))

@@ -25,42 +25,42 @@ def write(path, *values):
 
 def run(capsys, *arguments):
     status = history_cli.main([str(one) for one in arguments])
-    said = capsys.readouterr()
-    return status, said.out, said.err
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
 
 
 def test_results_of_rally_are_added(tmp_path, path, capsys):
     task = test_histories.as_rally_writes(test_histories.whole_task())
     (tmp_path / "results.json").write_text(json.dumps(task))
-    status, said, _ = run(
+    status, output, _ = run(
         capsys, "add", tmp_path, "--to", path, "--link", "night/page.html"
     )
-    assert (status, said) == (0, f"1 runs added; {path} holds 1.\n")
+    assert (status, output) == (0, f"1 runs added; {path} holds 1.\n")
     assert storage.read(path)[0].link == "night/page.html"
 
 
-def test_runs_are_listed_by_what_they_share(path, capsys):
+def test_runs_are_listed_by_their_common_settings(path, capsys):
     write(path, *QUIET[:2])
-    status, said, _ = run(capsys, "list", path)
-    head, *lines = said.splitlines()
+    status, output, _ = run(capsys, "list", path)
+    head, *lines = output.splitlines()
     assert head.startswith("MagnumScale.throughput, 200 (199 hollow) nodes")
     assert [line.split()[:4] for line in lines] == [
         ["1970-01-02", "00:00", "holds", "task-1/1"],
         ["1970-01-03", "00:00", "holds", "task-2/1"],
     ]
-    status, said, _ = run(capsys, "list", path, "--json")
-    ((one, _),) = json.loads(said)
+    status, output, _ = run(capsys, "list", path, "--json")
+    ((one, _),) = json.loads(output)
     assert (status, one["task"]) == (0, "task-1")
 
 
-def test_what_got_worse_is_found(path, capsys):
+def test_a_worse_metric_is_found(path, capsys):
     write(path, *QUIET, 13.0, 13.0)
-    status, said, _ = run(capsys, "check", path)
+    status, output, _ = run(capsys, "check", path)
     assert status == 1
-    assert "  worse: bay_create_time.max_s: 30% worse, 13 s after 10" in said
-    assert "noise alone would make a difference this large in" in said
-    status, said, _ = run(capsys, "check", path, "--json")
-    (found,) = json.loads(said)
+    assert "  worse: bay_create_time.max_s: 30% worse, 13 s after 10" in output
+    assert "noise alone would make a difference this large in" in output
+    status, output, _ = run(capsys, "check", path, "--json")
+    (found,) = json.loads(output)
     assert (status, found["run"], found["holds"]) == (1, "task-12/1", False)
     assert found["state"] == "worse"
     assert 0 < found["worse"][0]["p_value"] < 0.01
@@ -71,14 +71,15 @@ def test_a_run_that_broke_is_not_named_as_the_one_that_is_worse(path, capsys):
     *runs, last = test_runs_page.nights(*QUIET, 13.0, 13.0, 13.0)
     broken = dataclasses.replace(last, state="broken", metrics=())
     storage.append(path, [*runs, broken])
-    status, said, _ = run(capsys, "check", path)
+    status, output, _ = run(capsys, "check", path)
     assert status == 1
-    assert "  the compared run is task-12/1, 1970-01-13 00:00.\n" in said
+    assert "  the compared run is task-12/1, 1970-01-13 00:00.\n" in output
     assert (
-        "  the newest run, task-13/1, broke, so it is not compared.\n" in said
+        "  the newest run, task-13/1, broke, so it is not compared.\n"
+        in output
     )
-    _, said, _ = run(capsys, "check", path, "--json")
-    (found,) = json.loads(said)
+    _, output, _ = run(capsys, "check", path, "--json")
+    (found,) = json.loads(output)
     assert (found["run"], found["newest"]) == ("task-12/1", "task-13/1")
 
 
@@ -95,33 +96,33 @@ def test_a_change_from_zero_is_json_for_any_reader(path, capsys):
         )
     ]
     storage.append(path, runs)
-    status, said, _ = run(capsys, "check", path, "--json")
+    status, output, _ = run(capsys, "check", path, "--json")
     assert status == 1
-    assert "Infinity" not in said
-    assert json.loads(said)[0]["worse"][0]["change_ratio"] is None
+    assert "Infinity" not in output
+    assert json.loads(output)[0]["worse"][0]["change_ratio"] is None
 
 
 def test_quiet_nights_are_quiet(path, capsys):
     write(path, *QUIET, 10.1)
     assert run(capsys, "check", path)[0] == 0
-    status, said, _ = run(capsys, "check", path, "--metric", "max_rate")
+    status, output, _ = run(capsys, "check", path, "--metric", "max_rate")
     assert status == 3
-    assert "max_rate was not measured" in said
+    assert "max_rate was not measured" in output
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)])
 def test_an_empty_history_is_no_comparison(path, capsys, more):
     path.touch()
-    status, said, error = run(capsys, "check", path, *more)
+    status, output, error = run(capsys, "check", path, *more)
     assert status == 3
-    assert said == ("[]\n" if more else "")
+    assert output == ("[]\n" if more else "")
     assert error == (
         f"rally-magnum-history: The history {path} is empty, so nothing "
         "could be compared.\n"
     )
 
 
-def test_a_history_that_can_not_be_read_is_told(path, capsys):
+def test_an_unreadable_history_is_named(path, capsys):
     status, _, error = run(capsys, "check", path)
     assert (status, "There is no history" in error) == (2, True)
     path.write_text("{")
@@ -135,24 +136,24 @@ def test_a_newest_run_that_does_not_count_is_no_comparison(
 ):
     *runs, last = test_runs_page.nights(*QUIET)
     storage.append(path, [*runs, dataclasses.replace(last, state=state)])
-    status, said, _ = run(capsys, "check", path)
-    assert (status, "so it is not compared" in said) == (3, True)
+    status, output, _ = run(capsys, "check", path)
+    assert (status, "so it is not compared" in output) == (3, True)
     path.unlink()
     storage.append(path, [dataclasses.replace(last, state=state)])
-    status, said, _ = run(capsys, "check", path, "--json")
-    (found,) = json.loads(said)
+    status, output, _ = run(capsys, "check", path, "--json")
+    (found,) = json.loads(output)
     assert (status, found["state"]) == (3, "not compared")
     assert (found["run"], found["holds"]) == (None, False)
 
 
 def test_too_few_runs_are_learning_and_pass_if_that_is_wanted(path, capsys):
     write(path, *QUIET[:5])
-    status, said, _ = run(capsys, "check", path)
-    assert (status, "  learning (3 of 5 runs).\n" in said) == (0, True)
-    status, said, _ = run(capsys, "check", path, "--no-learning-passes")
-    assert (status, "  learning (3 of 5 runs).\n" in said) == (3, True)
-    status, said, _ = run(capsys, "check", path, "--json")
-    (found,) = json.loads(said)
+    status, output, _ = run(capsys, "check", path)
+    assert (status, "  learning (3 of 5 runs).\n" in output) == (0, True)
+    status, output, _ = run(capsys, "check", path, "--no-learning-passes")
+    assert (status, "  learning (3 of 5 runs).\n" in output) == (3, True)
+    status, output, _ = run(capsys, "check", path, "--json")
+    (found,) = json.loads(output)
     assert (status, found["state"], found["holds"]) == (0, "learning", True)
 
 
@@ -172,17 +173,17 @@ def test_one_group_that_is_quiet_hides_no_other(path, capsys):
 
 def test_one_run_is_compared_with_when_it_is_chosen(path, capsys):
     write(path, *QUIET, 10.0)
-    status, said, _ = run(capsys, "check", path, "--baseline", "task-99/1")
+    status, output, _ = run(capsys, "check", path, "--baseline", "task-99/1")
     assert status == 3
-    assert "no comparable and valid run task-99/1 to be the" in said
+    assert "no comparable and valid run task-99/1 to be the" in output
     assert run(capsys, "check", path, "--baseline", "task-2/1")[0] == 0
 
 
 def test_the_page_is_written(path, tmp_path, capsys):
     write(path, *QUIET[:3])
     page = tmp_path / "new" / "page.html"
-    status, said, _ = run(capsys, "page", path, "--out", page)
-    assert (status, said) == (0, f"{page} shows 3 runs.\n")
+    status, output, _ = run(capsys, "page", path, "--out", page)
+    assert (status, output) == (0, f"{page} shows 3 runs.\n")
     assert "bay_create_time.max_s" in page.read_text()
 
 
@@ -197,19 +198,19 @@ def test_the_page_is_written(path, tmp_path, capsys):
 )
 def test_a_wrong_value_is_named(path, capsys, arguments, why):
     write(path, *QUIET[:2])
-    status, _, said = run(capsys, "check", path, *arguments)
+    status, _, error = run(capsys, "check", path, *arguments)
     assert status == 2
-    assert why in said
+    assert why in error
 
 
-def test_what_is_not_there_is_told(path, capsys):
-    status, _, said = run(capsys, "list", path)
+def test_a_missing_history_is_named(path, capsys):
+    status, _, error = run(capsys, "list", path)
     assert status == 2
-    assert said.startswith("rally-magnum-history: There is no history")
+    assert error.startswith("rally-magnum-history: There is no history")
 
 
-def test_a_page_that_can_not_be_written_is_told(path, tmp_path, capsys):
+def test_a_page_that_cannot_be_written_is_named(path, tmp_path, capsys):
     write(path, *QUIET[:2])
-    status, _, said = run(capsys, "page", path, "--out", tmp_path)
+    status, _, error = run(capsys, "page", path, "--out", tmp_path)
     assert status == 2
-    assert f"--out: {tmp_path} can't be written: " in said
+    assert f"--out: {tmp_path} can't be written: " in error

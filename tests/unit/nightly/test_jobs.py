@@ -27,7 +27,7 @@ from rally_magnum_scale import commands
 from rally_magnum_scale.history import storage
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import outcome
-from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import processes
 from rally_magnum_scale.nightly import rally_setup
 from rally_magnum_scale.nightly import settings
 
@@ -44,7 +44,7 @@ ZUUL_MOST_S = 10800
 # What comes after grace_s: SIGTERM and SIGKILL, two exports of Rally, the
 # history, and the end of the sandbox.
 LAST_S = (
-    2 * predecessor._LAST_GRACE_S
+    2 * processes._LAST_GRACE_S
     + 2 * commands.RALLY_DEADLINE_S
     + storage.LOCK_DEADLINE_S
     + clouds.DOWN_DEADLINE_S
@@ -127,11 +127,11 @@ def zuul_job():
     return job
 
 
-def test_what_comes_after_the_deadline_is_told_as_it_is():
+def test_the_documented_time_after_the_deadline_is_right():
     assert LAST_S == 1300
-    told = " ".join((ROOT / "docs/howto/nightly.md").read_text().split())
-    assert "`grace_s` and 700 s" in told
-    assert "600 s more for a sandbox" in told
+    text = " ".join((ROOT / "docs/howto/nightly.md").read_text().split())
+    assert "`grace_s` and 700 s" in text
+    assert "600 s more for a sandbox" in text
     unit = (UNITS / "rally-magnum-nightly@.service").read_text()
     assert "grace_s and 1300 s" in unit
     schema = settings.SCHEMA["properties"]["deadline_s"]["description"]
@@ -495,8 +495,8 @@ def test_systemd_has_the_folder_that_the_sample_writes_to():
 
 @pytest.mark.parametrize("name", ["sandbox", "cloud"])
 def test_a_sample_is_right_where_systemd_reads_it(tmp_path, name):
-    told = (ROOT / "docs/howto/nightly.md").read_text()
-    (line,) = (one for one in told.splitlines() if one.startswith('sed "'))
+    text = (ROOT / "docs/howto/nightly.md").read_text()
+    (line,) = (one for one in text.splitlines() if one.startswith('sed "'))
     folder = "/etc/rally-magnum-nightly"
     done = subprocess.run(
         [
@@ -609,10 +609,10 @@ def test_the_job_of_rally_asks_for_99_percent_of_its_offer():
 
 def test_the_readme_names_every_argument_of_the_job_of_rally():
     text = RALLY_JOB.read_text()
-    told = (RALLY_JOB.parent / "README.md").read_text()
+    text = (RALLY_JOB.parent / "README.md").read_text()
     for argument in {
         part.split("|default")[0].strip()
         for part in text.split("{{")
         if "|default" in part
     }:
-        assert f"`{argument}`" in told, argument
+        assert f"`{argument}`" in text, argument

@@ -78,7 +78,7 @@ def test_all_that_a_night_came_to_is_kept(cloud, nightly):
         "task.junit.xml",
         "task.log",
     ]
-    (kept,) = storage.read(nightly.folder / night.HISTORY)
+    (kept,) = storage.read(nightly.folder / folders.HISTORY)
     assert kept.link == f"{came_out.name}/task.html"
     assert came_out.tasks[0].state == kept.state
     assert came_out.exit == outcome.EXITS[kept.state]
@@ -86,8 +86,8 @@ def test_all_that_a_night_came_to_is_kept(cloud, nightly):
     assert (folder / "summary.txt").read_text() == came_out.text()
     index = (nightly.folder / "index.html").read_text()
     assert f'href="{came_out.name}/task.html"' in index
-    assert kept.link in (nightly.folder / night.RUNS_PAGE).read_text()
-    metrics = (nightly.folder / night.METRICS).read_text()
+    assert kept.link in (nightly.folder / folders.RUNS_PAGE).read_text()
+    metrics = (nightly.folder / folders.METRICS).read_text()
     assert metrics.endswith("# EOF\n")
 
 
@@ -100,15 +100,15 @@ def test_old_nights_go_and_are_linked_to_no_more(cloud, nightly):
         names[2],
         names[1],
     ]
-    assert len(storage.read(nightly.folder / night.HISTORY)) == 3
-    for page in (night.RUNS_PAGE, "index.html"):
+    assert len(storage.read(nightly.folder / folders.HISTORY)) == 3
+    for page in (folders.RUNS_PAGE, "index.html"):
         text = (nightly.folder / page).read_text()
         assert f"{names[2]}/task.html" in text
         assert f'"{names[0]}/task.html' not in text
 
 
 @pytest.mark.parametrize(
-    ("variables", "changes", "said"),
+    ("variables", "changes", "words"),
     [
         (
             {"STAND_IN_WAY": "not-begin"},
@@ -129,15 +129,17 @@ def test_old_nights_go_and_are_linked_to_no_more(cloud, nightly):
         ),
     ],
 )
-def test_what_failed_is_told(cloud, nightly, variables, changes, said):
+def test_the_outcome_names_the_failure(
+    cloud, nightly, variables, changes, words
+):
     cloud(**variables)
     came_out = run(nightly, **changes)
-    assert said in came_out.text()
+    assert words in came_out.text()
     assert (came_out.state, came_out.exit) == (storage.BROKEN, 3)
     assert (nightly.folder / "index.html").is_file()
 
 
-def test_why_rally_refused_a_task_is_told(cloud, nightly):
+def test_the_outcome_has_rallys_reason_for_a_refusal(cloud, nightly):
     # Of `validation_result` Rally's export has nothing.
     cloud(task={"status": "crashed", "subtasks": []}, STAND_IN_WAY="refuse")
     (task,) = run(nightly).tasks
@@ -156,15 +158,15 @@ def test_a_page_that_can_not_be_drawn_does_not_lose_the_night(
         raise KeyError("x")
 
     monkeypatch.setattr(night.page, "render", fail)
-    told = []
-    came_out = night.run(nightly, told.append)
+    lines = []
+    came_out = night.run(nightly, lines.append)
     (task,) = came_out.tasks
     assert task.sentence == (
         "The only bound holds. Its page could not be drawn: KeyError: 'x'."
     )
     assert (task.state, task.page) == (storage.BROKEN, "")
     assert came_out.exit == 3
-    assert any("Traceback" in line for line in told)
+    assert any("Traceback" in line for line in lines)
 
 
 def test_a_night_gets_its_name_when_its_summary_is_there(
@@ -193,19 +195,17 @@ def test_a_night_gets_its_name_when_its_summary_is_there(
     }
 
 
-def test_a_summary_is_told_also_when_the_pages_can_not_be_drawn(
-    cloud, nightly
-):
+def test_the_outcome_is_reported_even_if_the_pages_fail(cloud, nightly):
     nightly.folder.mkdir()
-    (nightly.folder / night.HISTORY).write_text("no run\n")
-    told = []
+    (nightly.folder / folders.HISTORY).write_text("no run\n")
+    outcomes = []
     with pytest.raises(exceptions.InvalidInput, match="Line 1 of the history"):
-        night.run(nightly, lambda line: None, told.append)
-    (came_out,) = told
+        night.run(nightly, lambda line: None, outcomes.append)
+    (came_out,) = outcomes
     assert (nightly.folder / came_out.name / "summary.txt").is_file()
 
 
-def test_of_two_errors_of_a_cloud_both_are_told(cloud, nightly, monkeypatch):
+def test_both_errors_of_a_cloud_are_reported(cloud, nightly, monkeypatch):
     @contextlib.contextmanager
     def opened(*whatever):
         try:
@@ -220,7 +220,7 @@ def test_of_two_errors_of_a_cloud_both_are_told(cloud, nightly, monkeypatch):
     )
 
 
-def test_the_opening_of_the_cloud_has_what_the_deadline_leaves(
+def test_opening_the_cloud_ends_at_the_deadline_of_the_night(
     nightly, monkeypatch
 ):
     seen = []
@@ -238,7 +238,7 @@ def test_the_opening_of_the_cloud_has_what_the_deadline_leaves(
     assert until.left_s() <= 100.0 - came_out.took_s
 
 
-def test_a_killed_night_is_told_by_the_next(cloud, nightly):
+def test_the_next_night_reports_a_killed_night(cloud, nightly):
     nightly.folder.mkdir()
     folders.begin(nightly.folder, 0.0)
     assert run(nightly).notes == (
@@ -260,36 +260,36 @@ def test_a_night_that_is_interrupted_starts_no_further_task(cloud, nightly):
     assert "not started, because the night was interr" in came_out.text()
 
 
-def test_what_is_worse_is_proven_suspected_or_just_told():
-    def told(*values):
+def test_worse_metrics_are_proven_suspected_or_listed():
+    def compare(*values):
         every = test_runs_page.nights(*values)
         return night._compare(every[-1:], every, comparison.Ask())
 
     quiet = test_runs_page.QUIET
-    assert told(*quiet, 10.0).exit == 0
-    suspected = told(*quiet, 13.0)
+    assert compare(*quiet, 10.0).exit == 0
+    suspected = compare(*quiet, 13.0)
     assert (suspected.exit, suspected.worse) == (0, ())
     assert "bay_create_time.max_s: 30% worse" in suspected.suspected[0]
-    worse = told(*quiet, 13.0, 13.0)
+    worse = compare(*quiet, 13.0, 13.0)
     assert (worse.exit, worse.suspected) == (1, ())
     assert "since run task-11/1" in worse.worse[0]
-    assert told(10.0, 13.0).beside_last == (
+    assert compare(10.0, 13.0).beside_last == (
         "bay_create_time.max_s: 30% worse, 13 s after 10 s",
     )
-    assert told(10.0, 200.0).beside_last == (
+    assert compare(10.0, 200.0).beside_last == (
         "bay_create_time.max_s: 20 times as much, 200 s after 10 s",
     )
-    assert told(10.0).beside_last == told(10.0, 10.5).beside_last == ()
+    assert compare(10.0).beside_last == compare(10.0, 10.5).beside_last == ()
 
 
 def test_a_night_that_could_not_be_compared_is_no_good_one():
-    def told(every):
+    def compare(every):
         return night._compare(every[-1:], every, comparison.Ask())
 
     quiet = test_runs_page.nights(*test_runs_page.QUIET)
-    assert told(quiet).not_compared == told(quiet).learning == ()
+    assert compare(quiet).not_compared == compare(quiet).learning == ()
     vanished = [*quiet[:-1], dataclasses.replace(quiet[-1], metrics=())]
-    task = dataclasses.replace(told(vanished), name="one", sentence="So.")
+    task = dataclasses.replace(compare(vanished), name="one", sentence="So.")
     assert task.not_compared == (
         "not measured this time, but in previous runs: bay_create_time.max_s",
     )
@@ -298,9 +298,9 @@ def test_a_night_that_could_not_be_compared_is_no_good_one():
     assert came_out.exit == 2
     assert "1 of them not fully compared" in came_out.headline
     assert "    not compared: not measured this time" in came_out.text()
-    # That of an invalid one is told by its state.
+    # The state of an invalid run is enough.
     invalid = dataclasses.replace(vanished[-1], state="invalid")
-    assert told([*quiet[:-1], invalid]).not_compared == ()
+    assert compare([*quiet[:-1], invalid]).not_compared == ()
 
 
 def test_a_night_that_is_learning_says_so():
@@ -330,11 +330,11 @@ def test_one_metric_is_suspected_beside_another_that_is_worse():
         )
         for run_, value in both
     ]
-    told = night._compare(every[-1:], every, comparison.Ask())
-    assert [one.partition(":")[0] for one in told.worse] == [
+    compared = night._compare(every[-1:], every, comparison.Ask())
+    assert [one.partition(":")[0] for one in compared.worse] == [
         "bay_create_time.max_s"
     ]
-    assert [one.partition(":")[0] for one in told.suspected] == [
+    assert [one.partition(":")[0] for one in compared.suspected] == [
         "bay_create_time.other"
     ]
 
@@ -375,9 +375,7 @@ def test_a_chat_message_stays_short():
     assert len(text.splitlines()) == 2 + 3 * 6
 
 
-def test_the_command_says_what_is_wrong_and_ends_with_3(
-    tmp_path, capsys, cloud
-):
+def test_the_command_names_the_error_and_exits_with_3(tmp_path, capsys, cloud):
     path = tmp_path / "nightly.yaml"
     assert cli.main([str(path)]) == 3
     assert capsys.readouterr().err.startswith("rally-magnum-nightly: The f")
@@ -386,17 +384,21 @@ def test_the_command_says_what_is_wrong_and_ends_with_3(
         "{cloud: {sandbox: true}, folder: n, tasks: [{task: task.json}]}"
     )
     status = cli.main([str(path)])
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert (
         status
-        == outcome.EXITS[storage.read(tmp_path / "n" / night.HISTORY)[0].state]
+        == outcome.EXITS[
+            storage.read(tmp_path / "n" / folders.HISTORY)[0].state
+        ]
     )
-    assert f"(exit {status})" in said
-    (tmp_path / "n" / night.HISTORY).write_text("no run\n")
+    assert f"(exit {status})" in output
+    (tmp_path / "n" / folders.HISTORY).write_text("no run\n")
     assert cli.main([str(path)]) == 3
-    said = capsys.readouterr()
-    assert "(exit 3)" in said.out
-    assert said.err.startswith("rally-magnum-nightly: Line 1 of the history")
+    captured = capsys.readouterr()
+    assert "(exit 3)" in captured.out
+    assert captured.err.startswith(
+        "rally-magnum-nightly: Line 1 of the history"
+    )
     with folders.alone(tmp_path / "n"):
         assert cli.main([str(path)]) == 3
     assert "Another night is running" in capsys.readouterr().err
@@ -418,8 +420,8 @@ def test_a_bug_in_the_program_is_not_a_failed_sla(
 
     monkeypatch.setattr(cli.nightly_settings, "read", fail)
     assert cli.main([str(tmp_path / "nightly.yaml")]) == 3
-    said = capsys.readouterr().err
-    assert "KeyError: 'x'\nrally-magnum-nightly: this is a bug in" in said
+    output = capsys.readouterr().err
+    assert "KeyError: 'x'\nrally-magnum-nightly: this is a bug in" in output
 
 
 def test_the_summary_of_something_else_is_refused(tmp_path):

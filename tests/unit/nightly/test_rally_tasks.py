@@ -12,7 +12,7 @@ import pytest
 
 from rally_magnum_scale import commands
 from rally_magnum_scale import interruption
-from rally_magnum_scale.nightly import predecessor
+from rally_magnum_scale.nightly import processes
 from rally_magnum_scale.nightly import rally_tasks
 from rally_magnum_scale.nightly import settings
 from tests.unit.nightly import stand_in_rally
@@ -61,12 +61,12 @@ def test_a_task_that_never_began_has_no_uuid(run):
     assert ended.last_line == "No cloud answers."
 
 
-def test_what_rally_says_of_a_task_is_told_from_its_log(run, tmp_path):
+def test_the_uuid_and_the_output_are_read_from_the_log(run, tmp_path):
     ended = run("refuse")
     assert (ended.uuid, ended.status) == (stand_in_rally.UUID, 114)
-    assert ended.said.startswith("Input task is invalid!")
-    assert ended.said.endswith("{'type': 'object'}")
-    assert run("end").said == ""
+    assert ended.output.startswith("Input task is invalid!")
+    assert ended.output.endswith("{'type': 'object'}")
+    assert run("end").output == ""
 
 
 def test_a_deadline_interrupts_as_ctrl_c_does(run):
@@ -76,7 +76,7 @@ def test_a_deadline_interrupts_as_ctrl_c_does(run):
 
 
 def test_who_does_not_listen_is_killed(run, monkeypatch):
-    monkeypatch.setattr(predecessor, "_LAST_GRACE_S", 0.5)
+    monkeypatch.setattr(processes, "_LAST_GRACE_S", 0.5)
     ended = run("deaf", limit_s=3.0, grace_s=0.5)
     assert ended.status == -9
     assert "deadline" in ended.cut_short
@@ -102,11 +102,11 @@ def test_an_interrupted_night_interrupts_its_task_once(run, tmp_path):
     assert ended.status == 130
 
 
-def test_what_a_killed_night_left_is_found_by_its_folder(tmp_path):
+def test_processes_of_a_killed_night_are_found_by_its_folder(tmp_path):
     def child(folder):
         log = tmp_path / f"{folder}.log"
         variables = {
-            predecessor.NIGHT_VARIABLE: str(tmp_path / folder),
+            processes.NIGHT_VARIABLE: str(tmp_path / folder),
             "STAND_IN_WAY": "hang",
         }
         with log.open("wb") as stream:
@@ -120,13 +120,13 @@ def test_what_a_killed_night_left_is_found_by_its_folder(tmp_path):
 
     ours, others = child("ours"), child("others")
     try:
-        told = []
-        assert predecessor.end(tmp_path / "ours", 30.0, told.append) == 1
-        assert "ending the 1 processes" in told[0]
+        lines = []
+        assert processes.end_killed(tmp_path / "ours", 30.0, lines.append) == 1
+        assert "ending the 1 processes" in lines[0]
         assert ours.wait(timeout=30) == 130
         assert others.poll() is None
-        assert predecessor.is_alive(psutil.Process(others.pid))
-        assert predecessor.end(tmp_path / "ours", 30.0, told.append) == 0
+        assert processes.is_alive(psutil.Process(others.pid))
+        assert processes.end_killed(tmp_path / "ours", 30.0, lines.append) == 0
     finally:
         for one in (ours, others):
             one.kill()

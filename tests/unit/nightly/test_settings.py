@@ -88,12 +88,12 @@ def test_the_samples_are_right(name):
         ),
     ],
 )
-def test_what_can_not_be_right_is_named(write, changes, why):
+def test_a_wrong_setting_is_named(write, changes, why):
     with pytest.raises(exceptions.InvalidInput, match=why):
         settings.read(write(**changes))
 
 
-def test_a_file_that_is_none_is_told(tmp_path):
+def test_an_unreadable_settings_file_is_refused(tmp_path):
     path = tmp_path / "nightly.yaml"
     with pytest.raises(exceptions.InvalidInput, match="can't be read: No su"):
         settings.read(path)

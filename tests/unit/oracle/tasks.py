@@ -10,17 +10,17 @@ import random
 from typing import Any
 
 from rally_magnum_scale.in_bay.collector import Collector
-from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import steps
-from rally_magnum_scale.in_bay.stats import throughput
 from rally_magnum_scale.in_bay.stats import windows
 from rally_magnum_scale.in_bay.stats.histogram import Histogram
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.report import states
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.exporters import results
-from rally_magnum_scale.task.sla import criteria
+from rally_magnum_scale.task.sla import criterion_plugins
+from tests.unit import loads
 from tests.unit.oracle import oracle
 
 START = 1_700_000_000
@@ -30,7 +30,7 @@ KEYS = {
     "request_latency": tuple(oracle.PERCENTILES),
     "request_errors": ("max_ratio",),
 }
-PLUGINS = {plugin.criterion: plugin for plugin in criteria.PLUGINS}
+PLUGINS = {plugin.criterion: plugin for plugin in criterion_plugins.PLUGINS}
 FLAWS = ("dead worker", "lost window", "lost end", "miscounted")
 KINDS = ("timeout", "reset", "bad_status", "unsent")
 
@@ -193,7 +193,13 @@ def lines(
     plan = steps.Plan(
         tuple(steps.Step(**dataclasses.asdict(step)) for step in one.steps)
     )
-    job = Job("task", number, "bay", plan, "http://h/", 2, timeout_s=TIMEOUT_S)
+    job = loads.job(
+        "http://h/",
+        plan=plan,
+        source=records.Source("task", number, "bay"),
+        worker_processes=2,
+        timeout_s=TIMEOUT_S,
+    )
     collector = Collector(job)
     collector.begin(["w_0", "w_1"], START)
     dead_from = 1 if "dead worker" in one.flaws else None
@@ -255,7 +261,7 @@ def _summary(
         cores_pods=1.0,
         cores_real_nodes=1.0,
         requests_counted_by_targets=counted,
-        steps=throughput.summarise(
+        steps=step_summary.summarise(
             plan,
             run.windows,
             run.end,
@@ -264,7 +270,7 @@ def _summary(
             counted_by_targets=counted,
         ),
     )
-    asked = conditions.Asked("c", "s", "a", {}, iterations=told)
+    asked = conditions.ConditionsRecord("c", "s", "a", {}, iterations=told)
     return [
         source.envelope("conditions", asked.to_json()),
         source.envelope("throughput", load.to_json()),

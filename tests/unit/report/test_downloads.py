@@ -1,12 +1,16 @@
 """Records are taken along as finely as there is room for."""
 
 import base64
+import dataclasses
 import gzip
 import json
 
 import pytest
 
+from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.in_bay.stats.histogram import Histogram
+from rally_magnum_scale.in_bay.stats.windows import Part
 from rally_magnum_scale.in_bay.stats.windows import Window
 from rally_magnum_scale.report import downloads
 from tests.unit import factories
@@ -18,6 +22,10 @@ def text_of(run):
     """The records of a run with an event in the middle."""
     lines = factories.lines(run).splitlines()
     return "\n".join([*lines[:15], json.dumps(EVENT), *lines[15:]])
+
+
+def iteration(run):
+    return factories.iteration(of_run=run, raw=text_of(run))
 
 
 def text_in(address):
@@ -39,16 +47,16 @@ def run():
 @pytest.fixture(scope="module")
 def sizes(run):
     """How large the records are with windows of 1, 10 and 30 seconds."""
-    text, found = text_of(run), []
+    one, found = iteration(run), []
     for _ in range(3):
         most = found[-1] - 1 if found else 10**9
-        packed = downloads.pack([text], most)
+        packed = downloads.pack([one], most)
         found.append(len(packed.addresses[0]))
     return found
 
 
 def test_what_fits_is_taken_as_it_was_measured(run, sizes):
-    packed = downloads.pack([text_of(run)], sizes[0])
+    packed = downloads.pack([iteration(run)], sizes[0])
     assert packed.window_s == 1
     assert text_in(packed.addresses[0]) == text_of(run)
 
@@ -63,7 +71,7 @@ def test_what_fits_is_taken_as_it_was_measured(run, sizes):
 def test_too_much_is_added_up_and_nothing_is_lost(
     run, sizes, at, window_s, windows
 ):
-    packed = downloads.pack([text_of(run)], sizes[at - 1] - 1)
+    packed = downloads.pack([iteration(run)], sizes[at - 1] - 1)
     assert packed.window_s == window_s
     found = records_in(packed.addresses[0])
     assert [one for one in found if one["record"] == "event"] == [EVENT]
@@ -87,8 +95,9 @@ def test_too_much_is_added_up_and_nothing_is_lost(
 
 
 def test_all_iterations_share_the_room(run, sizes):
-    texts = [text_of(run), "", text_of(run)]
-    packed = downloads.pack(texts, 2 * sizes[0] - 1)
+    empty = factories.iteration(of_run=records.Run())
+    every = [iteration(run), empty, iteration(run)]
+    packed = downloads.pack(every, 2 * sizes[0] - 1)
     assert packed.window_s == 10
     assert packed.addresses[1] == ""
     assert packed.addresses[0] == packed.addresses[2] != ""
@@ -104,11 +113,41 @@ def test_all_iterations_share_the_room(run, sizes):
     ],
 )
 def test_an_iteration_that_can_not_be_read_is_taken_as_it_is(run, sizes, line):
-    packed = downloads.pack([line, text_of(run)], sizes[0] - 1)
+    unread = factories.iteration(of_run=records.Run(), raw=line)
+    packed = downloads.pack([unread, iteration(run)], sizes[0] - 1)
     assert packed.window_s == 10
     assert text_in(packed.addresses[0]) == line
     assert len(records_in(packed.addresses[1])) < len(run.windows)
 
 
+def test_late_requests_are_merged_by_the_phase_in_which_they_were_due(
+    run, sizes
+):
+    first, second = (
+        Part(1, steps.RAMP, 1, {"timeout": 1}, Histogram({us: 1}))
+        for us in (5, 7)
+    )
+    seen = list(run.windows)
+    at = next(n for n, one in enumerate(seen) if one.phase == steps.STEADY)
+    for offset, part in enumerate((first, second)):
+        seen[at + offset] = dataclasses.replace(
+            seen[at + offset], carried=(part,)
+        )
+    changed = dataclasses.replace(run, windows=tuple(seen))
+    packed = downloads.pack([iteration(changed)], sizes[0] - 1)
+    found = records_in(packed.addresses[0])
+    merged = [Window.from_json(one) for one in found if "seconds" in one]
+    (carried,) = [
+        part
+        for one in merged
+        for part in one.carried
+        if part.phase == steps.RAMP
+    ]
+    assert carried == Part(
+        1, steps.RAMP, 2, {"timeout": 2}, Histogram({5: 1, 7: 1})
+    )
+
+
 def test_what_can_not_fit_is_left_out(run):
-    assert downloads.pack([text_of(run)], 100) == downloads.Downloads(0, [""])
+    nothing = downloads.Downloads(0, [""])
+    assert downloads.pack([iteration(run)], 100) == nothing

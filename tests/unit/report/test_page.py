@@ -207,8 +207,8 @@ def test_an_invalid_run_is_marked_in_words_and_in_the_plots():
 
 def test_hollow_nodes_are_told():
     text = page.render(REPORTS["good"])
-    assert '<td class="n" data-name="Real">1</td>' in text
-    assert '<td class="n" data-name="Hollow">199</td>' in text
+    assert "<dt>Real</dt><dd>1</dd>" in text
+    assert "<dt>Hollow</dt><dd>199</dd>" in text
     assert "Node objects without a machine" in text
 
 

@@ -27,10 +27,10 @@ def buckets(metric, verb, fast, every, **labels):
 
 def watched(*pages):
     """Watch between two pages; return the record and the log lines."""
-    said = []
+    log = []
     with fake_api.serve({"/metrics": list(pages)}) as (_, cluster):
-        found = api_watch.ApiWatch(cluster, said.append).conclude()
-    return found, said
+        found = api_watch.ApiWatch(cluster, log.append).conclude()
+    return found, log
 
 
 def test_the_requests_between_the_two_reads_are_summed_up():
@@ -41,9 +41,9 @@ def test_the_requests_between_the_two_reads_are_summed_up():
         *buckets(SLI, "POST", 4, 4),
         *buckets(SLI, "PATCH", 4, 4),
     )
-    found, said = watched(before, after)
+    found, log = watched(before, after)
     assert found.missing == ""
-    assert said == []
+    assert log == []
     assert found.verbs["GET"]["requests"] == 20
     assert found.kinds["get"]["p50_s"] == pytest.approx(0.05)
     assert found.kinds["get"]["p50_low_s"] == 0.0
@@ -97,7 +97,7 @@ def test_a_server_without_metrics_is_reported_and_not_an_error(
     monkeypatch, answer, why
 ):
     monkeypatch.setattr(client, "PAUSE_S", 0.01)
-    found, said = watched(answer)
+    found, log = watched(answer)
     assert why in found.missing
     assert not found.missing.endswith(".")
-    assert "can't read the API server's latency" in said[0]
+    assert "can't read the API server's latency" in log[0]

@@ -20,10 +20,10 @@ from tests.unit.kube import fake_api
 REQUEST = lifecycle.BayRequest(name="rms-1", nodes=2)
 
 
-def life_of(bays, said):
+def life_of(bays, log):
     ticks = iter(range(1000))
     return bay_life.BayLife(
-        bays, REQUEST, said.append, clock=lambda: float(next(ticks))
+        bays, REQUEST, log.append, clock=lambda: float(next(ticks))
     )
 
 
@@ -61,12 +61,12 @@ def test_a_bay_that_was_gone_before_its_delete_has_no_delete_time():
 
 
 def test_the_create_and_delete_of_a_bay_are_timed():
-    said: list[str] = []
+    log: list[str] = []
     magnum = fake_magnum.FakeMagnum(
         "CREATE_IN_PROGRESS", "CREATE_COMPLETE", 404
     )
     with fake_magnum.bays(magnum) as bays:
-        life = life_of(bays, said)
+        life = life_of(bays, log)
         life.create()
         life.delete()
     assert life.record.uuid == "c-1"
@@ -74,7 +74,7 @@ def test_the_create_and_delete_of_a_bay_are_timed():
     assert life.record.delete_s == 1.0
     assert life.record.status == "GONE"
     assert life.record.failure == ""
-    assert "bay complete after 1.0 s" in said
+    assert "bay complete after 1.0 s" in log
 
 
 def test_a_failed_create_stays_in_the_record_after_the_delete():
@@ -96,14 +96,17 @@ def test_a_failed_create_stays_in_the_record_after_the_delete():
 
 def test_a_refused_bay_needs_no_delete():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
-    magnum.refuse = (403, "quota exceeded")
+    magnum.refuse = (
+        403,
+        "You have reached the maximum clusters per project, 20.",
+    )
     with fake_magnum.bays(magnum) as bays:
         life = life_of(bays, [])
         with pytest.raises(exceptions.BayCreateFailed):
             life.create()
         life.delete()
     assert "DELETE" not in [request[0] for request in magnum.requests]
-    assert life.record.failure == "capacity"
+    assert life.record.failure == "bay_quota"
 
 
 # A watch is not needed: all nodes are Ready in the first list.
@@ -153,7 +156,7 @@ def ready_life(magnum, nodes, *, dated=True, seen_after_s=600.0):
     """Return a life whose nodes were Ready; the request is a minute old."""
     requested_at = time.time() - 60.0
     clock = itertools.chain([0.0], itertools.repeat(seen_after_s))
-    said = []
+    log = []
     with (
         fake_magnum.bays(magnum) as bays,
         fake_api.serve(script(*nodes(requested_at)), dated=dated) as (_, api),
@@ -161,17 +164,17 @@ def ready_life(magnum, nodes, *, dated=True, seen_after_s=600.0):
         life = bay_life.BayLife(
             bays,
             REQUEST,
-            said.append,
+            log.append,
             clock=lambda: next(clock),
             # At the request, then before and after the request for the date.
             wall_clock=iter([requested_at, *[time.time()] * 2]).__next__,
         )
         life.create()
         life.wait_for_nodes(api)
-    return life, said
+    return life, log
 
 
-def test_when_each_node_was_ready_is_kept():
+def test_the_time_at_which_each_node_became_ready_is_recorded():
     life, _ = ready_life(
         fake_magnum.FakeMagnum("CREATE_COMPLETE"),
         lambda start: [
@@ -199,7 +202,7 @@ def judged(life, **bounds):
 
 @pytest.mark.parametrize("behind_s", [3600, -3600])
 def test_nodes_whose_clocks_are_an_hour_off_have_no_percentiles(behind_s):
-    life, said = ready_life(
+    life, log = ready_life(
         fake_magnum.FakeMagnum("CREATE_COMPLETE"),
         lambda start: [
             node("good", start + 20),
@@ -211,7 +214,7 @@ def test_nodes_whose_clocks_are_an_hour_off_have_no_percentiles(behind_s):
     why = life.record.node_ready_missing
     assert "1 node has a time stamp that can't be right" in why
     assert "bad is Ready by its own clock" in why
-    assert any(why in line for line in said)
+    assert any(why in line for line in log)
     for verdict in judged(life, p50_s=1e9, p99_s=1e9):
         assert not verdict.passed
         assert why in verdict.reason
@@ -233,14 +236,14 @@ def test_a_clock_that_is_behind_by_less_than_the_bays_age_is_detected():
     assert "b is Ready by its own clock 30" in life.record.node_ready_missing
 
 
-def test_a_bay_without_a_clock_counts_from_when_nodes_were_seen():
-    life, said = ready_life(
+def test_node_times_are_when_nodes_were_seen_if_the_api_has_no_clock():
+    life, log = ready_life(
         fake_magnum.FakeMagnum("CREATE_COMPLETE"),
         lambda start: [node("a", start + 10), node("b", start + 20)],
         dated=False,
     )
     assert set(life.record.node_ready_s.values()) == {600.0}
-    assert any("at which nodes were seen Ready" in line for line in said)
+    assert any("at which nodes were seen Ready" in line for line in log)
 
 
 def test_the_peak_memory_of_this_process_is_recorded():
@@ -291,10 +294,10 @@ class SigningMagnum(fake_magnum.FakeMagnum):
 
 
 def test_a_kept_bay_has_a_kubeconfig_that_opens_it(tmp_path):
-    said = []
+    log = []
     magnum = SigningMagnum("CREATE_COMPLETE")
     with fake_magnum.bays(magnum) as bays:
-        life = bay_life.BayLife(bays, REQUEST, said.append)
+        life = bay_life.BayLife(bays, REQUEST, log.append)
         life.create()
         life.keep(tmp_path)
         life.leave()
@@ -306,8 +309,8 @@ def test_a_kept_bay_has_a_kubeconfig_that_opens_it(tmp_path):
     assert cluster["cluster"]["server"] == "https://127.0.0.1:1"
     key = base64.b64decode(user["user"]["client-key-data"])
     assert b"PRIVATE KEY" in key
-    assert str(path) in said[-1]
-    assert "openstack coe cluster delete rms-1" in said[-1]
+    assert str(path) in log[-1]
+    assert "openstack coe cluster delete rms-1" in log[-1]
     assert "DELETE" not in [request[0] for request in magnum.requests]
 
 

@@ -7,25 +7,22 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import lost_nodes
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.runs import disruption_schedule
+from rally_magnum_scale.runs import probes
 from rally_magnum_scale.workload import events
 from tests.unit.kube import fake_api
-from tests.unit.runs import disturbed
-from tests.unit.runs.disturbed import node
-from tests.unit.runs.disturbed import pod
+from tests.unit.runs import controlled_disruption
+from tests.unit.runs.controlled_disruption import node
+from tests.unit.runs.controlled_disruption import pod
 
 NAMESPACE = "rms-12345678-1-load"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 SOURCE = records.Source("12345678-aaaa", 1, "b")
 
 
-@pytest.fixture(autouse=True)
-def short(monkeypatch):
-    monkeypatch.setattr(client, "PAUSE_S", 0.01)
-    monkeypatch.setattr(client, "UP_WITHIN_S", 0.5)
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 class FakeInjector:
@@ -79,32 +76,40 @@ def script_of(**changes):
     }
 
 
+def node_of(name):
+    return node_list.Node(name, True, False, 4.0)
+
+
+PODS_OF_LOAD = probes.LoadPods(
+    [node_of("n1"), node_of("n2")], [pod("a", "n1")], [pod("w", "n2")]
+)
+
+
 @contextlib.contextmanager
-def working(found):
-    with found.following(), found.working():
+def running(schedule, pods=PODS_OF_LOAD):
+    with schedule.following(), schedule.observing(pods):
         yield
 
 
-def disturbances_of(cluster, *wanted, injector=None):
-    spec = disturbed.spec_of(faults=wanted)
-    said = []
-    found = disruption_schedule.DisruptionSchedule(
-        cluster, spec, injector or FakeInjector(), said.append
+def schedule_of(cluster, *wanted, injector=None):
+    spec = controlled_disruption.spec_of(faults=wanted)
+    log = []
+    schedule = disruption_schedule.DisruptionSchedule(
+        cluster, spec, injector or FakeInjector(), log.append
     )
-    nodes = [node_list.Node(f"n{n}", True, False, 4.0) for n in (1, 2)]
-    if wanted:
-        found.prepare(nodes, [pod("a", "n1")], [pod("w", "n2")])
-    return found, said
+    return schedule, log
 
 
 def begun(found, *, ago_s=0.0):
     """Let the plan's first second be so long ago."""
     epoch_s = 1_000_000.0
-    found.began({"written_s": epoch_s, "second": epoch_s - ago_s})
+    found.on_record(
+        {"record": "start", "written_s": epoch_s, "second": epoch_s - ago_s}
+    )
     return epoch_s
 
 
-def befallen(found):
+def wait_begun(found):
     """Let the load last until all has begun; return its first second."""
     epoch_s = begun(found)
     end = time.monotonic() + 10
@@ -115,14 +120,17 @@ def befallen(found):
 
 
 def summed_up(found, *windows):
-    run = records.Run(windows=windows)
-    return found.records(SOURCE, run, cores_pods=1.0, cores_real_nodes=2.0)
+    summary = records.Throughput(
+        targets=2, workers=1, cores_pods=1.0, cores_real_nodes=2.0, steps=[]
+    )
+    run = records.Run(windows=windows, throughput=summary)
+    return found.records(SOURCE, run)
 
 
 def test_a_load_without_disruptions_sends_no_request():
     with fake_api.serve({}) as (fake, cluster):
-        found, _ = disturbances_of(cluster)
-        with working(found):
+        found, _ = schedule_of(cluster)
+        with running(found):
             pass
         assert fake.queries == []
     assert found.planned == []
@@ -132,16 +140,16 @@ def test_a_load_without_disruptions_sends_no_request():
 def test_a_disruption_begins_at_its_time_and_is_waited_for():
     injector = FakeInjector()
     with fake_api.serve(script_of()) as (_, cluster):
-        found, said = disturbances_of(
+        found, log = schedule_of(
             cluster, events.NodeFault(at_s=0.5), injector=injector
         )
-        with working(found):
+        with running(found):
             before = time.monotonic()
-            epoch_s = befallen(found)
+            epoch_s = wait_begun(found)
     (done,) = injector.done
     assert done[:3] == ("fail", "n1", "network")
     assert done[3] - before >= 0.5
-    written = summed_up(found, disturbed.window(0))
+    written = summed_up(found, controlled_disruption.window(0))
     assert [one["record"] for one in written] == ["event"] * 3 + ["fault"]
     began_s = written[0]["second"]
     assert began_s >= epoch_s + 0.5
@@ -155,40 +163,40 @@ def test_a_disruption_begins_at_its_time_and_is_waited_for():
         ["n1"],
         1,
     )
-    assert any(line.startswith("node_lost: n1 dropped") for line in said)
+    assert any(line.startswith("node_lost: n1 dropped") for line in log)
 
 
 def test_an_error_of_a_disruption_is_raised_while_the_load_runs():
-    injector = FakeInjector(exceptions.BayError("Nova said no."))
+    injector = FakeInjector(exceptions.BayError("Nova refuses."))
     with fake_api.serve(script_of()) as (_, cluster):
-        found, _ = disturbances_of(
+        found, _ = schedule_of(
             cluster, events.NodeFault(at_s=0), injector=injector
         )
 
         def follow():
-            with working(found):
+            with running(found):
                 begun(found)
                 end = time.monotonic() + 10
                 while time.monotonic() < end:
                     found.refuse_error()
                     time.sleep(0.01)
 
-        with pytest.raises(exceptions.BayError, match="Nova said no"):
+        with pytest.raises(exceptions.BayError, match="Nova refuses"):
             follow()
     (fault,) = records.collect(summed_up(found)).faults
-    assert "Nova said no." in fault.reason
+    assert "Nova refuses." in fault.reason
     assert fault.failure
 
 
 def run_a_load_that_fails(found):
-    with working(found):
+    with running(found):
         begun(found)
         raise RuntimeError("the load")
 
 
 def test_a_failed_load_is_raised_and_stops_its_disruptions():
     with fake_api.serve(script_of()) as (_, cluster):
-        found, _ = disturbances_of(cluster, events.NodeFault(at_s=19))
+        found, _ = schedule_of(cluster, events.NodeFault(at_s=19))
         with pytest.raises(RuntimeError, match="the load"):
             run_a_load_that_fails(found)
     (fault,) = records.collect(summed_up(found)).faults
@@ -199,10 +207,10 @@ def test_a_failed_load_is_raised_and_stops_its_disruptions():
 def test_no_disruption_begins_after_the_load():
     injector = FakeInjector()
     with fake_api.serve(script_of()) as (_, cluster):
-        found, _ = disturbances_of(
+        found, _ = schedule_of(
             cluster, events.NodeFault(at_s=5), injector=injector
         )
-        with working(found):
+        with running(found):
             begun(found)
             # Its end came early.
     (fault,) = records.collect(summed_up(found)).faults
@@ -212,8 +220,8 @@ def test_no_disruption_begins_after_the_load():
 
 def test_the_disruptions_of_a_load_that_never_began_are_not_waited_for():
     with fake_api.serve(script_of()) as (_, cluster):
-        found, _ = disturbances_of(cluster, events.NodeFault(at_s=0))
-        with working(found):
+        found, _ = schedule_of(cluster, events.NodeFault(at_s=0))
+        with running(found):
             pass
     (fault,) = records.collect(summed_up(found)).faults
     assert fault.reason == "the load ended before the disruption began"
@@ -221,39 +229,39 @@ def test_the_disruptions_of_a_load_that_never_began_are_not_waited_for():
 
 def test_a_record_that_is_read_late_does_not_shift_the_disruptions():
     with fake_api.serve(script_of()) as (_, cluster):
-        found, _ = disturbances_of(cluster, events.NodeFault(at_s=0))
-        with working(found):
+        found, _ = schedule_of(cluster, events.NodeFault(at_s=0))
+        with running(found):
             # Written 30 s before it was read; another line was not.
             found.stamped(999_970.0)
-            befallen(found)
+            wait_begun(found)
     (fault,) = records.collect(summed_up(found)).faults
     assert fault.began_s == pytest.approx(1_000_000.0, abs=5)
 
 
 def test_a_node_that_can_t_be_lost_is_refused_before_the_load():
+    pods = probes.LoadPods([node_of("unknown")], [pod("a", "unknown")])
     with fake_api.serve({}) as (_, cluster):
-        spec = disturbed.spec_of(faults=(events.NodeFault(),))
-        found = disruption_schedule.DisruptionSchedule(
-            cluster, spec, FakeInjector(), print
-        )
-        nodes = [node_list.Node("unknown", True, False, 4.0)]
-        with pytest.raises(exceptions.BayError, match="no server"):
-            found.prepare(nodes, [pod("a", "unknown")], [])
+        found, _ = schedule_of(cluster, events.NodeFault())
+        with (
+            pytest.raises(exceptions.BayError, match="no server"),
+            found.observing(pods),
+        ):
+            pytest.fail("the load began")
 
 
 def test_an_api_that_refuses_the_list_fails_the_load_before_it_begins():
     script = script_of(**{f"{PODS}?target": [403]})
     with fake_api.serve(script) as (_, cluster):
-        found, _ = disturbances_of(cluster, events.NodeFault(at_s=1))
+        found, _ = schedule_of(cluster, events.NodeFault(at_s=1))
         with (
             pytest.raises(exceptions.KubernetesError, match="can't be follow"),
-            working(found),
+            running(found),
         ):
             pytest.fail("the load began")
 
 
 def test_faults_without_a_fault_injector_are_refused():
-    spec = disturbed.spec_of(faults=(events.NodeFault(),))
+    spec = controlled_disruption.spec_of(faults=(events.NodeFault(),))
     with (
         fake_api.serve({}) as (_, cluster),
         pytest.raises(exceptions.InvalidInput, match="no fault injector"),
@@ -264,11 +272,11 @@ def test_faults_without_a_fault_injector_are_refused():
 def test_revert_undoes_all_faults_and_deletes_the_pods_on_lost_nodes():
     injector = FakeInjector()
     with fake_api.serve(script_of()) as (fake, cluster):
-        found, _ = disturbances_of(
+        found, _ = schedule_of(
             cluster, events.NodeFault(at_s=0, how="stop"), injector=injector
         )
-        with working(found):
-            befallen(found)
+        with running(found):
+            wait_begun(found)
         fake.queries.clear()
         fake.script["/api/v1/nodes"] = [
             listed(node("n1", ready=False), node("n2")),
@@ -288,20 +296,18 @@ def test_revert_undoes_all_faults_and_deletes_the_pods_on_lost_nodes():
 def test_a_node_that_does_not_come_back_is_named(monkeypatch):
     monkeypatch.setattr(lost_nodes, "BACK_WITHIN_S", 0.3)
     with fake_api.serve(script_of()) as (fake, cluster):
-        found, _ = disturbances_of(cluster, events.NodeFault(at_s=0))
-        with working(found):
-            befallen(found)
+        found, _ = schedule_of(cluster, events.NodeFault(at_s=0))
+        with running(found):
+            wait_begun(found)
         with pytest.raises(exceptions.DeadlineExceeded, match="n1 not yet"):
             found.revert()
 
 
 def test_a_deleted_machine_is_not_waited_for():
     with fake_api.serve(script_of()) as (fake, cluster):
-        found, _ = disturbances_of(
-            cluster, events.NodeFault(at_s=0, how="delete")
-        )
-        with working(found):
-            befallen(found)
+        found, _ = schedule_of(cluster, events.NodeFault(at_s=0, how="delete"))
+        with running(found):
+            wait_begun(found)
         fake.queries.clear()
         found.revert()
     assert [path for path, _ in fake.queries] == [PODS]
@@ -333,7 +339,7 @@ def test_revert_continues_with_the_next_fault_when_one_fails():
         ],
     }
     with fake_api.serve(script) as (_, cluster):
-        spec = disturbed.spec_of(
+        spec = controlled_disruption.spec_of(
             faults=(
                 events.NodeFault(at_s=0, how="stop"),
                 events.NodeFault(at_s=0, how="network"),
@@ -342,13 +348,11 @@ def test_revert_continues_with_the_next_fault_when_one_fails():
         found = disruption_schedule.DisruptionSchedule(
             cluster, spec, injector, print
         )
-        found.prepare(
-            [node_list.Node(f"n{n}", True, False, 4.0) for n in (1, 3)],
-            [pod("a", "n1"), pod("d", "n3")],
-            [],
+        pods = probes.LoadPods(
+            [node_of("n1"), node_of("n3")], [pod("a", "n1"), pod("d", "n3")]
         )
-        with working(found):
-            befallen(found)
+        with running(found, pods):
+            wait_begun(found)
         with pytest.raises(exceptions.BayError, match="stop stays"):
             found.revert()
     assert {done[2] for done in injector.done if done[0] == "revert"} == {

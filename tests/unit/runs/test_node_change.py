@@ -39,7 +39,7 @@ class Magnum(fake_magnum.FakeMagnum):
 
 @contextlib.contextmanager
 def change_of(
-    magnum, nodes, spec, limits=SOON, said=None, clock=time.monotonic
+    magnum, nodes, spec, limits=SOON, log=None, clock=time.monotonic
 ):
     with (
         fake_magnum.bays(magnum) as bays,
@@ -49,10 +49,17 @@ def change_of(
         ).following() as follower,
     ):
         follower.wait_listed()
-        log = (said if said is not None else []).append
         wanted = spec(follower.now()) if callable(spec) else spec
         yield node_change.NodeChangeRun(
-            bays, cluster, follower, "c-1", wanted, 1, log, limits, clock
+            bays,
+            cluster,
+            follower,
+            "c-1",
+            wanted,
+            1,
+            (log if log is not None else []).append,
+            limits,
+            clock,
         )
 
 
@@ -63,10 +70,10 @@ def bay_of(*names, **options):
 
 
 def test_a_bay_that_grows_is_timed_and_its_nodes_are_checked():
-    nodes, said = bay_of("a", "b"), []
+    nodes, log = bay_of("a", "b"), []
     magnum = Magnum(lambda _: nodes.put("c", "d"))
     with change_of(
-        magnum, nodes, node_change.NodeChangeSpec(4), said=said
+        magnum, nodes, node_change.NodeChangeSpec(4), log=log
     ) as change:
         change.run()
     record = change.record
@@ -77,14 +84,14 @@ def test_a_bay_that_grows_is_timed_and_its_nodes_are_checked():
     assert 0 <= record.node_ready_s["max"] <= record.nodes_s
     assert record.magnum_s >= 0
     assert record.client_memory_peak_bytes
-    assert "from 2 to 4 nodes" in said[0]
+    assert "from 2 to 4 nodes" in log[0]
 
 
 def test_a_resize_of_a_node_group_leaves_the_other_nodes():
-    nodes, asked = bay_of("a", "b", "g"), []
+    nodes, bodies = bay_of("a", "b", "g"), []
 
     def grow(body):
-        asked.append(body)
+        bodies.append(body)
         nodes.put("h", "i")
 
     magnum = Magnum(grow)
@@ -92,7 +99,7 @@ def test_a_resize_of_a_node_group_leaves_the_other_nodes():
     spec = node_change.NodeChangeSpec(3, nodegroup="gpu")
     with change_of(magnum, nodes, spec) as change:
         change.run()
-    (body,) = asked
+    (body,) = bodies
     assert (body["nodegroup"], body["node_count"]) == ("gpu", 3)
     record = change.record
     assert (record.nodes_wanted, record.nodes_after) == (5, 5)
@@ -101,7 +108,7 @@ def test_a_resize_of_a_node_group_leaves_the_other_nodes():
 
 def test_a_missing_node_group_is_named_and_nothing_is_requested():
     nodes = bay_of("a")
-    magnum = Magnum(lambda _: pytest.fail("it was asked"))
+    magnum = Magnum(lambda _: pytest.fail("a resize was requested"))
     spec = node_change.NodeChangeSpec(3, nodegroup="gpu")
     with (
         change_of(magnum, nodes, spec) as change,
@@ -111,7 +118,7 @@ def test_a_missing_node_group_is_named_and_nothing_is_requested():
     assert change.record.failure
 
 
-def test_late_nodes_are_waited_for():
+def test_nodes_that_are_not_ready_in_time_exceed_the_deadline():
     nodes = bay_of("a")
     magnum = Magnum(lambda _: nodes.put("b", ready=False))
     with (
@@ -145,7 +152,7 @@ def test_a_failure_of_magnum_is_recorded_with_its_class():
     assert change.record.magnum_s is None
 
 
-def test_the_right_number_of_wrong_nodes_is_a_failure():
+def test_other_nodes_than_requested_fail_even_in_the_right_number():
     nodes = bay_of("a", "b")
 
     def rebuild(_body):
@@ -191,10 +198,10 @@ def test_a_driver_that_ignores_the_nodes_to_remove_is_named(monkeypatch):
 )
 def test_a_node_is_named_by_its_identifier_for_drivers(machine, named):
     nodes = bay_of("a", machine=machine)
-    asked = []
+    bodies = []
 
     def replace(body):
-        asked.append(body)
+        bodies.append(body)
         nodes.remove("a")
         nodes.put("b", machine="openstack:///9")
 
@@ -204,7 +211,7 @@ def test_a_node_is_named_by_its_identifier_for_drivers(machine, named):
         lambda now: node_change.NodeChangeSpec(1, "replace", now),
     ) as change:
         change.run()
-    assert asked == [{"node_count": 1, "nodes_to_remove": [named]}]
+    assert bodies == [{"node_count": 1, "nodes_to_remove": [named]}]
     assert change.record.added == change.record.removed == 1
 
 
@@ -236,7 +243,7 @@ def test_nodes_are_drained_before_they_are_replaced(monkeypatch):
     nodes, happened = bay_of("a", "b"), []
 
     def replace(body):
-        happened.append(("asked", body["nodes_to_remove"]))
+        happened.append(("requested", body["nodes_to_remove"]))
         nodes.remove("a")
         nodes.put("c")
 
@@ -255,7 +262,7 @@ def test_nodes_are_drained_before_they_are_replaced(monkeypatch):
         limits,
     ) as change:
         change.run()
-    assert happened == [("drained", ["a"], 7.0), ("asked", ["a"])]
+    assert happened == [("drained", ["a"], 7.0), ("requested", ["a"])]
     assert change.record.evicted == 3
     assert change.record.drain_s >= 0
 
@@ -286,7 +293,7 @@ def test_nodes_are_uncordoned_when_their_replacement_fails(monkeypatch):
     assert freed == ["a"]
 
 
-def test_nodes_that_never_join_are_late_and_not_wrong():
+def test_missing_nodes_exceed_the_deadline_and_are_not_wrong_nodes():
     with (
         change_of(
             Magnum(lambda _: None), bay_of("a"), node_change.NodeChangeSpec(3)
@@ -300,7 +307,7 @@ def test_nodes_that_never_join_are_late_and_not_wrong():
     assert change.record.nodes_after == 1
 
 
-def test_a_node_that_is_not_ready_does_not_blame_the_driver():
+def test_an_unready_node_does_not_count_as_a_request_that_the_driver_ignored():
     nodes = bay_of("a", "b")
 
     def replace(_body):

@@ -4,9 +4,9 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.runs import removal
 
 
-def failing(words):
+def failing(message):
     def fail():
-        raise exceptions.BayDeleteFailed(words)
+        raise exceptions.BayDeleteFailed(message)
 
     return fail
 
@@ -19,34 +19,34 @@ def test_the_step_comes_after_the_work():
 
 
 def test_an_error_of_the_step_alone_is_raised():
-    said = []
+    log = []
     with (
         pytest.raises(exceptions.BayDeleteFailed, match="in use"),
-        removal.after(failing("in use"), said.append),
+        removal.after(failing("in use"), log.append),
     ):
         pass
-    assert said == []
+    assert log == []
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_an_error_of_the_work_is_never_hidden(error):
-    said = []
+    log = []
     with (
         pytest.raises(error, match="the first"),
-        removal.after(failing("in use"), said.append),
+        removal.after(failing("in use"), log.append),
     ):
         raise error("the first")
-    assert said == ["Cleanup after a failure also failed: in use"]
+    assert log == ["Cleanup after a failure also failed: in use"]
 
 
 def test_every_step_runs_even_if_an_earlier_step_failed():
-    done, said = [], []
+    done, log = [], []
     with (
         pytest.raises(exceptions.BayDeleteFailed, match="the bay"),
-        removal.after(lambda: done.append("output"), said.append),
-        removal.after(failing("a later one"), said.append),
-        removal.after(failing("the bay"), said.append),
+        removal.after(lambda: done.append("output"), log.append),
+        removal.after(failing("a later one"), log.append),
+        removal.after(failing("the bay"), log.append),
     ):
         pass
     assert done == ["output"]
-    assert said == ["Cleanup after a failure also failed: a later one"]
+    assert log == ["Cleanup after a failure also failed: a later one"]

@@ -52,10 +52,10 @@ def run(tmp_path):
         what = demo.Demo(
             tmp_path / "task", None, tmp_path / "reports", False, rally
         )
-        return demo.run_task(sandbox, what, said.append)
+        return demo.run_task(sandbox, what, lines.append)
 
-    said = []
-    run.said = said
+    lines = []
+    run.lines = lines
     run.folder = tmp_path
     return run
 
@@ -78,7 +78,7 @@ def test_the_task_runs_and_its_pages_are_listed(run):
     for name in ("rally.html", "sla.html"):
         page = run.folder / "reports" / name
         assert page.read_text() == "admin"
-        assert f"page: {page}" in run.said
+        assert f"page: {page}" in run.lines
 
 
 def test_the_exit_status_of_the_task_is_returned(run):
@@ -89,15 +89,15 @@ def test_the_exit_status_of_the_task_is_returned(run):
 @pytest.mark.parametrize("plan", [{"no_pages": True}, {"table": 1}])
 def test_a_missing_page_fails_the_demo(run, plan):
     assert run(**plan) == 1
-    pages = [line for line in run.said if line.startswith("page: ")]
+    pages = [line for line in run.lines if line.startswith("page: ")]
     assert len(pages) == (0 if "no_pages" in plan else 2)
 
 
 def test_pages_of_an_earlier_run_are_not_listed(run):
     assert run() == 0
-    run.said.clear()
+    run.lines.clear()
     assert run(no_pages=True) == 1
-    assert not any(line.startswith("page: ") for line in run.said)
+    assert not any(line.startswith("page: ") for line in run.lines)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -118,6 +118,6 @@ def test_bad_input_does_not_start_a_sandbox(run):
     sandbox = settings.Settings(run.folder / "other", run.folder / "cache")
     what = demo.Demo(run.folder / "none", None, run.folder / "reports", False)
     with pytest.raises(exceptions.InvalidInput, match="--task"):
-        demo.demo(sandbox, what, run.said.append)
-    assert run.said == []
+        demo.demo(sandbox, what, run.lines.append)
+    assert run.lines == []
     assert not sandbox.state_dir.exists()

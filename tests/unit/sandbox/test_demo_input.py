@@ -114,9 +114,9 @@ def test_a_demo_with_bad_input_creates_nothing(
     given = {"--task": "task", "--args": "args", option: value}
     before = sorted(x.name for x in files.iterdir())
     assert cli.main(["demo", *(x for pair in given.items() for x in pair)])
-    said = capsys.readouterr().err
-    assert said.startswith(f"rally-magnum-sandbox: {option}: ")
-    assert len(said.splitlines()) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"rally-magnum-sandbox: {option}: ")
+    assert len(error.splitlines()) == 1
     assert sorted(x.name for x in files.iterdir()) == before
 
 

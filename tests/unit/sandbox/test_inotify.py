@@ -26,9 +26,9 @@ def limit(tmp_path):
 
 
 def raise_limit(sandbox, limit):
-    said = []
-    inotify.raise_limit(sandbox, said.append, limit)
-    return said
+    lines = []
+    inotify.raise_limit(sandbox, lines.append, limit)
+    return lines
 
 
 def test_the_limit_is_raised_and_reset(sandbox, limit):
@@ -68,9 +68,9 @@ def test_a_read_only_limit_reports_how_many_nodes_fit(sandbox, limit):
         def write_text(self, *arguments, **options):
             raise OSError(30, "Read-only file system")
 
-    (said,) = raise_limit(sandbox, ReadOnly(limit))
-    assert "is 128 and can't be raised (Read-only file system)" in said
-    assert "about 12 real nodes" in said
+    (line,) = raise_limit(sandbox, ReadOnly(limit))
+    assert "is 128 and can't be raised (Read-only file system)" in line
+    assert "about 12 real nodes" in line
     inotify.restore(sandbox, limit)
     assert int(limit.read_text()) == 128
 

@@ -6,12 +6,12 @@ import subprocess
 
 import pytest
 
-from rally_magnum_sandbox import cgroups
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import folders
 from rally_magnum_sandbox import inotify
 from rally_magnum_sandbox import purge
 from rally_magnum_sandbox import settings
+from rally_magnum_sandbox.bay import cgroups
 
 
 @pytest.fixture
@@ -69,14 +69,14 @@ def test_a_cache_that_another_sandbox_uses_is_not_removed(
             lambda group: [server.pid] if "sandbox-2/" in group else [],
         )
         sandbox = settings.Settings(tmp_path / "state", cache)
-        said = []
+        lines = []
         try:
             if ours:
                 with pytest.raises(
                     exceptions.SandboxError,
                     match=r"the sandbox with the number 2 also uses \S+/cache",
                 ):
-                    purge.purge(sandbox, said.append)
+                    purge.purge(sandbox, lines.append)
             else:
                 purge._check_cache_not_shared(sandbox)
         finally:

@@ -2,12 +2,11 @@
 
 import http.client
 import json
-import threading
-from http import server
 
 import pytest
 
 from rally_magnum_sandbox.servers import stub
+from tests.unit.sandbox import waitress_server
 
 
 @pytest.fixture
@@ -76,18 +75,20 @@ def test_the_error_names_an_unknown_request(get):
 
 
 def test_over_http():
-    httpd = server.ThreadingHTTPServer(("127.0.0.1", 0), stub.Handler)
-    thread = threading.Thread(target=httpd.serve_forever)
-    thread.start()
-    client = http.client.HTTPConnection(*httpd.server_address)
-    try:
-        for _ in range(2):  # on the same connection
-            client.request("GET", "/compute/v2.1/limits")
+    with waitress_server.serve(stub.Application(stub.Stub())) as port:
+        client = http.client.HTTPConnection("127.0.0.1", port)
+        try:
+            for _ in range(2):  # on the same connection
+                client.request("GET", "/compute/v2.1/limits")
+                answer = client.getresponse()
+                found = json.loads(answer.read())
+                assert found["limits"]["absolute"]["maxTotalCores"] == -1
+            body = json.dumps({"keypair": {"name": "a b"}})
+            client.request("POST", "/compute/v2.1/os-keypairs", body)
+            assert json.loads(client.getresponse().read())
+            path = "/compute/v2.1/os-quota-sets/t1"
+            client.request("DELETE", path)
             answer = client.getresponse()
-            found = json.loads(answer.read())
-            assert found["limits"]["absolute"]["maxTotalCores"] == -1
-    finally:
-        client.close()
-        httpd.shutdown()
-        thread.join()
-        httpd.server_close()
+            assert (answer.status, answer.read()) == (202, b"")
+        finally:
+            client.close()

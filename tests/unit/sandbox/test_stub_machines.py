@@ -140,15 +140,15 @@ def test_a_server_is_stopped_and_started(bay, node):
     assert bay.server(bay.spec.nodes[1]) == ("ACTIVE", None)
     status, found = bay.act(node, "os-start")
     assert status == 409
-    said = found["conflictingRequest"]["message"]
-    assert said.endswith("while it is in task_state powering-off")
+    message = found["conflictingRequest"]["message"]
+    assert message.endswith("while it is in task_state powering-off")
     bay.finish(node, stopped=True)
     assert bay.server(node) == ("SHUTOFF", None)
     status, found = bay.act(node, "os-stop")
     assert status == 409
-    said = found["conflictingRequest"]["message"]
-    assert said.startswith("Cannot 'stop' instance")
-    assert said.endswith("while it is in vm_state stopped")
+    message = found["conflictingRequest"]["message"]
+    assert message.startswith("Cannot 'stop' instance")
+    assert message.endswith("while it is in vm_state stopped")
     assert bay.act(node, "os-start")[0] == 202
     assert bay.server(node) == ("SHUTOFF", "powering-on")
     bay.finish(node, stopped=False)

@@ -100,7 +100,7 @@ def test_templates_are_made_in_each_tenant_and_removed(cloud, build):
     assert cloud.objects["clustertemplates"] == {}
 
 
-def test_a_template_is_copied_but_for_what_is_given(cloud, build):
+def test_a_template_is_copied_except_for_the_given_fields(cloud, build):
     source = {
         "image_id": "fedora",
         "flavor_id": "big",
@@ -215,8 +215,8 @@ def test_without_a_name_several_templates_are_an_error():
     ids=str,
 )
 def test_wrong_templates_are_named_before_anything_is_made(config, words):
-    said = refusals("bay_templates@openstack", config)
-    assert any(words in each for each in said), said
+    errors = refusals("bay_templates@openstack", config)
+    assert any(words in each for each in errors), errors
 
 
 def test_right_configurations_are_accepted():
@@ -274,7 +274,7 @@ def workload(quota, kept=None, **runner):
         (workload(4, {"bays": [{"nodes": 1, "count": 3}, {"nodes": 2}]}), 5),
     ],
 )
-def test_a_quota_too_small_for_the_task_says_what_it_takes(config, needed):
+def test_a_quota_too_small_for_the_task_names_the_needed_one(config, needed):
     check = bay_quotas.BayQuotasValidator()
     with pytest.raises(Exception, match=f"Set bay_quotas to {needed} or"):
         check.validate(None, config, None, None)
@@ -300,7 +300,7 @@ def test_a_scenario_that_makes_no_bay_needs_no_quota_of_its_own():
     ],
     ids=str,
 )
-def test_what_the_schemas_refuse_is_left_to_them(config):
+def test_errors_that_the_schemas_find_are_left_to_them(config):
     bay_quotas.BayQuotasValidator().validate(None, config, None, None)
 
 
@@ -344,13 +344,11 @@ def test_a_keypair_of_the_task_goes_before_that_of_the_user():
     ids=str,
 )
 def test_wrong_bays_are_named_before_anything_is_made(config, words):
-    said = refusals("bays@openstack", config)
-    assert any(words in each for each in said), said
+    errors = refusals("bays@openstack", config)
+    assert any(words in each for each in errors), errors
 
 
-def test_a_quota_that_leaves_no_room_is_told_before_the_first_bay(
-    cloud, build
-):
+def test_a_quota_without_room_is_reported_before_the_first_bay(cloud, build):
     cloud.add("clusters", "another", project_id="t1")
     cloud.add("clusters", "not counted", project_id="t9")
     cloud.quotas = {"t1": 3, "t2": 3}
@@ -367,8 +365,8 @@ def test_when_one_bay_fails_all_are_removed(cloud, failing):
     failing = failing(count=3, concurrency=2)
     with pytest.raises(exceptions.BayCreateFailed, match="port in use"):
         failing.setup()
-    asked = len(cloud.asked("POST", "clusters"))
-    assert 1 <= asked <= 2
+    count = len(cloud.asked("POST", "clusters"))
+    assert 1 <= count <= 2
     failing.cleanup()
     assert [o["name"] for o in cloud.objects["clusters"].values()] == [
         "production"
@@ -429,7 +427,7 @@ def test_without_a_set_up_there_is_nothing_to_clean_up(cloud, build):
     assert len(cloud.objects["clusters"]) == 1
 
 
-def test_what_iterations_get_survives_the_way_to_them(build):
+def test_the_context_of_iterations_survives_pickling(build):
     one = build(bays.BaysContext, {"nodes": 5})
     bay = {
         "name": "rms-1",
@@ -452,7 +450,9 @@ def test_scenarios_check_the_quota_of_their_task():
         "args": {"nodes": 1},
         **workload(1, times=4, concurrency=4),
     }
-    said = scenario.Scenario.validate(
+    errors = scenario.Scenario.validate(
         "MagnumScale.create_and_delete_bay", None, config, None, vtype="syntax"
     )
-    assert any("Set bay_quotas to 4 or more" in each for each in said), said
+    assert any("Set bay_quotas to 4 or more" in each for each in errors), (
+        errors
+    )

@@ -7,7 +7,7 @@ from tests.unit.task.test_validators import STEPS
 from tests.unit.task.test_validators import errors
 from tests.unit.task.test_validators import in_bay
 from tests.unit.task.test_validators import in_throughput
-from tests.unit.task.test_validators import said
+from tests.unit.task.test_validators import mentions
 
 MADE = {"bays@openstack": {"nodes": 3}, "users@openstack": {}}
 
@@ -39,14 +39,14 @@ def in_failure(**arguments):
         ({"readiness_probe": "no"}, ("update.readiness_probe",)),
     ],
 )
-def test_a_wrong_update_is_named_by_its_key(update, words):
-    assert said(in_update(update=update), *words)
+def test_an_invalid_update_is_named_by_its_key(update, words):
+    assert mentions(in_update(update=update), *words)
 
 
-def test_an_update_has_a_load_and_deadlines_of_its_own():
+def test_an_update_adds_its_deadlines_to_the_load():
     assert in_update(update={"at_s": 1}, deadlines={"update_s": 60}) == []
-    assert said(in_throughput(deadlines={"update_s": 60}), "update_s")
-    assert said(in_throughput(update={"at_s": 1}), "update")
+    assert mentions(in_throughput(deadlines={"update_s": 60}), "update_s")
+    assert mentions(in_throughput(update={"at_s": 1}), "update")
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_an_update_has_a_load_and_deadlines_of_its_own():
         ([], ("faults: the list is empty",)),
     ],
 )
-def test_a_wrong_fault_is_named_by_its_number_and_key(faults, words):
-    assert said(in_failure(faults=faults), *words)
+def test_an_invalid_fault_is_named_by_its_index_and_key(faults, words):
+    assert mentions(in_failure(faults=faults), *words)
 
 
-def test_a_fault_must_be_given_where_it_is_the_matter():
-    assert said(in_failure(), "faults")
+def test_a_node_failure_scenario_requires_a_fault():
+    assert mentions(in_failure(), "faults")
 
 
 def test_any_load_may_have_faults():
@@ -81,34 +81,34 @@ def test_any_load_may_have_faults():
 
 def test_a_search_has_no_steady_phase_to_disturb():
     given = {"nodes": 1, "bounds": {"p99_ms": 5}, "faults": []}
-    assert said(errors("find_max_rate", given), "faults")
+    assert mentions(errors("find_max_rate", given), "faults")
 
 
-def test_pods_that_come_and_go_are_not_asked_by_their_addresses():
+def test_pod_addresses_are_refused_with_disruptions():
     found = in_failure(
         faults=[{"how": "stop", "at_s": 1}], target_address="pod"
     )
-    assert said(found, "target_address", "use service")
+    assert mentions(found, "target_address", "use service")
 
 
-def test_a_machine_of_a_bay_of_someone_else_is_not_deleted():
+def test_the_delete_fault_is_refused_in_an_existing_bay():
     users = {"users@openstack": {}}
     given = {"bay": "theirs", "faults": [{"how": "delete", "at_s": 1}]}
-    assert said(in_bay(users, **given), "faults[0].how", "'theirs'")
+    assert mentions(in_bay(users, **given), "faults[0].how", "'theirs'")
     given["faults"][0]["how"] = "stop"
     assert in_bay(users, **given) == []
 
 
-def test_a_machine_of_a_bay_that_stays_is_not_deleted():
+def test_the_delete_fault_is_refused_in_a_bay_that_stays():
     faults = [{"how": "stop", "at_s": 1}, {"how": "delete", "at_s": 2}]
     given = {"targets": 2, "faults": faults}
-    assert said(in_bay(MADE, **given), "faults[1].how", "context bays")
+    assert mentions(in_bay(MADE, **given), "faults[1].how", "context bays")
     found = in_throughput(nodes=3, keep_bay=True, **given)
-    assert said(found, "faults[1].how", "remove keep_bay")
+    assert mentions(found, "faults[1].how", "remove keep_bay")
 
 
 @pytest.mark.parametrize("faults", [5, "stop", ["stop"], [None], {"how": 1}])
-def test_what_is_no_list_of_faults_is_said_in_a_sentence(faults):
+def test_faults_that_are_not_a_list_are_refused(faults):
     users = {"users@openstack": {}}
     for found in (
         in_bay(users, bay="theirs", faults=faults),
@@ -118,17 +118,17 @@ def test_what_is_no_list_of_faults_is_said_in_a_sentence(faults):
         assert not any("Traceback" in line for line in found)
 
 
-def test_there_must_be_a_target_on_each_node_that_is_lost():
+def test_faults_need_a_target_for_each_lost_node():
     lost = [{"how": "stop", "at_s": 1, "nodes": 2}, {"how": "stop", "at_s": 2}]
     found = in_failure(nodes=9, targets=2, faults=lost)
-    assert said(found, "faults: each of 3 nodes", "there are 2")
+    assert mentions(found, "faults: each of 3 nodes", "there are 2")
     assert in_failure(nodes=9, targets=3, faults=lost) == []
 
 
 def test_a_node_must_stay_for_the_load():
     lost = [{"how": "stop", "at_s": 1, "nodes": 3}]
     found = in_failure(nodes=3, targets=3, faults=lost)
-    assert said(found, "faults: they take out 3 nodes of a bay of 3")
+    assert mentions(found, "faults: they take out 3 nodes of a bay of 3")
     assert in_failure(nodes=4, targets=3, faults=lost) == []
 
 
@@ -138,13 +138,13 @@ def test_a_kubeconfig_gives_no_access_to_machines(how, kubeconfig):
     assert in_bay(kubeconfig=kubeconfig, faults=faults) == []
     faults.append({"how": how, "at_s": 1})
     found = in_bay(kubeconfig=kubeconfig, faults=faults)
-    assert said(found, "faults[1].how", "Use delete")
+    assert mentions(found, "faults[1].how", "Use delete")
 
 
 @pytest.mark.parametrize(
     "name", ["rolling_update_under_load", "node_failure_under_load"]
 )
-def test_both_run_in_a_bay_that_is_there(name, kubeconfig):
+def test_disruptions_run_in_an_existing_bay(name, kubeconfig):
     given = {
         "steps": STEPS,
         "kubeconfig": kubeconfig,
@@ -153,4 +153,4 @@ def test_both_run_in_a_bay_that_is_there(name, kubeconfig):
     if name.startswith("rolling"):
         given["update"] = {"at_s": 1}
     assert errors(f"{name}_in_bay", given) == []
-    assert said(errors(f"{name}_in_bay", {**given, "nodes": 1}), "nodes")
+    assert mentions(errors(f"{name}_in_bay", {**given, "nodes": 1}), "nodes")

@@ -18,10 +18,13 @@ from rally_magnum_scale.task.exporters import junit
 from rally_magnum_scale.task.exporters import result_files
 from rally_magnum_scale.task.exporters import results
 from rally_magnum_scale.task.sla import judging
-from tests.unit.task import test_criteria
+from tests.unit.task import test_criterion_plugins
 from tests.unit.task import test_results
 
-CASES = [(name, config, good) for name, config, good, _ in test_criteria.CASES]
+CASES = [
+    (name, config, good)
+    for name, config, good, _ in test_criterion_plugins.CASES
+]
 BROKEN = ["Boom", "it broke after all was measured", "Traceback ..."]
 # No number of a record, whatever the criterion reads.
 ENDLESS = [float("nan"), float("inf"), float("-inf"), 10**400]
@@ -75,7 +78,7 @@ def with_lines(iteration, lines):
 
 def told(iteration, times):
     """The iteration, of a runner that was told how many to run."""
-    asked = conditions.ask("", "", {}, iterations=times)
+    asked = conditions.record("", "", {}, iterations=times)
     line = records.Source("task", 1, "").envelope(
         "conditions", asked.to_json()
     )
@@ -209,13 +212,15 @@ def test_a_criterion_keeps_what_is_written_of_its_methods(method):
     assert sla.SLA.get("no_regression").result.__doc__
 
 
-@pytest.mark.parametrize("name", [*test_criteria.IDS, "no_regression"])
+@pytest.mark.parametrize(
+    "name", [*test_criterion_plugins.IDS, "no_regression"]
+)
 @pytest.mark.parametrize(
     "iteration",
     [{}, None, [], {"error": []}, {"error": 5, "output": {"complete": [5]}}],
 )
 def test_what_is_no_iteration_fails(name, iteration, tmp_path):
-    every = {n: c for n, c, _, _ in test_criteria.CASES}
+    every = {n: c for n, c, _, _ in test_criterion_plugins.CASES}
     every["no_regression"] = {"history": str(tmp_path / "h")}
     one, other = (sla.SLA.get(name)(every[name]) for _ in range(2))
     assert not one.add_iteration(iteration)
@@ -279,8 +284,8 @@ def test_records_that_can_not_be_read_crash_no_export(line, tmp_path):
 
 @pytest.mark.parametrize("step", [1.0, True])
 def test_a_step_that_json_takes_for_an_integer_is_that_step(step):
-    good = test_criteria.iteration(
-        test_criteria.step(), test_criteria.step(rps=1.0)
+    good = test_criterion_plugins.iteration(
+        test_criterion_plugins.step(), test_criterion_plugins.step(rps=1.0)
     )
     config = {"min_rps": 990, "step": step}
     assert judge("request_rate", config, good)["success"]
@@ -289,7 +294,7 @@ def test_a_step_that_json_takes_for_an_integer_is_that_step(step):
 
 @pytest.mark.parametrize("step", [1.5, "1", 0, 3, -1, float("nan"), [1]])
 def test_a_step_that_is_none_fails(step):
-    good = test_criteria.iteration(test_criteria.step())
+    good = test_criterion_plugins.iteration(test_criterion_plugins.step())
     result = judge("request_rate", {"min_rps": 1, "step": step}, good)
     assert not result["success"]
     assert result["detail"].endswith("- Failed")
@@ -312,7 +317,7 @@ def test_a_step_that_is_none_fails(step):
     ],
 )
 def test_a_configuration_that_asks_for_nothing_fails(config):
-    good = test_criteria.iteration(test_criteria.step())
+    good = test_criterion_plugins.iteration(test_criterion_plugins.step())
     result = judge("request_rate", config, good)
     assert not result["success"]
     work = test_results.workload(
@@ -326,7 +331,7 @@ def test_a_configuration_that_asks_for_nothing_fails(config):
 
 
 def test_a_value_without_end_holds_no_bound_from_below():
-    line = test_criteria.search(float("inf"))
+    line = test_criterion_plugins.search(float("inf"))
     assert not judge("max_rate", {"min_rps": 1}, line)["success"]
 
 

@@ -125,7 +125,7 @@ def test_runs_of_other_runners_or_contexts_are_not_compared(tmp_path):
 
 
 def test_what_a_run_recorded_of_its_runner_counts():
-    asked = conditions.ask("c", "s", {}, runner="serial", contexts="0" * 12)
+    asked = conditions.record("c", "s", {}, runner="serial", contexts="0" * 12)
     source = records.Source("task", 1, "")
     found = [source.envelope("conditions", asked.to_json())]
     work = test_results.workload(

@@ -1,4 +1,4 @@
-"""What a Locust file of the user's is answered before anything is made."""
+"""Locust files that are accepted or refused before anything is created."""
 
 import platform
 
@@ -75,18 +75,18 @@ def test_a_locust_file_passes(write, text):
         (GOOD + "#" * locust_file.MAX_BYTES, "ConfigMap"),
     ],
 )
-def test_a_file_that_can_not_run_is_refused(write, text, words):
-    (said,) = errors(locust_file=write(text), users=10)
-    assert "locust_file: " in said
-    assert words in said
+def test_an_invalid_file_is_refused(write, text, words):
+    (message,) = errors(locust_file=write(text), users=10)
+    assert "locust_file: " in message
+    assert words in message
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     path = str(tmp_path / "none.py")
-    (said,) = errors(locust_file=path, users=10)
-    assert f"locust_file: {path} can't be read (No such file" in said
-    (said,) = errors(locust_file=str(tmp_path), users=10)
-    assert "can't be read (Is a directory)" in said
+    (message,) = errors(locust_file=path, users=10)
+    assert f"locust_file: {path} can't be read (No such file" in message
+    (message,) = errors(locust_file=str(tmp_path), users=10)
+    assert "can't be read (Is a directory)" in message
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         ),
     ],
 )
-def test_what_does_not_go_with_a_locust_file_is_named(write, changes, words):
+def test_arguments_that_conflict_with_a_locust_file_are_named(
+    write, changes, words
+):
     arguments = {"locust_file": write(GOOD), "users": 10, **changes}
-    (said,) = errors(**arguments)
-    assert words in said
+    (message,) = errors(**arguments)
+    assert words in message

@@ -14,20 +14,20 @@ from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.exporters import result_files
 from rally_magnum_scale.task.sla import no_regression
-from tests.unit.task import test_criteria
+from tests.unit.task import test_criterion_plugins
 from tests.unit.task import test_results
 
-ASKED = conditions.ask("http://keystone (r)", "MagnumScale.throughput", {})
+ASKED = conditions.record("http://keystone (r)", "MagnumScale.throughput", {})
 QUIET = [10.0, 10.1, 9.9, 10.0, 10.2, 9.8, 10.0, 10.1, 9.9, 10.0]
 DAY_S = 86_400.0
 
 
 def iteration(create_s, at_s=0.0, asked=ASKED, error=(), **more):
     """An iteration with a bay, and the bodies of other records by kind."""
-    bay = test_criteria.bay(create_s=create_s, delete_s=None)
+    bay = test_criterion_plugins.bay(create_s=create_s, delete_s=None)
     bodies = {"conditions": asked, "bay": bay, **more}
     found = [
-        test_criteria.SOURCE.envelope(kind, body.to_json())
+        test_criterion_plugins.SOURCE.envelope(kind, body.to_json())
         for kind, body in bodies.items()
     ]
     return {
@@ -37,7 +37,7 @@ def iteration(create_s, at_s=0.0, asked=ASKED, error=(), **more):
 
 
 def load(p99_us, reasons=()):
-    step = test_criteria.step(p99=p99_us, reasons=reasons)
+    step = test_criterion_plugins.step(p99=p99_us, reasons=reasons)
     return records.Throughput(1, 1, 2.0, 2.0, [step])
 
 
@@ -111,7 +111,7 @@ def test_only_what_is_asked_for_is_compared(nights):
 
 
 def test_runs_under_other_conditions_are_not_compared(nights):
-    other = conditions.ask("another cloud", "MagnumScale.throughput", {})
+    other = conditions.record("another cloud", "MagnumScale.throughput", {})
     result = judge(nights, tonight(13.0, asked=other), last=1)
     assert result["success"]
     assert "metrics not compared: 0 runs to compare with" in result["detail"]
@@ -313,7 +313,7 @@ def test_windows_are_not_kept():
     criterion = sla.SLA.get("no_regression")({"history": "h"})
     criterion.add_iteration(tonight(10.0))
     assert all(not run.windows for run in criterion._runs)
-    assert output.read_run(tonight(10.0)).asked is not None
+    assert output.read_run(tonight(10.0)).conditions is not None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale.task.contexts import parallel
 
 
-def test_no_more_go_on_at_once_than_asked_for():
+def test_the_concurrency_is_not_exceeded():
     barrier = threading.Barrier(2, timeout=10)
     going, most, lock = set(), [0], threading.Lock()
 
@@ -23,7 +23,7 @@ def test_no_more_go_on_at_once_than_asked_for():
     assert most == [2]
 
 
-def test_the_first_failure_stops_what_is_not_begun():
+def test_no_work_starts_after_the_first_failure():
     begun = []
 
     def work(number):
@@ -35,7 +35,7 @@ def test_the_first_failure_stops_what_is_not_begun():
     assert begun == [0]
 
 
-def test_what_goes_on_is_given_up_and_the_cause_is_told():
+def test_running_work_is_aborted_and_the_cause_is_raised():
     group = parallel.Group(2)
     waiting = threading.Event()
     ended = []

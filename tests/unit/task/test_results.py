@@ -214,7 +214,7 @@ def test_a_context_that_failed_says_so_everywhere():
 
 def test_the_versions_are_those_that_ran():
     source = records.Source("task", 1, "rms-bay")
-    asked = conditions.Asked("a cloud", "a scenario", "", {})
+    asked = conditions.ConditionsRecord("a cloud", "a scenario", "", {})
     stored = [
         workload(
             iteration(

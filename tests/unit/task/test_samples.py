@@ -1,5 +1,6 @@
 """Every sample renders, with and without each set of arguments."""
 
+import inspect
 import json
 import pathlib
 
@@ -10,11 +11,10 @@ from rally.task import scenario
 from rally.task import sla
 from rally.task import task_cfg
 
-from rally_magnum_scale.workload import checks
+from rally_magnum_scale.task.scenarios import load_arguments
 
 ROOT = pathlib.Path(__file__).parents[3]
 TASKS = sorted((ROOT / "samples/tasks").glob("*.json"))
-OWN_FILE = {"locust_file", "users", "spawn_rate"}
 ARGUMENTS = [None, *sorted((ROOT / "samples/args").glob("*.json"))]
 
 
@@ -123,33 +123,35 @@ def test_quotas_can_be_left_to_who_is_no_administrator(task):
         assert contexts["users@openstack"] == {}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "2m-rps.json",
-        "bay-ladder.json",
-        "create-and-delete.json",
-        "node-failure.json",
-        "rolling-update.json",
-        "throughput-in-bay.json",
-    ],
-)
-def test_a_sample_carries_every_argument_of_its_scenario(name):
-    for workload in workloads_of(name):
+def arguments_of(workload):
+    """The schema of the arguments that its scenario takes, by name."""
+    cls = scenario.Scenario.get(workload["name"])
+    return cls.get_info()["schema"]["properties"]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda path: path.name)
+def test_a_sample_repeats_no_default_of_its_scenario(task):
+    for workload in workloads_of(task.name):
         cls = scenario.Scenario.get(workload["name"])
-        known = set(cls.get_info()["schema"]["properties"])
-        # A bay that stays is none that was deleted; a Locust file of the
-        # user's has a sample of its own.
-        assert known - set(workload["args"]) <= {"keep_bay", *OWN_FILE}
+        defaults = inspect.signature(cls.run).parameters
+        for name, value in workload["args"].items():
+            assert not value or value != defaults[name].default, name
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda path: path.name)
+def test_extra_args_set_the_other_arguments_of_the_scenario(task):
+    for number, workload in enumerate(workloads_of(task.name)):
+        others = set(arguments_of(workload)) - set(workload["args"])
+        extra = {name: [name, '"'] for name in others}
+        changed = workloads_of(task.name, extra_args=extra)[number]
+        assert changed["args"] == {**workload["args"], **extra}
 
 
 def test_the_sample_of_a_locust_file_carries_what_goes_with_one():
     (workload,) = workloads_of("own-locust-file.json")
-    cls = scenario.Scenario.get(workload["name"])
-    known = set(cls.get_info()["schema"]["properties"])
     given = set(workload["args"])
-    assert known - given == {*checks.ENGINE_ONLY, "tls"}
-    assert given >= OWN_FILE
+    assert given >= {"locust_file", "users"}
+    assert not given & {*load_arguments.ENGINE_ONLY, "tls"}
 
 
 @pytest.mark.parametrize("name", ["2m-rps.json", "create-and-delete.json"])

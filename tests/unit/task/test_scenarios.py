@@ -13,14 +13,18 @@ from rally.task import scenario
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.in_bay import request_spec
+from rally_magnum_scale.in_bay import traffic
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import records
-from rally_magnum_scale.task import names
+from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.task import output
+from rally_magnum_scale.task.recovery import cleanup
 from rally_magnum_scale.task.scenarios import create_and_delete_bay
 from rally_magnum_scale.task.scenarios import load_arguments
+from rally_magnum_scale.task.scenarios import search_arguments
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import throughput_in_bay
+from rally_magnum_scale.workload import load_spec
 from tests.unit import loopback
 from tests.unit.bays import fake_magnum
 
@@ -78,7 +82,7 @@ FAILED = {"status": "CREATE_FAILED", "status_reason": "No valid host"}
 STUCK = {"status": "DELETE_FAILED", "status_reason": "volume is in use"}
 
 
-def test_a_failed_delete_does_not_cover_why_the_create_failed():
+def test_a_failed_delete_does_not_hide_the_failed_create():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", FAILED, STUCK)
     error, left = create_and_delete(magnum)
     assert isinstance(error, exceptions.BayCreateFailed)
@@ -87,7 +91,7 @@ def test_a_failed_delete_does_not_cover_why_the_create_failed():
     assert left.bay.status == "DELETE_FAILED"
 
 
-def test_a_bay_that_failed_is_removed_though_it_was_to_be_kept(tmp_path):
+def test_a_failed_bay_is_deleted_despite_keep_bay(tmp_path):
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", FAILED, 404)
     _, left = create_and_delete(magnum, keep_bay=True)
     assert left.bay.status == "GONE"
@@ -98,7 +102,7 @@ def created(magnum):
     return next(body for _, path, body in magnum.requests if body)
 
 
-def test_what_the_task_asks_for_reaches_magnum():
+def test_the_arguments_of_the_bay_reach_magnum():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", FAILED, 404)
     create_and_delete(
         magnum,
@@ -129,17 +133,17 @@ def test_what_the_task_asks_for_reaches_magnum():
     }
 
 
-def test_rallys_cleanup_takes_no_kept_bay_for_its_own():
+def test_rallys_cleanup_ignores_a_kept_bay():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", FAILED, 404)
     create_and_delete(magnum, keep_bay=True)
     own = create_and_delete_bay.CreateAndDeleteBay
     name = created(magnum)["name"]
     assert name.startswith("kept-0a1b2c3d-")
     assert not own.name_matches_object(name, exact=False)
-    assert names.FORMAT.startswith("rms-")
+    assert cleanup.NAME_FORMAT.startswith("rms-")
 
 
-def test_the_name_of_a_template_of_the_context_is_its_id():
+def test_a_template_of_the_context_is_resolved_to_its_id():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", FAILED, 404)
     magnum.templates.append(fake_magnum.template("t-2", "rms-x"))
     with loopback.serve(magnum.answer) as url:
@@ -214,7 +218,7 @@ def kubeconfig(folder, url):
 
 
 @pytest.mark.parametrize("refuses", [False, True])
-def test_in_someones_bay_only_our_namespace_is_removed(tmp_path, refuses):
+def test_only_our_namespace_is_removed_from_an_existing_bay(tmp_path, refuses):
     bay = Kubernetes(refuses)
     with loopback.serve(bay.answer) as url:
         error, left = run(
@@ -226,7 +230,7 @@ def test_in_someones_bay_only_our_namespace_is_removed(tmp_path, refuses):
     assert bay.deleted == ["/api/v1/namespaces/rms-0a1b2c3d-1-load"]
     assert left.bay.made_by == "kubeconfig"
     # Which is all that tells such a cluster apart from others.
-    assert left.asked["cloud"] == url
+    assert left.conditions["cloud"] == url
     assert left.bay.name == "somewhere"
     assert (left.bay.nodes, left.bay.nodes_hollow) == (1, 1)
     assert left.bay.kubernetes_version == "v1.33.1"
@@ -289,7 +293,7 @@ def test_an_iteration_has_the_records_of_all_bays_of_its_tenant():
     assert [bay.name for bay in read.bays] == ["bay-0", "bay-1", "bay-2"]
 
 
-def test_no_bay_for_an_iteration_is_said():
+def test_a_role_without_a_bay_is_named():
     with pytest.raises(exceptions.InvalidInput, match="bay_role.*'big'"):
         turn(1, bays_of_context(2), "big")
 
@@ -312,16 +316,16 @@ def test_no_bay_for_an_iteration_is_said():
     ],
     ids=str,
 )
-def test_a_worker_has_a_process_for_each_core_that_it_may_use(
+def test_a_worker_has_a_process_for_each_whole_core_of_its_limit(
     given, processes
 ):
     wanted = load_arguments.LoadArguments(steps=STEPS, workers=5, **given)
-    spec = wanted.spec(TASK, 1, "bay")
-    assert spec.processes_per_worker == processes
+    spec = wanted.spec(records.Source(TASK, 1, "bay"))
+    assert spec.traffic.processes_per_worker == processes
     assert spec.worker_processes == 5 * processes
 
 
-def test_all_of_a_load_reaches_its_specification(tmp_path):
+def test_all_arguments_reach_the_specification(tmp_path):
     secret = tmp_path / "config.json"
     secret.write_text('{"auths": {"registry.example.org": {"auth": "c2U="}}}')
     wanted = load_arguments.LoadArguments(
@@ -340,25 +344,62 @@ def test_all_of_a_load_reaches_its_specification(tmp_path):
         arrivals="poisson",
         deadlines={"start_s": 5, "pull_s": 6, "connect_s": 7},
     )
-    spec = wanted.spec(TASK, 2, "bay")
-    assert (spec.task, spec.iteration, spec.bay) == (TASK, 2, "bay")
-    assert spec.plan.to_json() == [{**STEPS[0], "ramp_s": 0}]
-    assert (spec.targets, spec.workers, spec.processes_per_worker) == (4, 3, 2)
+    spec = wanted.spec(records.Source(TASK, 2, "bay"))
+    assert spec.source == records.Source(TASK, 2, "bay")
+    assert spec.traffic.plan.to_json() == [{**STEPS[0], "ramp_s": 0}]
+    assert (spec.targets, spec.workers, spec.traffic.processes_per_worker) == (
+        4,
+        3,
+        2,
+    )
     assert spec.image_prefix == "registry.example.org/mirror"
     assert spec.pull_ahead
     assert spec.pods["worker"].limits == {"cpu": "1"}
     assert (spec.spread, spec.target_address) == ("required", "pod")
-    assert spec.request.to_json() == {
+    assert spec.traffic.request.to_json() == {
         **request_spec.Request().to_json(),
         "method": "POST",
         "body": "x",
     }
-    assert (spec.keep_alive, spec.arrivals) == (False, "poisson")
-    assert spec.start_deadline_s == 5
-    assert spec.pull_deadline_s == 6
-    assert spec.connect_deadline_s == 7
+    assert (spec.traffic.keep_alive, spec.traffic.arrivals) == (
+        False,
+        "poisson",
+    )
+    assert spec.deadlines.start_s == 5
+    assert spec.deadlines.pull_s == 6
+    assert spec.deadlines.connect_s == 7
     assert spec.image_pull_secret == secret.read_text()
     assert "c2U=" not in repr(spec) + repr(wanted)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "converted"),
+    [
+        (
+            load_arguments.UpdatedLoadArguments,
+            {"steps", "image_pull_secret_file"},
+        ),
+        (
+            search_arguments.SearchArguments,
+            {field.name for field in dataclasses.fields(trials.Search)}
+            | {"image_pull_secret_file"},
+        ),
+    ],
+)
+def test_no_argument_of_a_load_is_dropped(arguments, converted):
+    known = {
+        field.name
+        for kind in (load_spec.LoadSpec, traffic.Traffic)
+        for field in dataclasses.fields(kind)
+    }
+    given = {field.name for field in dataclasses.fields(arguments)}
+    assert given - known == converted
+
+
+def test_a_worker_without_processes_is_refused():
+    wanted = load_arguments.LoadArguments(steps=STEPS, processes_per_worker=0)
+    with pytest.raises(ValueError, match="processes_per_worker"):
+        wanted.spec(records.Source(TASK, 1, "bay"))
 
 
 @signature.closed

@@ -29,7 +29,7 @@ def in_bay(contexts=None, **arguments):
     return errors("throughput_in_bay", {"steps": STEPS, **arguments}, contexts)
 
 
-def said(found, *words):
+def mentions(found, *words):
     return any(all(word in each for word in words) for each in found)
 
 
@@ -73,7 +73,7 @@ def said(found, *words):
     ids=str,
 )
 def test_the_key_that_is_wrong_is_named(arguments, words):
-    assert said(in_throughput(**arguments), *words)
+    assert mentions(in_throughput(**arguments), *words)
 
 
 def test_what_is_right_passes():
@@ -96,7 +96,7 @@ def test_what_is_right_passes():
 
 
 def test_a_deadline_of_a_load_is_none_of_a_bay_alone():
-    assert said(
+    assert mentions(
         errors(
             "create_and_delete_bay", {"nodes": 1, "deadlines": {"pull_s": 5}}
         ),
@@ -112,13 +112,13 @@ def test_a_pull_secret_must_name_a_registry(tmp_path, content):
     path = tmp_path / "config.json"
     path.write_text(content)
     found = in_throughput(image_pull_secret_file=str(path))
-    assert said(found, "image_pull_secret_file", str(path), "auths")
-    assert not said(found, "top secret")
+    assert mentions(found, "image_pull_secret_file", str(path), "auths")
+    assert not mentions(found, "top secret")
 
 
 def test_a_pull_secret_that_is_not_there_is_named(tmp_path):
     found = in_throughput(image_pull_secret_file=str(tmp_path / "none"))
-    assert said(found, "image_pull_secret_file", "No such file")
+    assert mentions(found, "image_pull_secret_file", "No such file")
 
 
 def test_a_pull_secret_of_docker_passes(tmp_path):
@@ -155,7 +155,7 @@ def test_a_kept_bay_needs_a_tenant_that_stays(
 
     assert found(keep=False) == []
     assert (found(keep=True) == []) == passes
-    assert passes or said(found(keep=True), "keep_bay", "existing users")
+    assert passes or mentions(found(keep=True), "keep_bay", "existing users")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_kept_bay_needs_a_tenant_that_stays(
     ],
 )
 def test_exactly_one_bay_must_be_meant(contexts, arguments, words):
-    assert said(in_bay(contexts, **arguments), words)
+    assert mentions(in_bay(contexts, **arguments), words)
 
 
 @pytest.mark.parametrize(
@@ -214,14 +214,14 @@ def test_a_kubeconfig_is_read_before_anything_is_created(tmp_path):
     assert in_bay(kubeconfig=path) == []
     assert in_bay(kubeconfig=path, kubeconfig_context="x") == []
     other = in_bay(kubeconfig=path, kubeconfig_context="y")
-    assert said(other, "kubeconfig", "'y'")
+    assert mentions(other, "kubeconfig", "'y'")
     missing = in_bay(kubeconfig=str(tmp_path / "none"))
-    assert said(missing, "kubeconfig", "none")
+    assert mentions(missing, "kubeconfig", "none")
 
 
 def test_a_bay_of_a_kubeconfig_has_no_signed_certificates(tmp_path):
     path = kubeconfig(tmp_path)
-    assert said(in_bay(kubeconfig=path, tls="bay_ca"), "tls", "sign a")
+    assert mentions(in_bay(kubeconfig=path, tls="bay_ca"), "tls", "sign a")
     assert in_bay(kubeconfig=path, tls="none") == []
 
 
@@ -243,8 +243,8 @@ def test_a_kubeconfig_needs_no_openstack():
 
 def test_a_bay_of_magnum_needs_openstack_and_a_user():
     users = {"users@openstack": {}}
-    assert said(on_platform(NO_OPENSTACK, users, bay="b"), "openstack")
-    assert said(on_platform(EXISTING, bay="b"), "users@openstack")
+    assert mentions(on_platform(NO_OPENSTACK, users, bay="b"), "openstack")
+    assert mentions(on_platform(EXISTING, bay="b"), "users@openstack")
     assert on_platform(EXISTING, users, bay="b") == []
 
 
@@ -273,13 +273,13 @@ def in_search(**arguments):
 )
 def test_a_search_that_can_not_be_right_names_the_key(arguments, words):
     assert in_search() == []
-    assert said(in_search(**arguments), *words)
+    assert mentions(in_search(**arguments), *words)
 
 
 def test_a_search_in_a_bay_needs_one_way_into_it():
     given = {"bounds": {"p99_ms": 50}}
     found = errors("find_max_rate_in_bay", given)
-    assert said(found, "exactly one", "kubeconfig")
+    assert mentions(found, "exactly one", "kubeconfig")
     assert errors("find_max_rate_in_bay", {**given, "bay": "b"}) == []
 
 
@@ -305,7 +305,7 @@ def test_a_search_in_a_bay_needs_one_way_into_it():
     ids=str,
 )
 def test_a_wrong_ladder_of_sizes_is_named(arguments, words):
-    assert said(errors("resize_bay", {"nodes": 2, **arguments}), *words)
+    assert mentions(errors("resize_bay", {"nodes": 2, **arguments}), *words)
 
 
 def test_a_ladder_up_and_down_passes():
@@ -331,7 +331,7 @@ def test_a_ladder_up_and_down_passes():
     ids=str,
 )
 def test_a_wrong_replacement_is_named(arguments, words):
-    assert said(errors("replace_nodes", {"nodes": 2, **arguments}), *words)
+    assert mentions(errors("replace_nodes", {"nodes": 2, **arguments}), *words)
 
 
 @pytest.mark.parametrize(

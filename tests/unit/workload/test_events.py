@@ -1,30 +1,22 @@
-"""Updates and faults: when they come, and what can't be right."""
+"""Updates and faults: their time, their checks, their manifests."""
 
 import json
 
 import pytest
 
-from rally_magnum_scale.in_bay import job
+from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.steps import Step
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import load_spec
 from rally_magnum_scale.workload import manifests
+from tests.unit import loads
 
 PLAN = Plan((Step(100, 10, 2), Step(200, 20, 3)))
 
 
 def spec_of(**changes):
-    return load_spec.LoadSpec(
-        **{
-            "task": "12345678-aaaa",
-            "iteration": 1,
-            "bay": "b",
-            "plan": PLAN,
-            "targets": 3,
-            **changes,
-        }
-    )
+    return loads.load_spec(**{"plan": PLAN, "targets": 3, **changes})
 
 
 def deployment(spec, version=events.OLD_VERSION):
@@ -43,7 +35,7 @@ def nginx_conf(spec, version=events.OLD_VERSION):
     return config_map["data"]["nginx.conf"]
 
 
-def test_a_moment_is_counted_from_the_steady_phase_of_its_step():
+def test_an_event_time_counts_from_the_steady_phase_of_its_step():
     assert events.Moment(at_s=4, step=1).seconds(PLAN) == 2 + 4
     assert events.Moment(at_s=4).seconds(PLAN) == 12 + 3 + 4
     assert events.Moment(at_s=4).number(PLAN) == 2
@@ -61,12 +53,12 @@ def test_a_moment_is_counted_from_the_steady_phase_of_its_step():
         ({"max_surge": 0, "max_unavailable": "0%"}, "can't both be 0"),
     ],
 )
-def test_an_update_that_can_t_be_is_refused_by_its_key(moment, words):
+def test_an_invalid_update_is_refused_with_its_key(moment, words):
     with pytest.raises(ValueError, match=words):
         spec_of(update=events.RollingUpdate(**moment))
 
 
-def test_a_fault_that_can_t_come_is_refused_by_its_number():
+def test_a_fault_outside_the_plan_is_refused_with_its_index():
     late = events.NodeFault(how="stop", at_s=20)
     with pytest.raises(ValueError, match=r"faults\[1\].at_s: 20 s"):
         spec_of(faults=(events.NodeFault(at_s=19), late))
@@ -76,12 +68,12 @@ def test_a_fault_that_can_t_come_is_refused_by_its_number():
     "disturbed",
     [{"update": events.RollingUpdate()}, {"faults": (events.NodeFault(),)}],
 )
-def test_pods_that_are_replaced_are_not_asked_by_their_addresses(disturbed):
+def test_pod_addresses_are_refused_with_disruptions(disturbed):
     with pytest.raises(ValueError, match="target_address: .* use service"):
         spec_of(target_address="pod", **disturbed)
 
 
-def test_a_load_without_an_update_has_no_word_of_one():
+def test_manifests_without_an_update_do_not_mention_versions():
     spec = spec_of()
     assert "strategy" not in deployment(spec)
     assert "lifecycle" not in container(spec)
@@ -91,7 +83,7 @@ def test_a_load_without_an_update_has_no_word_of_one():
     assert spec.update_s == 0
 
 
-def test_both_versions_tell_which_they_are_in_heads_of_one_length():
+def test_both_versions_send_a_version_header_of_equal_length():
     spec = spec_of(update=events.RollingUpdate())
     confs = {version: nginx_conf(spec, version) for version in "12"}
     for version, conf in confs.items():
@@ -113,7 +105,7 @@ def test_both_versions_tell_which_they_are_in_heads_of_one_length():
     assert events.LABEL_VERSION not in selectors[0]["matchLabels"]
 
 
-def test_a_pod_that_is_to_go_serves_on_and_then_ends_in_peace():
+def test_a_terminating_target_serves_on_and_then_quits():
     spec = spec_of(update=events.RollingUpdate(pre_stop_s=7), timeout_s=4)
     command = container(spec)["lifecycle"]["preStop"]["exec"]["command"][-1]
     steps = [command.index(x) for x in ("touch", "sleep 7", "-s quit")]
@@ -123,7 +115,7 @@ def test_a_pod_that_is_to_go_serves_on_and_then_ends_in_peace():
     assert pod["terminationGracePeriodSeconds"] > 7 + 4
 
 
-def test_a_manifest_may_be_as_wrong_as_it_is_asked_for():
+def test_probe_lifecycle_and_surge_can_be_turned_off():
     spec = spec_of(
         update=events.RollingUpdate(
             pre_stop_s=0,
@@ -140,7 +132,7 @@ def test_a_manifest_may_be_as_wrong_as_it_is_asked_for():
     assert found["progressDeadlineSeconds"] > found["minReadySeconds"] == 3
 
 
-def test_the_strategy_goes_into_the_deployment():
+def test_the_deployment_has_the_strategy_of_the_update():
     spec = spec_of(
         update=events.RollingUpdate(max_surge=2, max_unavailable="0%")
     )
@@ -161,20 +153,21 @@ def test_only_the_new_pods_have_the_new_image():
 
 
 @pytest.mark.parametrize("update", [None, events.RollingUpdate()])
-def test_the_engine_is_told_by_which_header_versions_differ(update):
+def test_the_job_contains_the_version_header(update):
     (pod, *_) = manifests.load(
         spec_of(update=update), target_ip="10.0.0.1", master_ip="10.0.0.2"
     )
     (found,) = pod["spec"]["containers"]
     environ = {one["name"]: one["value"] for one in found["env"]}
-    told = json.loads(environ["RMS_JOB"])["version_header"]
-    assert told == (events.VERSION_HEADER if update else "")
-    assert job.from_environ(environ).version_header == told
+    header = json.loads(environ["RMS_JOB"])["version_header"]
+    assert header == (events.VERSION_HEADER if update else "")
+    assert Job.from_environ(environ).version_header == header
 
 
 def test_the_deadlines_of_events_can_be_given():
     update = events.RollingUpdate(pre_stop_s=5)
-    spec = spec_of(update=update, update_deadline_s=7, recover_deadline_s=8)
+    given = load_spec.Deadlines(update_s=7, recover_s=8)
+    spec = spec_of(update=update, deadlines=given)
     assert (spec.update_s, spec.recover_s) == (7, 8)
     ours = spec_of(update=update)
     assert ours.update_s > 3 * 5

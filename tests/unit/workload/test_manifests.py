@@ -1,66 +1,26 @@
-import ast
+"""The Kubernetes objects of a load."""
+
 import json
-import pathlib
 import re
 
 import pytest
 
-import rally_magnum_scale
-from rally_magnum_scale.in_bay import job
 from rally_magnum_scale.in_bay.job import Trust
-from rally_magnum_scale.in_bay.request_spec import Request
-from rally_magnum_scale.in_bay.stats.steps import Plan
-from rally_magnum_scale.in_bay.stats.steps import Step
-from rally_magnum_scale.in_bay.stats.trials import Search
-from rally_magnum_scale.workload import bay_code
+from rally_magnum_scale.task.scenarios import workload_arguments
 from rally_magnum_scale.workload import load_spec
-from rally_magnum_scale.workload import locust_file
 from rally_magnum_scale.workload import manifests
-from rally_magnum_scale.workload import ports
-from rally_magnum_scale.workload import stub_status
-from rally_magnum_scale.workload.manifests import LoadSpec
+from rally_magnum_scale.workload import nginx
+from tests.unit.workload.rendered import TASK
+from tests.unit.workload.rendered import every
+from tests.unit.workload.rendered import job_of
+from tests.unit.workload.rendered import of_kind
+from tests.unit.workload.rendered import pod_specs
+from tests.unit.workload.rendered import spec
 
-TASK = "3F2A9B7C-1111-2222-3333-444455556666"
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
-def spec(**changes):
-    values = {
-        "task": TASK,
-        "iteration": 7,
-        "bay": 'bay "ü" <1>',
-        "plan": Plan((Step(1000, 10, 2), Step(None, 5))),
-        "targets": 3,
-        "workers": 2,
-        **changes,
-    }
-    return LoadSpec(**values)
-
-
-def every(one):
-    return [
-        *manifests.namespace(one),
-        manifests.puller(one),
-        *manifests.foundation(one),
-        *manifests.load(one, target_ip="10.0.0.1", master_ip="10.0.0.2"),
-    ]
-
-
-def of_kind(objects, kind):
-    return [one for one in objects if one["kind"] == kind]
-
-
-def pod_specs(objects):
-    return [
-        one["spec"]
-        if one["kind"] == "Pod"
-        else one["spec"]["template"]["spec"]
-        for one in objects
-        if one["kind"] in ("Pod", "Job", "Deployment", "DaemonSet")
-    ]
-
-
-def test_names_are_dns_safe_and_labels_tell_the_run():
+def test_names_are_dns_labels_and_labels_identify_the_run():
     objects = every(spec())
     for one in objects:
         name = one["metadata"]["name"]
@@ -85,7 +45,7 @@ def test_names_are_dns_safe_and_labels_tell_the_run():
     ]
 
 
-def test_pods_are_modest():
+def test_pods_have_no_privileges():
     for one in pod_specs(every(spec())):
         assert one["enableServiceLinks"] is False
         assert one["automountServiceAccountToken"] is False
@@ -96,7 +56,7 @@ def test_pods_are_modest():
             assert security["capabilities"] == {"drop": ["ALL"]}
 
 
-def test_arguments_reach_the_pods():
+def test_pod_options_are_in_the_manifests():
     taint = {"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}
     objects = every(
         spec(
@@ -131,19 +91,19 @@ def test_arguments_reach_the_pods():
 
 
 @pytest.mark.parametrize("prefix", ["mirror.example/a", "mirror.example/a/"])
-def test_a_prefix_stands_before_both_images_with_one_slash(prefix):
+def test_the_image_prefix_applies_to_both_images(prefix):
     images = {
         container["image"]
         for one in pod_specs(every(spec(image_prefix=prefix)))
         for container in one["containers"]
     }
     assert images == {
-        f"mirror.example/a/{load_spec.LOCUST_IMAGE}",
-        f"mirror.example/a/{load_spec.NGINX_IMAGE}",
+        f"mirror.example/a/{workload_arguments.LOCUST_IMAGE}",
+        f"mirror.example/a/{workload_arguments.NGINX_IMAGE}",
     }
 
 
-def test_a_pull_secret_is_made_for_every_pod_and_said_nowhere():
+def test_every_pod_has_the_pull_secret_and_nothing_else_shows_it():
     secret = json.dumps({"auths": {"mirror.example": {"auth": "cGFzcw=="}}})
     one = spec(image_pull_secret=secret)
     objects = every(one)
@@ -157,19 +117,12 @@ def test_a_pull_secret_is_made_for_every_pod_and_said_nowhere():
     assert "cGFzcw" not in json.dumps(others)
 
 
-@pytest.mark.parametrize("secret", ["hunter2", '["hunter2"]', '{"a": 1}', 7])
-def test_a_wrong_pull_secret_is_not_repeated(secret):
-    with pytest.raises(ValueError, match="image_pull_secret: must") as caught:
-        spec(image_pull_secret=secret)
-    assert "hunter2" not in str(caught.value)
-
-
 def pull_of(pods):
     (pull,) = pod_specs([manifests.puller(spec(pods=pods))])
     return pull
 
 
-def test_images_are_pulled_where_any_of_the_pods_may_run():
+def test_images_are_pulled_on_every_node_that_a_pod_may_use():
     names = ("target", "worker", "master")
     pods = {name: {"node_selector": {"role": name}} for name in names}
     pull = pull_of(pods)
@@ -195,116 +148,19 @@ def test_images_are_pulled_where_any_of_the_pods_may_run():
     ("spread", "word"),
     [("preferred", "ScheduleAnyway"), ("required", "DoNotSchedule")],
 )
-def test_pods_are_spread_over_the_nodes_that_take_them(spread, word):
+def test_pods_are_spread_over_the_nodes(spread, word):
     for one in pod_specs(every(spec(spread=spread)))[1:]:
         (constraint,) = one["topologySpreadConstraints"]
         assert constraint["whenUnsatisfiable"] == word
         assert constraint["nodeTaintsPolicy"] == "Honor"
 
 
-def test_pods_need_not_be_spread():
+def test_spread_none_sets_no_constraint():
     for one in pod_specs(every(spec(spread="none"))):
         assert "topologySpreadConstraints" not in one
 
 
-def test_processes_are_what_the_master_expects():
-    objects = every(spec(workers=3, processes_per_worker=4))
-    _, _, master, worker = pod_specs(objects)
-    assert "--processes=4" in worker["containers"][0]["args"]
-    for argument in ("--expect-workers=12", "--users=12"):
-        assert argument in master["containers"][0]["args"]
-    assert job_of(objects).workers == 12
-    single = pod_specs(every(spec()))[-1]["containers"][0]["args"]
-    assert not any("--processes" in argument for argument in single)
-
-
-def job_of(objects):
-    (master,) = of_kind(objects, "Pod")
-    environment = {
-        one["name"]: one["value"]
-        for one in master["spec"]["containers"][0]["env"]
-    }
-    return job.from_environ(environment)
-
-
-def connections_of(one, pod_ips, workers):
-    """Which targets the connections of each worker process go to."""
-    read = job_of(
-        manifests.load(
-            one, target_ip="10.0.0.1", master_ip="10.0.0.2", pod_ips=pod_ips
-        )
-    )
-    shares = [
-        job.Job.from_json({**read.to_json(), **read.share(worker)})
-        for worker in range(workers)
-    ]
-    return [share.targets * share.connections for share in shares], shares
-
-
-def test_connections_by_the_service_are_divided_over_processes():
-    one = spec(workers=2, processes_per_worker=3, connections_per_worker=8)
-    _, shares = connections_of(one, (), 6)
-    assert [share.connections for share in shares] == [3, 3, 2, 3, 3, 2]
-    assert all(share.targets == [("10.0.0.1", 8080)] for share in shares)
-
-
-def test_connections_by_pod_addresses_reach_all_targets_evenly():
-    ips = ["10.1.0.1", "10.1.0.2", "10.1.0.3", "fd00::4", "10.1.0.5"]
-    one = spec(
-        targets=5,
-        workers=3,
-        processes_per_worker=2,
-        connections_per_worker=5,
-        target_address="pod",
-    )
-    _, shares = connections_of(one, ips, 6)
-    assert all(len(share.targets) == share.connections for share in shares)
-    hosts = [host for share in shares for host, _ in share.targets]
-    assert hosts == ips * 3
-    assert {port for share in shares for _, port in share.targets} == {8080}
-    # What is asked is the same, whoever answers.
-    assert {share.request for share in shares} == {
-        b"GET / HTTP/1.1\r\nHost: 10.0.0.1:8080\r\n\r\n"
-    }
-
-
-def test_deadlines_grow_with_the_pods_unless_they_are_given():
-    small, large = spec(workers=1), spec(workers=2000)
-    assert large.connect_s > small.connect_s
-    assert large.start_s(2000) > small.start_s(1)
-    assert large.pull_s(1000) > small.pull_s(1)
-    given = spec(start_deadline_s=1, pull_deadline_s=2, connect_deadline_s=3)
-    assert (given.start_s(9), given.pull_s(9), given.connect_s) == (1, 2, 3)
-    assert job_of(every(given)).connect_deadline_s == 3
-
-
-def test_the_master_gets_the_job_back_as_it_was():
-    read = job_of(every(spec(connections_per_worker=9)))
-    assert read.plan == spec().plan
-    assert read.bay == 'bay "ü" <1>'
-    assert read.iteration == 7
-    assert read.connections == 9
-    assert read.targets == [("10.0.0.1", ports.TARGET_PORT)]
-    assert read.request.startswith(
-        b"GET / HTTP/1.1\r\nHost: 10.0.0.1:8080\r\n"
-    )
-
-
-def test_the_workers_are_told_what_to_ask_and_how():
-    asked = Request("POST", "/a", {"A": "b"}, "zwölf", 201, 7)
-    read = job_of(
-        every(spec(request=asked, keep_alive=False, arrivals="poisson"))
-    )
-    assert (read.asked, read.keep_alive, read.arrivals) == (
-        asked,
-        False,
-        "poisson",
-    )
-    assert read.request.startswith(b"POST /a HTTP/1.1\r\n")
-    assert b"\r\nConnection: close\r\n" in read.request
-
-
-def test_targets_with_tls_show_what_was_signed_for_their_name():
+def test_targets_with_tls_serve_the_signed_certificate():
     tls = load_spec.TargetTls("the CA", "the certificate", "the key")
     one = spec(tls=tls, workers=1)
     assert "the key" not in repr(one)
@@ -320,35 +176,23 @@ def test_targets_with_tls_show_what_was_signed_for_their_name():
         volume.get("secret") for volume in pod["volumes"]
     ]
     conf = of_kind(objects, "ConfigMap")[1]["data"]["nginx.conf"]
-    assert f"listen {ports.TARGET_PORT} ssl " in conf
-    assert f"listen {stub_status.status_port(one)};" in conf
+    assert f"listen {nginx.PORT} ssl " in conf
+    assert f"listen {nginx.status_port(one)};" in conf
     read = job_of(objects)
     assert read.url == "https://10.0.0.1:8080/"
     assert read.tls == Trust(one.names.server, "the CA")
     assert "the key" not in str(of_kind(objects, "Pod"))
 
 
-def test_targets_without_tls_tell_their_counts_on_their_only_port():
+def test_targets_without_tls_serve_their_counts_on_the_same_port():
     one = spec()
     objects = every(one)
-    assert stub_status.status_port(one) == ports.TARGET_PORT
+    assert nginx.status_port(one) == nginx.PORT
     assert of_kind(objects, "Secret") == []
     conf = of_kind(objects, "ConfigMap")[1]["data"]["nginx.conf"]
     assert "ssl" not in conf
     assert conf.count("listen") == 1
     assert job_of(objects).tls is None
-
-
-def test_the_largest_request_fits_into_the_environment():
-    asked = Request(
-        headers={"A": "\\" * 8000, "B": "b" * 8000}, body="ü" * 10_000
-    )
-    objects = every(spec(request=asked))
-    (pod,) = of_kind(objects, "Pod")
-    environment = pod["spec"]["containers"][0]["env"]
-    # https://man7.org/linux/man-pages/man2/execve.2.html: MAX_ARG_STRLEN
-    assert max(len(str(each["value"])) for each in environment) < 131_072
-    assert job_of(objects).asked == asked
 
 
 def test_services_select_their_pods():
@@ -362,160 +206,10 @@ def test_services_select_their_pods():
     assert target["spec"]["selector"] != master["spec"]["selector"]
 
 
-def test_a_dead_worker_does_not_take_the_others_along():
+def test_a_dead_worker_does_not_fail_the_job():
     (workers,) = of_kind(every(spec()), "Job")
     assert workers["spec"]["parallelism"] == 2
     assert workers["spec"]["completions"] == 2
     assert workers["spec"]["backoffLimit"] == 2
     template = workers["spec"]["template"]["spec"]
     assert template["restartPolicy"] == "Never"
-
-
-def test_the_code_fits_into_a_config_map():
-    code = of_kind(every(spec()), "ConfigMap")[0]["data"]
-    assert "rally_magnum_scale.in_bay.engine.py" in code
-    # A Locust file of the user's may take the other half.
-    assert sum(map(len, code.values())) < locust_file.MAX_BYTES
-
-
-def test_addresses_of_ip_version_6():
-    objects = manifests.load(spec(), target_ip="fd00::1", master_ip="fd00::2")
-    (master,) = of_kind(objects, "Pod")
-    environment = master["spec"]["containers"][0]["env"]
-    (text,) = (e["value"] for e in environment if e["name"] == "RMS_JOB")
-    assert json.loads(text)["url"] == "http://[fd00::1]:8080/"
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("targets", 0),
-        ("workers", 1.5),
-        ("connections_per_worker", True),
-        ("timeout_s", 0),
-        ("target_processes", 0),
-        ("arrivals", "bursts"),
-        ("image_pull_policy", "Sometimes"),
-        ("locust_image", ""),
-        ("processes_per_worker", 0),
-        ("start_deadline_s", 0),
-        ("pull_deadline_s", -1),
-        ("connect_deadline_s", 0),
-        ("spread", "maybe"),
-        ("target_address", "node"),
-    ],
-)
-def test_a_wrong_argument_is_named(key, value):
-    with pytest.raises(ValueError, match=key):
-        spec(**{key: value})
-
-
-@pytest.mark.parametrize(
-    ("workers", "each", "words"),
-    [
-        (2001, 1, "workers: 2001 .* supports 2000; use at most 2000"),
-        (700, 3, "workers: 700 pods of 3 .* 2100 .* 2000; use at most 666"),
-        (1, 2001, "processes_per_worker: 1 pods .* 2000; use at most 2000"),
-    ],
-)
-def test_more_workers_than_a_master_supports_are_refused(workers, each, words):
-    limits = {"processes_per_worker": each, "connections_per_worker": 4000}
-    with pytest.raises(ValueError, match=words):
-        spec(workers=workers, **limits)
-    assert spec(workers=2000).worker_processes == 2000
-    assert spec(workers=666, processes_per_worker=3).workers == 666
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"processes_per_worker": 65}, "64 are too few for 65 processes"),
-        (
-            {"connections_per_worker": 2, "targets": 5},
-            "4 connections of all workers are too few for 5 targets",
-        ),
-    ],
-)
-def test_too_few_connections_are_named(changes, words):
-    with pytest.raises(ValueError, match=f"connections_per_worker: {words}"):
-        spec(target_address="pod", **changes)
-
-
-def test_no_address():
-    with pytest.raises(ValueError, match="None"):
-        manifests.load(spec(), target_ip="None", master_ip="10.0.0.2")
-
-
-def test_what_nginx_counted():
-    text = (
-        "Active connections: 1 \nserver accepts handled requests\n"
-        " 65 65 592456 \nReading: 0 Writing: 1 Waiting: 0 \n"
-    )
-    assert stub_status.requests_counted(text) == 592456
-    with pytest.raises(ValueError, match="404"):
-        stub_status.requests_counted("404 Not Found")
-
-
-@pytest.mark.parametrize(
-    ("environ", "missing"),
-    [
-        ({}, "RMS_JOB"),
-        ({"RMS_JOB": "{}", "RMS_TASK": "t", "RMS_ITERATION": "1"}, "RMS_BAY"),
-    ],
-)
-def test_a_missing_variable_is_named(environ, missing):
-    with pytest.raises(ValueError, match=missing):
-        job.from_environ(environ)
-
-
-def test_what_is_no_job_is_refused():
-    with pytest.raises(ValueError, match="not a job"):
-        job.Job.from_json({"plan": [{"rate_rps": 1, "duration_s": 1}]})
-
-
-def test_a_search_goes_to_the_master_whole():
-    wanted = Search(bounds={"p99_ms": 50}, start_rps=100, max_steps=4)
-    one = spec(search=wanted, timeout_s=5, lateness_s=10)
-    assert job_of(every(one)).search == wanted
-    # Four steps of 30 s with their ramps, and what lies between them.
-    assert one.longest_s == 4 * (2 + 30) + 4 * (5 + 10)
-    assert spec().longest_s == spec().plan.total_s
-
-
-def test_all_that_a_search_needs_is_mounted():
-    (code, *_) = of_kind(every(spec()), "ConfigMap")
-    found = " ".join(code["data"])
-    for name in ("rate_search", "trials", "records", "throughput"):
-        assert f"in_bay.stats.{name}.py" in found
-    assert "in_bay.search_driver.py" in found
-
-
-def test_what_is_mounted_imports_nothing_of_the_package_that_is_not():
-    package = pathlib.Path(rally_magnum_scale.__file__).parent
-    mounted = {
-        found.relative_to(package)
-        for pattern in bay_code.CODE_PATHS
-        for found in package.glob(pattern)
-    }
-    for path in mounted:
-        for name in imported(ast.parse((package / path).read_text())):
-            wanted = pathlib.Path(*name.split(".")[1:])
-            assert {
-                wanted.with_suffix(".py"),
-                wanted / "__init__.py",
-            } & mounted, f"{path} imports {name}"
-
-
-def imported(tree):
-    """Name the modules of the package that a module imports."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            whole = str(node.module)
-            if whole.startswith("rally_magnum_scale"):
-                package = pathlib.Path(rally_magnum_scale.__file__).parent
-                folder = package.joinpath(*whole.split(".")[1:])
-                yield from (
-                    [f"{whole}.{one.name}" for one in node.names]
-                    if folder.is_dir()
-                    else [whole]
-                )

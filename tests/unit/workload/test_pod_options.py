@@ -149,12 +149,12 @@ def test_a_quantity_is_read(text, value):
         ),
     ],
 )
-def test_what_can_not_be_right_is_named(options, words):
+def test_invalid_pod_options_are_named(options, words):
     with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
         pod_options.read_all(options)
 
 
-def test_what_kubernetes_takes_is_taken():
+def test_valid_pod_options_are_accepted():
     options = {
         "requests": {"cpu": "500m", "memory": "1Gi"},
         "limits": {"cpu": "500m"},

@@ -63,7 +63,7 @@ def test_none_of_a_time_can_be_taken_away_where_there_is_none():
 
 @pytest.mark.parametrize("more", [{5: 2}, {5: 1, 6: 1}])
 def test_no_more_is_taken_away_than_there_is(more):
-    with pytest.raises(ValueError, match="holds less than is taken away"):
+    with pytest.raises(ValueError, match="holds less than is subtracted"):
         Histogram({5: 1, 7: 9}).less(Histogram(more))
 
 

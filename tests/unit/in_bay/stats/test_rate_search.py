@@ -556,7 +556,7 @@ def test_a_search_that_broke_off_is_not_to_be_judged():
     assert (found.held_rps, found.ended) == (1000, "the run broke off")
     lost = rate_search.conclude(search_for, done, [])
     assert lost.max_rate_rps is None
-    assert lost.reasons == ["the figures of step 1 are missing"]
+    assert lost.reasons == ["the result of step 1 is missing"]
     nothing = rate_search.conclude(search_for, [first], [])
     assert nothing.reasons == ["no step of the search came to its end"]
 

@@ -1,7 +1,4 @@
-import dataclasses
-import importlib
 import json
-import pkgutil
 
 import pytest
 
@@ -9,6 +6,7 @@ from rally_magnum_scale.in_bay import stats
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import records
 from tests.unit import factories
+from tests.unit import frozen
 
 
 def as_records(run):
@@ -19,7 +17,7 @@ def as_records(run):
     return [*run.events, *(source.envelope(*body) for body in bodies)]
 
 
-def test_a_run_comes_back_from_its_lines():
+def test_a_run_survives_json_lines():
     run = factories.run(
         failures={"timeout": 2},
         events=[factories.event(5, "worker_died", "rms-worker-2")],
@@ -28,7 +26,7 @@ def test_a_run_comes_back_from_its_lines():
     assert records.collect(records.parse(text.splitlines())) == run
 
 
-def test_every_record_says_where_it_comes_from():
+def test_every_record_has_its_source():
     for line in records.dump(as_records(factories.run())).splitlines():
         record = json.loads(line)
         assert record["version"] == records.VERSION
@@ -39,12 +37,12 @@ def test_every_record_says_where_it_comes_from():
         )
 
 
-def test_blank_lines_are_passed_over():
+def test_blank_lines_are_ignored():
     text = records.dump(as_records(factories.run()))
     assert len(records.parse(["", *text.splitlines(), "  "])) == 30
 
 
-def test_nothing_is_collected_from_nothing():
+def test_no_records_make_an_empty_run():
     assert records.collect([]) == records.Run()
 
 
@@ -59,7 +57,7 @@ def test_nothing_is_collected_from_nothing():
         '{"record": "end"}',
     ],
 )
-def test_what_is_no_record_is_refused(line):
+def test_a_line_that_is_not_a_record_is_refused(line):
     with pytest.raises(ValueError):
         records.parse_line(line)
 
@@ -75,7 +73,7 @@ def test_a_record_of_another_version_is_refused(version):
         records.parse_line(line)
 
 
-def test_the_beginning_of_a_line_that_is_no_record_is_told():
+def test_the_error_quotes_the_beginning_of_the_line():
     with pytest.raises(ValueError) as refused:
         records.parse_line(f'"{"x" * 200}"')
     assert str(refused.value) == f"This is no record: '\"{'x' * 79}'."
@@ -87,7 +85,7 @@ def test_a_record_with_a_field_missing_is_refused(kind):
         records.collect([factories.SOURCE.envelope(kind, {})])
 
 
-def test_a_field_of_a_later_release_is_passed_over():
+def test_a_field_of_a_later_release_is_ignored():
     body = {**factories.bay().to_json(), "colour": "green"}
     record = factories.SOURCE.envelope("bay", body)
     assert bay_records.Bay.from_json(record) == factories.bay()
@@ -102,7 +100,7 @@ def test_the_last_record_of_a_kind_counts():
     assert records.collect(found).end.reasons == []
 
 
-def test_the_first_record_of_each_kind_of_disturbance_is_the_first():
+def test_disruptions_keep_the_order_of_their_records():
     bodies = [
         ("node_change", factories.node_change(number=1)),
         ("update", factories.update(number=1)),
@@ -121,13 +119,13 @@ def test_the_first_record_of_each_kind_of_disturbance_is_the_first():
         assert [one.number for one in found] == [1, 2]
 
 
-def test_an_error_is_its_class_and_its_sentence():
+def test_an_error_is_described_by_class_and_message():
     error = ["BayCreateFailed", " no quota\n", "Traceback ..."]
-    assert records.say_error(error) == "BayCreateFailed: no quota"
-    assert records.say_error([]) == ""
+    assert records.describe_error(error) == "BayCreateFailed: no quota"
+    assert records.describe_error([]) == ""
 
 
-def test_a_search_with_its_trials_comes_back():
+def test_a_search_with_its_trials_survives_json():
     trial = records.Trial(1, "search", 100.0, 0, 5)
     ended = records.Trial(2, "search", 100.0, 0, 5, achieved_rps=0.0)
     assert (trial.ended, ended.ended) == (False, True)
@@ -203,7 +201,9 @@ NUMBERS = [None, True, "5", [], {}, float("nan"), float("inf"), 10**400]
         ("bay", ("iteration",)),
     ],
 )
-def test_a_number_that_is_none_is_refused_by_its_field(kind, way, value):
+def test_a_value_that_is_not_a_number_is_refused_by_its_field(
+    kind, way, value
+):
     run = factories.run(failures={"timeout": 2})
     written = json.loads(json.dumps(as_records(run)))
     *inner, last = way
@@ -222,7 +222,7 @@ def test_an_integer_may_be_written_as_a_float():
     assert (found.nodes, found.create_s) == (200, 12.0)
 
 
-def test_a_window_with_a_number_that_is_none_is_refused():
+def test_a_window_with_a_value_that_is_not_a_number_is_refused():
     window = factories.windows()[0].to_json()
     for value in ("x", float("nan"), float("inf")):
         line = factories.SOURCE.envelope(
@@ -232,12 +232,6 @@ def test_a_window_with_a_number_that_is_none_is_refused():
             records.collect([line])
 
 
-@pytest.mark.parametrize(
-    "module",
-    [each.name for each in pkgutil.iter_modules(stats.__path__)],
-)
-def test_what_was_measured_cannot_be_changed(module):
-    name = f"{stats.__name__}.{module}"
-    for value in vars(importlib.import_module(name)).values():
-        if dataclasses.is_dataclass(value) and value.__module__ == name:
-            assert value.__dataclass_params__.frozen, value
+@pytest.mark.parametrize("module", frozen.modules(stats))
+def test_records_and_their_parts_are_frozen(module):
+    frozen.check(module)

@@ -115,33 +115,33 @@ def test_what_was_due_earlier_is_merged_by_its_step_and_phase():
     assert read.carried == merged.carried
 
 
-def test_what_was_due_earlier_is_not_a_second_s_own():
+def test_requests_due_earlier_are_not_current():
     one = make(
         failures={"timeout": 2, "reset": 1},
         carried=(carried(1, "ramp", timeout=1), carried(1, "steady", reset=1)),
     )
-    own = one.own
-    assert (own.step, own.phase, own.requests) == (1, "steady", 1)
-    assert own.failures == {"timeout": 1}
-    assert own.latency_us.counts == {5000: 1}
-    assert own.service_us.counts == {9: 1}
+    current = one.current
+    assert (current.step, current.phase, current.requests) == (1, "steady", 1)
+    assert current.failures == {"timeout": 1}
+    assert current.latency_us.counts == {5000: 1}
+    assert current.service_us.counts == {9: 1}
 
 
-def test_all_of_a_second_may_have_been_due_earlier():
+def test_all_requests_of_a_second_may_have_been_due_earlier():
     one = make(
         latency_us=Histogram.from_values_us({10: 3}),
         carried=(carried(requests=3, timeout=1),),
     )
-    assert (one.own.requests, one.own.failures) == (0, {})
-    assert one.own.latency_us == one.own.service_us == Histogram()
+    assert (one.current.requests, one.current.failures) == (0, {})
+    assert one.current.latency_us == one.current.service_us == Histogram()
 
 
 @pytest.mark.parametrize(
     "part", [carried(requests=4), carried(timeout=2), carried(reset=1)]
 )
-def test_no_more_was_due_earlier_than_there_was(part):
-    with pytest.raises(ValueError, match="In second 100 more requests were"):
-        make(carried=(part,)).own  # noqa: B018
+def test_a_window_with_more_carried_requests_than_its_own_is_refused(part):
+    with pytest.raises(ValueError, match="second 100 has fewer requests"):
+        make(carried=(part,)).current  # noqa: B018
 
 
 def test_what_was_due_in_a_phase_may_end_in_any_window():

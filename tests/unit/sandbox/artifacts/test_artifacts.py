@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from rally_magnum_sandbox import artifacts
-from rally_magnum_sandbox import exceptions
-from rally_magnum_sandbox.artifacts import commands
+from rally_magnum_sandbox.artifacts import builds
 from rally_magnum_sandbox.artifacts import image
 from rally_magnum_sandbox.artifacts import kubernetes_binary
 from rally_magnum_sandbox.artifacts import system_packages
+from rally_magnum_scale import interruption
 
 DEB822 = """\
 Types: deb
@@ -93,29 +94,19 @@ def test_the_compilers_run_without_debug_data_and_gc(
 
 
 def test_a_cached_binary_is_not_built(tmp_path: Path) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     binary = tmp_path / f"kubernetes-{kubernetes_binary.binary_key()}"
     binary.touch()
-    found = artifacts.ensure_kubernetes_binary(tmp_path, said.append)
-    assert (found, said) == (binary, [])
+    found = artifacts.ensure_kubernetes_binary(tmp_path, lines.append)
+    assert (found, lines) == (binary, [])
 
 
 def test_a_key_changes_with_any_part() -> None:
     keys = [
-        commands.content_key(parts)
+        builds.content_key(parts)
         for parts in ([b"a", b"b"], [b"ab", b""], [b"b", b"a"], [b"a", b"c"])
     ]
     assert len(set(keys)) == 4
-
-
-def test_the_error_quotes_a_failed_build_step(tmp_path: Path) -> None:
-    log_file = tmp_path / "log"
-    with pytest.raises(exceptions.SandboxError, match="To bake, sh .*burnt"):
-        commands.run(
-            "sh", "-c", "echo burnt; exit 2", what="bake", log_file=log_file
-        )
-    with pytest.raises(exceptions.MissingRequirement, match="no-such-oven"):
-        commands.run("no-such-oven", what="bake", log_file=log_file)
 
 
 def test_missing_packages_are_found() -> None:
@@ -139,6 +130,24 @@ def test_no_service_starts_while_packages_are_installed(
     )
 
 
+def test_apt_get_is_not_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "apt-get"
+    program.write_text('#!/bin/sh\ntouch "$0.done"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(system_packages, "PACKAGES_LOG", tmp_path / "log")
+    handlers = interruption.install()
+    try:
+        interruption._note(2, None)
+        system_packages._apt(["update"], ["runc"], lambda _: None)
+    finally:
+        interruption.restore(interruption.install())
+        interruption.restore(handlers)
+    assert (tmp_path / "apt-get.done").exists()
+
+
 def test_the_next_build_removes_the_folder_of_a_killed_build(
     tmp_path: Path,
 ) -> None:
@@ -146,14 +155,14 @@ def test_the_next_build_removes_the_folder_of_a_killed_build(
         (tmp_path / name / "root").mkdir(parents=True)
     # The lock file of a dead process, which nobody holds.
     (tmp_path / "image.lock").write_text("left")
-    said: list[str] = []
+    lines: list[str] = []
     with (
-        commands.locked(tmp_path / "image.lock", said.append),
-        commands.working_folder(tmp_path, "image") as folder,
+        builds.locked(tmp_path, "image", lines.append),
+        builds.working_folder(tmp_path, "image") as folder,
     ):
         assert folder.is_dir()
         assert not (tmp_path / "tmp-image-old").exists()
-    assert said == []
+    assert lines == []
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["image.lock", "tmp-kubernetes-other"]
 

@@ -38,8 +38,8 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def version(path: Path, said: str) -> None:
-    write(path, f"echo '{said}'; echo \"$0 $@\" >&2")
+def version(path: Path, output: str) -> None:
+    write(path, f"echo '{output}'; echo \"$0 $@\" >&2")
 
 
 def test_a_folder_gets_one_program(folder: Path, tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ def test_the_program_is_replaced_by_the_component(
     program = given_binaries.ensure_program(given, tmp_path)
     with subprocess.Popen([program, "etcd"], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
-        said = child.stdout.read().decode().split()
-    assert (int(said[-1]), child.returncode) == (child.pid, 7)
+        output = child.stdout.read().decode().split()
+    assert (int(output[-1]), child.returncode) == (child.pid, 7)
 
 
 def test_a_single_binary_is_used_directly(tmp_path: Path) -> None:

@@ -105,9 +105,9 @@ def test_an_old_roster_is_read(spec: bay_spec.BaySpec) -> None:
 def test_without_a_desired_state_nothing_changes(
     spec: bay_spec.BaySpec,
 ) -> None:
-    said: list[str] = []
-    machines.settle(spec.folder, said.append)
-    assert said == []
+    lines: list[str] = []
+    machines.settle(spec.folder, lines.append)
+    assert lines == []
 
 
 def test_the_error_names_each_machine_that_failed(
@@ -123,10 +123,10 @@ def test_the_error_names_each_machine_that_failed(
     )
     for number in (0, 1, 2):
         machines.want(spec.folder, number, cut=True)
-    said: list[str] = []
+    lines: list[str] = []
     with pytest.raises(exceptions.SandboxError, match="node0.*no link node1"):
-        machines.settle(spec.folder, said.append)
-    assert said == ["bay-node-2 was cut off from the network"]
+        machines.settle(spec.folder, lines.append)
+    assert lines == ["bay-node-2 was cut off from the network"]
     members = roster.read(spec.folder).members
     assert [member.cut for member in members] == [False, False, True, False]
 

@@ -142,12 +142,12 @@ def test_only_nodes_that_are_ready_count() -> None:
 
 def test_steps_are_timed_and_logged(tmp_path: Path) -> None:
     times = iter([0.0, 1.0, 3.5, 4.0, 5.0, 5.5, 6.0])
-    told = timeline.Timeline(tmp_path / "bay.log", lambda: next(times))
-    with told.step("a"):
+    steps = timeline.Timeline(tmp_path / "bay.log", lambda: next(times))
+    with steps.step("a"):
         pass
-    with told.step("a"):
+    with steps.step("a"):
         pass
-    assert told.seconds == {"a": 2.5}
+    assert steps.seconds == {"a": 2.5}
     assert (tmp_path / "bay.log").read_text().splitlines() == [
         "   4.00 s  a: 2.50 s",
         "   6.00 s  a: 0.50 s",

@@ -35,7 +35,7 @@ class Die(scenario.Scenario):
             os.kill(os.getpid(), signal.SIGKILL)
         source = records.Source(self.task["uuid"], number, "bay")
         told = self.context[setting.KEY]
-        asked = conditions.ask("", self.get_name(), {}, **told)
+        asked = conditions.record("", self.get_name(), {}, **told)
         bay = bay_records.Bay("uuid", "template", 2, create_s=1.0)
         found = {"conditions": asked, "bay": bay}
         self.add_output(

@@ -31,7 +31,7 @@ def names(cloud):
     return {o["name"] for kind in KINDS for o in cloud.objects[kind].values()}
 
 
-def test_what_the_task_made_is_removed_and_nothing_else():
+def test_only_resources_of_the_task_are_removed():
     own = base.BayScenario()
     own.get_owner_id = lambda: OWNER
     mine = own.generate_random_name()
@@ -44,7 +44,7 @@ def test_what_the_task_made_is_removed_and_nothing_else():
     assert names(cloud) == {"rms-ffffffff-abcdefgh", "production"}
 
 
-def test_what_a_context_holds_is_left_to_it():
+def test_held_resources_are_left_to_their_context():
     cloud = cloud_of_bays.Cloud()
     held = [cloud.add(kind, MINE) for kind in KINDS]
     for uuid in held:

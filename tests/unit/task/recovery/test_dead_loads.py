@@ -42,15 +42,15 @@ def listed(*items):
     return {"metadata": {"resourceVersion": "1"}, "items": list(items)}
 
 
-def namespace(said):
-    annotations = {} if said is None else {naming.RUN_BY: said}
+def namespace(annotation):
+    annotations = {} if annotation is None else {naming.RUN_BY: annotation}
     return {"metadata": {"name": "rms-1", "annotations": annotations}}
 
 
-def look(script, said):
+def look(script, annotation):
     """Look at a bay with one namespace; return the paths and the lines."""
     lines = []
-    script = {NAMESPACES: [listed(namespace(said))], **script}
+    script = {NAMESPACES: [listed(namespace(annotation))], **script}
     with fake_api.serve(script) as (fake, cluster):
         dead_loads.remove(cluster, "db", lines.append)
     selectors = [query.get("labelSelector") for _, query in fake.queries]
@@ -77,7 +77,7 @@ def test_the_load_of_a_dead_run_goes_after_its_nodes_are_back():
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("annotation", "words"),
     [
         (mark(host="elsewhere"), "on the host elsewhere"),
         (mark(database="another"), "another Rally database"),
@@ -87,14 +87,14 @@ def test_the_load_of_a_dead_run_goes_after_its_nodes_are_back():
         (None, "does not say which process"),
     ],
 )
-def test_of_a_load_that_is_not_proven_dead_it_only_tells(said, words):
-    paths, (line,) = look({}, said)
+def test_a_load_that_is_not_proven_dead_is_only_reported(annotation, words):
+    paths, (line,) = look({}, annotation)
     assert paths == [NAMESPACES]
     assert words in line
     assert "kubectl delete namespace rms-1" in line
 
 
-def test_a_load_that_goes_on_is_left_alone():
+def test_a_running_load_is_left_alone():
     assert look({}, dead_loads.this_run("db")) == ([NAMESPACES], [])
 
 

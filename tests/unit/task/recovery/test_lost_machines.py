@@ -39,24 +39,24 @@ def recover(mark, *clouds):
     return failed, reported
 
 
-def test_what_a_dead_run_let_fail_is_mended_once(mark):
+def test_the_servers_of_a_dead_run_are_recovered_once(mark):
     cloud = fake_nova.FakeCloud(a=False, b=False)
     note(mark, how=machines.NETWORK, ports=("a",))
     assert recover(mark, cloud) == ([], [])
     assert cloud.ports == {"a": True, "b": False}
     assert lost_machines.Notes(mark).paths() == []
-    before = len(cloud.asked)
+    before = len(cloud.requests)
     assert recover(mark, cloud) == ([], [])
-    assert len(cloud.asked) == before
+    assert len(cloud.requests) == before
 
 
 def test_a_server_that_can_not_be_mended_is_tried_again(mark):
     cloud = fake_nova.FakeCloud()
-    cloud.looks = [("ERROR", None)]
+    cloud.states = [("ERROR", None)]
     note(mark)
     ((sentence,), _) = recover(mark, cloud)
     assert "The server m went to ERROR" in sentence
-    cloud.looks = [("SHUTOFF", None), ("ACTIVE", None)]
+    cloud.states = [("SHUTOFF", None), ("ACTIVE", None)]
     assert recover(mark, cloud) == ([], [])
     assert lost_machines.Notes(mark).paths() == []
 
@@ -64,13 +64,13 @@ def test_a_server_that_can_not_be_mended_is_tried_again(mark):
 def test_a_server_is_looked_for_in_all_projects(mark):
     other, own = fake_nova.FakeCloud(), fake_nova.FakeCloud()
     other.refuse["GET", "/servers/m"] = (404, "Not yours.")
-    own.looks = [("SHUTOFF", None), ("ACTIVE", None)]
+    own.states = [("SHUTOFF", None), ("ACTIVE", None)]
     note(mark)
     assert recover(mark, other, own) == ([], [])
-    assert own.asked == [("POST", "/servers/m/action", {"os-start": None})]
+    assert own.requests == [("POST", "/servers/m/action", {"os-start": None})]
 
 
-def test_a_server_that_nobody_finds_is_told_of_once(mark):
+def test_a_missing_server_is_reported_once(mark):
     note(mark, machine="gone")
     failed, (line,) = recover(mark, fake_nova.FakeCloud())
     assert failed == []
@@ -78,7 +78,7 @@ def test_a_server_that_nobody_finds_is_told_of_once(mark):
     assert recover(mark, fake_nova.FakeCloud()) == ([], [])
 
 
-def test_a_broken_note_is_told_of_and_does_not_hide_another(mark):
+def test_a_broken_note_is_reported_and_does_not_hide_another(mark):
     cloud = fake_nova.FakeCloud()
     note(mark)
     mark.with_name("task.workload.a.lost").write_text("{")
@@ -104,7 +104,7 @@ def test_no_fault_is_injected_without_a_note_for_the_recovery(mark):
         for how in (machines.NETWORK, machines.STOP):
             with pytest.raises(exceptions.MachineError, match="be written"):
                 known.fail("m", how)
-    assert cloud.asked == []
+    assert cloud.requests == []
 
 
 def test_an_interruption_ends_it(mark, monkeypatch):

@@ -76,23 +76,23 @@ def runs(tmp_path):
 
 
 def read(folder):
-    said = []
-    return run_markers.read_all(folder, said.append), said
+    lines = []
+    return run_markers.read_all(folder, lines.append), lines
 
 
-def fate(folder, own=None):
-    ((found,), said) = read(folder)
-    assert said == []
+def judge(folder, own=None):
+    ((found,), lines) = read(folder)
+    assert lines == []
     return run_markers.judge(found, own or mark())
 
 
 def test_a_mark_is_read_as_it_was_written_and_only_by_its_user(tmp_path):
     folder = tmp_path / "deep" / "runs"
     kept = run_markers.write(folder, mark())
-    ((found,), said) = read(folder)
+    ((found,), lines) = read(folder)
     assert found.mark == mark()
     assert found.held
-    assert said == []
+    assert lines == []
     assert kept.path.stat().st_mode & 0o777 == 0o600
     assert folder.stat().st_mode & 0o777 == 0o700
     kept.remove()
@@ -101,35 +101,35 @@ def test_a_mark_is_read_as_it_was_written_and_only_by_its_user(tmp_path):
 
 def test_a_run_that_goes_on_is_alive(tmp_path, runs):
     runs()
-    verdict, why = fate(tmp_path)
-    assert verdict is run_markers.Liveness.ALIVE
+    verdict, why = judge(tmp_path)
+    assert verdict is run_markers.RunState.ALIVE
     assert "is alive" in why
 
 
 def test_a_run_that_was_killed_is_dead(tmp_path, runs):
     runs().kill()
-    verdict, why = fate(tmp_path)
-    assert verdict is run_markers.Liveness.DEAD
+    verdict, why = judge(tmp_path)
+    assert verdict is run_markers.RunState.DEAD
     assert "is gone" in why
 
 
 def test_a_run_whose_worker_lives_is_alive(tmp_path, runs):
     run = runs("fork")
     run.kill()
-    assert fate(tmp_path)[0] is run_markers.Liveness.ALIVE
+    assert judge(tmp_path)[0] is run_markers.RunState.ALIVE
     run.end()
     deadline = time.monotonic() + 20
-    while fate(tmp_path)[0] is run_markers.Liveness.ALIVE:
+    while judge(tmp_path)[0] is run_markers.RunState.ALIVE:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert fate(tmp_path)[0] is run_markers.Liveness.DEAD
+    assert judge(tmp_path)[0] is run_markers.RunState.DEAD
 
 
 def test_the_zombie_of_a_killed_run_is_dead(tmp_path, runs):
     run = runs()
     run.process.kill()
     os.waitid(os.P_PID, run.process.pid, os.WEXITED | os.WNOWAIT)
-    assert fate(tmp_path)[0] is run_markers.Liveness.DEAD
+    assert judge(tmp_path)[0] is run_markers.RunState.DEAD
 
 
 def rewrite(folder, **changes):
@@ -143,10 +143,10 @@ def rewrite(folder, **changes):
 def test_a_process_number_that_came_again_is_another_process(tmp_path, runs):
     runs().kill()
     rewrite(tmp_path, pid=os.getpid(), start_ticks=1)
-    assert fate(tmp_path)[0] is run_markers.Liveness.DEAD
+    assert judge(tmp_path)[0] is run_markers.RunState.DEAD
     own = run_markers.start_ticks(os.getpid())
     rewrite(tmp_path, start_ticks=own)
-    assert fate(tmp_path)[0] is run_markers.Liveness.ALIVE
+    assert judge(tmp_path)[0] is run_markers.RunState.ALIVE
 
 
 @pytest.mark.parametrize("key", ["boot", "namespace"])
@@ -155,7 +155,7 @@ def test_a_restart_ends_every_process(tmp_path, runs, key):
     own = run_markers.this_process()
     alive = {"pid": own.pid, "start_ticks": own.start_ticks}
     rewrite(tmp_path, **alive, **{key: "earlier"})
-    assert fate(tmp_path)[0] is run_markers.Liveness.DEAD
+    assert judge(tmp_path)[0] is run_markers.RunState.DEAD
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_a_restart_ends_every_process(tmp_path, runs, key):
 def test_a_run_on_another_host_is_not_judged(tmp_path, runs, changes, words):
     runs().kill()
     rewrite(tmp_path, **changes)
-    verdict, why = fate(tmp_path)
-    assert verdict is run_markers.Liveness.UNKNOWN
+    verdict, why = judge(tmp_path)
+    assert verdict is run_markers.RunState.UNKNOWN
     assert words in why
 
 
@@ -180,10 +180,10 @@ def test_a_run_on_another_host_is_not_judged(tmp_path, runs, changes, words):
         ({"cloud": "http://other/v3 (R)"}, "another cloud, http://other"),
     ],
 )
-def test_a_dead_run_elsewhere_is_only_told(tmp_path, runs, changes, words):
+def test_a_run_elsewhere_is_never_proven_dead(tmp_path, runs, changes, words):
     runs(**changes).kill()
-    verdict, why = fate(tmp_path)
-    assert verdict is run_markers.Liveness.UNKNOWN
+    verdict, why = judge(tmp_path)
+    assert verdict is run_markers.RunState.UNKNOWN
     assert words in why
 
 
@@ -192,7 +192,7 @@ def test_without_locks_a_run_is_not_proven_dead(tmp_path, runs):
     ((found,), _) = read(tmp_path)
     unknown = dataclasses.replace(found, held=None)
     verdict, why = run_markers.judge(unknown, mark())
-    assert verdict is run_markers.Liveness.UNKNOWN
+    assert verdict is run_markers.RunState.UNKNOWN
     assert "does not support locks" in why
 
 
@@ -212,28 +212,28 @@ def test_without_locks_a_run_is_not_proven_dead(tmp_path, runs):
         json.dumps(mark().to_json() | {"started_at": "soon"}).encode(),
     ],
 )
-def test_a_broken_mark_is_told_and_moved_aside(tmp_path, content):
+def test_a_broken_marker_is_reported_and_moved_aside(tmp_path, content):
     (tmp_path / "broken.json").write_bytes(content)
     kept = run_markers.write(tmp_path, mark())
-    (found, said) = read(tmp_path)
+    (found, lines) = read(tmp_path)
     assert [each.path for each in found] == [kept.path]
-    assert len(said) == 1
-    assert "can't be read" in said[0]
+    assert len(lines) == 1
+    assert "can't be read" in lines[0]
     assert (tmp_path / "broken.unreadable").read_bytes() == content
     assert read(tmp_path)[1] == []
     kept.remove()
 
 
-def test_a_mark_of_a_newer_release_is_left_alone(tmp_path):
+def test_a_marker_of_a_newer_release_is_left_alone(tmp_path):
     path = tmp_path / "newer.json"
     path.write_text('{"version": 2, "what": "ever"}')
-    (found, said) = read(tmp_path)
+    (found, lines) = read(tmp_path)
     assert found == []
-    assert "newer release" in said[0]
+    assert "newer release" in lines[0]
     assert path.exists()
 
 
-def test_a_mark_that_stays_tells_the_next_start(tmp_path):
+def test_a_marker_that_is_left_is_found_by_the_next_start(tmp_path):
     kept = run_markers.write(tmp_path, mark())
     kept.leave()
     ((found,), _) = read(tmp_path)
