@@ -10,10 +10,10 @@ from typing import Any
 from keystoneauth1 import exceptions as keystone_errors
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import retries
+from rally_magnum_scale.bays import failure_classes
 from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.bays import timing
-
-MAX_ERRORS_IN_A_ROW = 5
 
 # Timeout of the first request, so that a request that hangs does not block
 # the poll.
@@ -23,6 +23,10 @@ TIMEOUT_S = 5.0
 # another status because Magnum answers the request before it starts the
 # delete.
 POLLS_UNTIL_LOST = 5
+
+# Number of 404 responses in a row after which a bay is gone.  A proxy or a
+# database replica that lags behind answers 404 once.
+POLLS_UNTIL_GONE = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,9 +64,9 @@ class Observed:
 class BayPoller:
     """Returns the state of a cluster at each call.
 
-    The poller tolerates a few error responses in a row and returns the last
-    known state meanwhile: an API under load drops requests, and Magnum may
-    answer 400 once for a cluster that was just created.
+    The poller tolerates errors for some time and returns the last known
+    state meanwhile: an API that is restarted answers with errors, and Magnum
+    may answer 400 once for a cluster that was just created.
 
     A request times out after :data:`TIMEOUT_S`.  Each timeout doubles the
     timeout of the next request, so that a slow API can still answer.  The
@@ -71,6 +75,7 @@ class BayPoller:
     :param magnum: a Magnum client
     :param uuid: of the cluster
     :param clock: monotonic seconds
+    :param patience_s: seconds for which errors are tolerated
     """
 
     def __init__(
@@ -78,12 +83,18 @@ class BayPoller:
         magnum: Any,
         uuid: str,
         clock: Callable[[], float] = time.monotonic,
+        patience_s: float = retries.PATIENCE_S,
     ) -> None:
         self._magnum = magnum
         self._uuid = uuid
         self._clock = clock
+        self._patience_s = patience_s
         self._last: Any | None = UNKNOWN
         self._failed = 0
+        self._error = ""
+        # Number of responses in a row that the bay does not exist.
+        self.gone = 0
+        self._failing_since: float | None = None
         self._timed_out = 0
         self._timeout_s = TIMEOUT_S
         # When the last answered request was sent, and the last one whose
@@ -96,11 +107,11 @@ class BayPoller:
 
         :returns: the cluster; None when it is gone; :data:`UNKNOWN` when
             no response has shown it yet
-        :raises BayError: after too many error responses in a row
+        :raises BayError: when there were only errors for too long
         """
         sent_at = self._clock()
         try:
-            with timing.timeout(self._timeout_s):
+            with timing.timeout(self._timeout_s), retries.patience(0.0):
                 self._last = magnum_errors.get_or_none(
                     self._magnum.clusters, self._uuid
                 )
@@ -108,18 +119,28 @@ class BayPoller:
             self._timed_out += 1
             self._timeout_s *= 2
         except magnum_errors.CLIENT_ERRORS as error:
-            self._failed += 1
-            if self._failed > MAX_ERRORS_IN_A_ROW:
-                raise exceptions.BayError(
-                    f"Magnum answered {self._failed} requests in a row for "
-                    f"the bay {self._uuid} with an error: {error}."
-                ) from error
+            self._take_error(error, sent_at)
         else:
             self._sent_at = sent_at
             self._failed = self._timed_out = 0
+            self._failing_since = None
+            self.gone = self.gone + 1 if self._last is None else 0
             took_s = self._clock() - sent_at
             self._timeout_s = max(TIMEOUT_S, 2 * took_s)
         return self._last
+
+    def _take_error(self, error: Exception, sent_at: float) -> None:
+        self._failed += 1
+        self._error = magnum_errors.message_of(error)
+        if self._failing_since is None:
+            self._failing_since = sent_at
+        if self._clock() - self._failing_since > self._patience_s:
+            raise exceptions.BayError(
+                f"Magnum answered {self._failed} requests in a row for the "
+                f"bay {self._uuid} with an error, the last one with: "
+                f"{self._error}{failure_classes.advice(self._error)}.",
+                reason=self._error,
+            ) from error
 
     def not_yet(self) -> None:
         """Note that the last response did not show the awaited state."""
@@ -131,11 +152,13 @@ class BayPoller:
             return Observed(self._last, None)
         return Observed(self._last, self._clock() - self._not_yet_at)
 
-    def silence(self) -> str:
-        """Describe an unresponsive Magnum; empty while it answers."""
-        if not self._timed_out:
-            return ""
-        return f", no answer to the last {self._timed_out} requests"
+    def trouble(self) -> str:
+        """Describe why Magnum shows no state; empty while it does."""
+        if self._failed:
+            return f", {self._failed} errors in a row: {self._error}"
+        if self._timed_out:
+            return f", no answer to the last {self._timed_out} requests"
+        return ""
 
 
 class DeleteRetry:

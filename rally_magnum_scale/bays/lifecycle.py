@@ -14,6 +14,7 @@ from magnumclient.v1 import client as magnum_client
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
+from rally_magnum_scale import retries
 from rally_magnum_scale import waiting
 from rally_magnum_scale.bays import bay_poller
 from rally_magnum_scale.bays import credentials
@@ -21,6 +22,7 @@ from rally_magnum_scale.bays import deadlines as limits
 from rally_magnum_scale.bays import failure_classes
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import magnum_errors
+from rally_magnum_scale.bays import openstack_session
 from rally_magnum_scale.bays import resizing
 from rally_magnum_scale.bays import selection
 from rally_magnum_scale.bays import timing
@@ -34,6 +36,9 @@ POLL_INTERVAL_S = 1.0
 # Magnum accepts a request before its conductor has stored the bay, and
 # answers 404 until then.
 SHOWN_WITHIN_S = 60.0
+
+# Statuses of a bay that may still become complete.
+STILL_CREATING = (None, "CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,12 +95,13 @@ class BayRequest:
 
 
 def connect(session: Any, region: str | None, interface: str | None) -> Any:
-    """Open a Magnum client.
+    """Open a Magnum client whose requests follow the policy of retries.
 
     :param session: an authenticated keystoneauth1 session
     :param region: name of the region, or None for the only one
     :param interface: ``public``, ``internal`` or ``admin``
     """
+    openstack_session.mount(session)
     return magnum_client.Client(
         session=timing.TimedSession(session),
         region_name=region,
@@ -183,9 +189,19 @@ class Bays:
             f"template {template.name}",
             exceptions.BayCreateFailed,
         ):
-            return self._magnum.clusters.create(
-                **wanted.arguments(template.uuid)
+            return magnum_errors.send_once(
+                lambda: self._magnum.clusters.create(
+                    **wanted.arguments(template.uuid)
+                ),
+                # The names of bays are unique.
+                lambda: self._named(wanted.name),
+                clock=self._clock,
+                sleep=self._sleep,
             )
+
+    def _named(self, name: str) -> Any | None:
+        shown = listing.list_all(self._magnum.clusters, self._sleep)
+        return next((bay for bay in shown if bay.name == name), None)
 
     def wait_shown(self, uuid: str) -> None:
         """Wait until a requested bay can be deleted.
@@ -222,19 +238,23 @@ class Bays:
         :raises DeadlineExceeded: when the create does not complete in time
         """
         seen = {"status": "requested"}
-        poller = self._poller(uuid)
+        poller = self._poller(uuid, deadlines.for_create(nodes))
 
         def poll() -> bay_poller.Observed | None:
             cluster = poller()
             if cluster is None:
+                if poller.gone < bay_poller.POLLS_UNTIL_GONE:
+                    return None
                 raise exceptions.BayCreateFailed(
                     f"Magnum lost the bay {uuid} of {nodes} nodes during its "
                     "creation; someone else may have deleted it."
                 )
             seen["status"] = cluster.status or seen["status"]
-            if cluster.status == "CREATE_COMPLETE":
+            # Something else, such as an autoscaler, may update the bay as
+            # soon as it is complete.
+            if cluster.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
                 return poller.observed()
-            if cluster.status not in (None, "CREATE_IN_PROGRESS"):
+            if cluster.status not in STILL_CREATING:
                 why = magnum_errors.failure_reason(cluster)
                 raise exceptions.BayCreateFailed(
                     f"The bay {cluster.name} of {nodes} nodes went to "
@@ -248,7 +268,7 @@ class Bays:
             poll,
             what=f"Magnum to complete the bay of {nodes} nodes",
             deadline_s=deadlines.for_create(nodes),
-            progress=lambda: f"{seen['status']}{poller.silence()}",
+            progress=lambda: f"{seen['status']}{poller.trouble()}",
         )
 
     def nodes_of_group(self, cluster: Any, name: str) -> int:
@@ -278,7 +298,7 @@ class Bays:
         :raises BayResizeFailed: when Magnum is too old for the request
         """
         return resizing.Resize(
-            self._magnum, cluster, wanted, settled, self._clock
+            self._magnum, cluster, wanted, settled, self._clock, self._sleep
         )
 
     def resize(
@@ -319,26 +339,21 @@ class Bays:
         return self.wait_gone(uuid, nodes, deadlines)
 
     def _request_delete(self, uuid: str) -> bool:
-        """Send the delete request; retry for an API under load.
+        """Send the delete request.
 
         :returns: False when the bay is already gone
         """
-        for left in reversed(range(bay_poller.MAX_ERRORS_IN_A_ROW)):
-            try:
-                self._magnum.clusters.delete(uuid)
-            except magnum_exceptions.NotFound:
-                return False
-            except magnum_errors.CLIENT_ERRORS as error:
-                if not left:
-                    raise exceptions.BayDeleteFailed(
-                        f"Magnum refused to delete the bay {uuid}: {error}; "
-                        "delete it by hand with 'openstack coe cluster "
-                        f"delete {uuid}'.",
-                        reason=str(error),
-                    ) from error
-                self._sleep(POLL_INTERVAL_S)
-            else:
-                break
+        try:
+            self._magnum.clusters.delete(uuid)
+        except magnum_exceptions.NotFound:
+            return False
+        except magnum_errors.CLIENT_ERRORS as error:
+            why = magnum_errors.message_of(error)
+            raise exceptions.BayDeleteFailed(
+                f"Magnum refused to delete the bay {uuid}: {why}; delete it "
+                f"by hand with 'openstack coe cluster delete {uuid}'.",
+                reason=why,
+            ) from error
         return True
 
     def wait_gone(
@@ -354,7 +369,7 @@ class Bays:
         :returns: the result of the wait
         """
         seen = {"status": "requested"}
-        poller = self._poller(uuid)
+        poller = self._poller(uuid, deadlines.for_delete(nodes))
         retry = bay_poller.DeleteRetry(lambda: self._request_delete(uuid))
 
         def poll() -> bay_poller.Observed | None:
@@ -378,7 +393,7 @@ class Bays:
             poll,
             what=f"Magnum to delete the bay of {nodes} nodes",
             deadline_s=deadlines.for_delete(nodes),
-            progress=lambda: f"{seen['status']}{poller.silence()}",
+            progress=lambda: f"{seen['status']}{poller.trouble()}",
         )
 
     def server_certificate(
@@ -395,8 +410,15 @@ class Bays:
         with magnum_errors.translate_errors("sign a certificate for the bay"):
             return credentials.obtain(self._magnum, cluster)
 
-    def _poller(self, uuid: str) -> bay_poller.BayPoller:
-        return bay_poller.BayPoller(self._magnum, uuid, self._clock)
+    def _poller(
+        self, uuid: str, deadline_s: float = SHOWN_WITHIN_S
+    ) -> bay_poller.BayPoller:
+        return bay_poller.BayPoller(
+            self._magnum,
+            uuid,
+            self._clock,
+            retries.patience_for(deadline_s),
+        )
 
     def _wait(self, poll: Callable[[], T | None], **options: Any) -> T:
         return waiting.wait_for(

@@ -16,7 +16,6 @@ ATTEMPTS = 15
 PAUSE_S = 1.0
 
 _BAD_REQUEST = 400
-_SERVER_ERROR = 500
 
 
 def list_all(
@@ -52,12 +51,7 @@ def _page(
         try:
             return list(manager.list(limit=PAGE_SIZE, **query))
         except magnum_errors.CLIENT_ERRORS as error:
-            if not left or not _may_pass(error):
+            if not left or getattr(error, "http_status", 0) != _BAD_REQUEST:
                 raise
             sleep(PAUSE_S)
     return []
-
-
-def _may_pass(error: Exception) -> bool:
-    status = getattr(error, "http_status", None) or 0
-    return status == _BAD_REQUEST or status >= _SERVER_ERROR

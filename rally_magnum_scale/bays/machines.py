@@ -22,6 +22,7 @@ from openstack import exceptions as openstack_errors
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
+from rally_magnum_scale.bays import openstack_session
 
 NETWORK = "network"
 STOP = "stop"
@@ -52,6 +53,7 @@ def connect(session: Any, region: str | None, interface: str | None) -> Any:
     :param region: name of the region, or None for the only one
     :param interface: ``public``, ``internal`` or ``admin``
     """
+    openstack_session.mount(session)
     return openstack_connection.Connection(
         session=session,
         region_name=region,

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
+from typing import TypeVar
 
 from keystoneauth1 import exceptions as keystone_errors
 from magnumclient import exceptions as magnum_exceptions
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import retries
 from rally_magnum_scale.bays import failure_classes
+
+T = TypeVar("T")
+
+# Magnum stores a bay after it has accepted the request.
+SHOWN_WITHIN_S = 10.0
 
 CLIENT_ERRORS = (
     magnum_exceptions.ClientException,
@@ -37,6 +45,59 @@ def translate_errors(
             f"{failure_classes.advice(message)}.",
             reason=message,
         ) from error
+
+
+def transient(error: Exception) -> retries.Transient | None:
+    """Describe an error of Magnum's client that may pass; else None."""
+    status = getattr(error, "http_status", None)
+    if status in retries.TRANSIENT_STATUSES:
+        return retries.Transient(str(status))
+    if isinstance(error, keystone_errors.ConnectionError) and not isinstance(
+        error, keystone_errors.SSLError
+    ):
+        return retries.Transient("connection broke off")
+    return None
+
+
+def send_once(
+    send: Callable[[], T],
+    effect: Callable[[], T | None],
+    *,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> T:
+    """Send a request that must not take effect twice.
+
+    If the response is lost, the request may have been accepted.  It is sent
+    again only if Magnum does not show its effect within
+    :data:`SHOWN_WITHIN_S`.
+
+    :param send: sends the request once
+    :param effect: returns what the request has changed, None for nothing
+    :param clock: monotonic seconds
+    :param sleep: sleeps, and raises if the run is interrupted
+    :returns: the result of either
+    :raises Exception: the last error of the client
+    """
+    sent_at = clock()
+    lost: Exception | None = None
+
+    def attempt() -> T:
+        nonlocal sent_at, lost
+        if lost is not None:
+            if (found := effect()) is not None:
+                return found
+            if clock() - sent_at < SHOWN_WITHIN_S:
+                raise lost
+        sent_at = clock()
+        try:
+            with retries.patience(0.0):
+                return send()
+        except CLIENT_ERRORS as error:
+            lost = error
+            raise
+
+    return retries.call(attempt, transient, clock=clock, sleep=sleep)
 
 
 def message_of(error: Exception) -> str:

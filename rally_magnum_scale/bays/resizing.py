@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import bay_poller
 from rally_magnum_scale.bays import failure_classes
 from rally_magnum_scale.bays import magnum_errors
@@ -59,6 +60,7 @@ class Resize:
     :param wanted: the new size
     :param settled: returns whether the nodes have reached the wanted state
     :param clock: monotonic seconds
+    :param sleep: sleeps, and raises if the run is interrupted
     :raises BayResizeFailed: when Magnum is too old for the request, or its
         version can't be read
     """
@@ -70,12 +72,14 @@ class Resize:
         wanted: ResizeRequest,
         settled: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = interruption.sleep,
     ) -> None:
         self._magnum = magnum
         self._before = cluster
         self._wanted = wanted
         self._settled = settled
         self._clock = clock
+        self._sleep = sleep
         self._what = f"resize the bay {cluster.name} to {wanted.nodes} nodes"
         self._poller = bay_poller.BayPoller(magnum, cluster.uuid, clock)
         self._begun = False
@@ -95,10 +99,13 @@ class Resize:
     @property
     def progress(self) -> str:
         """Status of the resize in words."""
-        return self.status + self._poller.silence()
+        return self.status + self._poller.trouble()
 
     def request(self) -> None:
         """Send the request; return when Magnum has accepted it.
+
+        A request whose response was lost is not sent again once the bay
+        shows its effect: a second one could remove further nodes.
 
         :raises BayResizeFailed: when Magnum refuses
         """
@@ -106,24 +113,34 @@ class Resize:
         with magnum_errors.translate_errors(
             self._what, exceptions.BayResizeFailed
         ):
-            if self._version < RESIZE_SINCE:
-                self._magnum.clusters.update(
-                    self._before.uuid,
-                    [
-                        {
-                            "op": "replace",
-                            "path": "/node_count",
-                            "value": self._wanted.nodes,
-                        }
-                    ],
-                )
-            else:
-                self._magnum.clusters.resize(
-                    self._before.uuid,
-                    self._wanted.nodes,
-                    nodes_to_remove=list(self._wanted.remove),
-                    nodegroup=self._wanted.nodegroup,
-                )
+            magnum_errors.send_once(
+                self._send,
+                self._effect,
+                clock=self._clock,
+                sleep=self._sleep,
+            )
+
+    def _effect(self) -> bool | None:
+        shown = self._magnum.clusters.get(self._before.uuid)
+        before = self._before.status, self._before.updated_at
+        return (shown.status, shown.updated_at) != before or None
+
+    def _send(self) -> bool:
+        if self._version >= RESIZE_SINCE:
+            self._magnum.clusters.resize(
+                self._before.uuid,
+                self._wanted.nodes,
+                nodes_to_remove=list(self._wanted.remove),
+                nodegroup=self._wanted.nodegroup,
+            )
+            return True
+        patch = {
+            "op": "replace",
+            "path": "/node_count",
+            "value": self._wanted.nodes,
+        }
+        self._magnum.clusters.update(self._before.uuid, [patch])
+        return True
 
     def poll(self) -> bay_poller.Observed | None:
         """Poll once.
@@ -135,6 +152,8 @@ class Resize:
         """
         cluster = self._poller()
         if cluster is None:
+            if self._poller.gone < bay_poller.POLLS_UNTIL_GONE:
+                return None
             raise exceptions.BayResizeFailed(
                 f"Magnum lost the bay {self._before.name} during its resize; "
                 "someone else may have deleted it."

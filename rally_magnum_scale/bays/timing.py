@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import json
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -14,6 +15,10 @@ from keystoneauth1 import exceptions as keystone_errors
 _timeout_s: contextvars.ContextVar[float | None] = contextvars.ContextVar(
     "timeout_s", default=None
 )
+
+_FIRST_ERROR = 400
+# Of the text of an error that is not Magnum's.
+_MOST_CHARACTERS = 300
 
 
 @contextlib.contextmanager
@@ -58,13 +63,38 @@ class TimedSession:
             )
         start = self._clock()
         try:
-            return self._session.request(*arguments, **options)
+            response = self._session.request(*arguments, **options)
         except keystone_errors.ConnectTimeout:
             self.timed_out += 1
             raise
         finally:
             self.times_s.append(self._clock() - start)
+        _make_readable(response)
+        return response
 
     def __getattr__(self, name: str) -> Any:
         """Return any other attribute of the session."""
         return getattr(self._session, name)
+
+
+def _make_readable(response: Any) -> None:
+    """Give an error response the form that magnumclient can read.
+
+    The client raises a KeyError or a TypeError for JSON that is not
+    Magnum's, such as a proxy's, and for a ``Retry-After`` header.
+    """
+    if response is None or response.status_code < _FIRST_ERROR:
+        return
+    response.headers.pop("Retry-After", None)
+    try:
+        (error, *_) = response.json()["errors"]
+        known = bool(error["title"])
+    except (KeyError, TypeError, ValueError):
+        known = False
+    if not known:
+        title = f"{response.status_code} {response.reason or ''}".strip()
+        detail = " ".join(response.text.split())[:_MOST_CHARACTERS]
+        response.headers["Content-Type"] = "application/json"
+        response._content = json.dumps(
+            {"errors": [{"title": title, "detail": detail}]}
+        ).encode()

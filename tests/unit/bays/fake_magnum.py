@@ -12,6 +12,7 @@ from keystoneauth1 import noauth
 from keystoneauth1 import session
 
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import openstack_session
 from tests.unit import loopback
 
 # A request that is not answered before the test is over.
@@ -39,6 +40,9 @@ class FakeMagnum:
         self.templates = [template("t-1", "k8s")]
         self.requests: list[tuple[str, str, Any]] = []
         self.refuse: tuple[int, str] | None = None
+        # Whether each of the next requests to create, resize or delete
+        # takes effect; all are answered with 502.
+        self.spoilt: list[bool] = []
         self.listed: list[dict[str, str]] = []
         self.newest = "1.11"
         # Name of a node group to its nodes.
@@ -49,6 +53,10 @@ class FakeMagnum:
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         self.requests.append((method, path, body))
+        if method != "GET" and self.spoilt:
+            if self.spoilt.pop(0):
+                self._take_effect(body)
+            return 502, None
         if path.startswith("/clustertemplates"):
             return 200, {"clustertemplates": self.templates}
         if method == "POST" and path == "/clusters":
@@ -65,6 +73,11 @@ class FakeMagnum:
         if "/nodegroups/" in path:
             return self._nodegroup(path.rpartition("/")[2])
         return self._show()
+
+    def _take_effect(self, body: Any) -> None:
+        if isinstance(body, dict) and "name" in body:
+            shown = {"uuid": "c-1", "name": body["name"]}
+            self.listed = [{**shown, "status": "CREATE_IN_PROGRESS"}]
 
     def _nodegroup(self, name: str) -> tuple[int, Any]:
         if name not in self.nodegroups:
@@ -132,6 +145,7 @@ def bays(
         ending.callback(magnum.over.set)
         auth = noauth.NoAuth(endpoint=url)
         opened = session.Session(auth=auth, timeout=timeout_s)
+        openstack_session.mount(opened, clock=lambda: magnum.now, sleep=sleep)
         with opened.session:
             yield lifecycle.Bays(
                 lifecycle.connect(opened, None, "public"),

@@ -10,6 +10,7 @@ from keystoneauth1 import session
 from keystoneauth1.identity import v3
 
 from rally_magnum_scale.bays import machines
+from rally_magnum_scale.bays import openstack_session
 from tests.unit import loopback
 
 WRONG = "http://127.0.0.1:1"
@@ -118,6 +119,7 @@ def opened(cloud, ledger=None):
     with loopback.serve(cloud.answer) as cloud.url:
         login = v3.Password(f"{cloud.url}/v3", "u", "p", project_id="u")
         known = session.Session(auth=login)
+        openstack_session.mount(known, clock=lambda: now[0], sleep=sleep)
         with known.session:
             yield machines.Machines(
                 machines.connect(known, "two", "internal"),

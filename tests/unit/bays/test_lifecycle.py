@@ -1,9 +1,11 @@
 import pytest
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import retries
 from rally_magnum_scale.bays import bay_poller
 from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import magnum_errors
 from tests.unit.bays import fake_magnum
 
 REQUEST = lifecycle.BayRequest(name="rms-1", nodes=200)
@@ -82,20 +84,90 @@ def test_failed_create_gives_magnums_reason_and_faults():
 
 
 @pytest.mark.parametrize("error", [400, 500, 503])
-def test_a_few_errors_are_tolerated(error):
-    many = [error] * bay_poller.MAX_ERRORS_IN_A_ROW
+def test_errors_are_tolerated_for_a_minute(error):
+    many = [error] * int(retries.PATIENCE_S / lifecycle.POLL_INTERVAL_S)
     magnum = fake_magnum.FakeMagnum(*many, "CREATE_COMPLETE")
     with fake_magnum.bays(magnum) as bays:
         observed = bays.wait_created("c-1", 2)
     assert observed.cluster.status == "CREATE_COMPLETE"
 
 
-def test_too_many_errors_in_a_row_are_raised():
+def test_errors_for_longer_are_raised_with_the_last_one():
+    magnum = fake_magnum.FakeMagnum(503)
     with (
-        fake_magnum.bays(fake_magnum.FakeMagnum(503)) as bays,
-        pytest.raises(exceptions.BayError, match="in a row"),
+        fake_magnum.bays(magnum) as bays,
+        pytest.raises(exceptions.BayError, match=r"in a row.*HTTP 503"),
     ):
         bays.wait_created("c-1", 2)
+    limit_s = deadlines.DEFAULT.for_create(2)
+    assert magnum.now <= retries.patience_for(limit_s) + 2
+    assert retries.patience_for(limit_s) < limit_s
+
+
+@pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", 404])
+def test_an_odd_status_during_a_create_is_waited_out(status):
+    magnum = fake_magnum.FakeMagnum(
+        "CREATE_IN_PROGRESS", status, "CREATE_COMPLETE"
+    )
+    with fake_magnum.bays(magnum) as bays:
+        assert bays.wait_created("c-1", 2).cluster.uuid == "c-1"
+
+
+def test_a_bay_that_is_updated_at_once_is_complete():
+    magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", "UPDATE_COMPLETE")
+    with fake_magnum.bays(magnum) as bays:
+        assert bays.wait_created("c-1", 2).cluster.uuid == "c-1"
+
+
+@pytest.mark.parametrize("status", ["UPDATE_FAILED", "DELETE_IN_PROGRESS"])
+def test_another_end_of_a_create_is_a_failure(status):
+    magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", status)
+    with (
+        fake_magnum.bays(magnum) as bays,
+        pytest.raises(exceptions.BayCreateFailed, match=status),
+    ):
+        bays.wait_created("c-1", 2)
+
+
+def creates(magnum):
+    return [one for one in magnum.requests if one[:2] == ("POST", "/clusters")]
+
+
+def test_a_create_that_had_no_effect_is_sent_again():
+    magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
+    magnum.spoilt = [False]
+    with fake_magnum.bays(magnum) as bays:
+        assert bays.request(REQUEST).uuid == "c-1"
+    assert len(creates(magnum)) == 2
+    assert magnum.now >= magnum_errors.SHOWN_WITHIN_S
+
+
+def test_a_create_whose_response_was_lost_is_not_sent_again():
+    magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
+    magnum.spoilt = [True]
+    with fake_magnum.bays(magnum) as bays:
+        assert bays.request(REQUEST).uuid == "c-1"
+    assert len(creates(magnum)) == 1
+
+
+def test_a_create_that_never_works_ends_with_the_last_error():
+    magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
+    magnum.spoilt = [False] * 100
+    with (
+        fake_magnum.bays(magnum) as bays,
+        pytest.raises(exceptions.BayCreateFailed, match="HTTP 502"),
+    ):
+        bays.request(REQUEST)
+    assert magnum.now <= retries.PATIENCE_S
+
+
+def test_a_delete_request_survives_an_outage():
+    magnum = fake_magnum.FakeMagnum("DELETE_IN_PROGRESS", 404)
+    magnum.spoilt = [False] * 3
+    with fake_magnum.bays(magnum) as bays:
+        assert bays.delete("c-1", 2) is not None
+    sent = [one for one in magnum.requests if one[0] == "DELETE"]
+    assert len(sent) == 4
 
 
 def test_a_bay_that_vanishes_while_it_is_created_is_named():
@@ -234,7 +306,7 @@ def test_a_request_that_hangs_does_not_hold_up_the_wait(impatient):
 
 def test_requests_that_hang_are_no_errors(impatient, monkeypatch):
     many = [fake_magnum.HANG] * 3
-    monkeypatch.setattr(bay_poller, "MAX_ERRORS_IN_A_ROW", 1)
+    monkeypatch.setattr(retries, "patience_for", lambda _deadline_s: 0.0)
     magnum = fake_magnum.FakeMagnum(*many, 503, *many, "CREATE_COMPLETE")
     with fake_magnum.bays(magnum, timeout_s=0.05) as bays:
         bays.wait_created("c-1", 2)

@@ -38,6 +38,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         status, headers, body = answer
         self.send_response(status)
+        self.send_header("Connection", "close")
         for name, value in {"Content-Length": len(body), **headers}.items():
             self.send_header(name, str(value))
         self.end_headers()

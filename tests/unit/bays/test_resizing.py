@@ -36,6 +36,22 @@ def test_a_resize_is_requested_and_waited_for():
     assert changes(magnum) == [("POST", "/clusters/c-1/actions/resize", body)]
 
 
+def test_a_resize_that_had_no_effect_is_sent_again():
+    # One look at the bay after the lost request, until it is sent again.
+    looks = [COMPLETE] * 20
+    magnum = fake_magnum.FakeMagnum(*BEFORE, *looks, WORKING, DONE)
+    magnum.spoilt = [False]
+    resize(magnum, nodes=5)
+    assert len(changes(magnum)) == 2
+
+
+def test_a_resize_whose_response_was_lost_is_not_sent_again():
+    magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, WORKING, DONE)
+    magnum.spoilt = [True]
+    resize(magnum, nodes=5, remove=("a",))
+    assert len(changes(magnum)) == 1
+
+
 def test_nodes_and_a_group_can_be_named():
     magnum = fake_magnum.FakeMagnum(*BEFORE, WORKING, DONE)
     resize(magnum, nodes=2, remove=("a", "b"), nodegroup="gpu")
@@ -48,7 +64,7 @@ def test_nodes_and_a_group_can_be_named():
 
 def test_the_end_of_an_earlier_resize_is_not_the_end_of_this_one():
     magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, DONE, WORKING, 500)
-    with pytest.raises(exceptions.BayError, match="in a row"):
+    with pytest.raises(exceptions.DeadlineExceeded, match="errors in a row"):
         resize(magnum, nodes=3)
 
 
@@ -68,7 +84,7 @@ def test_a_resize_between_two_polls_is_assumed_after_a_while():
 
 def test_an_update_by_the_health_monitor_does_not_end_the_wait():
     magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, AGAIN, AGAIN, 500)
-    with pytest.raises(exceptions.BayError, match="in a row"):
+    with pytest.raises(exceptions.DeadlineExceeded, match="errors in a row"):
         resize(magnum, nodes=3)
 
 
