@@ -143,6 +143,12 @@ class Bays:
         """Number of requests to Magnum's API that timed out."""
         return int(self._magnum.http_client.session.timed_out)
 
+    @property
+    def openstack_errors(self) -> dict[str, int]:
+        """Number of requests that failed, by service and failure, so far."""
+        session = self._magnum.http_client.session
+        return openstack_session.mount(session).errors
+
     def find_template(self, wanted: str | None) -> Any:
         """Return the cluster template to use.
 

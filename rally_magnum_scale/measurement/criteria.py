@@ -70,12 +70,15 @@ class Criterion:
     :param subject: ``step``, ``load``, ``bay``, ``api``, ``max_rate``, a
         purpose of a change of nodes, or a kind of event: what its bounds are
         read from
+    :param compared: whether its values are metrics, which are compared over
+        many runs
     """
 
     name: str
     summary: str
     subject: str
     bounds: Mapping[str, Bound]
+    compared: bool = True
 
     def schema(self) -> dict[str, Any]:
         """Return the closed JSON schema of its configuration."""
@@ -151,6 +154,11 @@ def _below(value: float | None, resolution: float | None) -> Interval | None:
     if value is None or resolution is None:
         return None
     return value - resolution, value
+
+
+def _openstack_errors(bay: bay_records.Bay) -> int | None:
+    errors = bay.openstack_errors
+    return None if errors is None else sum(errors.values())
 
 
 def _node_percentile_s(name: str) -> Callable[[bay_records.Bay], float | None]:
@@ -559,6 +567,21 @@ CRITERIA = {
                     resolution=_constant(WINDOW_S),
                 ),
             },
+        ),
+        Criterion(
+            "api_errors",
+            "The requests to OpenStack that failed and were sent again.",
+            "bay",
+            {
+                "max": Bound(
+                    "requests",
+                    False,
+                    _openstack_errors,
+                    "Failed requests to Keystone, Magnum, Nova and Neutron, "
+                    "at most",
+                ),
+            },
+            compared=False,
         ),
         Criterion(
             "node_ready_time",

@@ -17,6 +17,8 @@ from rally_magnum_scale.measurement import criteria
 from rally_magnum_scale.measurement import trend
 from rally_magnum_scale.measurement import verdicts
 
+_COMPARED = [one for one in criteria.CRITERIA.values() if one.compared]
+
 
 @dataclasses.dataclass(frozen=True)
 class Metric(json_record.JsonRecord):
@@ -61,7 +63,7 @@ def read(runs: Iterable[records.Run]) -> list[Metric]:
     found: dict[_Key, list[_Reading]] = {}
     iterations = list(runs)
     for number, run in enumerate(iterations):
-        for criterion in criteria.CRITERIA.values():
+        for criterion in _COMPARED:
             for config in _configs(criterion, run):
                 for one in verdicts.read(criterion.name, config, run):
                     # JSON can't hold infinity and NaN.

@@ -63,6 +63,15 @@ def _bay_notes(bay: bay_records.Bay) -> Iterator[str]:
             f"Magnum's API left {bay.magnum_requests_timed_out:,} unanswered; "
             "these timed out and were retried."
         )
+    if bay.openstack_errors:
+        counts = (
+            f"{failure} ({count:,})"
+            for failure, count in bay.openstack_errors.items()
+        )
+        yield (
+            f"{name}: requests to OpenStack failed and were sent again: "
+            f"{', '.join(counts)}."
+        )
 
 
 def api(run: records.Run) -> grids.Grid | None:

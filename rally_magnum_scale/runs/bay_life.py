@@ -265,6 +265,7 @@ class BayLife:
             client_memory_peak_bytes=memory.peak_bytes(),
             magnum_requests=len(times_s),
             magnum_requests_timed_out=self._bays.requests_timed_out,
+            openstack_errors=self._bays.openstack_errors,
             magnum_request_s=node_times.nearest_ranks(times_s),
             **fields,
         )

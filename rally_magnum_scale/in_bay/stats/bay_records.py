@@ -63,6 +63,9 @@ class Bay(json_record.JsonRecord):
     :param magnum_request_s: ``p50``, ``p90``, ``p99`` and ``max`` of the
         seconds until their response or timeout
     :param magnum_requests_timed_out: number of these requests that timed out
+    :param openstack_errors: number of requests to OpenStack during the life
+        of the bay that failed in a way that may pass, by service and failure,
+        such as ``{"Magnum: 503": 12}``; None in older records
     """
 
     uuid: str
@@ -94,6 +97,7 @@ class Bay(json_record.JsonRecord):
     delete_resolution_s: float | None = None
     node_ready_missing: str = ""
     magnum_requests_timed_out: int | None = None
+    openstack_errors: dict[str, int] | None = None
 
     @property
     def polled_resolution_s(self) -> float | None:

@@ -20,7 +20,7 @@ _ANY_BAY = {
     "no_regression",
     "node_ready_time",
 }
-_NEW_BAY = {*_ANY_BAY, "bay_delete_time"}
+_NEW_BAY = {*_ANY_BAY, "api_errors", "bay_delete_time"}
 _REQUESTS = {
     "pod_startup_time",
     "request_errors",

@@ -271,6 +271,8 @@ def _metric(request: CriterionRequest, name: str) -> str:
             f": {name!r} names no criterion; begin with one of "
             f"{', '.join(criteria.CRITERIA)}"
         )
+    if not known.compared:
+        return f": {criterion} is not compared over runs; leave it out"
     if bound and bound not in known.bounds:
         return (
             f": {criterion} has no bound {bound!r}; use one of "

@@ -36,6 +36,14 @@ def test_every_step_has_its_own_figures():
     assert {"bay_create_time.max_s", "bay_delete_time.max_s"} <= names
 
 
+def test_a_criterion_that_is_not_compared_has_no_metric():
+    bay = factories.bay(openstack_errors={"Magnum: 503": 1})
+    run = dataclasses.replace(factories.run(), bays=(bay,))
+    (judged,) = verdicts.judge("api_errors", {"max": 0}, run)
+    assert judged.value == 1
+    assert not any(name.startswith("api_errors") for name in read(run))
+
+
 def test_what_was_not_measured_is_left_out():
     assert read(records.Run()) == {}
     names = read(records.Run(bays=(factories.bay(delete_s=None),)))

@@ -356,12 +356,15 @@ def test_what_is_not_known_of_a_bay_is_noted():
         node_ready_missing="3 nodes have stamps that can't be right",
         magnum_requests=120,
         magnum_requests_timed_out=4,
+        openstack_errors={"Keystone: 429": 1, "Magnum: 503": 12},
     )
     found = bay_grids.bays([model.SeenBay(odd, (1,))])
     assert found.notes == (
         "rms-bay: 3 nodes have stamps that can't be right.",
         "rms-bay: of 120 requests, Magnum's API left 4 unanswered; these "
         "timed out and were retried.",
+        "rms-bay: requests to OpenStack failed and were sent again: "
+        "Keystone: 429 (1), Magnum: 503 (12).",
     )
 
 

@@ -207,6 +207,12 @@ CASES = [
         iteration(step(), pods={**PERCENTILES, "p99": 8.1}),
     ),
     (
+        "api_errors",
+        {"max": 3},
+        iteration(openstack_errors={"Magnum: 503": 2, "Keystone: 429": 1}),
+        iteration(openstack_errors={"Magnum: 503": 3, "Keystone: 429": 1}),
+    ),
+    (
         "api_latency",
         {"mutating_p99_s": 1, "list_p99_s": 30},
         asked_api(1.0),

@@ -363,6 +363,7 @@ def test_the_cpu_time_of_an_event_is_not_measured():
     ("name", "metric", "words"),
     [
         ("throughput", "request_rat", "names no criterion"),
+        ("throughput", "api_errors.max", "is not compared"),
         ("throughput", "request_rate step 1", "names no criterion"),
         ("throughput", "request_rate.min_rsp", "no bound 'min_rsp'"),
         ("throughput", "request_rate.min_rps step 3", "no step 3, only 2"),

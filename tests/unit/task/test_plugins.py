@@ -27,6 +27,7 @@ EXPECTED = {
         "setting",
     ],
     "SLA": [
+        "api_errors",
         "api_latency",
         "bay_create_time",
         "bay_delete_time",
