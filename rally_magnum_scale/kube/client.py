@@ -19,7 +19,7 @@ import urllib3
 import yaml
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale import interruption
+from rally_magnum_scale import retries
 from rally_magnum_scale import waiting
 from rally_magnum_scale.kube import renewal
 
@@ -40,6 +40,9 @@ UP_WITHIN_S = 60.0
 POOL = 20
 
 BROKEN = (urllib3.exceptions.HTTPError, OSError)
+
+_TOO_MANY = 429
+_SERVER_ERROR = 500
 
 # Part of Python's error for an untrusted server, which no retry changes.
 _DISTRUST = "CERTIFICATE_VERIFY_FAILED"
@@ -293,16 +296,20 @@ def translate_errors(what: str) -> Iterator[None]:
         ) from error
 
 
-def may_pass(error: BaseException | None) -> bool:
-    """Return whether a retry may succeed.
-
-    :param error: the library's error
-    """
-    if isinstance(error, kubernetes.client.ApiException):
-        if not error.status:
-            return _DISTRUST not in str(error.reason)
-        return bool(error.status == 429 or error.status >= 500)
-    return _DISTRUST not in str(error)
+def transient(error: BaseException) -> retries.Transient | None:
+    """Describe an error of the library that may pass; None for any other."""
+    if isinstance(error, kubernetes.client.ApiException) and error.status:
+        if error.status != _TOO_MANY and error.status < _SERVER_ERROR:
+            return None
+        value = (error.headers or {}).get("Retry-After")
+        return retries.Transient(
+            str(error.status), retries.retry_after_s(value, time.time)
+        )
+    if _DISTRUST in str(error):
+        return None
+    if isinstance(error, (*BROKEN, kubernetes.client.ApiException)):
+        return retries.Transient("connection broke off")
+    return None
 
 
 def persist(
@@ -311,7 +318,7 @@ def persist(
     done_when: int | None = None,
     done_when_repeated: int | None = None,
 ) -> Any:
-    """Send a request, and retry for a minute while the API is unavailable.
+    """Send a request by the policy of retries.
 
     :param call: sends the request once
     :param done_when: an HTTP status that means that nothing is left to do
@@ -320,18 +327,20 @@ def persist(
     :returns: the result of the call, or None when nothing was left to do
     :raises ApiException: when the API refuses
     """
-    end_s = time.monotonic() + UP_WITHIN_S
     done = {done_when}
-    while True:
+
+    def send() -> Any:
         try:
             return call()
-        except (*BROKEN, kubernetes.client.ApiException) as error:
-            if getattr(error, "status", None) in done - {None}:
+        except kubernetes.client.ApiException as error:
+            if error.status in done - {None}:
                 return None
-            if not may_pass(error) or time.monotonic() > end_s:
-                raise
-        done.add(done_when_repeated)
-        interruption.sleep(PAUSE_S)
+            raise
+        finally:
+            done.add(done_when_repeated)
+
+    with retries.patience(UP_WITHIN_S):
+        return retries.call(send, transient)
 
 
 def _message(error: Any) -> str:

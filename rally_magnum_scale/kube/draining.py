@@ -177,7 +177,7 @@ class _Evictions:
                     return "is protected, usually by a PodDisruptionBudget"
                 if status == _GONE:
                     return "is gone"
-                if not client.may_pass(error):
+                if client.transient(error) is None:
                     raise
                 # The next poll retries the eviction.
                 return f"could not be evicted yet ({status or error})"

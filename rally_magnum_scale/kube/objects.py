@@ -141,7 +141,8 @@ def delete_namespace(
         try:
             seen["phase"] = _phase(cluster, name)
         except exceptions.KubernetesError as error:
-            if not client.may_pass(error.__cause__):
+            cause = error.__cause__
+            if cause and client.transient(cause) is None:
                 raise
             seen["phase"] = str(error)
         return True if seen["phase"] == _GONE else None

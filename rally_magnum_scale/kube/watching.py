@@ -48,7 +48,8 @@ def watch(
         try:
             objects, version = list_objects(method, *arguments, **selectors)
         except exceptions.KubernetesError as error:
-            if not client.may_pass(error.__cause__):
+            cause = error.__cause__
+            if cause and client.transient(cause) is None:
                 raise
             trouble(str(error))
             yield None
