@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import pathlib
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import kubernetes.client
 import urllib3
 from cryptography import x509
 from kubernetes.client import rest
+from urllib3.util import ssl_
 
 from rally_magnum_scale import exceptions
 
@@ -51,6 +53,7 @@ class RenewingApiClient(kubernetes.client.ApiClient):  # type: ignore[misc]
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(configuration)
+        self.rest_client = _rest_client(configuration)
         self._renew = renew
         self._clock = clock
         self._wall_clock = wall_clock
@@ -125,7 +128,7 @@ class RenewingApiClient(kubernetes.client.ApiClient):  # type: ignore[misc]
             assert self._renew is not None
             try:
                 configuration = self._renew()
-                client = rest.RESTClientObject(configuration)
+                client = _rest_client(configuration)
             except Exception as error:
                 self._delay_next()
                 raise exceptions.KubernetesError(
@@ -144,6 +147,38 @@ class RenewingApiClient(kubernetes.client.ApiClient):  # type: ignore[misc]
             self.update_params_for_auth(
                 header_params, [], ["BearerToken"], "", "", None
             )
+
+
+class _Connection(urllib3.connection.HTTPSConnection):
+    """A connection that does without ``VERIFY_X509_STRICT``.
+
+    Python 3.13 sets this flag, which refuses the certificates that Magnum
+    signs: they have no Authority Key Identifier.
+    """
+
+    def connect(self) -> None:
+        context = ssl_.create_urllib3_context(
+            cert_reqs=ssl_.resolve_cert_reqs(self.cert_reqs)
+        )
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if not (self.ca_certs or self.ca_cert_data):
+            context.load_default_certs()
+        self.ssl_context = context
+        super().connect()
+
+
+class _ConnectionPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Connection
+
+
+def _rest_client(configuration: Any) -> Any:
+    """Return the library's REST client with connections of our own."""
+    client = rest.RESTClientObject(configuration)
+    client.pool_manager.pool_classes_by_scheme = {
+        "http": urllib3.HTTPConnectionPool,
+        "https": _ConnectionPool,
+    }
+    return client
 
 
 def _refused(send: Callable[[], Any]) -> tuple[Any, Any]:
