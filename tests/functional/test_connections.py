@@ -40,6 +40,7 @@ from rally_magnum_scale.kube import renewal
 from rally_magnum_scale.kube import watching
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.runs import load
+from rally_magnum_scale.workload import pod_options
 from rally_magnum_scale.workload.load_spec import LoadSpec
 from tests.functional import processes
 from tests.functional.conftest import Sandbox
@@ -223,7 +224,9 @@ def test_every_option_reaches_the_pods(bay: Bay) -> None:
         pull_ahead=True,
         spread="required",
         image_pull_secret='{"auths": {}}',
-        pods=dict.fromkeys(("target", "worker", "master"), options),
+        pods=pod_options.read_all(
+            dict.fromkeys(("target", "worker", "master"), options)
+        ),
     )
     with connect(bay) as cluster:
         found, said = run(bay, cluster, spec)
@@ -255,7 +258,7 @@ def test_an_image_that_can_not_be_pulled_is_told_ahead(bay: Bay) -> None:
 
 def test_a_worker_that_never_connects_is_told(bay: Bay) -> None:
     # Python does not fit: it is killed, and so is the one after it.
-    pods = {"worker": {"limits": {"memory": "12Mi"}}}
+    pods = pod_options.read_all({"worker": {"limits": {"memory": "12Mi"}}})
     spec = spec_of(Step(10, 1), pods=pods)
     with (
         connect(bay) as cluster,
