@@ -48,8 +48,9 @@ def test_a_load_holds_its_sla(small: test_tasks.Ran) -> None:
     assert small.status == 0, small.said
     assert small.errors == []
     assert all(each["success"] for each in small.sla.values()), small.sla
-    # What other scenarios measure: a search, and what happens to a bay.
+    # What other tests measure: a search, what happens to a bay, and faults.
     others = {
+        "api_errors",
         "max_rate",
         "bay_resize_time",
         "node_replace_time",
