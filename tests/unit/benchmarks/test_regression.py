@@ -1,4 +1,4 @@
-"""The synthetic series, and the table that is made of what they gave."""
+"""The synthetic series, and the plot that is made of what they gave."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from benchmarks import regression
-from benchmarks import regression_table
+from benchmarks import regression_plot
 from benchmarks import synthetic_series
 
 CHECKOUT = pathlib.Path(__file__).parents[3]
@@ -58,29 +58,37 @@ def test_noise_is_seldom_taken_for_worse_and_steps_are_found():
     assert alarms("step of 5%, 2 runs ago", 0.01) >= 0.6
 
 
-def test_the_table_has_a_row_for_each_kind_and_a_column_for_each_length():
+def line(kind, noise_ratio, runs):
+    figures = {
+        "kind": kind,
+        "noise_ratio": noise_ratio,
+        "runs": runs,
+        "alarms_ratio": 0.005,
+        "suspects_ratio": 0.1,
+        "otava_alarms_ratio": 1.0,
+    }
+    return json.dumps({"figures": figures})
+
+
+def test_the_plot_has_a_panel_for_each_noise_and_a_row_for_each_kind():
     lines = [
-        json.dumps(
-            {
-                "figures": {
-                    "kind": kind,
-                    "noise_ratio": 0.01,
-                    "runs": runs,
-                    "alarms_ratio": 0.005,
-                    "suspects_ratio": 0.1,
-                    "otava_alarms_ratio": 1.0,
-                }
-            }
-        )
+        line(kind, noise_ratio, runs)
         for kind in ("quiet", "step")
+        for noise_ratio in (0.01, 0.05)
         for runs in (10, 20)
     ]
-    assert regression_table.table(lines).splitlines() == [
-        "| in % | 1%, 10 runs | 1%, 20 runs |",
-        "| --- | --- | --- |",
-        "| quiet | 0.5, 10, 100 | 0.5, 10, 100 |",
-        "| step | 0.5, 10, 100 | 0.5, 10, 100 |",
-    ]
+    panels = regression_plot.draw(lines).axes
+    assert [one.get_title() for one in panels] == ["noise 1%", "noise 5%"]
+    labels = [one.get_text() for one in panels[0].get_yticklabels()]
+    assert labels == ["quiet", "step"]
+    ours, otava = (list(one.get_xdata()) for one in panels[0].lines[::2])
+    assert (ours, otava) == ([0.5, 0.5], [100.0, 100.0])
+
+
+def test_a_missing_cell_is_no_plot():
+    lines = [line("quiet", 0.01, 10), line("step", 0.01, 20)]
+    with pytest.raises(KeyError):
+        regression_plot.draw(lines)
 
 
 def test_make_prints_the_lines_of_a_benchmark_and_nothing_else(tmp_path):
