@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from rally_magnum_scale import retries
 from rally_magnum_scale import waiting
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
@@ -220,7 +221,11 @@ def test_down_after_kill_9_in_a_load_leaves_nothing(
             process.wait(30)
         assert bays(sandbox) != []
         sandbox.down()
-        assert conftest.host_state.settle(sandbox.before) == []
+        # The orphaned worker first tries to remove its load and its bay: as
+        # long as each request is sent again.
+        deadline_s = 4 * retries.PATIENCE_S
+        left = conftest.host_state.settle(sandbox.before, deadline_s)
+        assert left == []
     finally:
         sandbox.up()
 
