@@ -220,5 +220,6 @@ def test_a_closed_loop_is_measured_and_its_sla_can_fail(
         assert "do not hold" in text
     for key in ("request_latency p99_ms", "bay_create_time max_s"):
         (line,) = re.findall(rf"^FAILS +{key} .*$", table, re.MULTILINE)
-        assert re.search(r"-[\d,.]+ (ms|s) .*-[\d,.]+ %", line), line
+        # The margin in the unit is left out where the line would be too long.
+        assert re.search(r"-[\d,.]+ %", line), line
     assert test_tasks.bays(sandbox) == []
