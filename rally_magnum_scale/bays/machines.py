@@ -21,6 +21,7 @@ from openstack import exceptions as openstack_errors
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
+from rally_magnum_scale import retries
 from rally_magnum_scale import waiting
 from rally_magnum_scale.bays import openstack_session
 
@@ -39,7 +40,7 @@ _ERRORS = (
 )
 # HTTP statuses of a service that is busy or restarting, or of a resource
 # that is being changed.
-_PASSING = (409, 429, 500, 502, 503, 504)
+_PASSING = retries.TRANSIENT_STATUSES | {409}
 _ADVICE = {
     403: "the user's role does not permit this",
     404: "the server is gone or belongs to another project",

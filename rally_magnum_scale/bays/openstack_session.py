@@ -27,7 +27,7 @@ _NAMES = {
 }
 
 
-class _Spoilt(Exception):
+class _TransientResponse(Exception):
     """A response that may be another one when the request is repeated."""
 
     def __init__(
@@ -81,7 +81,7 @@ class RetryingAdapter(keystone_session.TCPKeepAliveAdapter):  # type: ignore[mis
                 request, *args, **options
             )
             if failure := _failure(request, response, options):
-                raise _Spoilt(response, failure)
+                raise _TransientResponse(response, failure)
             return response
 
         try:
@@ -92,7 +92,7 @@ class RetryingAdapter(keystone_session.TCPKeepAliveAdapter):  # type: ignore[mis
                 clock=self._clock,
                 sleep=self._sleep,
             )
-        except _Spoilt as error:
+        except _TransientResponse as error:
             if error.response.ok:
                 raise requests.exceptions.ContentDecodingError(
                     f"the response was {error}", response=error.response
@@ -177,7 +177,7 @@ def _header(request: requests.PreparedRequest, name: str) -> str:
 
 
 def _transient(error: Exception) -> retries.Transient | None:
-    if isinstance(error, _Spoilt):
+    if isinstance(error, _TransientResponse):
         return error.failure
     if isinstance(error, requests.exceptions.SSLError):
         return None
