@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
+import kubernetes.client
 from prometheus_client import parser
 from prometheus_client import samples
 
@@ -63,11 +64,22 @@ class CpuUsage:
 def read_api_latency(cluster: client.KubeClient) -> api_latency.ApiCounters:
     """Read the API server's histograms of its request durations.
 
-    :raises KubernetesError: when the request fails or the metric is missing
+    Behind the address of a bay with several masters, each request may reach
+    another API server, and each server counts only its own requests.  So the
+    counters of one server are no counters of the bay.
+
+    :raises KubernetesError: when a request fails, a metric is missing, or the
+        bay does not have exactly one API server
     :raises ValueError: when a line can't be parsed
     """
+    servers = _count_api_servers(cluster)
+    if servers != 1:
+        raise exceptions.KubernetesError(
+            f"The bay has {servers} API servers by its EndpointSlice "
+            "`kubernetes`, and only the counters of a single one can be read."
+        )
     found: dict[str, dict[str, api_latency.Buckets]] = {}
-    started_at = 0.0
+    started_at = None
     with client.translate_errors("read the API server's metrics"):
         answer = cluster.stream("/metrics")
         try:
@@ -79,11 +91,33 @@ def read_api_latency(cluster: client.KubeClient) -> api_latency.ApiCounters:
                     _add_bucket(sample, found.setdefault(sample.name, {}))
         finally:
             answer.close()
-    for metric in _LATENCY:
-        if found.get(metric):
-            return api_latency.ApiCounters(started_at, found[metric])
+    measured = next((found[one] for one in _LATENCY if found.get(one)), None)
+    if measured is not None and started_at is not None:
+        return api_latency.ApiCounters(started_at, measured)
+    lacking = _LATENCY[-1] if measured is None else _STARTED
     raise exceptions.KubernetesError(
-        f"The metrics of the bay's Kubernetes API lack {_LATENCY[-1]}."
+        f"The metrics of the bay's Kubernetes API lack {lacking}."
+    )
+
+
+def _count_api_servers(cluster: client.KubeClient) -> int:
+    """Count the API servers, which list themselves in EndpointSlices."""
+    with client.translate_errors("list the API servers"):
+        slices = client.persist(
+            lambda: kubernetes.client.DiscoveryV1Api(
+                cluster.api
+            ).list_namespaced_endpoint_slice(
+                "default",
+                label_selector="kubernetes.io/service-name=kubernetes",
+            )
+        )
+    return len(
+        {
+            address
+            for one in slices.items
+            for endpoint in one.endpoints or ()
+            for address in endpoint.addresses
+        }
     )
 
 

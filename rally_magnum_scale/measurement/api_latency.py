@@ -39,13 +39,21 @@ class ApiCounters:
 def between(before: ApiCounters, after: ApiCounters) -> dict[str, Buckets]:
     """Return the buckets of the requests between two readings, by verb.
 
-    :raises ValueError: if the readings are not from one run of one server
+    :raises ValueError: if the readings are not from one run of one server, or
+        a counter went back
     """
     if before.started_at != after.started_at:
         raise ValueError(
             "its counters were read from two API servers, or from one that "
             "was started anew meanwhile"
         )
+    for verb, buckets in before.verbs.items():
+        for bound, earlier in buckets.items():
+            if after.verbs.get(verb, {}).get(bound, 0.0) < earlier:
+                raise ValueError(
+                    f"its counter of {verb} requests within {bound:g} s went "
+                    "back between the two readings"
+                )
     return {
         verb: {
             bound: count - before.verbs.get(verb, {}).get(bound, 0.0)

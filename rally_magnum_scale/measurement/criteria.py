@@ -174,7 +174,7 @@ def _node_percentile(name: str) -> Bound:
         f"Time to the {name} of the nodes, by the bay's own time stamps, at "
         "most",
         _field("node_ready_missing"),
-        _nodes_doubt,
+        lambda bay: _nodes_doubt(bay) or _timed_doubt(bay),
         interval=lambda bay: _below(read(bay), bay.node_ready_resolution_s),
         interval_reason=_STAMPED,
     )
@@ -272,6 +272,15 @@ def _nodes_doubt(bay: bay_records.Bay) -> str:
     return ""
 
 
+def _timed_doubt(bay: bay_records.Bay) -> str:
+    """Return why percentiles over nodes may leave some nodes out."""
+    if bay.nodes_timed is None:
+        return "it is not known how many of its nodes were timed"
+    if bay.nodes_timed < bay.nodes:
+        return f"only {bay.nodes_timed} of {bay.nodes} nodes were timed"
+    return ""
+
+
 def _pod_percentile_s(
     name: str,
 ) -> Callable[[records.Throughput], float | None]:
@@ -284,6 +293,12 @@ def _pods_doubt(load: records.Throughput) -> str:
         return "it is not known whether all of the load's pods were Ready"
     if load.pods_unready:
         return f"{load.pods_unready} of the load's pods were never Ready"
+    if load.pods_timed is None:
+        return "it is not known how many of the load's pods were timed"
+    # Besides targets and workers there is one Locust master.
+    pods = load.targets + load.workers + 1
+    if load.pods_timed < pods:
+        return f"only {load.pods_timed} of the load's {pods} pods were timed"
     return ""
 
 

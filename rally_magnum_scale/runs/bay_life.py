@@ -288,6 +288,7 @@ class BayLife:
             node_ready_s=None
             if missing
             else node_times.nearest_ranks(one.high_s for one in found),
+            nodes_timed=0 if missing else len(found),
             node_ready_resolution_s=None
             if missing
             else node_times.resolution_s(found),

@@ -150,6 +150,7 @@ class Load:
 
     def _summary(self, run: records.Run) -> records.Throughput:
         spec, deployed = self._spec, self._deployment
+        starts_s = deployed.starts.seconds
         return records.Throughput(
             targets=spec.targets,
             workers=spec.workers,
@@ -162,7 +163,8 @@ class Load:
             users=spec.users,
             pull_s=deployed.pull_s,
             deploy_s=deployed.deploy_s,
-            pod_start_s=node_times.nearest_ranks(deployed.starts.seconds),
+            pod_start_s=node_times.nearest_ranks(starts_s),
+            pods_timed=len(starts_s),
             pods_unready=deployed.starts.unready,
             nodes_with_pods=len(deployed.pods.node_names) or None,
             cores_pods=self._cores.of_pods,

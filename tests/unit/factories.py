@@ -121,6 +121,7 @@ def bay(**changes):
         "status": "CREATE_COMPLETE",
         "name": "rms-bay",
         "node_ready_s": {"p50": 9.1, "p90": 12.2, "p99": 13.8, "max": 14.0},
+        "nodes_timed": 200,
         "node_ready_resolution_s": 1.0,
         "client_memory_peak_bytes": 130 << 20,
         "template_name": "kubernetes-sandbox",

@@ -52,6 +52,8 @@ class Bay(json_record.JsonRecord):
     :param made_by: one of :data:`MAKERS`
     :param node_ready_s: ``p50``, ``p90``, ``p99`` and ``max`` over the nodes,
         each from the create request to Ready, in seconds
+    :param nodes_timed: number of nodes in ``node_ready_s``; None in older
+        records
     :param node_ready_resolution_s: resolution of each time in
         ``node_ready_s``
     :param node_ready_missing: which time stamps of nodes can't be right, so
@@ -98,6 +100,7 @@ class Bay(json_record.JsonRecord):
     node_ready_missing: str = ""
     magnum_requests_timed_out: int | None = None
     openstack_errors: dict[str, int] | None = None
+    nodes_timed: int | None = None
 
     @property
     def polled_resolution_s(self) -> float | None:

@@ -114,6 +114,7 @@ class Throughput(json_record.JsonRecord):
         Ready
     :param pod_start_s: ``p50``, ``p90``, ``p99`` and ``max`` over the pods of
         the load, each from its creation to Ready, in seconds
+    :param pods_timed: number of pods in ``pod_start_s``; None in older records
     :param pods_unready: number of these pods that were never Ready; None if
         the pods were not timed
     :param nodes_with_pods: number of nodes on which a target or a worker ran
@@ -138,6 +139,7 @@ class Throughput(json_record.JsonRecord):
     deploy_s: float | None = None
     pod_start_s: dict[str, float] | None = None
     pods_unready: int | None = None
+    pods_timed: int | None = None
     nodes_with_pods: int | None = None
     processes_per_worker: int = 1
     target_address: str = "service"

@@ -50,6 +50,16 @@ def test_what_was_counted_before_does_not_count():
     }
 
 
+@pytest.mark.parametrize(
+    "later", [{"GET": {0.1: 5.0, INF: 5.0}}, {"GET": {INF: 6.0}}, {}]
+)
+def test_a_counter_that_went_back_is_refused(later):
+    before = api_latency.ApiCounters(7.0, {"GET": {0.1: 5.0, INF: 6.0}})
+    after = api_latency.ApiCounters(7.0, later)
+    with pytest.raises(ValueError, match="counter of GET requests .* went"):
+        api_latency.between(before, after)
+
+
 def test_two_servers_are_not_compared():
     one, other = (api_latency.ApiCounters(at, {}) for at in (1.0, 2.0))
     with pytest.raises(ValueError, match="two API servers, or from one that"):

@@ -755,22 +755,36 @@ def test_the_place_of_a_step_or_a_bay_is_no_event():
 def with_pods(**changes):
     load = dataclasses.replace(
         GOOD.throughput,
-        **{"pod_start_s": {"p99": 3.0}, "pods_unready": 0, **changes},
+        **{
+            "pod_start_s": {"p99": 3.0},
+            "pods_unready": 0,
+            "pods_timed": 4,
+            **changes,
+        },
     )
     return dataclasses.replace(GOOD, throughput=load)
 
 
 @pytest.mark.parametrize(
-    ("unready", "words"),
+    ("changes", "words"),
     [
-        (1, "1 of the load's pods were never Ready"),
-        (None, "it is not known whether all of the load's pods were Ready"),
+        ({"pods_unready": 1}, "1 of the load's pods were never Ready"),
+        (
+            {"pods_unready": None},
+            "it is not known whether all of the load's pods were Ready",
+        ),
+        # One target, two workers and the master.
+        ({"pods_timed": 3}, "only 3 of the load's 4 pods were timed"),
+        (
+            {"pods_timed": None},
+            "it is not known how many of the load's pods were timed",
+        ),
     ],
 )
-def test_pods_that_were_never_ready_have_no_fast_start(unready, words):
+def test_pods_without_a_start_time_have_no_fast_start(changes, words):
     bound = {"p99_s": 5}
     assert judge_one("pod_startup_time", bound, with_pods()).passed
-    run = with_pods(pods_unready=unready)
+    run = with_pods(**changes)
     verdict = judge_one("pod_startup_time", bound, run)
     assert (verdict.passed, verdict.reason) == (False, words)
 
@@ -791,6 +805,23 @@ def test_nodes_that_are_missing_were_not_ready(key, changes, words):
     assert (verdict.passed, verdict.reason) == (False, words)
     more = dataclasses.replace(GOOD, bays=(factories.bay(nodes_real=5),))
     assert judge_one("node_ready_time", {key: 1e9}, more).passed
+
+
+@pytest.mark.parametrize(
+    ("timed", "words"),
+    [
+        (199, "only 199 of 200 nodes were timed"),
+        (None, "it is not known how many of its nodes were timed"),
+    ],
+)
+def test_percentiles_over_some_of_the_nodes_do_not_count(timed, words):
+    bay = factories.bay(nodes_timed=timed)
+    run = dataclasses.replace(GOOD, bays=(bay,))
+    for key in ("p50_s", "p90_s", "p99_s"):
+        verdict = judge_one("node_ready_time", {key: 1e9}, run)
+        assert (verdict.passed, verdict.reason) == (False, words)
+    # The time until all nodes were Ready needs no time of each.
+    assert judge_one("node_ready_time", {"max_s": 1e9}, run).passed
 
 
 def test_figures_of_an_api_server_with_a_reason_do_not_count():

@@ -8,8 +8,29 @@ SLI = "apiserver_request_sli_duration_seconds_bucket"
 OLD = "apiserver_request_duration_seconds_bucket"
 
 
+ENDPOINT_SLICES = (
+    "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?kubernetes"
+)
+
+
 def page(*lines, started=5):
     return "\n".join([f"process_start_time_seconds {started}", *lines, ""])
+
+
+def servers(*slices):
+    """EndpointSlices; each is a list of addresses of API servers."""
+    return {
+        "items": [
+            {
+                "addressType": "IPv4",
+                "endpoints": [{"addresses": [one]} for one in addresses],
+            }
+            for addresses in slices
+        ]
+    }
+
+
+ONE_SERVER = servers(["10.0.0.5"])
 
 
 def bucket(metric, verb, le, count, **labels):
@@ -25,10 +46,11 @@ def buckets(metric, verb, fast, every, **labels):
     ]
 
 
-def watched(*pages):
+def watched(*pages, listed=(ONE_SERVER,)):
     """Watch between two pages; return the record and the log lines."""
     log = []
-    with fake_api.serve({"/metrics": list(pages)}) as (_, cluster):
+    script = {"/metrics": list(pages), ENDPOINT_SLICES: list(listed)}
+    with fake_api.serve(script) as (_, cluster):
         found = api_watch.ApiWatch(cluster, log.append).conclude()
     return found, log
 
@@ -87,6 +109,38 @@ def test_a_server_that_was_restarted_has_no_figures():
     found, _ = watched(one, other)
     assert found.kinds == {}
     assert "two API servers" in found.missing
+
+
+@pytest.mark.parametrize(
+    ("slices", "count"),
+    [
+        (servers(["10.0.0.5", "10.0.0.6", "10.0.0.7"]), 3),
+        (servers(["10.0.0.5"], ["10.0.0.6"]), 2),
+        (servers(), 0),
+        ({"items": [{"addressType": "IPv4", "endpoints": None}]}, 0),
+    ],
+)
+def test_one_of_several_servers_has_no_figures(slices, count):
+    pages = [page(*buckets(SLI, "GET", n, n)) for n in (1, 4)]
+    assert watched(*pages)[0].kinds["get"]["requests"] == 3
+    for listed in ([slices], [ONE_SERVER, slices], [slices, ONE_SERVER]):
+        found, log = watched(*pages, listed=listed)
+        assert found.kinds == {}
+        assert f"The bay has {count} API servers" in found.missing
+        assert found.missing in log[0]
+
+
+def test_an_address_that_is_listed_twice_is_one_server():
+    pages = [page(*buckets(SLI, "GET", n, n)) for n in (1, 4)]
+    twice = servers(["10.0.0.5"], ["10.0.0.5"])
+    assert watched(*pages, listed=[twice])[0].kinds["get"]["requests"] == 3
+
+
+def test_a_server_that_hides_its_start_may_have_been_restarted():
+    hidden = "\n".join([*buckets(SLI, "GET", 3, 3), ""])
+    found, _ = watched(hidden)
+    assert found.kinds == {}
+    assert "lack process_start_time_seconds" in found.missing
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,7 @@ def test_the_time_at_which_each_node_became_ready_is_recorded():
     assert record.node_ready_s["max"] == pytest.approx(20, abs=2.5)
     # A second each: of the stamps, and of the header.
     assert record.node_ready_resolution_s == pytest.approx(2.0, abs=0.5)
+    assert record.nodes_timed == 2
     assert record.nodes_ready_s == 600.0
     # The last node was Ready after 20 s, by its stamp.
     assert record.nodes_ready_resolution_s == pytest.approx(580, abs=2.5)
@@ -211,6 +212,7 @@ def test_nodes_whose_clocks_are_an_hour_off_have_no_percentiles(behind_s):
     )
     assert life.record.node_ready_s is None
     assert life.record.node_ready_resolution_s is None
+    assert life.record.nodes_timed == 0
     why = life.record.node_ready_missing
     assert "1 node has a time stamp that can't be right" in why
     assert "bad is Ready by its own clock" in why

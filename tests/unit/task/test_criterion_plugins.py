@@ -47,6 +47,7 @@ def bay(name="bay", **changes):
         "nodes_ready_s": 12.0,
         "delete_s": 3.0,
         "node_ready_s": PERCENTILES,
+        "nodes_timed": 2,
         "name": name,
     }
     return bay_records.Bay(**{**values, **changes})
@@ -67,6 +68,7 @@ def iteration(*steps, number=1, bays=None, error=(), pods=None, **changes):
             list(steps),
             pod_start_s=pods,
             pods_unready=0,
+            pods_timed=3,
         )
         found.append(source.envelope("throughput", load.to_json()))
     return {
