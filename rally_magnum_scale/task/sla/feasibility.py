@@ -165,6 +165,18 @@ def _bay_is_kept(request: CriterionRequest) -> str:
     )
 
 
+def _several_api_servers(request: CriterionRequest) -> str:
+    masters = request.args.get("masters", 1)
+    if request.criterion != "api_latency" or not (
+        isinstance(masters, int) and masters > 1
+    ):
+        return ""
+    return (
+        f": each of the {masters} masters counts only its own requests; leave "
+        "the criterion out, or set the argument masters to 1"
+    )
+
+
 def _no_drain(request: CriterionRequest) -> str:
     if request.args.get("drain", True):
         return ""
@@ -307,6 +319,7 @@ _CHECKS: tuple[Callable[[CriterionRequest], str], ...] = (
     _no_fault,
     _bay_of_others,
     _bay_is_kept,
+    _several_api_servers,
     _no_drain,
     _no_cpu_of_event,
     _no_such_step,
