@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509 import oid
 
+from rally_magnum_scale import exceptions
+
 
 @dataclasses.dataclass(frozen=True)
 class BayCredentials:
@@ -51,7 +53,13 @@ def obtain(magnum: Any, cluster: Any) -> BayCredentials:
 
     :param magnum: a python-magnumclient client
     :param cluster: with ``uuid`` and ``api_address``
+    :raises BayError: when Magnum knows no address of the bay's API
     """
+    if not cluster.api_address:
+        raise exceptions.BayError(
+            f"Magnum shows no api_address of the bay {cluster.uuid}, so its "
+            "Kubernetes API can't be reached."
+        )
     request = x509.CertificateSigningRequestBuilder().subject_name(
         x509.Name(
             [

@@ -41,9 +41,6 @@ POOL = 20
 
 BROKEN = (urllib3.exceptions.HTTPError, OSError)
 
-_TOO_MANY = 429
-_SERVER_ERROR = 500
-
 # Part of Python's error for an untrusted server, which no retry changes.
 _DISTRUST = "CERTIFICATE_VERIFY_FAILED"
 
@@ -161,8 +158,10 @@ class KubeClient:
                 _preload_content=False,
                 _request_timeout=(SILENCE_S, SILENCE_S),
             )
-            content = json.loads(answer.data)
-        return str(content["gitVersion"]), answer.headers
+            version = parse(answer.data).get("gitVersion")
+            if not version:
+                raise ValueError("gitVersion is missing")
+        return str(version), answer.headers
 
 
 @contextlib.contextmanager
@@ -279,7 +278,8 @@ def translate_errors(what: str) -> Iterator[None]:
     """Turn the library's errors into one sentence.
 
     :param what: what was tried, such as ``list the nodes``
-    :raises KubernetesError: when the API refuses or breaks off
+    :raises KubernetesError: when the API refuses or breaks off, and in place
+        of a ValueError, which the reader of an invalid response raises
     """
     try:
         yield
@@ -294,12 +294,39 @@ def translate_errors(what: str) -> Iterator[None]:
             "The connection to the bay's Kubernetes API broke off in the "
             f"attempt to {what}: {error}"
         ) from error
+    except ValueError as error:
+        raise exceptions.KubernetesError(
+            "The bay's Kubernetes API sent an invalid response to the "
+            f"request to {what}: {error}."
+        ) from error
+
+
+def parse(content: bytes) -> dict[str, Any]:
+    """Parse an object that the API has sent.
+
+    To Kubernetes, a field that is null is missing (Kubernetes API
+    conventions, "Optional vs. Required"), so these fields are left out.
+
+    :raises ValueError: when it is not a JSON object, but the HTML of a proxy,
+        for example
+    """
+    found = None
+    with contextlib.suppress(ValueError):
+        found = json.loads(content, object_pairs_hook=_without_nulls)
+    if isinstance(found, dict):
+        return found
+    start = content[:60].decode(errors="replace")
+    raise ValueError(f"{start!r} begins no JSON object")
+
+
+def _without_nulls(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in fields if value is not None}
 
 
 def transient(error: BaseException) -> retries.Transient | None:
     """Describe an error of the library that may pass; None for any other."""
     if isinstance(error, kubernetes.client.ApiException) and error.status:
-        if error.status != _TOO_MANY and error.status < _SERVER_ERROR:
+        if error.status not in retries.TRANSIENT_STATUSES:
             return None
         value = (error.headers or {}).get("Retry-After")
         return retries.Transient(

@@ -8,7 +8,6 @@ since they belong to the node.
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable
 from collections.abc import Collection
@@ -205,7 +204,7 @@ def _pods_on(
                 _preload_content=False, _request_timeout=client.TIMEOUT_S
             )
         )
-        found = json.loads(answer.data)["items"]
+        found = client.parse(answer.data).get("items", ())
     return [
         pod
         for pod in found

@@ -71,7 +71,7 @@ class NodeObjects:
                     _request_timeout=client.TIMEOUT_S,
                 )
             )
-        taken = _to_create(json.loads(answer.data))
+            taken = _to_create(client.parse(answer.data))
         objects.create(self._cluster, [_kept(taken, self._namespace)])
         self._taken[name] = taken
         with client.translate_errors(f"delete the node {name}"):

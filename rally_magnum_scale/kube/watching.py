@@ -7,7 +7,6 @@ nodes cost seconds and hundreds of megabytes.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 from collections.abc import Generator
 from collections.abc import Iterator
@@ -79,7 +78,7 @@ def _changes(
         except urllib3.exceptions.ReadTimeoutError:
             # A watch without events has already waited.
             pause_s = 0.0
-        except client.BROKEN:
+        except (*client.BROKEN, ValueError):
             pass
         except exceptions.KubernetesError as error:
             trouble(str(error))
@@ -152,9 +151,13 @@ def list_objects(
             _preload_content=False,
             _request_timeout=client.TIMEOUT_S,
         )
-        content = json.loads(answer.data)
-    objects = {item["metadata"]["name"]: item for item in content["items"]}
-    return objects, content["metadata"]["resourceVersion"]
+        content = client.parse(answer.data)
+        version = content.get("metadata", {}).get("resourceVersion")
+        if not version:
+            raise ValueError("metadata.resourceVersion is missing")
+    # Some servers send null for an empty list.
+    items = content.get("items", ())
+    return {item["metadata"]["name"]: item for item in items}, version
 
 
 def _events(
@@ -174,7 +177,7 @@ def _events(
     )
     try:
         for line in lines(answer):
-            yield json.loads(line)
+            yield client.parse(line)
     finally:
         answer.close()
 

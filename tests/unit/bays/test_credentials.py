@@ -1,8 +1,10 @@
 import dataclasses
 
+import pytest
 from cryptography import x509
 from cryptography.x509 import oid
 
+from rally_magnum_scale import exceptions
 from tests.unit.bays import fake_magnum
 
 NAME = "rms-1-target.rms-1-load.svc"
@@ -11,6 +13,7 @@ NAME = "rms-1-target.rms-1-load.svc"
 @dataclasses.dataclass
 class Cluster:
     uuid: str
+    api_address: str | None = "https://127.0.0.1:1"
 
 
 class SigningMagnum(fake_magnum.FakeMagnum):
@@ -42,3 +45,14 @@ def test_a_server_certificate_has_the_servers_name_and_server_auth_only():
     # It opens no API: only the groups of a subject give rights there.
     assert [one.value for one in csr.subject] == [NAME]
     assert body["cluster_uuid"] == "c-1"
+
+
+@pytest.mark.parametrize("address", [None, ""])
+def test_a_bay_without_an_api_address_is_one_sentence(address):
+    magnum = SigningMagnum("CREATE_COMPLETE")
+    with (
+        fake_magnum.bays(magnum) as bays,
+        pytest.raises(exceptions.BayError, match="shows no api_address of"),
+    ):
+        bays.credentials(Cluster("c-1", address))
+    assert magnum.requests == []

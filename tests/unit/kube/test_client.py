@@ -1,5 +1,6 @@
 import time
 
+import kubernetes.client
 import pytest
 
 from rally_magnum_scale import exceptions
@@ -38,6 +39,44 @@ def test_an_api_that_never_comes_up_is_one_sentence(monkeypatch):
     ):
         cluster.version()
     assert len(fake.queries) > 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("<html>Welcome</html>", "'<html>Welcome</html>' begins no JSON"),
+        ("[1]", "'[1]' begins no JSON object"),
+        ({"gitVersion": None}, "gitVersion is missing"),
+        ({}, "gitVersion is missing"),
+    ],
+)
+def test_an_invalid_response_is_one_sentence(monkeypatch, answer, words):
+    monkeypatch.setattr(client, "UP_WITHIN_S", 0.0)
+    with (
+        fake_api.serve({VERSION: [answer]}) as (_, cluster),
+        pytest.raises(exceptions.KubernetesError) as caught,
+    ):
+        cluster.version()
+    assert words in str(caught.value)
+    assert "sent an invalid response to the request to read" in str(
+        caught.value
+    )
+
+
+def test_a_field_that_is_null_is_missing():
+    assert client.parse(b'{"a": null, "b": {"c": null, "d": [null, 0]}}') == {
+        "b": {"d": [None, 0]}
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(429, "429"), (500, "500"), (503, "503"), (501, None), (403, None)],
+)
+def test_the_policy_of_retries_tells_which_status_may_pass(status, expected):
+    error = kubernetes.client.ApiException(status=status, reason="scripted")
+    found = client.transient(error)
+    assert (found and found.what) == expected
 
 
 def test_the_clock_of_the_bay_is_compared_with_ours():

@@ -41,6 +41,48 @@ def event(kind, item):
     return {"type": kind, "object": item}
 
 
+def test_an_empty_list_may_be_null():
+    empty = {"metadata": {"resourceVersion": "7"}, "items": None}
+    with fake_api.serve({PATH: [empty]}) as (_, cluster):
+        found = watching.list_objects(cluster.core.list_node)
+    assert found == ({}, "7")
+
+
+def test_a_node_without_conditions_is_not_ready():
+    new = node("a", True, 1)
+    new["status"] = {"conditions": None, "addresses": None}
+    new["metadata"] |= {"labels": None, "annotations": None}
+    with fake_api.serve({PATH: [listed(1, new)]}) as (_, cluster):
+        seen, _ = watching.list_objects(cluster.core.list_node)
+    (found,) = nodes.read_nodes(seen)
+    assert (found.ready, found.hollow, found.address) == (False, False, "")
+
+
+@pytest.mark.parametrize("answer", ["<html></html>", {}, {"metadata": None}])
+def test_a_list_in_another_form_is_one_sentence(answer):
+    with (
+        fake_api.serve({PATH: [answer]}) as (_, cluster),
+        pytest.raises(exceptions.KubernetesError, match="invalid response"),
+    ):
+        watching.list_objects(cluster.core.list_node)
+
+
+def test_a_watch_with_an_invalid_line_is_resumed():
+    script = {
+        PATH: [
+            listed(1, node("a", False, 1)),
+            ["<html>", "END"],
+            [event("ADDED", node("b", True, 3))],
+            [],
+        ]
+    }
+    with fake_api.serve(script) as (_, cluster):
+        changes = watching.watch(cluster.core.list_node)
+        seen = [sorted(s) for s in itertools.islice(changes, 4) if s]
+        changes.close()
+    assert seen[-1] == ["a", "b"]
+
+
 def test_a_watch_that_is_cut_off_is_resumed():
     script = {
         PATH: [

@@ -56,6 +56,16 @@ def test_pods_have_no_privileges():
             assert security["capabilities"] == {"drop": ["ALL"]}
 
 
+def test_the_namespace_enforces_the_restricted_standard():
+    objects = every(spec())
+    (namespace,) = of_kind(objects, "Namespace")
+    enforced = namespace["metadata"]["labels"]
+    assert enforced["pod-security.kubernetes.io/enforce"] == "restricted"
+    for one in pod_specs(objects):
+        profile = one["securityContext"]["seccompProfile"]
+        assert profile == {"type": "RuntimeDefault"}
+
+
 def test_pod_options_are_in_the_manifests():
     taint = {"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}
     objects = every(
