@@ -248,6 +248,13 @@ CLASSES = (
         "No node of the bay has room for a pod",
         "create more nodes, or set smaller requests with pods",
     ),
+    FailureClass(
+        "admission_webhook",
+        r"admission webhook .* denied the request",
+        "A policy of the bay forbids the object",
+        "exempt the namespaces that have the label "
+        "app.kubernetes.io/managed-by=rally-magnum-scale from the policy",
+    ),
     # Cluster API.
     FailureClass(
         "management_cluster",

@@ -56,6 +56,7 @@ def wait_for_ready(
         selector,
         wanted,
         what=what,
+        controller=name,
         deadline_s=max(0.0, end_s - clock()),
         log=log,
     )

@@ -33,6 +33,13 @@ _RATE_LIMITED = re.compile(
     r"too\s*many\s*requests|\b429\b|rate.?limit", re.IGNORECASE
 )
 
+# Why a controller may not create a pod, however often it tries: the words of
+# Kubernetes' ResourceQuota, PodSecurity and LimitRanger, and of webhooks.
+_FORBIDDEN = re.compile(
+    r"exceeded quota|failed quota|violates PodSecurity"
+    r"|is forbidden: (maximum|minimum) |denied the request"
+)
+
 LOG_TAIL_LINES = 5
 
 
@@ -44,18 +51,22 @@ def wait_for_ready(
     *,
     what: str,
     deadline_s: float,
+    controller: str = "",
     log: Callable[[str], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Wait, by watch, until a number of pods is Ready.
 
     :param selector: a label selector
+    :param controller: name of the object for which Kubernetes creates the
+        pods, such as a Job; empty if there is none
     :param what: what the pods are, in words, such as ``nginx targets``
     :returns: the pods, as the API's objects; a pod that has already
         succeeded counts as Ready
-    :raises WorkloadError: when a pod fails permanently
+    :raises WorkloadError: when a pod fails permanently, or may not be created
     :raises DeadlineExceeded: with the number of Ready pods
     """
     found: list[dict[str, Any]] = []
+    refusal = ""
 
     def judge(
         seen: Mapping[str, dict[str, Any]],
@@ -68,6 +79,19 @@ def wait_for_ready(
         up = sum(is_ready(pod) or _phase(pod) == "Succeeded" for pod in found)
         return found if up >= count else None
 
+    def read_refusal() -> None:
+        nonlocal refusal
+        if not controller or len(found) >= count:
+            refusal = ""
+            return
+        refusal = _refusal(cluster, namespace, controller)
+        if _FORBIDDEN.search(refusal):
+            raise exceptions.WorkloadError(
+                f"Kubernetes creates {len(found)} of {count} {what}: "
+                f"{refusal}",
+                reason=refusal,
+            )
+
     return watching.wait_until(
         judge,
         cluster.core.list_namespaced_pod,
@@ -75,7 +99,10 @@ def wait_for_ready(
         selectors={"label_selector": selector},
         what=f"{count} {what} to be Ready",
         deadline_s=deadline_s,
-        progress=lambda: _progress(found, count),
+        progress=lambda: ", ".join(
+            filter(None, [_progress(found, count), refusal])
+        ),
+        on_silence=read_refusal,
         log=log,
     )
 
@@ -284,6 +311,33 @@ def _refuse_failed(
     for pod in failed:
         if len(failed) > count or not pod["metadata"].get("ownerReferences"):
             _raise_failed(cluster, namespace, pod, what)
+
+
+def _refusal(
+    cluster: client.KubeClient, namespace: str, controller: str
+) -> str:
+    """Return why a controller last failed to create a pod; empty if unknown.
+
+    A Deployment's pods are created for its ReplicaSet, whose name continues
+    that of the Deployment.  A Job has no condition for this, only events.
+    """
+    try:
+        events, _ = watching.list_objects(
+            cluster.core.list_namespaced_event,
+            namespace,
+            field_selector="reason=FailedCreate",
+        )
+    except exceptions.KubernetesError as error:
+        return str(error)
+    own = [
+        event
+        for event in events.values()
+        if event["involvedObject"]["name"].startswith(controller)
+    ]
+    if not own:
+        return ""
+    last = max(own, key=lambda event: event.get("lastTimestamp", ""))
+    return " ".join(str(last.get("message", "")).split())
 
 
 def _phase(pod: Mapping[str, Any]) -> str:

@@ -96,6 +96,7 @@ def wait_until(
     *arguments: str,
     selectors: dict[str, str] | None = None,
     progress: Callable[[], str] = lambda: "",
+    on_silence: Callable[[], None] = lambda: None,
     **options: Any,
 ) -> T:
     """Watch objects until they fulfil a condition.
@@ -106,7 +107,9 @@ def wait_until(
     :param selectors: as in :func:`watch`
     :param progress: returns the progress in words; the message of a failed
         list request is appended
-    :param options: ``what``, ``deadline_s`` and ``report`` of
+    :param on_silence: called when no event has arrived for some seconds; an
+        exception ends the wait
+    :param options: ``what``, ``deadline_s`` and ``log`` of
         :func:`rally_magnum_scale.waiting.wait_for`
     :returns: the first result of ``judge`` that is not None
     :raises DeadlineExceeded: when the deadline is exceeded
@@ -120,6 +123,7 @@ def wait_until(
     def poll() -> T | None:
         seen = next(changes)
         if seen is None:
+            on_silence()
             return None
         trouble.clear()
         return judge(seen)

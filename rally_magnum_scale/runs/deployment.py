@@ -102,7 +102,12 @@ class LoadDeployment:
         with self.starts.stopped_by_failure():
             self._time_starts()
             objects.create(self._cluster, manifests.foundation(self._spec))
-            self._wait_ready("target", self._spec.targets, "nginx targets")
+            self._wait_ready(
+                "target",
+                self._spec.targets,
+                "nginx targets",
+                self._spec.names.target,
+            )
         self.deploy_s = self._clock() - start
 
     def create_generators(self) -> None:
@@ -116,7 +121,10 @@ class LoadDeployment:
         objects.create(self._cluster, self._generator_objects())
         master = self._wait_ready("master", 1, "Locust master")
         workers = self._wait_ready(
-            "worker", self._spec.workers, "Locust workers"
+            "worker",
+            self._spec.workers,
+            "Locust workers",
+            self._spec.names.worker,
         )
         self.starts.wait_reported(_REPORTED_S)
         self.starts.stop()
@@ -175,7 +183,7 @@ class LoadDeployment:
             self._log(f"can't measure the start times of pods: {error}")
 
     def _wait_ready(
-        self, component: str, count: int, what: str
+        self, component: str, count: int, what: str, controller: str = ""
     ) -> list[dict[str, Any]]:
         return pods.wait_for_ready(
             self._cluster,
@@ -183,6 +191,7 @@ class LoadDeployment:
             self._spec.selector(component),
             count,
             what=what,
+            controller=controller,
             deadline_s=self._spec.start_s(count),
             log=self._log,
         )

@@ -7,6 +7,7 @@ from tests.unit.kube import fake_api
 
 PATH = "/api/v1/namespaces/ns/pods"
 LOG = f"{PATH}/master/log"
+EVENTS = "/api/v1/namespaces/ns/events"
 
 
 READY = [{"type": "Ready", "status": "True"}]
@@ -57,6 +58,93 @@ def wait(*answers, deadline_s=30.0, log=404):
         finally:
             queries = [query for path, query in fake.queries if path == LOG]
             assert all(query["tailLines"] == "5" for query in queries)
+
+
+def refused(message, *, name="rms-1-worker", at="2026-01-01T00:00:00Z"):
+    """An event of a controller that failed to create a pod."""
+    return {
+        "metadata": {"name": f"{name}.{at}", "resourceVersion": "1"},
+        "involvedObject": {"kind": "Job", "name": name},
+        "reason": "FailedCreate",
+        "message": message,
+        "lastTimestamp": at,
+    }
+
+
+def wait_for_refused(*events, pods_seen=(), deadline_s=30.0):
+    """Wait for two pods that a controller creates."""
+    script = {PATH: [listed(*pods_seen), []], EVENTS: list(events)}
+    with fake_api.serve(script) as (fake, cluster):
+        try:
+            return pods.wait_for_ready(
+                cluster,
+                "ns",
+                "app=locust",
+                2,
+                what="Locust workers",
+                controller="rms-1-worker",
+                deadline_s=deadline_s,
+            )
+        finally:
+            fields = {
+                query["fieldSelector"]
+                for path, query in fake.queries
+                if path == EVENTS
+            }
+            assert fields <= {"reason=FailedCreate"}
+
+
+# As Kubernetes 1.33 says it; the last one as Kyverno's webhook does.
+FORBIDDEN = [
+    'Error creating: pods "w" is forbidden: exceeded quota: few, requested: '
+    "pods=1, used: pods=2, limited: pods=2",
+    'Error creating: pods "w" is forbidden: failed quota: few: must specify '
+    "limits.cpu for: locust",
+    'Error creating: pods "w" is forbidden: violates PodSecurity '
+    '"restricted:latest": seccompProfile (pod or container must set it)',
+    'Error creating: pods "w" is forbidden: maximum cpu usage per Container '
+    "is 1, but limit is 2",
+    'Error creating: admission webhook "validate.kyverno.svc-fail" denied '
+    "the request: blocked by a policy",
+]
+
+
+@pytest.mark.parametrize("message", FORBIDDEN)
+def test_pods_that_may_not_be_created_end_the_wait(message):
+    with pytest.raises(exceptions.WorkloadError) as caught:
+        wait_for_refused(listed(refused(message)))
+    assert str(caught.value) == (
+        f"Kubernetes creates 0 of 2 Locust workers: {message}"
+    )
+    assert caught.value.reason == message
+
+
+def test_a_refusal_that_may_pass_is_told_at_the_deadline():
+    early = refused("Error creating: exceeded quota: few")
+    late = refused(
+        'pods "w" is forbidden: error looking up service account',
+        at="2026-01-01T00:00:09Z",
+    )
+    other = refused("exceeded quota: few", name="rms-1-target-5d", at="2027")
+    with pytest.raises(
+        exceptions.DeadlineExceeded, match=r"0 of 2 Ready, pods \"w\" is forb"
+    ):
+        wait_for_refused(listed(early, late, other), deadline_s=0.1)
+
+
+def test_events_that_can_not_be_read_are_told_at_the_deadline():
+    with pytest.raises(
+        exceptions.DeadlineExceeded, match="0 of 2 Ready, .* refused to list"
+    ):
+        wait_for_refused(403, deadline_s=0.1)
+
+
+def test_pods_that_are_all_there_were_not_refused():
+    one, two = pod(), pod()
+    two["metadata"]["name"] = "other"
+    events = listed(refused(FORBIDDEN[0]))
+    with pytest.raises(exceptions.DeadlineExceeded, match=r"0 of 2 Ready\.$"):
+        wait_for_refused(events, pods_seen=(one, two), deadline_s=0.1)
 
 
 def then(item):
