@@ -106,3 +106,27 @@ def test_the_nodes_that_come_or_go_share_the_time(
 
 def test_a_change_in_no_time_took_none_for_each_node():
     assert factories.node_change().per_node(0.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "per_node_s"),
+    [
+        ({}, "create_s", 0.25),
+        ({}, "delete_s", 0.25),
+        ({"nodes_deleted": 200}, "create_s", 0.25),
+        # It had grown before it was deleted.
+        ({"nodes_deleted": 200}, "delete_s", 0.125),
+        ({"nodes_deleted": 0}, "delete_s", None),
+        ({"nodes": 0}, "create_s", None),
+    ],
+)
+def test_a_time_of_a_bay_is_divided_by_its_nodes(changes, name, per_node_s):
+    bay = factories.bay(**{"nodes": 100, **changes})
+    assert bay.per_node(name, 25.0) == per_node_s
+    assert bay.per_node(name, None) is None
+
+
+def test_a_record_of_the_api_latency_is_read_back():
+    kinds = {"get": {"requests": 7.0, "p50_s": 0.1, "p99_s": None}}
+    api = bay_records.ApiLatency(kinds, {}, "restarted")
+    assert bay_records.ApiLatency.from_json(api.to_json()) == api
