@@ -90,6 +90,8 @@ class BayPoller:
         self._clock = clock
         self._patience_s = patience_s
         self._last: Any | None = UNKNOWN
+        # What the last response that had the bay showed.
+        self._shown = "requested"
         self._failed = 0
         self._error = ""
         # Number of responses in a row that the bay does not exist.
@@ -125,6 +127,8 @@ class BayPoller:
             self._failed = self._timed_out = 0
             self._failing_since = None
             self.gone = self.gone + 1 if self._last is None else 0
+            if self._last is not None:
+                self._shown = magnum_errors.state(self._last)
             took_s = self._clock() - sent_at
             self._timeout_s = max(TIMEOUT_S, 2 * took_s)
         return self._last
@@ -152,13 +156,18 @@ class BayPoller:
             return Observed(self._last, None)
         return Observed(self._last, self._clock() - self._not_yet_at)
 
-    def trouble(self) -> str:
-        """Describe why Magnum shows no state; empty while it does."""
+    def progress(self) -> str:
+        """Describe the last known state, and why Magnum shows no newer one."""
         if self._failed:
-            return f", {self._failed} errors in a row: {self._error}"
+            return (
+                f"{self._shown}, {self._failed} errors in a row: {self._error}"
+            )
         if self._timed_out:
-            return f", no answer to the last {self._timed_out} requests"
-        return ""
+            return (
+                f"{self._shown}, no answer to the last {self._timed_out} "
+                "requests"
+            )
+        return self._shown
 
 
 class DeleteRetry:

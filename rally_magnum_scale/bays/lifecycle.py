@@ -243,7 +243,6 @@ class Bays:
         :raises BayCreateFailed: at CREATE_FAILED, with Magnum's reason
         :raises DeadlineExceeded: when the create does not complete in time
         """
-        seen = {"status": "requested"}
         poller = self._poller(uuid, deadlines.for_create(nodes))
 
         def poll() -> bay_poller.Observed | None:
@@ -255,7 +254,6 @@ class Bays:
                     f"Magnum lost the bay {uuid} of {nodes} nodes during its "
                     "creation; someone else may have deleted it."
                 )
-            seen["status"] = cluster.status or seen["status"]
             # Something else, such as an autoscaler, may update the bay as
             # soon as it is complete.
             if cluster.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
@@ -274,7 +272,7 @@ class Bays:
             poll,
             what=f"Magnum to complete the bay of {nodes} nodes",
             deadline_s=deadlines.for_create(nodes),
-            progress=lambda: f"{seen['status']}{poller.trouble()}",
+            progress=poller.progress,
         )
 
     def nodes_of_group(self, cluster: Any, name: str) -> int:
@@ -374,7 +372,6 @@ class Bays:
 
         :returns: the result of the wait
         """
-        seen = {"status": "requested"}
         poller = self._poller(uuid, deadlines.for_delete(nodes))
         retry = bay_poller.DeleteRetry(lambda: self._request_delete(uuid))
 
@@ -382,7 +379,6 @@ class Bays:
             cluster = poller()
             if cluster is None or cluster.status == "DELETE_COMPLETE":
                 return poller.observed()
-            seen["status"] = cluster.status or seen["status"]
             retry.on_status(cluster.status)
             if cluster.status == "DELETE_FAILED":
                 why = magnum_errors.failure_reason(cluster)
@@ -399,7 +395,7 @@ class Bays:
             poll,
             what=f"Magnum to delete the bay of {nodes} nodes",
             deadline_s=deadlines.for_delete(nodes),
-            progress=lambda: f"{seen['status']}{poller.trouble()}",
+            progress=poller.progress,
         )
 
     def server_certificate(

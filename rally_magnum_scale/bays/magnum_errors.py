@@ -21,6 +21,9 @@ T = TypeVar("T")
 # Magnum stores a bay after it has accepted the request.
 SHOWN_WITHIN_S = 10.0
 
+# What Magnum's health check gives for an API that answers and a Ready node.
+_HEALTHY = ("ok", "true")
+
 CLIENT_ERRORS = (
     magnum_exceptions.ClientException,
     keystone_errors.ClientException,
@@ -133,6 +136,25 @@ def failure_class(error: Exception) -> str:
     if isinstance(error, exceptions.WrongNodes):
         return "wrong_nodes"
     return failure_classes.classify(getattr(error, "reason", ""))
+
+
+def state(cluster: Any) -> str:
+    """Describe the state that Magnum shows of a cluster, in one line.
+
+    It has the status, its reason, and what is wrong with the health of an
+    unhealthy cluster.
+    """
+    parts = [cluster.status or "no status yet", cluster.status_reason]
+    checks = getattr(cluster, "health_status_reason", None)
+    if isinstance(checks, dict):
+        bad = [
+            f"{name}: {value}"
+            for name, value in checks.items()
+            if str(value).lower() not in _HEALTHY
+        ]
+        more = [f"{len(bad) - 3} more"] if len(bad) > 3 else []
+        parts += [*bad[:3], *more]
+    return " ".join(", ".join(filter(None, parts)).split())
 
 
 def failure_reason(cluster: Any) -> str:

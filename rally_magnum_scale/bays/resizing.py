@@ -84,7 +84,6 @@ class Resize:
         self._poller = bay_poller.BayPoller(magnum, cluster.uuid, clock)
         self._begun = False
         self._begun_by = math.inf
-        self.status = "requested"
         with magnum_errors.translate_errors(
             self._what, exceptions.BayResizeFailed
         ):
@@ -99,7 +98,8 @@ class Resize:
     @property
     def progress(self) -> str:
         """Status of the resize in words."""
-        return self.status + self._poller.trouble()
+        shown = self._poller.progress()
+        return shown if self._begun else f"requested, not begun: {shown}"
 
     def request(self) -> None:
         """Send the request; return when Magnum has accepted it.
@@ -163,7 +163,6 @@ class Resize:
             if cluster.updated_at == self._before.updated_at:
                 self._poller.not_yet()
             return None
-        self.status = cluster.status
         if cluster.status == WORKING:
             self._poller.not_yet()
             return None

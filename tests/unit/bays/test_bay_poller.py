@@ -1,6 +1,6 @@
-import dataclasses
 import itertools
 import math
+import types
 
 import pytest
 from keystoneauth1 import exceptions as keystone_errors
@@ -31,9 +31,10 @@ class SlowClusters:
         self.now += min(timeout_s, takes_s)
         if timeout_s < takes_s:
             raise keystone_errors.ConnectTimeout
-        shown = dataclasses.make_dataclass("Cluster", ["uuid", "status"])
-        return shown(
-            uuid, f"CREATE_{'COMPLETE' if complete else 'IN_PROGRESS'}"
+        return types.SimpleNamespace(
+            uuid=uuid,
+            status=f"CREATE_{'COMPLETE' if complete else 'IN_PROGRESS'}",
+            status_reason=None,
         )
 
     def sleep(self, seconds):

@@ -219,6 +219,46 @@ def test_progress_is_reported_while_waiting():
     assert "CREATE_IN_PROGRESS, 5 s of at most 610 s" in log[0]
 
 
+UNHEALTHY = {
+    "status": "CREATE_IN_PROGRESS",
+    "status_reason": "waiting for\nthe control plane",
+    "health_status": "UNHEALTHY",
+    "health_status_reason": {
+        "api": "ok",
+        "n-0.Ready": True,
+        **{f"n-{number}.Ready": "False" for number in range(1, 6)},
+    },
+}
+
+
+def test_progress_and_deadline_say_what_magnum_last_showed():
+    log: list[str] = []
+    magnum = fake_magnum.FakeMagnum(UNHEALTHY)
+    with (
+        fake_magnum.bays(magnum, log=log.append) as bays,
+        pytest.raises(exceptions.DeadlineExceeded) as caught,
+    ):
+        bays.wait_created("c-1", 2)
+    state = (
+        "CREATE_IN_PROGRESS, waiting for the control plane, n-1.Ready: False, "
+        "n-2.Ready: False, n-3.Ready: False, 2 more"
+    )
+    assert f"nodes: {state}, 5 s of" in log[0]
+    assert f"last progress: {state}" in str(caught.value)
+
+
+def test_an_outage_keeps_what_magnum_showed_before():
+    magnum = fake_magnum.FakeMagnum(
+        {"status": "CREATE_IN_PROGRESS", "health_status_reason": None},
+        *[503] * 8,
+        "CREATE_COMPLETE",
+    )
+    log: list[str] = []
+    with fake_magnum.bays(magnum, log=log.append) as bays:
+        bays.wait_created("c-1", 2)
+    assert "CREATE_IN_PROGRESS, 5 errors in a row: no (HTTP 503), 5" in log[0]
+
+
 def test_a_bay_that_magnum_does_not_show_yet_is_waited_for():
     magnum = fake_magnum.FakeMagnum(503, 404, "CREATE_IN_PROGRESS")
     with fake_magnum.bays(magnum) as bays:

@@ -104,7 +104,7 @@ def test_a_resize_that_magnum_never_begins_exceeds_its_deadline():
     magnum = fake_magnum.FakeMagnum(DONE)
     with pytest.raises(
         exceptions.DeadlineExceeded,
-        match="resize the bay to 3 nodes.*requested",
+        match="resize the bay to 3 .*requested, not begun: UPDATE_COMPLETE",
     ):
         resize(magnum, nodes=3)
 
