@@ -6,8 +6,10 @@ import contextlib
 import dataclasses
 import email.utils
 import json
+import logging
 import pathlib
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -215,7 +217,9 @@ def connect_kubeconfig(
 
     :param path: of the file
     :param context: the name of one of its contexts; None for the current
-    :raises InvalidInput: when it can't be read, or has no such context
+    :raises InvalidInput: when it can't be read, has no such context, or gives
+        no credentials
+    :raises MissingExtra: when its proxy needs a library that is missing
     """
 
     def configure() -> Any:
@@ -225,7 +229,14 @@ def connect_kubeconfig(
         _load(path, context, configuration)
         return configuration
 
-    with renewal.RenewingApiClient(configure(), configure) as api:
+    try:
+        api = renewal.RenewingApiClient(configure(), configure)
+    except ImportError as error:
+        raise exceptions.MissingExtra(
+            f"kubeconfig: {path!r} names a SOCKS proxy (proxy-url), which "
+            "needs the library PySocks; install it with: pip install PySocks"
+        ) from error
+    with api:
         yield KubeClient(api)
 
 
@@ -248,13 +259,49 @@ def _widen(configuration: Any) -> None:
     )
 
 
-def _load(path: str, context: str | None, configuration: Any) -> None:
+class _LoggedErrors(logging.Handler):
+    """Collects the errors that the library's loader logs in this thread.
+
+    The loader logs that an exec plugin or an auth-provider has failed, and
+    goes on without credentials.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._thread = threading.get_ident()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.module == "kube_config" and record.thread == self._thread:
+            self.messages.append(record.getMessage())
+
+
+@contextlib.contextmanager
+def _errors_raised() -> Iterator[None]:
+    """Raise the errors that the library's loader only logs.
+
+    :raises ConfigException: with the words of the failed plugin
+    """
+    errors = _LoggedErrors()
+    logger = logging.getLogger()
+    logger.addHandler(errors)
     try:
-        if not pathlib.Path(path).is_file():
+        yield
+    finally:
+        logger.removeHandler(errors)
+    if errors.messages:
+        raise kubernetes.config.ConfigException("; ".join(errors.messages))
+
+
+def _load(path: str, context: str | None, configuration: Any) -> None:
+    file = pathlib.Path(path).expanduser()
+    try:
+        if not file.is_file():
             raise FileNotFoundError("there is no such file")
-        kubernetes.config.load_kube_config(
-            path, context, configuration, persist_config=False
-        )
+        with _errors_raised():
+            kubernetes.config.load_kube_config(
+                str(file), context, configuration, persist_config=False
+            )
     except (
         OSError,
         # The loader raises these for a file of another form.

@@ -251,7 +251,7 @@ class HistoryValidator(validation.Validator):
         """Fail with a message that names the key."""
         del context, config, plugin_cls
         try:
-            storage.read_before(Path(plugin_cfg["history"]))
+            storage.read_before(Path(plugin_cfg["history"]).expanduser())
         except exceptions.InvalidInput as error:
             self.fail(f"history: {error}")
 
@@ -347,7 +347,7 @@ class WhichBayValidator(validation.Validator):
         try:
             with client.connect_kubeconfig(path, context):
                 pass
-        except exceptions.InvalidInput as error:
+        except (exceptions.InvalidInput, exceptions.MissingExtra) as error:
             self.fail(str(error))
 
 

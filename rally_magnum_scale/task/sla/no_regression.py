@@ -148,7 +148,7 @@ class NoRegressionCriterion(sla.SLA):
     def _compare(self) -> tuple[bool, str, list[str]]:
         """Return whether the criterion holds, its state, and sentences why."""
         try:
-            path = pathlib.Path(self.criterion_value["history"])
+            path = pathlib.Path(self.criterion_value["history"]).expanduser()
             known = storage.read_before(path)
             self._check_iterations()
         except exceptions.InvalidInput as error:

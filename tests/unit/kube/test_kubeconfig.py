@@ -1,5 +1,6 @@
 import http.server
 import json
+import sys
 import threading
 
 import pytest
@@ -37,7 +38,7 @@ def server():
     thread.join()
 
 
-def write(path, port, token="first"):
+def write(path, port, token="first", *, user=None, proxy=None):
     content = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -45,10 +46,13 @@ def write(path, port, token="first"):
         "clusters": [
             {
                 "name": "bay",
-                "cluster": {"server": f"http://127.0.0.1:{port}"},
+                "cluster": {
+                    "server": f"http://127.0.0.1:{port}",
+                    **({"proxy-url": proxy} if proxy else {}),
+                },
             }
         ],
-        "users": [{"name": "me", "user": {"token": token}}],
+        "users": [{"name": "me", "user": user or {"token": token}}],
         "contexts": [
             {"name": "bay", "context": {"cluster": "bay", "user": "me"}}
         ],
@@ -105,3 +109,66 @@ def test_a_wrong_kubeconfig_is_named(tmp_path, content, context, words):
     ):
         pass
     assert "\n" not in str(caught.value)
+
+
+def plugin(script):
+    """A user whose credentials come from an exec plugin."""
+    return {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": "/bin/sh",
+            "args": ["-c", script],
+        }
+    }
+
+
+def test_an_exec_plugin_gives_the_token(server, tmp_path):
+    credential = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": "first"},
+    }
+    user = plugin(f"echo '{json.dumps(credential)}'")
+    path = write(tmp_path / "config", server.server_port, user=user)
+    with client.connect_kubeconfig(path) as cluster:
+        assert cluster.version() == "v1.33.1"
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        (
+            plugin("echo 'the login' >&2; echo 'has expired' >&2; exit 3"),
+            "process returned 3. the login has expired",
+        ),
+        (plugin("echo '{}'"), "missing key 'apiVersion'"),
+        ({"exec": {"command": "/nowhere", "apiVersion": "v1"}}, "/nowhere"),
+    ],
+)
+def test_a_failed_exec_plugin_is_refused_with_its_words(tmp_path, user, words):
+    path = write(tmp_path / "config", 1, user=user)
+    with (
+        pytest.raises(exceptions.InvalidInput, match=words) as caught,
+        client.connect_kubeconfig(path),
+    ):
+        pass
+    assert str(caught.value).startswith(f"kubeconfig: {path!r} can't be used")
+
+
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.DependencyWarning")
+def test_a_socks_proxy_needs_a_library(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "socks", None)
+    monkeypatch.delitem(sys.modules, "urllib3.contrib.socks", raising=False)
+    path = write(tmp_path / "config", 1, proxy="socks5://127.0.0.1:1")
+    with (
+        pytest.raises(exceptions.MissingExtra, match="pip install PySocks"),
+        client.connect_kubeconfig(path),
+    ):
+        pass
+
+
+def test_the_home_directory_is_expanded(monkeypatch, server, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "config", server.server_port)
+    with client.connect_kubeconfig("~/config") as cluster:
+        assert cluster.version() == "v1.33.1"
