@@ -27,13 +27,13 @@ _SWITCHES = (
     "floating_ip_enabled",
     "tls_disabled",
     "registry_enabled",
-    "insecure_registry",
 )
 _KINDS = {
     **{key: {"type": "integer", "minimum": 1} for key in _NUMBERS},
     **{key: {"type": "boolean"} for key in _SWITCHES},
 }
-_TEXT = {"type": "string", "minLength": 1}
+# As Magnum's API checks it (magnum/api/controllers/v1/cluster_template.py).
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 255}
 _TEMPLATE = {
     "type": "object",
     "properties": {

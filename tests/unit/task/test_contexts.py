@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import pytest
 from rally.task import context
@@ -98,6 +99,23 @@ def test_templates_are_made_in_each_tenant_and_removed(cloud, build):
     assert set(ids) == set(cloud.objects["clustertemplates"])
     made.cleanup()
     assert cloud.objects["clustertemplates"] == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "refused"),
+    [
+        ({"insecure_registry": "registry.example.org:5000"}, ""),
+        ({"insecure_registry": True}, "not of type 'string'"),
+        ({"image": "i" * 256}, "too long"),
+        ({"docker_volume_size": 0}, "minimum"),
+        ({"registry_enabled": "yes"}, "not of type 'boolean'"),
+    ],
+)
+def test_the_fields_of_a_template_have_the_types_of_magnum(fields, refused):
+    config = {"templates": [{**PLAIN, **fields}]}
+    found = refusals("bay_templates@openstack", config)
+    assert bool(found) == bool(refused)
+    assert re.search(refused, " ".join(map(str, found)))
 
 
 def test_a_template_is_copied_except_for_the_given_fields(cloud, build):
