@@ -15,6 +15,11 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import watching
 
+# Ends of the keys of taints that a new node has until its cloud provider
+# (node.cloudprovider.kubernetes.io) or Cluster API (node.cluster.x-k8s.io)
+# knows it.  It takes no pods before, even if it is Ready.
+_UNINITIALIZED = "/uninitialized"
+
 # KWOK's annotation of a node without a machine.
 HOLLOW_ANNOTATION = "kwok.x-k8s.io/node"
 
@@ -118,6 +123,8 @@ class _Tally:
         # The time stamp of each node's Ready condition, and when that stamp
         # was first seen.
         self._seen_ready: dict[str, tuple[str | None, float]] = {}
+        # When each node was last seen Ready by its condition alone.
+        self._uninitialized_at: dict[str, float] = {}
         # A node that is not Ready in the first list was not Ready when the
         # list was requested.
         self._began_at = clock()
@@ -138,15 +145,23 @@ class _Tally:
 
     def read(self, seen: Mapping[str, Mapping[str, Any]]) -> list[Node]:
         """Return the nodes with the times at which they became Ready."""
-        at_first = self._ready_at_first or frozenset()
-        return [
-            dataclasses.replace(
-                node,
-                seen_ready_at=self._seen_ready.get(node.name, _NEVER)[1],
-                unready_at=None if node.name in at_first else self._began_at,
-            )
-            for node in read_nodes(seen)
-        ]
+        return [self._with_times(node) for node in read_nodes(seen)]
+
+    def _with_times(self, node: Node) -> Node:
+        seen_ready_at = self._seen_ready.get(node.name, _NEVER)[1]
+        ready_at = node.ready_at
+        unready_at = self._uninitialized_at.get(node.name)
+        if unready_at is not None:
+            # No time stamp tells when it was initialized.
+            ready_at = None
+        elif node.name not in (self._ready_at_first or ()):
+            unready_at = self._began_at
+        return dataclasses.replace(
+            node,
+            ready_at=ready_at,
+            seen_ready_at=seen_ready_at,
+            unready_at=unready_at,
+        )
 
     def _judge(self, name: str, item: Mapping[str, Any], now: float) -> None:
         self._judged[name] = item
@@ -158,6 +173,8 @@ class _Tally:
                 self._seen_ready[name] = stamp, now
         else:
             self.ready.discard(name)
+            if _has_ready_condition(item):
+                self._uninitialized_at[name] = now
 
 
 def read_nodes(items: Mapping[str, Mapping[str, Any]]) -> list[Node]:
@@ -171,7 +188,17 @@ def counts(item: Mapping[str, Any]) -> bool:
 
 
 def is_ready(item: Mapping[str, Any]) -> bool:
-    """Return whether one of the API's objects is a Ready node."""
+    """Return whether one of the API's objects is a Ready node.
+
+    A node that waits to be initialized takes no pods, so it is not Ready.
+    """
+    return _has_ready_condition(item) and not any(
+        taint["key"].endswith(_UNINITIALIZED)
+        for taint in item.get("spec", {}).get("taints", ())
+    )
+
+
+def _has_ready_condition(item: Mapping[str, Any]) -> bool:
     return _ready_condition(item).get("status") == "True"
 
 

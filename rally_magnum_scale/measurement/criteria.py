@@ -478,9 +478,14 @@ CRITERIA = {
         ),
         Criterion(
             "bay_create_time",
-            "The time from the create request to CREATE_COMPLETE.",
+            "The time from the create request until the bay is complete in "
+            "Magnum and all of its nodes are Ready.",
             "bay",
-            _bay_times("create_s", _POLLED),
+            _bay_times(
+                "usable_s",
+                "neither Magnum nor the nodes were seen in between",
+                _nodes_doubt,
+            ),
         ),
         Criterion(
             "bay_delete_time",

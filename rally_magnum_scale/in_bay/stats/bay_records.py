@@ -114,12 +114,40 @@ class Bay(json_record.JsonRecord):
             default=None,
         )
 
+    @property
+    def usable_s(self) -> float | None:
+        """Seconds from the create request until the bay could be used.
+
+        A driver may report CREATE_COMPLETE before the nodes are Ready, and a
+        node may be Ready before Magnum reports the bay complete.
+        """
+        times_s = [self.create_s, self.nodes_ready_s]
+        known = [time_s for time_s in times_s if time_s is not None]
+        if len(known) < len(times_s):
+            return None
+        # A time below 0 can't be right, and must not be hidden.
+        return min(known) if min(known) < 0 else max(known)
+
+    @property
+    def _usable_resolution_s(self) -> float | None:
+        if self.usable_s is None:
+            return None
+        earliest_s = [
+            getattr(self, name) - resolution_s
+            for name in ("create_s", "nodes_ready_s")
+            if (resolution_s := self.resolution_s(name)) is not None
+        ]
+        return self.usable_s - max(earliest_s) if earliest_s else None
+
     def resolution_s(self, name: str) -> float | None:
         """Return the resolution of a time of the bay.
 
-        :param name: ``create_s``, ``nodes_ready_s`` or ``delete_s``
+        :param name: ``create_s``, ``nodes_ready_s``, ``usable_s`` or
+            ``delete_s``
         :returns: seconds; None without the time, or if unknown
         """
+        if name == "usable_s":
+            return self._usable_resolution_s
         if getattr(self, name) is None:
             return None
         known: float | None = getattr(self, f"{name[:-2]}_resolution_s")
@@ -130,7 +158,8 @@ class Bay(json_record.JsonRecord):
     def per_node(self, name: str, time_s: float | None) -> float | None:
         """Divide a time, or its resolution, by the nodes that it concerns.
 
-        :param name: ``create_s``, ``nodes_ready_s`` or ``delete_s``
+        :param name: ``create_s``, ``nodes_ready_s``, ``usable_s`` or
+            ``delete_s``
         :returns: seconds per node; None without the time or without nodes
         """
         nodes = self.nodes

@@ -41,6 +41,30 @@ def event(kind, item):
     return {"type": kind, "object": item}
 
 
+@pytest.mark.parametrize(
+    "taint",
+    [
+        "node.cloudprovider.kubernetes.io/uninitialized",
+        "node.cluster.x-k8s.io/uninitialized",
+    ],
+)
+def test_a_node_that_is_not_initialized_is_not_ready(taint):
+    early, late = node("a", True, 1), node("a", True, 1)
+    early["spec"] = {"taints": [{"key": taint, "effect": "NoSchedule"}]}
+    late["metadata"]["resourceVersion"] = "2"
+    late["spec"] = {"taints": [{"key": "other", "effect": "NoSchedule"}]}
+    times = itertools.count(100.0)
+    script = {PATH: [listed(1, early), [event("MODIFIED", late)], []]}
+    with fake_api.serve(script) as (_, cluster):
+        (found,) = nodes.wait_for_ready(
+            cluster, 1, deadline_s=30, clock=lambda: next(times)
+        )
+    assert found.ready
+    # Its time stamp tells when it became Ready, not when it could be used.
+    assert found.ready_at is None
+    assert found.unready_at < found.seen_ready_at
+
+
 def test_an_empty_list_may_be_null():
     empty = {"metadata": {"resourceVersion": "7"}, "items": None}
     with fake_api.serve({PATH: [empty]}) as (_, cluster):

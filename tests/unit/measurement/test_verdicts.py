@@ -44,11 +44,11 @@ BAY_BOUNDS = [
     ("bay_create_time", "max_s_per_node", 0.063, 0.056),
     ("bay_delete_time", "max_s", 3.2, 1),
     ("bay_delete_time", "max_s_per_node", 0.016, 0.01),
-    ("node_ready_time", "max_s", 14.1, 12.9),
-    ("node_ready_time", "max_s_per_node", 0.071, 0.064),
+    ("node_ready_time", "max_s", 12.1, 10.9),
+    ("node_ready_time", "max_s_per_node", 0.061, 0.054),
     ("node_ready_time", "p50_s", 9.1, 8),
-    ("node_ready_time", "p90_s", 12.2, 11),
-    ("node_ready_time", "p99_s", 13.8, 12),
+    ("node_ready_time", "p90_s", 10.2, 9),
+    ("node_ready_time", "p99_s", 11.8, 10),
 ]
 BOUNDS = [*STEP_BOUNDS, *BAY_BOUNDS]
 
@@ -807,6 +807,17 @@ def test_nodes_that_are_missing_were_not_ready(key, changes, words):
     assert judge_one("node_ready_time", {key: 1e9}, more).passed
 
 
+def test_a_bay_that_magnum_completes_early_was_not_created_in_time():
+    early = factories.bay(create_s=10.0, nodes_ready_s=60.0)
+    run = dataclasses.replace(GOOD, bays=(early,))
+    verdict = judge_one("bay_create_time", {"max_s": 30}, run)
+    assert (verdict.passed, verdict.value) == (False, 60.0)
+    never = factories.bay(create_s=10.0, nodes_ready_s=None)
+    run = dataclasses.replace(GOOD, bays=(never,))
+    verdict = judge_one("bay_create_time", {"max_s": 30}, run)
+    assert (verdict.passed, verdict.reason) == (False, "it was not measured")
+
+
 @pytest.mark.parametrize(
     ("timed", "words"),
     [
@@ -1030,8 +1041,8 @@ def test_a_bound_outside_the_interval_holds_or_fails(
 def test_an_undecided_verdict_says_why_the_interval_is_wide():
     verdict = judge_one("bay_create_time", {"max_s": 10}, late())
     assert verdict.reason == (
-        "the time is between 5.1 s and 34.2 s (Magnum's API answered no poll "
-        "in between), so a bound of 10 s can't be judged"
+        "the time is between 5.1 s and 34.2 s (neither Magnum nor the nodes "
+        "were seen in between), so a bound of 10 s can't be judged"
     )
 
 
@@ -1117,7 +1128,12 @@ def test_a_quantile_in_the_last_bucket_satisfies_no_bound():
 def test_a_verdict_is_true_of_every_time_in_the_interval(
     value_s, share, asked
 ):
-    run = late(create_s=value_s, create_resolution_s=value_s * share)
+    run = late(
+        create_s=value_s,
+        create_resolution_s=value_s * share,
+        nodes_ready_s=value_s,
+        nodes_ready_resolution_s=None,
+    )
     verdict = judge_one("bay_create_time", {"max_s": asked}, run)
     if verdict.passed:
         assert value_s <= asked

@@ -101,8 +101,8 @@ def test_several_bays_are_a_table_with_their_reasons():
 def test_the_life_of_a_bay_has_its_nodes_and_the_memory_of_the_plugin():
     rows = dict(charts.outputs(RUNS["good"])[-1]["data"]["rows"])
     assert rows["Peak memory of the plugin, MB"] == "136.3"
-    assert rows["The same for each node"] == "0.0705 s"
-    assert rows["Nodes Ready after"].startswith("p50 9.1 s, p90 12.2 s")
+    assert rows["The same for each node"] == "0.0605 s"
+    assert rows["Nodes Ready after"].startswith("p50 9.1 s, p90 10.2 s")
     assert "Origin" not in rows
 
 

@@ -302,7 +302,9 @@ def test_a_criterion_that_is_learning_is_not_counted_as_holding():
 
 
 def test_a_bound_that_can_not_be_judged_is_invalid():
-    late = factories.bay(create_s=34.2, create_resolution_s=29.1)
+    late = factories.bay(
+        create_s=34.2, create_resolution_s=29.1, nodes_ready_s=5.0
+    )
     run = dataclasses.replace(factories.run(), bays=(late,))
     (verdict,) = verdicts.judge("bay_create_time", {"max_s": 10}, run)
     assert formatting.outcome(verdict) == "invalid"

@@ -24,7 +24,9 @@ DAY_S = 86_400.0
 
 def iteration(create_s, at_s=0.0, asked=ASKED, error=(), **more):
     """An iteration with a bay, and the bodies of other records by kind."""
-    bay = test_criterion_plugins.bay(create_s=create_s, delete_s=None)
+    bay = test_criterion_plugins.bay(
+        create_s=create_s, nodes_ready_s=9.0, delete_s=None
+    )
     bodies = {"conditions": asked, "bay": bay, **more}
     found = [
         test_criterion_plugins.SOURCE.envelope(kind, body.to_json())

@@ -130,3 +130,51 @@ def test_a_record_of_the_api_latency_is_read_back():
     kinds = {"get": {"requests": 7.0, "p50_s": 0.1, "p99_s": None}}
     api = bay_records.ApiLatency(kinds, {}, "restarted")
     assert bay_records.ApiLatency.from_json(api.to_json()) == api
+
+
+@pytest.mark.parametrize(
+    ("created_s", "ready_s", "usable_s", "resolution_s"),
+    [
+        (10.0, 8.0, 10.0, 1.5),
+        # The driver reported the bay complete before its nodes were Ready.
+        (10.0, 60.0, 60.0, 0.5),
+        (10.0, 10.25, 10.25, 0.5),
+        (10.0, 9.75, 10.0, 0.75),
+        (None, 60.0, None, None),
+        (10.0, None, None, None),
+        (-1.0, 60.0, -1.0, None),
+    ],
+)
+def test_a_bay_is_usable_once_it_is_complete_and_all_nodes_are_ready(
+    created_s, ready_s, usable_s, resolution_s
+):
+    bay = factories.bay(
+        create_s=created_s,
+        create_resolution_s=1.5,
+        nodes_ready_s=ready_s,
+        nodes_ready_resolution_s=0.5,
+    )
+    assert bay.usable_s == usable_s
+    if resolution_s is not None:
+        assert bay.resolution_s("usable_s") == resolution_s
+
+
+@pytest.mark.parametrize(
+    ("created", "ready", "resolution_s"),
+    [(1.5, None, 1.5), (None, 0.5, 0.5), (None, None, 2.0)],
+)
+def test_an_unknown_resolution_leaves_the_known_one(
+    created, ready, resolution_s
+):
+    bay = factories.bay(
+        create_s=10.0,
+        create_resolution_s=created,
+        nodes_ready_s=10.0,
+        nodes_ready_resolution_s=ready,
+        poll_interval_s=2.0,
+    )
+    assert bay.resolution_s("usable_s") == resolution_s
+
+
+def test_a_time_that_is_missing_has_no_resolution():
+    assert factories.bay(create_s=None).resolution_s("usable_s") is None

@@ -36,7 +36,15 @@ class Die(scenario.Scenario):
         source = records.Source(self.task["uuid"], number, "bay")
         told = self.context[setting.KEY]
         asked = conditions.record("", self.get_name(), {}, **told)
-        bay = bay_records.Bay("uuid", "template", 2, create_s=1.0)
+        bay = bay_records.Bay(
+            "uuid",
+            "template",
+            2,
+            nodes_real=2,
+            nodes_hollow=0,
+            create_s=1.0,
+            nodes_ready_s=2.0,
+        )
         found = {"conditions": asked, "bay": bay}
         self.add_output(
             complete=output.records_output(
