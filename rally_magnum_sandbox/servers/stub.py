@@ -21,6 +21,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
@@ -175,9 +176,14 @@ class Stub:
             (r"GET /compute/v2\.1/os-keypairs/([^/]+)", self._keypair),
             (r"DELETE /compute/v2\.1/os-keypairs/([^/]+)", self._no_keypair),
             (r"GET /(?:compute|volume)/.*limits", _limits),
-            (r"(GET) /(\w+)/.*/os-quota-sets/([^/]+)(?:/.*)?", self._quota),
-            (r"(PUT) /(\w+)/.*/os-quota-sets/([^/]+)", self._quota),
-            (r"(DELETE) /(\w+)/.*/os-quota-sets/([^/]+)", self._quota),
+            (r"GET /(\w+)/.*/os-quota-sets/([^/]+)/detail", self._quota_use),
+            (r"GET /(\w+)/.*/os-quota-sets/([^/]+)/defaults", _default_quota),
+            (r"GET /(network)/v2.0/quotas/([^/]+)/details", self._quota_use),
+            (r"GET /(network)/v2.0/quotas/([^/]+)/default", _default_quota),
+            (
+                r"(GET|PUT|DELETE) /(\w+)/.*/os-quota-sets/([^/]+)",
+                self._quota,
+            ),
             (r"(GET|PUT|DELETE) /(network)/v2.0/quotas/([^/]+)", self._quota),
             (r"GET /network", _network_versions),
             (r"GET /network/v2\.0/networks", lambda **_: (200, _networks())),
@@ -214,9 +220,11 @@ class Stub:
         service: str,
         tenant: str,
         body: Any = None,
-        **_: Any,
+        query: Mapping[str, str] | None = None,
     ) -> Answer:
-        kind = "quota" if service == "network" else "quota_set"
+        if (query or {}).get("usage") == "True":
+            return self._quota_use(service, tenant)
+        kind = _kind(service)
         key = f"{service}/{tenant}"
         if method == "DELETE":
             self.quotas.pop(key, None)
@@ -224,7 +232,22 @@ class Stub:
         if method == "PUT":
             changed = {k: v for k, v in body[kind].items() if _is_number(v)}
             self.quotas.setdefault(key, {}).update(changed)
-        return 200, {kind: _defaults(service) | self.quotas.get(key, {})}
+        return 200, {kind: self._limits_of(service, tenant)}
+
+    def _quota_use(self, service: str, tenant: str, **_: Any) -> Answer:
+        """Show the limits with their use, which the stub does not count."""
+        used = "used" if service == "network" else "in_use"
+        limits = self._limits_of(service, tenant).items()
+        return 200, {
+            _kind(service): {
+                name: {"limit": limit, used: 0, "reserved": 0}
+                for name, limit in limits
+            }
+        }
+
+    def _limits_of(self, service: str, tenant: str) -> dict[str, int]:
+        own = self.quotas.get(f"{service}/{tenant}", {})
+        return _defaults(service) | own
 
 
 def _given(body: Any, query: dict[str, str]) -> dict[str, Any]:
@@ -238,6 +261,14 @@ def _is_number(value: Any) -> bool:
 def _defaults(service: str) -> dict[str, int]:
     names = {"compute": NOVA_QUOTAS, "volume": CINDER_QUOTAS}
     return dict.fromkeys(names.get(service, NEUTRON_QUOTAS), UNLIMITED)
+
+
+def _kind(service: str) -> str:
+    return "quota" if service == "network" else "quota_set"
+
+
+def _default_quota(service: str, _tenant: str, **_: Any) -> Answer:
+    return 200, {_kind(service): _defaults(service)}
 
 
 def _keypair(name: str) -> dict[str, str]:

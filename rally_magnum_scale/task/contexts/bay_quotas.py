@@ -39,20 +39,20 @@ class BayQuotasValidator(validation.Validator):
     ) -> None:
         """Fail if the quota is too small; the message names the right one."""
         del context, plugin_cls, plugin_cfg
-        contexts = _by_name(config.get("contexts") or {})
+        contexts = by_name(config.get("contexts") or {})
         try:
             quota = int(contexts["bay_quotas"]["bays"])
             kept = bay_groups.count(contexts.get("bays") or {})
-            at_once = self._per_iteration * _at_once(config["runner"])
+            running = self._per_iteration * at_once(config["runner"])
         except (LookupError, TypeError, ValueError, AttributeError):
             # There is no quota, or the schemas report what is wrong with it.
             return
-        if quota < kept + at_once:
+        if quota < kept + running:
             self.fail(
                 f"The context bay_quotas allows {quota} bays for each tenant, "
-                f"but the task needs {kept + at_once}: {kept} for the context "
-                f"bays and {at_once} for iterations that run at the same "
-                f"time. Set bay_quotas to {kept + at_once} or more."
+                f"but the task needs {kept + running}: {kept} for the context "
+                f"bays and {running} for iterations that run at the same "
+                f"time. Set bay_quotas to {kept + running} or more."
             )
 
 
@@ -102,12 +102,12 @@ class BayQuotasContext(openstack_context.OpenStackContext):
         return quotas.BayQuotas(clients.magnum_of(own))
 
 
-def _by_name(contexts: Mapping[str, Any]) -> dict[str, Any]:
+def by_name(contexts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the contexts of a task, keyed by name without platform."""
     return {name.partition("@")[0]: cfg for name, cfg in contexts.items()}
 
 
-def _at_once(runner: Mapping[str, Any]) -> int:
+def at_once(runner: Mapping[str, Any]) -> int:
     """Return how many iterations may run at the same time."""
     for key in ("concurrency", "max_concurrency"):
         if key in runner:

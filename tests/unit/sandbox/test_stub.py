@@ -51,6 +51,45 @@ def test_quotas_of_volumes_and_networks(get):
     assert get("/network/v2.0/quotas/t1.json", "DELETE") == (204, None)
 
 
+@pytest.mark.parametrize(
+    ("path", "kind", "resource", "used"),
+    [
+        (
+            "/compute/v2.1/os-quota-sets/t1/detail",
+            "quota_set",
+            "ram",
+            "in_use",
+        ),
+        (
+            "/volume/v3/p/os-quota-sets/t1?usage=True",
+            "quota_set",
+            "volumes",
+            "in_use",
+        ),
+        ("/network/v2.0/quotas/t1/details", "quota", "port", "used"),
+    ],
+)
+def test_quotas_with_their_use(get, path, kind, resource, used):
+    plain = path.partition("?")[0].partition("/detail")[0]
+    get(plain, "PUT", {kind: {resource: 7}})
+    shown = get(path)[1][kind][resource]
+    assert shown == {"limit": 7, used: 0, "reserved": 0}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "resource"),
+    [
+        ("/compute/v2.1/os-quota-sets/t1", "quota_set", "cores"),
+        ("/network/v2.0/quotas/t1", "quota", "port"),
+    ],
+)
+def test_the_default_quota_stays(get, path, kind, resource):
+    get(path, "PUT", {kind: {resource: 7}})
+    default = "default" if kind == "quota" else "defaults"
+    shown = get(f"{path}/{default}")[1][kind]
+    assert shown[resource] == stub.UNLIMITED
+
+
 def test_key_pairs_are_created_and_deleted(get):
     path = "/compute/v2.1/os-keypairs"
     get(path, "POST", {"keypair": {"name": "mine"}})

@@ -1,0 +1,1 @@
+"""Compare what a task will need with what the cloud has, before it runs."""

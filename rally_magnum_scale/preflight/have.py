@@ -1,0 +1,289 @@
+"""Read what a project of a cloud has, as far as the cloud shows it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import uuid
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+from keystoneauth1 import exceptions as keystone_errors
+from openstack import exceptions as openstack_errors
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import listing
+from rally_magnum_scale.bays import machines
+from rally_magnum_scale.bays import magnum_errors
+from rally_magnum_scale.bays import quotas
+
+UNLIMITED = -1
+
+# What Neutron creates in each new project.
+_USED_BY_NEW = {"security_group": 1, "security_group_rule": 4}
+
+_ERRORS = (
+    *magnum_errors.CLIENT_ERRORS,
+    openstack_errors.SDKException,
+)
+
+
+class Unreadable(exceptions.ScaleError):
+    """The cloud does not show something; the message says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Quota:
+    """A limit, and how much of it is in use.
+
+    :param limit: -1 without a limit
+    :param planned: whether the task itself sets the limit
+    """
+
+    limit: int
+    used: int = 0
+    planned: bool = False
+
+    @property
+    def free(self) -> int:
+        return max(0, self.limit - self.used)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Service:
+    """How a service shows quotas.
+
+    :param name: of the service
+    :param client: name of openstacksdk's client
+    :param used: path of the limits and the use of a project
+    :param defaults: path of the limits of a new project
+    """
+
+    name: str
+    client: str
+    used: str
+    defaults: str
+
+
+_SERVICES = {
+    "nova": _Service(
+        "Nova",
+        "compute",
+        "/os-quota-sets/{project}/detail",
+        "/os-quota-sets/{project}/defaults",
+    ),
+    "cinder": _Service(
+        "Cinder",
+        "block_storage",
+        "/os-quota-sets/{project}?usage=True",
+        "/os-quota-sets/{project}/defaults",
+    ),
+    "neutron": _Service(
+        "Neutron",
+        "network",
+        "/quotas/{project}/details",
+        "/quotas/{project}/default",
+    ),
+    "octavia": _Service(
+        "Octavia",
+        "load_balancer",
+        "/lbaas/quotas/{project}",
+        "/lbaas/quotas/defaults",
+    ),
+}
+
+
+class Project:
+    """A project in which a task creates bays.
+
+    :param session: an authenticated keystoneauth1 session
+    :param region: name of the region, or None for the only one
+    :param interface: ``public``, ``internal`` or ``admin``
+    :param new: whether Rally will create the project; the session is then
+        that of the administrator
+    """
+
+    def __init__(
+        self,
+        session: Any,
+        region: str | None,
+        interface: str | None,
+        *,
+        new: bool,
+    ) -> None:
+        self._access = session, region, interface
+        self.new = new
+
+    def log_in(self) -> None:
+        """Get a token.
+
+        :raises Unreadable: when Keystone refuses or does not answer
+        """
+        with readable("Keystone"):
+            self._access[0].get_token()
+
+    @functools.cached_property
+    def _id(self) -> str:
+        return str(self._access[0].get_project_id())
+
+    @functools.cached_property
+    def _magnum(self) -> Any:
+        return lifecycle.connect(*self._access)
+
+    @functools.cached_property
+    def _cloud(self) -> Any:
+        return machines.connect(*self._access)
+
+    def quota(
+        self, service: str, resource: str, planned: int | None = None
+    ) -> Quota:
+        """Return a quota of the project.
+
+        :param service: a key of the context ``quotas``, or ``magnum`` or
+            ``octavia``
+        :param resource: a key of that service
+        :param planned: the limit that the task sets; None if it sets none
+        :raises Unreadable: when the service does not show it
+        """
+        if planned == UNLIMITED:
+            return Quota(UNLIMITED, planned=True)
+        if planned is not None and self.new:
+            return Quota(planned, _USED_BY_NEW.get(resource, 0), planned=True)
+        try:
+            found = self._quotas(service)[resource]
+        except KeyError:
+            raise Unreadable(
+                f"{service.capitalize()} shows no quota {resource}"
+            ) from None
+        if planned is None:
+            return found
+        return Quota(planned, found.used, planned=True)
+
+    @functools.cache  # noqa: B019 - a project lives as long as the program
+    def _quotas(self, service: str) -> dict[str, Quota]:
+        if service == "magnum":
+            return {"bays": self._bays()}
+        of = _SERVICES[service]
+        path = (of.defaults if self.new else of.used).format(project=self._id)
+        with readable(of.name):
+            (shown,) = self._get(of.client, path).values()
+            found = {
+                resource: _quota(resource, limit)
+                for resource, limit in shown.items()
+                if isinstance(limit, int | dict)
+            }
+            if service == "octavia" and not self.new:
+                return self._with_used_balancers(found)
+        return found
+
+    def _bays(self) -> Quota:
+        with readable("Magnum"):
+            own = quotas.BayQuotas(self._magnum)
+            if self.new:
+                # Magnum answers with its default for any other id.
+                return Quota(own.get(uuid.uuid4().hex))
+            limit = own.get(self._id)
+            return Quota(limit, limit - own.remaining(self._id))
+
+    def _with_used_balancers(
+        self, found: Mapping[str, Quota]
+    ) -> dict[str, Quota]:
+        query = f"/lbaas/loadbalancers?project_id={self._id}&fields=id"
+        used = len(self._get("load_balancer", query)["loadbalancers"])
+        return {
+            resource: dataclasses.replace(quota, used=used)
+            for resource, quota in found.items()
+        }
+
+    def _get(self, client: str, path: str) -> dict[str, Any]:
+        response = getattr(self._cloud, client).get(path)
+        openstack_errors.raise_from_response(response)
+        body: dict[str, Any] = response.json()
+        return body
+
+    @functools.cached_property
+    def templates(self) -> list[Any]:
+        """The cluster templates that the users of the project see.
+
+        :raises Unreadable: when Magnum does not show them
+        """
+        with readable("Magnum"):
+            shown = listing.list_all(
+                self._magnum.cluster_templates, detail=True
+            )
+        if not self.new:
+            return shown
+        return [
+            template
+            for template in shown
+            if template.public and not getattr(template, "hidden", False)
+        ]
+
+    @functools.cache  # noqa: B019
+    def find(self, client: str, kind: str, wanted: str) -> Any | None:
+        """Return an object by its name or id; None if there is none.
+
+        :param client: name of openstacksdk's client
+        :param kind: such as ``flavor``
+        :raises Unreadable: when the service does not answer, or shows
+            several objects of the name
+        """
+        with readable(_name(client)):
+            own = getattr(self._cloud, client)
+            return getattr(own, f"find_{kind}")(wanted, ignore_missing=True)
+
+    def free_addresses(self, network: str, subnet: str | None) -> Quota:
+        """Return the addresses of an existing network.
+
+        :param network: id of the network
+        :param subnet: id of its only subnet to count; None for all
+        :raises Unreadable: when Neutron does not show them
+        """
+        path = f"/network-ip-availabilities/{network}"
+        with readable("Neutron"):
+            shown = self._get("network", path)["network_ip_availability"]
+            counted = [
+                one
+                for one in shown["subnet_ip_availability"]
+                if subnet in (None, one["subnet_id"])
+            ]
+            return Quota(
+                sum(one["total_ips"] for one in counted),
+                sum(one["used_ips"] for one in counted),
+            )
+
+
+@contextlib.contextmanager
+def readable(service: str) -> Iterator[None]:
+    """Turn the errors of a service, and odd answers, into one sentence."""
+    try:
+        yield
+    except (keystone_errors.EndpointNotFound, openstack_errors.NotSupported):
+        raise Unreadable(
+            f"the catalogue has no endpoint of {service}"
+        ) from None
+    except exceptions.BayError as error:
+        raise Unreadable(str(error).rstrip(".")) from error
+    except RuntimeError as error:
+        # magnumclient raises it when the catalogue has no Magnum.
+        raise Unreadable(f"{service} can't be opened: {error}") from error
+    except _ERRORS as error:
+        reason = magnum_errors.message_of(error)
+        raise Unreadable(f"{service} answered: {reason}") from error
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise Unreadable(f"{service} gave an odd answer") from error
+
+
+def _quota(resource: str, shown: Any) -> Quota:
+    if isinstance(shown, int):
+        return Quota(shown, _USED_BY_NEW.get(resource, 0))
+    used = shown["in_use"] if "in_use" in shown else shown["used"]
+    return Quota(int(shown["limit"]), int(used) + int(shown["reserved"]))
+
+
+def _name(client: str) -> str:
+    names = {each.client: each.name for each in _SERVICES.values()}
+    return {**names, "image": "Glance"}[client]

@@ -1,0 +1,233 @@
+"""Compare what the bays of a workload take with quotas and other limits."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import operator
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from rally_magnum_scale.preflight import have
+from rally_magnum_scale.preflight import needs
+from rally_magnum_scale.preflight.rows import ENOUGH
+from rally_magnum_scale.preflight.rows import OTHER_DRIVER
+from rally_magnum_scale.preflight.rows import UNKNOWN
+from rally_magnum_scale.preflight.rows import Row
+from rally_magnum_scale.preflight.rows import compare
+from rally_magnum_scale.preflight.rows import unreadable
+
+Quotas = Mapping[tuple[str, str], int]
+
+_NOTHING = needs.Amount(0, 0)
+
+
+def check_quotas(
+    bays: Sequence[needs.Bay], project: have.Project, planned: Quotas
+) -> Iterator[Row]:
+    """Compare what all bays take with the quotas of their project.
+
+    :param planned: limits that the task sets, by service and resource
+    """
+    for service, resource in _resources():
+        take = functools.partial(_of_figures, bays, service, resource)
+        if take() != _NOTHING:
+            yield _row(service, resource, take, project, planned)
+    for resource, attribute in (("cores", "vcpus"), ("ram", "ram")):
+        take = functools.partial(_of_flavors, bays, project, attribute)
+        yield _row("nova", resource, take, project, planned)
+    take = functools.partial(_largest_group, bays)
+    yield _row("nova", "server_group_members", take, project, planned)
+
+
+def check_addresses(
+    bays: Sequence[needs.Bay], project: have.Project
+) -> Iterator[Row]:
+    """Compare machines with the addresses of their networks."""
+    shared: dict[tuple[str, str | None], needs.Amount] = {}
+    for bay in bays:
+        if bay.network:
+            key = bay.network, bay.subnet
+            shared[key] = shared.get(key, _NOTHING) + _times(bay)
+        else:
+            yield _own_subnet(bay)
+        yield _pods(bay)
+    for (network, subnet), amount in shared.items():
+        yield _shared_subnet(network, subnet, amount, project)
+
+
+def check_heat(bay: needs.Bay, limit: int | None) -> Iterator[Row]:
+    """Compare the resources of a bay's stack with Heat's limit.
+
+    :param limit: max_resources_per_stack; None for Heat's default
+    """
+    if bay.heat is False:
+        return
+    what, need = "Heat resources of a bay", needs.heat_resources(bay)
+    assumed = needs.HEAT_MAX_RESOURCES if limit is None else limit
+    if bay.heat is None:
+        if 0 <= assumed < need:
+            yield Row(what, f"{need}", f"{assumed}", UNKNOWN, OTHER_DRIVER)
+        return
+    row = compare(
+        what,
+        needs.Amount(need, need),
+        have.Quota(assumed),
+        f"set max_resources_per_stack in heat.conf to {need} or -1",
+    )
+    if limit is None:
+        row = dataclasses.replace(row, have=f"{assumed}, Heat's default")
+    if limit is None and row.verdict != ENOUGH:
+        row = dataclasses.replace(
+            row,
+            verdict=UNKNOWN,
+            change="no API shows max_resources_per_stack; give yours as "
+            "--heat-max-resources",
+        )
+    yield row
+
+
+def check_workers(workers: int) -> Iterator[Row]:
+    """Compare the workers of a load with what one Locust master serves."""
+    what, most = "Locust workers", needs.LOCUST_WORKERS
+    if workers > most:
+        change = "no master was measured to keep up; use fewer, larger ones"
+        yield Row(what, f"{workers}", f"{most}", UNKNOWN, change)
+    elif workers:
+        yield Row(what, f"{workers}", f"{most}", ENOUGH)
+
+
+def _resources() -> list[tuple[str, str]]:
+    return list(
+        dict.fromkeys((each.service, each.resource) for each in needs.FIGURES)
+    )
+
+
+def _sum(amounts: Iterator[needs.Amount]) -> needs.Amount:
+    return functools.reduce(operator.add, amounts, _NOTHING)
+
+
+def _row(
+    service: str,
+    resource: str,
+    take: Callable[[], needs.Amount],
+    project: have.Project,
+    planned: Quotas,
+) -> Row:
+    what = f"{service.capitalize()} {resource}"
+    need = "?"
+    try:
+        amount = take()
+        need = f"{amount.surely}"
+        quota = project.quota(
+            service, resource, planned.get((service, resource))
+        )
+    except have.Unreadable as error:
+        return unreadable(what, need, error)
+    change = _change(service, resource, quota.used + amount.most)
+    return compare(what, amount, quota, change)
+
+
+def _change(service: str, resource: str, limit: int) -> str:
+    if service == "magnum":
+        return f"set bays of bay_quotas@openstack to {limit}"
+    if service == "octavia":
+        return f"openstack loadbalancer quota set --loadbalancer {limit}"
+    return f"set {resource} of {service} in quotas@openstack to {limit}"
+
+
+def _of_figures(
+    bays: Sequence[needs.Bay], service: str, resource: str
+) -> needs.Amount:
+    return _sum(
+        figure.of(bay)
+        for bay in bays
+        for figure in needs.FIGURES
+        if (figure.service, figure.resource) == (service, resource)
+    )
+
+
+def _largest_group(bays: Sequence[needs.Bay]) -> needs.Amount:
+    groups = [needs.group_members(bay) for bay in bays]
+    return max(groups, key=lambda it: (it.at_most is None, it.most))
+
+
+def _of_flavors(
+    bays: Sequence[needs.Bay], project: have.Project, attribute: str
+) -> needs.Amount:
+    return _sum(
+        bay.amount(
+            per_node=_of_flavor(bay.flavor, project, attribute),
+            per_master=_of_flavor(bay.master_flavor, project, attribute),
+            any_driver=True,
+        )
+        for bay in bays
+    )
+
+
+def _of_flavor(name: str | None, project: have.Project, attribute: str) -> int:
+    found: Any = name and project.find("compute", "flavor", name)
+    if not found:
+        raise have.Unreadable("a flavor is unknown, see above")
+    return int(getattr(found, attribute))
+
+
+def _times(bay: needs.Bay) -> needs.Amount:
+    one = needs.addresses(bay)
+    return needs.Amount(
+        one.surely * bay.plan.surely, one.most * bay.plan.at_most
+    )
+
+
+def _own_subnet(bay: needs.Bay) -> Row:
+    what, amount = "addresses for the nodes", needs.addresses(bay)
+    try:
+        limit = needs.node_addresses(bay)
+    except ValueError as error:
+        return Row(what, f"{amount.surely}", "?", UNKNOWN, f"{error}")
+    return _of_heat(
+        bay,
+        compare(
+            what,
+            amount,
+            have.Quota(limit),
+            "set the label fixed_subnet_cidr to a larger network, such as "
+            "10.0.0.0/21",
+        ),
+    )
+
+
+def _pods(bay: needs.Bay) -> Row:
+    label = needs.pod_label(bay)
+    what = f"pod network ({label})"
+    try:
+        amount, parts = needs.pod_networks(bay)
+    except ValueError as error:
+        return Row(what, "?", "?", UNKNOWN, f"{error}")
+    change = f"set the label {label} to a larger network, such as a /13"
+    return _of_heat(bay, compare(what, amount, have.Quota(parts), change))
+
+
+def _of_heat(bay: needs.Bay, row: Row) -> Row:
+    """Withdraw a verdict that holds for the driver of Heat only."""
+    if bay.heat:
+        return row
+    return dataclasses.replace(row, verdict=UNKNOWN, change=OTHER_DRIVER)
+
+
+def _shared_subnet(
+    network: str, subnet: str | None, amount: needs.Amount, project: Any
+) -> Row:
+    what = f"addresses of {subnet or network}"
+    try:
+        found = project.find("network", "network", network)
+        part = subnet and project.find("network", "subnet", subnet)
+        if found is None or (subnet and part is None):
+            raise have.Unreadable("the network is unknown, see above")
+        quota = project.free_addresses(found.id, part.id if part else None)
+    except have.Unreadable as error:
+        return unreadable(what, f"{amount.surely}", error)
+    return compare(what, amount, quota, "use a larger subnet")

@@ -1,0 +1,233 @@
+"""Check the templates, flavors, images and networks that a task names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import selection
+from rally_magnum_scale.preflight import have
+from rally_magnum_scale.preflight import needs
+from rally_magnum_scale.preflight import plan as plans
+from rally_magnum_scale.preflight.rows import ENOUGH
+from rally_magnum_scale.preflight.rows import SHORT
+from rally_magnum_scale.preflight.rows import UNKNOWN
+from rally_magnum_scale.preflight.rows import Row
+from rally_magnum_scale.preflight.rows import unreadable
+
+# The driver whose images need the property kube_version, and the os_distro
+# that only its images have.
+_CAPI_HELM = "capi_helm"
+_CAPI_HELM_DISTRO = "capi-kubeadm-cloudinit"
+
+
+def resolve(
+    workload: plans.WorkloadPlan, project: have.Project
+) -> tuple[list[needs.Bay], list[Row]]:
+    """Find the templates of a workload's bays.
+
+    :returns: the bays, and a row for each template, its image and its driver
+    """
+    bays, rows = [], []
+    for plan in workload.bays:
+        template, row = _template(workload, project, plan)
+        image, more = _image(template, project)
+        heat, driver = _driver(template, image)
+        bays.append(needs.Bay(plan, template, heat=heat))
+        rows += [row, *more, *driver]
+    return bays, rows
+
+
+def check(bay: needs.Bay, project: have.Project) -> Iterator[Row]:
+    """Check what a bay refers to by name."""
+    for what, name in (
+        ("flavor of the nodes", bay.flavor),
+        ("flavor of the masters", bay.master_flavor),
+    ):
+        yield _flavor(what, name, project)
+    if bay.keypair:
+        yield _keypair(bay.keypair, project)
+    if external := bay.template.get("external_network_id"):
+        yield _found(
+            "external network",
+            external,
+            lambda: project.find("network", "network", external),
+            lambda it: "" if it.is_router_external else "is not external",
+            "name an external network in the template",
+        )
+    if network := bay.network:
+        yield _found(
+            "network",
+            network,
+            lambda: project.find("network", "network", network),
+            lambda it: _hidden(project, shown=it.is_shared),
+            "name a shared network, or none, so that Magnum creates one",
+        )
+    if subnet := bay.subnet:
+        yield _found(
+            "subnet",
+            subnet,
+            lambda: project.find("network", "subnet", subnet),
+            lambda _: "",
+            "name a subnet of the network",
+        )
+
+
+def _template(
+    workload: plans.WorkloadPlan, project: have.Project, plan: plans.BayPlan
+) -> tuple[Mapping[str, Any], Row]:
+    what, wanted = "cluster template", plan.request.template
+    need = wanted or "the only one"
+    try:
+        fields = _fields(workload, project, wanted)
+    except have.Unreadable as error:
+        return {}, unreadable(what, need, error)
+    except exceptions.TemplateNotFound as error:
+        return {}, Row(what, need, "none", SHORT, str(error).rstrip("."))
+    return fields, Row(what, need, str(fields["name"]), ENOUGH)
+
+
+def _fields(
+    workload: plans.WorkloadPlan, project: have.Project, wanted: str | None
+) -> Mapping[str, Any]:
+    """Return the template's fields by Magnum's names."""
+    made = {each.name: each for each in workload.templates}
+    if wanted is None and len(made) == 1:
+        (wanted,) = made
+    if request := made.get(wanted or ""):
+        source = None
+        if request.copied:
+            source = selection.choose_template(
+                project.templates, request.source, key="from"
+            )
+        fields: Mapping[str, Any] = request.arguments(request.name, source)
+        return fields
+    if wanted is None and made:
+        raise exceptions.TemplateNotFound(
+            f"set bay_template to one of: {', '.join(made)}"
+        )
+    chosen = selection.choose_template(project.templates, wanted)
+    shown: Mapping[str, Any] = chosen.to_dict()
+    return shown
+
+
+def _image(
+    template: Mapping[str, Any], project: have.Project
+) -> tuple[Any | None, list[Row]]:
+    what, name = "image", template.get("image_id")
+    if not name:
+        return None, []
+    try:
+        image = project.find("image", "image", name)
+    except have.Unreadable as error:
+        return None, [unreadable(what, name, error)]
+    if image is None:
+        return None, [Row(what, name, "none", SHORT, _NAME_ANOTHER)]
+    if project.new and image.visibility in ("private", "shared"):
+        change = "openstack image set --public, as Rally creates the project"
+        return image, [Row(what, name, image.visibility, SHORT, change)]
+    rows = [_property_row(image, "os_distro", name)]
+    if (
+        _CAPI_HELM in _driver_of(template, image)
+        or _property_of(image, "os_distro") == _CAPI_HELM_DISTRO
+    ):
+        rows.append(_property_row(image, "kube_version", name))
+    return image, rows
+
+
+def _property_row(image: Any, key: str, name: str) -> Row:
+    what = f"{key} of the image"
+    if found := _property_of(image, key):
+        return Row(what, name, found, ENOUGH)
+    change = f"openstack image set --property {key}=…, by which Magnum works"
+    return Row(what, name, "none", SHORT, change)
+
+
+def _driver(
+    template: Mapping[str, Any], image: Any | None
+) -> tuple[bool | None, list[Row]]:
+    """Return whether the driver is Heat's, and the row of the driver."""
+    what, need = "Magnum's driver", "known"
+    driver = _driver_of(template, image)
+    if driver:
+        heat = driver.startswith(needs.HEAT_DRIVER)
+        return heat, [Row(what, need, driver, ENOUGH)]
+    distro = _property_of(image, "os_distro")
+    if not distro:
+        return None, []
+    if distro == needs.HEAT_DISTRO:
+        return True, [Row(what, need, f"the one of {distro}", ENOUGH)]
+    change = "Magnum does not show it, and several take this os_distro"
+    return None, [Row(what, need, "?", UNKNOWN, change)]
+
+
+def _driver_of(template: Mapping[str, Any], image: Any | None) -> str:
+    return template.get("driver") or _property_of(image, "magnum_driver")
+
+
+def _property_of(image: Any | None, key: str) -> str:
+    """Return a property of an image; empty if it has none."""
+    if image is None:
+        return ""
+    known = getattr(image, key, None) or (image.properties or {}).get(key)
+    return str(known or "")
+
+
+def _flavor(what: str, name: str | None, project: have.Project) -> Row:
+    if name is None:
+        change = "neither the task nor the template names one"
+        return Row(what, "?", "?", UNKNOWN, change)
+    return _found(
+        what,
+        name,
+        lambda: project.find("compute", "flavor", name),
+        lambda it: _hidden(project, shown=it.is_public),
+        "name another one; see `openstack flavor list`",
+        lambda it: f"{it.vcpus} cores, {it.ram} MiB",
+    )
+
+
+def _keypair(name: str, project: have.Project) -> Row:
+    if project.new:
+        change = (
+            "a keypair belongs to a user, and Rally creates new users; give "
+            "Rally existing users, or name no keypair"
+        )
+        return Row("keypair", name, "?", UNKNOWN, change)
+    return _found(
+        "keypair",
+        name,
+        lambda: project.find("compute", "keypair", name),
+        lambda _: "",
+        "name one of `openstack keypair list`",
+    )
+
+
+_NAME_ANOTHER = "name an existing one in the template"
+
+
+def _hidden(project: have.Project, *, shown: bool) -> str:
+    """Return why a new project can't use something; empty if it can."""
+    return "" if shown or not project.new else "belongs to another project"
+
+
+def _found(
+    what: str,
+    name: str,
+    find: Callable[[], Any | None],
+    objection: Callable[[Any], str],
+    change: str,
+    describe: Callable[[Any], str] = lambda it: str(it.name),
+) -> Row:
+    try:
+        found = find()
+    except have.Unreadable as error:
+        return unreadable(what, name, error)
+    if found is None:
+        return Row(what, name, "none", SHORT, change)
+    if reason := objection(found):
+        return Row(what, name, reason, SHORT, change)
+    return Row(what, name, describe(found), ENOUGH)

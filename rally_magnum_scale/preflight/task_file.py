@@ -1,0 +1,187 @@
+"""Read from a task file what each of its workloads will create.
+
+Import this module after Rally's plugins are loaded: rally-openstack reads
+options that only the loading registers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import pathlib
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from rally import exceptions as rally_exceptions
+from rally.cli.commands import task as rally_task
+from rally.task import scenario
+from rally.task import task_cfg
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import templates
+from rally_magnum_scale.measurement import conditions
+from rally_magnum_scale.preflight.plan import BayPlan
+from rally_magnum_scale.preflight.plan import WorkloadPlan
+from rally_magnum_scale.task.contexts import bay_groups
+from rally_magnum_scale.task.contexts import bay_quotas
+from rally_magnum_scale.task.scenarios import base
+from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import node_arguments
+from rally_magnum_scale.task.scenarios import replace_nodes
+from rally_magnum_scale.task.scenarios import signature
+
+# How an error of a task file may end Rally's reading of it.
+_INVALID = (
+    rally_exceptions.RallyException,
+    yaml.YAMLError,
+    AttributeError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
+)
+
+
+def load(
+    api: Any, task: pathlib.Path, args_file: str | None, args: str | None
+) -> dict[str, Any]:
+    """Render and parse a task file as ``rally task start`` does.
+
+    :param api: ``rally.api.API``
+    :param args_file: path of a file with the task's arguments
+    :param args: further arguments, as JSON or YAML
+    :raises InvalidInput: when Rally would refuse the file
+    """
+    output = io.StringIO()
+    with _refused(f"the task {task}"), contextlib.redirect_stdout(output):
+        config: dict[str, Any] = rally_task._load_and_validate_task(
+            api, str(task), args_file, args
+        )
+    return config
+
+
+def read(config: Mapping[str, Any], projects: int) -> tuple[WorkloadPlan, ...]:
+    """Read the workloads of a task.
+
+    :param config: from :func:`load`
+    :param projects: number of projects with existing users; 0 if Rally has
+        to create them
+    :raises InvalidInput: when Rally would refuse the task
+    """
+    with _refused("the task"):
+        subtasks = task_cfg.TaskConfig(config).subtasks
+    workloads = [each for one in subtasks for each in one["workloads"]]
+    plans = []
+    for number, workload in enumerate(workloads, 1):
+        name = workload["name"]
+        if len(workloads) > 1:
+            name = f"{name} ({number} of {len(workloads)})"
+        with _refused(name):
+            _require_valid(workload)
+            plans.append(_plan(name, workload, projects))
+    return tuple(plans)
+
+
+@contextlib.contextmanager
+def _refused(what: str) -> Iterator[None]:
+    try:
+        yield
+    except _INVALID as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise exceptions.InvalidInput(
+            f"Rally can't read {what}: {reason}."
+        ) from error
+
+
+def _require_valid(workload: Mapping[str, Any]) -> None:
+    """Check the arguments against the schema of the scenario."""
+    errors = scenario.Scenario.validate(
+        workload["name"], None, workload, None, vtype="syntax"
+    )
+    if errors:
+        raise ValueError("; ".join(map(str, errors)))
+
+
+def _plan(
+    name: str, workload: Mapping[str, Any], existing_projects: int
+) -> WorkloadPlan:
+    contexts = bay_quotas.by_name(workload["contexts"])
+    users = set(contexts.get("users") or {}) - {"user_choice_method"}
+    new = 0
+    if users or not existing_projects:
+        new = int((contexts.get("users") or {}).get("tenants", 1))
+    made = (contexts.get("bay_templates") or {}).get("templates") or ()
+    args = workload["args"]
+    return WorkloadPlan(
+        name,
+        bays=(
+            *_bays_of_context(contexts.get("bays") or {}),
+            *_bays_of_iterations(workload, new or existing_projects),
+        ),
+        templates=tuple(map(templates.TemplateRequest.from_json, made)),
+        quotas=_planned_quotas(contexts),
+        new_projects=new,
+        workers=args.get("workers", 0)
+        * (args.get("processes_per_worker") or 1),
+    )
+
+
+def _bays_of_context(config: Mapping[str, Any]) -> Iterator[BayPlan]:
+    for group in bay_groups.read(config):
+        request = group.request("", group.template, None)
+        yield BayPlan(request, group.count, group.count)
+
+
+def _bays_of_iterations(
+    workload: Mapping[str, Any], projects: int
+) -> Iterator[BayPlan]:
+    kind = scenario.Scenario.get(workload["name"])
+    if not issubclass(kind, base.BayScenario):
+        return
+    args = workload["args"]
+    bay = signature.read(bay_arguments.BayArguments, args)
+    request = bay.request("", bay.bay_template)
+    nodes = max(request.nodes, *args.get("sizes", ()), 0)
+    replaced = 0
+    if issubclass(kind, replace_nodes.ReplaceNodes):
+        change = signature.read(node_arguments.ReplaceArguments, args)
+        number = change.number(nodes)
+        replaced = min(number, change.batch or number)
+    surely, at_most = _at_once(workload, keep_bay=bay.keep_bay)
+    yield BayPlan(
+        dataclasses.replace(request, nodes=nodes),
+        surely=-(-surely // projects),
+        at_most=at_most,
+        replaced=replaced,
+    )
+
+
+def _at_once(
+    workload: Mapping[str, Any], *, keep_bay: bool
+) -> tuple[int, int]:
+    """Return how many bays of iterations exist at once: surely, at most."""
+    runner = workload["runner"]
+    planned = conditions.planned_iterations(workload["runner_type"], runner)
+    if keep_bay and planned:
+        return planned, planned
+    running = bay_quotas.at_once(runner)
+    if "rps" in runner:
+        # It starts iterations whether or not others have ended.
+        return 1, max(running, runner.get("max_concurrency", planned or 1))
+    return running, running
+
+
+def _planned_quotas(
+    contexts: Mapping[str, Any],
+) -> dict[tuple[str, str], int]:
+    planned = {
+        (service, resource): int(limit)
+        for service, limits in (contexts.get("quotas") or {}).items()
+        for resource, limit in limits.items()
+    }
+    if "bay_quotas" in contexts:
+        planned["magnum", "bays"] = int(contexts["bay_quotas"]["bays"])
+    return planned

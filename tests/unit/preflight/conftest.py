@@ -1,0 +1,5 @@
+"""Load Rally's plugins before the test modules are imported."""
+
+from rally import plugins
+
+plugins.load()
