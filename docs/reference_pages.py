@@ -33,6 +33,7 @@ from rally_magnum_scale.measurement import metrics
 from rally_magnum_scale.nightly import cli as nightly_cli
 from rally_magnum_scale.nightly import history_cli
 from rally_magnum_scale.nightly import settings as nightly_settings
+from rally_magnum_scale.preflight import cli as preflight_cli
 
 OURS = "rally_magnum_scale."
 SURVIVORS = pathlib.Path(__file__).parents[1] / "tests/survivors.toml"
@@ -52,7 +53,7 @@ RECORDS = {
 }
 # For a key that the description of its plugin explains.
 SEE_ABOVE = "see the description above"
-COMMANDS = (nightly_cli, history_cli, sandbox_cli)
+COMMANDS = (nightly_cli, history_cli, preflight_cli, sandbox_cli)
 
 
 def write(folder: pathlib.Path) -> None:

@@ -165,6 +165,7 @@ class Stub:
 
     def _routes(self) -> list[tuple[str, Callable[..., Answer]]]:
         return [
+            (r"GET /image", _image_versions),
             (r"GET /image/v2/schemas/image", _image_schema),
             (r"GET /image/v2/images", _images),
             (r"GET /image/v2/images/([^/]+)", _image),
@@ -279,6 +280,12 @@ def _keypair(name: str) -> dict[str, str]:
         "fingerprint": "none",
         "user_id": "sandbox",
     }
+
+
+def _image_versions(**_: Any) -> Answer:
+    links = [{"rel": "self", "href": "v2/"}]
+    version = {"id": "v2.9", "status": "CURRENT", "links": links}
+    return 200, {"versions": [version]}
 
 
 def _image_schema(**_: Any) -> Answer:

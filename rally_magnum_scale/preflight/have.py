@@ -6,9 +6,10 @@ import contextlib
 import dataclasses
 import functools
 import uuid
+from collections.abc import Callable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from typing import Any
+from typing import TypeVar
 
 from keystoneauth1 import exceptions as keystone_errors
 from openstack import exceptions as openstack_errors
@@ -19,6 +20,8 @@ from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import machines
 from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.bays import quotas
+
+T = TypeVar("T")
 
 UNLIMITED = -1
 
@@ -96,6 +99,25 @@ _SERVICES = {
 }
 
 
+def _once(read: Callable[..., T]) -> Callable[..., T]:
+    """Read something once, even if the cloud does not show it."""
+
+    @functools.wraps(read)
+    def wrapper(self: Project, *wanted: str) -> T:
+        key = read.__name__, wanted
+        if key not in self._known:
+            try:
+                self._known[key] = read(self, *wanted)
+            except Unreadable as error:
+                self._known[key] = error
+        if isinstance(found := self._known[key], Unreadable):
+            raise found
+        answer: T = found
+        return answer
+
+    return wrapper
+
+
 class Project:
     """A project in which a task creates bays.
 
@@ -116,6 +138,7 @@ class Project:
     ) -> None:
         self._access = session, region, interface
         self.new = new
+        self._known: dict[Any, Any] = {}
 
     def log_in(self) -> None:
         """Get a token.
@@ -162,7 +185,7 @@ class Project:
             return found
         return Quota(planned, found.used, planned=True)
 
-    @functools.cache  # noqa: B019 - a project lives as long as the program
+    @_once
     def _quotas(self, service: str) -> dict[str, Quota]:
         if service == "magnum":
             return {"bays": self._bays()}
@@ -176,7 +199,10 @@ class Project:
                 if isinstance(limit, int | dict)
             }
             if service == "octavia" and not self.new:
-                return self._with_used_balancers(found)
+                # Octavia shows no use.
+                found["load_balancer"] = dataclasses.replace(
+                    found["load_balancer"], used=self._balancers()
+                )
         return found
 
     def _bays(self) -> Quota:
@@ -188,15 +214,9 @@ class Project:
             limit = own.get(self._id)
             return Quota(limit, limit - own.remaining(self._id))
 
-    def _with_used_balancers(
-        self, found: Mapping[str, Quota]
-    ) -> dict[str, Quota]:
+    def _balancers(self) -> int:
         query = f"/lbaas/loadbalancers?project_id={self._id}&fields=id"
-        used = len(self._get("load_balancer", query)["loadbalancers"])
-        return {
-            resource: dataclasses.replace(quota, used=used)
-            for resource, quota in found.items()
-        }
+        return len(self._get("load_balancer", query)["loadbalancers"])
 
     def _get(self, client: str, path: str) -> dict[str, Any]:
         response = getattr(self._cloud, client).get(path)
@@ -204,9 +224,9 @@ class Project:
         body: dict[str, Any] = response.json()
         return body
 
-    @functools.cached_property
+    @_once
     def templates(self) -> list[Any]:
-        """The cluster templates that the users of the project see.
+        """Return the cluster templates that users of the project see.
 
         :raises Unreadable: when Magnum does not show them
         """
@@ -222,7 +242,7 @@ class Project:
             if template.public and not getattr(template, "hidden", False)
         ]
 
-    @functools.cache  # noqa: B019
+    @_once
     def find(self, client: str, kind: str, wanted: str) -> Any | None:
         """Return an object by its name or id; None if there is none.
 
@@ -261,7 +281,10 @@ def readable(service: str) -> Iterator[None]:
     """Turn the errors of a service, and odd answers, into one sentence."""
     try:
         yield
-    except (keystone_errors.EndpointNotFound, openstack_errors.NotSupported):
+    except (
+        keystone_errors.EndpointNotFound,
+        openstack_errors.ServiceDisabledException,
+    ):
         raise Unreadable(
             f"the catalogue has no endpoint of {service}"
         ) from None

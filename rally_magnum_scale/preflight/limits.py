@@ -19,6 +19,7 @@ from rally_magnum_scale.preflight.rows import UNKNOWN
 from rally_magnum_scale.preflight.rows import Row
 from rally_magnum_scale.preflight.rows import compare
 from rally_magnum_scale.preflight.rows import unreadable
+from rally_magnum_scale.preflight.rows import words
 
 Quotas = Mapping[tuple[str, str], int]
 
@@ -51,7 +52,8 @@ def check_addresses(
     for bay in bays:
         if bay.network:
             key = bay.network, bay.subnet
-            shared[key] = shared.get(key, _NOTHING) + _times(bay)
+            amount = bay.of_all(needs.addresses(bay))
+            shared[key] = shared.get(key, _NOTHING) + amount
         else:
             yield _own_subnet(bay)
         yield _pods(bay)
@@ -121,7 +123,7 @@ def _row(
     need = "?"
     try:
         amount = take()
-        need = f"{amount.surely}"
+        need = words(amount)
         quota = project.quota(
             service, resource, planned.get((service, resource))
         )
@@ -133,10 +135,12 @@ def _row(
 
 def _change(service: str, resource: str, limit: int) -> str:
     if service == "magnum":
-        return f"set bays of bay_quotas@openstack to {limit}"
+        return f"set bays of bay_quotas@openstack to {limit} or more"
     if service == "octavia":
         return f"openstack loadbalancer quota set --loadbalancer {limit}"
-    return f"set {resource} of {service} in quotas@openstack to {limit}"
+    return (
+        f"set {resource} of {service} in quotas@openstack to {limit} or more"
+    )
 
 
 def _of_figures(
@@ -175,19 +179,12 @@ def _of_flavor(name: str | None, project: have.Project, attribute: str) -> int:
     return int(getattr(found, attribute))
 
 
-def _times(bay: needs.Bay) -> needs.Amount:
-    one = needs.addresses(bay)
-    return needs.Amount(
-        one.surely * bay.plan.surely, one.most * bay.plan.at_most
-    )
-
-
 def _own_subnet(bay: needs.Bay) -> Row:
     what, amount = "addresses for the nodes", needs.addresses(bay)
     try:
         limit = needs.node_addresses(bay)
     except ValueError as error:
-        return Row(what, f"{amount.surely}", "?", UNKNOWN, f"{error}")
+        return Row(what, words(amount), "?", UNKNOWN, f"{error}")
     return _of_heat(
         bay,
         compare(
@@ -229,5 +226,5 @@ def _shared_subnet(
             raise have.Unreadable("the network is unknown, see above")
         quota = project.free_addresses(found.id, part.id if part else None)
     except have.Unreadable as error:
-        return unreadable(what, f"{amount.surely}", error)
+        return unreadable(what, words(amount), error)
     return compare(what, amount, quota, "use a larger subnet")

@@ -55,6 +55,13 @@ class Amount:
         """The most that is known to be needed."""
         return self.surely if self.at_most is None else self.at_most
 
+    def times(self, surely: int, at_most: int) -> Amount:
+        """Multiply each bound by its own factor."""
+        bounded = self.at_most is not None
+        return Amount(
+            self.surely * surely, self.most * at_most if bounded else None
+        )
+
     def __add__(self, other: Amount) -> Amount:
         bounded = None not in (self.at_most, other.at_most)
         return Amount(
@@ -159,7 +166,11 @@ class Bay:
         most = least + per_node * self.plan.replaced
         if not (self.heat or any_driver):
             return Amount(0, None)
-        return Amount(least * self.plan.surely, most * self.plan.at_most)
+        return self.of_all(Amount(least, most))
+
+    def of_all(self, of_one: Amount) -> Amount:
+        """Multiply what one bay takes by the number of bays."""
+        return of_one.times(self.plan.surely, self.plan.at_most)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,7 +250,10 @@ def heat_resources(bay: Bay) -> int:
 
 def addresses(bay: Bay) -> Amount:
     """Return the addresses that a bay takes in the subnet of its nodes."""
-    ports = bay.nodes + bay.masters + 2 * bay.load_balancers
+    machines = bay.nodes + bay.masters
+    if not bay.heat:
+        return Amount(machines, None)
+    ports = machines + 2 * bay.load_balancers
     # DHCP takes one more, unless the network has none.
     return Amount(ports, ports + bay.plan.replaced + 1)
 

@@ -101,7 +101,7 @@ def _fields(
         source = None
         if request.copied:
             source = selection.choose_template(
-                project.templates, request.source, key="from"
+                project.templates(), request.source, key="from"
             )
         fields: Mapping[str, Any] = request.arguments(request.name, source)
         return fields
@@ -109,7 +109,7 @@ def _fields(
         raise exceptions.TemplateNotFound(
             f"set bay_template to one of: {', '.join(made)}"
         )
-    chosen = selection.choose_template(project.templates, wanted)
+    chosen = selection.choose_template(project.templates(), wanted)
     shown: Mapping[str, Any] = chosen.to_dict()
     return shown
 

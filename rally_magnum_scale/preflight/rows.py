@@ -63,7 +63,7 @@ def compare(
     """
     verdict, why = _judge(amount, quota, change)
     return Row(
-        what, _words(amount), _shown(quota), verdict, why, size=amount.most
+        what, words(amount), _shown(quota), verdict, why, size=amount.most
     )
 
 
@@ -105,7 +105,8 @@ def _shown(quota: have.Quota) -> str:
     return f"{shown}, set by the task" if quota.planned else shown
 
 
-def _words(amount: needs.Amount) -> str:
+def words(amount: needs.Amount) -> str:
+    """Return an amount in words."""
     if amount.at_most is None:
         return f"at least {amount.surely}" if amount.surely else "?"
     if amount.surely == amount.at_most:

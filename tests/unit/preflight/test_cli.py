@@ -21,6 +21,7 @@ RUNS = {
         *(SAMPLE, "--json", "--env", "fake"),
         *("--heat-max-resources", "-1"),
     ],
+    "no database": [SAMPLE],
     "missing": ["missing.json"],
     "list": [SAMPLE, "--task-args", "[1]"],
     "other": [SAMPLE, "--env", "none"],
@@ -35,23 +36,25 @@ from rally import api
 from rally.common import db
 from rally.env import env_mgr
 from rally_magnum_scale.preflight import cli
-given = json.load(sys.stdin)
+given, done = json.load(sys.stdin), {}
+def run(name):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = cli.main(given["runs"][name])
+        except SystemExit as exit:
+            status = exit.code
+    done[name] = status, out.getvalue(), err.getvalue()
 api.API(skip_db_check=True)
+run("no database")
 db.schema.schema_create()
 for name, spec in given["clouds"].items():
     spec = {"existing@openstack": spec}
     made = env_mgr.EnvManager.create(name, spec)
     if name == "fake":
         os.environ["RALLY_ENV"] = made.uuid
-done = {}
-for name, arguments in given["runs"].items():
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            status = cli.main(arguments)
-        except SystemExit as exit:
-            status = exit.code
-    done[name] = status, out.getvalue(), err.getvalue()
+for name in given["runs"].keys() - done:
+    run(name)
 print(json.dumps(done))
 """
 
@@ -115,6 +118,7 @@ def test_json_of_a_task_for_which_there_is_enough(runs):
 @pytest.mark.parametrize(
     ("run", "expected", "words"),
     [
+        ("no database", cli.EXIT_INVALID, "rally db create"),
         ("missing", cli.EXIT_INVALID, "missing.json"),
         ("list", cli.EXIT_INVALID, "can't read"),
         ("other", cli.EXIT_INVALID, "'none'"),

@@ -155,8 +155,8 @@ def test_a_new_project_sees_public_templates_only(cloud, new, existing):
         fake_cloud.template("b", public=False),
         fake_cloud.template("c", hidden=True),
     ]
-    assert [one.name for one in new.templates] == ["a"]
-    assert len(existing.templates) == 3
+    assert [one.name for one in new.templates()] == ["a"]
+    assert len(existing.templates()) == 3
 
 
 def test_the_addresses_of_a_subnet(existing):
@@ -168,3 +168,11 @@ def test_a_login_may_be_refused(cloud, existing):
     cloud.refuse["tokens"] = 401
     with pytest.raises(have.Unreadable, match="Keystone"):
         existing.log_in()
+
+
+def test_a_service_that_refuses_is_asked_once(cloud, new):
+    cloud.refuse["quota"] = 403
+    for resource in ("cores", "ram"):
+        with pytest.raises(have.Unreadable, match="403"):
+            new.quota("nova", resource)
+        cloud.refuse.clear()

@@ -105,6 +105,8 @@ def test_amounts_add_up():
     assert known + known == needs.Amount(2, 4)
     assert known + open_end == open_end + known == needs.Amount(4, None)
     assert (known.most, open_end.most) == (2, 3)
+    assert known.times(3, 4) == needs.Amount(3, 8)
+    assert open_end.times(3, 4) == needs.Amount(9, None)
 
 
 def test_the_request_takes_precedence_over_the_template():
@@ -149,6 +151,8 @@ def test_addresses_that_a_bay_takes():
     balanced = bay(template={"master_lb_enabled": True}, replaced=5)
     assert needs.addresses(bay()) == needs.Amount(201, 202)
     assert needs.addresses(balanced) == needs.Amount(203, 209)
+    other = bay(heat=None, template={"master_lb_enabled": True})
+    assert needs.addresses(other) == needs.Amount(201, None)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,11 @@ def test_the_image_selects_our_driver(get):
     assert get(f"/image/v2/images/{image}")[0] == 200
 
 
+def test_glance_shows_its_version(get):
+    (version,) = get("/image")[1]["versions"]
+    assert version["id"].startswith("v2")
+
+
 def test_an_unknown_image_is_not_found(get):
     assert get("/image/v2/images?name=fedora")[1]["images"] == []
     assert get("/image/v2/images/none")[0] == 404
