@@ -22,6 +22,7 @@ RUNS = {
         *("--heat-max-resources", "-1"),
     ],
     "no database": [SAMPLE],
+    "no environment": [SAMPLE],
     "missing": ["missing.json"],
     "list": [SAMPLE, "--task-args", "[1]"],
     "other": [SAMPLE, "--env", "none"],
@@ -48,6 +49,8 @@ def run(name):
 api.API(skip_db_check=True)
 run("no database")
 db.schema.schema_create()
+os.environ.pop("RALLY_ENV", None)
+run("no environment")
 for name, spec in given["clouds"].items():
     spec = {"existing@openstack": spec}
     made = env_mgr.EnvManager.create(name, spec)
@@ -119,6 +122,7 @@ def test_json_of_a_task_for_which_there_is_enough(runs):
     ("run", "expected", "words"),
     [
         ("no database", cli.EXIT_INVALID, "rally db create"),
+        ("no environment", cli.EXIT_INVALID, "rally env create"),
         ("missing", cli.EXIT_INVALID, "missing.json"),
         ("list", cli.EXIT_INVALID, "can't read"),
         ("other", cli.EXIT_INVALID, "'none'"),
