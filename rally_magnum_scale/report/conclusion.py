@@ -92,11 +92,16 @@ def conclude(
 
 
 def _broken(workloads: Sequence[model.Workload]) -> list[str]:
-    """Return, for each workload that never ran, the reason."""
+    """Return, for each workload without a measurement, the reason."""
     found = []
     for one in workloads:
-        if one.broken_context:
-            where = f"{one.name}: n" if len(workloads) > 1 else "N"
+        where = f"{one.name}: n" if len(workloads) > 1 else "N"
+        if one.unreadable:
+            found.append(
+                f"{where}othing is known, because Rally's result can't be "
+                f"read: {one.unreadable}"
+            )
+        elif one.broken_context:
             context, why = one.broken_context.name, one.broken_context
             found.append(
                 f"{where}othing was measured, because the context {context} "
@@ -160,7 +165,9 @@ def _troubles(workloads: Sequence[model.Workload]) -> list[str]:
     iterations = sum(len(one.iterations) for one in workloads)
     failed = sum(len(one.failed_iterations) for one in workloads)
     troubles = []
-    if not iterations and not any(one.broken_context for one in workloads):
+    if not iterations and not any(
+        one.broken_context or one.unreadable for one in workloads
+    ):
         troubles.append("no iteration ran")
     if failed:
         noun = "iteration" if iterations == 1 else "iterations"

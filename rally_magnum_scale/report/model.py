@@ -129,6 +129,10 @@ class Workload:
         unknown
     :param ended: False if the task broke or was aborted, so that Rally may
         have stored only a part of it
+    :param unreadable: why its stored result can't be read; empty if it can
+    :param uuid: in Rally
+    :param created_at: time at which Rally stored it first, in Rally's form
+    :param duration_s: of all of it, with its contexts
     """
 
     scenario: str
@@ -143,6 +147,10 @@ class Workload:
     digest_of_contexts: str = ""
     iterations_told: int | None = None
     ended: bool = True
+    unreadable: str = ""
+    uuid: str = ""
+    created_at: str = ""
+    duration_s: float = 0.0
 
     @property
     def name(self) -> str:
@@ -216,9 +224,10 @@ class Workload:
     def _without_result(self) -> list[str]:
         """Return the configured criteria that have no result.
 
-        None are returned if the task or a context broke, which explains it.
+        None are returned if the task or a context broke, or if nothing could
+        be read, which explains it.
         """
-        if self.broken_context or not self.ended:
+        if self.broken_context or self.unreadable or not self.ended:
             return []
         configured = collections.Counter(map(criteria.normalise, self.sla))
         stored = collections.Counter(one.name for one in self.sla_results)

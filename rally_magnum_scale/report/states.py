@@ -51,6 +51,7 @@ def of_task(
 def _is_broken(workload: model.Workload) -> bool:
     return bool(
         not workload.ended
+        or workload.unreadable
         or workload.broken_context
         or workload.failed_iterations
         or not workload.iterations

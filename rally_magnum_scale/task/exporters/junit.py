@@ -43,28 +43,23 @@ class JUnitExporter(exporter.TaskExporter):
 
 def _add(root: junit.JUnitXML, task: results.Result) -> None:
     report = results.read([task])
-    stored = [
-        one
-        for subtask in task.get("subtasks", [])
-        for one in subtask["workloads"]
-    ]
     suite = root.add_test_suite(
         id=report.task,
-        time=_seconds(*(one.get("full_duration") for one in stored)),
+        time=_seconds(sum(one.duration_s for one in report.workloads)),
         timestamp=report.created_at,
     )
     if not report.workloads:
         case = suite.add_test_case("Rally", "task", id=report.task, time="0")
         said = conclusion.conclude([], report.errors).sentence
         case.mark_as_failed(_plain(f"{storage.BROKEN}: {said}"))
-    for raw, workload in zip(stored, report.workloads, strict=True):
+    for workload in report.workloads:
         class_name, _, name = workload.scenario.rpartition(".")
         case = suite.add_test_case(
             class_name,
             name,
-            id=raw.get("uuid", ""),
-            time=_seconds(raw.get("full_duration")),
-            timestamp=raw.get("created_at", ""),
+            id=workload.uuid,
+            time=_seconds(workload.duration_s),
+            timestamp=workload.created_at,
         )
         state = states.of_task([workload], report.errors)
         if state != storage.HOLDS:
@@ -72,8 +67,8 @@ def _add(root: junit.JUnitXML, task: results.Result) -> None:
             case.mark_as_failed(_plain(f"{state}: {said}"))
 
 
-def _seconds(*values: float | None) -> str:
-    return f"{sum(value or 0.0 for value in values):.2f}"
+def _seconds(value: float) -> str:
+    return f"{value:.2f}"
 
 
 def _plain(text: str) -> str:

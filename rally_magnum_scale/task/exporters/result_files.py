@@ -33,42 +33,25 @@ def read_runs(path: pathlib.Path, link: str = "") -> list[storage.StoredRun]:
     files, such as a night's ``summary.json``, are skipped.
 
     :param link: path of the report page, relative to the history
-    :raises InvalidInput: when a file holds no results, or incomplete ones
+    :raises InvalidInput: when a file holds no results
     """
-    return [
-        run
-        for file, tasks in _files(path)
-        for run in runs_of(tasks, link, f"The results {file}")
-    ]
+    return [run for _, tasks in _files(path) for run in runs_of(tasks, link)]
 
 
 def runs_of(
-    tasks: Iterable[results.Result],
-    link: str = "",
-    source: str = "Rally's results",
+    tasks: Iterable[results.Result], link: str = ""
 ) -> list[storage.StoredRun]:
     """Convert tasks to runs of the history.
 
+    A workload whose result can't be read is a broken run.
+
     :param link: path of the report page, relative to the history
-    :param source: where the tasks come from, for the error message
-    :raises InvalidInput: when a task lacks a key
     """
-    found: list[storage.StoredRun] = []
-    for task in tasks:
-        found += _runs_of(task, link, source)
-    return found
-
-
-def _runs_of(
-    task: results.Result, link: str, source: str
-) -> list[storage.StoredRun]:
-    try:
-        return new_runs.of_report(results.read([task]), link)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise exceptions.InvalidInput(
-            f"{source} can't be read: the task {task.get('uuid', '')} "
-            f"{_say(error)}."
-        ) from error
+    return [
+        run
+        for task in tasks
+        for run in new_runs.of_report(results.read([task]), link)
+    ]
 
 
 def _files(

@@ -12,6 +12,7 @@ from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.report import model
 from rally_magnum_scale.task import output
+from rally_magnum_scale.task.exporters import result_schema
 
 PACKAGES = (
     "rally-magnum-scale",
@@ -42,8 +43,8 @@ def read(tasks: Iterable[Result]) -> model.Report:
     workloads = [
         _workload(subtask, workload, ended=not _errors(task))
         for task in seen
-        for subtask in task.get("subtasks", [])
-        for workload in subtask["workloads"]
+        for subtask in _subtasks(task)
+        for workload in _as_list(subtask.get("workloads"))
     ]
     return model.Report(
         workloads=workloads,
@@ -70,6 +71,15 @@ def _versions(workloads: Iterable[model.Workload]) -> dict[str, str]:
     return {name: ", ".join(versions) for name, versions in found.items()}
 
 
+def _subtasks(task: Result) -> list[Result]:
+    found = _as_list(task.get("subtasks"))
+    return [one for one in found if isinstance(one, dict)]
+
+
+def _as_list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
+
+
 def _errors(task: Result) -> list[str]:
     """Return why a task did not run, or did not run to its end.
 
@@ -77,10 +87,12 @@ def _errors(task: Result) -> list[str]:
     a task that failed later, Rally keeps only the status.
     """
     found = task.get("validation_result") or {}
+    if not isinstance(found, dict):
+        found = {"msg": str(found)}
     uuid, status = task.get("uuid", ""), task.get("status", "finished")
     if found:
         said = _reasons(str(found.get("msg", "")))
-        kind = found.get("etype", "")
+        kind = str(found.get("etype", ""))
         named = "" if kind in _REDUNDANT_CLASSES else f"{kind}: "
         return [f"Rally refused the task {uuid}: {named}{said}"]
     if status in _WHOLE:
@@ -103,9 +115,15 @@ def _reasons(message: str) -> str:
 def _workload(
     subtask: Result, workload: Result, *, ended: bool
 ) -> model.Workload:
+    title = str(subtask.get("title") or "")
+    if unreadable := result_schema.objection(workload):
+        known = workload if isinstance(workload, dict) else {}
+        return model.Workload(
+            str(known.get("name", "")), title, unreadable=unreadable
+        )
     return model.Workload(
         scenario=workload["name"],
-        title=subtask.get("title", ""),
+        title=title,
         description=workload.get("description", ""),
         args=workload.get("args", {}),
         sla=workload.get("sla", {}),
@@ -128,6 +146,9 @@ def _workload(
         digest_of_contexts=_digest_of_contexts(workload),
         iterations_told=_iterations_told(workload),
         ended=ended,
+        uuid=workload.get("uuid", ""),
+        created_at=workload.get("created_at", ""),
+        duration_s=workload.get("full_duration") or 0.0,
     )
 
 
