@@ -835,6 +835,29 @@ def test_percentiles_over_some_of_the_nodes_do_not_count(timed, words):
     assert judge_one("node_ready_time", {"max_s": 1e9}, run).passed
 
 
+@pytest.mark.parametrize(
+    ("most", "passed"), [(14, False), (15, True), (16, True)]
+)
+def test_failed_requests_to_openstack_are_bounded(most, passed):
+    bay = factories.bay(openstack_errors={"Magnum: 503": 12, "Nova: 500": 3})
+    run = dataclasses.replace(GOOD, bays=(bay,))
+    verdict = judge_one("api_errors", {"max": most}, run)
+    assert (verdict.value, verdict.passed) == (15, passed)
+
+
+def test_requests_that_were_not_counted_hold_no_bound():
+    bay = factories.bay(openstack_errors=None)
+    run = dataclasses.replace(GOOD, bays=(bay,))
+    assert not judge_one("api_errors", {"max": 1e9}, run).passed
+
+
+def test_a_value_that_is_missing_has_no_resolution():
+    missing = judge_one("bay_create_time", {"max_s": 1}, records.Run())
+    assert (missing.value, missing.resolution) == (None, 0.0)
+    one = verdicts.Verdict("c", "max_s", False, 1.0, "s", 1)
+    assert one.resolution == 0.0
+
+
 def test_figures_of_an_api_server_with_a_reason_do_not_count():
     def run(missing):
         kinds = {"get": {"requests": 7, "p50_s": 0.1, "p99_s": 0.2}}

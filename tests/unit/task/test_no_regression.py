@@ -385,3 +385,9 @@ def test_an_empty_history_is_refused_before_anything_is_created(tmp_path):
     why = f"history: the history {path} holds no run. Give another history"
     with pytest.raises(validation.ValidationError, match=why):
         validator.validate(None, None, None, {"history": str(path)})
+
+
+def test_rally_refuses_a_task_whose_history_can_not_be_read():
+    config = {"history": "/no/such/folder/h"}
+    (refusal,) = sla.SLA.validate("no_regression", None, None, config)
+    assert "history: there is no folder" in str(refusal)
