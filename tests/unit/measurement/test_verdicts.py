@@ -59,7 +59,7 @@ def judge_one(criterion, config, run):
 
 
 @pytest.mark.parametrize(("criterion", "key", "good", "bad"), BOUNDS)
-def test_a_bound_holds_on_a_good_run(criterion, key, good, bad):
+def test_each_bound_holds_on_a_good_run(criterion, key, good, bad):
     verdict = judge_one(criterion, {key: good}, GOOD)
     assert verdict.passed
     assert verdict.margin >= 0
@@ -67,14 +67,14 @@ def test_a_bound_holds_on_a_good_run(criterion, key, good, bad):
 
 
 @pytest.mark.parametrize(("criterion", "key", "good", "bad"), BOUNDS)
-def test_a_bound_fails_by_value(criterion, key, good, bad):
+def test_each_bound_fails_if_its_value_is_worse(criterion, key, good, bad):
     verdict = judge_one(criterion, {key: bad}, GOOD)
     assert not verdict.passed
     assert verdict.margin < 0
     assert not verdict.reason
 
 
-def test_errors_fail_by_value_and_hold_without_any():
+def test_the_error_ratio_is_bounded():
     failing = factories.run(failures={"timeout": 40})
     bound = {"max_ratio": 0.001}
     assert not judge_one("request_errors", bound, failing).passed
@@ -85,7 +85,7 @@ def test_errors_fail_by_value_and_hold_without_any():
     ("criterion", "key"),
     [*((one[0], one[1]) for one in BOUNDS), ("request_errors", "max_ratio")],
 )
-def test_every_bound_fails_where_nothing_was_recorded(criterion, key):
+def test_every_bound_fails_without_records(criterion, key):
     # However mild the bound is: 0 at least, or a billion at most.
     mild = 0 if key.startswith("min") else 1e9
     for run in (BARE, records.Run()):
@@ -95,7 +95,7 @@ def test_every_bound_fails_where_nothing_was_recorded(criterion, key):
         assert verdict.reason
 
 
-def test_a_load_without_a_step_was_not_measured():
+def test_a_load_without_steps_was_not_measured():
     empty = dataclasses.replace(GOOD.throughput, steps=[])
     for load in (None, empty):
         run = dataclasses.replace(GOOD, throughput=load)
@@ -112,7 +112,7 @@ def test_a_load_without_a_step_was_not_measured():
         ("request_errors", "max_ratio"),
     ],
 )
-def test_a_load_without_an_answer_has_no_value_and_fails(criterion, key):
+def test_a_load_without_responses_fails(criterion, key):
     verdict = judge_one(criterion, {key: 1e9}, SILENT)
     assert verdict.reason == "it was not measured"
     assert not verdict.passed
@@ -183,7 +183,7 @@ def test_a_bay_alone_is_not_named():
     assert judge_one("bay_create_time", {"max_s": 1}, GOOD).bay == ""
 
 
-def test_without_nodes_there_is_nothing_for_each_of_them():
+def test_a_bay_without_nodes_has_no_time_per_node():
     run = dataclasses.replace(GOOD, bays=(factories.bay(nodes=0),))
     verdict = judge_one("bay_create_time", {"max_s_per_node": 1e9}, run)
     assert (verdict.value, verdict.passed) == (None, False)
@@ -241,7 +241,7 @@ def test_a_bound_that_does_not_exist_fails(bound):
     )
 
 
-def test_a_missing_cpu_time_fails_with_its_reason():
+def test_a_missing_cpu_time_fails_with_the_reason():
     run = factories.run(cpu_missing="the nodes may not be asked")
     verdict = judge_one("request_rate", {"min_requests_per_cpu_s": 1}, run)
     assert not verdict.passed
@@ -258,7 +258,7 @@ def test_a_value_on_the_bound_holds():
     assert not judge_one("bay_create_time", {"max_s": 12.39}, GOOD).passed
 
 
-def test_all_criteria_are_judged_and_others_left_out():
+def test_only_our_criteria_are_judged():
     found = verdicts.judge_all(factories.GOOD_SLA, [GOOD])
     assert [(one.criterion, one.bound_key) for one in found] == [
         ("request_rate", "min_rps"),
@@ -272,14 +272,14 @@ def test_all_criteria_are_judged_and_others_left_out():
     assert all(one.passed for one in found)
 
 
-def test_without_an_iteration_every_bound_fails():
+def test_every_bound_fails_without_an_iteration():
     found = verdicts.judge_all(factories.GOOD_SLA, [])
     assert len(found) == 7
     assert not any(one.passed for one in found)
 
 
 @pytest.mark.parametrize("bad", [BARE, INVALID, FAILED_BAY])
-def test_one_bad_iteration_decides(bad):
+def test_the_worst_iteration_decides(bad):
     runs = [GOOD, dataclasses.replace(bad, iteration=2), GOOD]
     found = verdicts.judge_all(factories.GOOD_SLA, runs)
     failed = [one for one in found if not one.passed]
@@ -288,7 +288,7 @@ def test_one_bad_iteration_decides(bad):
 
 
 @pytest.mark.parametrize("name", verdicts.CRITERIA)
-def test_the_schemas_are_closed_and_ask_for_a_bound(name):
+def test_each_schema_needs_a_bound_and_refuses_other_keys(name):
     schema = verdicts.CRITERIA[name].schema()
     assert schema["additionalProperties"] is False
     assert {one["required"][0] for one in schema["anyOf"]} == set(
@@ -311,7 +311,7 @@ def test_the_schemas_are_closed_and_ask_for_a_bound(name):
         ),
     ],
 )
-def test_a_bound_is_0_or_more_and_a_step_1_or_more(name, config, taken):
+def test_each_schema_limits_bounds_and_steps(name, config, taken):
     schema = verdicts.CRITERIA[name].schema()
     assert jsonschema.Draft7Validator(schema).is_valid(config) is taken
 
@@ -342,7 +342,7 @@ VERDICTS = strategies.builds(
     ),
     strategies.data(),
 )
-def test_the_worst_depends_on_no_order_and_no_grouping(found, data):
+def test_the_worst_verdict_does_not_depend_on_order_or_grouping(found, data):
     decided = verdicts.worst(found)
     assert decided.passed == all(one.passed for one in found)
     shuffled = data.draw(strategies.permutations(found))
@@ -384,12 +384,12 @@ def verdict_of(value, iteration=1, **changes):
         [verdict_of(None, 1), verdict_of(None, 2)],
     ],
 )
-def test_a_missing_value_decides_before_the_worst_value(ordered):
+def test_a_missing_value_is_worse_than_any_value(ordered):
     for order in itertools.permutations(ordered):
         assert verdicts.worst(order) == ordered[0]
 
 
-def test_the_worst_of_runs_is_that_of_any_order():
+def test_the_worst_run_does_not_depend_on_the_order():
     runs = [
         dataclasses.replace(one, iteration=number)
         for number, one in enumerate((GOOD, INVALID, SILENT, BARE), 1)
@@ -490,20 +490,20 @@ def test_a_resize_that_failed_does_not_count_though_it_was_fast():
     assert verdict.reason == "it failed: wrong nodes"
 
 
-def test_a_replacement_is_no_resize():
+def test_a_replacement_does_not_count_as_a_resize():
     change = factories.node_change(purpose=bay_records.REPLACE)
     run = records.Run(node_changes=(change,))
     assert judge_one("bay_resize_time", {"max_s": 8}, run).value is None
 
 
-def test_pods_that_were_not_timed_have_no_start():
+def test_pods_that_were_not_timed_have_no_startup_time():
     verdict = judge_one("pod_startup_time", {"p99_s": 5}, GOOD)
     assert verdict.reason == "it was not measured"
     verdict = judge_one("pod_startup_time", {"p99_s": 5}, BARE)
     assert verdict.reason == "no load was run"
 
 
-def test_an_api_server_that_told_nothing_fails_and_says_why():
+def test_an_api_server_without_metrics_fails_with_the_reason():
     bound = {"get_p99_s": 1}
     api = bay_records.ApiLatency({}, {}, "the API refused")
     verdict = judge_one("api_latency", bound, records.Run(api_latency=api))
@@ -588,7 +588,7 @@ def test_an_event_that_failed_does_not_count(criterion, key, good, bad):
     assert verdict.reason == "it failed: 3 of 6 serve"
 
 
-def test_a_fault_that_never_recovered_has_no_value_and_says_why():
+def test_a_fault_without_a_recovery_fails_with_the_reason():
     silent = {"pods_ready_s": None, "requests_s": None, **STUCK}
     told = factories.fault(**silent, reason="3 of 6 serve")
     for key in ("max_s", "pods_max_s", "requests_max_s"):
@@ -597,7 +597,7 @@ def test_a_fault_that_never_recovered_has_no_value_and_says_why():
         assert verdict.reason == "it failed: 3 of 6 serve"
 
 
-def test_a_time_that_was_not_reached_says_why_though_nothing_failed():
+def test_a_missing_recovery_time_fails_with_the_reason():
     why = "requests still failed when the load ended"
     fault = factories.fault(requests_s=None, reason=why)
     verdict = judge_one("recovery_time", {"max_s": 1e9}, disturbed(fault))
@@ -611,13 +611,13 @@ def test_a_time_that_was_not_reached_says_why_though_nothing_failed():
     assert verdict.reason == "it was not measured"
 
 
-def test_an_update_of_no_targets_has_nothing_for_each_of_them():
+def test_an_update_without_targets_has_no_time_per_target():
     run = disturbed(factories.update(targets=0))
     verdict = judge_one("rolling_update_time", {"max_s_per_target": 9}, run)
     assert (verdict.value, verdict.passed) == (None, False)
 
 
-def test_requests_of_an_invalid_load_do_not_tell_of_a_recovery():
+def test_an_invalid_load_shows_no_recovery():
     load = factories.event_load(reasons=["a worker died", "a gap"])
     run = disturbed(factories.fault(load=load))
     for key in ("max_s", "requests_max_s"):
@@ -660,7 +660,7 @@ def test_the_worst_of_several_events_decides_and_is_named(kind):
     assert judge_one("request_errors", mild, run).passed
 
 
-def test_one_event_without_a_load_fails_beside_good_ones():
+def test_an_event_without_a_load_fails_the_bound():
     run = disturbed(
         factories.update(),
         factories.update(number=2, load=None),
@@ -711,7 +711,7 @@ def test_the_load_of_an_event_that_failed_fails():
         assert verdict.reason == "it failed: 3 of 6 serve"
 
 
-def test_a_bad_step_does_not_spoil_the_time_of_an_event():
+def test_an_invalid_step_does_not_invalidate_an_event():
     run = disturbed(factories.update(), throughput=None)
     bound = {"min_rps": 9_000, "during": "update"}
     assert judge_one("request_rate", bound, run).passed
@@ -736,7 +736,7 @@ def test_only_criteria_of_steps_take_a_step_or_an_event():
         assert not {"step", "during"} & set(schema["properties"])
 
 
-def test_the_place_of_a_step_or_a_bay_is_no_event():
+def test_a_step_or_a_bay_is_no_event():
     step = judge_one("request_rate", {"min_rps": 1}, GOOD)
     assert (step.place, step.event) == ("step 2", "")
     bay = judge_one("bay_create_time", {"max_s": 60}, GOOD)
@@ -781,7 +781,7 @@ def with_pods(**changes):
         ),
     ],
 )
-def test_pods_without_a_start_time_have_no_fast_start(changes, words):
+def test_a_percentile_over_some_of_the_pods_does_not_count(changes, words):
     bound = {"p99_s": 5}
     assert judge_one("pod_startup_time", bound, with_pods()).passed
     run = with_pods(**changes)
@@ -798,7 +798,7 @@ def test_pods_without_a_start_time_have_no_fast_start(changes, words):
     ],
 )
 @pytest.mark.parametrize("key", ["max_s", "max_s_per_node", "p50_s", "p99_s"])
-def test_nodes_that_are_missing_were_not_ready(key, changes, words):
+def test_missing_nodes_were_not_ready(key, changes, words):
     bay = factories.bay(**changes)
     run = dataclasses.replace(GOOD, bays=(bay,))
     verdict = judge_one("node_ready_time", {key: 1e9}, run)
@@ -825,7 +825,7 @@ def test_a_bay_that_magnum_completes_early_was_not_created_in_time():
         (None, "it is not known how many of its nodes were timed"),
     ],
 )
-def test_percentiles_over_some_of_the_nodes_do_not_count(timed, words):
+def test_a_percentile_over_some_of_the_nodes_does_not_count(timed, words):
     bay = factories.bay(nodes_timed=timed)
     run = dataclasses.replace(GOOD, bays=(bay,))
     for key in ("p50_s", "p90_s", "p99_s"):
@@ -901,7 +901,7 @@ def test_a_change_to_another_size_does_not_count(
     assert (verdict.passed, verdict.reason) == (False, words)
 
 
-def test_an_update_is_not_over_before_the_new_targets_are_ready():
+def test_an_update_ends_when_the_new_targets_are_ready():
     late = disturbed(factories.update(new_ready_s=20.0, old_gone_s=2.0))
     for key, value in (("max_s", 20.0), ("max_s_per_target", 5.0)):
         verdict = judge_one("rolling_update_time", {key: 3}, late)
@@ -911,7 +911,7 @@ def test_an_update_is_not_over_before_the_new_targets_are_ready():
         assert (verdict.value, verdict.passed) == (None, False)
 
 
-def test_requests_of_an_unknown_load_do_not_tell_of_a_recovery():
+def test_an_unknown_load_shows_no_recovery():
     run = disturbed(factories.fault(load=None))
     for key in ("max_s", "requests_max_s"):
         verdict = judge_one("recovery_time", {key: 1e9}, run)
@@ -965,7 +965,7 @@ def test_a_fault_that_hit_no_target_shows_no_recovery(criterion, key, during):
 
 @pytest.mark.parametrize("status", ["CREATE_FAILED", "DELETE_FAILED"])
 @pytest.mark.parametrize("criterion", ["bay_create_time", "bay_delete_time"])
-def test_the_status_of_a_failed_bay_fails_it(criterion, status):
+def test_a_failed_status_fails_the_bay(criterion, status):
     bay = factories.bay(status=status)
     run = dataclasses.replace(GOOD, bays=(bay,))
     verdict = judge_one(criterion, {"max_s": 1e9}, run)
@@ -1098,7 +1098,7 @@ def test_a_failed_bay_decides_before_an_undecided_one():
     assert judge_one("bay_create_time", {"max_s": 20}, run).bay == "a"
 
 
-def test_a_value_read_without_a_bound_is_decided():
+def test_a_value_without_a_bound_is_never_undecided():
     for one in verdicts.read("bay_create_time", {}, late()):
         assert not one.reason
 
@@ -1129,7 +1129,7 @@ def test_a_bound_inside_a_bucket_can_not_be_judged():
 
 
 @pytest.mark.parametrize("ends", [{}, {"p99_low_s": 0.8}, {"p99_high_s": 1.0}])
-def test_a_quantile_without_both_ends_of_its_bucket_is_its_value(ends):
+def test_a_quantile_without_a_known_bucket_is_judged_by_its_value(ends):
     run = api_p99(p99_s=0.92, **ends)
     for asked, holds in ((0.92, True), (0.91, False)):
         verdict = judge_one("api_latency", {"mutating_p99_s": asked}, run)
@@ -1148,9 +1148,7 @@ def test_a_quantile_in_the_last_bucket_satisfies_no_bound():
     strategies.floats(0, 1),
     strategies.floats(0.01, 100),
 )
-def test_a_verdict_is_true_of_every_time_in_the_interval(
-    value_s, share, asked
-):
+def test_a_verdict_holds_for_every_time_in_the_interval(value_s, share, asked):
     run = late(
         create_s=value_s,
         create_resolution_s=value_s * share,
@@ -1177,7 +1175,7 @@ def test_a_value_that_is_not_a_number_fails(value):
     assert "can't be right" in verdict.reason
 
 
-def test_nothing_counts_of_an_iteration_that_failed():
+def test_no_bound_holds_in_a_failed_iteration():
     failed = dataclasses.replace(GOOD, error="Boom: it broke")
     judged = judge_one("request_rate", {"min_rps": 1}, failed)
     (read, *_) = verdicts.read("request_rate", {}, failed)
@@ -1206,7 +1204,7 @@ def test_an_error_in_judging_fails_with_the_error():
         ({"refused": 5_000}, "no answer (refused)"),
     ],
 )
-def test_a_percentile_among_failed_requests_satisfies_no_bound(
+def test_a_percentile_that_is_a_failed_request_satisfies_no_bound(
     failures, words
 ):
     run = factories.run(failures=failures)

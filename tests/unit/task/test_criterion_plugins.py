@@ -330,7 +330,7 @@ def test_every_iteration_must_hold(name, config, good, bad):
 
 
 @pytest.mark.parametrize(("name", "config", "good", "bad"), CASES, ids=IDS)
-def test_missing_data_fails(name, config, good, bad):
+def test_a_criterion_fails_without_data(name, config, good, bad):
     never = make(name, config)
     assert not never.result()["success"]
     assert "no iteration" in never.details()
@@ -375,11 +375,11 @@ def test_unknown_keys_and_wrong_types_are_refused(name, config):
 
 
 @pytest.mark.parametrize(("name", "config", "good", "bad"), CASES, ids=IDS)
-def test_what_is_meant_is_accepted(name, config, good, bad):
+def test_a_valid_configuration_is_accepted(name, config, good, bad):
     assert not sla.SLA.validate(name, None, None, config)
 
 
-def test_every_criterion_of_the_arithmetic_has_a_plugin():
+def test_every_criterion_has_a_plugin():
     found = {
         c.criterion for c in criterion_plugins._Criterion.__subclasses__()
     }
@@ -414,7 +414,9 @@ ITERATIONS = strategies.lists(
         ]
     ),
 )
-def test_a_merge_judges_like_one_pass_whatever_the_bays(found, data, asked):
+def test_a_merge_gives_the_verdict_of_one_pass_for_any_bays(
+    found, data, asked
+):
     each = [
         iteration(number=number, bays=bays) if bays else NOTHING
         for number, bays in enumerate(found, 1)
@@ -435,7 +437,7 @@ def test_a_merge_judges_like_one_pass_whatever_the_bays(found, data, asked):
 
 
 @pytest.mark.parametrize("name", IDS[:3])
-def test_a_step_and_an_event_can_not_be_asked_for_together(name):
+def test_step_and_during_exclude_each_other(name):
     (bound, *_) = verdicts.CRITERIA[name].bounds
     both = {bound: 1, "step": 1, "during": "update"}
     for key in ("step", "during"):

@@ -31,7 +31,7 @@ def rates(done):
 
 @pytest.mark.parametrize("start_rps", [None, 100, 3_000, 9_000, 50_000])
 @pytest.mark.parametrize("precision", [0.01, 0.05, 0.2])
-def test_the_answer_is_as_close_as_asked(start_rps, precision):
+def test_the_highest_rate_has_the_requested_precision(start_rps, precision):
     target = Target(10_000)
     done, found = search(
         wanted(start_rps=start_rps, precision=precision), target
@@ -50,7 +50,7 @@ def test_the_answer_is_as_close_as_asked(start_rps, precision):
     assert found.rps_per_core_real_nodes == found.held_rps / 4
 
 
-def test_without_a_first_rate_a_closed_loop_comes_first():
+def test_a_search_without_a_first_rate_begins_with_a_closed_loop():
     done, _ = search(wanted(), Target(10_000))
     assert (done[0].purpose, done[0].rate_rps) == (trials.ESTIMATE, None)
     assert done[0].held is None
@@ -58,7 +58,7 @@ def test_without_a_first_rate_a_closed_loop_comes_first():
     assert len(done) <= 6
 
 
-def test_with_a_first_rate_it_is_doubled_until_it_fails():
+def test_the_first_rate_is_doubled_until_a_step_fails():
     done, _ = search(wanted(start_rps=1000), Target(10_000))
     assert rates(done)[:5] == [1000, 2000, 4000, 8000, 16000]
     assert [one.held for one in done[:5]] == [True] * 4 + [False]
@@ -133,7 +133,7 @@ def test_without_a_hint_the_rate_is_doubled_quartered_or_halved(
     assert next_rate(*steps_run) == rate_rps
 
 
-def test_a_bracket_may_be_wider_by_what_four_digits_can_not_tell():
+def test_a_bracket_may_be_wider_by_the_rounding_of_a_rate():
     assert next_rate(step(1_000), fails(2_001), precision=1) is None
     assert next_rate(step(1_000), fails(2_002), precision=1) == 1_415
 
@@ -150,7 +150,7 @@ def test_a_bracket_may_be_wider_by_what_four_digits_can_not_tell():
         (690, 172.5),
     ],
 )
-def test_what_failed_below_a_hint_is_left_further_each_time(
+def test_each_failure_below_a_hint_lowers_the_next_rate_further(
     failed_rps, rate_rps
 ):
     assert next_rate(closed(1_000), fails(failed_rps)) == rate_rps
@@ -179,7 +179,7 @@ def test_a_rate_below_a_hint_is_half_the_precision_below_what_failed(
         (0.01, 9_600, 10_050),
     ],
 )
-def test_while_all_hold_the_rate_just_above_a_hint_is_tried_once(
+def test_a_rate_just_above_a_hint_is_tried_once_while_all_hold(
     precision, held_rps, rate_rps
 ):
     found = next_rate(closed(10_000), step(held_rps), precision=precision)
@@ -216,7 +216,7 @@ def test_while_all_hold_the_rate_just_above_a_hint_is_tried_once(
         (0.09, 920 / 1.001, 1_003, 960.1),
     ],
 )
-def test_between_what_held_and_failed_a_hint_tells_where_to_look(
+def test_a_hint_inside_the_bracket_chooses_the_next_rate(
     precision, held_rps, failed_rps, rate_rps
 ):
     steps_run = closed(1_000), step(held_rps), fails(failed_rps)
@@ -238,7 +238,9 @@ def test_between_what_held_and_failed_a_hint_tells_where_to_look(
         ([closed(1_000), overloaded(960, 500)], 480),
     ],
 )
-def test_what_an_overloaded_step_answered_is_a_hint(steps_run, rate_rps):
+def test_the_achieved_rate_of_an_overloaded_step_is_a_hint(
+    steps_run, rate_rps
+):
     assert next_rate(*steps_run) == rate_rps
 
 
@@ -250,7 +252,7 @@ def test_an_estimate_is_kept_within_the_limits(changes, rate_rps):
     assert next_rate(closed(1_000), **changes) == rate_rps
 
 
-def test_an_offer_is_lowered_to_the_lowest_rate_and_no_further():
+def test_no_rate_is_below_the_lowest_rate():
     assert next_rate(fails(1_000), min_rps=300) == 300
     assert next_rate(fails(1_000), fails(300), min_rps=300) is None
     # A thousandth above it is as good as it.
@@ -276,13 +278,11 @@ def test_an_offer_is_lowered_to_the_lowest_rate_and_no_further():
         ([step(1_000), *[invalid(2_000)] * 3, *[invalid(1_500)] * 2], 1_225),
     ],
 )
-def test_a_step_that_does_not_count_is_run_again_a_few_times(
-    steps_run, rate_rps
-):
+def test_an_invalid_step_is_repeated_a_few_times(steps_run, rate_rps):
     assert next_rate(*steps_run) == rate_rps
 
 
-def test_a_rate_that_is_not_confirmed_is_lowered_further_each_time():
+def test_each_failed_confirmation_lowers_the_rate_further():
     class Shaky(Target):
         def run(self, trial):
             bad = trial.purpose == trials.CONFIRM
@@ -317,7 +317,7 @@ def test_a_rate_that_is_not_confirmed_is_lowered_further_each_time():
         (7, [1, 2, 4, 8, 16, 16]),
     ],
 )
-def test_from_six_steps_on_one_is_kept_for_a_second_confirmation(
+def test_a_search_of_six_steps_keeps_one_for_a_second_confirmation(
     max_steps, found
 ):
     done, answer = search(
@@ -336,7 +336,7 @@ def test_from_six_steps_on_one_is_kept_for_a_second_confirmation(
 @example(start_rps=10_400, precision=0.5, capacity_rps=10_000)
 @example(start_rps=10_120, precision=0.2, capacity_rps=10_000)
 @example(start_rps=12_000, precision=0.0012, capacity_rps=11_399)
-def test_no_rate_is_searched_twice(start_rps, precision, capacity_rps):
+def test_no_rate_is_tried_twice(start_rps, precision, capacity_rps):
     done, found = search(
         wanted(start_rps=start_rps, precision=precision), Target(capacity_rps)
     )
@@ -378,7 +378,7 @@ def compare(share):
 
 
 @pytest.mark.parametrize("share", [1 / 25, 1 / 6, 1 / 3, 3, 20])
-def test_what_overload_tells_saves_steps(share):
+def test_hints_from_overloaded_steps_save_steps(share):
     counts, errors = compare(share)
     mean = {name: statistics.mean(one) for name, one in counts.items()}
     assert mean["informed"] < mean["plain"] - 0.5
@@ -391,7 +391,7 @@ def test_what_overload_tells_saves_steps(share):
         assert len(within) >= 0.9 * len(errors[name])
 
 
-def test_a_rate_that_holds_but_not_for_long_gives_way_to_a_lower_one():
+def test_a_rate_that_fails_the_confirmation_is_replaced_by_a_lower_one():
     class Leak(Target):
         """Its latency grows the longer a rate is held."""
 
@@ -427,7 +427,7 @@ def test_a_lower_rate_may_be_confirmed_by_the_last_step_but_one():
     )
 
 
-def test_a_limit_that_holds_is_an_answer_but_no_maximum():
+def test_a_limit_that_holds_is_a_result_but_no_maximum():
     done, found = search(
         wanted(start_rps=1_000, max_rps=3_000), Target(10_000)
     )
@@ -437,7 +437,7 @@ def test_a_limit_that_holds_is_an_answer_but_no_maximum():
     assert found.ended == "max_rps holds, so the true rate may be higher"
 
 
-def test_where_not_even_the_lowest_holds_there_is_no_figure():
+def test_a_search_in_which_no_rate_holds_has_no_result():
     target = Target(10_000, base_ms=80)
     done, found = search(wanted(start_rps=1_000, min_rps=200), target)
     assert rates(done) == [1000, 250, 200]
@@ -448,7 +448,7 @@ def test_where_not_even_the_lowest_holds_there_is_no_figure():
     assert found.ended == "the lowest rate does not hold"
 
 
-def test_a_hundredth_is_the_lowest_when_none_is_given():
+def test_the_default_lowest_rate_is_a_hundredth():
     done, found = search(wanted(start_rps=1_000), Target(1, base_ms=80))
     assert done[-1].rate_rps == found.failed_rps == 10
     assert not found.valid
@@ -464,7 +464,7 @@ def test_a_closed_loop_without_an_answer_ends_the_search():
     assert not found.valid
 
 
-def test_a_generator_at_its_limit_is_told_as_what_failed():
+def test_a_generator_at_its_limit_is_named_as_the_reason():
     target = Target(100_000, generator_rps=5_000)
     done, found = search(wanted(start_rps=1_000), target)
     assert 4_700 < found.held_rps <= 5_000
@@ -478,7 +478,7 @@ def test_a_generator_at_its_limit_is_told_as_what_failed():
     assert len(invalid) - len(set(rates(invalid))) <= 3
 
 
-def test_a_generator_that_is_never_good_enough_gives_no_figure():
+def test_a_generator_that_is_always_too_slow_gives_no_result():
     class Restless(Target):
         def run(self, trial):
             figures = ["the load generator was the limit"]
@@ -496,7 +496,7 @@ def test_a_generator_that_is_never_good_enough_gives_no_figure():
     assert found.ended == "the load generator is not fit for this load"
 
 
-def test_a_hiccup_of_the_generator_is_not_taken_for_the_limit():
+def test_one_invalid_step_is_not_taken_for_the_limit():
     calm, _ = search(wanted(start_rps=1_000), Target(10_000))
     done, found = search(wanted(start_rps=1_000), Target(10_000, hiccups=[2]))
     assert rates(done) == [1000, 2000, *rates(calm)[1:]]
@@ -504,7 +504,7 @@ def test_a_hiccup_of_the_generator_is_not_taken_for_the_limit():
     assert found.held_rps > 9_000
 
 
-def test_the_last_step_confirms_what_there_is():
+def test_the_last_step_confirms_the_best_rate_so_far():
     done, found = search(wanted(start_rps=1_000, max_steps=3), Target(10_000))
     assert rates(done) == [1000, 2000, 2000]
     assert found.confirmed
@@ -513,7 +513,7 @@ def test_the_last_step_confirms_what_there_is():
     assert found.ended == "max_steps, 3, were used up"
 
 
-def test_of_many_steps_the_last_but_one_confirms():
+def test_the_last_step_but_one_of_many_confirms():
     done, found = search(wanted(start_rps=1, max_steps=8), Target(10_000))
     assert rates(done) == [1, 2, 4, 8, 16, 32, 32]
     assert found.confirmed
@@ -525,7 +525,7 @@ def test_of_many_steps_the_last_but_one_confirms():
     assert found.valid
 
 
-def test_what_was_not_confirmed_is_not_to_be_judged():
+def test_an_unconfirmed_rate_does_not_count():
     class Shaky(Target):
         def run(self, trial):
             bad = trial.purpose == trials.CONFIRM
@@ -541,7 +541,7 @@ def test_what_was_not_confirmed_is_not_to_be_judged():
     assert found.max_rate_rps is None
 
 
-def test_a_search_that_broke_off_is_not_to_be_judged():
+def test_a_search_that_broke_off_does_not_count():
     search_for = wanted(start_rps=1_000)
     first = rate_search.next_trial(search_for, [])
     figures = simulated_target.result(first, 1_000, 1)
@@ -561,7 +561,7 @@ def test_a_search_that_broke_off_is_not_to_be_judged():
     assert nothing.reasons == ["no step of the search came to its end"]
 
 
-def test_reasons_of_the_whole_run_spoil_the_answer():
+def test_reasons_of_the_whole_run_invalidate_the_result():
     search_for, target = wanted(start_rps=1_000), Target(10_000)
     done, results = [], []
     while trial := rate_search.next_trial(search_for, done):
@@ -581,7 +581,7 @@ def test_reasons_of_the_whole_run_spoil_the_answer():
     hiccups=strategies.sets(strategies.integers(1, 20)),
     max_steps=strategies.integers(2, 20),
 )
-def test_a_search_ends_and_never_claims_what_did_not_hold(
+def test_a_search_ends_and_never_reports_a_rate_that_failed(
     start, capacity, noise, hiccups, max_steps
 ):
     target = Target(capacity, noise=noise, hiccups=hiccups)
@@ -653,7 +653,7 @@ def test_a_value_on_a_bound_holds():
         assert (late.held, late.limit) == (False, trials.BY_BOUND)
 
 
-def test_a_request_more_or_less_is_no_lack_of_answers():
+def test_one_missing_request_is_no_unreached_offer():
     search_for = wanted()
     trial = trials.order(search_for, 1, 5.2, trials.SEARCH)
 
@@ -669,7 +669,7 @@ def test_a_request_more_or_less_is_no_lack_of_answers():
 
 
 @pytest.mark.parametrize(("answered", "held"), [(98, True), (97, False)])
-def test_an_offer_is_reached_by_99_percent_less_one_request(answered, held):
+def test_an_offer_is_reached_at_99_percent_less_one_request(answered, held):
     trial = trials.order(wanted(), 1, 10, trials.SEARCH)
     result = simulated_target.result(trial, answered / 10, 1.0)
     assert (result.due, result.requests) == (100, answered)
@@ -686,7 +686,7 @@ def test_an_offer_is_reached_by_99_percent_less_one_request(answered, held):
         (None, 2_000, False),
     ],
 )
-def test_an_offer_is_reached_by_what_was_due_not_by_its_rate(
+def test_an_offer_is_reached_by_the_requests_due_not_by_its_rate(
     due, answered, held
 ):
     search_for = wanted()
@@ -724,7 +724,7 @@ def test_a_confirming_step_is_no_shorter_than_the_others():
     assert wanted(step_s=20, confirm_s=60).longest_s == 30 * (2 + 60)
 
 
-def test_errors_are_bound_apart():
+def test_the_error_ratio_has_its_own_bound():
     both = {"p99_ms": 50, "max_error_ratio": 0.001}
     good = judged(bounds=both, errors=0.0005)
     assert good.held
@@ -784,7 +784,7 @@ def test_a_step_is_announced():
         ({"max_steps": 1}, "max_steps: "),
     ],
 )
-def test_a_search_that_can_not_be_right_names_the_key(changes, key):
+def test_an_invalid_search_names_the_key(changes, key):
     with pytest.raises(ValueError, match=f"^{key}"):
         wanted(**changes)
 
@@ -800,12 +800,12 @@ def test_a_search_that_can_not_be_right_names_the_key(changes, key):
         {"step_s": 1, "ramp_s": 0, "confirm_s": 1, "max_steps": 2},
     ],
 )
-def test_the_ends_of_what_may_be_searched_are_taken(changes):
+def test_the_limits_of_a_search_are_accepted(changes):
     found = wanted(**changes)
     assert {key: getattr(found, key) for key in changes} == changes
 
 
-def test_a_search_that_names_its_bounds_alone_has_the_documented_defaults():
+def test_a_search_has_the_documented_defaults():
     assert trials.Search({"p99_ms": 50}).to_json() == {
         "bounds": {"p99_ms": 50},
         "start_rps": None,
@@ -819,7 +819,7 @@ def test_a_search_that_names_its_bounds_alone_has_the_documented_defaults():
     }
 
 
-def test_a_search_and_its_records_survive_json():
+def test_a_search_and_its_records_are_read_back_from_json():
     search_for = wanted(start_rps=7)
     assert trials.Search.from_json(search_for.to_json()) == search_for
     with pytest.raises(ValueError, match="This is no search"):

@@ -48,7 +48,7 @@ def changed(second, **changes):
     return [*ALL[:second], new, *ALL[second + 1 :]]
 
 
-def test_a_rate_is_answers_over_steady_seconds():
+def test_the_rate_is_responses_per_steady_second():
     seen = changed(0, requests=9_999)  # a ramp: must not show
     first, second = summarise(seen)
     assert (first.step, second.step) == (1, 2)
@@ -72,7 +72,7 @@ def test_percentiles_are_read_from_merged_histograms():
     assert first.service_us["max"] == 500
 
 
-def test_percentiles_are_those_of_their_names():
+def test_each_percentile_has_the_name_of_its_share():
     every = Histogram.from_values_us(dict.fromkeys(range(1, 1001), 1))
     assert step_summary.percentiles([every]) == {
         "p50": 500,
@@ -83,7 +83,7 @@ def test_percentiles_are_those_of_their_names():
     }
 
 
-def test_a_request_that_failed_is_slower_than_any_answer():
+def test_a_failed_request_is_slower_than_any_response():
     first, _ = summarise(ALL)
     # Two of twenty-two requests failed.
     assert first.answered_latency_us["max"] == 1000
@@ -92,7 +92,7 @@ def test_a_request_that_failed_is_slower_than_any_answer():
     assert first.slowest == "> 10 s (timed out)"
 
 
-def test_what_is_not_accounted_for_spoils_the_step():
+def test_requests_that_are_unaccounted_for_invalidate_the_step():
     told = factories.end(ALL)
     for due in (21, 23):
         end = dataclasses.replace(told, due=[due, 22])
@@ -144,7 +144,7 @@ def test_what_is_not_accounted_for_spoils_the_step():
         ),
     ],
 )
-def test_counts_that_do_not_agree_spoil_the_run(changes, counted, reason):
+def test_counts_that_differ_invalidate_the_run(changes, counted, reason):
     end = factories.end(ALL)
     told = {"failures": {"timeout": 6}, **changes}
     for step in step_summary.summarise(
@@ -158,14 +158,14 @@ def test_counts_that_do_not_agree_spoil_the_run(changes, counted, reason):
         assert step.reasons == ([] if reason is None else [reason])
 
 
-def test_what_belongs_to_no_step_spoils_the_run():
+def test_requests_outside_all_steps_invalidate_the_run():
     stray = dataclasses.replace(ALL[5], second=6, phase="stop")
     seen = [*ALL, stray]
     for step in summarise(seen):
         assert step.reasons == ["11 requests belong to no step"]
 
 
-def test_a_generator_that_does_not_tell_its_lag_spoils_the_step():
+def test_an_unknown_generator_lag_invalidates_the_step():
     first, second = summarise(
         [dataclasses.replace(one, schedule_lag_us=Histogram()) for one in ALL]
     )
@@ -184,7 +184,7 @@ def test_a_generator_that_does_not_tell_its_lag_spoils_the_step():
     assert step.valid
 
 
-def test_what_a_ramp_left_behind_can_not_raise_the_rate():
+def test_responses_to_requests_of_a_ramp_do_not_raise_the_rate():
     own = window(1)
     late = Part(1, "ramp", 500, {}, own.latency_us, own.service_us)
     seen = changed(
@@ -212,7 +212,7 @@ def test_what_a_ramp_left_behind_can_not_raise_the_rate():
     assert second.requests == 20
 
 
-def test_what_ends_after_the_plan_counts_for_the_last_step_but_its_rate():
+def test_responses_after_the_end_count_in_the_last_step_except_its_rate():
     slow = Histogram.from_values_us({900_000: 5})
     stop = Window(
         second=6,
@@ -240,7 +240,7 @@ def test_what_ends_after_the_plan_counts_for_the_last_step_but_its_rate():
     assert last.schedule_lag_p99_us < 1000
 
 
-def test_without_an_answer_there_is_no_ratio_and_no_percentile():
+def test_a_step_without_requests_has_no_ratio_and_no_percentiles():
     seen = [
         dataclasses.replace(
             one, requests=0, failures={}, latency_us=Histogram()
@@ -253,7 +253,7 @@ def test_without_an_answer_there_is_no_ratio_and_no_percentile():
     assert set(first.latency_us.values()) == {None}
 
 
-def test_without_cores_there_is_no_rate_per_core():
+def test_a_step_without_known_cores_has_no_rate_per_core():
     first, _ = summarise(ALL, cores_pods=None, cores_real_nodes=None)
     assert first.rps_per_core is None
     assert first.rps_per_core_real_nodes is None
@@ -267,7 +267,7 @@ def test_without_cores_there_is_no_rate_per_core():
         (ALL[:-1], factories.end(ALL), "5 windows were read, but 6"),
     ],
 )
-def test_a_flaw_of_the_run_spoils_every_step(seen, end, reason):
+def test_a_fault_of_the_run_invalidates_every_step(seen, end, reason):
     for step in summarise(seen, end):
         assert not step.valid
         assert any(reason in one for one in step.reasons)
@@ -284,7 +284,7 @@ def test_a_flaw_of_the_run_spoils_every_step(seen, end, reason):
         ),
     ],
 )
-def test_a_flaw_of_a_step_spoils_that_step_alone(changes, reason):
+def test_a_fault_of_a_step_invalidates_only_that_step(changes, reason):
     first, second = summarise(changed(4, **changes))
     assert first.valid
     assert any(reason in one for one in second.reasons)
@@ -343,7 +343,9 @@ LOOP_STOOD_STILL = (
         ),
     ],
 )
-def test_a_generator_may_be_late_up_to_a_limit_and_no_more(changes, reasons):
+def test_a_generator_lag_above_the_limit_invalidates_the_step(
+    changes, reasons
+):
     if lag := changes.get("schedule_lag_us"):
         changes = {"schedule_lag_us": Histogram.from_values_us(lag)}
     seen = [dataclasses.replace(one, **changes) for one in ALL]
@@ -363,12 +365,12 @@ def test_the_lag_of_a_step_is_its_99th_percentile():
     ("delay_us", "reasons"),
     [(500_000, []), (500_001, [LOOP_STOOD_STILL.format(500)])],
 )
-def test_one_second_may_be_late_by_half_of_it_and_no_more(delay_us, reasons):
+def test_a_standstill_above_the_limit_invalidates_the_step(delay_us, reasons):
     late = dataclasses.replace(CALM[5], loop_delay_max_us=delay_us)
     assert during(late).reasons == reasons
 
 
-def test_a_step_without_a_window_tells_of_no_generator():
+def test_a_step_without_windows_has_no_reasons_about_the_generator():
     first, second = summarise(ALL[:3], factories.end(ALL))
     assert first.reasons == ["3 windows were read, but 6 were written"]
     assert second.reasons[1:] == [
@@ -378,7 +380,7 @@ def test_a_step_without_a_window_tells_of_no_generator():
     ]
 
 
-def test_a_generator_out_of_processor_time_spoils_the_step():
+def test_a_generator_without_spare_cpu_time_invalidates_the_step():
     busy = [dataclasses.replace(one, busy_ratio_max=0.99) for one in ALL]
     first, _ = summarise(busy)
     assert "busy 99% of the time" in first.reasons[0]
@@ -386,12 +388,12 @@ def test_a_generator_out_of_processor_time_spoils_the_step():
     assert all(one.valid for one in summarise(changed(1, busy_ratio_max=1.0)))
 
 
-def test_processor_time_spent_on_waiting_spoils_nothing():
+def test_cpu_time_spent_on_busy_waiting_is_no_overload():
     waiting = [dataclasses.replace(one, cpu_ratio_max=0.99) for one in ALL]
     assert all(one.valid for one in summarise(waiting))
 
 
-def test_a_generator_that_looks_seldom_spoils_the_step():
+def test_a_slow_event_loop_invalidates_the_step():
     late = [dataclasses.replace(one, loop_delay_max_us=150_000) for one in ALL]
     for step in summarise(late):
         assert step.reasons == [
@@ -425,7 +427,7 @@ def test_a_closed_loop_offers_nothing_and_is_never_late():
 
 
 @pytest.mark.parametrize("due", [[], [None]])
-def test_in_a_closed_loop_what_was_sent_was_due(due):
+def test_a_request_of_a_closed_loop_is_due_when_it_is_sent(due):
     seen = ALL[:3]
     end = dataclasses.replace(factories.end(seen), due=due)
     (step,) = step_summary.summarise(
@@ -439,7 +441,7 @@ def test_in_a_closed_loop_what_was_sent_was_due(due):
     assert step.valid
 
 
-def test_a_generator_that_stood_still_spoils_the_step():
+def test_a_generator_that_stood_still_invalidates_the_step():
     late = Histogram.from_values_us({10: 10_000, 1_000_000: 1})
     _, second = summarise(changed(4, schedule_lag_us=late))
     assert any("stood still" in one for one in second.reasons)
@@ -471,7 +473,7 @@ def during(*others, timeout_s=10, start_s=3.2, end_s=9.0):
     )
 
 
-def test_an_event_is_summed_up_over_the_whole_seconds_around_it():
+def test_an_event_covers_the_whole_seconds_around_it():
     calm = during()
     assert (calm.steady_s, calm.requests, calm.achieved_rps) == (6, 60, 10.0)
     assert (calm.error_ratio, calm.failures) == (0.0, {})
@@ -514,7 +516,7 @@ def test_an_event_that_the_load_did_not_outlast_is_invalid(load_s):
     )
 
 
-def test_requests_that_hang_in_an_event_and_time_out_after_it_are_its_own():
+def test_requests_that_time_out_after_an_event_belong_to_it():
     hung = dataclasses.replace(CALM[13], failures={"timeout": 50})
     found = during(hung)
     assert found.failures == {"timeout": 50}
@@ -527,7 +529,7 @@ def test_requests_that_hang_in_an_event_and_time_out_after_it_are_its_own():
     ("second", "timeout_s", "failed"),
     [(9, 10, 5), (19, 10, 5), (20, 10, 0), (19, 9.5, 5), (20, 9.5, 0)],
 )
-def test_failures_count_until_the_last_that_hung_has_timed_out(
+def test_failures_count_until_the_last_timeout_of_an_event(
     second, timeout_s, failed
 ):
     late = dataclasses.replace(CALM[second], failures={"timeout": 5})
@@ -548,7 +550,7 @@ def test_nothing_that_ends_in_an_event_counts_twice():
     # What ends in the 13th second and took 5 s was due in the 8th.
     [(12, 4_100_000), (9, 1_100_000), (30, 22_100_000)],
 )
-def test_answers_that_were_due_in_an_event_are_judged_with_it(second, slow):
+def test_responses_to_requests_due_in_an_event_belong_to_it(second, slow):
     times = Histogram.from_values_us({900_000: 10, slow: 40})
     late = dataclasses.replace(
         CALM[second],
@@ -569,7 +571,9 @@ def test_answers_that_were_due_in_an_event_are_judged_with_it(second, slow):
 @pytest.mark.parametrize(
     ("second", "slow"), [(9, 990_000), (12, 3_990_000), (30, 21_990_000)]
 )
-def test_answers_that_may_have_been_due_after_an_event_are_not(second, slow):
+def test_responses_to_requests_due_after_an_event_do_not_belong_to_it(
+    second, slow
+):
     times = Histogram.from_values_us({slow: 40})
     late = dataclasses.replace(
         CALM[second], requests=40, latency_us=times, service_us=times
@@ -577,7 +581,7 @@ def test_answers_that_may_have_been_due_after_an_event_are_not(second, slow):
     assert during(late) == during()
 
 
-def test_a_generator_that_was_late_after_an_event_does_not_spoil_it():
+def test_a_late_generator_after_an_event_does_not_invalidate_it():
     late = [
         dataclasses.replace(
             CALM[second],
@@ -618,7 +622,7 @@ def with_cpu(seen, cpu, plan=PLAN):
     )
 
 
-def test_cpu_seconds_are_told_apart_and_divide_the_requests():
+def test_requests_are_divided_by_the_cpu_seconds_of_each_side():
     first, _ = with_cpu(USED, counters(0.5))
     assert first.cpu_s == {
         "targets": pytest.approx(2.0),
@@ -640,7 +644,7 @@ def test_cpu_seconds_are_told_apart_and_divide_the_requests():
     assert first.valid
 
 
-def test_without_counters_only_the_generators_tell_what_they_used():
+def test_without_counters_only_the_generators_cpu_time_is_known():
     first, _ = summarise(USED)
     assert first.cpu_s["generators"] == 0.5
     assert first.requests_per_cpu_s["generators"] == 40.0
@@ -658,7 +662,7 @@ def test_without_counters_only_the_generators_tell_what_they_used():
         (counters(0.5), "too seldom for 2 steady seconds"),
     ],
 )
-def test_one_target_without_readings_leaves_no_sum(cpu, why):
+def test_one_target_without_readings_leaves_the_sum_unknown(cpu, why):
     silent = dataclasses.replace(cpu, targets={**cpu.targets, "t-9": []})
     first, _ = with_cpu(USED, silent)
     assert first.cpu_s["targets"] is None
@@ -666,7 +670,7 @@ def test_one_target_without_readings_leaves_no_sum(cpu, why):
     assert why in first.cpu_missing
 
 
-def test_a_worker_that_does_not_tell_or_a_lost_window_leaves_no_sum():
+def test_a_worker_without_cpu_time_leaves_the_sum_unknown():
     untold = [*USED[:1], dataclasses.replace(USED[1], cpu_s=None), *USED[2:]]
     for seen in (untold, [USED[0], *USED[2:]]):
         first, second = with_cpu(seen, counters(0.5))
@@ -676,7 +680,7 @@ def test_a_worker_that_does_not_tell_or_a_lost_window_leaves_no_sum():
         assert second.cpu_s["generators"] == 0.5
 
 
-def test_targets_that_used_nothing_give_no_figure():
+def test_targets_without_cpu_time_have_no_requests_per_cpu_second():
     first, _ = with_cpu(USED, counters(0.0))
     assert first.cpu_s["targets"] == 0.0
     assert first.requests_per_cpu_s["targets"] is None
