@@ -100,16 +100,25 @@ def connect(session: Any, region: str | None, interface: str | None) -> Any:
     :param session: an authenticated keystoneauth1 session
     :param region: name of the region, or None for the only one
     :param interface: ``public``, ``internal`` or ``admin``
+    :raises BayError: when the catalog of services can't be read
     """
     openstack_session.mount(session)
-    return magnum_client.Client(
-        session=timing.TimedSession(session),
-        region_name=region,
-        interface=interface or "public",
-        service_type="container-infra",
-        # Without a microversion, Magnum uses its oldest.
-        api_version="latest",
-    )
+    try:
+        return magnum_client.Client(
+            session=timing.TimedSession(session),
+            region_name=region,
+            interface=interface or "public",
+            service_type="container-infra",
+            # Without a microversion, Magnum uses its oldest.
+            api_version="latest",
+        )
+    except RuntimeError as error:
+        # The client's word for any failure to log in.
+        raise exceptions.BayError(
+            f"Keystone gave no address of Magnum: {error}"
+            f"{failure_classes.advice(str(error))}.",
+            reason=str(error),
+        ) from error
 
 
 class Bays:

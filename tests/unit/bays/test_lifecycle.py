@@ -1,4 +1,6 @@
 import pytest
+from keystoneauth1 import exceptions as keystone_errors
+from keystoneauth1 import session
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import retries
@@ -332,7 +334,9 @@ def impatient(monkeypatch):
     monkeypatch.setattr(bay_poller, "TIMEOUT_S", 0.05)
 
 
-def test_a_request_that_hangs_does_not_hold_up_the_wait(impatient):
+def test_a_request_that_hangs_does_not_hold_up_the_wait(monkeypatch):
+    # Long enough for any response on a busy machine.
+    monkeypatch.setattr(bay_poller, "TIMEOUT_S", 1.0)
     magnum = fake_magnum.FakeMagnum(
         "CREATE_IN_PROGRESS", fake_magnum.HANG, "CREATE_COMPLETE"
     )
@@ -350,7 +354,8 @@ def test_requests_that_hang_are_no_errors(impatient, monkeypatch):
     magnum = fake_magnum.FakeMagnum(*many, 503, *many, "CREATE_COMPLETE")
     with fake_magnum.bays(magnum, timeout_s=0.05) as bays:
         bays.wait_created("c-1", 2)
-        assert bays.requests_timed_out == 6
+        # A busy machine may let a response time out, too.
+        assert bays.requests_timed_out >= 6
 
 
 def test_an_api_that_never_answers_is_named_at_the_deadline(impatient):
@@ -398,3 +403,15 @@ def test_the_resolution_of_a_delete_counts_from_the_last_request_before():
     )
     with fake_magnum.bays(magnum) as bays:
         assert bays.delete("c-1", 2).resolution_s == 31.0
+
+
+def test_a_login_that_fails_is_one_sentence():
+    class Refused:
+        def get_endpoint(self, *_arguments, **_options):
+            raise keystone_errors.Unauthorized("the password has expired")
+
+    opened = session.Session(auth=Refused())
+    with pytest.raises(exceptions.BayError) as caught:
+        lifecycle.connect(opened, None, "public")
+    said = "Keystone gave no address of Magnum: the password has expired"
+    assert str(caught.value).startswith(said)
