@@ -123,7 +123,14 @@ def test_a_pod_that_is_already_gone_is_no_failure(answer):
     assert count == 0
 
 
-def test_the_error_names_pods_that_a_disruption_budget_protects():
+@pytest.fixture
+def evicting(monkeypatch):
+    """The time of the wait passes, but not before the first evictions."""
+    clock = types.SimpleNamespace(monotonic=lambda: 100.0)
+    monkeypatch.setattr(draining, "time", clock)
+
+
+def test_the_error_names_pods_that_a_disruption_budget_protects(evicting):
     error, _ = drain(
         script(pods(pod("a"), pod("b")), a=[429], b=[429]), deadline_s=0.1
     )
@@ -162,7 +169,7 @@ def test_an_eviction_that_breaks_off_is_retried():
     assert len(requests(fake, "eviction")) == 2
 
 
-def test_a_pod_that_can_not_be_evicted_does_not_count_as_evicted():
+def test_a_pod_that_can_not_be_evicted_does_not_count_as_evicted(evicting):
     error, _ = drain(script(pods(pod("a")), a=[500]), deadline_s=0.1)
     assert "default/a could not be evicted yet (500)" in str(error)
 
