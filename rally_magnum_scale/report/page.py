@@ -51,7 +51,7 @@ HEADLINES = (
     ("max_rate", "min_rps", "Highest rate"),
     ("request_latency", "p99_ms", "p99 latency"),
     ("request_errors", "max_ratio", "Error ratio"),
-    ("bay_create_time", "max_s", "Bay created in"),
+    ("bay_create_time", "max_s", "Bay usable in"),
     ("bay_delete_time", "max_s", "Bay deleted in"),
 )
 # All iterations share these points, so that the size of a page is limited;

@@ -160,7 +160,7 @@ def test_the_headline_figures_stand_above_the_verdicts():
         "Request rate 19,849 rps at least 19,000 rps, step 2 ✔ holds",
         "p99 latency 2.951 ms at most 50 ms, step 2 ✔ holds",
         "Error ratio 0 at most 0.001, step 2 ✔ holds",
-        "Bay created in 12.4 s at most 60 s ✔ holds",
+        "Bay usable in 12.4 s at most 60 s ✔ holds",
         "Bay deleted in 3.2 s at most 30 s ✔ holds",
     ]
 
@@ -177,7 +177,7 @@ def test_a_headline_figure_is_that_of_the_worst_iteration():
         )
     )
     (only,) = headlines(text)
-    assert only.startswith("Bay created in")
+    assert only.startswith("Bay usable in")
     assert "✔" not in only
 
 
