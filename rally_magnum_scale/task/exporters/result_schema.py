@@ -1,7 +1,8 @@
 """The part of a workload's result in Rally that the reports are made from.
 
 Rally checks results that it loads from a file, but not those that it passes
-to an exporter.
+to an exporter.  A field that could tell of a failure is required, so that a
+result that lacks it does not look like a success.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ _OBJECT = {"type": "object"}
 # An epoch second.  Its limits also exclude what is no number at all.
 _STAMP = {"type": "number", "minimum": 0, "maximum": 1e12}
 _STAMP_OR_NONE = {"anyOf": [_STAMP, {"type": "null"}]}
-_ERROR = {"type": ["array", "null"], "items": _TEXT}
+_ERROR = {"type": "array", "items": _TEXT}
+_ERROR_OR_NONE = {**_ERROR, "type": ["array", "null"]}
 _ACTIONS = {
     "type": ["array", "null"],
     "items": {
@@ -31,13 +33,14 @@ _ACTIONS = {
     },
 }
 _PART_OF_CONTEXT = {
-    "type": ["object", "null"],
+    "type": "object",
     "properties": {
         "started_at": _STAMP_OR_NONE,
         "finished_at": _STAMP_OR_NONE,
-        "error": _ERROR,
+        "error": _ERROR_OR_NONE,
         "atomic_actions": _ACTIONS,
     },
+    "required": ["started_at", "finished_at", "error"],
 }
 _CONTEXT = {
     "type": "object",
@@ -46,7 +49,7 @@ _CONTEXT = {
         "setup": _PART_OF_CONTEXT,
         "cleanup": _PART_OF_CONTEXT,
     },
-    "required": ["plugin_name"],
+    "required": ["plugin_name", "setup", "cleanup"],
 }
 _CRITERION = {
     "type": "object",
@@ -81,7 +84,7 @@ _ITERATION = {
             "required": ["complete"],
         },
     },
-    "required": ["output"],
+    "required": ["timestamp", "error", "output"],
 }
 _WORKLOAD = {
     "type": "object",
@@ -94,7 +97,7 @@ _WORKLOAD = {
         "args": _OBJECT,
         "sla": _OBJECT,
         "sla_results": {
-            "type": ["object", "null"],
+            "type": "object",
             "properties": {"sla": {"type": "array", "items": _CRITERION}},
         },
         "data": {"type": "array", "items": _ITERATION},
@@ -103,7 +106,14 @@ _WORKLOAD = {
         "runner_type": {"type": ["string", "null"]},
         "runner": {"type": ["object", "null"]},
     },
-    "required": ["name"],
+    "required": [
+        "name",
+        "args",
+        "sla",
+        "sla_results",
+        "data",
+        "contexts_results",
+    ],
 }
 _VALIDATOR = jsonschema.Draft7Validator(_WORKLOAD)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
@@ -41,10 +42,9 @@ def read(tasks: Iterable[Result]) -> model.Report:
     seen = list(tasks)
     environments = dict.fromkeys(str(t.get("env_name", "")) for t in seen)
     workloads = [
-        _workload(subtask, workload, ended=not _errors(task))
+        _workload(title, workload, ended=not _errors(task))
         for task in seen
-        for subtask in _subtasks(task)
-        for workload in _as_list(subtask.get("workloads"))
+        for title, workload in _workloads(task)
     ]
     return model.Report(
         workloads=workloads,
@@ -71,13 +71,21 @@ def _versions(workloads: Iterable[model.Workload]) -> dict[str, str]:
     return {name: ", ".join(versions) for name, versions in found.items()}
 
 
-def _subtasks(task: Result) -> list[Result]:
-    found = _as_list(task.get("subtasks"))
-    return [one for one in found if isinstance(one, dict)]
+def _workloads(task: Result) -> Iterator[tuple[str, Any]]:
+    """Yield the title and the result of each workload of a task.
+
+    Whatever stands in the place of a list is a workload that can't be read,
+    so that none is lost.
+    """
+    for subtask in _as_list(task.get("subtasks")):
+        known = subtask if isinstance(subtask, dict) else {}
+        title = str(known.get("title") or "")
+        for workload in _as_list(known.get("workloads")):
+            yield title, workload
 
 
 def _as_list(found: Any) -> list[Any]:
-    return found if isinstance(found, list) else []
+    return found if isinstance(found, list) else [found]
 
 
 def _errors(task: Result) -> list[str]:
@@ -112,10 +120,7 @@ def _reasons(message: str) -> str:
     return "; ".join(filter(None, reasons)) + "."
 
 
-def _workload(
-    subtask: Result, workload: Result, *, ended: bool
-) -> model.Workload:
-    title = str(subtask.get("title") or "")
+def _workload(title: str, workload: Any, *, ended: bool) -> model.Workload:
     if unreadable := result_schema.objection(workload):
         known = workload if isinstance(workload, dict) else {}
         return model.Workload(

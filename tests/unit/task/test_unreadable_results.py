@@ -112,6 +112,41 @@ def test_every_exporter_draws_what_is_left_of_a_task(task):
     )
 
 
+def state_of(task):
+    report = results.read([task])
+    return storage.STATES.index(
+        states.of_task(report.workloads, report.errors)
+    )
+
+
+# What a task leaves out of these is not asked for, and not lost.
+FREE = {"sla", "args", "runner", "runner_type"}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_that_lacks_a_field_never_looks_better(name):
+    before = state_of(TASKS[name])
+    for *parents, key in places(TASKS[name]):
+        if isinstance(key, int) or FREE & set(parents):
+            continue
+        task = copy.deepcopy(TASKS[name])
+        holder = task
+        for one in parents:
+            holder = holder[one]
+        del holder[key]
+        assert state_of(task) >= before, (*parents, key)
+
+
+@pytest.mark.parametrize("odd", [None, {}, "x", {"title": "t"}])
+def test_no_part_of_a_task_is_lost(odd):
+    task = copy.deepcopy(TASKS["a good one"])
+    task["subtasks"].append(odd)
+    report = results.read([task])
+    found = [states.of_workload(one) for one in report.workloads]
+    assert found == [storage.HOLDS, storage.BROKEN]
+    assert failures(exported(junit.JUnitExporter, task)) == [False, True]
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_each_task_has_a_page(name):
     page = exported(reports.PageExporter, TASKS[name])
@@ -126,13 +161,13 @@ def test_each_task_has_a_page(name):
     [
         ({"data": None}, "data: None is not of type 'array'"),
         ({"args": []}, "args: [] is not of type 'object'"),
-        ({"data": [{}]}, "data[0]: 'output' is a required property"),
+        ({"data": [{}]}, "data[0]: 'timestamp' is a required property"),
         (
             {"sla_results": {"sla": [{"criterion": "x"}]}},
             "sla_results.sla[0]: 'success' is a required property",
         ),
         (
-            {"contexts_results": [{"plugin_name": 3}]},
+            {"contexts_results": [stored.context(name=3)]},
             "contexts_results[0].plugin_name: 3 is not of type 'string'",
         ),
     ],
