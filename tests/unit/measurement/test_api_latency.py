@@ -50,6 +50,21 @@ def test_what_was_counted_before_does_not_count():
     }
 
 
+def test_a_counter_that_stands_still_is_not_refused():
+    same = {"GET": {0.1: 0.0, INF: 6.0}}
+    before = api_latency.ApiCounters(7.0, same)
+    after = api_latency.ApiCounters(7.0, {"GET": {INF: 6.0}})
+    assert api_latency.between(before, before)["GET"][INF] == 0.0
+    # A bucket without a request may be left out.
+    assert api_latency.between(before, after) == {"GET": {INF: 0.0}}
+
+
+def test_a_single_request_that_vanished_is_refused():
+    before = api_latency.ApiCounters(7.0, {"GET": {INF: 1.0}})
+    with pytest.raises(ValueError, match="counter of GET requests"):
+        api_latency.between(before, api_latency.ApiCounters(7.0, {}))
+
+
 @pytest.mark.parametrize(
     "later", [{"GET": {0.1: 5.0, INF: 5.0}}, {"GET": {INF: 6.0}}, {}]
 )

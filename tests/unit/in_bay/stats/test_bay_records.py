@@ -142,6 +142,8 @@ def test_a_record_of_the_api_latency_is_read_back():
         (10.0, 9.75, 10.0, 0.75),
         (None, 60.0, None, None),
         (10.0, None, None, None),
+        (0.0, 60.0, 60.0, 0.5),
+        (0.5, 60.0, 60.0, 0.5),
         (-1.0, 60.0, -1.0, None),
     ],
 )
