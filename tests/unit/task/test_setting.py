@@ -63,7 +63,11 @@ def test_a_run_records_the_runner_and_contexts_of_its_task_file(stored):
     # What is read from Rally's results, when nothing was recorded.
     results = {
         "name": "Nothing.done",
+        "args": {},
+        "sla": {},
+        "sla_results": {},
         "data": [],
+        "contexts_results": [],
         "runner_type": "constant",
         "runner": RUNNER,
         "contexts": CONTEXTS,
