@@ -582,6 +582,7 @@ def test_a_bound_that_no_rate_holds_has_no_highest_rate(
     (run,) = ran.runs()
     assert run.max_rate is not None
     assert run.max_rate.max_rate_rps is None
-    assert run.max_rate.reasons[0].startswith("not even 100 rps held: p50 ")
+    # On a busy machine the generator may be the limit before the bound is.
+    assert run.max_rate.reasons[0].startswith("not even 100 rps held: ")
     assert "not even 100 rps" in ran.sla["max_rate"]["detail"]
     assert kept.namespaces() == []
