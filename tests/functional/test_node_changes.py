@@ -183,11 +183,11 @@ def guarded(least: int) -> list[dict[str, Any]]:
         "image": artifacts.NGINX_IMAGE,
         "imagePullPolicy": "Never",
     }
+    # A node that has just become Ready may keep its taint for a moment, in
+    # which a preference would put both pods on the other node.
     spread = {
         "podAntiAffinity": {
-            "preferredDuringSchedulingIgnoredDuringExecution": [
-                {"weight": 100, "podAffinityTerm": term}
-            ]
+            "requiredDuringSchedulingIgnoredDuringExecution": [term]
         }
     }
     return [
