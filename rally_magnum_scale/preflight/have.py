@@ -99,7 +99,7 @@ _SERVICES = {
 }
 
 
-def _once(read: Callable[..., T]) -> Callable[..., T]:
+def _cached(read: Callable[..., T]) -> Callable[..., T]:
     """Read something once, even if the cloud does not show it."""
 
     @functools.wraps(read)
@@ -185,7 +185,7 @@ class Project:
             return found
         return Quota(planned, found.used, planned=True)
 
-    @_once
+    @_cached
     def _quotas(self, service: str) -> dict[str, Quota]:
         if service == "magnum":
             return {"bays": self._bays()}
@@ -201,7 +201,7 @@ class Project:
             if service == "octavia" and not self.new:
                 # Octavia shows no use.
                 found["load_balancer"] = dataclasses.replace(
-                    found["load_balancer"], used=self._balancers()
+                    found["load_balancer"], used=self._load_balancers()
                 )
         return found
 
@@ -214,7 +214,7 @@ class Project:
             limit = own.get(self._id)
             return Quota(limit, limit - own.remaining(self._id))
 
-    def _balancers(self) -> int:
+    def _load_balancers(self) -> int:
         query = f"/lbaas/loadbalancers?project_id={self._id}&fields=id"
         return len(self._get("load_balancer", query)["loadbalancers"])
 
@@ -224,7 +224,7 @@ class Project:
         body: dict[str, Any] = response.json()
         return body
 
-    @_once
+    @_cached
     def templates(self) -> list[Any]:
         """Return the cluster templates that users of the project see.
 
@@ -242,7 +242,7 @@ class Project:
             if template.public and not getattr(template, "hidden", False)
         ]
 
-    @_once
+    @_cached
     def find(self, client: str, kind: str, wanted: str) -> Any | None:
         """Return an object by its name or id; None if there is none.
 
@@ -290,9 +290,6 @@ def readable(service: str) -> Iterator[None]:
         ) from None
     except exceptions.BayError as error:
         raise Unreadable(str(error).rstrip(".")) from error
-    except RuntimeError as error:
-        # magnumclient raises it when the catalogue has no Magnum.
-        raise Unreadable(f"{service} can't be opened: {error}") from error
     except _ERRORS as error:
         reason = magnum_errors.message_of(error)
         raise Unreadable(f"{service} answered: {reason}") from error

@@ -34,7 +34,7 @@ def check_quotas(
     :param planned: limits that the task sets, by service and resource
     """
     for service, resource in _resources():
-        take = functools.partial(_of_figures, bays, service, resource)
+        take = functools.partial(_of_uses, bays, service, resource)
         if take() != _NOTHING:
             yield _row(service, resource, take, project, planned)
     for resource, attribute in (("cores", "vcpus"), ("ram", "ram")):
@@ -104,7 +104,9 @@ def check_workers(workers: int) -> Iterator[Row]:
 
 def _resources() -> list[tuple[str, str]]:
     return list(
-        dict.fromkeys((each.service, each.resource) for each in needs.FIGURES)
+        dict.fromkeys(
+            (each.service, each.resource) for each in needs.QUOTA_USES
+        )
     )
 
 
@@ -143,14 +145,14 @@ def _change(service: str, resource: str, limit: int) -> str:
     )
 
 
-def _of_figures(
+def _of_uses(
     bays: Sequence[needs.Bay], service: str, resource: str
 ) -> needs.Amount:
     return _sum(
-        figure.of(bay)
+        use.of(bay)
         for bay in bays
-        for figure in needs.FIGURES
-        if (figure.service, figure.resource) == (service, resource)
+        for use in needs.QUOTA_USES
+        if (use.service, use.resource) == (service, resource)
     )
 
 

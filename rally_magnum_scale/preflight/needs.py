@@ -43,29 +43,29 @@ LOCUST_WORKERS = 2000
 class Amount:
     """How much of a resource is needed.
 
-    :param surely: at least this much
+    :param at_least: at least this much
     :param at_most: at most this much; None if there is no known bound
     """
 
-    surely: int
+    at_least: int
     at_most: int | None
 
     @property
     def most(self) -> int:
         """The most that is known to be needed."""
-        return self.surely if self.at_most is None else self.at_most
+        return self.at_least if self.at_most is None else self.at_most
 
-    def times(self, surely: int, at_most: int) -> Amount:
+    def times(self, at_least: int, at_most: int) -> Amount:
         """Multiply each bound by its own factor."""
         bounded = self.at_most is not None
         return Amount(
-            self.surely * surely, self.most * at_most if bounded else None
+            self.at_least * at_least, self.most * at_most if bounded else None
         )
 
     def __add__(self, other: Amount) -> Amount:
         bounded = None not in (self.at_most, other.at_most)
         return Amount(
-            self.surely + other.surely,
+            self.at_least + other.at_least,
             (self.at_most or 0) + (other.at_most or 0) if bounded else None,
         )
 
@@ -131,7 +131,7 @@ class Bay:
         return bool(self.template.get("master_lb_enabled"))
 
     @property
-    def floating_balancer(self) -> bool:
+    def floating_load_balancer(self) -> bool:
         label = self.labels.get("master_lb_floating_ip_enabled", "")
         return self.load_balancers and (
             self.floating_ips or label.lower() in ("true", "1", "yes", "on")
@@ -170,11 +170,11 @@ class Bay:
 
     def of_all(self, of_one: Amount) -> Amount:
         """Multiply what one bay takes by the number of bays."""
-        return of_one.times(self.plan.surely, self.plan.at_most)
+        return of_one.times(self.plan.at_least, self.plan.at_most)
 
 
 @dataclasses.dataclass(frozen=True)
-class Figure:
+class QuotaUse:
     """What a bay takes of a resource that has a quota.
 
     :param service: as in the context ``quotas``; ``magnum`` and ``octavia``
@@ -203,31 +203,35 @@ class Figure:
         )
 
 
-FIGURES = (
-    Figure("magnum", "bays", 1, any_driver=True),
-    Figure("nova", "instances", 0, 1, 1, any_driver=True),
-    Figure("nova", "server_groups", 2),
-    Figure("cinder", "volumes", 0, 1, 1, lambda bay: bay.boot_volume_gb > 0),
-    Figure("cinder", "volumes", 0, 1, 1, lambda bay: bay.docker_volume_gb > 0),
-    Figure("cinder", "volumes", 0, 0, 1, lambda bay: bay.etcd_volume_gb > 0),
-    Figure("cinder", "gigabytes", 0, 1, 1, lambda bay: bay.boot_volume_gb),
-    Figure("cinder", "gigabytes", 0, 1, 1, lambda bay: bay.docker_volume_gb),
-    Figure("cinder", "gigabytes", 0, 0, 1, lambda bay: bay.etcd_volume_gb),
-    Figure("neutron", "network", 1, times=lambda bay: not bay.network),
-    Figure("neutron", "subnet", 1, times=lambda bay: not bay.network),
-    Figure("neutron", "router", 1, times=lambda bay: not bay.network),
-    Figure("neutron", "port", 0, 1, 1, any_driver=True),
+QUOTA_USES = (
+    QuotaUse("magnum", "bays", 1, any_driver=True),
+    QuotaUse("nova", "instances", 0, 1, 1, any_driver=True),
+    QuotaUse("nova", "server_groups", 2),
+    QuotaUse("cinder", "volumes", 0, 1, 1, lambda bay: bay.boot_volume_gb > 0),
+    QuotaUse(
+        "cinder", "volumes", 0, 1, 1, lambda bay: bay.docker_volume_gb > 0
+    ),
+    QuotaUse("cinder", "volumes", 0, 0, 1, lambda bay: bay.etcd_volume_gb > 0),
+    QuotaUse("cinder", "gigabytes", 0, 1, 1, lambda bay: bay.boot_volume_gb),
+    QuotaUse("cinder", "gigabytes", 0, 1, 1, lambda bay: bay.docker_volume_gb),
+    QuotaUse("cinder", "gigabytes", 0, 0, 1, lambda bay: bay.etcd_volume_gb),
+    QuotaUse("neutron", "network", 1, times=lambda bay: not bay.network),
+    QuotaUse("neutron", "subnet", 1, times=lambda bay: not bay.network),
+    QuotaUse("neutron", "router", 1, times=lambda bay: not bay.network),
+    QuotaUse("neutron", "port", 0, 1, 1, any_driver=True),
     # Of the router, and for DHCP.
-    Figure("neutron", "port", 2, times=lambda bay: not bay.network),
+    QuotaUse("neutron", "port", 2, times=lambda bay: not bay.network),
     # One for the API, one for etcd.
-    Figure("neutron", "port", 2, times=lambda bay: bay.load_balancers),
-    Figure("octavia", "load_balancer", 2, times=lambda b: b.load_balancers),
-    Figure("neutron", "floatingip", 0, 1, 1, lambda bay: bay.floating_ips),
-    Figure("neutron", "floatingip", 1, times=lambda b: b.floating_balancer),
-    Figure("neutron", "security_group", 2),
+    QuotaUse("neutron", "port", 2, times=lambda bay: bay.load_balancers),
+    QuotaUse("octavia", "load_balancer", 2, times=lambda b: b.load_balancers),
+    QuotaUse("neutron", "floatingip", 0, 1, 1, lambda bay: bay.floating_ips),
+    QuotaUse(
+        "neutron", "floatingip", 1, times=lambda b: b.floating_load_balancer
+    ),
+    QuotaUse("neutron", "security_group", 2),
     # 14 for the masters, 9 for the nodes, and two of egress in each group,
     # which Neutron adds.
-    Figure("neutron", "security_group_rule", 27),
+    QuotaUse("neutron", "security_group_rule", 27),
 )
 
 

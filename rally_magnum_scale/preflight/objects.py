@@ -51,7 +51,7 @@ def check(bay: needs.Bay, project: have.Project) -> Iterator[Row]:
     if bay.keypair:
         yield _keypair(bay.keypair, project)
     if external := bay.template.get("external_network_id"):
-        yield _found(
+        yield _check_object(
             "external network",
             external,
             lambda: project.find("network", "network", external),
@@ -59,15 +59,15 @@ def check(bay: needs.Bay, project: have.Project) -> Iterator[Row]:
             "name an external network in the template",
         )
     if network := bay.network:
-        yield _found(
+        yield _check_object(
             "network",
             network,
             lambda: project.find("network", "network", network),
-            lambda it: _hidden(project, shown=it.is_shared),
+            lambda it: _hidden_from_new_project(project, shown=it.is_shared),
             "name a shared network, or none, so that Magnum creates one",
         )
     if subnet := bay.subnet:
-        yield _found(
+        yield _check_object(
             "subnet",
             subnet,
             lambda: project.find("network", "subnet", subnet),
@@ -180,11 +180,11 @@ def _flavor(what: str, name: str | None, project: have.Project) -> Row:
     if name is None:
         change = "neither the task nor the template names one"
         return Row(what, "?", "?", UNKNOWN, change)
-    return _found(
+    return _check_object(
         what,
         name,
         lambda: project.find("compute", "flavor", name),
-        lambda it: _hidden(project, shown=it.is_public),
+        lambda it: _hidden_from_new_project(project, shown=it.is_public),
         "name another one; see `openstack flavor list`",
         lambda it: f"{it.vcpus} cores, {it.ram} MiB",
     )
@@ -197,7 +197,7 @@ def _keypair(name: str, project: have.Project) -> Row:
             "Rally existing users, or name no keypair"
         )
         return Row("keypair", name, "?", UNKNOWN, change)
-    return _found(
+    return _check_object(
         "keypair",
         name,
         lambda: project.find("compute", "keypair", name),
@@ -209,12 +209,12 @@ def _keypair(name: str, project: have.Project) -> Row:
 _NAME_ANOTHER = "name an existing one in the template"
 
 
-def _hidden(project: have.Project, *, shown: bool) -> str:
+def _hidden_from_new_project(project: have.Project, *, shown: bool) -> str:
     """Return why a new project can't use something; empty if it can."""
     return "" if shown or not project.new else "belongs to another project"
 
 
-def _found(
+def _check_object(
     what: str,
     name: str,
     find: Callable[[], Any | None],

@@ -14,7 +14,7 @@ class BayPlan:
     """Equal bays that exist at the same time in one project.
 
     :param request: one of the bays, with the most nodes that it will have
-    :param surely: number of bays in at least one project, whichever projects
+    :param at_least: number of bays in at least one project, whichever projects
         the iterations choose
     :param at_most: number of bays in a project that all iterations choose
     :param replaced: number of nodes that may exist besides ``request.nodes``
@@ -22,7 +22,7 @@ class BayPlan:
     """
 
     request: lifecycle.BayRequest
-    surely: int
+    at_least: int
     at_most: int
     replaced: int = 0
 

@@ -87,7 +87,7 @@ def _judge(
     """Return the verdict, and what to change or why it is unknown."""
     if quota.limit < 0:
         return ENOUGH, ""
-    if amount.surely > quota.free:
+    if amount.at_least > quota.free:
         return SHORT, change
     if amount.at_most is None:
         return UNKNOWN, OTHER_DRIVER
@@ -108,7 +108,7 @@ def _shown(quota: have.Quota) -> str:
 def words(amount: needs.Amount) -> str:
     """Return an amount in words."""
     if amount.at_most is None:
-        return f"at least {amount.surely}" if amount.surely else "?"
-    if amount.surely == amount.at_most:
-        return f"{amount.surely}"
-    return f"{amount.surely} to {amount.at_most}"
+        return f"at least {amount.at_least}" if amount.at_least else "?"
+    if amount.at_least == amount.at_most:
+        return f"{amount.at_least}"
+    return f"{amount.at_least} to {amount.at_most}"

@@ -150,10 +150,10 @@ def _bays_of_iterations(
         change = signature.read(node_arguments.ReplaceArguments, args)
         number = change.number(nodes)
         replaced = min(number, change.batch or number)
-    surely, at_most = _at_once(workload, keep_bay=bay.keep_bay)
+    at_least, at_most = _at_once(workload, keep_bay=bay.keep_bay)
     yield BayPlan(
         dataclasses.replace(request, nodes=nodes),
-        surely=-(-surely // projects),
+        at_least=-(-at_least // projects),
         at_most=at_most,
         replaced=replaced,
     )
@@ -162,7 +162,7 @@ def _bays_of_iterations(
 def _at_once(
     workload: Mapping[str, Any], *, keep_bay: bool
 ) -> tuple[int, int]:
-    """Return how many bays of iterations exist at once: surely, at most."""
+    """Return how many bays of iterations exist at once: at_least, at most."""
     runner = workload["runner"]
     planned = conditions.planned_iterations(workload["runner_type"], runner)
     if keep_bay and planned:

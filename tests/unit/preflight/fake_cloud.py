@@ -265,17 +265,3 @@ def project(cloud: FakeCloud, *, new: bool) -> Iterator[have.Project]:
     openstack_session.mount(opened, clock=lambda: now[0], sleep=sleep)
     with opened.session:
         yield have.Project(opened, "R", "public", new=new)
-
-
-def credentials(cloud: FakeCloud, project: str) -> dict[str, Any]:
-    """Return how Rally stores a login."""
-    return {
-        "auth_url": f"{cloud.url}/v3",
-        "username": "u",
-        "password": "secret",
-        "tenant_name": project,
-        "user_domain_name": "Default",
-        "project_domain_name": "Default",
-        "region_name": "R",
-        "endpoint_type": "public",
-    }

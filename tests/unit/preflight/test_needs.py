@@ -18,12 +18,12 @@ def bay(heat=True, template=None, replaced=0, bays=(1, 1), **request):
 
 def taken(one):
     found = {}
-    for figure in needs.FIGURES:
+    for figure in needs.QUOTA_USES:
         key = figure.service, figure.resource
         amount = figure.of(one)
         found[key] = found.get(key, needs.Amount(0, 0)) + amount
     return {
-        f"{service} {resource}": amount.surely
+        f"{service} {resource}": amount.at_least
         for (service, resource), amount in found.items()
         if amount != needs.Amount(0, 0)
     }

@@ -7,6 +7,7 @@ from rally_magnum_scale import retries
 from rally_magnum_scale.preflight import have
 from rally_magnum_scale.preflight import projects
 from tests.unit.preflight import fake_cloud
+from tests.unit.task import fake_tenants
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def cloud():
 
 def test_users_of_one_project_share_its_quotas(cloud):
     users = [
-        fake_cloud.credentials(cloud, project)
+        fake_tenants.credentials(cloud, project)
         for project in ("one", "two", "one")
     ]
     opened = projects.Projects({"admin": None, "users": users})
@@ -29,7 +30,7 @@ def test_users_of_one_project_share_its_quotas(cloud):
 
 
 def test_rally_creates_projects_as_the_administrator(cloud):
-    admin = fake_cloud.credentials(cloud, "admin")
+    admin = fake_tenants.credentials(cloud, "admin")
     opened = projects.Projects({"admin": admin, "users": []})
     assert opened.existing == 0
     (found,) = opened.open(True)
@@ -38,7 +39,7 @@ def test_rally_creates_projects_as_the_administrator(cloud):
 
 
 def test_nobody_may_create_projects(cloud):
-    users = [fake_cloud.credentials(cloud, "one")]
+    users = [fake_tenants.credentials(cloud, "one")]
     for platform in ({}, {"admin": None, "users": users}):
         opened = projects.Projects(platform)
         with pytest.raises(exceptions.InvalidInput, match="no administrator"):
@@ -48,7 +49,7 @@ def test_nobody_may_create_projects(cloud):
 @pytest.mark.parametrize("status", [401, 503])
 def test_a_login_that_fails(cloud, status):
     cloud.refuse["tokens"] = status
-    admin = fake_cloud.credentials(cloud, "admin")
+    admin = fake_tenants.credentials(cloud, "admin")
     opened = projects.Projects({"admin": admin})
     with pytest.raises(have.Unreadable, match=f"{status}"):
         opened.open(True)
@@ -57,6 +58,6 @@ def test_a_login_that_fails(cloud, status):
 def test_a_cloud_that_is_not_there():
     gone = fake_cloud.FakeCloud()
     gone.url = "http://127.0.0.1:1"
-    admin = fake_cloud.credentials(gone, "admin")
+    admin = fake_tenants.credentials(gone, "admin")
     with pytest.raises(have.Unreadable), retries.patience(0.0):
         projects.Projects({"admin": admin}).open(True)

@@ -8,7 +8,7 @@ from rally_magnum_scale.preflight import rows
 
 
 @pytest.mark.parametrize(
-    ("surely", "at_most", "limit", "verdict"),
+    ("at_least", "at_most", "limit", "verdict"),
     [
         (5, 5, 5, "enough"),
         (6, 6, 5, "short"),
@@ -21,8 +21,8 @@ from rally_magnum_scale.preflight import rows
         (0, 0, 0, "enough"),
     ],
 )
-def test_verdicts(surely, at_most, limit, verdict):
-    amount = needs.Amount(surely, at_most)
+def test_verdicts(at_least, at_most, limit, verdict):
+    amount = needs.Amount(at_least, at_most)
     row = rows.compare("x", amount, have.Quota(limit), "get more")
     assert row.verdict == verdict
     assert bool(row.change) == (verdict != "enough")

@@ -42,14 +42,14 @@ def task(tmp_path, scenario, args, runner=None, contexts=None):
 def bays(config, projects=0):
     (workload,) = task_file.read(config, projects)
     (found,) = workload.bays
-    return found.surely, found.at_most
+    return found.at_least, found.at_most
 
 
 def test_the_published_run():
     (workload,) = read("2m-rps")
     (bays,) = workload.bays
     assert (bays.request.nodes, bays.request.masters) == (200, 1)
-    assert (bays.surely, bays.at_most, bays.replaced) == (1, 1, 0)
+    assert (bays.at_least, bays.at_most, bays.replaced) == (1, 1, 0)
     assert workload.quotas["nova", "cores"] == -1
     assert workload.quotas["magnum", "bays"] == 100
     assert workload.new_projects == 1
@@ -80,7 +80,7 @@ def test_replaced_nodes_may_exist_besides(arguments, replaced):
 def test_bays_of_the_context():
     groups = [{"nodes": 3, "count": 2}, {"nodes": 4, "flavor": "large"}]
     (workload,) = read("throughput-in-bay", bays={"bays": groups})
-    found = [(each.request.nodes, each.surely) for each in workload.bays]
+    found = [(each.request.nodes, each.at_least) for each in workload.bays]
     assert found == [(3, 2), (4, 1)]
     assert workload.bays[1].request.flavor == "large"
 
