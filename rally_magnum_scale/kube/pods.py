@@ -66,7 +66,6 @@ def wait_for_ready(
     :raises DeadlineExceeded: with the number of Ready pods
     """
     found: list[dict[str, Any]] = []
-    refusal = ""
 
     def judge(
         seen: Mapping[str, dict[str, Any]],
@@ -79,17 +78,17 @@ def wait_for_ready(
         up = sum(is_ready(pod) or _phase(pod) == "Succeeded" for pod in found)
         return found if up >= count else None
 
-    def read_refusal() -> None:
-        nonlocal refusal
+    def refusal() -> str:
         if not controller or len(found) >= count:
-            refusal = ""
-            return
-        refusal = _refusal(cluster, namespace, controller)
-        if _FORBIDDEN.search(refusal):
+            return ""
+        return _refusal(cluster, namespace, controller)
+
+    def refuse_forbidden() -> None:
+        reason = refusal()
+        if _FORBIDDEN.search(reason):
             raise exceptions.WorkloadError(
-                f"Kubernetes creates {len(found)} of {count} {what}: "
-                f"{refusal}",
-                reason=refusal,
+                f"Kubernetes creates {len(found)} of {count} {what}: {reason}",
+                reason=reason,
             )
 
     return watching.wait_until(
@@ -100,9 +99,9 @@ def wait_for_ready(
         what=f"{count} {what} to be Ready",
         deadline_s=deadline_s,
         progress=lambda: ", ".join(
-            filter(None, [_progress(found, count), refusal])
+            filter(None, [_progress(found, count), refusal()])
         ),
-        on_silence=read_refusal,
+        on_silence=refuse_forbidden,
         log=log,
     )
 
