@@ -61,8 +61,15 @@ def test_a_cache_that_another_sandbox_uses_is_not_removed(
     used = cache if ours else tmp_path / "another"
     variables = {settings.CACHE_VARIABLE: str(used)}
     with subprocess.Popen(
-        ["sleep", "60"], env=os.environ | variables
+        ["cat"],
+        env=os.environ | variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
     ) as server:
+        # Only once it runs does the kernel show its environment.
+        server.stdin.write(b"\n")
+        server.stdout.read(1)
         monkeypatch.setattr(
             cgroups,
             "processes",
