@@ -102,6 +102,10 @@ class LoadDeployment:
         with self.starts.stopped_by_failure():
             self._time_starts()
             objects.create(self._cluster, manifests.foundation(self._spec))
+            target_ip = self._address(self._spec.names.target)
+            objects.create(
+                self._cluster, manifests.targets(self._spec, target_ip)
+            )
             self._wait_ready(
                 "target",
                 self._spec.targets,

@@ -52,7 +52,12 @@ class RollingUpdateDisruption(
         :raises DeadlineExceeded: when the update does not end in time
         """
         context, spec = self.context, self.context.spec
-        *others, deployment = manifests.targets(spec, events.NEW_VERSION)
+        target_ip = objects.service_address(
+            context.cluster, spec.names.namespace, spec.names.target
+        )
+        *others, deployment = manifests.targets(
+            spec, target_ip, events.NEW_VERSION
+        )
         objects.create(context.cluster, others)
         for observer in (self._keep, self._all_new, self._old_gone):
             context.targets.subscribe(observer)

@@ -1,14 +1,15 @@
 """The Kubernetes objects of a load, from jinja2 templates.
 
-They are created in two steps, because a bay may have no DNS.  The first
-step creates the objects that need no address (:func:`foundation`, with the
-targets).  The second step creates the Locust master and its workers
-(:func:`load`), after the Services have their ClusterIPs and the targets are
-ready.
+They are created in three steps, because a bay may have no DNS.  The first
+step creates the Services, and what else needs no address
+(:func:`foundation`).  The second creates the targets (:func:`targets`), the
+third, when they are Ready, the Locust master and its workers (:func:`load`).
 """
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 import json
 import math
 from collections.abc import Sequence
@@ -60,7 +61,8 @@ def puller(spec: LoadSpec) -> dict[str, Any]:
 def foundation(spec: LoadSpec) -> list[dict[str, Any]]:
     """Return the objects that need no address, in order of creation.
 
-    :returns: ConfigMaps, Services, and the targets' Deployment
+    :returns: the code's ConfigMap, the Secret of the targets' certificate if
+        there is one, and the Services
     """
     code, *shared = _objects(_render(spec, "foundation.yaml.j2"))
     # Parsing that much YAML would take half a second.
@@ -68,15 +70,20 @@ def foundation(spec: LoadSpec) -> list[dict[str, Any]]:
         locust_pods.key(path): text
         for path, text in locust_pods.files(spec).items()
     }
-    return [code, *shared, *targets(spec, events.OLD_VERSION)]
+    return [code, *shared]
 
 
-def targets(spec: LoadSpec, version: str) -> list[dict[str, Any]]:
+def targets(
+    spec: LoadSpec, target_ip: str, version: str = events.OLD_VERSION
+) -> list[dict[str, Any]]:
     """Return the objects of the targets of one version.
 
+    :param target_ip: ClusterIP of the Service ``names.target``; if it is an
+        IPv6 address, the targets listen on IPv6 as well as on IPv4
     :param version: :data:`events.OLD_VERSION`, or, for a load with an
         update, :data:`events.NEW_VERSION`
     :returns: the ConfigMap and the Deployment of the targets
+    :raises ValueError: when that is not an address, as in a headless Service
     """
     update = spec.update
     is_new = version == events.NEW_VERSION
@@ -91,7 +98,12 @@ def targets(spec: LoadSpec, version: str) -> list[dict[str, Any]]:
         _render(
             spec,
             "target.yaml.j2",
-            nginx_conf=_render(spec, "nginx.conf.j2", **values),
+            nginx_conf=_render(
+                spec,
+                "nginx.conf.j2",
+                listens=functools.partial(_listens, target_ip),
+                **values,
+            ),
             conf_name=spec.names.nginx_conf_of(version),
             image=update.nginx_image
             if update and update.nginx_image and is_new
@@ -104,6 +116,16 @@ def targets(spec: LoadSpec, version: str) -> list[dict[str, Any]]:
             **values,
         )
     )
+
+
+def _listens(target_ip: str, port: int) -> list[str]:
+    """Return the addresses on which nginx serves a port.
+
+    Where the kernel has no IPv6, nginx could not listen on its addresses.
+    """
+    if ipaddress.ip_address(target_ip).version == 4:
+        return [str(port)]
+    return [str(port), f"[::]:{port}"]
 
 
 def _strategy(update: events.RollingUpdate) -> dict[str, Any]:

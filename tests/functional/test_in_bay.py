@@ -15,16 +15,23 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
+import kubernetes.stream
 import pytest
 from keystoneauth1 import adapter
 
+from rally_magnum_sandbox import artifacts
 from rally_magnum_sandbox import openstack
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_scale import waiting
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import objects
+from rally_magnum_scale.kube import pods
+from rally_magnum_scale.workload import manifests
+from rally_magnum_scale.workload import nginx
 from tests.functional import conftest
 from tests.functional import test_tasks
+from tests.unit import loads
 
 IN_BAY = json.loads(
     (test_tasks.SAMPLES / "args/sandbox-in-bay.json").read_text()
@@ -40,6 +47,11 @@ SMALL = {
     "max_create_s": 300,
     "max_nodes_ready_s": 300,
 }
+READ = (
+    "import sys, urllib.request;"
+    "print(urllib.request.urlopen(sys.argv[1], timeout=10).read().decode(),"
+    " end='')"
+)
 # Without administrator: nothing that only one may do.
 AS_USER = {"users": {}, "quotas": False, "bay_quotas": False}
 
@@ -314,6 +326,44 @@ OWN_FILE = {
     "min_rps": 150,
     "p99_ms": 2000,
 }
+
+
+def test_targets_serve_ipv6_beside_ipv4(kept: Kept) -> None:
+    plain = loads.load_spec(
+        source=records.Source(str(uuid.uuid4()), 1, kept.name),
+        nginx_image=artifacts.NGINX_IMAGE,
+        image_pull_policy="Never",
+        targets=1,
+    )
+    namespace = plain.names.namespace
+    with client.connect_kubeconfig(str(kept.kubeconfig)) as cluster:
+        objects.create(cluster, manifests.namespace(plain))
+        try:
+            objects.create(cluster, manifests.targets(plain, "fd00::1"))
+            (target,) = pods.wait_for_ready(
+                cluster,
+                namespace,
+                plain.selector("target"),
+                1,
+                what="targets",
+                deadline_s=60,
+            )
+            for address in ("127.0.0.1", "[::1]"):
+                url = f"http://{address}:{nginx.PORT}/"
+                process = kubernetes.stream.stream(
+                    cluster.core.connect_get_namespaced_pod_exec,
+                    target["metadata"]["name"],
+                    namespace,
+                    command=["python3", "-c", READ, url],
+                    stdout=True,
+                    stderr=True,
+                    _preload_content=False,
+                )
+                process.run_forever(timeout=30)
+                assert process.read_all() == "rally-magnum-scale\n"
+                process.sock.shutdown()
+        finally:
+            objects.delete_namespace(cluster, namespace, deadline_s=120)
 
 
 def test_a_locust_file_makes_the_load(

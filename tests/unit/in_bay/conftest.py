@@ -47,12 +47,18 @@ class Server:
     :param behave: gets the connection and the number of the request, from
         1, over all connections
     :param port: where it listens, 0 for anywhere
+    :param host: the address where it listens
     :param accept_after_s: how long all but one have to wait at first
     :param context: of TLS
     """
 
     def __init__(
-        self, behave=answer, port=0, accept_after_s=0.0, context=None
+        self,
+        behave=answer,
+        port=0,
+        accept_after_s=0.0,
+        context=None,
+        host="127.0.0.1",
     ):
         self._context = context
         self.behave = behave
@@ -61,11 +67,14 @@ class Server:
         self._lock = threading.Lock()
         self._connections = []
         self._listener = socket.create_server(
-            ("127.0.0.1", port), backlog=0 if accept_after_s else 64
+            (host, port),
+            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            backlog=0 if accept_after_s else 64,
         )
         self._accept_after_s = accept_after_s
         self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/"
+        at = f"[{host}]" if ":" in host else host
+        self.url = f"http://{at}:{self.port}/"
         # Each plain connection and its thread.
         self._serving = []
         self._accepting = threading.Thread(target=self._accept)
@@ -302,12 +311,14 @@ def make_bay(tmp_path, free_port, locust):
     """Make the pods of loads, as processes that end with the test."""
     bays = []
 
-    def make(url, *steps, **changes):
+    def make(url, *steps, service_ip="127.0.0.1", **changes):
         spec = loads.load_spec(
             *steps,
             **{"workers": 2, "connections_per_worker": 4, **changes},
         )
-        bays.append(processes.Bay(tmp_path, spec, url, free_port, locust))
+        bays.append(
+            processes.Bay(tmp_path, spec, url, free_port, locust, service_ip)
+        )
         return bays[-1]
 
     yield make

@@ -21,9 +21,12 @@ TARGET = f"http://127.0.0.1:{nginx.PORT}"
 
 
 class Bay:
-    """The pods of a load as processes of this machine."""
+    """The pods of a load as processes of this machine.
 
-    def __init__(self, folder, spec, url, master_port, orders):
+    :param service_ip: address of the Services of the targets and the master
+    """
+
+    def __init__(self, folder, spec, url, master_port, orders, service_ip):
         self._orders = orders
         self.processes = []
         self.spec = spec
@@ -34,7 +37,7 @@ class Bay:
         self.addresses = None
         foundation = manifests.foundation(spec)
         pod, job = manifests.load(
-            spec, target_ip="127.0.0.1", master_ip="127.0.0.1"
+            spec, target_ip=service_ip, master_ip=service_ip
         )
         self._mount(foundation[0]["data"], pod["spec"]["volumes"][0])
         self._master = pod["spec"]["containers"][0]

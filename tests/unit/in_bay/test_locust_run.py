@@ -1,7 +1,9 @@
 """A real Locust master and real workers with our engine."""
 
+import contextlib
 import dataclasses
 import signal
+import socket
 import sys
 import time
 
@@ -16,6 +18,15 @@ from rally_magnum_scale.workload.load_spec import Deadlines
 from tests.unit import loads
 from tests.unit.in_bay.processes import REPORTING_OFTEN
 from tests.unit.in_bay.processes import of
+
+
+def _has_ipv6():
+    with (
+        contextlib.suppress(OSError),
+        socket.create_server(("::1", 0), family=socket.AF_INET6),
+    ):
+        return True
+    return False
 
 
 def test_a_load_of_two_workers_and_two_steps(make_bay, serve):
@@ -101,6 +112,26 @@ def test_pod_addresses_share_the_load_evenly(make_bay, serve):
     assert sum(requests) == end["requests"] == pytest.approx(600, abs=2)
     assert [one.connections for one in servers] == [2, 2, 2]
     assert min(requests) > 100
+    assert [worker.wait(10) for worker in workers] == [0, 0]
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("target_address", ["service", "pod"])
+def test_a_load_runs_in_a_bay_with_ipv6_only(make_bay, serve, target_address):
+    server = serve(host="::1")
+    bay = make_bay(
+        server.url,
+        Step(200, 1),
+        service_ip="::1",
+        targets=1,
+        target_address=target_address,
+    )
+    if target_address == "pod":
+        bay.addresses = [f"[::1]:{server.port}"]
+    workers = [bay.start_worker(), bay.start_worker()]
+    end = bay.records(bay.start_master())[-1]
+    assert (end["reasons"], end["failures"]) == ([], {})
+    assert server.requests == end["requests"] == 200
     assert [worker.wait(10) for worker in workers] == [0, 0]
 
 

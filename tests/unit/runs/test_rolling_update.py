@@ -15,6 +15,11 @@ CONFIG_MAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 DEPLOYMENT = (
     f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/rms-12345678-1-target"
 )
+SERVICE = {
+    f"/api/v1/namespaces/{NAMESPACE}/services/rms-12345678-1-target": [
+        {"metadata": {"name": "s"}, "spec": {"clusterIP": "10.0.0.1"}}
+    ]
+}
 OLD = [pod("a", "n1"), pod("b", "n2")]
 NEW = [pod("c", "n1", version="2"), pod("d", "n2", version="2")]
 
@@ -24,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("short_waits")
 
 @pytest.fixture
 def api():
-    script = {CONFIG_MAPS: [{}], DEPLOYMENT: [{}]}
+    script = {CONFIG_MAPS: [{}], DEPLOYMENT: [{}], **SERVICE}
     with fake_api.serve(script) as (fake, cluster):
         yield fake, cluster
 
@@ -161,7 +166,7 @@ def test_an_update_has_a_deadline_and_reports_its_progress(api):
 
 
 def test_a_refused_update_names_the_request():
-    script = {CONFIG_MAPS: [{}], DEPLOYMENT: [403]}
+    script = {CONFIG_MAPS: [{}], DEPLOYMENT: [403], **SERVICE}
     with fake_api.serve(script) as (_, cluster):
         _, update = update_of(cluster)
         with controlled_disruption.RunningDisruption(update) as running:

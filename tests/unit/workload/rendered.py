@@ -25,6 +25,7 @@ def every(one):
         *manifests.namespace(one),
         manifests.puller(one),
         *manifests.foundation(one),
+        *manifests.targets(one, "10.0.0.1"),
         *manifests.load(one, target_ip="10.0.0.1", master_ip="10.0.0.2"),
     ]
 

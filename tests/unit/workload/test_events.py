@@ -20,7 +20,7 @@ def spec_of(**changes):
 
 
 def deployment(spec, version=events.OLD_VERSION):
-    *_, found = manifests.targets(spec, version)
+    *_, found = manifests.targets(spec, "10.0.0.1", version)
     assert found["kind"] == "Deployment"
     return found["spec"]
 
@@ -31,7 +31,7 @@ def container(spec, version=events.OLD_VERSION):
 
 
 def nginx_conf(spec, version=events.OLD_VERSION):
-    config_map, _ = manifests.targets(spec, version)
+    config_map, _ = manifests.targets(spec, "10.0.0.1", version)
     return config_map["data"]["nginx.conf"]
 
 
@@ -90,7 +90,9 @@ def test_both_versions_send_a_version_header_of_equal_length():
         assert f"add_header {events.VERSION_HEADER} {version} always" in conf
     assert len(confs["1"]) == len(confs["2"])
     names = {
-        version: manifests.targets(spec, version)[0]["metadata"]["name"]
+        version: manifests.targets(spec, "10.0.0.1", version)[0]["metadata"][
+            "name"
+        ]
         for version in "12"
     }
     assert names["1"] != names["2"]

@@ -205,6 +205,26 @@ def test_targets_without_tls_serve_their_counts_on_the_same_port():
     assert job_of(objects).tls is None
 
 
+def test_targets_listen_on_both_families_if_their_service_has_ipv6():
+    tls = load_spec.TargetTls("the CA", "the certificate", "the key")
+    plain, secured = spec(), spec(tls=tls)
+    (conf, secured_conf) = (
+        manifests.targets(one, "fd00::1")[0]["data"]["nginx.conf"]
+        for one in (plain, secured)
+    )
+    ports = re.findall(r"listen (.*);", conf)
+    assert ports == [
+        "8080 reuseport backlog=4096",
+        "[::]:8080 reuseport backlog=4096",
+    ]
+    assert re.findall(r"listen (.*);", secured_conf) == [
+        "8080 ssl reuseport backlog=4096",
+        "[::]:8080 ssl reuseport backlog=4096",
+        "8081",
+        "[::]:8081",
+    ]
+
+
 def test_services_select_their_pods():
     objects = every(spec())
     target, master = of_kind(objects, "Service")
