@@ -93,7 +93,9 @@ def _create(
 
 def _masked(output: str, spec: Mapping[str, Any]) -> str:
     for cloud in spec.values():
-        password = cloud["admin"]["password"]
-        for written in (password, json.dumps(password)[1:-1]):
-            output = output.replace(written, "***")
+        secrets = {"password": cloud["admin"]["password"], **cloud}
+        for name in ("password", "profiler_hmac_key", "profiler_conn_str"):
+            if secret := secrets.get(name):
+                for written in (secret, json.dumps(secret)[1:-1]):
+                    output = output.replace(written, "***")
     return output

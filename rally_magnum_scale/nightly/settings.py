@@ -25,7 +25,8 @@ SCHEMA: dict[str, Any] = {
     "properties": {
         "cloud": {
             "type": "object",
-            "description": "The cloud of the tasks: exactly one of these.",
+            "description": "The cloud of the tasks: exactly one of "
+            "`sandbox`, `clouds_yaml` and `openrc`.",
             "properties": {
                 "sandbox": {
                     "const": True,
@@ -35,14 +36,22 @@ SCHEMA: dict[str, Any] = {
                     **_TEXT,
                     "description": "The name of a cloud in clouds.yaml.",
                 },
+                "region": {
+                    **_TEXT,
+                    "description": "With `clouds_yaml`: the region, if the "
+                    "cloud has several.",
+                },
                 "openrc": {
                     **_TEXT,
                     "description": "A shell file that exports OS_AUTH_URL "
                     "and the other variables of a cloud.",
                 },
             },
-            "minProperties": 1,
-            "maxProperties": 1,
+            "oneOf": [
+                {"required": [one]}
+                for one in ("sandbox", "clouds_yaml", "openrc")
+            ],
+            "dependentRequired": {"region": ["clouds_yaml"]},
             "additionalProperties": False,
         },
         "folder": {
@@ -128,6 +137,7 @@ class Settings:
 
     :param sandbox: whether the cloud is the sandbox
     :param clouds_yaml: otherwise the name of a cloud in clouds.yaml
+    :param region: its region, or an empty string for the only one
     :param openrc: otherwise a file that sets the ``OS_`` variables
     :param folder: folder for the nights, the history and the pages
     :param across: conditions in which compared runs may differ, from
@@ -144,6 +154,7 @@ class Settings:
     tasks: tuple[TaskSettings, ...]
     sandbox: bool = False
     clouds_yaml: str = ""
+    region: str = ""
     openrc: pathlib.Path | None = None
     across: tuple[str, ...] = ()
     keep: int = 30
@@ -194,7 +205,8 @@ def _check(path: pathlib.Path, content: Any) -> None:
     if key == "cloud":
         raise exceptions.InvalidInput(
             f"cloud in {path}: give exactly one of `sandbox: true`, "
-            "`clouds_yaml: NAME` and `openrc: FILE`."
+            "`clouds_yaml: NAME` and `openrc: FILE`, and `region: NAME` only "
+            "beside `clouds_yaml`."
         )
     raise exceptions.InvalidInput(f"{key} in {path}: {error.message}.")
 
@@ -232,6 +244,7 @@ def _settings(base: pathlib.Path, content: Mapping[str, Any]) -> Settings:
         tasks=tuple(_task(base, one) for one in content["tasks"]),
         sandbox=cloud.get("sandbox", False),
         clouds_yaml=cloud.get("clouds_yaml", ""),
+        region=cloud.get("region", ""),
         openrc=base / openrc if openrc else None,
         across=tuple(content.get("across", ())),
         # In JSON Schema, 3.0 is an integer, too.

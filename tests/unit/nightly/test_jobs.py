@@ -25,10 +25,10 @@ from rally.task import task_cfg
 
 from rally_magnum_scale import commands
 from rally_magnum_scale.history import storage
-from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.nightly import processes
 from rally_magnum_scale.nightly import rally_setup
+from rally_magnum_scale.nightly import sandbox
 from rally_magnum_scale.nightly import settings
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -47,7 +47,7 @@ LAST_S = (
     2 * processes._LAST_GRACE_S
     + 2 * commands.RALLY_DEADLINE_S
     + storage.LOCK_DEADLINE_S
-    + clouds.DOWN_DEADLINE_S
+    + sandbox.DOWN_DEADLINE_S
 )
 # For a tool that reads a file of ours, on a busy machine.
 TOOL_S = 300

@@ -43,6 +43,11 @@ def test_paths_are_seen_from_the_file(write, tmp_path):
     assert (read.sandbox, read.deadline_s, read.grace_s) == (0, 28800, 1800)
 
 
+def test_a_cloud_may_have_a_region(write):
+    read = settings.read(write(cloud={"clouds_yaml": "mine", "region": "R"}))
+    assert (read.clouds_yaml, read.region) == ("mine", "R")
+
+
 @pytest.mark.parametrize("name", ["sandbox.yaml", "cloud.yaml"])
 def test_the_samples_are_right(name):
     read = settings.read(SAMPLES / name)
@@ -55,6 +60,11 @@ def test_the_samples_are_right(name):
     [
         ({"cloud": {}}, "cloud in .*: give exactly one of `sandbox: true`"),
         ({"cloud": {"sandbox": True, "openrc": "x"}}, "give exactly one of"),
+        ({"cloud": {"region": "R"}}, "cloud in .*: give exactly one of"),
+        (
+            {"cloud": {"sandbox": True, "region": "R"}},
+            "cloud in .*, and `region: NAME` only beside `clouds_yaml`.",
+        ),
         ({"cloud": {"sandbox": False}}, "cloud.sandbox in .*: True was"),
         ({"cloud": {"openrc": "x"}}, "cloud.openrc: the file .*/x does not"),
         ({"kept": 3}, r"the file in .*\('kept' was unexpected\)"),
