@@ -6,10 +6,10 @@ import sys
 DEADLINE_S = 60
 
 
-def run(program, deadline_s=DEADLINE_S):
+def run(program, *arguments, deadline_s=DEADLINE_S):
     """Run a program that must succeed; return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, *arguments],
         check=True,
         capture_output=True,
         text=True,
