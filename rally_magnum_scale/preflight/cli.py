@@ -7,23 +7,17 @@ import dataclasses
 import json
 import pathlib
 import sys
-import traceback
 from collections.abc import Sequence
 
-from rally import api as rally_api
-from rally import exceptions as rally_exceptions
-from rally import plugins
-
-from rally_magnum_scale import exceptions
+from rally_magnum_scale import cloud_commands
 from rally_magnum_scale import retries
 from rally_magnum_scale.preflight import comparison
 from rally_magnum_scale.preflight import needs
 from rally_magnum_scale.preflight import projects as project_list
 from rally_magnum_scale.preflight import rows as row_list
 
+PROGRAM = "rally-magnum-preflight"
 EXIT_SHORT = 1
-EXIT_INVALID = 2
-EXIT_NO_CLOUD = 3
 DESCRIPTION = """\
 Compare what a Rally task will need with what the cloud has, before the task
 creates anything. This command changes nothing in the cloud.
@@ -34,9 +28,6 @@ arguments, the task or Rally's environment are wrong; 3 if the login to the
 cloud or the program itself failed. What the cloud does not show is unknown,
 which is neither enough nor short.
 """
-
-# A service that does not answer by then is unknown.
-PATIENCE_S = 5.0
 
 _HEADINGS = ("what", "need", "have", "verdict", "what to change")
 
@@ -49,20 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :raises SystemExit: with 2 when the arguments are wrong
     """
     options = _parser().parse_args(arguments)
-    try:
-        with retries.patience(PATIENCE_S):
-            rows = _compare(options)
-    except exceptions.InvalidInput as error:
-        return _fail(error, EXIT_INVALID)
-    except exceptions.ScaleError as error:
-        return _fail(error, EXIT_NO_CLOUD)
-    except Exception:
-        # Python's own exit status for errors, 1, means a shortage here.
-        return _fail(
-            f"{traceback.format_exc()}\nThis is a bug in the program. Please "
-            "report it with the lines above.",
-            EXIT_NO_CLOUD,
-        )
+    return cloud_commands.run(PROGRAM, lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    with retries.patience(cloud_commands.PATIENCE_S):
+        rows = _compare(options)
     sys.stdout.write(_as_json(rows) if options.json else _as_table(rows))
     short = any(row.verdict == row_list.SHORT for row in rows)
     return EXIT_SHORT if short else 0
@@ -70,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="rally-magnum-preflight", description=DESCRIPTION, epilog=EPILOG
+        prog=PROGRAM, description=DESCRIPTION, epilog=EPILOG
     )
     parser.add_argument(
         "task", type=pathlib.Path, help="the file of the Rally task"
@@ -104,15 +87,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _compare(options: argparse.Namespace) -> list[row_list.Row]:
-    try:
-        plugins.load()
-        opened = rally_api.API()
-    except rally_exceptions.RallyException as error:
-        raise exceptions.InvalidInput(f"Rally can't start: {error}") from error
+    opened = cloud_commands.start_rally()
     # This module needs options that loading the plugins registers.
     from rally_magnum_scale.preflight import task_file
 
-    projects = project_list.of_environment(options.env)
+    projects = project_list.Projects(cloud_commands.openstack_of(options.env))
     config = task_file.load(
         opened, options.task, options.task_args_file, options.task_args
     )
@@ -129,13 +108,7 @@ def _as_json(rows: Sequence[row_list.Row]) -> str:
 
 
 def _as_table(rows: Sequence[row_list.Row]) -> str:
-    cells = [_HEADINGS, *map(_cells, rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    # The last column may be long.
-    widths[-1] = 0
-    lines = [
-        "  ".join(map(str.ljust, line, widths)).rstrip() for line in cells
-    ]
+    lines = cloud_commands.table([_HEADINGS, *map(_cells, rows)])
     count = ", ".join(f"{n} {verdict}" for verdict, n in _counts(rows).items())
     return "\n".join([*lines, "", f"{count}."]) + "\n"
 
@@ -148,8 +121,3 @@ def _cells(row: row_list.Row) -> tuple[str, ...]:
 def _counts(rows: Sequence[row_list.Row]) -> dict[str, int]:
     verdicts = [row.verdict for row in rows]
     return {each: verdicts.count(each) for each in row_list.VERDICTS}
-
-
-def _fail(error: object, status: int) -> int:
-    sys.stderr.write(f"rally-magnum-preflight: {error}\n")
-    return status

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import uuid
 from collections.abc import Callable
-from collections.abc import Iterator
 from typing import Any
 from typing import TypeVar
 
-from keystoneauth1 import exceptions as keystone_errors
 from openstack import exceptions as openstack_errors
 
-from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import machines
-from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.bays import quotas
+from rally_magnum_scale.bays import reading
 
 T = TypeVar("T")
 
@@ -27,15 +23,6 @@ UNLIMITED = -1
 
 # What Neutron creates in each new project.
 _USED_BY_NEW = {"security_group": 1, "security_group_rule": 4}
-
-_ERRORS = (
-    *magnum_errors.CLIENT_ERRORS,
-    openstack_errors.SDKException,
-)
-
-
-class Unreadable(exceptions.ScaleError):
-    """The cloud does not show something; the message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,9 +95,9 @@ def _cached(read: Callable[..., T]) -> Callable[..., T]:
         if key not in self._known:
             try:
                 self._known[key] = read(self, *wanted)
-            except Unreadable as error:
+            except reading.Unreadable as error:
                 self._known[key] = error
-        if isinstance(found := self._known[key], Unreadable):
+        if isinstance(found := self._known[key], reading.Unreadable):
             raise found
         answer: T = found
         return answer
@@ -139,14 +126,6 @@ class Project:
         self._access = session, region, interface
         self.new = new
         self._known: dict[Any, Any] = {}
-
-    def log_in(self) -> None:
-        """Get a token.
-
-        :raises Unreadable: when Keystone refuses or does not answer
-        """
-        with readable("Keystone"):
-            self._access[0].get_token()
 
     @functools.cached_property
     def _id(self) -> str:
@@ -178,7 +157,7 @@ class Project:
         try:
             found = self._quotas(service)[resource]
         except KeyError:
-            raise Unreadable(
+            raise reading.Unreadable(
                 f"{service.capitalize()} shows no quota {resource}"
             ) from None
         if planned is None:
@@ -191,7 +170,7 @@ class Project:
             return {"bays": self._bays()}
         of = _SERVICES[service]
         path = (of.defaults if self.new else of.used).format(project=self._id)
-        with readable(of.name):
+        with reading.readable(of.name):
             (shown,) = self._get(of.client, path).values()
             found = {
                 resource: _quota(resource, limit)
@@ -206,7 +185,7 @@ class Project:
         return found
 
     def _bays(self) -> Quota:
-        with readable("Magnum"):
+        with reading.readable("Magnum"):
             own = quotas.BayQuotas(self._magnum)
             if self.new:
                 # Magnum answers with its default for any other id.
@@ -230,7 +209,7 @@ class Project:
 
         :raises Unreadable: when Magnum does not show them
         """
-        with readable("Magnum"):
+        with reading.readable("Magnum"):
             shown = listing.list_all(
                 self._magnum.cluster_templates, detail=True
             )
@@ -251,7 +230,7 @@ class Project:
         :raises Unreadable: when the service does not answer, or shows
             several objects of the name
         """
-        with readable(_name(client)):
+        with reading.readable(_name(client)):
             own = getattr(self._cloud, client)
             return getattr(own, f"find_{kind}")(wanted, ignore_missing=True)
 
@@ -263,7 +242,7 @@ class Project:
         :raises Unreadable: when Neutron does not show them
         """
         path = f"/network-ip-availabilities/{network}"
-        with readable("Neutron"):
+        with reading.readable("Neutron"):
             shown = self._get("network", path)["network_ip_availability"]
             counted = [
                 one
@@ -274,27 +253,6 @@ class Project:
                 sum(one["total_ips"] for one in counted),
                 sum(one["used_ips"] for one in counted),
             )
-
-
-@contextlib.contextmanager
-def readable(service: str) -> Iterator[None]:
-    """Turn the errors of a service, and odd answers, into one sentence."""
-    try:
-        yield
-    except (
-        keystone_errors.EndpointNotFound,
-        openstack_errors.ServiceDisabledException,
-    ):
-        raise Unreadable(
-            f"the catalogue has no endpoint of {service}"
-        ) from None
-    except exceptions.BayError as error:
-        raise Unreadable(str(error).rstrip(".")) from error
-    except _ERRORS as error:
-        reason = magnum_errors.message_of(error)
-        raise Unreadable(f"{service} answered: {reason}") from error
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise Unreadable(f"{service} gave an odd answer") from error
 
 
 def _quota(resource: str, shown: Any) -> Quota:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from rally_magnum_scale.bays import reading
 from rally_magnum_scale.preflight import have
 from rally_magnum_scale.preflight import needs
 from rally_magnum_scale.preflight.rows import ENOUGH
@@ -129,7 +130,7 @@ def _row(
         quota = project.quota(
             service, resource, planned.get((service, resource))
         )
-    except have.Unreadable as error:
+    except reading.Unreadable as error:
         return unreadable(what, need, error)
     change = _change(service, resource, quota.used + amount.most)
     return compare(what, amount, quota, change)
@@ -177,7 +178,7 @@ def _of_flavors(
 def _of_flavor(name: str | None, project: have.Project, attribute: str) -> int:
     found: Any = name and project.find("compute", "flavor", name)
     if not found:
-        raise have.Unreadable("a flavor is unknown, see above")
+        raise reading.Unreadable("a flavor is unknown, see above")
     return int(getattr(found, attribute))
 
 
@@ -225,8 +226,8 @@ def _shared_subnet(
         found = project.find("network", "network", network)
         part = subnet and project.find("network", "subnet", subnet)
         if found is None or (subnet and part is None):
-            raise have.Unreadable("the network is unknown, see above")
+            raise reading.Unreadable("the network is unknown, see above")
         quota = project.free_addresses(found.id, part.id if part else None)
-    except have.Unreadable as error:
+    except reading.Unreadable as error:
         return unreadable(what, words(amount), error)
     return compare(what, amount, quota, "use a larger subnet")

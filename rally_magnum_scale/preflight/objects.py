@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import reading
 from rally_magnum_scale.bays import selection
 from rally_magnum_scale.preflight import have
 from rally_magnum_scale.preflight import needs
@@ -83,7 +84,7 @@ def _template(
     need = wanted or "the only one"
     try:
         fields = _fields(workload, project, wanted)
-    except have.Unreadable as error:
+    except reading.Unreadable as error:
         return {}, unreadable(what, need, error)
     except exceptions.TemplateNotFound as error:
         return {}, Row(what, need, "none", SHORT, str(error).rstrip("."))
@@ -122,7 +123,7 @@ def _image(
         return None, []
     try:
         image = project.find("image", "image", name)
-    except have.Unreadable as error:
+    except reading.Unreadable as error:
         return None, [unreadable(what, name, error)]
     if image is None:
         return None, [Row(what, name, "none", SHORT, _NAME_ANOTHER)]
@@ -224,7 +225,7 @@ def _check_object(
 ) -> Row:
     try:
         found = find()
-    except have.Unreadable as error:
+    except reading.Unreadable as error:
         return unreadable(what, name, error)
     if found is None:
         return Row(what, name, "none", SHORT, change)

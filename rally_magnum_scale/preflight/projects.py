@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from rally import exceptions as rally_exceptions
-from rally.cli import envutils
-from rally.env import env_mgr
-from rally_openstack.common import credential
-
+from rally_magnum_scale import cloud_commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.preflight import have
-from rally_magnum_scale.task import clients
 
 
 class Projects:
@@ -62,32 +56,5 @@ class Projects:
         return [_open(each, new=False) for each in self._users.values()]
 
 
-def of_environment(wanted: str | None) -> Projects:
-    """Return the projects of a Rally environment.
-
-    :param wanted: its name or uuid; None for the one that Rally uses
-    :raises InvalidInput: when there is no such environment
-    """
-    wanted = wanted or envutils.get_global(envutils.ENV_ENV)
-    if not wanted:
-        raise exceptions.InvalidInput(
-            "Rally uses no environment. Create one with `rally env create "
-            "--from-sysenv`, or select one with --env."
-        )
-    try:
-        platforms = env_mgr.EnvManager.get(wanted).data["platforms"]
-    except rally_exceptions.RallyException as error:
-        raise exceptions.InvalidInput(
-            f"Rally has no environment {wanted!r}: {error}"
-        ) from error
-    openstack = platforms.get("openstack") or {}
-    return Projects(openstack.get("platform_data") or {})
-
-
 def _open(given: Mapping[str, Any], *, new: bool) -> have.Project:
-    own = credential.OpenStackCredential(**copy.deepcopy(dict(given)))
-    with have.readable("Keystone"):
-        access = clients.session_of(own.clients())
-    project = have.Project(*access, new=new)
-    project.log_in()
-    return project
+    return have.Project(*cloud_commands.log_in(given), new=new)

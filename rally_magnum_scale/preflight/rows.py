@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+from rally_magnum_scale.bays import reading
 from rally_magnum_scale.preflight import have
 from rally_magnum_scale.preflight import needs
 
@@ -49,7 +50,7 @@ class Row:
         return self._rank > other._rank
 
 
-def unreadable(what: str, need: str, error: have.Unreadable) -> Row:
+def unreadable(what: str, need: str, error: reading.Unreadable) -> Row:
     """Return the row of something that the cloud does not show."""
     return Row(what, need, "?", UNKNOWN, str(error))
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from rally_magnum_scale import cloud_commands
 from rally_magnum_scale.preflight import cli
 from rally_magnum_scale.preflight import rows
 from tests.unit.preflight import fake_cloud
@@ -36,6 +37,7 @@ import contextlib, io, json, os, sys
 from rally import api
 from rally.common import db
 from rally.env import env_mgr
+from rally_magnum_scale import cloud_commands
 from rally_magnum_scale.preflight import cli
 given, done = json.load(sys.stdin), {}
 def run(name):
@@ -121,13 +123,13 @@ def test_json_of_a_task_for_which_there_is_enough(runs):
 @pytest.mark.parametrize(
     ("run", "expected", "words"),
     [
-        ("no database", cli.EXIT_INVALID, "rally db create"),
-        ("no environment", cli.EXIT_INVALID, "rally env create"),
-        ("missing", cli.EXIT_INVALID, "missing.json"),
-        ("list", cli.EXIT_INVALID, "can't read"),
-        ("other", cli.EXIT_INVALID, "'none'"),
-        ("option", cli.EXIT_INVALID, "--colour"),
-        ("gone", cli.EXIT_NO_CLOUD, "127.0.0.1:1"),
+        ("no database", cloud_commands.EXIT_INVALID, "rally db create"),
+        ("no environment", cloud_commands.EXIT_INVALID, "rally env create"),
+        ("missing", cloud_commands.EXIT_INVALID, "missing.json"),
+        ("list", cloud_commands.EXIT_INVALID, "can't read"),
+        ("other", cloud_commands.EXIT_INVALID, "'none'"),
+        ("option", cloud_commands.EXIT_INVALID, "--colour"),
+        ("gone", cloud_commands.EXIT_NO_CLOUD, "127.0.0.1:1"),
     ],
 )
 def test_what_ends_without_a_table(runs, run, expected, words):
@@ -142,7 +144,7 @@ def test_a_bug_is_no_shortage(monkeypatch, capsys):
         raise ZeroDivisionError
 
     monkeypatch.setattr(cli, "_compare", broken)
-    assert cli.main(["task.json"]) == cli.EXIT_NO_CLOUD
+    assert cli.main(["task.json"]) == cloud_commands.EXIT_NO_CLOUD
     assert "report it" in capsys.readouterr().err
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import retries
-from rally_magnum_scale.preflight import have
+from rally_magnum_scale.bays import reading
 from rally_magnum_scale.preflight import projects
 from tests.unit.preflight import fake_cloud
 from tests.unit.task import fake_tenants
@@ -51,7 +51,7 @@ def test_a_login_that_fails(cloud, status):
     cloud.refuse["tokens"] = status
     admin = fake_tenants.credentials(cloud, "admin")
     opened = projects.Projects({"admin": admin})
-    with pytest.raises(have.Unreadable, match=f"{status}"):
+    with pytest.raises(reading.Unreadable, match=f"{status}"):
         opened.open(True)
 
 
@@ -59,5 +59,5 @@ def test_a_cloud_that_is_not_there():
     gone = fake_cloud.FakeCloud()
     gone.url = "http://127.0.0.1:1"
     admin = fake_tenants.credentials(gone, "admin")
-    with pytest.raises(have.Unreadable), retries.patience(0.0):
+    with pytest.raises(reading.Unreadable), retries.patience(0.0):
         projects.Projects({"admin": admin}).open(True)
