@@ -34,6 +34,7 @@ from rally_magnum_scale.nightly import cli as nightly_cli
 from rally_magnum_scale.nightly import history_cli
 from rally_magnum_scale.nightly import settings as nightly_settings
 from rally_magnum_scale.preflight import cli as preflight_cli
+from rally_magnum_scale.reap import cli as reap_cli
 
 OURS = "rally_magnum_scale."
 SURVIVORS = pathlib.Path(__file__).parents[1] / "tests/survivors.toml"
@@ -53,7 +54,7 @@ RECORDS = {
 }
 # For a key that the description of its plugin explains.
 SEE_ABOVE = "see the description above"
-COMMANDS = (nightly_cli, history_cli, preflight_cli, sandbox_cli)
+COMMANDS = (nightly_cli, history_cli, preflight_cli, reap_cli, sandbox_cli)
 
 
 def write(folder: pathlib.Path) -> None:

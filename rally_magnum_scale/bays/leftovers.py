@@ -34,10 +34,10 @@ ATTEMPTS = 2
 # A bay that was requested just before the crash appears late.
 ROUNDS = 3
 
-# The form of the names that this package gives.  The first part comes from
-# the id of the run that owns the object.  Objects that are kept on purpose
-# have other names.
-_NAME = re.compile(r"rms-([a-z0-9]{8})-[a-z0-9]{8}")
+# The forms of the names that this package gives.  The first part comes from
+# the id of the run that owns the object, which is hexadecimal.
+_NAME = re.compile(r"rms-([0-9a-f]{8})-[a-z0-9]{8}")
+_NAME_OF_KEPT = re.compile(r"kept-([0-9a-f]{8})-[a-z0-9]{8}")
 
 
 @dataclass(frozen=True)
@@ -66,16 +66,25 @@ class Leftover:
 
         :param now: with a time zone
         """
-        try:
-            made = datetime.datetime.fromisoformat(self.created_at)
-        except ValueError:
+        made = time_of(self.created_at)
+        if made is None:
             return "of unknown age"
-        if made.tzinfo is None:
-            made = made.replace(tzinfo=datetime.UTC)
         minutes = max(0, int((now - made).total_seconds() // 60))
         if minutes < 120:
             return f"{minutes} minutes old"
         return f"{minutes // 60} hours old"
+
+
+def time_of(text: str | None) -> datetime.datetime | None:
+    """Return a time that a service shows; None if it shows none.
+
+    :param text: in ISO 8601, in UTC if it has no time zone
+    """
+    try:
+        moment = datetime.datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
 def owner_part(uuid: str) -> str:
@@ -116,9 +125,18 @@ class Leftovers:
     def bays(self) -> list[Leftover]:
         """Return all bays that runs of this package created.
 
+        Bays that a run keeps on purpose are in :meth:`kept_bays`.
+
         :raises BayError: when Magnum refuses, with the missing policy rules
         """
-        return self._made(self.all_bays())
+        return _made(self.all_bays(), _NAME)
+
+    def kept_bays(self) -> list[Leftover]:
+        """Return all bays that ``keep_bay`` keeps.
+
+        :raises BayError: when Magnum refuses, with the missing policy rules
+        """
+        return _made(self.all_bays(), _NAME_OF_KEPT)
 
     def all_bays(self) -> list[Any]:
         """Return all bays that Magnum shows, whoever created them.
@@ -134,9 +152,8 @@ class Leftovers:
 
         :raises BayError: when Magnum refuses, with the missing policy rules
         """
-        return self._made(
-            self._list(self._magnum.cluster_templates, "clustertemplate")
-        )
+        shown = self._list(self._magnum.cluster_templates, "clustertemplate")
+        return _made(shown, _NAME)
 
     def remove_of(self, uuids: Collection[str]) -> list[str]:
         """Remove the bays and then the templates of crashed runs.
@@ -175,20 +192,26 @@ class Leftovers:
         start = self._clock()
         try:
             interruption.check()
-            self._remove_bay(bay)
+            self._log(f"{bay.name}: deleting this bay of a crashed run")
+            self.remove_bay(bay)
         except exceptions.ScaleError as error:
             return str(error)
         self._log(f"{bay.name}: gone after {self._clock() - start:.0f} s")
         return None
 
-    def _remove_bay(self, bay: Leftover) -> None:
+    def remove_bay(self, bay: Leftover) -> None:
+        """Remove a bay and wait until it is gone from Magnum.
+
+        :raises BayDeleteFailed: at DELETE_FAILED, with Magnum's reason
+        :raises DeadlineExceeded: when the bay is not gone in time
+        :raises Interrupted: when this run is interrupted
+        """
         bays = lifecycle.Bays(
             self._magnum,
             lambda line: self._log(f"{bay.name}: {line}"),
             self._clock,
             self._sleep,
         )
-        self._log(f"{bay.name}: deleting this bay of a crashed run")
         for left in reversed(range(ATTEMPTS)):
             try:
                 bays.delete(bay.uuid, bay.nodes)
@@ -199,18 +222,25 @@ class Leftovers:
             else:
                 return
 
+    def remove_template(self, template: Leftover) -> None:
+        """Remove a cluster template; ignore one that is already gone.
+
+        :raises BayError: when Magnum refuses
+        """
+        with (
+            magnum_errors.translate_errors(
+                f"delete the cluster template {template.name} "
+                f"({template.uuid})"
+            ),
+            magnum_errors.ignore_not_found(),
+        ):
+            self._magnum.cluster_templates.delete(template.uuid)
+
     def _remove_templates(self, uuids: Collection[str]) -> list[str]:
         failed = []
         for each in of_owners(self.templates(), uuids):
             try:
-                with (
-                    magnum_errors.translate_errors(
-                        f"delete the cluster template {each.name} "
-                        f"({each.uuid})"
-                    ),
-                    magnum_errors.ignore_not_found(),
-                ):
-                    self._magnum.cluster_templates.delete(each.uuid)
+                self.remove_template(each)
             except exceptions.BayError as error:
                 failed.append(str(error))
             else:
@@ -224,21 +254,22 @@ class Leftovers:
         ):
             return listing.list_all(manager, self._sleep, detail=True)
 
-    def _made(self, shown: Sequence[Any]) -> list[Leftover]:
-        made = []
-        for each in shown:
-            if match := _NAME.fullmatch(each.name or ""):
-                made.append(
-                    Leftover(
-                        uuid=each.uuid,
-                        name=each.name,
-                        owner=match[1],
-                        project=getattr(each, "project_id", None) or "",
-                        created_at=getattr(each, "created_at", None) or "",
-                        nodes=getattr(each, "node_count", None) or 0,
-                    )
+
+def _made(shown: Sequence[Any], form: re.Pattern[str]) -> list[Leftover]:
+    made = []
+    for each in shown:
+        if match := form.fullmatch(each.name or ""):
+            made.append(
+                Leftover(
+                    uuid=each.uuid,
+                    name=each.name,
+                    owner=match[1],
+                    project=getattr(each, "project_id", None) or "",
+                    created_at=getattr(each, "created_at", None) or "",
+                    nodes=getattr(each, "node_count", None) or 0,
                 )
-        return made
+            )
+    return made
 
 
 @contextlib.contextmanager

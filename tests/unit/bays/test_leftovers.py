@@ -16,7 +16,14 @@ from tests.unit import loopback
 
 DEAD = "0a1b2c3d-1111-1111-1111-111111111111"
 MINE = ["rms-0a1b2c3d-aaaaaaaa", "rms-0a1b2c3d-bbbbbbbb"]
-OTHERS = ["rms-ffffffff-aaaaaaaa", "production", "rms-0a1b2c3d-kept", None]
+OTHERS = [
+    "rms-ffffffff-aaaaaaaa",
+    "production",
+    "rms-0a1b2c3d-kept",
+    "kept-0a1b2c3d-aaaaaaaa",
+    "rms-frontend-database",
+    None,
+]
 
 
 class Cloud:
@@ -116,6 +123,12 @@ def test_objects_with_names_of_this_package_are_found_for_all_owners():
     assert [bay.name for bay in shown] == [*MINE, "rms-ffffffff-aaaaaaaa"]
     assert {bay.project for bay in shown} == {"p-1"}
     assert {bay.nodes for bay in shown} == {3}
+
+
+def test_bays_that_are_kept_are_found_apart():
+    with opened(Cloud([*MINE, *OTHERS])) as found:
+        shown = found.kept_bays()
+    assert [bay.name for bay in shown] == ["kept-0a1b2c3d-aaaaaaaa"]
 
 
 def test_a_list_of_many_pages_is_read_to_its_end(monkeypatch):

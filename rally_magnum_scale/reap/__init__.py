@@ -1,0 +1,1 @@
+"""Find and remove what dead runs left in a cloud."""

@@ -1,0 +1,195 @@
+"""Search a cloud for what runs left, with the logins of an environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+from rally_magnum_scale import cloud_commands
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import leftovers
+from rally_magnum_scale.bays import lifecycle
+from rally_magnum_scale.bays import machines
+from rally_magnum_scale.bays import reading
+from rally_magnum_scale.reap import findings
+from rally_magnum_scale.reap import tenants as tenant_list
+
+
+@dataclasses.dataclass
+class Found:
+    """What a search found.
+
+    :param problems: a sentence for each thing that no service showed
+    """
+
+    objects: list[findings.Finding] = dataclasses.field(default_factory=list)
+    problems: list[str] = dataclasses.field(default_factory=list)
+
+    def take(
+        self, what: str, read: Callable[[], list[findings.Finding]]
+    ) -> list[findings.Finding]:
+        """Add what a service shows, or the problem that it shows nothing.
+
+        :param what: what is read, in words
+        """
+        try:
+            shown = read()
+        except reading.Unreadable as error:
+            self.problems.append(f"Could not list the {what}: {error}.")
+            return []
+        known = {(each.kind, each.id) for each in self.objects}
+        self.objects += [e for e in shown if (e.kind, e.id) not in known]
+        return shown
+
+
+class Login:
+    """What one login can list and remove.
+
+    :param given: a credential of a Rally environment
+    :param log: callback for progress lines
+    :raises Unreadable: when the login fails
+    """
+
+    def __init__(
+        self, given: Mapping[str, Any], log: Callable[[str], None]
+    ) -> None:
+        self._access = cloud_commands.log_in(given)
+        self._log = log
+
+    @functools.cached_property
+    def cloud(self) -> Any:
+        """The openstacksdk connection."""
+        return machines.connect(*self._access)
+
+    @functools.cached_property
+    def _leftovers(self) -> leftovers.Leftovers:
+        magnum = lifecycle.connect(*self._access)
+        return leftovers.Leftovers(magnum, self._log)
+
+    def all_bays(self) -> list[Any]:
+        """Return all bays that Magnum shows, whoever created them.
+
+        :raises BayError: when Magnum refuses
+        """
+        return self._leftovers.all_bays()
+
+    def bays(self) -> list[findings.Finding]:
+        """Return the bays that runs created.
+
+        :raises Unreadable: when Magnum refuses
+        """
+        with reading.readable("Magnum"):
+            return [
+                *self._bays(self._leftovers.bays(), "rms"),
+                *self._bays(self._leftovers.kept_bays(), "kept"),
+            ]
+
+    def _bays(
+        self, shown: Iterable[leftovers.Leftover], prefix: str
+    ) -> Iterator[findings.Finding]:
+        for bay in shown:
+            remove = functools.partial(self._leftovers.remove_bay, bay)
+            made = _of_magnum(findings.BAY, bay, prefix, remove)
+            yield dataclasses.replace(made, kept=prefix == "kept")
+
+    def templates(self) -> list[findings.Finding]:
+        """Return the cluster templates that runs created.
+
+        :raises Unreadable: when Magnum refuses
+        """
+        with reading.readable("Magnum"):
+            return [
+                _of_magnum(
+                    findings.TEMPLATE,
+                    template,
+                    "rms",
+                    functools.partial(
+                        self._leftovers.remove_template, template
+                    ),
+                )
+                for template in self._leftovers.templates()
+            ]
+
+    def keypairs(self) -> list[findings.Finding]:
+        """Return the keypairs that runs created for the user of the login.
+
+        :raises Unreadable: when Nova refuses
+        """
+        return tenant_list.keypairs(self.cloud)
+
+
+def search(platform: Mapping[str, Any], log: Callable[[str], None]) -> Found:
+    """Search as the administrator, or else as each user of the environment.
+
+    :param platform: what the environment stores of the platform ``openstack``
+    :param log: callback for progress lines of later removals
+    :raises InvalidInput: when the environment has no login
+    :raises Unreadable: when the login of the administrator fails, or all
+    """
+    found = Found()
+    admin = Login(platform["admin"], log) if platform.get("admin") else None
+    users = [*_users(platform, log, found)]
+    if admin is None and not users:
+        raise reading.Unreadable(" ".join(found.problems))
+    for login in [admin] if admin else users:
+        found.take("bays", login.bays)
+        found.take("bay templates", login.templates)
+    if admin:
+        _search_tenants(admin, found)
+    for login in users:
+        found.take("keypairs", login.keypairs)
+    return found
+
+
+def _users(
+    platform: Mapping[str, Any], log: Callable[[str], None], found: Found
+) -> Iterator[Login]:
+    given = platform.get("users") or ()
+    if not given and not platform.get("admin"):
+        raise exceptions.InvalidInput(
+            "Rally's environment has no OpenStack cloud. Select another one "
+            "with --env."
+        )
+    for each in given:
+        try:
+            yield Login(each, log)
+        except reading.Unreadable as error:
+            found.problems.append(
+                f"Could not log in as {each['username']}: {error}."
+            )
+
+
+def _search_tenants(admin: Login, found: Found) -> None:
+    tenants = tenant_list.Tenants(admin.cloud, admin.all_bays)
+    projects = found.take("projects", tenants.projects)
+    users = found.take("users", tenants.users)
+    found.take(
+        "trustees of bays", functools.partial(tenants.trustees, projects)
+    )
+    found.take(
+        "keypairs of Rally's users",
+        functools.partial(tenants.keypairs, users),
+    )
+
+
+def _of_magnum(
+    kind: str,
+    shown: leftovers.Leftover,
+    prefix: str,
+    remove: Callable[[], None],
+) -> findings.Finding:
+    return findings.Finding(
+        kind,
+        shown.name,
+        shown.uuid,
+        shown.owner,
+        f"named {prefix}-RUN-…",
+        remove,
+        project=shown.project,
+        created_at=leftovers.time_of(shown.created_at),
+    )

@@ -1,0 +1,229 @@
+"""Find and remove the users, projects and keypairs that Rally left."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
+
+from openstack import exceptions as openstack_errors
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import leftovers
+from rally_magnum_scale.bays import reading
+from rally_magnum_scale.reap import findings
+
+# Magnum names the trustee of a bay by the ids of the bay and its project.
+_TRUSTEE = re.compile(r"([0-9a-f-]{36})_([0-9a-f]{32})")
+
+
+class Tenants:
+    """Rally's users and projects, as an administrator sees them.
+
+    :param cloud: an openstacksdk connection
+    :param all_bays: returns the bays of all projects, whoever created them
+    """
+
+    def __init__(
+        self, cloud: Any, all_bays: Callable[[], Iterable[Any]]
+    ) -> None:
+        self._cloud = cloud
+        self._all_bays = all_bays
+
+    def projects(self) -> list[findings.Finding]:
+        """Return the projects that Rally created.
+
+        :raises Unreadable: when Keystone refuses
+        """
+        return [
+            findings.Finding(
+                findings.PROJECT,
+                shown["name"],
+                shown["id"],
+                run,
+                findings.RALLY_FORM,
+                functools.partial(self._remove_project, shown["id"]),
+                project=shown["id"],
+            )
+            for shown, run in self._made_by_rally("projects")
+        ]
+
+    def users(self) -> list[findings.Finding]:
+        """Return the users that Rally created.
+
+        :raises Unreadable: when Keystone refuses
+        """
+        return [
+            self._user(
+                shown,
+                run,
+                findings.RALLY_FORM,
+                shown.get("default_project_id") or "",
+            )
+            for shown, run in self._made_by_rally("users")
+        ]
+
+    def trustees(
+        self, projects: Sequence[findings.Finding]
+    ) -> list[findings.Finding]:
+        """Return the trustees of bays that Rally's projects no longer have.
+
+        :raises Unreadable: when Magnum or Keystone refuses
+        """
+        if not projects:
+            return []
+        with reading.readable("Magnum"):
+            bays = {bay.uuid for bay in self._all_bays()}
+        found = []
+        for project in projects:
+            for shown in self._list("users", name__endswith=project.id):
+                match = _TRUSTEE.fullmatch(shown["name"])
+                if match and match[2] == project.id and match[1] not in bays:
+                    form = "named BAY_PROJECT by Magnum"
+                    found.append(
+                        self._user(shown, project.run, form, project.id)
+                    )
+        return found
+
+    def keypairs(
+        self, users: Iterable[findings.Finding]
+    ) -> list[findings.Finding]:
+        """Return the keypairs of Rally's users.
+
+        Nova keeps them when Keystone deletes the user.
+
+        :raises Unreadable: when Nova refuses
+        """
+        return [
+            keypair
+            for user in users
+            for keypair in keypairs(self._cloud, user.id, user.project)
+            if keypair.run == user.run
+        ]
+
+    def _made_by_rally(self, kind: str) -> list[tuple[dict[str, Any], str]]:
+        shown = self._list(kind, name__startswith=findings.RALLY_PREFIX)
+        return [
+            (each, run)
+            for each in shown
+            if (run := findings.run_of(each["name"]))
+        ]
+
+    def _list(self, kind: str, **query: str) -> list[dict[str, Any]]:
+        with reading.readable("Keystone"):
+            response = self._cloud.identity.get(f"/{kind}", params=query)
+            openstack_errors.raise_from_response(response)
+            shown: list[dict[str, Any]] = response.json()[kind]
+            return shown
+
+    def _user(
+        self, shown: dict[str, Any], run: str, form: str, project: str
+    ) -> findings.Finding:
+        return findings.Finding(
+            findings.USER,
+            shown["name"],
+            shown["id"],
+            run,
+            form,
+            functools.partial(self._remove_user, shown["id"], project),
+            project=project,
+        )
+
+    def _remove_user(self, uuid: str, project: str) -> None:
+        self._require_empty(project)
+        with reading.readable("Keystone"):
+            self._cloud.identity.delete_user(uuid)
+
+    def _remove_project(self, uuid: str) -> None:
+        self._require_empty(uuid)
+        if self._cloud.has_service("network"):
+            with reading.readable("Neutron"):
+                self._remove_default_security_group(uuid)
+        with reading.readable("Keystone"):
+            self._cloud.identity.delete_project(uuid)
+
+    def _remove_default_security_group(self, project: str) -> None:
+        """Remove what Neutron keeps when Keystone deletes a project."""
+        neutron = self._cloud.network
+        shown = neutron.security_groups(project_id=project, name="default")
+        for group in shown:
+            if group.project_id == project:
+                neutron.delete_security_group(group)
+
+    def _require_empty(self, project: str) -> None:
+        """Raise unless a project has neither bays nor servers.
+
+        Magnum needs the user who created a bay to delete it.  What is in a
+        project without users can hardly be found.
+
+        :raises ScaleError: names what the project has
+        """
+        if not project:
+            raise exceptions.InvalidInput(
+                "Keystone does not show in which project this user has "
+                "worked. Check that its bays are gone, and delete the user "
+                "by hand."
+            )
+        for bay in self._all_bays():
+            if getattr(bay, "project_id", None) in (None, project):
+                raise exceptions.BayError(
+                    f"The project {project} may still have the bay "
+                    f"{bay.name} ({bay.uuid})."
+                )
+        if not self._cloud.has_service("compute"):
+            return
+        with reading.readable("Nova"):
+            for server in self._cloud.compute.servers(
+                all_projects=True, project_id=project
+            ):
+                if server.project_id == project:
+                    raise exceptions.MachineError(
+                        f"The project {project} still has the server "
+                        f"{server.name} ({server.id})."
+                    )
+
+
+def keypairs(
+    cloud: Any, user: str | None = None, project: str = ""
+) -> list[findings.Finding]:
+    """Return the keypairs that Rally's contexts created for a user.
+
+    :param cloud: an openstacksdk connection
+    :param user: id of the user; None for the user of the connection
+    :param project: id of the user's project
+    :raises Unreadable: when Nova refuses
+    """
+    if not cloud.has_service("compute"):
+        return []
+    nova = cloud.compute
+    given = {"user_id": user} if user else {}
+    found = []
+    with reading.readable("Nova"):
+        for listed in nova.keypairs(**given):
+            if not (run := findings.run_of(listed.name)):
+                continue
+            # Only this shows the time.
+            shown = nova.get_keypair(listed.name, user_id=user)
+            found.append(
+                findings.Finding(
+                    findings.KEYPAIR,
+                    listed.name,
+                    listed.name,
+                    run,
+                    findings.RALLY_FORM,
+                    functools.partial(
+                        _remove_keypair, nova, listed.name, user
+                    ),
+                    project=project,
+                    created_at=leftovers.time_of(shown.created_at),
+                )
+            )
+    return found
+
+
+def _remove_keypair(nova: Any, name: str, user: str | None) -> None:
+    with reading.readable("Nova"):
+        nova.delete_keypair(name, user_id=user)
