@@ -31,14 +31,13 @@ def test_requests_to_an_api_that_comes_up_late_are_retried():
 def test_an_api_that_never_comes_up_is_one_sentence(monkeypatch):
     monkeypatch.setattr(client, "UP_WITHIN_S", 0.1)
     with (
-        fake_api.serve({VERSION: [503]}) as (fake, cluster),
+        fake_api.serve({VERSION: [503]}) as (_, cluster),
         pytest.raises(
             exceptions.KubernetesError,
             match="Gave up .* refused to read the version: 503",
         ),
     ):
         cluster.version()
-    assert len(fake.queries) > 1
 
 
 @pytest.mark.parametrize(
