@@ -145,6 +145,7 @@ def _constant(resolution: float) -> Callable[[Any, float], float]:
 
 
 _POLLED = "Magnum's API answered no poll in between"
+_UNSEEN = "neither Magnum nor the nodes were seen in between"
 _STAMPED = "the clocks of bay and client are no more exact"
 _BUCKETS = "the buckets of the API server's histogram are no finer"
 
@@ -243,6 +244,40 @@ def _bay_times(
         lambda bay, time_s: bay.per_node(name, time_s),
         interval_reason=interval_reason,
         doubt=doubt,
+    )
+
+
+def _lag(first: str, last: str, description: str) -> Bound:
+    """Bound how long after one time of a bay another one followed.
+
+    The lag is 0 if they came in the other order.
+
+    :param first: the field of the time from which the lag counts
+    :param last: the field of the time at which it ends
+    """
+
+    def read(bay: bay_records.Bay) -> float | None:
+        first_s: float | None = getattr(bay, first)
+        last_s: float | None = getattr(bay, last)
+        if first_s is None or last_s is None:
+            return None
+        return max(0.0, last_s - first_s)
+
+    def interval(bay: bay_records.Bay) -> Interval | None:
+        first_s, last_s = bay.resolution_s(first), bay.resolution_s(last)
+        if first_s is None or last_s is None:
+            return None
+        lag_s = getattr(bay, last) - getattr(bay, first)
+        return max(0.0, lag_s - last_s), max(0.0, lag_s + first_s)
+
+    return Bound(
+        "s",
+        False,
+        read,
+        description,
+        doubt=_nodes_doubt,
+        interval=interval,
+        interval_reason=_UNSEEN,
     )
 
 
@@ -483,9 +518,31 @@ CRITERIA = {
             "bay",
             _bay_times(
                 "usable_s",
-                "neither Magnum nor the nodes were seen in between",
+                _UNSEEN,
                 _nodes_doubt,
             ),
+        ),
+        Criterion(
+            "driver_lag",
+            "How far the driver's CREATE_COMPLETE is from the moment at which "
+            "the last node was Ready.",
+            "bay",
+            {
+                "early_max_s": _lag(
+                    "create_s",
+                    "nodes_ready_s",
+                    "Time from CREATE_COMPLETE until the last node was Ready, "
+                    "at most",
+                ),
+                "late_max_s": _lag(
+                    "nodes_ready_s",
+                    "create_s",
+                    "Time from the last node Ready until CREATE_COMPLETE, at "
+                    "most",
+                ),
+            },
+            # Of two runs with the same create time, neither is worse.
+            compared=False,
         ),
         Criterion(
             "bay_delete_time",

@@ -17,6 +17,7 @@ from rally_magnum_scale.task.scenarios import throughput_in_bay
 _ANY_BAY = {
     "api_latency",
     "bay_create_time",
+    "driver_lag",
     "no_regression",
     "node_ready_time",
 }

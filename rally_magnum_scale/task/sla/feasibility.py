@@ -29,6 +29,7 @@ from rally_magnum_scale.task.scenarios import search_arguments
 
 _NAME = "magnum_scale_criteria"
 _NO_REGRESSION = "no_regression"
+_OF_A_NEW_BAY = ("bay_create_time", "driver_lag", "node_ready_time")
 _OF_EVENT = {
     disruption_records.UPDATE: "rolling_update_time",
     disruption_records.FAULT: "recovery_time",
@@ -142,7 +143,7 @@ def _no_fault(request: CriterionRequest) -> str:
 
 
 def _bay_of_others(request: CriterionRequest) -> str:
-    if request.criterion not in ("bay_create_time", "node_ready_time"):
+    if request.criterion not in _OF_A_NEW_BAY:
         return ""
     for name in ("bay", "kubeconfig"):
         if request.args.get(name) is not None:

@@ -49,6 +49,7 @@ def test_every_time_is_measured_with_a_resolution():
     timed = {
         (criterion.name, key)
         for criterion in criteria.CRITERIA.values()
+        if criterion.compared
         for key, bound in criterion.bounds.items()
         if bound.unit in {"s", "ms", "s/node", "s/target"}
     }
@@ -73,6 +74,38 @@ def test_a_bay_time_has_the_resolution_of_its_poll():
     assert found["bay_delete_time.max_s"] == 2.0
     assert found["node_ready_time.max_s"] == 0.3
     assert found["node_ready_time.p99_s"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("create_s", "nodes_ready_s", "early", "late"),
+    [
+        # Each time is at most one and two seconds too long.
+        (10.0, 15.0, (3.0, 6.0), (0.0, 0.0)),
+        (15.0, 10.0, (0.0, 0.0), (4.0, 7.0)),
+        (10.0, 11.0, (0.0, 2.0), (0.0, 1.0)),
+    ],
+)
+def test_the_lag_of_a_driver_lies_between_the_observations(
+    create_s, nodes_ready_s, early, late
+):
+    bay = factories.bay(
+        create_s=create_s,
+        create_resolution_s=1.0,
+        nodes_ready_s=nodes_ready_s,
+        nodes_ready_resolution_s=2.0,
+    )
+    bounds = criteria.CRITERIA["driver_lag"].bounds
+    assert bounds["early_max_s"].interval(bay) == early
+    assert bounds["late_max_s"].interval(bay) == late
+    for key, (low, high) in (("early_max_s", early), ("late_max_s", late)):
+        assert low <= bounds[key].read(bay) <= high
+
+
+@pytest.mark.parametrize("missing", ["create_s", "nodes_ready_s"])
+def test_a_bay_without_both_times_has_no_driver_lag(missing):
+    bay = factories.bay(**{missing: None})
+    for bound in criteria.CRITERIA["driver_lag"].bounds.values():
+        assert (bound.read(bay), bound.interval(bay)) == (None, None)
 
 
 @pytest.mark.parametrize(("created", "deleted"), [(200, 100), (100, 200)])

@@ -227,6 +227,18 @@ CASES = [
         iteration(create_s=20.1),
     ),
     (
+        "driver_lag",
+        {"early_max_s": 2},
+        iteration(),
+        iteration(nodes_ready_s=15.0),
+    ),
+    (
+        "driver_lag",
+        {"late_max_s": 2},
+        iteration(),
+        iteration(create_s=20.1),
+    ),
+    (
         "bay_delete_time",
         {"max_s": 5, "max_s_per_node": 2.5},
         iteration(),

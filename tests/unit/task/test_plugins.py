@@ -32,6 +32,7 @@ EXPECTED = {
         "bay_create_time",
         "bay_delete_time",
         "bay_resize_time",
+        "driver_lag",
         "max_rate",
         "no_regression",
         "node_ready_time",
