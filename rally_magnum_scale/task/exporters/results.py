@@ -207,7 +207,7 @@ def _iteration(number: int, iteration: Result) -> model.Iteration:
         number=run.iteration or number,
         run=run,
         error=error,
-        actions=list(map(_action, iteration.get("atomic_actions", []))),
+        actions=list(map(_action, iteration.get("atomic_actions") or [])),
         started_at=iteration.get("timestamp"),
         raw="\n".join(map(str, written)),
     )

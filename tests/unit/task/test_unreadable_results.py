@@ -137,6 +137,18 @@ def test_a_task_that_lacks_a_field_never_looks_better(name):
         assert state_of(task) >= before, (*parents, key)
 
 
+@pytest.mark.parametrize("name", ["a good one", "a context failed"])
+def test_no_odd_value_of_a_field_stops_the_reading(name):
+    for *parents, key in places(TASKS[name]):
+        for odd in ODD:
+            task = copy.deepcopy(TASKS[name])
+            holder = task
+            for one in parents:
+                holder = holder[one]
+            holder[key] = odd
+            assert state_of(task) in range(len(storage.STATES))
+
+
 @pytest.mark.parametrize("odd", [None, {}, "x", {"title": "t"}])
 def test_no_part_of_a_task_is_lost(odd):
     task = copy.deepcopy(TASKS["a good one"])
