@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import collections
+import functools
+import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +21,11 @@ from rally_magnum_scale import retries
 # methods than GET, Magnum's API waits up to 60 s for its conductor.
 READ_TIMEOUT_S = 30.0
 WRITE_TIMEOUT_S = 90.0
+
+# Failures of one request, after which it is worth a warning.
+WARN_AFTER = 4
+
+LOG = logging.getLogger(__name__)
 
 _NAMES = {
     "container-infra": "Magnum",
@@ -75,6 +83,7 @@ class RetryingAdapter(keystone_session.TCPKeepAliveAdapter):  # type: ignore[mis
             body is none that a client could read
         """
         options["timeout"] = _timeout(request, options.get("timeout"))
+        numbers = itertools.count(1)
 
         def send() -> requests.Response:
             response: requests.Response = super(RetryingAdapter, self).send(
@@ -88,7 +97,9 @@ class RetryingAdapter(keystone_session.TCPKeepAliveAdapter):  # type: ignore[mis
             return retries.call(
                 send,
                 _transient,
-                on_transient=lambda failure: self._count(request, failure),
+                on_transient=lambda failure: self._note(
+                    request, failure, next(numbers)
+                ),
                 clock=self._clock,
                 sleep=self._sleep,
             )
@@ -99,11 +110,21 @@ class RetryingAdapter(keystone_session.TCPKeepAliveAdapter):  # type: ignore[mis
                 ) from error
             return error.response
 
-    def _count(
-        self, request: requests.PreparedRequest, failure: retries.Transient
+    def _note(
+        self,
+        request: requests.PreparedRequest,
+        failure: retries.Transient,
+        number: int,
     ) -> None:
+        """Count a failure, and warn of a request that fails for seconds."""
+        service = service_of(request)
         with self._lock:
-            self._errors[f"{service_of(request)}: {failure.what}"] += 1
+            self._errors[f"{service}: {failure.what}"] += 1
+        if number == WARN_AFTER:
+            LOG.warning(
+                f"{service} failed {number} times in a row ({failure.what}): "
+                f"{request.method} {request.path_url} is sent again."
+            )
 
 
 def mount(
@@ -111,16 +132,31 @@ def mount(
 ) -> RetryingAdapter:
     """Let all requests of a session follow the policy.
 
-    :param options: of the adapter, if the session has none yet
+    :param options: of a new adapter; without any, the session keeps the one
+        that it has
     :returns: the adapter of the session, the same for each call
     """
     adapter: Any = session.session.get_adapter("https://")
-    if not isinstance(adapter, RetryingAdapter):
+    if options or not isinstance(adapter, RetryingAdapter):
         adapter = RetryingAdapter(**options)
         for scheme in ("http://", "https://"):
             session.session.mount(scheme, adapter)
     mounted: RetryingAdapter = adapter
     return mounted
+
+
+def mount_on_all() -> None:
+    """Let all sessions that are opened from now on follow the policy."""
+    init = keystone_session.Session.__init__
+
+    @functools.wraps(init)
+    def init_with_retries(
+        session: keystone_session.Session, *given: Any, **named: Any
+    ) -> None:
+        init(session, *given, **named)
+        mount(session)
+
+    keystone_session.Session.__init__ = init_with_retries
 
 
 def service_of(request: requests.PreparedRequest) -> str:

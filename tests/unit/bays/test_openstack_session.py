@@ -103,6 +103,17 @@ def test_a_transient_failure_is_repeated_and_counted(server, answer, what):
     assert adapter.errors == {f"OpenStack: {what}": 2}
 
 
+def test_a_request_that_fails_for_seconds_is_logged_once(server, caplog):
+    session, adapter = opened(server, *[BUSY] * 6, GOOD)
+    get(session, server)
+    assert adapter.errors == {"OpenStack: 503": 6}
+    (line,) = caplog.messages
+    assert line == (
+        "OpenStack failed 4 times in a row (503): GET /v1/clusters is sent "
+        "again."
+    )
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413])
 def test_a_permanent_failure_is_not_repeated(server, status):
     session, adapter = opened(server, (status, {}, b""))
