@@ -26,6 +26,7 @@ _KEYS = (
     ("fixed_subnet", "fixed_subnet", "subnet"),
     ("keypair", "keypair_id", "keypair"),
     ("coe", "coe", "coe"),
+    ("driver", "driver", "driver"),
     ("network_driver", "network_driver", "network driver"),
     ("volume_driver", "volume_driver", "volume driver"),
     ("docker_volume_size", "docker_volume_size", "volume size"),

@@ -73,7 +73,7 @@ class Conditions(json_record.JsonRecord):
     :param scenario: as in :class:`ConditionsRecord`
     :param arguments: as in :class:`ConditionsRecord`
     :param nodes: how many nodes the bays have, such as ``200 (199 hollow)``
-    :param templates: names of the bays' templates
+    :param templates: names of the bays' templates, and their drivers
     :param versions: of :data:`PACKAGES` and of Kubernetes
     :param runner: type and configuration of the runner, such as ``constant
         (concurrency 10, times 10)``
@@ -242,7 +242,7 @@ def find(
             for bay in bays
             if bay.nodes_hollow is not None
         ),
-        templates=_each(bay.template_name or bay.template for bay in bays),
+        templates=_each(bay.template_and_driver for bay in bays),
         versions=versions,
         # Earlier releases did not record these two.
         runner=known.runner or fallback.runner,

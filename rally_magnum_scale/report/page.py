@@ -320,9 +320,9 @@ def _kubernetes(report: model.Report) -> list[tuple[str, str]]:
 
 
 def _template(bay: bay_records.Bay) -> str:
-    """Return the name and the id of a template; names can be reused."""
-    named = bay.template_name and bay.template_name != bay.template
-    return f"{bay.template_name} ({bay.template})" if named else bay.template
+    """Return a template with its driver and id; names can be reused."""
+    found = bay.template_and_driver
+    return found if bay.template in found else f"{found}, {bay.template}"
 
 
 def _json(data: Mapping[str, Any]) -> str:

@@ -99,7 +99,11 @@ class BayLife:
                 f"{self._request.nodes} nodes"
             )
             found = self._bays.find_template(self._request.template)
-            self._note(template_name=self.record.template_name or found.name)
+            self._note(
+                template_name=self.record.template_name or found.name,
+                # Magnum 21 and earlier do not show it.
+                driver=getattr(found, "driver", None) or "",
+            )
             self._requested_at = self._clock()
             self._requested_at_epoch = self._wall_clock()
             accepted = self._bays.request(self._request)

@@ -30,6 +30,8 @@ class Bay(json_record.JsonRecord):
 
     :param uuid: of the bay in Magnum
     :param template: uuid of its template
+    :param driver: name of Magnum's driver for the template; empty if Magnum
+        does not show it
     :param nodes: number of nodes that were requested
     :param nodes_real: number of its nodes that are not hollow
     :param nodes_hollow: number of its hollow nodes
@@ -91,6 +93,7 @@ class Bay(json_record.JsonRecord):
     client_memory_peak_bytes: int | None = None
     masters: int = 1
     template_name: str = ""
+    driver: str = ""
     nodes_deleted: int | None = None
     magnum_requests: int | None = None
     magnum_request_s: dict[str, float] | None = None
@@ -101,6 +104,12 @@ class Bay(json_record.JsonRecord):
     magnum_requests_timed_out: int | None = None
     openstack_errors: dict[str, int] | None = None
     nodes_timed: int | None = None
+
+    @property
+    def template_and_driver(self) -> str:
+        """The name, or else the id, of the template, and its driver."""
+        name = self.template_name or self.template
+        return f"{name} (driver {self.driver})" if self.driver else name
 
     @property
     def polled_resolution_s(self) -> float | None:

@@ -123,7 +123,9 @@ class BayTemplates(cleanup.NamedContext, openstack_context.OpenStackContext):
             sources = [opened.source(each) for each in wanted]
             for each, source in zip(wanted, sources, strict=True):
                 interruption.check()
-                made[each.name] = self._make(opened, each, source)
+                template = self._make(opened, each, source)
+                made[each.name] = template.uuid
+                _require_driver(each, template)
 
     def cleanup(self) -> None:
         """Delete the templates."""
@@ -152,14 +154,28 @@ class BayTemplates(cleanup.NamedContext, openstack_context.OpenStackContext):
         opened: templates.Templates,
         wanted: templates.TemplateRequest,
         source: Any,
-    ) -> str:
+    ) -> Any:
         made = opened.create(wanted, self.generate_random_name(), source)
         cleanup.hold(made.uuid)
         LOG.info(
             f"Created the cluster template {wanted.name!r}: {made.name} "
             f"({made.uuid})."
         )
-        return str(made.uuid)
+        return made
+
+
+def _require_driver(wanted: templates.TemplateRequest, made: Any) -> None:
+    """Raise if Magnum chose another driver.
+
+    Magnum 22 takes it from the image, whatever the request.
+    """
+    driver, chosen = wanted.fields.get("driver"), getattr(made, "driver", None)
+    if driver and driver != chosen:
+        raise exceptions.TemplateCreateFailed(
+            f"Magnum ignored the driver {driver!r} of the template "
+            f"{wanted.name!r} and chose {chosen or 'another'!r}; set the "
+            "property magnum_driver of the image, or remove the key 'driver'."
+        )
 
 
 def resolve(context: Mapping[str, Any], wanted: str | None) -> str | None:

@@ -62,6 +62,12 @@ def test_each_condition_makes_a_difference():
         assert here.differences(other, across=[name]) == []
 
 
+def test_runs_on_different_drivers_are_not_compared():
+    heat, capi = found(driver="k8s_fedora_coreos_v1"), found(driver="capi")
+    assert heat.differences(capi) == ["templates"]
+    assert capi.templates == "kubernetes-sandbox (driver capi)"
+
+
 def test_the_conditions_are_described_in_a_line():
     here = found()
     own = here.versions["rally-magnum-scale"]

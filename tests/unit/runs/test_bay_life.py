@@ -283,6 +283,16 @@ def test_the_record_has_the_templates_name_in_magnum_or_in_the_task():
     assert found.record.template_name == "k8s"
     assert named.record.template_name == "mine"
     assert named.record.template == "t-1"
+    assert named.record.driver == ""
+
+
+def test_the_record_has_the_driver_of_the_template():
+    magnum = fake_magnum.FakeMagnum("CREATE_COMPLETE")
+    magnum.templates[0]["driver"] = "k8s_capi_helm_v1"
+    with fake_magnum.bays(magnum) as bays:
+        life = bay_life.BayLife(bays, REQUEST, print)
+        life.create()
+    assert life.record.driver == "k8s_capi_helm_v1"
 
 
 class SigningMagnum(fake_magnum.FakeMagnum):

@@ -58,6 +58,8 @@ class Cloud:
             "clusters": {},
             "clustertemplates": {},
         }
+        # The driver that Magnum chooses, whatever the request.
+        self.driver = ""
         self.quotas: dict[str, int] = {}
         # Title of Magnum's error by a text in the body of a create.
         self.refused: dict[str, str] = {}
@@ -98,6 +100,8 @@ class Cloud:
         for text, title in self.refused.items():
             if text in str(body):
                 return error(400, title)
+        if self.driver:
+            body = {**body, "driver": self.driver}
         uuid = self.add(kind, **body, status=self.created)
         return 201, self._show(self.objects[kind][uuid])
 

@@ -101,6 +101,13 @@ def test_templates_are_made_in_each_tenant_and_removed(cloud, build):
     assert cloud.objects["clustertemplates"] == {}
 
 
+def test_a_template_may_choose_its_driver(cloud, build):
+    wanted = {**PLAIN, "driver": "k8s_capi_helm_v1"}
+    build(bay_templates.BayTemplates, {"templates": [wanted]}).setup()
+    (template, _) = cloud.objects["clustertemplates"].values()
+    assert template["driver"] == "k8s_capi_helm_v1"
+
+
 @pytest.mark.parametrize(
     ("fields", "refused"),
     [
@@ -168,6 +175,11 @@ def test_variants_of_the_only_template_are_made_without_its_name(cloud, build):
             "'plain' because of its key 'server_type'",
         ),
         ({}, "Something new.", "create the template 'plain': Something new"),
+        (
+            {"driver": "k8s_capi_helm_v1"},
+            "",
+            "ignored the driver 'k8s_capi_helm_v1' .* chose 'k8s_fedora_core",
+        ),
         ({"from": "nowhere"}, "", "from is 'nowhere'"),
         ({"keypair": "lost"}, "", "no keypair 'lost'"),
     ],
@@ -176,6 +188,7 @@ def test_a_template_that_can_not_be_made_names_its_key(
     cloud, build, changed, magnum, words
 ):
     wanted = {**PLAIN, **changed}
+    cloud.driver = "k8s_fedora_coreos_v1"
     if magnum:
         cloud.refused["fedora" if not changed else "name"] = magnum
     good = build(bay_templates.BayTemplates, {"templates": [wanted]})
