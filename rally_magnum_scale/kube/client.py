@@ -8,6 +8,7 @@ import email.utils
 import json
 import logging
 import pathlib
+import re
 import tempfile
 import threading
 import time
@@ -302,22 +303,42 @@ def _load(path: str, context: str | None, configuration: Any) -> None:
             kubernetes.config.load_kube_config(
                 str(file), context, configuration, persist_config=False
             )
-    except (
-        OSError,
-        # The loader raises these for a file of another form.
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        yaml.YAMLError,
-        kubernetes.config.ConfigException,
-    ) as error:
-        message = " ".join(str(error).split())
+        provider = _auth_provider(yaml.safe_load(file.read_text()), context)
+    # A file of another form, and an auth-provider that fails, can end in any
+    # error.
+    except Exception as error:
+        # The loader names a key by its path, which has whole users with their
+        # tokens in it.
+        message = re.sub(r"\{.*\}", "…", " ".join(str(error).split()))
         wanted = f" with the context {context!r}" if context else ""
         raise exceptions.InvalidInput(
             f"kubeconfig: {path!r} can't be used{wanted}: {message}; set it "
             "to a file that kubectl can use, and name one of its contexts."
         ) from error
+    if provider and not (configuration.api_key or configuration.cert_file):
+        # The API would take the requests as those of system:anonymous.
+        raise exceptions.InvalidInput(
+            f"kubeconfig: the auth-provider {provider!r} of {path!r} gives no "
+            "credentials; give its user a token, a client certificate or an "
+            "exec plugin instead."
+        )
+
+
+def _auth_provider(content: Any, context: str | None) -> str | None:
+    """Return the name of the auth-provider of a kubeconfig's user, if any.
+
+    :param content: of a file that the library's loader has accepted
+    """
+    wanted = context or content["current-context"]
+    users = {
+        each["name"]: each["context"].get("user")
+        for each in content["contexts"]
+    }
+    for each in content.get("users") or ():
+        if each["name"] == users[wanted]:
+            provider = (each.get("user") or {}).get("auth-provider") or {}
+            return provider.get("name")
+    return None
 
 
 @contextlib.contextmanager

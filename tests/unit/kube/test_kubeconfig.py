@@ -1,3 +1,4 @@
+import base64
 import http.server
 import json
 import sys
@@ -153,6 +154,85 @@ def test_a_failed_exec_plugin_is_refused_with_its_words(tmp_path, user, words):
     ):
         pass
     assert str(caught.value).startswith(f"kubeconfig: {path!r} can't be used")
+
+
+def auth_provider(name, **config):
+    """A user whose credentials come from an auth-provider."""
+    return {"auth-provider": {"name": name, "config": config}}
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("gcp2", {"access-token": "first"}),
+        ("oidc", {"id-token": "no JWT"}),
+    ],
+)
+def test_an_auth_provider_without_credentials_is_refused(
+    tmp_path, name, config
+):
+    user = auth_provider(name, **config)
+    path = write(tmp_path / "config", 1, user=user)
+    with (
+        pytest.raises(
+            exceptions.InvalidInput,
+            match=f"^kubeconfig: .*{name}.* a token, a client certificate or "
+            "an exec plugin",
+        ),
+        client.connect_kubeconfig(path),
+    ):
+        pass
+
+
+def test_an_auth_provider_that_fails_is_refused_with_its_words(tmp_path):
+    script = tmp_path / "login"
+    script.write_text("#!/bin/sh\nexit 3\n")
+    script.chmod(0o700)
+    user = auth_provider("gcp", **{"cmd-path": str(script)})
+    path = write(tmp_path / "config", 1, user=user)
+    with (
+        pytest.raises(exceptions.InvalidInput, match="login"),
+        client.connect_kubeconfig(path),
+    ):
+        pass
+
+
+def test_a_token_in_a_wrong_kubeconfig_is_not_repeated(tmp_path):
+    user = auth_provider("oidc", **{"refresh-token": "s3cret"})
+    path = write(tmp_path / "config", 1, user={**user, "token": "s3cret"})
+    with (
+        pytest.raises(exceptions.InvalidInput, match="id-token") as caught,
+        client.connect_kubeconfig(path),
+    ):
+        pass
+    assert "s3cret" not in str(caught.value)
+
+
+def test_the_issuer_of_an_auth_provider_may_be_unreachable(tmp_path):
+    claims = base64.urlsafe_b64encode(b'{"exp": 1, "a": 1}').decode()
+    user = auth_provider(
+        "oidc",
+        **{
+            "id-token": f"a.{claims.rstrip('=')}.c",
+            "idp-issuer-url": "http://127.0.0.1:1",
+        },
+    )
+    path = write(tmp_path / "config", 1, user=user)
+    with (
+        pytest.raises(exceptions.InvalidInput, match="can't be used"),
+        client.connect_kubeconfig(path),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["gcp", "gcp2"])
+def test_an_auth_provider_may_stand_beside_a_token(server, tmp_path, name):
+    user = auth_provider(name, **{"access-token": "first"})
+    user["token"] = "first"
+    path = write(tmp_path / "config", server.server_port, user=user)
+    with client.connect_kubeconfig(path) as cluster:
+        assert cluster.version() == "v1.33.1"
+    assert server.tokens == ["Bearer first"]
 
 
 @pytest.mark.filterwarnings("ignore::urllib3.exceptions.DependencyWarning")
