@@ -34,10 +34,10 @@ class JUnitExporter(exporter.TaskExporter):
         text = root.to_string()
         if self.output_destination in (None, "", "-"):
             return {"print": text}
-        path = pathlib.Path(self.output_destination).absolute()
+        path = pathlib.Path(self.output_destination).expanduser()
         return {
-            "files": {self.output_destination: text},
-            "open": path.as_uri(),
+            "files": {str(path): text},
+            "open": path.absolute().as_uri(),
         }
 
 

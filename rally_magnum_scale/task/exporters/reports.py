@@ -27,10 +27,10 @@ class _ReportExporter(exporter.TaskExporter):
         drawn = type(self).render(results.read(self.tasks_results))
         if self.output_destination in (None, "", "-"):
             return {"print": drawn}
-        path = pathlib.Path(self.output_destination).absolute()
+        path = pathlib.Path(self.output_destination).expanduser()
         return {
-            "files": {self.output_destination: drawn},
-            "open": path.as_uri(),
+            "files": {str(path): drawn},
+            "open": path.absolute().as_uri(),
         }
 
 

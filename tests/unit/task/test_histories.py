@@ -34,6 +34,13 @@ def test_a_task_is_added_to_the_history(tmp_path):
     assert "files" not in done
 
 
+@pytest.mark.parametrize("name", ["history", "openmetrics"])
+def test_the_home_directory_is_expanded(monkeypatch, tmp_path, name):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    export(f"magnum-scale-{name}", [whole_task()], "~/x").generate()
+    assert (tmp_path / "x").is_file()
+
+
 def test_a_history_needs_a_file():
     with pytest.raises(exceptions.InvalidInput, match="--to: magnum-scale-h"):
         export("magnum-scale-history", [whole_task()]).generate()

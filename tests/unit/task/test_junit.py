@@ -79,3 +79,12 @@ def test_it_goes_to_a_file():
     made = plugin([test_results.task(workload())], "a.xml").generate()
     assert made["files"]["a.xml"].startswith("<testsuites>")
     assert made["open"].endswith("/a.xml")
+
+
+def test_it_goes_to_the_home_directory(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    plugin = exporter.TaskExporter.get("magnum-scale-junit")
+    made = plugin([test_results.task(workload())], "~/a.xml").generate()
+    path = tmp_path / "a.xml"
+    assert list(made["files"]) == [str(path)]
+    assert made["open"] == path.as_uri()

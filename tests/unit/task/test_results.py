@@ -322,3 +322,13 @@ def test_an_export_is_printed_or_goes_to_a_file(kind):
     made = plugin(stored, "out.html").generate()
     assert "The only bound holds" in made["files"]["out.html"]
     assert made["open"].startswith("file:///")
+
+
+@pytest.mark.parametrize("kind", ["magnum-scale-html", "magnum-scale-table"])
+def test_an_export_goes_to_the_home_directory(monkeypatch, tmp_path, kind):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    stored = [task(workload(iteration()))]
+    made = exporter.TaskExporter.get(kind)(stored, "~/out").generate()
+    path = tmp_path / "out"
+    assert list(made["files"]) == [str(path)]
+    assert made["open"] == path.as_uri()
