@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import retries
 from rally_magnum_scale.bays import failure_classes
 from rally_magnum_scale.bays import magnum_errors
+from rally_magnum_scale.bays import nodegroups
 from rally_magnum_scale.bays import timing
 
 # Timeout of the first request, so that a request that hangs does not block
@@ -92,6 +94,8 @@ class BayPoller:
         self._last: Any | None = UNKNOWN
         # What the last response that had the bay showed.
         self._shown = "requested"
+        # The node groups that the last response which had them showed.
+        self._node_groups = ""
         self._failed = 0
         self._error = ""
         # Number of responses in a row that the bay does not exist.
@@ -158,16 +162,36 @@ class BayPoller:
 
     def progress(self) -> str:
         """Describe the last known state, and why Magnum shows no newer one."""
+        known = ", ".join(filter(None, [self._shown, self.node_groups()]))
         if self._failed:
-            return (
-                f"{self._shown}, {self._failed} errors in a row: {self._error}"
-            )
+            return f"{known}, {self._failed} errors in a row: {self._error}"
         if self._timed_out:
-            return (
-                f"{self._shown}, no answer to the last {self._timed_out} "
-                "requests"
-            )
-        return self._shown
+            return f"{known}, no answer to the last {self._timed_out} requests"
+        return known
+
+    def node_groups(self) -> str:
+        """Describe the node groups that are not complete.
+
+        Requests them, unless Magnum does not answer at the moment.  If it
+        does not show them, the last known ones are returned.
+        """
+        if self._failed or self._timed_out:
+            return self._node_groups
+        # They only explain what the bay waits for, so no error may end the
+        # wait.
+        with (
+            contextlib.suppress(
+                *magnum_errors.CLIENT_ERRORS,
+                AttributeError,
+                LookupError,
+                TypeError,
+                ValueError,
+            ),
+            timing.timeout(TIMEOUT_S),
+            retries.patience(0.0),
+        ):
+            self._node_groups = nodegroups.incomplete(self._magnum, self._uuid)
+        return self._node_groups
 
 
 class DeleteRetry:

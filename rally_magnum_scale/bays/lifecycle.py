@@ -268,7 +268,7 @@ class Bays:
             if cluster.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
                 return poller.observed()
             if cluster.status not in STILL_CREATING:
-                why = magnum_errors.failure_reason(cluster)
+                why = magnum_errors.failure_reason(cluster, poller.node_groups)
                 raise exceptions.BayCreateFailed(
                     f"The bay {cluster.name} of {nodes} nodes went to "
                     f"{cluster.status}: {why}{failure_classes.advice(why)}.",
@@ -390,7 +390,7 @@ class Bays:
                 return poller.observed()
             retry.on_status(cluster.status)
             if cluster.status == "DELETE_FAILED":
-                why = magnum_errors.failure_reason(cluster)
+                why = magnum_errors.failure_reason(cluster, poller.node_groups)
                 raise exceptions.BayDeleteFailed(
                     f"The bay {cluster.name} went to DELETE_FAILED: {why}"
                     f"{failure_classes.advice(why)}; delete it by hand with "

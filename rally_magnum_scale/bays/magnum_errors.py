@@ -157,15 +157,18 @@ def state(cluster: Any) -> str:
     return " ".join(", ".join(filter(None, parts)).split())
 
 
-def failure_reason(cluster: Any) -> str:
+def failure_reason(cluster: Any, node_groups: Callable[[], str] = str) -> str:
     """Return Magnum's reason for a failed cluster in one line.
 
     It has the ``status_reason``, and the ``faults`` by resource where the
     driver reports them.
+
+    :param node_groups: describes the node groups that are not complete, in
+        place of a missing ``status_reason``
     """
-    parts = [cluster.status_reason.strip()] if cluster.status_reason else []
+    parts = [(cluster.status_reason or "").strip() or node_groups()]
     faults = getattr(cluster, "faults", None)
     if isinstance(faults, dict):
         parts += [f"{name}: {why}" for name, why in faults.items()]
-    reason = " ".join("; ".join(parts).split())
+    reason = " ".join("; ".join(filter(None, parts)).split())
     return reason.rstrip(".") or "Magnum gave no reason"

@@ -167,7 +167,9 @@ class Resize:
             self._poller.not_yet()
             return None
         if cluster.status != COMPLETE:
-            why = magnum_errors.failure_reason(cluster)
+            why = magnum_errors.failure_reason(
+                cluster, self._poller.node_groups
+            )
             raise exceptions.BayResizeFailed(
                 f"The bay {cluster.name} went to {cluster.status} during "
                 f"its resize to {self._wanted.nodes} nodes: {why}"

@@ -47,6 +47,9 @@ class FakeMagnum:
         self.newest = "1.11"
         # Name of a node group to its nodes.
         self.nodegroups: dict[str, int] = {}
+        # Name of a node group to its state: a status, and a reason that only
+        # a request for this one group shows; or an HTTP error code.
+        self.group_states: dict[str, tuple[str | None, str | None] | int] = {}
         # Monotonic seconds of those who use it.
         self.now = 0.0
         self.over = threading.Event()
@@ -70,6 +73,8 @@ class FakeMagnum:
             return 204, None
         if path.split("?")[0].rstrip("/") == "/clusters":
             return 200, {"clusters": self.listed}
+        if path.endswith("/nodegroups/"):
+            return self._list_nodegroups()
         if "/nodegroups/" in path:
             return self._nodegroup(path.rpartition("/")[2])
         return self._show()
@@ -79,7 +84,20 @@ class FakeMagnum:
             shown = {"uuid": "c-1", "name": body["name"]}
             self.listed = [{**shown, "status": "CREATE_IN_PROGRESS"}]
 
+    def _list_nodegroups(self) -> tuple[int, Any]:
+        shown = []
+        for name, state in self.group_states.items():
+            if isinstance(state, int):
+                return state, None
+            group = {"uuid": f"g-{name}", "name": name, "status": state[0]}
+            shown.append(group)
+        return 200, {"nodegroups": shown}
+
     def _nodegroup(self, name: str) -> tuple[int, Any]:
+        state = self.group_states.get(name.removeprefix("g-"))
+        if isinstance(state, tuple):
+            shown = {"name": name.removeprefix("g-"), "status": state[0]}
+            return 200, {**shown, "status_reason": state[1]}
         if name not in self.nodegroups:
             error = {"status": 404, "title": "no", "detail": f"no {name}"}
             return 404, {"errors": [error]}

@@ -249,6 +249,101 @@ def test_progress_and_deadline_say_what_magnum_last_showed():
     assert f"last progress: {state}" in str(caught.value)
 
 
+GROUPS = {
+    "default-master": ("CREATE_COMPLETE", None),
+    "default-worker": ("CREATE_FAILED", "No valid\nhost."),
+    "gpu": ("CREATE_IN_PROGRESS", None),
+    "new": (None, None),
+}
+GROUPS_IN_WORDS = (
+    "node groups: default-worker CREATE_FAILED (No valid host), gpu "
+    "CREATE_IN_PROGRESS, new no status yet"
+)
+
+
+def group_requests(magnum):
+    paths = [path for _, path, _ in magnum.requests]
+    return [path.rpartition("/")[2] for path in paths if "nodegr" in path]
+
+
+def test_progress_and_deadline_name_the_node_groups_that_are_not_complete():
+    log: list[str] = []
+    magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
+    magnum.group_states = GROUPS
+    with (
+        fake_magnum.bays(magnum, log=log.append) as bays,
+        pytest.raises(exceptions.DeadlineExceeded) as caught,
+    ):
+        bays.wait_created("c-1", 2, deadlines.Deadlines(create_s=12))
+    state = f"CREATE_IN_PROGRESS, {GROUPS_IN_WORDS}"
+    assert [f"nodes: {state}, " in line for line in log] == [True] * 2
+    assert f"last progress: {state}" in str(caught.value)
+    once = ["", "g-default-worker", "g-gpu", "g-new"]
+    assert group_requests(magnum) == once * 3
+
+
+def test_of_many_node_groups_the_first_are_named():
+    log: list[str] = []
+    magnum = fake_magnum.FakeMagnum(
+        *["CREATE_IN_PROGRESS"] * 6, "CREATE_COMPLETE"
+    )
+    states = {f"g{n}": ("CREATE_IN_PROGRESS", None) for n in range(9)}
+    magnum.group_states = states
+    with fake_magnum.bays(magnum, log=log.append) as bays:
+        bays.wait_created("c-1", 2)
+    assert "g2 CREATE_IN_PROGRESS, 6 more, 5 s" in log[0]
+
+
+@pytest.mark.parametrize("status", [404, 406, 500])
+def test_node_groups_that_magnum_does_not_show_are_absent(status):
+    log: list[str] = []
+    magnum = fake_magnum.FakeMagnum(
+        *["CREATE_IN_PROGRESS"] * 6, "CREATE_COMPLETE"
+    )
+    magnum.group_states = {"default-worker": status}
+    with fake_magnum.bays(magnum, log=log.append) as bays:
+        observed = bays.wait_created("c-1", 2)
+    assert observed.cluster.status == "CREATE_COMPLETE"
+    assert "nodes: CREATE_IN_PROGRESS, 5 s of" in log[0]
+    assert group_requests(magnum) == [""]
+
+
+def test_an_outage_keeps_the_node_groups():
+    log: list[str] = []
+    magnum = fake_magnum.FakeMagnum(
+        *["CREATE_IN_PROGRESS"] * 6, *[503] * 5, "CREATE_COMPLETE"
+    )
+    magnum.group_states = GROUPS
+    with fake_magnum.bays(magnum, log=log.append) as bays:
+        bays.wait_created("c-1", 2)
+    assert f"{GROUPS_IN_WORDS}, 5 errors in a row: no (HTTP 503)" in log[1]
+    assert group_requests(magnum).count("") == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "groups", "words"),
+    [
+        (None, GROUPS, f"CREATE_FAILED: {GROUPS_IN_WORDS}"),
+        (" ", GROUPS, f"CREATE_FAILED: {GROUPS_IN_WORDS}"),
+        ("out of cores", GROUPS, "CREATE_FAILED: out of cores"),
+        (None, {}, "CREATE_FAILED: Magnum gave no reason"),
+        (None, {"a": 500}, "CREATE_FAILED: Magnum gave no reason"),
+    ],
+)
+def test_a_failure_without_a_reason_has_that_of_the_node_groups(
+    reason, groups, words
+):
+    failed = {"status": "CREATE_FAILED", "status_reason": reason}
+    magnum = fake_magnum.FakeMagnum(failed)
+    magnum.group_states = groups
+    with (
+        fake_magnum.bays(magnum) as bays,
+        pytest.raises(exceptions.BayCreateFailed) as caught,
+    ):
+        bays.wait_created("c-1", 2)
+    assert words in str(caught.value)
+
+
 def test_an_outage_keeps_what_magnum_showed_before():
     magnum = fake_magnum.FakeMagnum(
         {"status": "CREATE_IN_PROGRESS", "health_status_reason": None},
