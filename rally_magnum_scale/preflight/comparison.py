@@ -7,8 +7,10 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from rally_magnum_scale.preflight import capabilities
 from rally_magnum_scale.preflight import have
 from rally_magnum_scale.preflight import limits
+from rally_magnum_scale.preflight import loads
 from rally_magnum_scale.preflight import objects
 from rally_magnum_scale.preflight import plan as plans
 from rally_magnum_scale.preflight import rows as row_list
@@ -39,9 +41,15 @@ def _rows(
     open_projects: Callable[[bool], Sequence[have.Project]],
     heat_limit: int | None,
 ) -> Iterator[row_list.Row]:
-    if workload.bays:
+    load = workload.load
+    if workload.bays or (load and load.bay):
         for project in open_projects(bool(workload.new_projects)):
-            yield from _rows_of_project(workload, project, heat_limit)
+            if workload.bays:
+                yield from _rows_of_project(workload, project, heat_limit)
+            if load and load.bay:
+                yield from loads.check_bay(load, project)
+    if load and load.kubeconfig:
+        yield from loads.check_kubeconfig(load)
     yield from limits.check_workers(workload.workers)
 
 
@@ -53,6 +61,7 @@ def _rows_of_project(
     bays, found = objects.resolve(workload, project)
     yield from found
     for bay in bays:
+        yield from capabilities.check(bay)
         yield from objects.check(bay, project)
     yield from limits.check_quotas(bays, project, workload.quotas)
     yield from limits.check_addresses(bays, project)

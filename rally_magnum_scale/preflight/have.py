@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import uuid
 from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 from typing import TypeVar
 
 from openstack import exceptions as openstack_errors
 
+from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import machines
 from rally_magnum_scale.bays import quotas
 from rally_magnum_scale.bays import reading
+from rally_magnum_scale.kube import client
 
 T = TypeVar("T")
 
@@ -23,6 +27,10 @@ UNLIMITED = -1
 
 # What Neutron creates in each new project.
 _USED_BY_NEW = {"security_group": 1, "security_group_rule": 4}
+
+
+class Silent(exceptions.ScaleError):
+    """The Kubernetes API of a bay does not answer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,6 +242,17 @@ class Project:
             own = getattr(self._cloud, client)
             return getattr(own, f"find_{kind}")(wanted, ignore_missing=True)
 
+    def find_bay(self, wanted: str) -> tuple[Any, lifecycle.Bays]:
+        """Return an existing bay, and the bays of the project.
+
+        :param wanted: name or id
+        :raises Unreadable: when there is no such bay, or it is not complete,
+            or Magnum does not answer
+        """
+        with reading.readable("Magnum"):
+            bays = lifecycle.Bays(self._magnum)
+            return bays.find(wanted), bays
+
     def free_addresses(self, network: str, subnet: str | None) -> Quota:
         """Return the addresses of an existing network.
 
@@ -253,6 +272,22 @@ class Project:
                 sum(one["total_ips"] for one in counted),
                 sum(one["used_ips"] for one in counted),
             )
+
+
+@contextlib.contextmanager
+def readable_bay() -> Iterator[None]:
+    """Turn the errors of a bay's Kubernetes API into one sentence.
+
+    :raises Unreadable: when the API refuses
+    :raises Silent: when the API does not answer
+    """
+    try:
+        with reading.readable("the Kubernetes API"):
+            yield
+    except exceptions.KubernetesError as error:
+        broken = isinstance(error.__cause__, client.BROKEN)
+        kind = Silent if broken else reading.Unreadable
+        raise kind(str(error).rstrip(".")) from error
 
 
 def _quota(resource: str, shown: Any) -> Quota:

@@ -76,12 +76,19 @@ class Bay:
 
     :param plan: number of bays, and the request for one of them
     :param template: the template's fields, by Magnum's names
-    :param heat: whether the driver is Heat's; None if that is unknown
+    :param driver: name of Magnum's driver; empty if that is unknown
+    :param template_made: whether the task creates the template
     """
 
     plan: plans.BayPlan
     template: Mapping[str, Any]
-    heat: bool | None = None
+    driver: str = ""
+    template_made: bool = False
+
+    @property
+    def heat(self) -> bool | None:
+        """Whether the driver is Heat's; None if that is unknown."""
+        return self.driver.startswith(HEAT_DRIVER) if self.driver else None
 
     @property
     def nodes(self) -> int:

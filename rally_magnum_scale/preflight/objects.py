@@ -36,9 +36,10 @@ def resolve(
     for plan in workload.bays:
         template, row = _template(workload, project, plan)
         image, more = _image(template, project)
-        heat, driver = _driver(template, image)
-        bays.append(needs.Bay(plan, template, heat=heat))
-        rows += [row, *more, *driver]
+        driver, shown = _driver(template, image)
+        made = template.get("name") in {one.name for one in workload.templates}
+        bays.append(needs.Bay(plan, template, driver, template_made=made))
+        rows += [row, *more, *shown]
     return bays, rows
 
 
@@ -149,20 +150,19 @@ def _property_row(image: Any, key: str, name: str) -> Row:
 
 def _driver(
     template: Mapping[str, Any], image: Any | None
-) -> tuple[bool | None, list[Row]]:
-    """Return whether the driver is Heat's, and the row of the driver."""
+) -> tuple[str, list[Row]]:
+    """Return the driver, or an empty string, and the row of the driver."""
     what, need = "Magnum's driver", "known"
-    driver = _driver_of(template, image)
-    if driver:
-        heat = driver.startswith(needs.HEAT_DRIVER)
-        return heat, [Row(what, need, driver, ENOUGH)]
+    if driver := _driver_of(template, image):
+        return driver, [Row(what, need, driver, ENOUGH)]
     distro = _property_of(image, "os_distro")
     if not distro:
-        return None, []
+        return "", []
     if distro == needs.HEAT_DISTRO:
-        return True, [Row(what, need, f"the one of {distro}", ENOUGH)]
+        shown = Row(what, need, f"the one of {distro}", ENOUGH)
+        return needs.HEAT_DRIVER, [shown]
     change = "Magnum does not show it, and several take this os_distro"
-    return None, [Row(what, need, "?", UNKNOWN, change)]
+    return "", [Row(what, need, "?", UNKNOWN, change)]
 
 
 def _driver_of(template: Mapping[str, Any], image: Any | None) -> str:

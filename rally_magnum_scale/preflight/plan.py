@@ -7,6 +7,12 @@ from collections.abc import Mapping
 
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import templates
+from rally_magnum_scale.workload import pod_options
+
+# What a task may ask a driver of Magnum for, besides bays.
+RESIZE = "resize"
+RESIZE_NODE_GROUP = "resize of a node group"
+REPLACE_NODES = "replacement of named nodes"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,12 +25,60 @@ class BayPlan:
     :param at_most: number of bays in a project that all iterations choose
     :param replaced: number of nodes that may exist besides ``request.nodes``
         while others are replaced
+    :param asks: what the driver must be able to do with the bays
     """
 
     request: lifecycle.BayRequest
     at_least: int
     at_most: int
     replaced: int = 0
+    asks: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class PodsPlan:
+    """Equal pods of one load.
+
+    :param component: ``target``, ``worker`` or ``master``
+    :param count: number of pods
+    :param surge: number of pods that may exist besides during an update
+    :param options: of each pod
+    """
+
+    component: str
+    count: int
+    options: pod_options.PodOptions
+    surge: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadPlan:
+    """Equal loads that run at the same time in one existing bay.
+
+    :param bay: name or id of the bay in Magnum; None for a kubeconfig
+    :param kubeconfig: path of a kubeconfig
+    :param kubeconfig_context: name of its context; None for the current one
+    :param pods: of each load
+    :param at_least: number of loads
+    :param at_most: number of loads, if all iterations overlap
+    :param spread_required: whether the pods must be spread over the nodes
+    :param secrets: whether a load has Secrets
+    :param pull_ahead: whether a DaemonSet pulls the images
+    :param updated: whether the targets are updated
+    :param removes_nodes: whether the load removes Node objects
+    """
+
+    bay: str | None
+    pods: tuple[PodsPlan, ...]
+    kubeconfig: str | None = None
+    kubeconfig_context: str | None = None
+    at_least: int = 1
+    at_most: int = 1
+    spread_required: bool = False
+    secrets: bool = False
+    pull_ahead: bool = False
+    updated: bool = False
+    removes_nodes: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +92,8 @@ class WorkloadPlan:
     :param new_projects: number of projects that the context ``users`` would
         create; 0 if the task wants existing users, where there are any
     :param workers: number of processes that connect to the Locust master
+    :param load: the load in an existing bay that the task names; None for a
+        load in a bay that the task creates
     """
 
     name: str
@@ -48,3 +104,4 @@ class WorkloadPlan:
     )
     new_projects: int = 0
     workers: int = 0
+    load: LoadPlan | None = None

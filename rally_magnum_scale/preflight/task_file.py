@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import math
 import pathlib
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -23,15 +24,25 @@ from rally.task import task_cfg
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import templates
 from rally_magnum_scale.measurement import conditions
+from rally_magnum_scale.preflight.plan import REPLACE_NODES
+from rally_magnum_scale.preflight.plan import RESIZE
+from rally_magnum_scale.preflight.plan import RESIZE_NODE_GROUP
 from rally_magnum_scale.preflight.plan import BayPlan
+from rally_magnum_scale.preflight.plan import LoadPlan
+from rally_magnum_scale.preflight.plan import PodsPlan
 from rally_magnum_scale.preflight.plan import WorkloadPlan
 from rally_magnum_scale.task.contexts import bay_groups
 from rally_magnum_scale.task.contexts import bay_quotas
 from rally_magnum_scale.task.scenarios import base
 from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import existing_bay_scenario
 from rally_magnum_scale.task.scenarios import node_arguments
 from rally_magnum_scale.task.scenarios import replace_nodes
+from rally_magnum_scale.task.scenarios import rolling_update_under_load
 from rally_magnum_scale.task.scenarios import signature
+from rally_magnum_scale.task.scenarios import workload_arguments
+from rally_magnum_scale.workload import events
+from rally_magnum_scale.workload import pod_options
 
 # How an error of a task file may end Rally's reading of it.
 _INVALID = (
@@ -126,6 +137,7 @@ def _plan(
         new_projects=new,
         workers=args.get("workers", 0)
         * (args.get("processes_per_worker") or 1),
+        load=_load_in_existing_bay(workload),
     )
 
 
@@ -145,18 +157,81 @@ def _bays_of_iterations(
     bay = signature.read(bay_arguments.BayArguments, args)
     request = bay.request("", bay.bay_template)
     nodes = max(request.nodes, *args.get("sizes", ()), 0)
+    asks = []
+    if "sizes" in args:
+        asks.append(RESIZE)
+        if args.get("nodegroup"):
+            asks.append(RESIZE_NODE_GROUP)
     replaced = 0
     if issubclass(kind, replace_nodes.ReplaceNodes):
         change = signature.read(node_arguments.ReplaceArguments, args)
         number = change.number(nodes)
         replaced = min(number, change.batch or number)
+        asks.append(REPLACE_NODES)
     at_least, at_most = _at_once(workload, keep_bay=bay.keep_bay)
     yield BayPlan(
         dataclasses.replace(request, nodes=nodes),
         at_least=-(-at_least // projects),
         at_most=at_most,
         replaced=replaced,
+        asks=tuple(asks),
     )
+
+
+def _load_in_existing_bay(workload: Mapping[str, Any]) -> LoadPlan | None:
+    """Return the load in a bay that the task names; None for any other."""
+    kind = scenario.Scenario.get(workload["name"])
+    if not issubclass(kind, existing_bay_scenario.ExistingBayScenario):
+        return None
+    args = workload["args"]
+    which = signature.read(bay_arguments.BaySelection, args)
+    if not (which.bay or which.kubeconfig):
+        return None
+    load = signature.read(workload_arguments.WorkloadArguments, args)
+    updated = issubclass(
+        kind, rolling_update_under_load.RollingUpdateUnderLoadInBay
+    )
+    surge = 0
+    if updated:
+        update = events.RollingUpdate(**(args.get("update") or {}))
+        surge = _surge(update, load.targets)
+    options = pod_options.read_all(load.pods)
+    counts = {"target": load.targets, "worker": load.workers, "master": 1}
+    at_least, at_most = _at_once(workload, keep_bay=False)
+    return LoadPlan(
+        bay=which.bay,
+        kubeconfig=which.kubeconfig,
+        kubeconfig_context=which.kubeconfig_context,
+        pods=tuple(
+            PodsPlan(
+                component,
+                count,
+                options[component],
+                surge=surge if component == "target" else 0,
+            )
+            for component, count in counts.items()
+        ),
+        at_least=at_least,
+        at_most=at_most,
+        spread_required=load.spread == "required",
+        secrets=bool(
+            load.image_pull_secret_file
+            or load.tls != workload_arguments.NO_TLS
+        ),
+        pull_ahead=load.pull_ahead,
+        updated=updated,
+        removes_nodes=bool(which.kubeconfig and args.get("faults")),
+    )
+
+
+def _surge(update: events.RollingUpdate, targets: int) -> int:
+    """Return how many new targets may exist besides the old ones."""
+    if update.strategy != events.ROLLING_UPDATE:
+        return 0
+    if isinstance(update.max_surge, int):
+        return update.max_surge
+    # Kubernetes rounds up.
+    return math.ceil(int(update.max_surge.rstrip("%")) * targets / 100)
 
 
 def _at_once(

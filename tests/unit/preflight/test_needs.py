@@ -7,12 +7,15 @@ from rally_magnum_scale.preflight import needs
 from rally_magnum_scale.preflight import plan
 
 
+DRIVERS = {True: "k8s_fedora_coreos_v1", False: "k8s_capi_helm_v1", None: ""}
+
+
 def bay(heat=True, template=None, replaced=0, bays=(1, 1), **request):
     wanted = lifecycle.BayRequest(name="", **{"nodes": 200, **request})
     return needs.Bay(
         plan.BayPlan(wanted, *bays, replaced=replaced),
         {} if template is None else template,
-        heat=heat,
+        DRIVERS[heat],
     )
 
 

@@ -1,0 +1,261 @@
+"""Compare a load in an existing bay with what the bay has."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+
+from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import reading
+from rally_magnum_scale.kube import allocatable
+from rally_magnum_scale.kube import client
+from rally_magnum_scale.preflight import have
+from rally_magnum_scale.preflight import needs
+from rally_magnum_scale.preflight import plan as plans
+from rally_magnum_scale.preflight import rights
+from rally_magnum_scale.preflight import room
+from rally_magnum_scale.preflight.rows import ENOUGH
+from rally_magnum_scale.preflight.rows import SHORT
+from rally_magnum_scale.preflight.rows import UNKNOWN
+from rally_magnum_scale.preflight.rows import Row
+from rally_magnum_scale.preflight.rows import unreadable
+from rally_magnum_scale.preflight.rows import words
+from rally_magnum_scale.runs import bay_life
+
+_GIB = 1024**3
+
+# Magnum's label of a bay with an autoscaler.
+_AUTO_SCALING = "auto_scaling_enabled"
+
+# Resource to its name, and what to change if it is short.
+_TOTALS = {
+    "pods": (
+        "pods of the load",
+        "add nodes, or raise maxPods of the kubelets",
+    ),
+    "cpu": ("cores of the load", "add nodes, or lower the requests in pods"),
+    "memory": (
+        "memory of the load",
+        "add nodes, or lower the requests in pods",
+    ),
+}
+
+_ADMISSION = (
+    Row(
+        "admission of the pods",
+        "restricted",
+        "?",
+        UNKNOWN,
+        "the pods keep the Pod Security Standard restricted, and no API shows "
+        "what further policies of the bay refuse",
+    ),
+    Row(
+        "limits of a new namespace",
+        "none",
+        "?",
+        UNKNOWN,
+        "no API shows whether something in the bay gives new namespaces a "
+        "ResourceQuota or a LimitRange",
+    ),
+)
+
+
+def check_bay(load: plans.LoadPlan, project: have.Project) -> list[Row]:
+    """Compare a load with a bay that Magnum shows.
+
+    :param load: with the name or id of the bay
+    """
+    what, need = "bay", str(load.bay)
+    if project.new:
+        change = (
+            "Rally creates the project; list existing users in its "
+            'environment, and give the context as "users@openstack": {}'
+        )
+        return [Row(what, need, "none", SHORT, change)]
+    try:
+        found, bays = project.find_bay(need)
+    except reading.Unreadable as error:
+        if isinstance(error.__cause__, exceptions.BayNotFound):
+            return [Row(what, need, "none", SHORT, str(error))]
+        return [unreadable(what, need, error)]
+    shown = Row(what, need, found.status, ENOUGH)
+    label = str((getattr(found, "labels", None) or {}).get(_AUTO_SCALING, ""))
+    with contextlib.ExitStack() as opened:
+        try:
+            with reading.readable("Magnum"):
+                cluster = opened.enter_context(bay_life.open_bay(bays, found))
+        except reading.Unreadable as error:
+            return [shown, unreadable("Kubernetes API", "open", error)]
+        may_grow = label.lower() == "true"
+        return [shown, *check_cluster(load, cluster, may_grow=may_grow)]
+
+
+def check_kubeconfig(load: plans.LoadPlan) -> list[Row]:
+    """Compare a load with the cluster that a kubeconfig opens."""
+    path = str(load.kubeconfig)
+    try:
+        with client.connect_kubeconfig(
+            path, load.kubeconfig_context
+        ) as cluster:
+            return check_cluster(load, cluster)
+    except (exceptions.InvalidInput, exceptions.MissingExtra) as error:
+        return [Row("kubeconfig", path, "unusable", SHORT, str(error))]
+
+
+def check_cluster(
+    load: plans.LoadPlan, cluster: client.KubeClient, *, may_grow: bool = False
+) -> list[Row]:
+    """Compare a load with an open bay.
+
+    :param may_grow: whether Magnum says that an autoscaler may add nodes
+    """
+    try:
+        return [
+            *rights.check(load, cluster),
+            *_ADMISSION,
+            *_check_room(load, cluster, may_grow),
+        ]
+    except have.Silent as error:
+        return [Row("Kubernetes API", "an answer", "?", UNKNOWN, str(error))]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Bay:
+    """What is known of the nodes of a bay.
+
+    :param rooms: the Ready nodes with at least the room that they have
+    :param may_grow: why there may be more nodes; empty if there may not
+    :param unread: why there may be less room; empty if there may not
+    """
+
+    rooms: room.Rooms
+    may_grow: str
+    unread: str
+
+    def verdict(
+        self, *, short: bool, enough: bool, change: str
+    ) -> tuple[str, str]:
+        """Return the verdict, and what to change or why it is unknown."""
+        if short and self.may_grow:
+            return UNKNOWN, f"{self.may_grow}; otherwise {change}"
+        if short:
+            return SHORT, change
+        if self.unread:
+            return UNKNOWN, self.unread
+        if enough:
+            return ENOUGH, ""
+        return UNKNOWN, (
+            "depends on where the scheduler places pods, on loads that "
+            f"overlap or on the surge of an update; to be safe, {change}"
+        )
+
+
+def _check_room(
+    load: plans.LoadPlan, cluster: client.KubeClient, may_grow: bool
+) -> Iterator[Row]:
+    """Compare the pods of a load with the Ready nodes.
+
+    :raises Silent: when the API does not answer
+    """
+    try:
+        bay = _read_bay(cluster, may_grow)
+    except reading.Unreadable as error:
+        yield unreadable("room on the nodes", "all pods", error)
+        return
+    totals = [*_check_totals(load, bay)]
+    fits = all(row.verdict == ENOUGH for row in totals) and room.fit_together(
+        bay.rooms,
+        [(one, load.at_most * (one.count + one.surge)) for one in load.pods],
+        spread=load.spread_required,
+    )
+    for pods in load.pods:
+        yield _check_pods(load, pods, bay, fits=fits)
+    yield from totals
+
+
+def _read_bay(cluster: client.KubeClient, may_grow: bool) -> _Bay:
+    with have.readable_bay():
+        rooms = allocatable.read_nodes(cluster)
+    growing = "an autoscaler may add nodes" if may_grow else ""
+    unread = ""
+    if not growing:
+        try:
+            with have.readable_bay():
+                if allocatable.may_grow(cluster, rooms):
+                    growing = "an autoscaler may add nodes"
+        except reading.Unreadable as error:
+            growing = f"there may be an autoscaler: {error}"
+    try:
+        with have.readable_bay():
+            rooms = allocatable.without_pods(cluster, rooms)
+    except reading.Unreadable as error:
+        unread = str(error)
+    return _Bay(rooms, growing, unread)
+
+
+def _check_pods(
+    load: plans.LoadPlan, pods: plans.PodsPlan, bay: _Bay, *, fits: bool
+) -> Row:
+    nodes = room.usable(bay.rooms, pods)
+    spread = load.spread_required
+    most = room.capacity(nodes, pods, spread=False)
+    of_one_load = room.capacity(nodes, pods, spread=spread)
+    amount = needs.Amount(pods.count, pods.count + pods.surge).times(
+        load.at_least, load.at_most
+    )
+    name = pods.component
+    if nodes:
+        change = f"add nodes, or lower the requests in pods.{name}"
+        found = f"room for {min(most, of_one_load)} on {len(nodes)} nodes"
+    else:
+        change = (
+            f"change node_selector or tolerations in pods.{name}, or the "
+            "labels or taints of nodes"
+        )
+        found = "no Ready node takes them"
+    verdict, why = bay.verdict(
+        short=of_one_load < pods.count or most < amount.at_least,
+        enough=fits,
+        change=change,
+    )
+    plural = name if name == "master" else f"{name}s"
+    return Row(
+        f"room for the {plural}",
+        f"{words(amount)} pods",
+        found,
+        verdict,
+        why,
+        size=amount.most,
+    )
+
+
+def _check_totals(load: plans.LoadPlan, bay: _Bay) -> Iterator[Row]:
+    """Compare the sums of all requests with the sums of all nodes."""
+    free = room.free_for_any(bay.rooms, load.pods)
+    for resource, (what, change) in _TOTALS.items():
+        one, surge = Decimal(0), Decimal(0)
+        for pods in load.pods:
+            amount = room.requests_of(pods).get(resource, Decimal(0))
+            one += pods.count * amount
+            surge += pods.surge * amount
+        least, most = load.at_least * one, load.at_most * (one + surge)
+        if not most:
+            continue
+        verdict, why = bay.verdict(
+            short=least > free[resource],
+            enough=most <= free[resource],
+            change=change,
+        )
+        shown = [*dict.fromkeys(_shown(resource, it) for it in (least, most))]
+        have_words = f"{_shown(resource, free[resource])} free"
+        size = math.ceil(most)
+        yield Row(what, " to ".join(shown), have_words, verdict, why, size)
+
+
+def _shown(resource: str, amount: Decimal) -> str:
+    if resource == "memory":
+        return f"{amount / _GIB:.1f} GiB"
+    return f"{float(amount):g}"
