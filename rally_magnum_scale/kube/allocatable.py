@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Container
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -74,7 +75,9 @@ def read_nodes(cluster: client.KubeClient) -> list[NodeRoom]:
 
 
 def without_pods(
-    cluster: client.KubeClient, rooms: Iterable[NodeRoom]
+    cluster: client.KubeClient,
+    rooms: Iterable[NodeRoom],
+    ignored: Container[str] = (),
 ) -> list[NodeRoom]:
     """Return nodes less what their pods request.
 
@@ -82,6 +85,7 @@ def without_pods(
     priority is 0, may take their place.
 
     :param rooms: from :func:`read_nodes`
+    :param ignored: namespaces whose pods are not counted
     :raises KubernetesError: when the API refuses or breaks off
     """
     taken: dict[str, list[Amounts]] = {}
@@ -92,6 +96,8 @@ def without_pods(
             _request_timeout=client.TIMEOUT_S,
         )
         for pod in client.parse(answer.data).get("items", ()):
+            if pod["metadata"]["namespace"] in ignored:
+                continue
             if pod["spec"].get("priority", 0) >= 0:
                 name = pod["spec"].get("nodeName", "")
                 taken.setdefault(name, []).append(_requests_of(pod["spec"]))

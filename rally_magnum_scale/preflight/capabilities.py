@@ -72,7 +72,7 @@ def _row(bay: needs.Bay, capability: str) -> Row:
     if capability not in lacking:
         return Row(what, need, bay.driver, ENOUGH)
     found = f"{bay.driver} {lacking[capability]}"
-    if capability == _DOCKER_VOLUMES and not bay.template_made:
+    if capability == _DOCKER_VOLUMES and not bay.volume_asked:
         reason = "the bay can be created, but its nodes have no such volume"
         return Row(what, need, found, UNKNOWN, reason)
     return Row(what, need, found, SHORT, _CHANGES[capability])

@@ -12,6 +12,8 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import reading
 from rally_magnum_scale.kube import allocatable
 from rally_magnum_scale.kube import client
+from rally_magnum_scale.kube import objects
+from rally_magnum_scale.measurement import wording
 from rally_magnum_scale.preflight import have
 from rally_magnum_scale.preflight import needs
 from rally_magnum_scale.preflight import plan as plans
@@ -24,6 +26,7 @@ from rally_magnum_scale.preflight.rows import Row
 from rally_magnum_scale.preflight.rows import unreadable
 from rally_magnum_scale.preflight.rows import words
 from rally_magnum_scale.runs import bay_life
+from rally_magnum_scale.workload import naming
 
 _GIB = 1024**3
 
@@ -94,15 +97,14 @@ def check_bay(load: plans.LoadPlan, project: have.Project) -> list[Row]:
 
 
 def check_kubeconfig(load: plans.LoadPlan) -> list[Row]:
-    """Compare a load with the cluster that a kubeconfig opens."""
-    path = str(load.kubeconfig)
-    try:
-        with client.connect_kubeconfig(
-            path, load.kubeconfig_context
-        ) as cluster:
-            return check_cluster(load, cluster)
-    except (exceptions.InvalidInput, exceptions.MissingExtra) as error:
-        return [Row("kubeconfig", path, "unusable", SHORT, str(error))]
+    """Compare a load with the cluster that a kubeconfig opens.
+
+    :raises InvalidInput: when the kubeconfig can't be used
+    """
+    with client.connect_kubeconfig(
+        str(load.kubeconfig), load.kubeconfig_context
+    ) as cluster:
+        return check_cluster(load, cluster)
 
 
 def check_cluster(
@@ -148,8 +150,8 @@ class _Bay:
         if enough:
             return ENOUGH, ""
         return UNKNOWN, (
-            "depends on where the scheduler places pods, on loads that "
-            f"overlap or on the surge of an update; to be safe, {change}"
+            "the need depends on loads that overlap, or on the surge of an "
+            f"update; to be safe, {change}"
         )
 
 
@@ -165,15 +167,11 @@ def _check_room(
     except reading.Unreadable as error:
         yield unreadable("room on the nodes", "all pods", error)
         return
-    totals = [*_check_totals(load, bay)]
-    fits = all(row.verdict == ENOUGH for row in totals) and room.fit_together(
-        bay.rooms,
-        [(one, load.at_most * (one.count + one.surge)) for one in load.pods],
-        spread=load.spread_required,
-    )
-    for pods in load.pods:
-        yield _check_pods(load, pods, bay, fits=fits)
-    yield from totals
+    rows = [_check_pods(load, pods, bay) for pods in load.pods]
+    rows += _check_totals(load, bay)
+    yield from rows
+    if all(row.verdict == ENOUGH for row in rows):
+        yield _check_together(load, bay)
 
 
 def _read_bay(cluster: client.KubeClient, may_grow: bool) -> _Bay:
@@ -190,15 +188,21 @@ def _read_bay(cluster: client.KubeClient, may_grow: bool) -> _Bay:
             growing = f"there may be an autoscaler: {error}"
     try:
         with have.readable_bay():
-            rooms = allocatable.without_pods(cluster, rooms)
+            others = objects.namespaces(cluster, naming.MANAGED)
+            rooms = allocatable.without_pods(cluster, rooms, others)
+        if others:
+            # The run removes those whose own run is dead.
+            unread = (
+                "the bay has other loads, whose pods are not counted: "
+                f"namespaces {wording.few(others)}"
+            )
     except reading.Unreadable as error:
         unread = str(error)
     return _Bay(rooms, growing, unread)
 
 
-def _check_pods(
-    load: plans.LoadPlan, pods: plans.PodsPlan, bay: _Bay, *, fits: bool
-) -> Row:
+def _check_pods(load: plans.LoadPlan, pods: plans.PodsPlan, bay: _Bay) -> Row:
+    """Compare the pods of one component with the nodes that take them."""
     nodes = room.usable(bay.rooms, pods)
     spread = load.spread_required
     most = room.capacity(nodes, pods, spread=False)
@@ -218,13 +222,13 @@ def _check_pods(
         found = "no Ready node takes them"
     verdict, why = bay.verdict(
         short=of_one_load < pods.count or most < amount.at_least,
-        enough=fits,
+        enough=amount.most <= most and of_one_load >= pods.count + pods.surge,
         change=change,
     )
     plural = name if name == "master" else f"{name}s"
     return Row(
         f"room for the {plural}",
-        f"{words(amount)} pods",
+        words(amount),
         found,
         verdict,
         why,
@@ -253,6 +257,22 @@ def _check_totals(load: plans.LoadPlan, bay: _Bay) -> Iterator[Row]:
         have_words = f"{_shown(resource, free[resource])} free"
         size = math.ceil(most)
         yield Row(what, " to ".join(shown), have_words, verdict, why, size)
+
+
+def _check_together(load: plans.LoadPlan, bay: _Bay) -> Row:
+    """Try to place all pods, of which each kind alone would fit."""
+    what = "room for all pods together"
+    wanted = [
+        (pods, load.at_most * (pods.count + pods.surge)) for pods in load.pods
+    ]
+    need = f"{sum(number for _, number in wanted)}"
+    if room.fit_together(bay.rooms, wanted, spread=load.spread_required):
+        return Row(what, need, "found", ENOUGH)
+    reason = (
+        "it depends on where Kubernetes places pods; to be safe, add nodes, "
+        "or lower the requests in pods"
+    )
+    return Row(what, need, "not found", UNKNOWN, reason)
 
 
 def _shown(resource: str, amount: Decimal) -> str:

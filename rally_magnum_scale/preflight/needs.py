@@ -77,13 +77,13 @@ class Bay:
     :param plan: number of bays, and the request for one of them
     :param template: the template's fields, by Magnum's names
     :param driver: name of Magnum's driver; empty if that is unknown
-    :param template_made: whether the task creates the template
+    :param volume_asked: whether the task itself sets docker_volume_size
     """
 
     plan: plans.BayPlan
     template: Mapping[str, Any]
     driver: str = ""
-    template_made: bool = False
+    volume_asked: bool = False
 
     @property
     def heat(self) -> bool | None:

@@ -24,6 +24,9 @@ from rally_magnum_scale.preflight.rows import unreadable
 _CAPI_HELM = "capi_helm"
 _CAPI_HELM_DISTRO = "capi-kubeadm-cloudinit"
 
+# Key of a template in the context bay_templates.
+_VOLUME_KEY = "docker_volume_size"
+
 
 def resolve(
     workload: plans.WorkloadPlan, project: have.Project
@@ -37,8 +40,11 @@ def resolve(
         template, row = _template(workload, project, plan)
         image, more = _image(template, project)
         driver, shown = _driver(template, image)
-        made = template.get("name") in {one.name for one in workload.templates}
-        bays.append(needs.Bay(plan, template, driver, template_made=made))
+        volume_asked = any(
+            one.name == template.get("name") and _VOLUME_KEY in one.fields
+            for one in workload.templates
+        )
+        bays.append(needs.Bay(plan, template, driver, volume_asked))
         rows += [row, *more, *shown]
     return bays, rows
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 import re
 import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
 import kubernetes.client
+import yaml
 
 from rally_magnum_scale.kube import client
 from tests.unit import loopback
@@ -25,6 +27,8 @@ class FakeBay:
     def __init__(self) -> None:
         self.nodes = [node(f"n-{number}") for number in range(3)]
         self.pods: list[dict[str, Any]] = []
+        # Those of other loads.
+        self.namespaces: list[dict[str, Any]] = []
         self.config_maps: list[dict[str, Any]] = []
         self.refuse: dict[str, int] = {}
         self.denied: set[str] = set()
@@ -44,6 +48,7 @@ class FakeBay:
             "nodes": self.nodes,
             "pods": self.pods,
             "configmaps": self.config_maps,
+            "namespaces": self.namespaces,
         }[kind]
         return 200, {"metadata": {"resourceVersion": "1"}, "items": items}
 
@@ -86,6 +91,20 @@ def pod(where: str, cpu: str = "1", **spec: Any) -> dict[str, Any]:
         "metadata": {"name": "p", "namespace": "n"},
         "spec": {"nodeName": where, "containers": [container], **spec},
     }
+
+
+def kubeconfig(path: pathlib.Path, url: str) -> str:
+    """Write a kubeconfig with the context ``bay``, and return its path."""
+    content = {
+        "current-context": "bay",
+        "clusters": [{"name": "bay", "cluster": {"server": url}}],
+        "users": [{"name": "me", "user": {"token": "t"}}],
+        "contexts": [
+            {"name": "bay", "context": {"cluster": "bay", "user": "me"}}
+        ],
+    }
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
 
 
 @contextlib.contextmanager

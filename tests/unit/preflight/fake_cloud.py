@@ -68,6 +68,8 @@ class FakeCloud:
         self.used: dict[str, int] = {}
         self.bay_quota = 20
         self.bays: list[dict[str, Any]] = []
+        # What Magnum answers to a request to sign a certificate.
+        self.signed = ""
         self.templates = [template()]
         self.objects: dict[str, list[dict[str, Any]]] = {
             "flavors": [
@@ -118,6 +120,10 @@ class FakeCloud:
             return 200, {"hard_limit": self.bay_quota, "project_id": "p"}
         if place.startswith("clustertemplates"):
             return 200, {"clustertemplates": self.templates}
+        if place.startswith("certificates"):
+            return 200, {"pem": self.signed}
+        if place in [f"clusters/{bay['uuid']}" for bay in self.bays]:
+            return 200, self.bays[0]
         return 200, {"clusters": self.bays}
 
     def _quota(

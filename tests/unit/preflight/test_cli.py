@@ -11,9 +11,12 @@ import pytest
 from rally_magnum_scale import cloud_commands
 from rally_magnum_scale.preflight import cli
 from rally_magnum_scale.preflight import rows
+from tests.unit.preflight import fake_bay
 from tests.unit.preflight import fake_cloud
 
-SAMPLE = pathlib.Path(__file__).parents[3] / "samples/tasks/2m-rps.json"
+SAMPLES = pathlib.Path(__file__).parents[3] / "samples/tasks"
+SAMPLE = SAMPLES / "2m-rps.json"
+IN_BAY = "in an existing bay"
 SHORT = "short"
 ENOUGH = "enough"
 RUNS = {
@@ -75,10 +78,17 @@ def runs(tmp_path_factory):
         "user_domain_name": "Default",
         "project_domain_name": "Default",
     }
-    with fake_cloud.serve() as cloud:
+    with fake_cloud.serve() as cloud, fake_bay.serve() as (_, bay_url):
+        path = fake_bay.kubeconfig(folder / "config", bay_url)
+        in_bay = [SAMPLES / "max-rate.json", "--env", "fake", "--task-args"]
+        args = {"kubeconfig": path, "targets": 331}
+        more = {IN_BAY: [*in_bay, json.dumps(args)]}
         urls = {"gone": "http://127.0.0.1:1", "fake": cloud.url}
         given = {
-            "runs": {k: [*map(str, v)] for k, v in RUNS.items()},
+            "runs": {
+                name: [*map(str, given)]
+                for name, given in (RUNS | more).items()
+            },
             "clouds": {
                 name: {"auth_url": f"{url}/v3", "admin": admin}
                 for name, url in urls.items()
@@ -109,6 +119,16 @@ def test_something_is_short(runs):
     assert "301 to 302 253 short" in " ".join(line.split())
     assert "set the label fixed_subnet_cidr" in line
     assert lines[-1].endswith("2 short.")
+
+
+def test_a_load_in_an_existing_bay(runs):
+    status, output, errors = runs[IN_BAY]
+    assert status == cli.EXIT_SHORT, errors
+    (line,) = [one for one in output.splitlines() if "the targets" in one]
+    assert " ".join(line.split()).startswith(
+        "room for the targets 331 room for 330 on 3 nodes short"
+    )
+    assert "cluster template" not in output
 
 
 def test_json_of_a_task_for_which_there_is_enough(runs):

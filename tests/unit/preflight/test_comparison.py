@@ -262,6 +262,21 @@ def test_the_driver_of_a_missing_image(compare):
     assert "Magnum's driver" not in compare(template="none")
 
 
+@pytest.mark.parametrize(
+    ("fields", "verdict"),
+    [({"docker_volume_size": 20}, "short"), ({}, "unknown")],
+)
+def test_a_volume_of_a_template_that_the_task_creates(
+    cloud, compare, fields, verdict
+):
+    given = {"os_distro": "x", "magnum_driver": "k8s_capi_helm_v1"}
+    cloud.objects["images"] = [fake_cloud.image("fcos", **given)]
+    cloud.templates = [fake_cloud.template(docker_volume_size=10)]
+    made = templates.TemplateRequest("new", fields, copied=True)
+    found = compare(template="new", made=[made])
+    assert found["driver: docker volumes"].verdict == verdict
+
+
 def test_limits_of_another_driver_are_unknown(cloud, compare):
     cloud.objects["images"] = [fake_cloud.image("fcos", os_distro="ubuntu")]
     cloud.quotas["network"]["router"] = 0

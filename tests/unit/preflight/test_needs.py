@@ -6,7 +6,6 @@ from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.preflight import needs
 from rally_magnum_scale.preflight import plan
 
-
 DRIVERS = {True: "k8s_fedora_coreos_v1", False: "k8s_capi_helm_v1", None: ""}
 
 

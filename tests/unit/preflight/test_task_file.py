@@ -7,7 +7,9 @@ import pytest
 from rally import api
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.preflight import plan
 from rally_magnum_scale.preflight import task_file
+from tests.unit.preflight import fake_bay
 
 ROOT = pathlib.Path(__file__).parents[3]
 SAMPLES = ROOT / "samples/tasks"
@@ -85,9 +87,101 @@ def test_bays_of_the_context():
     assert workload.bays[1].request.flavor == "large"
 
 
-def test_an_existing_bay_needs_nothing():
-    (workload,) = read("throughput-in-bay", bay="mine")
+def test_a_load_in_an_existing_bay():
+    (workload,) = read("throughput-in-bay", bay="mine", workers=7)
     assert workload.bays == ()
+    load = workload.load
+    assert (load.bay, load.kubeconfig) == ("mine", None)
+    counts = [(each.component, each.count, each.surge) for each in load.pods]
+    assert counts == [("target", 20, 0), ("worker", 7, 0), ("master", 1, 0)]
+    assert (load.at_least, load.at_most) == (1, 1)
+    flags = (
+        load.secrets,
+        load.pull_ahead,
+        load.updated,
+        load.removes_nodes,
+        load.spread_required,
+    )
+    assert not any(flags)
+
+
+@pytest.fixture
+def kubeconfig(tmp_path):
+    return fake_bay.kubeconfig(tmp_path / "config", "http://127.0.0.1:1")
+
+
+def test_the_options_of_a_load_in_an_existing_bay(kubeconfig, tmp_path):
+    secret = tmp_path / "secret.json"
+    secret.write_text('{"auths": {"r": {"auth": "dTpw"}}}')
+    (workload,) = read(
+        "throughput-in-bay",
+        kubeconfig=kubeconfig,
+        concurrency=2,
+        times=4,
+        pull_ahead=True,
+        image_pull_secret_file=str(secret),
+        pods={"worker": {"requests": {"cpu": "1"}}},
+        extra_args={"spread": "required", "kubeconfig_context": "bay"},
+    )
+    load = workload.load
+    assert (load.bay, load.kubeconfig) == (None, kubeconfig)
+    assert load.kubeconfig_context == "bay"
+    assert (load.at_least, load.at_most) == (2, 2)
+    assert load.pods[1].options.requests == {"cpu": "1"}
+    assert load.pull_ahead
+    assert load.secrets
+    assert load.spread_required
+
+
+@pytest.mark.parametrize(
+    ("arguments", "surge"),
+    [
+        ({"max_surge": "25%"}, 3),
+        ({"max_surge": 4}, 4),
+        ({"strategy": "Recreate"}, 0),
+    ],
+)
+def test_an_update_may_add_targets(arguments, surge):
+    (workload,) = read("rolling-update", bay="b", targets=10, **arguments)
+    assert workload.load.updated
+    assert [each.surge for each in workload.load.pods] == [surge, 0, 0]
+
+
+def test_only_a_kubeconfig_removes_node_objects(kubeconfig):
+    (workload,) = read("node-failure", bay="b")
+    assert not workload.load.removes_nodes
+    (workload,) = read("node-failure", kubeconfig=kubeconfig, how="delete")
+    assert workload.load.removes_nodes
+
+
+@pytest.mark.parametrize("sample", ["max-rate", "2m-rps", "throughput-in-bay"])
+def test_a_load_in_a_bay_of_the_task_is_not_compared(sample):
+    (workload,) = read(sample)
+    assert workload.load is None
+    assert workload.bays
+
+
+def test_a_load_with_wrong_pods_is_refused():
+    with pytest.raises(exceptions.InvalidInput, match=r"requests\.cpu"):
+        read("max-rate", bay="b", pods={"worker": {"requests": {"cpu": "x"}}})
+
+
+@pytest.mark.parametrize(
+    ("sample", "arguments", "asks"),
+    [
+        ("2m-rps", {}, ()),
+        ("resize-bay", {}, (plan.RESIZE,)),
+        (
+            "resize-bay",
+            {"extra_args": {"nodegroup": "gpu"}},
+            (plan.RESIZE, plan.RESIZE_NODE_GROUP),
+        ),
+        ("replace-nodes", {}, (plan.REPLACE_NODES,)),
+    ],
+)
+def test_what_the_driver_must_be_able_to_do(sample, arguments, asks):
+    (workload,) = read(sample, **arguments)
+    assert workload.bays[0].asks == asks
 
 
 def test_templates_of_the_context():
