@@ -330,12 +330,13 @@ def _auth_provider(content: Any, context: str | None) -> str | None:
     :param content: of a file that the library's loader has accepted
     """
     wanted = context or content["current-context"]
-    users = {
-        each["name"]: each["context"].get("user")
+    (chosen, *_) = [
+        each["context"]
         for each in content["contexts"]
-    }
+        if each["name"] == wanted
+    ]
     for each in content.get("users") or ():
-        if each["name"] == users[wanted]:
+        if each["name"] == chosen.get("user"):
             provider = (each.get("user") or {}).get("auth-provider") or {}
             return provider.get("name")
     return None
