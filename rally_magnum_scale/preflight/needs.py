@@ -13,10 +13,10 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
+from rally_magnum_scale.bays import drivers
 from rally_magnum_scale.preflight import plan as plans
 
-# Driver of Heat, and the os_distro of its images.
-HEAT_DRIVER = "k8s_fedora_coreos"
+# The os_distro of the images of Heat's driver.
 HEAT_DISTRO = "fedora-coreos"
 
 # Defaults of Magnum for the networks of nodes and of pods.
@@ -88,7 +88,7 @@ class Bay:
     @property
     def heat(self) -> bool | None:
         """Whether the driver is Heat's; None if that is unknown."""
-        return self.driver.startswith(HEAT_DRIVER) if self.driver else None
+        return self.driver.startswith(drivers.HEAT) if self.driver else None
 
     @property
     def nodes(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import drivers
 from rally_magnum_scale.bays import reading
 from rally_magnum_scale.bays import selection
 from rally_magnum_scale.preflight import have
@@ -166,7 +167,7 @@ def _driver(
         return "", []
     if distro == needs.HEAT_DISTRO:
         shown = Row(what, need, f"the one of {distro}", ENOUGH)
-        return needs.HEAT_DRIVER, [shown]
+        return drivers.HEAT, [shown]
     change = "Magnum does not show it, and several take this os_distro"
     return "", [Row(what, need, "?", UNKNOWN, change)]
 

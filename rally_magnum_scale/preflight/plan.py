@@ -9,11 +9,6 @@ from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import templates
 from rally_magnum_scale.workload import pod_options
 
-# What a task may ask a driver of Magnum for, besides bays.
-RESIZE = "resize"
-RESIZE_NODE_GROUP = "resize of a node group"
-REPLACE_NODES = "replacement of named nodes"
-
 
 @dataclasses.dataclass(frozen=True)
 class BayPlan:
@@ -25,7 +20,8 @@ class BayPlan:
     :param at_most: number of bays in a project that all iterations choose
     :param replaced: number of nodes that may exist besides ``request.nodes``
         while others are replaced
-    :param asks: what the driver must be able to do with the bays
+    :param asks: what the driver must be able to do with the bays, such as
+        :data:`drivers.RESIZE`
     """
 
     request: lifecycle.BayRequest

@@ -22,11 +22,9 @@ from rally.task import scenario
 from rally.task import task_cfg
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale.bays import drivers
 from rally_magnum_scale.bays import templates
 from rally_magnum_scale.measurement import conditions
-from rally_magnum_scale.preflight.plan import REPLACE_NODES
-from rally_magnum_scale.preflight.plan import RESIZE
-from rally_magnum_scale.preflight.plan import RESIZE_NODE_GROUP
 from rally_magnum_scale.preflight.plan import BayPlan
 from rally_magnum_scale.preflight.plan import LoadPlan
 from rally_magnum_scale.preflight.plan import PodsPlan
@@ -159,15 +157,15 @@ def _bays_of_iterations(
     nodes = max(request.nodes, *args.get("sizes", ()), 0)
     asks = []
     if "sizes" in args:
-        asks.append(RESIZE)
+        asks.append(drivers.RESIZE)
         if args.get("nodegroup"):
-            asks.append(RESIZE_NODE_GROUP)
+            asks.append(drivers.RESIZE_NODE_GROUP)
     replaced = 0
     if issubclass(kind, replace_nodes.ReplaceNodes):
         change = signature.read(node_arguments.ReplaceArguments, args)
         number = change.number(nodes)
         replaced = min(number, change.batch or number)
-        asks.append(REPLACE_NODES)
+        asks.append(drivers.REPLACE_NODES)
     at_least, at_most = _at_once(workload, keep_bay=bay.keep_bay)
     yield BayPlan(
         dataclasses.replace(request, nodes=nodes),

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import credentials
 from rally_magnum_scale.bays import deadlines as limits
+from rally_magnum_scale.bays import drivers
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.in_bay.stats import bay_records
@@ -40,6 +42,7 @@ class BayLife:
     :param log: callback for progress lines
     :param made_by: creator of the bay, for the record
     :param template_name: the task's name of the template, for the record
+    :param capabilities: what the driver must have, from :mod:`drivers`
     :param clock: monotonic seconds
     :param wall_clock: epoch seconds
     """
@@ -51,11 +54,13 @@ class BayLife:
         log: Callable[[str], None],
         made_by: str = "scenario",
         template_name: str = "",
+        capabilities: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._bays = bays
         self._request = request
+        self._capabilities = capabilities
         self._log = log
         self._clock = clock
         self._wall_clock = wall_clock
@@ -104,6 +109,7 @@ class BayLife:
                 # Magnum 21 and earlier do not show it.
                 driver=getattr(found, "driver", None) or "",
             )
+            drivers.require(self.record.driver, self._capabilities)
             self._requested_at = self._clock()
             self._requested_at_epoch = self._wall_clock()
             accepted = self._bays.request(self._request)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from typing import ClassVar
 from typing import TypeVar
 
 from rally.common import logging
@@ -251,6 +252,8 @@ class BayScenario(Scenario):
 
     RESOURCE_NAME_FORMAT = cleanup.NAME_FORMAT
     RESOURCE_NAME_ALLOWED_CHARACTERS = cleanup.NAME_CHARACTERS
+    # What Magnum's driver must be able to do besides bays.
+    CAPABILITIES: ClassVar[tuple[str, ...]] = ()
 
     @contextlib.contextmanager
     def bay(
@@ -369,6 +372,7 @@ class BayScenario(Scenario):
             lifecycle.Bays(clients.magnum_of(self._clients), LOG.info),
             arguments.request(name, template),
             LOG.info,
+            capabilities=self.CAPABILITIES,
             # The context gives its templates random names in Magnum.
             template_name=(
                 arguments.bay_template or ""

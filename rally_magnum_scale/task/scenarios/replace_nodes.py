@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rally_magnum_scale.bays import drivers
 from rally_magnum_scale.task.scenarios import base
 from rally_magnum_scale.task.scenarios import bay_arguments
 from rally_magnum_scale.task.scenarios import node_arguments
@@ -18,6 +19,8 @@ from rally_magnum_scale.task.scenarios import signature
 class ReplaceNodes(base.BayScenario):
     """Create a bay, replace some of its nodes, and delete it."""
 
+    CAPABILITIES = (drivers.REPLACE_NODES,)
+
     @signature.takes(
         bay_arguments.BayArguments, node_arguments.ReplaceArguments
     )
@@ -30,7 +33,8 @@ class ReplaceNodes(base.BayScenario):
 
         Each batch is timed separately. Every replacement must be a new
         node, and all other nodes must stay. If the driver removes other
-        nodes, or none, the iteration fails.
+        nodes, or none, the iteration fails. If Magnum shows a driver that is
+        known to do so, no bay is created.
         """
         with self.recorded(), self.bay(bay) as (life, cluster):
             self.replace(life, cluster, replacement)

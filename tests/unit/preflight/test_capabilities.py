@@ -2,6 +2,7 @@
 
 import pytest
 
+from rally_magnum_scale.bays import drivers
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.preflight import capabilities
 from rally_magnum_scale.preflight import needs
@@ -28,17 +29,17 @@ def test_a_task_that_only_creates_bays_needs_no_capability(driver):
 @pytest.mark.parametrize(
     ("driver", "capability", "verdict"),
     [
-        (HEAT, plan.RESIZE, "enough"),
-        (HEAT, plan.RESIZE_NODE_GROUP, "enough"),
-        (HEAT, plan.REPLACE_NODES, "enough"),
-        (CAPI_HELM, plan.RESIZE, "enough"),
-        (CAPI_HELM, plan.RESIZE_NODE_GROUP, "enough"),
-        (CAPI_HELM, plan.REPLACE_NODES, "short"),
-        (CLUSTER_API, plan.RESIZE, "enough"),
-        (CLUSTER_API, plan.RESIZE_NODE_GROUP, "enough"),
-        (CLUSTER_API, plan.REPLACE_NODES, "short"),
-        ("other", plan.REPLACE_NODES, "unknown"),
-        ("", plan.RESIZE, "unknown"),
+        (HEAT, drivers.RESIZE, "enough"),
+        (HEAT, drivers.RESIZE_NODE_GROUP, "enough"),
+        (HEAT, drivers.REPLACE_NODES, "enough"),
+        (CAPI_HELM, drivers.RESIZE, "enough"),
+        (CAPI_HELM, drivers.RESIZE_NODE_GROUP, "enough"),
+        (CAPI_HELM, drivers.REPLACE_NODES, "short"),
+        (CLUSTER_API, drivers.RESIZE, "enough"),
+        (CLUSTER_API, drivers.RESIZE_NODE_GROUP, "enough"),
+        (CLUSTER_API, drivers.REPLACE_NODES, "short"),
+        ("other", drivers.REPLACE_NODES, "unknown"),
+        ("", drivers.RESIZE, "unknown"),
     ],
 )
 def test_what_a_task_asks_of_a_driver(driver, capability, verdict):

@@ -7,7 +7,7 @@ import pytest
 from rally import api
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.preflight import plan
+from rally_magnum_scale.bays import drivers
 from rally_magnum_scale.preflight import task_file
 from tests.unit.preflight import fake_bay
 
@@ -170,13 +170,13 @@ def test_a_load_with_wrong_pods_is_refused():
     ("sample", "arguments", "asks"),
     [
         ("2m-rps", {}, ()),
-        ("resize-bay", {}, (plan.RESIZE,)),
+        ("resize-bay", {}, (drivers.RESIZE,)),
         (
             "resize-bay",
             {"extra_args": {"nodegroup": "gpu"}},
-            (plan.RESIZE, plan.RESIZE_NODE_GROUP),
+            (drivers.RESIZE, drivers.RESIZE_NODE_GROUP),
         ),
-        ("replace-nodes", {}, (plan.REPLACE_NODES,)),
+        ("replace-nodes", {}, (drivers.REPLACE_NODES,)),
     ],
 )
 def test_what_the_driver_must_be_able_to_do(sample, arguments, asks):
