@@ -154,15 +154,20 @@ class Machines:
 
         :param machine: id of the server
         :param how: the fault that was injected
+        :raises MachineGone: when the server no longer exists
         :raises MachineError: when OpenStack refuses
         :raises DeadlineExceeded: when the server does not start in time
         """
-        if how == NETWORK:
-            self._connect(machine)
-        elif how == STOP:
-            self._start(machine)
-        elif how != DELETE:
-            raise _unknown(how)
+        try:
+            if how == NETWORK:
+                self._connect(machine)
+            elif how == STOP:
+                self._start(machine)
+            elif how != DELETE:
+                raise _unknown(how)
+        except exceptions.MachineGone:
+            self._ledger.strike(machine)
+            raise
         self._ledger.strike(machine)
 
     def recover(self, loss: Loss) -> None:

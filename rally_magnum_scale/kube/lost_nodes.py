@@ -125,29 +125,35 @@ def wait_until_back(
     names: Collection[str],
     log: Callable[[str], None],
     clock: Callable[[], float] = time.monotonic,
+    known: Collection[str] | None = None,
 ) -> None:
-    """Wait until lost nodes are Ready again.
+    """Wait until lost nodes, or new ones in their place, are Ready.
+
+    A driver that heals bays replaces a lost node by one of another name.
 
     :param names: of the nodes
     :param log: callback for progress lines
     :param clock: monotonic seconds
+    :param known: names of the nodes of the bay before it lost some; None if
+        that is unknown, and then no other node counts
     :raises DeadlineExceeded: when the nodes are not Ready in time
     :raises KubernetesError: when the API refuses
     """
     away = sorted(names)
 
     def judge(items: Mapping[str, Mapping[str, Any]]) -> bool | None:
-        away[:] = [
-            name
-            for name in sorted(names)
-            if name not in items or not node_list.is_ready(items[name])
-        ]
-        return None if away else True
+        ready = {
+            name for name, item in items.items() if node_list.is_ready(item)
+        }
+        new = set() if known is None else ready.difference(known)
+        away[:] = sorted(set(names) - ready)
+        return True if len(away) <= len(new) else None
 
     watching.wait_until(
         judge,
         cluster.core.list_node,
-        what=f"the nodes {wording.few(names)} to be Ready again",
+        what=f"the nodes {wording.few(sorted(names))}, or new ones in their "
+        "place, to be Ready",
         deadline_s=BACK_WITHIN_S,
         progress=lambda: f"{wording.few(away)} not yet",
         log=log,

@@ -78,6 +78,7 @@ class DisruptionSchedule(probes.Probe):
         ]
         self._error: Exception | None = None
         self._injector = injector
+        self._nodes_before: frozenset[str] = frozenset()
         self._started = threading.Event()
         self._load_over = threading.Event()
         # The first second of the plan by the workers' clock, and the workers'
@@ -179,7 +180,11 @@ class DisruptionSchedule(probes.Probe):
             raise failed
         if back and not interruption.requested():
             lost_nodes.wait_until_back(
-                self._context.cluster, back, self._log, self._clock
+                self._context.cluster,
+                back,
+                self._log,
+                self._clock,
+                self._nodes_before,
             )
 
     def records(
@@ -222,6 +227,7 @@ class DisruptionSchedule(probes.Probe):
         """Check before the load begins that there are nodes for the faults."""
         if not self._injector:
             return
+        self._nodes_before = frozenset(node.name for node in pods.nodes)
         eligible = faults.EligibleNodes(pods.nodes, pods.generators)
         held = collections.Counter(map(faults.node_of, pods.targets))
         candidates = eligible.holding(held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Protocol
 
 from rally_magnum_scale import exceptions
@@ -34,7 +35,7 @@ class FaultInjector(Protocol):
         """Revert the fault as far as possible.
 
         :param how: the fault that was injected
-        :returns: whether the node comes back
+        :returns: whether the node, or a new one in its place, comes back
         :raises ScaleError: when the fault can't be reverted
         """
 
@@ -60,8 +61,13 @@ class NovaFaultInjector:
         self._machines.fail(_server(node), how)
 
     def revert(self, node: node_list.Node, how: str) -> bool:
-        """Revert the fault; return whether the node comes back."""
-        self._machines.revert(_server(node), how)
+        """Revert the fault; return whether the node comes back.
+
+        A driver that heals bays may have deleted the server meanwhile.  Then
+        a new node comes in its place.
+        """
+        with contextlib.suppress(exceptions.MachineGone):
+            self._machines.revert(_server(node), how)
         return how != machines.DELETE
 
 

@@ -93,7 +93,8 @@ class NodeFaultDisruption(disruption.Disruption[disruption_records.Fault]):
         self._eligible = EligibleNodes((), ())
         self._nodes: list[node_list.Node] = []
         self._broken: list[node_list.Node] = []
-        # Names of the nodes that come back after a revert.
+        # Names of the nodes that come back after a revert, or that new ones
+        # replace.
         self.reverted: set[str] = set()
         self._serving = 0
         self._noticed = following.Since(self._are_noticed)

@@ -226,8 +226,13 @@ def test_another_run_reverts_exactly_the_recorded_faults():
 def test_a_server_that_is_gone_raises_machine_gone(how):
     cloud = fake_nova.FakeCloud()
     cloud.refuse["PUT", "/ports/x"] = (404, "No such port.")
+    ledger = Ledger(cloud)
+    loss = machines.Loss("other", how, ("x",))
+    ledger.enter(loss)
     with (
-        fake_nova.opened(cloud) as known,
+        fake_nova.opened(cloud, ledger) as known,
         pytest.raises(exceptions.MachineGone, match="404"),
     ):
-        known.recover(machines.Loss("other", how, ("x",)))
+        known.recover(loss)
+    # There is nothing left to revert.
+    assert ledger.lost == {}

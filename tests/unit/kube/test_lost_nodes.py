@@ -98,6 +98,56 @@ def test_a_later_run_restores_the_nodes_that_a_crashed_run_deleted():
     assert [path for path, _ in fake.queries].count("/api/v1/nodes") == 5
 
 
+def nodes_of(*ready, lost=()):
+    return {
+        "metadata": {"resourceVersion": "1"},
+        "items": [
+            {
+                "metadata": {"name": name, "resourceVersion": "1"},
+                "status": {
+                    "conditions": [{"type": "Ready", "status": status}]
+                },
+            }
+            for names, status in ((ready, "True"), (lost, "Unknown"))
+            for name in names
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        nodes_of("a", "b", "c"),
+        nodes_of("a", "new-1", "new-2"),
+        nodes_of("a", "c", "new-1", lost=["b"]),
+    ],
+)
+def test_lost_nodes_come_back_or_are_replaced_by_new_ones(shown):
+    with fake_api.serve({"/api/v1/nodes": [shown]}) as (_, cluster):
+        lost_nodes.wait_until_back(
+            cluster, {"b", "c"}, print, known={"a", "b", "c"}
+        )
+
+
+@pytest.mark.parametrize(
+    ("shown", "known"),
+    [
+        (nodes_of("a", "new-1", lost=["b"]), {"a", "b", "c"}),
+        (nodes_of("a", lost=["b", "new-1", "new-2"]), {"a", "b", "c"}),
+        (nodes_of("a", "new-1", "new-2"), None),
+    ],
+)
+def test_lost_nodes_without_enough_new_ones_are_named(
+    shown, known, monkeypatch
+):
+    monkeypatch.setattr(lost_nodes, "BACK_WITHIN_S", 0.1)
+    with (
+        fake_api.serve({"/api/v1/nodes": [shown]}) as (_, cluster),
+        pytest.raises(exceptions.DeadlineExceeded, match="b, c not yet"),
+    ):
+        lost_nodes.wait_until_back(cluster, {"b", "c"}, print, known=known)
+
+
 def test_a_node_without_a_copy_is_not_deleted():
     script = {"/api/v1/nodes/n1": [NODE, {}], CONFIG_MAPS: [403]}
     with fake_api.serve(script) as (fake, cluster):
