@@ -130,13 +130,23 @@ def test_templates_that_differ_by_a_label_are_compared_in_one_task(
         {"nodes": 3, "times": 1, "variants": variants},
     )
     assert ran.status == 0, ran.said
-    real = [
-        output.read_run(each).bays[0].nodes_real
+    workloads = [
+        workload
         for subtask in ran.result["subtasks"]
         for workload in subtask["workloads"]
+    ]
+    real = [
+        output.read_run(each).bays[0].nodes_real
+        for workload in workloads
         for each in workload["data"]
     ]
     assert real == [1, 2]
+    for workload in workloads:
+        held = {
+            each["criterion"]: each["success"]
+            for each in workload["sla_results"]["sla"]
+        }
+        assert held["driver_lag"], held
 
 
 def test_two_iterations_at_once_in_one_tenant(

@@ -51,6 +51,7 @@ def test_a_load_holds_its_sla(small: test_tasks.Ran) -> None:
     # What other tests measure: a search, what happens to a bay, and faults.
     others = {
         "api_errors",
+        "driver_lag",
         "max_rate",
         "bay_resize_time",
         "node_replace_time",
