@@ -93,10 +93,16 @@ def start(
     own = ["--env", environment] if environment else []
     done = sandbox.rally(*command(sample, arguments), *own, folder=folder)
     said = done.stdout + done.stderr
-    task = task_of(said)
+    return result_of(sandbox, task_of(said), done.returncode, said)
+
+
+def result_of(
+    sandbox: conftest.Sandbox, task: str, status: int = 0, said: str = ""
+) -> Ran:
+    """Read the results of a task."""
     report = sandbox.rally("task", "report", "--json", task)
     result = json.loads(report.stdout[report.stdout.index("{") :])
-    return Ran(task, done.returncode, said, result["tasks"][0])
+    return Ran(task, status, said, result["tasks"][0])
 
 
 def task_of(said: str) -> str:
