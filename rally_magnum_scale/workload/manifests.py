@@ -12,6 +12,7 @@ import functools
 import ipaddress
 import json
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -218,12 +219,12 @@ def _render(spec: LoadSpec, template: str, **values: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rally_magnum_scale.workload"),
         undefined=jinja2.StrictUndefined,
-        # The values are written as JSON, which is valid YAML.
+        # The values are escaped for YAML.
         autoescape=False,  # noqa: S701
         keep_trailing_newline=True,
     )
     # tojson's escapes for HTML would become part of the values here.
-    environment.filters["tojson"] = json.dumps
+    environment.filters["tojson"] = _yaml
     environment.globals.update(
         spec=spec,
         names=spec.names,
@@ -249,6 +250,15 @@ def _render(spec: LoadSpec, template: str, **values: Any) -> str:
         resources=macros.resources,  # type: ignore[attr-defined]
         **values,
     )
+
+
+def _yaml(value: Any) -> str:
+    r"""Write a value as JSON that YAML reads in the same way.
+
+    YAML knows no surrogate pairs, but has the escape ``\UXXXXXXXX``.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub(r"[^ -~]", lambda found: rf"\U{ord(found[0]):08x}", text)
 
 
 def _objects(text: str) -> list[dict[str, Any]]:

@@ -19,7 +19,8 @@ RESOURCES = ("cpu", "memory")
 
 _QUANTITY = re.compile(
     r"(\d+(\.\d*)?|\.\d+)"
-    r"(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d{1,2})?"
+    r"(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d{1,2})?",
+    re.ASCII,
 )
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
 _LABEL_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"

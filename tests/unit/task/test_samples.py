@@ -4,7 +4,9 @@ import inspect
 import json
 import pathlib
 
+import jinja2.meta
 import pytest
+import yaml
 from rally import api
 from rally import exceptions
 from rally.task import scenario
@@ -152,6 +154,47 @@ def test_the_sample_of_a_locust_file_carries_what_goes_with_one():
     given = set(workload["args"])
     assert given >= {"locust_file", "users"}
     assert not given & {*load_arguments.ENGINE_ONLY, "tls"}
+
+
+def rendered_with(task, text, without):
+    """The task as Rally reads it, with a text in place of its arguments."""
+    parsed = jinja2.Environment().parse(task.read_text())
+    names = jinja2.meta.find_undeclared_variables(parsed) - without
+    inside = {
+        "extra_args": {text: text},
+        "ladder": [text],
+        "many": [[1, text]],
+        "rounds": 2,
+        "sizes": [text],
+        "steps": [{"rate_rps": text, "duration_s": 10}],
+        "variants": [{"name": text}],
+    }
+    rendered = api._Task(None).render_template(
+        task_template=task.read_text(),
+        template_dir=str(ROOT),
+        **{name: inside.get(name, text) for name in names},
+    )
+    return yaml.safe_load(rendered)
+
+
+def replaced(tree, old, new):
+    if isinstance(tree, dict):
+        return {
+            replaced(key, old, new): replaced(value, old, new)
+            for key, value in tree.items()
+        }
+    if isinstance(tree, list):
+        return [replaced(each, old, new) for each in tree]
+    return tree.replace(old, new) if isinstance(tree, str) else tree
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda path: path.name)
+@pytest.mark.parametrize("without", [set(), {"bay", "kubeconfig", "keep_bay"}])
+def test_an_argument_with_quotes_stays_a_value(task, without):
+    hostile = '"}, "x": 1, {{ a }} \'ü\' </a> \\\n# '
+    harmless = rendered_with(task, "harmless", without)
+    with_hostile = rendered_with(task, hostile, without)
+    assert with_hostile == replaced(harmless, "harmless", hostile)
 
 
 @pytest.mark.parametrize("name", ["2m-rps.json", "create-and-delete.json"])

@@ -52,6 +52,10 @@ def test_a_quantity_is_read(text, value):
             "pods.worker.limits.cpu: '0' is not a quantity above 0",
         ),
         (
+            {"worker": {"limits": {"cpu": "\u0665"}}},
+            "pods.worker.limits.cpu: '\u0665' is not a quantity above 0",
+        ),
+        (
             {"worker": {"limits": {"memory": "1e999"}}},
             "pods.worker.limits.memory: '1e999' is not a quantity above 0",
         ),
