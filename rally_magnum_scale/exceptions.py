@@ -26,18 +26,31 @@ A message is one sentence: what was tried, on what, what came back and
 what to do next.
 """
 
+import re
+
+# Where the libraries repeat the user name and password of a URL.
+_LOGIN = re.compile(
+    r"(?<=://)[^/\s]*@|(?<=Failed to parse: ).*?(?= is not a valid|$)"
+)
+
 
 class ScaleError(Exception):
     """Base class of all errors of this package.
 
-    :param message: the sentence that the user reads
+    :param message: the sentence that the user reads; the user name and the
+        password of a URL are masked
     :param reason: the words of the service that failed, without a sentence
         of ours around them; empty when no service said anything
     """
 
     def __init__(self, message: str = "", reason: str = "") -> None:
-        super().__init__(message)
-        self.reason = reason
+        super().__init__(masked(message))
+        self.reason = masked(reason)
+
+
+def masked(text: str) -> str:
+    """Mask the user names and passwords of all URLs in a text."""
+    return _LOGIN.sub("***", text)
 
 
 class InvalidInput(ScaleError):

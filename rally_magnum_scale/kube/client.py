@@ -195,6 +195,7 @@ def connect(
             _widen(configuration)
             for kind, pem in (("cert", certificate_pem), ("key", key_pem)):
                 path = pathlib.Path(folder, f"{kind}.pem")
+                path.touch(mode=0o600)
                 path.write_text(pem)
                 setattr(configuration, f"{kind}_file", str(path))
             return configuration
@@ -232,6 +233,12 @@ def connect_kubeconfig(
 
     try:
         api = renewal.RenewingApiClient(configure(), configure)
+    except urllib3.exceptions.LocationValueError:
+        # The library's message may have a part of the proxy's password.
+        raise exceptions.InvalidInput(
+            f"kubeconfig: {path!r} has an invalid proxy-url; write it as "
+            "http://user:password@host:port, with %XX for special characters"
+        ) from None
     except ImportError as error:
         raise exceptions.MissingExtra(
             f"kubeconfig: {path!r} names a SOCKS proxy (proxy-url), which "
@@ -304,6 +311,13 @@ def _load(path: str, context: str | None, configuration: Any) -> None:
                 str(file), context, configuration, persist_config=False
             )
         provider = _auth_provider(yaml.safe_load(file.read_text()), context)
+    except yaml.MarkedYAMLError as error:
+        # The library's message may have a part of a token.
+        where = " ".join(str(error.problem_mark).split())
+        raise exceptions.InvalidInput(
+            f"kubeconfig: {path!r} can't be used: it is not YAML {where}; set "
+            "it to a file that kubectl can use."
+        ) from None
     # A file of another form, and an auth-provider that fails, can end in any
     # error.
     except Exception as error:
@@ -314,7 +328,7 @@ def _load(path: str, context: str | None, configuration: Any) -> None:
         raise exceptions.InvalidInput(
             f"kubeconfig: {path!r} can't be used{wanted}: {message}; set it "
             "to a file that kubectl can use, and name one of its contexts."
-        ) from error
+        ) from None
     if provider and not (configuration.api_key or configuration.cert_file):
         # The API would take the requests as those of system:anonymous.
         raise exceptions.InvalidInput(

@@ -186,15 +186,15 @@ def _reading(where: str) -> Iterator[None]:
     """Turn the errors of openstacksdk into a sentence."""
     try:
         yield
-    except (
-        openstack_errors.ConfigException,
-        # openstacksdk checks no types, and formats values.
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except openstack_errors.ConfigException as error:
         raise exceptions.InvalidInput(
             f"{where} can't be read by openstacksdk: "
-            f"{type(error).__name__}: {' '.join(str(error).split())}"
+            f"{' '.join(str(error).split())}"
         ) from error
+    # openstacksdk checks no types, and formats values.
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        # Its message may have a part of a secret.
+        raise exceptions.InvalidInput(
+            f"{where} can't be read by openstacksdk: {type(error).__name__}. "
+            "Correct the types of the values, and double each brace in them."
+        ) from None

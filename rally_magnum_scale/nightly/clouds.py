@@ -35,7 +35,9 @@ def opened(
         or the deadline passes before the cloud is ready
     """
     home = wanted.folder / HOME
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
+    # Also if the folder is a copy: Rally's database has the password.
+    home.chmod(0o700)
     rally_setup.forget_secrets(home)
     with contextlib.ExitStack() as stack:
         if wanted.sandbox:

@@ -96,6 +96,11 @@ def _masked(output: str, spec: Mapping[str, Any]) -> str:
         secrets = {"password": cloud["admin"]["password"], **cloud}
         for name in ("password", "profiler_hmac_key", "profiler_conn_str"):
             if secret := secrets.get(name):
-                for written in (secret, json.dumps(secret)[1:-1]):
+                # As it is, in JSON, and in the messages of jsonschema.
+                for written in (
+                    secret,
+                    json.dumps(secret)[1:-1],
+                    repr(secret)[1:-1],
+                ):
                     output = output.replace(written, "***")
     return output

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
+from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import machines
 
@@ -16,7 +17,8 @@ def address(credential: Mapping[str, Any]) -> str:
     :param credential: a credential from one of Rally's contexts
     """
     region = credential.get("region_name") or "default region"
-    return f"{credential['auth_url'].rstrip('/')} ({region})"
+    url = exceptions.masked(credential["auth_url"].rstrip("/"))
+    return f"{url} ({region})"
 
 
 def session_of(clients: Any) -> tuple[Any, str | None, str | None]:

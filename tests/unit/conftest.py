@@ -1,5 +1,16 @@
+import os
+
 import hypothesis
+import pytest
 
 # How long an example takes says how busy the machine is, nothing else.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+
+@pytest.fixture
+def no_umask():
+    """Let a new file have every permission that its writer allows."""
+    before = os.umask(0)
+    yield
+    os.umask(before)

@@ -3,6 +3,7 @@ import http.server
 import json
 import sys
 import threading
+import traceback
 
 import pytest
 import yaml
@@ -110,6 +111,32 @@ def test_a_wrong_kubeconfig_is_named(tmp_path, content, context, words):
     ):
         pass
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("token: first", "token: *hunter2", "not YAML in .*line 17"),
+        ("token: first", "token: !hunter2 a", "not YAML in .*line 17"),
+        ("token: first", "token: {hunter2", "not YAML in "),
+        ("http://proxy", "http://me:hunter2#@proxy", "an invalid proxy-url"),
+        ("http://proxy", "htp://me:hunter2@proxy", "an invalid proxy-url"),
+    ],
+)
+def test_a_secret_in_an_invalid_kubeconfig_is_not_repeated(
+    tmp_path, old, new, words
+):
+    path = tmp_path / "config"
+    write(path, 1, proxy="http://proxy")
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with (
+        pytest.raises(exceptions.InvalidInput, match=words) as caught,
+        client.connect_kubeconfig(str(path)),
+    ):
+        pass
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 def plugin(script):

@@ -2,6 +2,7 @@ import contextlib
 import datetime
 import http.server
 import json
+import pathlib
 import ssl
 import threading
 
@@ -52,6 +53,15 @@ def test_a_refused_certificate_is_renewed_once_and_the_request_repeated(
         assert cluster.api.rest_client is not before
         cluster.version()
     assert (len(calls), len(fake.queries)) == (1, 3)
+
+
+@pytest.mark.usefixtures("no_umask")
+def test_the_private_key_is_for_this_user_alone(authority):
+    with connect([ANSWER], authority.issue(), None) as (_, cluster):
+        key = pathlib.Path(cluster.api.configuration.key_file)
+        assert key.stat().st_mode & 0o777 == 0o600
+        assert key.parent.stat().st_mode & 0o777 == 0o700
+    assert not key.parent.exists()
 
 
 def test_a_permanent_refusal_is_raised_and_does_not_renew_each_time(

@@ -1,5 +1,7 @@
 """From an openrc file or clouds.yaml to the settings of a cloud."""
 
+import traceback
+
 import pytest
 import yaml
 
@@ -80,7 +82,7 @@ def test_insecure_has_the_values_that_rally_knows(value, insecure):
     [
         ({"OS_INSECURE": "maybe"}, "has OS_INSECURE. Give true or false, not"),
         ({"OS_CLOUD": "x"}, "has OS_CLOUD. Give the name of a cloud in cl"),
-        ({"OS_FOO": "{x}"}, "can't be read by openstacksdk: KeyError: 'x'"),
+        ({"OS_FOO": "{x}"}, "can't be read by openstacksdk: KeyError. Corr"),
         ({"OS_NETWORKS": "x"}, "can't be read by openstacksdk: AttributeErr"),
     ],
 )
@@ -131,6 +133,14 @@ def test_a_cloud_that_openstacksdk_refuses_is_refused(of_clouds_yaml):
         exceptions.InvalidInput, match="mine can't be read by openstacksdk: "
     ):
         of_clouds_yaml({"auth": AUTH, "networks": [{}]})
+
+
+@pytest.mark.parametrize("secret", ["{hunter2}", "{0[hunter2]}", "{:hunter2"])
+def test_a_secret_with_braces_is_not_repeated(of_clouds_yaml, secret):
+    settings = {"auth": AUTH, "application_credential_secret": secret}
+    with pytest.raises(exceptions.InvalidInput) as caught:
+        of_clouds_yaml(settings)
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 REGIONS = ["A", {"name": "B", "values": {"interface": "admin"}}]

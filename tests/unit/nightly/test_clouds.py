@@ -1,15 +1,19 @@
 """From a cloud to the environment in which Rally accesses it."""
 
 import json
+import re
 import time
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import deadline
 from rally_magnum_scale.nightly import processes
+from rally_magnum_scale.nightly import rally_setup
 from rally_magnum_scale.nightly import settings
 from tests.unit.nightly import test_rally_tasks
 
@@ -92,6 +96,37 @@ def test_no_password_remains_in_a_file_or_message(
         assert '"password": "***"' in text
         assert "cret" not in text
     assert in_home(tmp_path) == {"rally.log", "rally.sqlite"}
+
+
+@pytest.mark.usefixtures("no_umask")
+def test_files_with_passwords_are_for_this_user_alone(
+    reached, tmp_path, monkeypatch
+):
+    home = tmp_path / "nights" / clouds.HOME
+    home.mkdir(parents=True)
+    seen = {}
+
+    def run_rally(arguments, *rest, **more):
+        seen.update({one.name: one.stat().st_mode for one in home.iterdir()})
+        run(arguments, *rest, **more)
+
+    run = commands.run_rally
+    monkeypatch.setattr(commands, "run_rally", run_rally)
+    reached()
+    modes = [seen[name] & 0o777 for name in rally_setup.SECRETS]
+    assert modes == [0o600, 0o600]
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+@hypothesis.given(st.text(min_size=1))
+def test_a_password_is_masked_however_it_is_written(password):
+    spec = {"existing@openstack": {"admin": {"password": password}}}
+    written = "".join(
+        f"<{form}>"
+        for form in (password, json.dumps(password), repr(password))
+    )
+    masked = rally_setup._masked(written, spec)
+    assert re.sub(r"[\"'*]", "", masked) == "<><><>"
 
 
 def test_passwords_of_a_killed_night_are_removed_first(reached, tmp_path):

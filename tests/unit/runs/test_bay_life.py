@@ -322,6 +322,7 @@ class SigningMagnum(fake_magnum.FakeMagnum):
         return super().answer(method, path, body)
 
 
+@pytest.mark.usefixtures("no_umask")
 def test_a_kept_bay_has_a_kubeconfig_that_opens_it(tmp_path):
     log = []
     magnum = SigningMagnum("CREATE_COMPLETE")

@@ -86,6 +86,7 @@ def judge(folder, own=None):
     return run_markers.judge(found, own or mark())
 
 
+@pytest.mark.usefixtures("no_umask")
 def test_a_mark_is_read_as_it_was_written_and_only_by_its_user(tmp_path):
     folder = tmp_path / "deep" / "runs"
     kept = run_markers.write(folder, mark())
