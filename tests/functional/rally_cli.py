@@ -76,6 +76,8 @@ def _rally(
     multiprocessing.set_start_method("fork", force=True)
     os.environ.clear()
     os.environ.update(env)
+    # The process that this one is forked from has its own TMPDIR.
+    tempfile.tempdir = None
     os.chdir(folder)
     sys.argv = ["rally", *arguments]
     sys.exit(importlib.import_module(_PRELOADED).main())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.nightly import processes
 from rally_magnum_scale.nightly import settings
 from tests.functional import conftest
+from tests.functional import test_secrets
 from tests.functional import test_tasks
 
 PROGRAM = str(Path(sys.prefix) / "bin" / "rally-magnum-nightly")
@@ -166,6 +168,18 @@ def test_a_night_keeps_all_that_came_out(
     rally = nights.folder / "rally"
     assert not (rally / "spec.json").exists()
     assert (rally / "rally.sqlite").exists()
+
+
+@pytest.mark.quiet
+def test_a_night_keeps_no_secret_but_in_rallys_database(
+    sandbox: conftest.Sandbox, nights: Nights, first: tuple[int, str]
+) -> None:
+    find = test_secrets.Finder(sandbox).find
+    assert find(first[1].encode()) == set()
+    files = [path for path in nights.folder.rglob("*") if path.is_file()]
+    secret = [path for path in files if find(path.read_bytes())]
+    assert secret == [nights.folder / "rally" / "rally.sqlite"]
+    assert stat.S_IMODE(secret[0].parent.stat().st_mode) == 0o700
 
 
 @pytest.mark.long
