@@ -5,7 +5,8 @@ the run, so that a broken change is red within minutes.  Functional tests run
 side by side, each process with a sandbox of its own; those that measure (mark
 ``quiet``) run alone afterwards.
 
-``--all`` (``make test-all``) adds what is long by nature (mark ``long``).
+``--all`` (``make test-all``) adds what is long by nature (mark ``long``), and
+an audit of the dependencies.
 ``--coverage`` (``make coverage``) measures which lines and branches of the
 package ran, in all processes but those inside a bay and the servers.
 
@@ -28,6 +29,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rally_magnum_sandbox.bay.cgroups import CgroupTree
+from tests import audit
 from tests import costs
 from tests.functional import host_state
 
@@ -53,16 +55,24 @@ class Stage:
     :param name: in the output
     :param command: that runs it
     :param report: that pytest writes, None for a stage without tests
+    :param note: file whose line is for the summary, if it writes one
     """
 
     name: str
     command: tuple[str, ...]
     report: Path | None = None
+    note: Path | None = None
 
 
 def stages(*, everything: bool, coverage: bool) -> list[Stage]:
     """List the stages in their order."""
     more = "" if everything else " and not long"
+    # Last: a new advisory must not hide what the tests say.
+    audited = Stage(
+        "dependency audit",
+        (sys.executable, "-m", "tests.audit"),
+        note=audit.NOTE,
+    )
     return [
         Stage("style, types and layers", ("tools/run-lint",)),
         _tests(
@@ -83,6 +93,7 @@ def stages(*, everything: bool, coverage: bool) -> list[Stage]:
             *("tests/functional", "-m", f"quiet{more}"),
             coverage=coverage,
         ),
+        *([audited] if everything else []),
     ]
 
 
@@ -117,9 +128,13 @@ class Gate:
     def reports(self) -> list[Path]:
         return [stage.report for stage in self._stages if stage.report]
 
+    @property
+    def notes(self) -> list[Path]:
+        return [stage.note for stage in self._stages if stage.note]
+
     def run(self) -> None:
         """Run the stages, and take note of one that failed."""
-        for path in self.reports:
+        for path in (*self.reports, *self.notes):
             path.unlink(missing_ok=True)
         for number, stage in enumerate(self._stages, 1):
             _say(f"== {stage.name} ({number} of {len(self._stages)})")
@@ -183,6 +198,7 @@ def summary(gate: Gate) -> list[str]:
         f"ERROR {name}: {reason}"
         for name, reason in costs.failures_to_collect(gate.reports)
     ]
+    lines += [path.read_text() for path in gate.notes if path.exists()]
     lines.append(f"costs: {_write_costs(tests)}")
     skipped = sum(test.outcome == "skipped" for test in tests)
     passed = len(tests) - len(failed) - skipped

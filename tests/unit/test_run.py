@@ -150,6 +150,24 @@ def test_only_test_all_runs_what_is_long():
     assert not any("not long" in command for command in of(True))
 
 
+def test_only_test_all_audits_the_dependencies_after_all_tests():
+    def names(everything):
+        wanted = run.stages(everything=everything, coverage=False)
+        return [stage.name for stage in wanted]
+
+    assert names(True) == [*names(False), "dependency audit"]
+
+
+def test_the_summary_has_the_note_of_a_stage_but_no_old_one(report):
+    note = report.with_name("note")
+    note.write_text("an old note")
+    script = "printf 'not audited: no network' > \"$1\""
+    wanted = [run.Stage("audit", ("sh", "-c", script, "sh", note), note=note)]
+    assert "not audited: no network" in run.summary(gate_of(*wanted))
+    gate = gate_of(run.Stage("checks", BADLY), *wanted)
+    assert not any("audited" in line for line in run.summary(gate))
+
+
 def test_sigterm_ends_what_runs(tmp_path):
     script = (
         "import signal, sys\n"
