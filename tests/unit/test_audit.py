@@ -51,7 +51,7 @@ def test_every_file_of_pinned_versions_is_audited():
 
 
 def test_a_vulnerability_in_any_file_fails_the_audit(monkeypatch, tmp_path):
-    found = {path: (0, "well") for path in audit.PINNED}
+    found = dict.fromkeys(audit.PINNED, (0, "well"))
     found[audit.PINNED[0]] = (1, "known vulnerabilities: a")
     monkeypatch.setattr(audit, "audited", found.get)
     monkeypatch.setattr(audit, "NOTE", tmp_path / "note")

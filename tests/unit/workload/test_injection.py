@@ -161,7 +161,7 @@ def replaced(tree, strings):
 
 @hypothesis.given(STRINGS)
 @hypothesis.settings(
-    max_examples=25,
+    max_examples=20,
     # The strings are short, and to shrink them would take minutes.
     phases=[hypothesis.Phase.generate],
 )
