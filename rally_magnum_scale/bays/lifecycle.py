@@ -158,6 +158,19 @@ class Bays:
         session = self._magnum.http_client.session
         return openstack_session.mount(session).errors
 
+    def begin(self, request: Callable[[], T]) -> tuple[T, float]:
+        """Send a request that begins an operation.
+
+        :param request: sends it, and repeats it after errors
+        :returns: its result, and within how many seconds from now the
+            operation began: 0 if no request failed
+        """
+        failed, start = self.openstack_errors, self._clock()
+        result = request()
+        if self.openstack_errors == failed:
+            return result, 0.0
+        return result, self._clock() - start
+
     def find_template(self, wanted: str | None) -> Any:
         """Return the cluster template to use.
 
@@ -326,13 +339,14 @@ class Bays:
             with Magnum's reason
         :raises DeadlineExceeded: when the resize does not complete in time
         """
-        resize.request()
-        return self._wait(
+        _, within_s = self.begin(resize.request)
+        observed = self._wait(
             resize.poll,
             what=f"Magnum to resize the bay to {resize.nodes} nodes",
             deadline_s=deadline_s,
             progress=lambda: resize.progress,
         )
+        return observed.begun_within(within_s)
 
     def delete(
         self,
@@ -347,9 +361,11 @@ class Bays:
         :raises BayDeleteFailed: at DELETE_FAILED, with Magnum's reason
         :raises DeadlineExceeded: when the bay is not gone in time
         """
-        if not self._request_delete(uuid):
+        found, within_s = self.begin(lambda: self._request_delete(uuid))
+        if not found:
             return None
-        return self.wait_gone(uuid, nodes, deadlines)
+        observed = self.wait_gone(uuid, nodes, deadlines)
+        return observed.begun_within(within_s)
 
     def _request_delete(self, uuid: str) -> bool:
         """Send the delete request.
@@ -385,7 +401,9 @@ class Bays:
         retry = bay_poller.DeleteRetry(lambda: self._request_delete(uuid))
 
         def poll() -> bay_poller.Observed | None:
-            cluster = poller()
+            cluster = poller.until_sure()
+            if cluster is None and poller.gone < bay_poller.POLLS_UNTIL_GONE:
+                return None
             if cluster is None or cluster.status == "DELETE_COMPLETE":
                 return poller.observed()
             retry.on_status(cluster.status)

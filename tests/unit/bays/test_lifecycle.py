@@ -198,7 +198,7 @@ def test_delete_waits_until_the_bay_is_gone():
     )
     with fake_magnum.bays(magnum) as bays:
         bays.delete("c-1", 2)
-    assert [r[0] for r in magnum.requests] == ["DELETE", "GET", "GET", "GET"]
+    assert [r[0] for r in magnum.requests] == ["DELETE", *["GET"] * 5]
 
 
 def test_failed_delete_ends_the_wait_with_the_reason():
@@ -498,6 +498,34 @@ def test_the_resolution_of_a_delete_counts_from_the_last_request_before():
     )
     with fake_magnum.bays(magnum) as bays:
         assert bays.delete("c-1", 2).resolution_s == 31.0
+
+
+def test_a_bay_that_is_not_found_once_is_not_gone():
+    magnum = fake_magnum.FakeMagnum(
+        *["DELETE_IN_PROGRESS", 404, "DELETE_IN_PROGRESS"],
+        *[404, 404, 503, "DELETE_IN_PROGRESS", 404],
+    )
+    with fake_magnum.bays(magnum) as bays:
+        assert bays.delete("c-1", 2).resolution_s == 1.0
+    assert magnum.now == 4.0
+
+
+def test_the_time_that_confirms_a_delete_is_not_part_of_it():
+    magnum = fake_magnum.FakeMagnum(
+        "DELETE_IN_PROGRESS", 404, fake_magnum.Slow(30.0, 404)
+    )
+    with fake_magnum.bays(magnum) as bays:
+        observed = bays.delete("c-1", 2)
+    assert (observed.resolution_s, observed.confirmed_s) == (1.0, 60.0)
+
+
+def test_a_delete_that_was_sent_again_may_have_begun_later():
+    magnum = fake_magnum.FakeMagnum("DELETE_IN_PROGRESS", 404)
+    magnum.spoilt = [False] * 3
+    with fake_magnum.bays(magnum) as bays:
+        observed = bays.delete("c-1", 2)
+    assert 0.0 < magnum.now - 1.0
+    assert observed.resolution_s == magnum.now
 
 
 def test_a_login_that_fails_is_one_sentence():

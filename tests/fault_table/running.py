@@ -1,0 +1,132 @@
+"""Run the task of a case while its fault is injected."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shlex
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from rally_magnum_scale.task.exporters import result_files
+from rally_magnum_scale.task.exporters import results
+from tests.fault_table import acts
+from tests.fault_table import cases
+from tests.fault_table import remains
+from tests.fault_table import table
+from tests.functional import conftest
+from tests.functional import test_in_bay
+from tests.functional import test_tasks
+
+MOMENT_DEADLINE_S = 60.0
+TASK_DEADLINE_S = 180.0
+# A start looks for what dead runs left before its first bay.
+NEXT_START = {"nodes": 1, "labels": {"sandbox_fail_create": "no bay"}}
+
+
+@dataclasses.dataclass(frozen=True)
+class Runner:
+    """Runs cases on a sandbox.
+
+    :param folder: for the output of each task
+    :param kept: the bay of loads
+    """
+
+    sandbox: conftest.Sandbox
+    folder: Path
+    kept: test_in_bay.Kept
+
+    def run(self, case: cases.Case) -> table.Row:
+        """Run the task of a case; the sandbox is whole again afterwards.
+
+        :raises AssertionError: if a command of the sandbox fails
+        """
+        before = remains.look(self.sandbox)
+        output = self.folder / f"{case.name}.txt"
+        try:
+            task_s = self._run_task(case, output)
+            missed = self._missed()
+        finally:
+            self.sandbox.up()
+        if case.next_start:
+            arguments = test_tasks.command(cases.CREATE, NEXT_START)
+            self.sandbox.rally(*arguments)
+        return table.Row(
+            case.fault,
+            case.injected_by,
+            self._outcome(output),
+            task_s,
+            remains.left_since(before, self.sandbox),
+            case.spoils,
+            missed,
+        )
+
+    def _run_task(self, case: cases.Case, output: Path) -> float:
+        """Return the seconds that the task took."""
+        environment = None
+        if case.sample == cases.LOAD:
+            environment = self.kept.environment
+        if not case.when:
+            self._inject(case, output)
+        start_s = time.monotonic()
+        with test_tasks.started(
+            self.sandbox,
+            case.sample,
+            self._arguments(case),
+            output,
+            environment,
+        ) as process:
+            if case.when:
+                _wait_for_words(case.when, output, process)
+                self._inject(case, output)
+                if case.act:
+                    case.act(acts.Moment(self.sandbox, process))
+            process.wait(TASK_DEADLINE_S)
+            return time.monotonic() - start_s
+
+    def _arguments(self, case: cases.Case) -> dict[str, Any]:
+        own = {"bay": self.kept.name} if case.sample == cases.LOAD else {}
+        return {
+            **cases.ARGUMENTS[case.sample],
+            **own,
+            **({"labels": dict(case.labels)} if case.labels else {}),
+            **case.arguments,
+        }
+
+    def _inject(self, case: cases.Case, output: Path) -> None:
+        for command in case.commands:
+            words = [
+                self.kept.name if word == "BAY" else word
+                for word in shlex.split(command)
+            ]
+            done = self.sandbox.command(*words)
+            assert done.returncode == 0, done.stderr
+
+    def _missed(self) -> list[str]:
+        listed = self.sandbox.command("fault", "list", "--json")
+        return [
+            f"{one['target']} {one['kind']}"
+            for one in json.loads(listed.stdout)
+            if not one["hits"]
+        ]
+
+    def _outcome(self, output: Path) -> table.Outcome:
+        task = test_tasks.task_of(output.read_text())
+        path = output.with_suffix(".json")
+        self.sandbox.rally(
+            "task", "report", "--json", "--out", str(path), task
+        )
+        return table.read(results.read(result_files.read(path)))
+
+
+def _wait_for_words(
+    words: str, output: Path, process: subprocess.Popen[bytes]
+) -> None:
+    end_s = time.monotonic() + MOMENT_DEADLINE_S
+    while not re.search(words, output.read_text()):
+        assert process.poll() is None, f"{words!r} is not in {output}"
+        assert time.monotonic() < end_s, f"{words!r} is not in {output}"
+        time.sleep(0.05)
