@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -38,6 +39,8 @@ def main() -> int:
     names = parser.parse_args().names
     if unknown := set(names) - set(known):
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
+    # So that the sandbox is taken down.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _runner() as runner:
         rows = [_run(runner, known[name]) for name in names or known]
     if names:

@@ -10,26 +10,29 @@ from typing import Any
 from tests.fault_table import acts
 from tests.functional import test_in_bay
 
-# What Rally logs when a bay is requested, and when a load is at its rate.
+# What the tool logs at each moment.
 CREATING = "asking Magnum for the bay"
 LOADING = "steady: 100 rps offered"
 DELETING = "deleting the bay"
+DEPLOYING = "deploying 1 nginx targets"
 
 CREATE = "create-and-delete.json"
 RESIZE = "resize-bay.json"
 LOAD = "throughput-in-bay.json"
+LOAD_IN_OWN = "2m-rps.json"
+_LOAD = {
+    **test_in_bay.IN_BAY,
+    "concurrency": 1,
+    "steps": [{"rate_rps": 100, "duration_s": 12, "ramp_s": 1}],
+    "min_rps": 95,
+    "min_rps_per_core": 0.01,
+    "p99_ms": 5000,
+}
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     CREATE: {"nodes": 1, "max_create_s": 60, "max_delete_s": 60},
     RESIZE: {"nodes": 1, "sizes": [2]},
-    LOAD: {
-        **test_in_bay.IN_BAY,
-        **test_in_bay.AS_USER,
-        "concurrency": 1,
-        "steps": [{"rate_rps": 100, "duration_s": 12, "ramp_s": 1}],
-        "min_rps": 95,
-        "min_rps_per_core": 0.01,
-        "p99_ms": 5000,
-    },
+    LOAD: {**_LOAD, **test_in_bay.AS_USER},
+    LOAD_IN_OWN: {**_LOAD, "nodes": 1},
 }
 
 
@@ -148,13 +151,13 @@ CASES = (
     ),
     Case(
         "nova-500",
-        "Nova answers 500, for 6 s of a create",
+        "Nova answers 500 while a bay is created",
         ("fault stub 500 --path ^/compute/ --for 6",),
         when=CREATING,
     ),
     Case(
         "neutron-500",
-        "Neutron answers 500, for 6 s of a create",
+        "Neutron answers 500 while a bay is created",
         ("fault stub 500 --path ^/network/ --for 6",),
         when=CREATING,
     ),
@@ -233,10 +236,18 @@ CASES = (
     ),
     Case(
         "kubelet",
-        "the node's kubelet stops during a load",
-        ("fault stop kubelet BAY",),
+        "the node's kubelet stops during a load, and starts again",
+        ("fault stop kubelet BAY", "up"),
         sample=LOAD,
         when=LOADING,
+    ),
+    Case(
+        "kubelet-for-good",
+        "the node's kubelet stops during a load, for good",
+        ("fault stop kubelet BAY",),
+        sample=LOAD_IN_OWN,
+        when=LOADING,
+        spoils=True,
     ),
     Case(
         "locust-master",
@@ -270,7 +281,7 @@ CASES = (
         act=acts.limit_pods,
         sample=LOAD,
         arguments={"deadlines": {"start_s": 15}},
-        when="deploying 1 nginx targets",
+        when=DEPLOYING,
         cause="ResourceQuota of 2 pods",
         spoils=True,
     ),
