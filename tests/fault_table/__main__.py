@@ -5,10 +5,10 @@ small task for each, and takes the sandbox down.  For a few faults only:
 
     make faults FAULTS="magnum-503 kubelet"
 
-Then the table is printed, and the page stays as it is.  The output of each
-task is in ``reports/faults``.  The exit status is 1
-when a task left something behind, a fault hit nothing, or a verdict holds on
-figures that are not true.
+Then the page stays as it is.  The table so far, and the output and the
+results of each task, are in ``reports/faults``.  The exit status is 1 when a
+task left something behind, a fault hit nothing, or a verdict holds on figures
+that are not true.
 """
 
 from __future__ import annotations
@@ -41,11 +41,12 @@ def main() -> int:
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
     # So that the sandbox is taken down.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    rows: list[table.Row] = []
     with _runner() as runner:
-        rows = [_run(runner, known[name]) for name in names or known]
-    if names:
-        print(table.markdown(rows))  # noqa: T201 - this is a command
-    else:
+        for name in names or known:
+            rows.append(_run(runner, known[name]))
+            (OUTPUT / "table.md").write_text(table.markdown(rows))
+    if not names:
         head, _, _ = PAGE.read_text().partition("| fault |")
         PAGE.write_text(head + table.markdown(rows))
     return 1 if any(map(table.objections, rows)) else 0

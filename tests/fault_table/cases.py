@@ -10,7 +10,8 @@ from typing import Any
 from tests.fault_table import acts
 from tests.functional import test_in_bay
 
-# What the tool logs at each moment.
+# What Rally logs at each moment.
+CHECKED = "Platform existing@openstack (available: True)"
 CREATING = "asking Magnum for the bay"
 LOADING = "steady: 100 rps offered"
 DELETING = "deleting the bay"
@@ -139,8 +140,15 @@ CASES = (
     ),
     Case(
         "keystone-at-the-start",
-        "Keystone answers 503 once, at the start",
+        "Keystone answers 503 once, to Rally's check of the platform",
         ("fault keystone 503 --times 1",),
+        spoils=True,
+    ),
+    Case(
+        "keystone-in-users",
+        "Keystone answers 503 once, to Rally's context users",
+        ("fault keystone 503 --times 1",),
+        when=CHECKED,
         spoils=True,
     ),
     Case(
@@ -291,7 +299,7 @@ CASES = (
         sample=LOAD,
         arguments={
             "nginx_image": "rally-magnum-sandbox/nginx:0",
-            "deadlines": {"start_s": 15},
+            "deadlines": {"start_s": 60},
         },
         cause="nginx_image: rally-magnum-sandbox/nginx:0",
         spoils=True,

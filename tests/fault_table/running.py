@@ -11,9 +11,9 @@ import shlex
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 from rally_magnum_sandbox import cli
+from rally_magnum_scale import commands
 from rally_magnum_scale.task.exporters import result_files
 from rally_magnum_scale.task.exporters import results
 from tests.fault_table import acts
@@ -35,12 +35,12 @@ class Runner:
     """Runs cases on a sandbox.
 
     :param folder: for the output of each task
-    :param kept: the bay of loads
+    :param kept: the bay of :data:`cases.LOAD`; None if no case needs it
     """
 
     sandbox: conftest.Sandbox
     folder: Path
-    kept: test_in_bay.Kept
+    kept: test_in_bay.Kept | None = None
 
     def run(self, case: cases.Case) -> table.Row:
         """Run the task of a case; the sandbox is whole again afterwards.
@@ -69,8 +69,14 @@ class Runner:
 
     def _run_task(self, case: cases.Case, output: Path) -> float:
         """Return the seconds that the task took."""
-        arguments = self._arguments(case)
-        existing_user = arguments.get("users") == {}
+        arguments = {**cases.ARGUMENTS[case.sample], **case.arguments}
+        if case.labels:
+            arguments["labels"] = {**case.labels}
+        environment = None
+        if case.sample == cases.LOAD:
+            assert self.kept
+            arguments["bay"] = self.kept.name
+            environment = self.kept.environment
         if not case.when:
             self._inject(case, output)
         start_s = time.monotonic()
@@ -79,7 +85,7 @@ class Runner:
             case.sample,
             arguments,
             output,
-            self.kept.environment if existing_user else None,
+            environment,
         ) as process:
             if case.when:
                 _wait_for_words(case.when, output, process)
@@ -88,15 +94,6 @@ class Runner:
                     case.act(acts.Moment(self.sandbox, process))
             process.wait(TASK_DEADLINE_S)
             return time.monotonic() - start_s
-
-    def _arguments(self, case: cases.Case) -> dict[str, Any]:
-        own = {"bay": self.kept.name} if case.sample == cases.LOAD else {}
-        return {
-            **cases.ARGUMENTS[case.sample],
-            **own,
-            **({"labels": dict(case.labels)} if case.labels else {}),
-            **case.arguments,
-        }
 
     def _inject(self, case: cases.Case, output: Path) -> None:
         for command in case.commands:
@@ -109,7 +106,10 @@ class Runner:
     def _bay(self, output: Path) -> str:
         """Return the name of the bay that the task uses."""
         made = re.search(rf"{cases.CREATING} (\S+)", output.read_text())
-        return made[1] if made else self.kept.name
+        if made:
+            return made[1]
+        assert self.kept
+        return self.kept.name
 
     def _missed(self) -> list[str]:
         listed = self.sandbox.command("fault", "list", "--json")
@@ -125,7 +125,8 @@ class Runner:
         self.sandbox.rally(
             "task", "report", "--json", "--out", str(path), task
         )
-        return table.read(results.read(result_files.read(path)))
+        report = results.read(result_files.read(path))
+        return table.read(report, commands.last_line(output))
 
 
 def _wait_for_words(

@@ -19,7 +19,8 @@ ENDED_TASK = "ended the task"
 
 _NAMES_OF_A_RUN = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UUID"),
-    (re.compile(r"\b(rms|kept)-[a-z0-9]{8}-[a-z0-9-]{8,}"), "NAME"),
+    (re.compile(r"\b(rms|kept)-[a-z0-9]{8}-[a-z0-9_-]+"), "NAME"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(,\d+)?"), "TIME"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
 )
 COLUMNS = (
@@ -77,8 +78,11 @@ class Row:
     missed: Sequence[str] = ()
 
 
-def read(report: model.Report) -> Outcome:
-    """Read what a task came to."""
+def read(report: model.Report, last_line: str) -> Outcome:
+    """Read what a task came to.
+
+    :param last_line: of Rally's output, the error of a refused task
+    """
     runs = [one.run for each in report.workloads for one in each.iterations]
     bays = [bay for run in runs for bay in run.bays]
     changes = [change for run in runs for change in run.node_changes]
@@ -90,7 +94,7 @@ def read(report: model.Report) -> Outcome:
     ]
     return Outcome(
         _did(report),
-        one_line(_sentence(report)),
+        one_line(_sentence(report) if report.workloads else last_line),
         states.of_task(report.workloads, report.errors),
         tuple(dict.fromkeys(filter(None, failures))),
         created[0] if created else None,

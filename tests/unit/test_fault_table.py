@@ -29,7 +29,7 @@ ROW = table.Row(
 
 def read(**changes):
     workload = dataclasses.replace(CREATED, **changes)
-    return table.read(model.Report([workload]))
+    return table.read(model.Report([workload]), "the last line")
 
 
 def failed(message, run=CREATED.iterations[0].run):
@@ -63,7 +63,14 @@ def test_a_context_that_failed_ended_the_task():
 
 def test_a_task_that_did_not_end_ended():
     report = model.Report([CREATED], errors=["Rally stored it as crashed."])
-    assert table.read(report).did == table.ENDED_TASK
+    assert table.read(report, "").did == table.ENDED_TASK
+
+
+def test_a_refused_task_has_only_the_last_line_of_its_output():
+    outcome = table.read(model.Report([]), "Validation error: no platform.")
+    assert outcome == table.Outcome(
+        table.ENDED_TASK, "Validation error: no platform.", "broken"
+    )
 
 
 def test_names_of_one_run_are_not_in_the_page():
