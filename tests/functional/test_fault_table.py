@@ -1,6 +1,5 @@
-"""Two rows of the table of faults, of which one may not be right."""
+"""Two rows of the table of faults, for real."""
 
-import dataclasses
 from pathlib import Path
 
 from tests.fault_table import cases
@@ -21,10 +20,7 @@ def test_rows_are_what_came_of_their_faults(
     assert failed.outcome.failures == ("capacity",)
     assert table.objections(failed) == []
 
-    # A fault that comes too late, and a bay that it should have spoilt.
-    late = dataclasses.replace(
-        KNOWN["create-failed-host"], when=cases.DELETING
-    )
-    row = runner.run(late)
-    assert row.outcome.did == table.RODE_THROUGH
-    assert len(table.objections(row)) == 2
+    refused = runner.run(KNOWN["keystone-at-the-start"])
+    assert refused.outcome.did == table.ENDED_TASK
+    assert "existing@openstack" in refused.outcome.sentence
+    assert table.objections(refused) == []

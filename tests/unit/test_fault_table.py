@@ -75,9 +75,12 @@ def test_a_refused_task_has_only_the_last_line_of_its_output():
 
 def test_names_of_one_run_are_not_in_the_page():
     text = (
-        "the bay rms-1a2b3c4d-x1y2z3w4 (0c1f7aa4-b17c-469d-af9f-0c7ee78103ab)"
+        "2026-12-01 05:52:38,821 the bay rms-1a2b3c4d-x1y2z3w4 "
+        "(0c1f7aa4-b17c-469d-af9f-0c7ee78103ab) "
+        "rms-1a2b3c4d-1-load-worker-x_989bcc9055134533adcbef4e0e503a6b "
+        "989bcc9055134533adcbef4e0e503a6b"
     )
-    assert table.one_line(text) == "the bay NAME (UUID)"
+    assert table.one_line(text) == "TIME the bay NAME (UUID) NAME ID"
 
 
 @pytest.mark.parametrize(
