@@ -92,7 +92,7 @@ def _of_magnum() -> list[Case]:
         found += [
             Case(
                 f"magnum-{name}",
-                f"Magnum {words}, each {every}th request",
+                f"Magnum {words}, to one request of {every}",
                 (f"fault magnum {kind} --every {every}",),
             ),
             Case(
@@ -133,29 +133,38 @@ CASES = (
     ),
     Case(
         "resize-503",
-        "Magnum answers 503, each 2nd request of a resize",
+        "Magnum answers 503, to one request of 2 of a resize",
         ("fault magnum 503 --every 2 --path /clusters/",),
         sample=RESIZE,
         when="nodes Ready",
     ),
     Case(
         "keystone-at-the-start",
-        "Keystone answers 503 once, to Rally's check of the platform",
-        ("fault keystone 503 --times 1",),
-        spoils=True,
-    ),
-    Case(
-        "keystone-in-users",
-        "Keystone answers 503 once, to Rally's context users",
-        ("fault keystone 503 --times 1",),
-        when=CHECKED,
-        spoils=True,
+        "Keystone answers 503 twice, at the very start",
+        ("fault keystone 503 --times 2",),
     ),
     Case(
         "keystone-503",
-        "Keystone answers 503, each 2nd request while a bay is created",
-        ("fault keystone 503 --every 2 --for 6",),
+        "Keystone answers 503, to one request of 3",
+        ("fault keystone 503 --every 3",),
+    ),
+    Case(
+        "keystone-in-users",
+        "Keystone answers 503 for 4 s, while Rally makes users",
+        ("fault keystone 503 --for 4",),
+        when=CHECKED,
+    ),
+    Case(
+        "keystone-in-create",
+        "Keystone answers 503 for 4 s, while a bay is created",
+        ("fault keystone 503 --for 4",),
         when=CREATING,
+    ),
+    Case(
+        "keystone-in-cleanup",
+        "Keystone answers 503 for 8 s, while Rally removes users",
+        ("fault keystone 503 --for 8",),
+        when=DELETING,
     ),
     Case(
         "nova-500",
