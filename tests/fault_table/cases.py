@@ -19,6 +19,7 @@ DEPLOYING = "deploying 1 nginx targets"
 
 CREATE = "create-and-delete.json"
 RESIZE = "resize-bay.json"
+TEMPLATE = "compare-templates.json"
 LOAD = "throughput-in-bay.json"
 LOAD_IN_OWN = "2m-rps.json"
 _LOAD = {
@@ -32,6 +33,7 @@ _LOAD = {
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     CREATE: {"nodes": 1, "max_create_s": 60, "max_delete_s": 60},
     RESIZE: {"nodes": 1, "sizes": [2]},
+    TEMPLATE: {"nodes": 1, "times": 1, "variants": [{"name": "plain"}]},
     LOAD: {**_LOAD, **test_in_bay.AS_USER},
     LOAD_IN_OWN: {**_LOAD, "nodes": 1},
 }
@@ -123,6 +125,15 @@ CASES = (
         ),
     ),
     Case(
+        "template-unanswered",
+        "Magnum makes a cluster template, but its answer is lost",
+        (
+            "fault magnum reset --methods POST --path /clustertemplates$ "
+            "--times 1 --applied",
+        ),
+        sample=TEMPLATE,
+    ),
+    Case(
         "bay-404-once",
         "Magnum answers 404 once while it deletes the bay",
         ("fault magnum 404 --methods GET --path /clusters/ --times 1",),
@@ -133,8 +144,8 @@ CASES = (
     ),
     Case(
         "resize-503",
-        "Magnum answers 503, to one request of 2 of a resize",
-        ("fault magnum 503 --every 2 --path /clusters/",),
+        "Magnum answers 503, to one request of 3 of a resize",
+        ("fault magnum 503 --every 3 --path /clusters/",),
         sample=RESIZE,
         when="nodes Ready",
     ),
