@@ -68,7 +68,7 @@ class Observed:
     def begun_within(self, seconds: float) -> Observed:
         """Return this with the uncertainty of when the operation began.
 
-        :param seconds: from its first request to the one that took effect
+        :param seconds: from the request until Magnum accepted it
         """
         if self.resolution_s is None:
             return self

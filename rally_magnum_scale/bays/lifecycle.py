@@ -162,13 +162,11 @@ class Bays:
         """Send a request that begins an operation.
 
         :param request: sends it, and repeats it after errors
-        :returns: its result, and within how many seconds from now the
-            operation began: 0 if no request failed
+        :returns: its result, and the seconds until Magnum accepted it,
+            within which the operation began
         """
-        failed, start = self.openstack_errors, self._clock()
+        start = self._clock()
         result = request()
-        if self.openstack_errors == failed:
-            return result, 0.0
         return result, self._clock() - start
 
     def find_template(self, wanted: str | None) -> Any:
@@ -202,16 +200,15 @@ class Bays:
         with magnum_errors.translate_errors(f"show the bay {uuid}"):
             return self._magnum.clusters.get(uuid)
 
-    def request(self, wanted: BayRequest) -> Any:
+    def request(self, wanted: BayRequest, template: Any) -> Any:
         """Request a bay and return the accepted cluster without waiting.
 
         Call :meth:`wait_shown` next: until it returns, the bay can't be
         deleted.
 
-        :raises TemplateNotFound: before the request is sent
+        :param template: from :meth:`find_template`
         :raises BayCreateFailed: when Magnum refuses the request
         """
-        template = self.find_template(wanted.template)
         with magnum_errors.translate_errors(
             f"create the bay {wanted.name} of {wanted.nodes} nodes from the "
             f"template {template.name}",

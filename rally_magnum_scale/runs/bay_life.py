@@ -114,7 +114,7 @@ class BayLife:
             self._requested_at = self._clock()
             self._requested_at_epoch = self._wall_clock()
             accepted, self._begun_within_s = self._bays.begin(
-                lambda: self._bays.request(self._request)
+                lambda: self._bays.request(self._request, found)
             )
             self._note(uuid=accepted.uuid, status="CREATE_IN_PROGRESS")
             self._bays.wait_shown(accepted.uuid)
