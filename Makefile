@@ -1,4 +1,4 @@
-.PHONY: demo test test-all coverage mutation bench
+.PHONY: demo test test-all coverage mutation bench faults
 demo:
 	tools/in-venv rally-magnum-sandbox demo
 test:
@@ -11,3 +11,5 @@ mutation:
 	tools/in-venv python -m tests.mutation
 bench:
 	@tools/in-venv tools/run-bench $(BENCH)
+faults:
+	tools/in-venv python -m tests.fault_table $(FAULTS)

@@ -47,20 +47,34 @@ class Observed:
 
     :param cluster: as Magnum showed it last; None when it is gone
     :param resolution_s: seconds from the request of the last poll before
-        the awaited state until now; None where there was no such poll
+        the awaited state until the response that showed it first; None where
+        there was no such poll
+    :param confirmed_s: seconds from that response until now
     """
 
     cluster: Any
     resolution_s: float | None
+    confirmed_s: float = 0.0
 
     def resolution_of(self, value_s: float) -> float:
         """Return by how much a measured duration may be too long.
 
-        :param value_s: seconds from the request until now
+        :param value_s: seconds from the request until the awaited state
         """
         if self.resolution_s is None:
             return value_s
         return min(self.resolution_s, value_s)
+
+    def begun_within(self, seconds: float) -> Observed:
+        """Return this with the uncertainty of when the operation began.
+
+        :param seconds: from the request until Magnum accepted it
+        """
+        if self.resolution_s is None:
+            return self
+        return dataclasses.replace(
+            self, resolution_s=self.resolution_s + seconds
+        )
 
 
 class BayPoller:
@@ -100,6 +114,7 @@ class BayPoller:
         self._error = ""
         # Number of responses in a row that the bay does not exist.
         self.gone = 0
+        self._gone_at = 0.0
         self._failing_since: float | None = None
         self._timed_out = 0
         self._timeout_s = TIMEOUT_S
@@ -130,11 +145,25 @@ class BayPoller:
             self._sent_at = sent_at
             self._failed = self._timed_out = 0
             self._failing_since = None
+            now = self._clock()
             self.gone = self.gone + 1 if self._last is None else 0
+            if self.gone == 1:
+                self._gone_at = now
             if self._last is not None:
                 self._shown = magnum_errors.state(self._last)
-            took_s = self._clock() - sent_at
+            took_s = now - sent_at
             self._timeout_s = max(TIMEOUT_S, 2 * took_s)
+        return self._last
+
+    def until_sure(self) -> Any | None:
+        """Poll at once again while a response says that the bay is gone.
+
+        :returns: as a poll; if None, :attr:`gone` tells whether the bay is
+            really gone, or whether a poll failed meanwhile
+        """
+        for _ in range(POLLS_UNTIL_GONE):
+            if self() is not None or self.gone >= POLLS_UNTIL_GONE:
+                break
         return self._last
 
     def _take_error(self, error: Exception, sent_at: float) -> None:
@@ -156,9 +185,14 @@ class BayPoller:
 
     def observed(self) -> Observed:
         """Return the result of the wait with the resolution of its time."""
-        if self._not_yet_at is None:
-            return Observed(self._last, None)
-        return Observed(self._last, self._clock() - self._not_yet_at)
+        now = self._clock()
+        seen_at = self._gone_at if self.gone else now
+        since = self._not_yet_at
+        return Observed(
+            self._last,
+            None if since is None else seen_at - since,
+            now - seen_at,
+        )
 
     def progress(self) -> str:
         """Describe the last known state, and why Magnum shows no newer one."""

@@ -158,6 +158,17 @@ class Bays:
         session = self._magnum.http_client.session
         return openstack_session.mount(session).errors
 
+    def begin(self, request: Callable[[], T]) -> tuple[T, float]:
+        """Send a request that begins an operation.
+
+        :param request: sends it, and repeats it after errors
+        :returns: its result, and the seconds until Magnum accepted it,
+            within which the operation began
+        """
+        start = self._clock()
+        result = request()
+        return result, self._clock() - start
+
     def find_template(self, wanted: str | None) -> Any:
         """Return the cluster template to use.
 
@@ -189,16 +200,15 @@ class Bays:
         with magnum_errors.translate_errors(f"show the bay {uuid}"):
             return self._magnum.clusters.get(uuid)
 
-    def request(self, wanted: BayRequest) -> Any:
+    def request(self, wanted: BayRequest, template: Any) -> Any:
         """Request a bay and return the accepted cluster without waiting.
 
         Call :meth:`wait_shown` next: until it returns, the bay can't be
         deleted.
 
-        :raises TemplateNotFound: before the request is sent
+        :param template: from :meth:`find_template`
         :raises BayCreateFailed: when Magnum refuses the request
         """
-        template = self.find_template(wanted.template)
         with magnum_errors.translate_errors(
             f"create the bay {wanted.name} of {wanted.nodes} nodes from the "
             f"template {template.name}",
@@ -326,13 +336,14 @@ class Bays:
             with Magnum's reason
         :raises DeadlineExceeded: when the resize does not complete in time
         """
-        resize.request()
-        return self._wait(
+        _, within_s = self.begin(resize.request)
+        observed = self._wait(
             resize.poll,
             what=f"Magnum to resize the bay to {resize.nodes} nodes",
             deadline_s=deadline_s,
             progress=lambda: resize.progress,
         )
+        return observed.begun_within(within_s)
 
     def delete(
         self,
@@ -347,9 +358,11 @@ class Bays:
         :raises BayDeleteFailed: at DELETE_FAILED, with Magnum's reason
         :raises DeadlineExceeded: when the bay is not gone in time
         """
-        if not self._request_delete(uuid):
+        found, within_s = self.begin(lambda: self._request_delete(uuid))
+        if not found:
             return None
-        return self.wait_gone(uuid, nodes, deadlines)
+        observed = self.wait_gone(uuid, nodes, deadlines)
+        return observed.begun_within(within_s)
 
     def _request_delete(self, uuid: str) -> bool:
         """Send the delete request.
@@ -385,7 +398,9 @@ class Bays:
         retry = bay_poller.DeleteRetry(lambda: self._request_delete(uuid))
 
         def poll() -> bay_poller.Observed | None:
-            cluster = poller()
+            cluster = poller.until_sure()
+            if cluster is None and poller.gone < bay_poller.POLLS_UNTIL_GONE:
+                return None
             if cluster is None or cluster.status == "DELETE_COMPLETE":
                 return poller.observed()
             retry.on_status(cluster.status)

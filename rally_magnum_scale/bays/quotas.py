@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from magnumclient import exceptions as magnum_exceptions
+
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import magnum_errors
 
@@ -42,7 +44,7 @@ class BayQuotas:
             "only an administrator may do"
         ):
             if before is None:
-                self._magnum.quotas.create(**_quota(project, bays))
+                self._create(project, bays)
             else:
                 self._update(project, bays)
         return before
@@ -78,6 +80,13 @@ class BayQuotas:
             f"show the bay quota of the project {project}"
         ):
             return self._magnum.quotas.get(project, RESOURCE)
+
+    def _create(self, project: str, bays: int) -> None:
+        try:
+            self._magnum.quotas.create(**_quota(project, bays))
+        except magnum_exceptions.Conflict:
+            # An earlier request took effect, and its response was lost.
+            self._update(project, bays)
 
     def _update(self, project: str, bays: int) -> None:
         self._magnum.quotas.update(project, RESOURCE, _quota(project, bays))

@@ -158,7 +158,9 @@ class Resize:
                 f"Magnum lost the bay {self._before.name} during its resize; "
                 "someone else may have deleted it."
             )
-        if cluster is bay_poller.UNKNOWN or not self._has_begun(cluster):
+        if cluster is bay_poller.UNKNOWN:
+            return None
+        if not self._has_begun(cluster):
             # If Magnum has updated the bay, the resize may already be over.
             if cluster.updated_at == self._before.updated_at:
                 self._poller.not_yet()

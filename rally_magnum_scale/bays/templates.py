@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
+from collections.abc import Callable
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +14,7 @@ from keystoneauth1 import adapter
 from keystoneauth1 import exceptions as keystone_errors
 
 from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import listing
 from rally_magnum_scale.bays import magnum_errors
 from rally_magnum_scale.bays import selection
@@ -94,10 +97,19 @@ class Templates:
     """The cluster templates of one project.
 
     :param magnum: from :func:`~rally_magnum_scale.bays.lifecycle.connect`
+    :param clock: monotonic seconds
+    :param sleep: sleeps, and raises if the run is interrupted
     """
 
-    def __init__(self, magnum: Any) -> None:
+    def __init__(
+        self,
+        magnum: Any,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = interruption.sleep,
+    ) -> None:
         self._magnum = magnum
+        self._clock = clock
+        self._sleep = sleep
 
     def source(self, wanted: TemplateRequest) -> Any | None:
         """Return the source template of a request, or None without one.
@@ -120,20 +132,29 @@ class Templates:
     ) -> Any:
         """Create a cluster template.
 
-        :param name: name of the template in Magnum
+        :param name: name of the template in Magnum, which no other has
         :param source: from :meth:`source`
         :returns: the template as Magnum shows it
         :raises TemplateCreateFailed: with the key that Magnum refuses
         """
         arguments = wanted.arguments(name, source)
         try:
-            return self._magnum.cluster_templates.create(**arguments)
+            return magnum_errors.send_once(
+                lambda: self._magnum.cluster_templates.create(**arguments),
+                lambda: self._named(name),
+                clock=self._clock,
+                sleep=self._sleep,
+            )
         except magnum_errors.CLIENT_ERRORS as error:
             raise exceptions.TemplateCreateFailed(
                 f"Magnum refused to create the template {wanted.name!r}"
                 f"{_refused_key(wanted, arguments, str(error))}: "
                 f"{magnum_errors.message_of(error)}."
             ) from error
+
+    def _named(self, name: str) -> Any | None:
+        shown = listing.list_all(self._magnum.cluster_templates, self._sleep)
+        return next((each for each in shown if each.name == name), None)
 
     def delete(self, uuid: str) -> None:
         """Delete a cluster template; ignore one that is already gone.

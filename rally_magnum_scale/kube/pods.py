@@ -284,14 +284,26 @@ def _progress(found: Iterable[Mapping[str, Any]], count: int) -> str:
     pods = list(found)
     text = f"{sum(map(is_ready, pods))} of {count} Ready"
     for pod in pods:
+        name = pod["metadata"]["name"]
         for condition in pod.get("status", {}).get("conditions", []):
             if condition["type"] == "PodScheduled" and (
                 condition["status"] == "False"
             ):
                 why = condition.get("message") or condition.get("reason")
-                name = pod["metadata"]["name"]
                 return f"{text}, {name} is not scheduled: {why}"
+        for state in _waiting_states(pod):
+            why = filter(None, (state["reason"], state.get("message")))
+            return f"{text}, {name} does not run yet: {', '.join(why)}"
     return text
+
+
+def _waiting_states(pod: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return why containers of a pod do not run, as far as it is known."""
+    found = (
+        container.get("state", {}).get("waiting") or {}
+        for container in pod.get("status", {}).get("containerStatuses", [])
+    )
+    return [state for state in found if "reason" in state]
 
 
 def _refuse_failed(

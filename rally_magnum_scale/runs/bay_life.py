@@ -66,6 +66,7 @@ class BayLife:
         self._wall_clock = wall_clock
         self._requested_at = 0.0
         self._requested_at_epoch = 0.0
+        self._begun_within_s = 0.0
         self._cluster: Any = None
         self.kubeconfig: Path | None = None
         self._open = contextlib.ExitStack()
@@ -112,12 +113,14 @@ class BayLife:
             drivers.require(self.record.driver, self._capabilities)
             self._requested_at = self._clock()
             self._requested_at_epoch = self._wall_clock()
-            accepted = self._bays.request(self._request)
+            accepted, self._begun_within_s = self._bays.begin(
+                lambda: self._bays.request(self._request, found)
+            )
             self._note(uuid=accepted.uuid, status="CREATE_IN_PROGRESS")
             self._bays.wait_shown(accepted.uuid)
             observed = self._bays.wait_created(
                 accepted.uuid, self._request.nodes, self._request.deadlines
-            )
+            ).begun_within(self._begun_within_s)
             create_s = self._since_request()
             cluster = self._cluster = observed.cluster
             self._note(
@@ -259,6 +262,7 @@ class BayLife:
             took_s = self._clock() - start
             self._note(status="GONE")
             if observed is not None:
+                took_s -= observed.confirmed_s
                 self._note(
                     delete_s=took_s,
                     delete_resolution_s=observed.resolution_of(took_s),
@@ -290,6 +294,8 @@ class BayLife:
             clocks = node_times.Clocks(self._requested_at_epoch)
         found = node_times.spans(ready, clocks)
         least_s = node_times.all_ready_after_s(found, self._request.nodes)
+        least_s = max(0.0, least_s - self._begun_within_s)
+        exact_s = node_times.resolution_s(found)
         ready_s = self.record.nodes_ready_s
         self._note(
             nodes_ready_resolution_s=None
@@ -301,7 +307,9 @@ class BayLife:
             nodes_timed=0 if missing else len(found),
             node_ready_resolution_s=None
             if missing
-            else node_times.resolution_s(found),
+            else None
+            if exact_s is None
+            else exact_s + self._begun_within_s,
             node_ready_missing=missing,
         )
 

@@ -6,6 +6,7 @@ tests that run at the same time meet nowhere but at the processors.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import subprocess
@@ -120,11 +121,21 @@ def sandbox() -> Iterator[Sandbox]:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
     number = int(worker.removeprefix("gw")) % sandbox_settings.SANDBOXES
     os.environ.setdefault(sandbox_settings.NUMBER_VARIABLE, str(number))
+    with brought_up(keep=bool(os.environ.get(KEEP_VARIABLE))) as shared:
+        yield shared
+
+
+@contextlib.contextmanager
+def brought_up(*, keep: bool = False) -> Iterator[Sandbox]:
+    """Bring the sandbox of the environment up, and take it down at the end.
+
+    :param keep: take one that is up, and leave it up
+    :raises AssertionError: if a command fails, or something is left
+    """
     no_proxy = os.environ.get("NO_PROXY")
     os.environ["NO_PROXY"] = ",".join(
         filter(None, [no_proxy, sandbox_settings.NO_PROXY])
     )
-    keep = bool(os.environ.get(KEEP_VARIABLE))
     settings = sandbox_settings.from_environment()
     rally_cli.start()
     owner = host_state.Owner.of_sandbox(settings)

@@ -124,12 +124,9 @@ def existing_user(sandbox: conftest.Sandbox) -> Iterator[dict[str, str]]:
         api.delete(f"/projects/{project}")
 
 
-@pytest.fixture(scope="module")
-def environment(
-    sandbox: conftest.Sandbox, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """An environment with a user that exists, and no administrator."""
-    folder = tmp_path_factory.mktemp("environment")
+@contextlib.contextmanager
+def user_environment(sandbox: conftest.Sandbox, folder: Path) -> Iterator[str]:
+    """Make an environment with a user that exists, and no administrator."""
     with existing_user(sandbox) as user:
         cloud = {
             "auth_url": sandbox.settings.keystone_url,
@@ -139,6 +136,16 @@ def environment(
         spec = {"existing@openstack": cloud}
         with rally_environment(sandbox, folder, spec) as name:
             yield name
+
+
+@pytest.fixture(scope="module")
+def environment(
+    sandbox: conftest.Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """An environment with a user that exists, and no administrator."""
+    folder = tmp_path_factory.mktemp("environment")
+    with user_environment(sandbox, folder) as name:
+        yield name
 
 
 @pytest.fixture(scope="module")

@@ -38,8 +38,9 @@ class Bay(json_record.JsonRecord):
     :param cores_real_nodes: all cores of the nodes that are not hollow
     :param create_s: from the create request to CREATE_COMPLETE
     :param create_resolution_s: from the request of the last poll that showed
-        the bay not complete to the response that showed it complete; all of
-        ``create_s`` without such a poll
+        the bay not complete to the response that showed it complete, and the
+        time until Magnum accepted the create request; all of ``create_s``
+        without such a poll
     :param nodes_ready_s: from the create request to the last node Ready
     :param nodes_ready_resolution_s: resolution of ``nodes_ready_s``, from the
         watch and the time stamps of the nodes
@@ -206,8 +207,9 @@ class NodeChange(json_record.JsonRecord):
     :param evicted: number of evicted pods
     :param magnum_s: from the request to UPDATE_COMPLETE
     :param magnum_resolution_s: from the request of the last poll that showed
-        the bay not complete to the response that showed it complete; all of
-        ``magnum_s`` without such a poll
+        the bay not complete to the response that showed it complete, and the
+        time until Magnum accepted the request; all of ``magnum_s`` without
+        such a poll
     :param nodes_s: from the request to the last node Ready or gone
     :param node_ready_s: ``p50``, ``p90``, ``p99`` and ``max`` over the new
         nodes, each from the request to Ready, in seconds

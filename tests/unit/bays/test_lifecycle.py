@@ -1,3 +1,5 @@
+import types
+
 import pytest
 from keystoneauth1 import exceptions as keystone_errors
 from keystoneauth1 import session
@@ -11,12 +13,13 @@ from rally_magnum_scale.bays import magnum_errors
 from tests.unit.bays import fake_magnum
 
 REQUEST = lifecycle.BayRequest(name="rms-1", nodes=200)
+TEMPLATE = types.SimpleNamespace(uuid="t-1", name="k8s")
 
 
 def test_request_sends_the_wanted_bay():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
     with fake_magnum.bays(magnum) as bays:
-        accepted = bays.request(REQUEST)
+        accepted = bays.request(REQUEST, TEMPLATE)
     assert accepted.uuid == "c-1"
     method, path, body = magnum.requests[-1]
     assert (method, path) == ("POST", "/clusters")
@@ -29,7 +32,7 @@ def test_labels_are_merged_over_those_of_the_template():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
     labelled = lifecycle.BayRequest("rms-1", 1, labels={"a": "b"})
     with fake_magnum.bays(magnum) as bays:
-        bays.request(labelled)
+        bays.request(labelled, TEMPLATE)
     body = magnum.requests[-1][2]
     assert body["labels"] == {"a": "b"}
     assert body["merge_labels"] is True
@@ -44,7 +47,7 @@ def test_a_refused_create_has_magnums_reason():
             exceptions.BayCreateFailed, match="refused.*Resource limit"
         ),
     ):
-        bays.request(REQUEST)
+        bays.request(REQUEST, TEMPLATE)
 
 
 def test_nothing_is_requested_without_a_template():
@@ -54,7 +57,7 @@ def test_nothing_is_requested_without_a_template():
         fake_magnum.bays(magnum) as bays,
         pytest.raises(exceptions.TemplateNotFound),
     ):
-        bays.request(REQUEST)
+        bays.find_template(None)
     assert [r[0] for r in magnum.requests] == ["GET"]
 
 
@@ -139,7 +142,7 @@ def test_a_create_that_had_no_effect_is_sent_again():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
     magnum.spoilt = [False]
     with fake_magnum.bays(magnum) as bays:
-        assert bays.request(REQUEST).uuid == "c-1"
+        assert bays.request(REQUEST, TEMPLATE).uuid == "c-1"
     assert len(creates(magnum)) == 2
     assert magnum.now >= magnum_errors.SHOWN_WITHIN_S
 
@@ -148,7 +151,7 @@ def test_a_create_whose_response_was_lost_is_not_sent_again():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
     magnum.spoilt = [True]
     with fake_magnum.bays(magnum) as bays:
-        assert bays.request(REQUEST).uuid == "c-1"
+        assert bays.request(REQUEST, TEMPLATE).uuid == "c-1"
     assert len(creates(magnum)) == 1
 
 
@@ -159,7 +162,7 @@ def test_a_create_that_never_works_ends_with_the_last_error():
         fake_magnum.bays(magnum) as bays,
         pytest.raises(exceptions.BayCreateFailed, match="HTTP 502"),
     ):
-        bays.request(REQUEST)
+        bays.request(REQUEST, TEMPLATE)
     assert magnum.now <= retries.PATIENCE_S
 
 
@@ -198,7 +201,7 @@ def test_delete_waits_until_the_bay_is_gone():
     )
     with fake_magnum.bays(magnum) as bays:
         bays.delete("c-1", 2)
-    assert [r[0] for r in magnum.requests] == ["DELETE", "GET", "GET", "GET"]
+    assert [r[0] for r in magnum.requests] == ["DELETE", *["GET"] * 5]
 
 
 def test_failed_delete_ends_the_wait_with_the_reason():
@@ -359,9 +362,9 @@ def test_an_outage_keeps_what_magnum_showed_before():
 def test_a_bay_that_magnum_does_not_show_yet_is_waited_for():
     magnum = fake_magnum.FakeMagnum(503, 404, "CREATE_IN_PROGRESS")
     with fake_magnum.bays(magnum) as bays:
-        assert bays.request(REQUEST).uuid == "c-1"
+        assert bays.request(REQUEST, TEMPLATE).uuid == "c-1"
         bays.wait_shown("c-1")
-    assert [r[0] for r in magnum.requests] == ["GET", "POST", *["GET"] * 3]
+    assert [r[0] for r in magnum.requests] == ["POST", *["GET"] * 3]
 
 
 def test_a_delete_that_magnum_lost_is_requested_again():
@@ -384,9 +387,9 @@ def test_optional_values_are_sent_when_they_are_given():
         master_flavor="m1.small",
     )
     with fake_magnum.bays(magnum) as bays:
-        bays.request(REQUEST)
+        bays.request(REQUEST, TEMPLATE)
         without = magnum.requests[-1][2]
-        bays.request(wanted)
+        bays.request(wanted, TEMPLATE)
     sent = magnum.requests[-1][2]
     assert sent["fixed_network"] == "net"
     assert sent["fixed_subnet"] == "sub"
@@ -410,7 +413,8 @@ def test_the_request_has_the_deadline_in_whole_minutes():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS")
     short = deadlines.Deadlines(create_s=61)
     with fake_magnum.bays(magnum) as bays:
-        bays.request(lifecycle.BayRequest("rms-1", 1, deadlines=short))
+        wanted = lifecycle.BayRequest("rms-1", 1, deadlines=short)
+        bays.request(wanted, TEMPLATE)
     assert magnum.requests[-1][2]["create_timeout"] == 2
 
 
@@ -498,6 +502,34 @@ def test_the_resolution_of_a_delete_counts_from_the_last_request_before():
     )
     with fake_magnum.bays(magnum) as bays:
         assert bays.delete("c-1", 2).resolution_s == 31.0
+
+
+def test_a_bay_that_is_not_found_once_is_not_gone():
+    magnum = fake_magnum.FakeMagnum(
+        *["DELETE_IN_PROGRESS", 404, "DELETE_IN_PROGRESS"],
+        *[404, 404, 503, "DELETE_IN_PROGRESS", 404],
+    )
+    with fake_magnum.bays(magnum) as bays:
+        assert bays.delete("c-1", 2).resolution_s == 1.0
+    assert magnum.now == 4.0
+
+
+def test_the_time_that_confirms_a_delete_is_not_part_of_it():
+    magnum = fake_magnum.FakeMagnum(
+        "DELETE_IN_PROGRESS", 404, fake_magnum.Slow(30.0, 404)
+    )
+    with fake_magnum.bays(magnum) as bays:
+        observed = bays.delete("c-1", 2)
+    assert (observed.resolution_s, observed.confirmed_s) == (1.0, 60.0)
+
+
+def test_a_delete_that_was_sent_again_may_have_begun_later():
+    magnum = fake_magnum.FakeMagnum("DELETE_IN_PROGRESS", 404)
+    magnum.spoilt = [False] * 3
+    with fake_magnum.bays(magnum) as bays:
+        observed = bays.delete("c-1", 2)
+    assert magnum.now > 1.0
+    assert observed.resolution_s == magnum.now
 
 
 def test_a_login_that_fails_is_one_sentence():

@@ -181,6 +181,20 @@ def test_the_resolution_of_a_resize_counts_from_the_last_request_before():
     assert resize(magnum, nodes=5, deadline_s=90).resolution_s == 31.0
 
 
+def test_a_resize_whose_first_poll_fails_goes_on():
+    magnum = fake_magnum.FakeMagnum(*BEFORE, 503, WORKING, DONE)
+    assert resize(magnum, nodes=5).resolution_s == 1.0
+    magnum = fake_magnum.FakeMagnum(*BEFORE, 503, DONE)
+    assert resize(magnum, nodes=5).resolution_s is None
+
+
+def test_a_resize_that_was_sent_again_may_have_begun_later():
+    magnum = fake_magnum.FakeMagnum(*BEFORE, *[COMPLETE] * 20, WORKING, DONE)
+    magnum.spoilt = [False]
+    # Ten seconds until it was sent again, and one between two polls.
+    assert resize(magnum, nodes=5).resolution_s > 11.0
+
+
 def test_a_poll_that_may_have_shown_the_end_does_not_set_the_resolution():
     # It ended before the second poll, and only its nodes prove it.
     magnum = fake_magnum.FakeMagnum(DONE, DONE, DONE, AGAIN, AGAIN, AGAIN)

@@ -199,6 +199,24 @@ def test_the_error_says_why_a_pod_is_not_scheduled():
 
 
 @pytest.mark.parametrize(
+    ("waiting", "why"),
+    [
+        ({"reason": "ContainerCreating"}, "ContainerCreating"),
+        (
+            {"reason": "ErrImagePull", "message": "no such host"},
+            "ErrImagePull, no such host",
+        ),
+    ],
+)
+def test_the_error_says_why_a_pod_does_not_run_yet(waiting, why):
+    with pytest.raises(
+        exceptions.DeadlineExceeded,
+        match=f"0 of 1 Ready, master does not run yet: {why}",
+    ):
+        wait(listed(pod(state={"waiting": waiting})), [], deadline_s=0.1)
+
+
+@pytest.mark.parametrize(
     "message",
     [
         "toomanyrequests: You have reached your pull rate limit",

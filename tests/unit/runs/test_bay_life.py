@@ -45,6 +45,20 @@ def test_the_resolution_of_a_bays_times_is_recorded():
     assert record.magnum_requests_timed_out == 0
 
 
+def test_a_create_that_was_sent_again_is_known_less_exactly():
+    magnum = fake_magnum.FakeMagnum(
+        "CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "CREATE_COMPLETE", 404
+    )
+    magnum.spoilt = [False, False]
+    with fake_magnum.bays(magnum) as bays:
+        life = bay_life.BayLife(bays, REQUEST, print, clock=lambda: magnum.now)
+        life.create()
+    record = life.record
+    assert record.create_s > 10.0
+    assert record.create_resolution_s == record.create_s
+    assert record.openstack_errors == {"Magnum: 502": 2}
+
+
 def test_a_bay_that_was_gone_before_its_delete_has_no_delete_time():
     class Gone(fake_magnum.FakeMagnum):
         def answer(self, method, path, body):

@@ -1,0 +1,1 @@
+"""``make faults``: what the tool does about one fault after the other."""
