@@ -10,11 +10,11 @@ import yaml
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import deadlines
+from rally_magnum_scale.bays import drivers
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.runs import bay_life
-from rally_magnum_scale.task.scenarios import replace_nodes
 from tests.unit.bays import fake_magnum
 from tests.unit.kube import fake_api
 
@@ -313,7 +313,7 @@ def test_the_record_has_the_driver_of_the_template():
 def test_no_bay_is_created_if_its_driver_lacks_what_the_task_needs():
     magnum = fake_magnum.FakeMagnum("CREATE_COMPLETE")
     magnum.templates[0]["driver"] = "k8s_capi_helm_v1"
-    needed = replace_nodes.ReplaceNodes.CAPABILITIES
+    needed = (drivers.REPLACE_NODES,)
     with fake_magnum.bays(magnum) as bays:
         life = bay_life.BayLife(bays, REQUEST, print, capabilities=needed)
         with pytest.raises(
