@@ -1,7 +1,6 @@
 """From a cloud to the environment in which Rally accesses it."""
 
 import json
-import re
 import time
 
 import hypothesis
@@ -121,12 +120,9 @@ def test_files_with_passwords_are_for_this_user_alone(
 @hypothesis.given(st.text(min_size=1))
 def test_a_password_is_masked_however_it_is_written(password):
     spec = {"existing@openstack": {"admin": {"password": password}}}
-    written = "".join(
-        f"<{form}>"
-        for form in (password, json.dumps(password), repr(password))
-    )
-    masked = rally_setup._masked(written, spec)
-    assert re.sub(r"[\"'*]", "", masked) == "<><><>"
+    for written in (password, json.dumps(password), repr(password)):
+        # Nothing is left but quotes, of which some are escaped.
+        assert set(rally_setup._masked(written, spec)) <= set("*\\\"'")
 
 
 def test_passwords_of_a_killed_night_are_removed_first(reached, tmp_path):
