@@ -368,8 +368,7 @@ def translate_errors(what: str) -> Iterator[None]:
         yield
     except kubernetes.client.ApiException as error:
         raise exceptions.KubernetesError(
-            f"The bay's Kubernetes API refused to {what}: "
-            f"{error.status} {error.reason} {_message(error)}".rstrip(),
+            f"The bay's Kubernetes API refused to {what}: {describe(error)}",
             reason=_message(error),
         ) from error
     except BROKEN as error:
@@ -451,6 +450,13 @@ def persist(
 
     with retries.patience(UP_WITHIN_S):
         return retries.call(send, transient)
+
+
+def describe(error: Exception) -> str:
+    """Return an error of the library or of the connection on one line."""
+    if isinstance(error, kubernetes.client.ApiException):
+        return f"{error.status} {error.reason} {_message(error)}".rstrip()
+    return str(error)
 
 
 def _message(error: Any) -> str:

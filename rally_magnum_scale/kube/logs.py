@@ -65,7 +65,7 @@ def follow(
             if errors > MAX_ERRORS:
                 raise exceptions.KubernetesError(
                     f"The log of {namespace}/{pod} could not be read "
-                    f"{errors} times in a row: {error}"
+                    f"{errors} times in a row: {client.describe(error)}."
                 ) from error
             interruption.sleep(client.PAUSE_S)
         if ended:

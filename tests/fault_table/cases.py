@@ -114,7 +114,7 @@ def _bay_failed(name: str, fault: str, reason: str) -> Case:
 
 
 CASES = (
-    Case("none", "none, to compare with"),
+    Case("none", "no fault"),
     *_of_magnum(),
     Case(
         "create-unanswered",
@@ -254,7 +254,7 @@ CASES = (
         spoils=True,
         next_start=True,
     ),
-    Case("load-none", "none, to compare with", sample=LOAD),
+    Case("load-none", "no fault, a load in a bay", sample=LOAD),
     Case(
         "api-server",
         "the bay's API server restarts during a load",

@@ -58,7 +58,10 @@ def test_a_log_of_a_pod_that_ended_is_read_to_its_end():
 
 def test_a_log_that_can_not_be_read_ends_in_one_sentence(monkeypatch):
     monkeypatch.setattr(logs, "MAX_ERRORS", 1)
-    with pytest.raises(exceptions.KubernetesError, match="could not be read"):
+    with pytest.raises(
+        exceptions.KubernetesError,
+        match=r"could not be read 2 times in a row: 500 [^\n{]*\.$",
+    ):
         read({STATUS: [phase("Running")], LOG: [500]})
 
 
