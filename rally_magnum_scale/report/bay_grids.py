@@ -97,7 +97,7 @@ def api(run: records.Run) -> grids.Grid | None:
         rows=tuple(
             (
                 name,
-                formatting.number(one["requests"]),
+                formatting.number(one.get("requests")),
                 _quantile_ms(one, "p50"),
                 _quantile_ms(one, "p99"),
             )

@@ -323,8 +323,8 @@ def load(run: records.Run) -> str:
         parts.append(f"deployed in {seconds(found.deploy_s)}")
     if start_s := found.pod_start_s:
         parts.append(
-            f"pods Ready {seconds(start_s['p50'])} after their creation (p99 "
-            f"{seconds(start_s['p99'])})"
+            f"pods Ready {seconds(start_s.get('p50'))} after their creation "
+            f"(p99 {seconds(start_s.get('p99'))})"
         )
     return "; ".join([*parts, _cores(found)]) + "."
 
