@@ -322,3 +322,10 @@ def test_a_time_is_told_with_what_it_is_exact_to():
 def test_refused_time_stamps_are_told_in_place_of_percentiles():
     bay = factories.bay(node_ready_s=None, node_ready_missing="clocks differ")
     assert formatting.nodes_ready(bay) == "not known: clocks differ"
+
+
+def test_pod_starts_without_percentiles_are_drawn():
+    run = factories.run()
+    load = dataclasses.replace(run.throughput, pod_start_s={"max": 3.0})
+    said = formatting.load(dataclasses.replace(run, throughput=load))
+    assert "pods Ready - after their creation (p99 -)" in said

@@ -342,6 +342,15 @@ def test_quantiles_are_told_with_their_buckets():
     assert told["p99 ms"] == ("> 60,000",)
 
 
+def test_an_api_latency_without_figures_is_drawn():
+    told = columns(bay_grids.api(api(kinds={"get": {}}, verbs={})))
+    assert [told[name] for name in ("Count", "p50 ms", "p99 ms")] == [
+        ("-",),
+        ("-",),
+        ("-",),
+    ]
+
+
 def test_what_the_times_of_a_bay_are_exact_to_is_told():
     late = factories.bay(delete_resolution_s=31.024)
     told = columns(bay_grids.bays([model.SeenBay(late, (1,))]))
