@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import sys
 import traceback
@@ -49,6 +50,18 @@ def run(program: str, action: Callable[[], int]) -> int:
             "report it with the lines above.",
             EXIT_NO_CLOUD,
         )
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that all commands have."""
+    parser.add_argument(
+        "--env",
+        metavar="NAME",
+        help="Rally's environment (default: the one that Rally uses)",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON instead of a table"
+    )
 
 
 def start_rally() -> rally_api.API:

@@ -34,7 +34,7 @@ _BOOLEANS |= dict.fromkeys(("0", "f", "false", "off", "n", "no"), False)
 
 
 @dataclasses.dataclass(frozen=True)
-class Description:
+class CloudDescription:
     """How a cloud is accessed.
 
     :param where: the setting of the nights and the place of the description,
@@ -72,7 +72,7 @@ class Description:
         )
 
 
-def of_openrc(path: pathlib.Path, log: commands.Log) -> Description:
+def of_openrc(path: pathlib.Path, log: commands.Log) -> CloudDescription:
     """Read an openrc file.
 
     :raises InvalidInput: when a shell or openstacksdk can't read it
@@ -87,10 +87,10 @@ def of_openrc(path: pathlib.Path, log: commands.Log) -> Description:
     return dataclasses.replace(found, profiler=profiler)
 
 
-def of_variables(variables: Mapping[str, str], where: str) -> Description:
+def of_variables(variables: Mapping[str, str], where: str) -> CloudDescription:
     """Read ``OS_`` variables.
 
-    :param where: see :class:`Description`
+    :param where: see :class:`CloudDescription`
     :raises InvalidInput: when openstacksdk can't read them
     """
     written: dict[str, Any] = {
@@ -118,7 +118,7 @@ def of_variables(variables: Mapping[str, str], where: str) -> Description:
         ).get_one(
             validate=False, argparse=argparse.Namespace(**given, auth=auth)
         )
-    return Description(where, _flat(region), written, prefix="OS_")
+    return CloudDescription(where, _flat(region), written, prefix="OS_")
 
 
 def _boolean(where: str, value: str) -> bool:
@@ -131,7 +131,7 @@ def _boolean(where: str, value: str) -> bool:
         ) from error
 
 
-def of_clouds_yaml(name: str, region_name: str) -> Description:
+def of_clouds_yaml(name: str, region_name: str) -> CloudDescription:
     """Read a cloud of clouds.yaml.
 
     :param region_name: an empty string for the cloud's only region
@@ -149,7 +149,7 @@ def of_clouds_yaml(name: str, region_name: str) -> Description:
                 "with `cloud.region`."
             )
         region = config.get_one(name, validate=False, region_name=region_name)
-    return Description(where, _flat(region), written)
+    return CloudDescription(where, _flat(region), written)
 
 
 def _settings(

@@ -56,7 +56,7 @@ _HARMLESS = re.compile(
 
 
 def make(
-    cloud: cloud_descriptions.Description, log: commands.Log
+    cloud: cloud_descriptions.CloudDescription, log: commands.Log
 ) -> dict[str, Any]:
     """Return Rally's description of a cloud, and log what it ignores.
 
@@ -84,7 +84,7 @@ def make(
     return {"existing@openstack": spec}
 
 
-def _check_aliases(cloud: cloud_descriptions.Description) -> None:
+def _check_aliases(cloud: cloud_descriptions.CloudDescription) -> None:
     """Refuse two values of one setting."""
     for name, alias in cloud_descriptions.ALIASES.items():
         first, second = (_plain(cloud.written, one) for one in (name, alias))
@@ -94,7 +94,7 @@ def _check_aliases(cloud: cloud_descriptions.Description) -> None:
             )
 
 
-def _check_login(cloud: cloud_descriptions.Description) -> None:
+def _check_login(cloud: cloud_descriptions.CloudDescription) -> None:
     """Refuse what is no login to a project with a password."""
     values = cloud.values
     # openstacksdk ignores the alias, because it has a default.
@@ -123,7 +123,7 @@ def _check_login(cloud: cloud_descriptions.Description) -> None:
         raise cloud.refused("identity_api_version", _KEYSTONE_3)
 
 
-def _check_services(cloud: cloud_descriptions.Description) -> None:
+def _check_services(cloud: cloud_descriptions.CloudDescription) -> None:
     """Refuse settings of single services, unless they change nothing."""
     for name in cloud.values:
         found = _OF_A_SERVICE.fullmatch(name)
@@ -146,7 +146,7 @@ def _plain(settings: Mapping[str, Any], name: str) -> str:
     return str(settings.get(name) or "").removesuffix("URL")
 
 
-def _interface(cloud: cloud_descriptions.Description) -> str:
+def _interface(cloud: cloud_descriptions.CloudDescription) -> str:
     interface = _plain({"interface": "public", **cloud.values}, "interface")
     if interface not in ("public", "internal", "admin"):
         raise cloud.refused(
@@ -155,7 +155,7 @@ def _interface(cloud: cloud_descriptions.Description) -> str:
     return interface
 
 
-def _domain(cloud: cloud_descriptions.Description, of: str) -> str:
+def _domain(cloud: cloud_descriptions.CloudDescription, of: str) -> str:
     """Return the name of the domain of the user or the project."""
     for kind in (of, "default"):
         by_id, by_name = f"{kind}_domain_id", f"{kind}_domain_name"
@@ -174,7 +174,7 @@ def _domain(cloud: cloud_descriptions.Description, of: str) -> str:
     return "Default"
 
 
-def _tls(cloud: cloud_descriptions.Description) -> dict[str, Any]:
+def _tls(cloud: cloud_descriptions.CloudDescription) -> dict[str, Any]:
     """Return what Rally needs for TLS."""
     values = cloud.values
     verify = values.get("verify", True)
@@ -200,7 +200,7 @@ def _tls(cloud: cloud_descriptions.Description) -> dict[str, Any]:
     return files | ({"https_insecure": True} if insecure else {})
 
 
-def _file(cloud: cloud_descriptions.Description, name: str) -> str:
+def _file(cloud: cloud_descriptions.CloudDescription, name: str) -> str:
     path = pathlib.Path(cloud.text(name))
     # A user that does not exist has no home.
     with contextlib.suppress(RuntimeError):

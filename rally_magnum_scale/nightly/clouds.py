@@ -73,7 +73,7 @@ def _own_environment() -> dict[str, str]:
 
 def _described(
     wanted: nightly_settings.Settings, log: commands.Log
-) -> cloud_descriptions.Description:
+) -> cloud_descriptions.CloudDescription:
     if wanted.openrc:
         return cloud_descriptions.of_openrc(wanted.openrc, log)
     return cloud_descriptions.of_clouds_yaml(wanted.clouds_yaml, wanted.region)

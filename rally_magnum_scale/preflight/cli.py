@@ -69,20 +69,13 @@ def _parser() -> argparse.ArgumentParser:
         help="further arguments of the task, as for `rally task start`",
     )
     parser.add_argument(
-        "--env",
-        metavar="NAME",
-        help="Rally's environment (default: the one that Rally uses)",
-    )
-    parser.add_argument(
         "--heat-max-resources",
         type=int,
         metavar="N",
         help="max_resources_per_stack of heat.conf, which no API shows; -1 "
         f"without a limit (default: Heat's own, {needs.HEAT_MAX_RESOURCES})",
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print JSON instead of a table"
-    )
+    cloud_commands.add_options(parser)
     return parser
 
 

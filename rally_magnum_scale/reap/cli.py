@@ -55,11 +55,6 @@ def _parser() -> argparse.ArgumentParser:
         prog=PROGRAM, description=DESCRIPTION, epilog=EPILOG
     )
     parser.add_argument(
-        "--env",
-        metavar="NAME",
-        help="Rally's environment (default: the one that Rally uses)",
-    )
-    parser.add_argument(
         "--older-than",
         type=_seconds,
         default="24h",
@@ -87,9 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--yes", action="store_true", help="remove it without a question"
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print JSON instead of a table"
-    )
+    cloud_commands.add_options(parser)
     return parser
 
 
@@ -144,7 +137,7 @@ def _require_answer(options: argparse.Namespace) -> None:
 
 def _search(
     options: argparse.Namespace, platform: Mapping[str, Any]
-) -> tuple[list[plan.Row], list[str]]:
+) -> tuple[list[plan.Decision], list[str]]:
     """Search the cloud.
 
     :returns: what was found, and a sentence for each problem
@@ -153,7 +146,7 @@ def _search(
         found = search.search(platform, _log)
     login = platform.get("admin") or platform["users"][0]
     runs = run_list.read(clients.address(login), found.problems.append)
-    rules = plan.Rules(
+    rules = plan.DeletionRules(
         runs,
         options.older_than,
         _chosen(options, runs),
@@ -181,7 +174,9 @@ def _notes(platform: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _confirmed(options: argparse.Namespace, rows: Sequence[plan.Row]) -> bool:
+def _confirmed(
+    options: argparse.Namespace, rows: Sequence[plan.Decision]
+) -> bool:
     count = sum(row.action is plan.Action.DELETE for row in rows)
     if not count or options.yes:
         return bool(count)

@@ -14,7 +14,7 @@ _HEADINGS = (
 )
 
 
-def as_table(rows: Sequence[plan.Row]) -> str:
+def as_table(rows: Sequence[plan.Decision]) -> str:
     """Return the table of all findings."""
     if not rows:
         return "Nothing was found.\n"
@@ -22,7 +22,7 @@ def as_table(rows: Sequence[plan.Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cells(row: plan.Row) -> tuple[str, ...]:
+def _cells(row: plan.Decision) -> tuple[str, ...]:
     found = row.finding
     return (
         found.kind,
@@ -36,7 +36,7 @@ def _cells(row: plan.Row) -> tuple[str, ...]:
     )
 
 
-def as_summary(rows: Sequence[plan.Row]) -> str:
+def as_summary(rows: Sequence[plan.Decision]) -> str:
     """Return what could not be removed, and how much was."""
     tried = [row for row in rows if row.outcome]
     left = [row for row in tried if row.is_left]
@@ -48,7 +48,7 @@ def as_summary(rows: Sequence[plan.Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_json(rows: Sequence[plan.Row], problems: Sequence[str]) -> str:
+def as_json(rows: Sequence[plan.Decision], problems: Sequence[str]) -> str:
     """Return all findings and problems as JSON."""
     shown = [
         {

@@ -26,7 +26,7 @@ class Action(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class Decision:
     """A finding, and what to do with it.
 
     :param state: whether its run is alive
@@ -52,7 +52,7 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
-class Rules:
+class DeletionRules:
     """The rules by which findings may be deleted.
 
     :param runs: what the run markers show
@@ -70,7 +70,7 @@ class Rules:
 
     def apply(
         self, found: Sequence[findings.Finding], now: datetime.datetime
-    ) -> list[Row]:
+    ) -> list[Decision]:
         """Decide about each finding, in the order of the removal.
 
         :param now: with a time zone
@@ -92,7 +92,7 @@ class Rules:
         finding: findings.Finding,
         age_s: float | None,
         newest_s: float | None,
-    ) -> Row:
+    ) -> Decision:
         state, why = self.runs.state(finding.run)
         if state is run_markers.RunState.ALIVE:
             action, reason = Action.KEEP, why
@@ -100,7 +100,7 @@ class Rules:
             ended = state is run_markers.RunState.DEAD
             action, reason = self._decide(finding, newest_s, ended=ended)
         task = self.runs.task(finding.run)
-        return Row(finding, state, age_s, action, reason, task)
+        return Decision(finding, state, age_s, action, reason, task)
 
     def _decide(
         self,
@@ -148,5 +148,5 @@ def _age_s(finding: findings.Finding, now: datetime.datetime) -> float | None:
     return max(0.0, (now - finding.created_at).total_seconds())
 
 
-def _turn(row: Row) -> tuple[int, str]:
+def _turn(row: Decision) -> tuple[int, str]:
     return findings.KINDS.index(row.finding.kind), row.finding.name

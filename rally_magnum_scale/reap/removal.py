@@ -12,8 +12,8 @@ from rally_magnum_scale.reap import plan
 
 
 def remove(
-    rows: Iterable[plan.Row], log: Callable[[str], None]
-) -> list[plan.Row]:
+    rows: Iterable[plan.Decision], log: Callable[[str], None]
+) -> list[plan.Decision]:
     """Remove what can be removed; a failure does not stop the others.
 
     An interruption ends the wait for a bay, which Magnum goes on deleting,
@@ -34,7 +34,7 @@ def remove(
         interruption.restore(handlers)
 
 
-def _remove(row: plan.Row, log: Callable[[str], None]) -> str:
+def _remove(row: plan.Decision, log: Callable[[str], None]) -> str:
     what = f"{row.finding.kind} {row.finding.name}"
     try:
         interruption.check()

@@ -21,7 +21,7 @@ from rally_magnum_scale.reap import tenants as tenant_list
 
 
 @dataclasses.dataclass
-class Found:
+class SearchResult:
     """What a search found.
 
     :param problems: a sentence for each thing that no service showed
@@ -123,7 +123,9 @@ class Login:
         return tenant_list.keypairs(self.cloud)
 
 
-def search(platform: Mapping[str, Any], log: Callable[[str], None]) -> Found:
+def search(
+    platform: Mapping[str, Any], log: Callable[[str], None]
+) -> SearchResult:
     """Search as the administrator, or else as each user of the environment.
 
     :param platform: what the environment stores of the platform ``openstack``
@@ -131,7 +133,7 @@ def search(platform: Mapping[str, Any], log: Callable[[str], None]) -> Found:
     :raises InvalidInput: when the environment has no login
     :raises Unreadable: when the login of the administrator fails, or all
     """
-    found = Found()
+    found = SearchResult()
     admin = Login(platform["admin"], log) if platform.get("admin") else None
     users = [*_users(platform, log, found)]
     if admin is None and not users:
@@ -147,7 +149,9 @@ def search(platform: Mapping[str, Any], log: Callable[[str], None]) -> Found:
 
 
 def _users(
-    platform: Mapping[str, Any], log: Callable[[str], None], found: Found
+    platform: Mapping[str, Any],
+    log: Callable[[str], None],
+    found: SearchResult,
 ) -> Iterator[Login]:
     given = platform.get("users") or ()
     if not given and not platform.get("admin"):
@@ -164,7 +168,7 @@ def _users(
             )
 
 
-def _search_tenants(admin: Login, found: Found) -> None:
+def _search_tenants(admin: Login, found: SearchResult) -> None:
     tenants = tenant_list.Tenants(admin.cloud, admin.all_bays)
     projects = found.take("projects", tenants.projects)
     users = found.take("users", tenants.users)

@@ -107,7 +107,7 @@ class BayLife:
             found = self._bays.find_template(self._request.template)
             self._note(
                 template_name=self.record.template_name or found.name,
-                # Magnum 21 and earlier do not show it.
+                # Not every release of Magnum shows it.
                 driver=getattr(found, "driver", None) or "",
             )
             drivers.require(self.record.driver, self._capabilities)
@@ -306,9 +306,7 @@ class BayLife:
             else node_times.nearest_ranks(one.high_s for one in found),
             nodes_timed=0 if missing else len(found),
             node_ready_resolution_s=None
-            if missing
-            else None
-            if exact_s is None
+            if missing or exact_s is None
             else exact_s + self._begun_within_s,
             node_ready_missing=missing,
         )

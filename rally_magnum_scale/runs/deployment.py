@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -102,9 +103,8 @@ class LoadDeployment:
         with self.starts.stopped_by_failure():
             self._time_starts()
             objects.create(self._cluster, manifests.foundation(self._spec))
-            target_ip = self._address(self._spec.names.target)
             objects.create(
-                self._cluster, manifests.targets(self._spec, target_ip)
+                self._cluster, manifests.targets(self._spec, self._target_ip)
             )
             self._wait_ready(
                 "target",
@@ -207,10 +207,14 @@ class LoadDeployment:
             pod_ips = pods.addresses(self.target_pods())
         return manifests.load(
             self._spec,
-            target_ip=self._address(self._spec.names.target),
+            target_ip=self._target_ip,
             master_ip=self._address(self._spec.names.master),
             pod_ips=pod_ips,
         )
+
+    @functools.cached_property
+    def _target_ip(self) -> str:
+        return self._address(self._spec.names.target)
 
     def _address(self, service: str) -> str:
         return objects.service_address(self._cluster, self._namespace, service)

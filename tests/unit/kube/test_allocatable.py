@@ -11,8 +11,7 @@ NO_SCHEDULE = {"key": "gpu", "value": "yes", "effect": "NoSchedule"}
 
 @pytest.fixture
 def bay():
-    with fake_bay.serve() as (bay, url):
-        bay.url = url
+    with fake_bay.serve() as bay:
         yield bay
 
 

@@ -422,7 +422,7 @@ def test_a_setting_of_clouds_yaml_that_is_ignored_is_logged(
 
 def test_rally_gets_the_settings_of_the_profiler(make):
     profiler = {"profiler_hmac_key": "key", "profiler_conn_str": "redis://h"}
-    cloud = cloud_descriptions.Description(
+    cloud = cloud_descriptions.CloudDescription(
         "the file", AUTH | {"auth_type": "password"}, {}, profiler=profiler
     )
     assert make(cloud) == CLOUD | profiler

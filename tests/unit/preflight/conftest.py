@@ -1,5 +1,14 @@
-"""Load Rally's plugins before the test modules are imported."""
+"""A bay, and Rally's plugins, loaded before the test modules."""
 
+import pytest
 from rally import plugins
 
+from tests.unit.preflight import fake_bay
+
 plugins.load()
+
+
+@pytest.fixture
+def bay():
+    with fake_bay.serve() as bay:
+        yield bay

@@ -19,12 +19,14 @@ from tests.unit import loopback
 class FakeBay:
     """Three nodes of 4 cores, 8 GiB and 110 pods; everything is allowed.
 
+    :ivar url: address at which it is served
     :ivar refuse: regular expression of paths to the status that they get
     :ivar denied: actions that are not allowed, as ``verb resource``
     :ivar undecided: actions about which the server can't decide
     """
 
     def __init__(self) -> None:
+        self.url = ""
         self.nodes = [node(f"n-{number}") for number in range(3)]
         self.pods: list[dict[str, Any]] = []
         # Those of other loads.
@@ -108,11 +110,11 @@ def kubeconfig(path: pathlib.Path, url: str) -> str:
 
 
 @contextlib.contextmanager
-def serve() -> Iterator[tuple[FakeBay, str]]:
-    """Serve a bay; return it with its address."""
+def serve() -> Iterator[FakeBay]:
+    """Serve a bay at its ``url``."""
     bay = FakeBay()
-    with loopback.serve(bay.answer) as url:
-        yield bay, url
+    with loopback.serve(bay.answer) as bay.url:
+        yield bay
 
 
 @contextlib.contextmanager

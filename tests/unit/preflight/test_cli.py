@@ -78,8 +78,8 @@ def runs(tmp_path_factory):
         "user_domain_name": "Default",
         "project_domain_name": "Default",
     }
-    with fake_cloud.serve() as cloud, fake_bay.serve() as (_, bay_url):
-        path = fake_bay.kubeconfig(folder / "config", bay_url)
+    with fake_cloud.serve() as cloud, fake_bay.serve() as bay:
+        path = fake_bay.kubeconfig(folder / "config", bay.url)
         in_bay = [SAMPLES / "max-rate.json", "--env", "fake", "--task-args"]
         args = {"kubeconfig": path, "targets": 331}
         more = {IN_BAY: [*in_bay, json.dumps(args)]}

@@ -17,13 +17,6 @@ UNKNOWN_ALWAYS = {"admission of the pods", "limits of a new namespace"}
 
 
 @pytest.fixture
-def bay():
-    with fake_bay.serve() as (bay, url):
-        bay.url = url
-        yield bay
-
-
-@pytest.fixture
 def check(bay):
     """Compare a load with the bay, and return the rows by their thing."""
 

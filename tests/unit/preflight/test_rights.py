@@ -13,13 +13,6 @@ LOAD = plan.LoadPlan(bay="b", pods=())
 
 
 @pytest.fixture
-def bay():
-    with fake_bay.serve() as (bay, url):
-        bay.url = url
-        yield bay
-
-
-@pytest.fixture
 def check(bay):
     def checked(**changes):
         load = dataclasses.replace(LOAD, **changes)

@@ -14,11 +14,13 @@ PAIR = findings.Finding(
     "keypair", "c_rally_r_1", "id-2", "r", "named c_rally_RUN_…", lambda: None
 )
 STATE = run_markers.RunState.UNKNOWN
-KEPT = plan.Row(BAY, STATE, 7200.0, plan.Action.CHOOSE, "kept", "task-1")
-FAILED = plan.Row(
+KEPT = plan.Decision(BAY, STATE, 7200.0, plan.Action.CHOOSE, "kept", "task-1")
+FAILED = plan.Decision(
     PAIR, STATE, None, plan.Action.DELETE, outcome="Nova refused"
 )
-GONE = plan.Row(BAY, STATE, None, plan.Action.DELETE, outcome=plan.REMOVED)
+GONE = plan.Decision(
+    BAY, STATE, None, plan.Action.DELETE, outcome=plan.REMOVED
+)
 
 
 def test_the_table():

@@ -50,7 +50,7 @@ def finding(kind=findings.BAY, age_h=None, run=RUN, kept=False, name="n"):
 def decide(
     *found, state=UNKNOWN, older_than_s=DAY_S, chosen=None, complete=True
 ):
-    rules = plan.Rules(Runs(state), older_than_s, chosen, complete)
+    rules = plan.DeletionRules(Runs(state), older_than_s, chosen, complete)
     return rules.apply(found, NOW)
 
 

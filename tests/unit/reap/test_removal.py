@@ -21,7 +21,7 @@ RUN, OTHER = "0a1b2c3d", "ffffffff"
 
 def row(remove, action=plan.Action.DELETE, kind=findings.BAY):
     found = findings.Finding(kind, "n", "id", RUN, "form", remove)
-    return plan.Row(found, run_markers.RunState.DEAD, None, action)
+    return plan.Decision(found, run_markers.RunState.DEAD, None, action)
 
 
 def outcomes(*rows):
@@ -87,7 +87,7 @@ def rows(cloud):
     login = fake_tenants.credentials(cloud)
     found = search.search({"admin": login}, lambda _: None).objects
     kept = [
-        plan.Row(e, run_markers.RunState.DEAD, None, plan.Action.DELETE)
+        plan.Decision(e, run_markers.RunState.DEAD, None, plan.Action.DELETE)
         for e in found
     ]
     return sorted(kept, key=lambda r: findings.KINDS.index(r.finding.kind))

@@ -45,7 +45,7 @@ def test_all_kinds_of_a_run_are_found(cloud):
 
 
 def test_nothing_is_there(cloud):
-    assert found(cloud) == search.Found()
+    assert found(cloud) == search.SearchResult()
 
 
 def test_a_kept_bay_is_found_and_marked(cloud):
