@@ -33,10 +33,10 @@ from rally_magnum_scale.task.contexts import bay_groups
 from rally_magnum_scale.task.contexts import bay_quotas
 from rally_magnum_scale.task.scenarios import base
 from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import bay_scenarios
 from rally_magnum_scale.task.scenarios import existing_bay_scenario
+from rally_magnum_scale.task.scenarios import load_scenarios
 from rally_magnum_scale.task.scenarios import node_arguments
-from rally_magnum_scale.task.scenarios import replace_nodes
-from rally_magnum_scale.task.scenarios import rolling_update_under_load
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import workload_arguments
 from rally_magnum_scale.workload import events
@@ -161,7 +161,7 @@ def _bays_of_iterations(
         if args.get("nodegroup"):
             asks.append(drivers.RESIZE_NODE_GROUP)
     replaced = 0
-    if issubclass(kind, replace_nodes.ReplaceNodes):
+    if issubclass(kind, bay_scenarios.ReplaceNodes):
         change = signature.read(node_arguments.ReplaceArguments, args)
         number = change.number(nodes)
         replaced = min(number, change.batch or number)
@@ -186,9 +186,7 @@ def _load_in_existing_bay(workload: Mapping[str, Any]) -> LoadPlan | None:
     if not (which.bay or which.kubeconfig):
         return None
     load = signature.read(workload_arguments.WorkloadArguments, args)
-    updated = issubclass(
-        kind, rolling_update_under_load.RollingUpdateUnderLoadInBay
-    )
+    updated = issubclass(kind, load_scenarios.RollingUpdateUnderLoadInBay)
     surge = 0
     if updated:
         update = events.RollingUpdate(**(args.get("update") or {}))

@@ -82,16 +82,26 @@ def configure(name: str, *validators: str) -> Callable[[S], S]:
     return decorate
 
 
-def on_openstack(cls: S) -> S:
-    """Make a scenario require OpenStack with Magnum."""
-    platform = validation.add(
-        "required_platform", platform="openstack", users=True
+def configure_new_bay(name: str, *validators: str) -> Callable[[S], S]:
+    """Register a scenario that creates a bay in OpenStack.
+
+    The parameters are those of :func:`configure`.
+    """
+    register = configure(
+        name, "magnum_scale_bay_quotas", "magnum_scale_keep_bay", *validators
     )
     magnum = validation.add(
         "required_services", services=[consts.Service.MAGNUM]
     )
-    needing: S = platform(magnum(cls))
-    return needing
+    platform = validation.add(
+        "required_platform", platform="openstack", users=True
+    )
+
+    def decorate(cls: S) -> S:
+        configured: S = platform(magnum(register(cls)))
+        return configured
+
+    return decorate
 
 
 class Scenario(scenario.OpenStackScenario):
@@ -126,21 +136,15 @@ class Scenario(scenario.OpenStackScenario):
         user = self.context.get("user")
         return clients.address(user["credential"]) if user else ""
 
-    def keep(self, found: Iterable[dict[str, Any]]) -> None:
-        """Keep records for Rally's output, which is written at the end.
-
-        :param found: the records
-        """
-        self._records += found
-
     def keep_record(self, record: bay_records.Bay) -> None:
         self._keep_one("bay", record.name, record)
 
     def _keep_one(
         self, kind: str, bay: str, record: json_record.JsonRecord
     ) -> None:
+        """Keep a record for Rally's output, which is written at the end."""
         body = record.to_json()
-        self.keep([self._source(bay).envelope(kind, body)])
+        self._records.append(self._source(bay).envelope(kind, body))
 
     def _source(self, bay: str) -> records.Source:
         task, iteration = self.context["task"], self.context["iteration"]
@@ -201,7 +205,9 @@ class Scenario(scenario.OpenStackScenario):
         run = loads.Load(cluster, spec, nodes, LOG.info, breaks)
         with contextlib.ExitStack() as ways_out:
             ways_out.enter_context(
-                removal.after(lambda: self.keep(run.all_records()), LOG.error)
+                removal.after(
+                    lambda: self._records.extend(run.all_records()), LOG.error
+                )
             )
             if bay_stays:
                 ways_out.enter_context(

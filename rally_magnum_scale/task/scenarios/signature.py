@@ -14,6 +14,7 @@ import types
 import typing
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Annotated
 from typing import Any
 from typing import TypeVar
@@ -29,6 +30,7 @@ Rate = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1)]
 
 T = TypeVar("T")
+_PARAMETER = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
 def closed(kind: type[T]) -> type[T]:
@@ -41,32 +43,29 @@ def closed(kind: type[T]) -> type[T]:
     return kind
 
 
-def takes(*kinds: type[Any]) -> Callable[[Any], Any]:
-    """Make the fields of dataclasses the arguments of ``run()``.
+def flattened(run: Callable[..., None]) -> Callable[..., None]:
+    """Make the fields of the dataclasses that ``run()`` takes its arguments.
 
-    The scenario keeps the arguments of the task as ``given``.
-
-    :param kinds: dataclasses; ``run()`` is called with one instance of
-        each, in this order.  A field that several of them have, such as
-        ``deadlines``, is one argument with the keys of all.
+    ``run()`` is called with one instance of each dataclass.  A field that
+    several of them have, such as ``deadlines``, is one argument with the
+    keys of all.  The scenario keeps the arguments of the task as ``given``.
     """
+    hints = typing.get_type_hints(run)
+    kinds = [kind for name, kind in hints.items() if name != "return"]
+    fields = _parameters(kinds)
 
-    def decorate(run: Callable[..., None]) -> Callable[..., None]:
-        hints, defaults = _fields_of(kinds)
+    @functools.wraps(run)
+    def wrapper(self: Any, **given: Any) -> None:
+        self.given = given
+        run(self, *(read(kind, given) for kind in kinds))
 
-        @functools.wraps(run)
-        def wrapper(self: Any, **given: Any) -> None:
-            self.given = given
-            run(self, *(read(kind, given) for kind in kinds))
-
-        wrapper.__annotations__ = {**hints, "return": None}
-        wrapper.__signature__ = _signature(  # type: ignore[attr-defined]
-            hints, defaults
-        )
-        wrapper.__doc__ = _docstring(run, kinds)
-        return wrapper
-
-    return decorate
+    wrapper.__annotations__ = {each.name: each.annotation for each in fields}
+    wrapper.__annotations__["return"] = None
+    wrapper.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter("self", _PARAMETER), *fields]
+    )
+    wrapper.__doc__ = _docstring(run, kinds)
+    return wrapper
 
 
 def read(kind: type[T], given: Mapping[str, Any]) -> T:
@@ -90,26 +89,28 @@ def _own_keys(hint: Any, value: Any) -> Any:
     return {k: v for k, v in value.items() if k in hint.__annotations__}
 
 
-def _fields_of(
-    kinds: tuple[type[Any], ...],
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    hints: dict[str, Any] = {}
-    defaults: dict[str, Any] = {}
+def _parameters(kinds: Sequence[type[Any]]) -> list[inspect.Parameter]:
+    found: dict[str, inspect.Parameter] = {}
     for kind in kinds:
-        own = typing.get_type_hints(kind, include_extras=True)
+        hints = typing.get_type_hints(kind, include_extras=True)
         for field in dataclasses.fields(kind):
-            name, hint = field.name, own[field.name]
-            hints[name] = _joined(hints[name], hint) if name in hints else hint
-            defaults[name] = _default(field)
-    return hints, defaults
+            name, hint = field.name, hints[field.name]
+            if name in found:
+                hint = _joined(found[name].annotation, hint)
+            found[name] = inspect.Parameter(
+                name, _PARAMETER, default=_default(field), annotation=hint
+            )
+    # Python requires arguments without a default first.
+    return sorted(
+        found.values(),
+        key=lambda each: each.default is not inspect.Parameter.empty,
+    )
 
 
 def _joined(one: Any, other: Any) -> Any:
     """Return a TypedDict that has the keys of two."""
     return types.new_class(
-        one.__name__,
-        (one, other),
-        {"total": False, "closed": True},
+        one.__name__, (one, other), {"total": False, "closed": True}
     )
 
 
@@ -121,23 +122,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return inspect.Parameter.empty
 
 
-def _signature(
-    hints: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> inspect.Signature:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    own = [inspect.Parameter("self", kind)]
-    taken = [
-        inspect.Parameter(
-            name, kind, default=defaults[name], annotation=hints[name]
-        )
-        for name in hints
-    ]
-    # Python requires arguments without a default first.
-    taken.sort(key=lambda each: each.default is not inspect.Parameter.empty)
-    return inspect.Signature([*own, *taken])
-
-
-def _docstring(run: Callable[..., None], kinds: tuple[type[Any], ...]) -> str:
+def _docstring(run: Callable[..., None], kinds: Sequence[type[Any]]) -> str:
     texts: dict[str, str] = {}
     # A base class describes its fields before the class itself does.
     bases = [base for kind in kinds for base in reversed(kind.__mro__)]

@@ -8,8 +8,8 @@ from rally.task import sla
 from rally.task import task_cfg
 
 from rally_magnum_scale.measurement import criteria
+from rally_magnum_scale.task.scenarios import load_scenarios
 from rally_magnum_scale.task.scenarios import measured
-from rally_magnum_scale.task.scenarios import throughput
 from tests.unit import fresh_python
 
 STEPS = [
@@ -137,11 +137,11 @@ def test_a_criterion_is_refused_where_the_scenario_does_not_measure_it(
 
 
 def test_a_scenario_that_is_derived_from_ours_measures_the_same():
-    class Derived(throughput.ThroughputScenario):
+    class Derived(load_scenarios.ThroughputScenario):
         """Not registered."""
 
     assert measured.measured_by(Derived) == measured.measured_by(
-        throughput.ThroughputScenario
+        load_scenarios.ThroughputScenario
     )
     assert measured.measured_by(scenario.Scenario) == frozenset()
 

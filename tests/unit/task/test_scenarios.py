@@ -19,11 +19,11 @@ from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.task import output
 from rally_magnum_scale.task.recovery import cleanup
-from rally_magnum_scale.task.scenarios import create_and_delete_bay
+from rally_magnum_scale.task.scenarios import bay_scenarios
 from rally_magnum_scale.task.scenarios import load_arguments
+from rally_magnum_scale.task.scenarios import load_scenarios
 from rally_magnum_scale.task.scenarios import search_arguments
 from rally_magnum_scale.task.scenarios import signature
-from rally_magnum_scale.task.scenarios import throughput_in_bay
 from rally_magnum_scale.workload import load_spec
 from tests.unit import loopback
 from tests.unit.bays import fake_magnum
@@ -71,7 +71,7 @@ def create_and_delete(magnum, **given):
         opened = session.Session(auth=noauth.NoAuth(endpoint=url))
         with opened.session:
             return run(
-                create_and_delete_bay.CreateAndDeleteBay,
+                bay_scenarios.CreateAndDeleteBay,
                 Clients(opened),
                 nodes=2,
                 **given,
@@ -136,7 +136,7 @@ def test_the_arguments_of_the_bay_reach_magnum():
 def test_rallys_cleanup_ignores_a_kept_bay():
     magnum = fake_magnum.FakeMagnum("CREATE_IN_PROGRESS", FAILED, 404)
     create_and_delete(magnum, keep_bay=True)
-    own = create_and_delete_bay.CreateAndDeleteBay
+    own = bay_scenarios.CreateAndDeleteBay
     name = created(magnum)["name"]
     assert name.startswith("kept-0a1b2c3d-")
     assert not own.name_matches_object(name, exact=False)
@@ -150,7 +150,7 @@ def test_a_template_of_the_context_is_resolved_to_its_id():
         opened = session.Session(auth=noauth.NoAuth(endpoint=url))
         with opened.session:
             _, left = run(
-                create_and_delete_bay.CreateAndDeleteBay,
+                bay_scenarios.CreateAndDeleteBay,
                 Clients(opened),
                 {"tenant": {"bay_templates": {"local-disk": "t-2"}}},
                 nodes=1,
@@ -222,7 +222,7 @@ def test_only_our_namespace_is_removed_from_an_existing_bay(tmp_path, refuses):
     bay = Kubernetes(refuses)
     with loopback.serve(bay.answer) as url:
         error, left = run(
-            throughput_in_bay.ThroughputInBay,
+            load_scenarios.ThroughputInBay,
             kubeconfig=kubeconfig(tmp_path, url),
             steps=STEPS,
         )
@@ -255,7 +255,7 @@ def bays_of_context(count, role=None):
 def turn(iteration, found, role=None, choice="random", tenants=1):
     every = {f"other-{n}": {"id": f"other-{n}"} for n in range(tenants - 1)}
     own = {"id": "own", "bays": found}
-    chosen = throughput_in_bay.ThroughputInBay(
+    chosen = load_scenarios.ThroughputInBay(
         context(
             iteration=iteration,
             tenants={"own": own, **every},
@@ -438,8 +438,8 @@ class Other:
 
 
 class Taking:
-    @signature.takes(One, Other)
-    def run(self, one, other):
+    @signature.flattened
+    def run(self, one: One, other: Other) -> None:
         """Take both."""
         self.taken = (one, other)
 

@@ -1,0 +1,57 @@
+"""Scenarios that measure the life of a bay and changes of its nodes."""
+
+from __future__ import annotations
+
+from rally_magnum_scale.bays import drivers
+from rally_magnum_scale.task.scenarios import base
+from rally_magnum_scale.task.scenarios import bay_arguments
+from rally_magnum_scale.task.scenarios import node_arguments
+from rally_magnum_scale.task.scenarios import signature
+
+
+@base.configure_new_bay("create_and_delete_bay")
+class CreateAndDeleteBay(base.BayScenario):
+    @signature.flattened
+    def run(self, bay: bay_arguments.BayArguments) -> None:
+        """Create a bay, wait until every node is Ready, and delete it."""
+        with self.recorded(), self.bay(bay):
+            pass
+
+
+@base.configure_new_bay("resize_bay", "magnum_scale_sizes")
+class ResizeBay(base.BayScenario):
+    @signature.flattened
+    def run(
+        self,
+        bay: bay_arguments.BayArguments,
+        resizing: node_arguments.ResizeArguments,
+    ) -> None:
+        """Create a bay, resize it, and delete it.
+
+        Each resize is timed until Magnum's UPDATE_COMPLETE and until the
+        last node is Ready or gone. Kubernetes' list of nodes shows which
+        nodes were added and removed; all other nodes must stay.
+        """
+        with self.recorded(), self.bay(bay) as (life, cluster):
+            self.resize(life, cluster, resizing)
+
+
+@base.configure_new_bay("replace_nodes", "magnum_scale_replacement")
+class ReplaceNodes(base.BayScenario):
+    CAPABILITIES = (drivers.REPLACE_NODES,)
+
+    @signature.flattened
+    def run(
+        self,
+        bay: bay_arguments.BayArguments,
+        replacement: node_arguments.ReplaceArguments,
+    ) -> None:
+        """Create a bay, replace nodes in batches, and delete the bay.
+
+        Each batch is timed separately. Every replacement must be a new
+        node, and all other nodes must stay. If the driver removes other
+        nodes, or none, the iteration fails. If Magnum shows a driver that is
+        known to do so, no bay is created.
+        """
+        with self.recorded(), self.bay(bay) as (life, cluster):
+            self.replace(life, cluster, replacement)
