@@ -29,6 +29,7 @@ from rally_magnum_scale.preflight.plan import BayPlan
 from rally_magnum_scale.preflight.plan import LoadPlan
 from rally_magnum_scale.preflight.plan import PodsPlan
 from rally_magnum_scale.preflight.plan import WorkloadPlan
+from rally_magnum_scale.task import validator_base
 from rally_magnum_scale.task.contexts import bay_groups
 from rally_magnum_scale.task.contexts import bay_quotas
 from rally_magnum_scale.task.scenarios import base
@@ -117,7 +118,7 @@ def _require_valid(workload: Mapping[str, Any]) -> None:
 def _plan(
     name: str, workload: Mapping[str, Any], existing_projects: int
 ) -> WorkloadPlan:
-    contexts = bay_quotas.by_name(workload["contexts"])
+    contexts = validator_base.contexts_by_name(workload["contexts"])
     users = set(contexts.get("users") or {}) - {"user_choice_method"}
     new = 0
     if users or not existing_projects:

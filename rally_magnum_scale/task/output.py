@@ -40,7 +40,7 @@ def read_run(iteration: Mapping[str, Any]) -> records.Run:
     return dataclasses.replace(run, error=error)
 
 
-def iterations_told(iteration: Mapping[str, Any]) -> int | None:
+def planned_iterations(iteration: Mapping[str, Any]) -> int | None:
     """Return how many iterations the runner was configured to run.
 
     :returns: None when the records do not contain this number

@@ -23,29 +23,23 @@ from rally_magnum_scale.task.scenarios import node_arguments
 from rally_magnum_scale.task.scenarios import search_arguments
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import workload_arguments
+from rally_magnum_scale.task.validator_base import Validated
+from rally_magnum_scale.task.validator_base import Validator
 
 _INVALID = (TypeError, ValueError, exceptions.InvalidInput)
 
 
 @validation.configure(name="magnum_scale_nested_keys")
-class NestedKeysValidator(validation.Validator):
+class NestedKeysValidator(Validator):
     """Name the invalid key inside an argument.
 
     Rally checks the arguments against the same schema, but names only the
     argument.  For an argument with ten labels, that is not enough.
     """
 
-    def validate(
-        self,
-        context: Any,
-        config: dict[str, Any],
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
-        """Fail with a message that names the key."""
-        del context, plugin_cfg
-        schemas = plugin_cls.get_info()["schema"]["properties"]
-        for name, value in _arguments(config).items():
+    def check(self, validated: Validated) -> None:
+        schemas = validated.plugin.get_info()["schema"]["properties"]
+        for name, value in validated.arguments.items():
             known = jsonschema.Draft7Validator(schemas.get(name, {}))
             for error in known.iter_errors(value):
                 if error.absolute_path:
@@ -53,12 +47,12 @@ class NestedKeysValidator(validation.Validator):
                     self.fail(f"{path}: {error.message}.")
 
 
-class _ArgumentsValidator(validation.Validator):
+class _ArgumentsValidator(Validator):
     """Checks arguments together, after Rally has checked their types."""
 
     what = "arguments"
 
-    def check(self, given: dict[str, Any]) -> None:
+    def read(self, given: dict[str, Any]) -> None:
         """Raise an error that names the invalid key.
 
         :param given: the arguments of the scenario
@@ -66,17 +60,9 @@ class _ArgumentsValidator(validation.Validator):
         """
         raise NotImplementedError
 
-    def validate(
-        self,
-        context: Any,
-        config: dict[str, Any],
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
-        """Fail with a message that names the key."""
-        del context, plugin_cls, plugin_cfg
+    def check(self, validated: Validated) -> None:
         try:
-            self.check(_arguments(config))
+            self.read(validated.arguments)
         except _INVALID as error:
             reason = str(error).rstrip(".")
             self.fail(f"The {self.what} are invalid: {reason}.")
@@ -101,8 +87,7 @@ class LoadValidator(_ArgumentsValidator):
     # them.
     nothing: ClassVar[Mapping[str, Any]] = {"steps": []}
 
-    def check(self, given: dict[str, Any]) -> None:
-        """Raise an error that names the invalid key."""
+    def read(self, given: dict[str, Any]) -> None:
         wanted = signature.read(self.arguments, {**self.nothing, **given})
         spec = wanted.spec(records.Source("task", 1, "bay"))
         lost = sum(fault.nodes for fault in spec.faults)
@@ -152,8 +137,7 @@ class SizesValidator(_ArgumentsValidator):
 
     what = "sizes"
 
-    def check(self, given: dict[str, Any]) -> None:
-        """Raise an error that names the invalid key."""
+    def read(self, given: dict[str, Any]) -> None:
         known = {"sizes": [], "nodes": 0, **given}
         wanted = signature.read(node_arguments.ResizeArguments, known)
         # Only Magnum knows how many nodes a node group has at first.
@@ -166,8 +150,7 @@ class ReplacementValidator(_ArgumentsValidator):
 
     what = "arguments of the replacement"
 
-    def check(self, given: dict[str, Any]) -> None:
-        """Raise an error that names the invalid key."""
+    def read(self, given: dict[str, Any]) -> None:
         wanted = signature.read(node_arguments.ReplaceArguments, given)
         wanted.number(given.get("nodes", sys.maxsize))
 
@@ -191,11 +174,11 @@ class KeepBayValidator(validation.RequiredPlatformValidator):
         plugin_cfg: Any,
     ) -> None:
         """Fail with a message that says what to do instead."""
-        del plugin_cls, plugin_cfg
-        if not _arguments(config).get("keep_bay"):
+        validated = Validated(config, plugin_cls, plugin_cfg)
+        if not validated.arguments.get("keep_bay"):
             return
         existing = context["platforms"].get("openstack", {}).get("users")
-        users = _context(config, "users") or {}
+        users = validated.context("users") or {}
         if not existing or set(users) - {"user_choice_method"}:
             self.fail(
                 "keep_bay: the bay would be deleted with the tenant that "
@@ -212,24 +195,17 @@ class KeepBayValidator(validation.RequiredPlatformValidator):
 
 
 @validation.configure(name="magnum_scale_step_or_event")
-class StepOrEventValidator(validation.Validator):
+class StepOrEventValidator(Validator):
     """Check that a criterion judges either a step or events.
 
     A schema could refuse both keys, but its message would not say what to
     do.
     """
 
-    def validate(
-        self,
-        context: Any,
-        config: Any,
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
-        """Fail with a message that names the keys."""
-        del context, config, plugin_cls
+    def check(self, validated: Validated) -> None:
         both = {"step", "during"}
-        if isinstance(plugin_cfg, dict) and both <= set(plugin_cfg):
+        config = validated.config
+        if isinstance(config, dict) and both <= set(config):
             self.fail(
                 "during: it can't be combined with step, because a criterion "
                 "judges either one step or the time of each event. Remove "
@@ -238,39 +214,24 @@ class StepOrEventValidator(validation.Validator):
 
 
 @validation.configure(name="magnum_scale_history")
-class HistoryValidator(validation.Validator):
+class HistoryValidator(Validator):
     """Check that a history file can be read."""
 
-    def validate(
-        self,
-        context: Any,
-        config: Any,
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
-        """Fail with a message that names the key."""
-        del context, config, plugin_cls
+    def check(self, validated: Validated) -> None:
         try:
-            storage.read_before(Path(plugin_cfg["history"]).expanduser())
+            path = Path(validated.config["history"]).expanduser()
+            storage.read_before(path)
         except exceptions.InvalidInput as error:
             self.fail(f"history: {error}")
 
 
 @validation.configure(name="magnum_scale_which_bay")
-class WhichBayValidator(validation.Validator):
+class WhichBayValidator(Validator):
     """Check that exactly one argument or context selects the bay."""
 
-    def validate(
-        self,
-        context: Any,
-        config: dict[str, Any],
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
-        """Fail with a message that names the keys."""
-        del context, plugin_cls, plugin_cfg
-        which = signature.read(bay_arguments.BaySelection, _arguments(config))
-        made = _context(config, "bays")
+    def check(self, validated: Validated) -> None:
+        which = signature.read(bay_arguments.BaySelection, validated.arguments)
+        made = validated.context("bays")
         given = [
             name
             for name, value in (
@@ -290,9 +251,9 @@ class WhichBayValidator(validation.Validator):
         self._check_details(
             which,
             made,
-            _arguments(config).get("tls", workload_arguments.NO_TLS),
+            validated.arguments.get("tls", workload_arguments.NO_TLS),
         )
-        for key, how in _fault_methods(config):
+        for key, how in _fault_methods(validated.arguments):
             self._check_fault(which, made, key, how)
 
     def _check_details(
@@ -366,10 +327,11 @@ class BayPlatformValidator(validation.RequiredPlatformValidator):
         plugin_cfg: Any,
     ) -> None:
         """Fail unless the bay is opened by a kubeconfig."""
-        if _arguments(config).get("kubeconfig") is not None:
+        validated = Validated(config, plugin_cls, plugin_cfg)
+        if validated.arguments.get("kubeconfig") is not None:
             return
         super().validate(context, config, plugin_cls, plugin_cfg)
-        if _context(config, "users") is None:
+        if validated.context("users") is None:
             self.fail(
                 "Only an OpenStack user can find a bay in Magnum. Add the "
                 'context "users@openstack": {}, which uses the existing '
@@ -377,12 +339,12 @@ class BayPlatformValidator(validation.RequiredPlatformValidator):
             )
 
 
-def _fault_methods(config: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def _fault_methods(args: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return the ``how`` of each fault, with its key.
 
     Other validators refuse anything that is not a list of faults.
     """
-    given = _arguments(config).get("faults")
+    given = args.get("faults")
     return [
         (f"faults[{index}].how", fault.get("how"))
         for index, fault in enumerate(given if isinstance(given, list) else ())
@@ -394,17 +356,7 @@ def _subscript(key: str | int) -> str:
     return f"[{key}]" if isinstance(key, int) else f".{key}"
 
 
-def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    return config.get("args") or {}
-
-
 def _roles(made: Any) -> list[str]:
     """Return the names of the groups of the context ``bays``."""
     entries = made.get("bays", [made]) if isinstance(made, dict) else []
     return [each["name"] for each in entries if "name" in each]
-
-
-def _context(config: Mapping[str, Any], name: str) -> Any:
-    """Return the configuration of a context, or None if it is not given."""
-    given = config.get("contexts") or {}
-    return given.get(f"{name}@openstack", given.get(name))

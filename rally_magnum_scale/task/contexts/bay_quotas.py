@@ -15,12 +15,14 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import quotas
 from rally_magnum_scale.task import clients
 from rally_magnum_scale.task.contexts import bay_groups
+from rally_magnum_scale.task.validator_base import Validated
+from rally_magnum_scale.task.validator_base import Validator
 
 LOG = logging.getLogger(__name__)
 
 
 @validation.configure(name="magnum_scale_bay_quotas")
-class BayQuotasValidator(validation.Validator):
+class BayQuotasValidator(Validator):
     """Check that the quota of a workload is large enough for its bays.
 
     :param per_iteration: number of bays that an iteration creates
@@ -30,20 +32,13 @@ class BayQuotasValidator(validation.Validator):
         super().__init__()
         self._per_iteration = per_iteration
 
-    def validate(
-        self,
-        context: Any,
-        config: Any,
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
-        """Fail if the quota is too small; the message names the right one."""
-        del context, plugin_cls, plugin_cfg
-        contexts = by_name(config.get("contexts") or {})
+    def check(self, validated: Validated) -> None:
         try:
-            quota = int(contexts["bay_quotas"]["bays"])
-            kept = bay_groups.count(contexts.get("bays") or {})
-            running = self._per_iteration * at_once(config["runner"])
+            quota = int(validated.context("bay_quotas")["bays"])
+            kept = bay_groups.count(validated.context("bays") or {})
+            running = self._per_iteration * at_once(
+                validated.workload["runner"]
+            )
         except (LookupError, TypeError, ValueError, AttributeError):
             # There is no quota, or the schemas report what is wrong with it.
             return
@@ -100,11 +95,6 @@ class BayQuotasContext(openstack_context.OpenStackContext):
     def _quotas(self) -> quotas.BayQuotas:
         own = self.context["admin"]["credential"].clients()
         return quotas.BayQuotas(clients.magnum_of(own))
-
-
-def by_name(contexts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the contexts of a task, keyed by name without platform."""
-    return {name.partition("@")[0]: cfg for name, cfg in contexts.items()}
 
 
 def at_once(runner: Mapping[str, Any]) -> int:

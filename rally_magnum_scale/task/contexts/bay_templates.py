@@ -18,6 +18,8 @@ from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import templates
 from rally_magnum_scale.task import clients
 from rally_magnum_scale.task.recovery import cleanup
+from rally_magnum_scale.task.validator_base import Validated
+from rally_magnum_scale.task.validator_base import Validator
 
 LOG = logging.getLogger(__name__)
 
@@ -51,20 +53,12 @@ _TEMPLATE = {
 
 
 @validation.configure(name="magnum_scale_bay_templates")
-class BayTemplatesValidator(validation.Validator):
+class BayTemplatesValidator(Validator):
     """Check what the schema can't check about templates."""
 
-    def validate(
-        self,
-        context: Any,
-        config: Any,
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
-        """Fail with a message that names the template and the key."""
-        del context, config, plugin_cls
+    def check(self, validated: Validated) -> None:
         seen: set[str] = set()
-        for template in _well_formed(plugin_cfg):
+        for template in _well_formed(validated.config):
             name = template["name"]
             if name in seen:
                 self.fail(

@@ -25,6 +25,8 @@ from rally_magnum_scale.task.contexts import bay_groups
 from rally_magnum_scale.task.contexts import bay_templates
 from rally_magnum_scale.task.contexts import parallel
 from rally_magnum_scale.task.recovery import cleanup
+from rally_magnum_scale.task.validator_base import Validated
+from rally_magnum_scale.task.validator_base import Validator
 
 LOG = logging.getLogger(__name__)
 
@@ -81,19 +83,11 @@ class _Bay:
 
 
 @validation.configure(name="magnum_scale_bays")
-class BaysValidator(validation.Validator):
+class BaysValidator(Validator):
     """Check that the configuration has exactly one of the two forms."""
 
-    def validate(
-        self,
-        context: Any,
-        config: Any,
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
-        """Fail with a message that names the keys."""
-        del context, config, plugin_cls
-        if objection := bay_groups.objection(plugin_cfg):
+    def check(self, validated: Validated) -> None:
+        if objection := bay_groups.objection(validated.config):
             self.fail(objection)
 
 

@@ -13,108 +13,80 @@ import jsonschema
 
 from rally_magnum_scale.task import output
 
+
+def _object(required: str = "", **properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required.split(),
+    }
+
+
 _TEXT = {"type": "string"}
 _OBJECT = {"type": "object"}
+_ARRAY = {"type": "array"}
+_LIST_OR_NONE = {"type": ["array", "null"]}
 # An epoch second.  Its limits also exclude what is no number at all.
 _STAMP = {"type": "number", "minimum": 0, "maximum": 1e12}
 _STAMP_OR_NONE = {"anyOf": [_STAMP, {"type": "null"}]}
-_ERROR = {"type": "array", "items": _TEXT}
-_ERROR_OR_NONE = {**_ERROR, "type": ["array", "null"]}
+_ERROR = {**_ARRAY, "items": _TEXT}
+_ERROR_OR_NONE = {**_LIST_OR_NONE, "items": _TEXT}
 _ACTIONS = {
-    "type": ["array", "null"],
-    "items": {
-        "type": "object",
-        "properties": {
-            "name": _TEXT,
-            "started_at": _STAMP,
-            "finished_at": _STAMP,
-        },
-        "required": ["name", "started_at", "finished_at"],
-    },
+    **_LIST_OR_NONE,
+    "items": _object(
+        "name started_at finished_at",
+        name=_TEXT,
+        started_at=_STAMP,
+        finished_at=_STAMP,
+    ),
 }
-_PART_OF_CONTEXT = {
-    "type": "object",
-    "properties": {
-        "started_at": _STAMP_OR_NONE,
-        "finished_at": _STAMP_OR_NONE,
-        "error": _ERROR_OR_NONE,
-        "atomic_actions": _ACTIONS,
-    },
-    "required": ["started_at", "finished_at", "error"],
-}
-_CONTEXT = {
-    "type": "object",
-    "properties": {
-        "plugin_name": _TEXT,
-        "setup": _PART_OF_CONTEXT,
-        "cleanup": _PART_OF_CONTEXT,
-    },
-    "required": ["plugin_name", "setup", "cleanup"],
-}
-_CRITERION = {
-    "type": "object",
-    "properties": {
-        "criterion": _TEXT,
-        "success": {"type": "boolean"},
-        "detail": _TEXT,
-    },
-    "required": ["criterion", "success"],
-}
+_PART_OF_CONTEXT = _object(
+    "started_at finished_at error",
+    started_at=_STAMP_OR_NONE,
+    finished_at=_STAMP_OR_NONE,
+    error=_ERROR_OR_NONE,
+    atomic_actions=_ACTIONS,
+)
+_CONTEXT = _object(
+    "plugin_name setup cleanup",
+    plugin_name=_TEXT,
+    setup=_PART_OF_CONTEXT,
+    cleanup=_PART_OF_CONTEXT,
+)
+_CRITERION = _object(
+    "criterion success",
+    criterion=_TEXT,
+    success={"type": "boolean"},
+    detail=_TEXT,
+)
 _OUTPUT = {
-    "type": "object",
-    "properties": {"title": _TEXT},
-    "required": ["title", "data"],
+    **_object("title data", title=_TEXT),
     "if": {"properties": {"title": {"const": output.TITLE}}},
-    "then": {"properties": {"data": {"type": "array"}}},
+    "then": {"properties": {"data": _ARRAY}},
 }
-_ITERATION = {
-    "type": "object",
-    "properties": {
-        "timestamp": _STAMP_OR_NONE,
-        "error": _ERROR,
-        "atomic_actions": _ACTIONS,
-        "output": {
-            "type": "object",
-            "properties": {
-                "complete": {
-                    "type": "array",
-                    "items": _OUTPUT,
-                }
-            },
-            "required": ["complete"],
-        },
-    },
-    "required": ["timestamp", "error", "output"],
-}
-_WORKLOAD = {
-    "type": "object",
-    "properties": {
-        "uuid": _TEXT,
-        "name": _TEXT,
-        "description": _TEXT,
-        "created_at": _TEXT,
-        "full_duration": {"type": ["number", "null"]},
-        "args": _OBJECT,
-        "sla": _OBJECT,
-        "sla_results": {
-            "type": "object",
-            "properties": {"sla": {"type": "array", "items": _CRITERION}},
-        },
-        "data": {"type": "array", "items": _ITERATION},
-        "contexts": {"type": ["object", "array", "null"]},
-        "contexts_results": {"type": ["array", "null"], "items": _CONTEXT},
-        "runner_type": {"type": ["string", "null"]},
-        "runner": {"type": ["object", "null"]},
-    },
-    "required": [
-        "name",
-        "args",
-        "sla",
-        "sla_results",
-        "data",
-        "contexts_results",
-    ],
-}
+_ITERATION = _object(
+    "timestamp error output",
+    timestamp=_STAMP_OR_NONE,
+    error=_ERROR,
+    atomic_actions=_ACTIONS,
+    output=_object("complete", complete={**_ARRAY, "items": _OUTPUT}),
+)
+_WORKLOAD = _object(
+    "name args sla sla_results data contexts_results",
+    uuid=_TEXT,
+    name=_TEXT,
+    description=_TEXT,
+    created_at=_TEXT,
+    full_duration={"type": ["number", "null"]},
+    args=_OBJECT,
+    sla=_OBJECT,
+    sla_results=_object(sla={**_ARRAY, "items": _CRITERION}),
+    data={**_ARRAY, "items": _ITERATION},
+    contexts={"type": ["object", "array", "null"]},
+    contexts_results={**_LIST_OR_NONE, "items": _CONTEXT},
+    runner_type={"type": ["string", "null"]},
+    runner={"type": ["object", "null"]},
+)
 _VALIDATOR = jsonschema.Draft7Validator(_WORKLOAD)
 
 

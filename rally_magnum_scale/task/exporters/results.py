@@ -39,21 +39,21 @@ def read(tasks: Iterable[Result]) -> model.Report:
 
     :param tasks: results in the form that Rally passes to an exporter
     """
-    seen = list(tasks)
-    environments = dict.fromkeys(str(t.get("env_name", "")) for t in seen)
+    seen = [(task, _errors(task)) for task in tasks]
+    environments = dict.fromkeys(str(t.get("env_name", "")) for t, _ in seen)
     workloads = [
-        _workload(title, workload, ended=not _errors(task))
-        for task in seen
+        _workload(title, workload, ended=not errors)
+        for task, errors in seen
         for title, workload in _workloads(task)
     ]
     return model.Report(
         workloads=workloads,
-        created_at=", ".join(str(t.get("created_at", "")) for t in seen),
+        created_at=", ".join(str(t.get("created_at", "")) for t, _ in seen),
         versions=_versions(workloads),
         made_with={name: metadata.version(name) for name in PACKAGES},
         environment=", ".join(environments),
-        task=", ".join(str(t.get("uuid", "")) for t in seen),
-        errors=[said for task in seen for said in _errors(task)],
+        task=", ".join(str(t.get("uuid", "")) for t, _ in seen),
+        errors=[sentence for _, errors in seen for sentence in errors],
     )
 
 
@@ -65,8 +65,8 @@ def _versions(workloads: Iterable[model.Workload]) -> dict[str, str]:
     found: dict[str, dict[str, None]] = {}
     for workload in workloads:
         for iteration in workload.iterations:
-            asked = iteration.run.conditions or {}
-            for name, version in asked.get("versions", {}).items():
+            known = iteration.run.conditions or {}
+            for name, version in known.get("versions", {}).items():
                 found.setdefault(name, {})[version] = None
     return {name: ", ".join(versions) for name, versions in found.items()}
 
@@ -99,10 +99,10 @@ def _errors(task: Result) -> list[str]:
         found = {"msg": str(found)}
     uuid, status = task.get("uuid", ""), task.get("status", "finished")
     if found:
-        said = _reasons(str(found.get("msg", "")))
+        reasons = _reasons(str(found.get("msg", "")))
         kind = str(found.get("etype", ""))
-        named = "" if kind in _REDUNDANT_CLASSES else f"{kind}: "
-        return [f"Rally refused the task {uuid}: {named}{said}"]
+        prefix = "" if kind in _REDUNDANT_CLASSES else f"{kind}: "
+        return [f"Rally refused the task {uuid}: {prefix}{reasons}"]
     if status in _WHOLE:
         return []
     return [
@@ -113,8 +113,8 @@ def _errors(task: Result) -> list[str]:
 
 def _reasons(message: str) -> str:
     """Return the reasons, without the task file and the whole schema."""
-    said = message.rpartition("Reason(s):")[2]
-    parts = re.split(r"\n\s*(?=\w+ plugin ')", said)
+    text = message.rpartition("Reason(s):")[2]
+    parts = re.split(r"\n\s*(?=\w+ plugin ')", text)
     kept = [one.partition("\n\nFailed validating")[0] for one in parts]
     reasons = [" ".join(one.split()).rstrip(".") for one in kept]
     return "; ".join(filter(None, reasons)) + "."
@@ -126,6 +126,8 @@ def _workload(title: str, workload: Any, *, ended: bool) -> model.Workload:
         return model.Workload(
             str(known.get("name", "")), title, unreadable=unreadable
         )
+    kind, config = workload.get("runner_type"), workload.get("runner") or {}
+    contexts = workload.get("contexts")
     return model.Workload(
         scenario=workload["name"],
         title=title,
@@ -134,9 +136,9 @@ def _workload(title: str, workload: Any, *, ended: bool) -> model.Workload:
         sla=workload.get("sla", {}),
         sla_results=[
             model.SlaResult(
-                criterion=result["criterion"],
-                success=result["success"],
-                detail=result.get("detail", ""),
+                result["criterion"],
+                result["success"],
+                result.get("detail", ""),
             )
             for result in (workload.get("sla_results") or {}).get("sla", [])
         ],
@@ -144,34 +146,19 @@ def _workload(title: str, workload: Any, *, ended: bool) -> model.Workload:
             _iteration(number, iteration)
             for number, iteration in enumerate(workload.get("data", []), 1)
         ],
-        contexts=[
-            _context(one) for one in workload.get("contexts_results") or []
-        ],
-        runner=_runner(workload),
-        digest_of_contexts=_digest_of_contexts(workload),
-        iterations_told=_iterations_told(workload),
+        contexts=[*map(_context, workload.get("contexts_results") or [])],
+        runner=conditions.describe_runner(kind, config) if kind else "",
+        digest_of_contexts=(
+            "" if contexts is None else conditions.digest_contexts(contexts)
+        ),
+        iterations_told=(
+            conditions.planned_iterations(kind, config) if kind else None
+        ),
         ended=ended,
         uuid=workload.get("uuid", ""),
         created_at=workload.get("created_at", ""),
         duration_s=workload.get("full_duration") or 0.0,
     )
-
-
-def _runner(workload: Result) -> str:
-    kind = workload.get("runner_type")
-    config = workload.get("runner") or {}
-    return conditions.describe_runner(kind, config) if kind else ""
-
-
-def _iterations_told(workload: Result) -> int | None:
-    kind = workload.get("runner_type")
-    config = workload.get("runner") or {}
-    return conditions.planned_iterations(kind, config) if kind else None
-
-
-def _digest_of_contexts(workload: Result) -> str:
-    found = workload.get("contexts")
-    return "" if found is None else conditions.digest_contexts(found)
 
 
 def _context(result: Result) -> model.ContextResult:
@@ -182,10 +169,8 @@ def _context(result: Result) -> model.ContextResult:
         cleanup_s=_duration_s(cleanup),
         setup_error=setup.get("error") or (),
         cleanup_error=cleanup.get("error") or (),
-        setup_actions=list(map(_action, setup.get("atomic_actions") or [])),
-        cleanup_actions=list(
-            map(_action, cleanup.get("atomic_actions") or [])
-        ),
+        setup_actions=_actions(setup),
+        cleanup_actions=_actions(cleanup),
     )
 
 
@@ -196,7 +181,6 @@ def _duration_s(part: Result) -> float | None:
 
 def _iteration(number: int, iteration: Result) -> model.Iteration:
     error = iteration.get("error") or ()
-    written = output.lines(iteration)
     try:
         run = output.read_run(iteration)
     except Exception as unread:
@@ -207,16 +191,19 @@ def _iteration(number: int, iteration: Result) -> model.Iteration:
         number=run.iteration or number,
         run=run,
         error=error,
-        actions=list(map(_action, iteration.get("atomic_actions") or [])),
+        actions=_actions(iteration),
         started_at=iteration.get("timestamp"),
-        raw="\n".join(map(str, written)),
+        raw="\n".join(map(str, output.lines(iteration))),
     )
 
 
-def _action(action: Result) -> model.AtomicAction:
-    return model.AtomicAction(
-        name=action["name"],
-        started_at=action["started_at"],
-        finished_at=action["finished_at"],
-        failed=bool(action.get("failed")),
-    )
+def _actions(part: Result) -> list[model.AtomicAction]:
+    return [
+        model.AtomicAction(
+            name=action["name"],
+            started_at=action["started_at"],
+            finished_at=action["finished_at"],
+            failed=bool(action.get("failed")),
+        )
+        for action in part.get("atomic_actions") or []
+    ]

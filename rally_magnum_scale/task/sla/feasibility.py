@@ -26,6 +26,8 @@ from rally_magnum_scale.measurement import criteria
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.task.scenarios import measured
 from rally_magnum_scale.task.scenarios import search_arguments
+from rally_magnum_scale.task.validator_base import Validated
+from rally_magnum_scale.task.validator_base import Validator
 
 _NAME = "magnum_scale_criteria"
 _NO_REGRESSION = "no_regression"
@@ -65,21 +67,13 @@ class CriterionRequest:
 
 
 @validation.configure(name=_NAME)
-class CriteriaValidator(validation.Validator):
+class CriteriaValidator(Validator):
     """Check that the scenario measures data for each criterion."""
 
-    def validate(
-        self,
-        context: Any,
-        config: dict[str, Any],
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
-        """Fail with a sentence for each wrong criterion, naming its key."""
-        del context, plugin_cfg
-        objections = [objection(one) for one in _requests(config, plugin_cls)]
-        if any(objections):
-            self.fail(" ".join(filter(None, objections)))
+    def check(self, validated: Validated) -> None:
+        objections = map(objection, _requests(validated))
+        if sentences := " ".join(filter(None, objections)):
+            self.fail(sentences)
 
 
 def objection(request: CriterionRequest) -> str:
@@ -93,10 +87,8 @@ def objection(request: CriterionRequest) -> str:
     return ""
 
 
-def _requests(
-    config: Mapping[str, Any], scenario_cls: Any
-) -> Iterator[CriterionRequest]:
-    for key, value in (config.get("sla") or {}).items():
+def _requests(validated: Validated) -> Iterator[CriterionRequest]:
+    for key, value in (validated.workload.get("sla") or {}).items():
         name, _, platform = key.partition("@")
         ours = {*criteria.CRITERIA, _NO_REGRESSION}
         if name in ours and platform in ("", "default"):
@@ -104,8 +96,8 @@ def _requests(
                 f"sla.{key}",
                 name,
                 value if isinstance(value, dict) else {},
-                scenario_cls,
-                config.get("args") or {},
+                validated.plugin,
+                validated.arguments,
             )
 
 

@@ -85,7 +85,7 @@ def _guard_add(method: Callable[..., Any]) -> Callable[..., Any]:
         account = _account(self)
         account.judged += 1
         try:
-            if planned := output.iterations_told(iteration):
+            if planned := output.planned_iterations(iteration):
                 account.planned = max(account.planned, planned)
             held = bool(method(self, iteration))
         except Exception as error:

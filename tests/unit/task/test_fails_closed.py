@@ -14,7 +14,7 @@ from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.report import page
 from rally_magnum_scale.report import table
-from rally_magnum_scale.task.exporters import junit
+from rally_magnum_scale.task.exporters import exporter_plugins
 from rally_magnum_scale.task.exporters import result_files
 from rally_magnum_scale.task.exporters import results
 from rally_magnum_scale.task.sla import judging
@@ -278,7 +278,7 @@ def test_records_that_can_not_be_read_crash_no_export(line, tmp_path):
     path = tmp_path / "history.jsonl"
     storage.append(path, [run])
     assert storage.read(path) == [run]
-    text = junit.JUnitExporter([stored], None).generate()["print"]
+    text = exporter_plugins.JUnitExporter([stored], None).generate()["print"]
     assert "<failure>broken: 2 of 2 bounds do not hold" in text
 
 

@@ -10,9 +10,7 @@ from hypothesis import strategies
 
 from rally_magnum_scale.history import storage
 from rally_magnum_scale.report import states
-from rally_magnum_scale.task.exporters import histories
-from rally_magnum_scale.task.exporters import junit
-from rally_magnum_scale.task.exporters import reports
+from rally_magnum_scale.task.exporters import exporter_plugins
 from rally_magnum_scale.task.exporters import result_schema
 from rally_magnum_scale.task.exporters import results
 from tests.unit.task import test_results as stored
@@ -100,9 +98,9 @@ def failures(text):
 
 @given(mutilated())
 def test_every_exporter_draws_what_is_left_of_a_task(task):
-    exported(reports.TableExporter, task)
-    exported(histories.OpenMetricsExporter, task)
-    failed = failures(exported(junit.JUnitExporter, task))
+    exported(exporter_plugins.TableExporter, task)
+    exported(exporter_plugins.OpenMetricsExporter, task)
+    failed = failures(exported(exporter_plugins.JUnitExporter, task))
     report = results.read([task])
     held = [
         states.of_task([one], report.errors) == storage.HOLDS
@@ -158,15 +156,18 @@ def test_no_part_of_a_task_is_lost(odd):
     report = results.read([task])
     found = [states.of_workload(one) for one in report.workloads]
     assert found == [storage.HOLDS, storage.BROKEN]
-    assert failures(exported(junit.JUnitExporter, task)) == [False, True]
+    assert failures(exported(exporter_plugins.JUnitExporter, task)) == [
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_each_task_has_a_page(name):
-    page = exported(reports.PageExporter, TASKS[name])
+    page = exported(exporter_plugins.PageExporter, TASKS[name])
     assert page.rstrip().endswith("</html>")
     # Only one of these tasks is whole.
-    failed = failures(exported(junit.JUnitExporter, TASKS[name]))
+    failed = failures(exported(exporter_plugins.JUnitExporter, TASKS[name]))
     assert all(failed) == (name not in ("a good one", "several workloads"))
 
 
@@ -198,11 +199,14 @@ def test_a_workload_that_can_not_be_read_is_broken_and_says_why(change, words):
     good, bad = report.workloads
     assert states.of_workload(good) == storage.HOLDS
     assert states.of_workload(bad) == storage.BROKEN
-    table = " ".join(exported(reports.TableExporter, task).split())
+    table = " ".join(exported(exporter_plugins.TableExporter, task).split())
     assert f"result can't be read: {words}" in table
-    page = exported(reports.PageExporter, task)
+    page = exported(exporter_plugins.PageExporter, task)
     assert "result can&#39;t be read" in page
-    assert failures(exported(junit.JUnitExporter, task)) == [False, True]
+    assert failures(exported(exporter_plugins.JUnitExporter, task)) == [
+        False,
+        True,
+    ]
 
 
 def test_a_result_without_records_in_the_right_form_is_broken(tmp_path):
@@ -210,7 +214,7 @@ def test_a_result_without_records_in_the_right_form_is_broken(tmp_path):
     workload = task["subtasks"][0]["workloads"][0]
     workload["data"][0]["output"]["complete"][1]["data"] = 5
     path = tmp_path / "history.jsonl"
-    histories.HistoryExporter([task], str(path)).generate()
+    exporter_plugins.HistoryExporter([task], str(path)).generate()
     (line,) = path.read_text().splitlines()
     run = json.loads(line)
     assert run["state"] == storage.BROKEN
