@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import ClassVar
+from typing import Self
 
 from rally.common import validation
 from rally.task import sla
@@ -22,32 +23,25 @@ from rally_magnum_scale.task import output
 from rally_magnum_scale.task.sla import judging
 
 
-@judging.fails_closed
-class _Criterion(sla.SLA):
+class _Criterion(judging.Criterion):
     """Judges every iteration; the worst verdict on each bound decides."""
 
     criterion: ClassVar[str]
 
     def __init__(self, criterion_value: dict[str, Any]) -> None:
         super().__init__(criterion_value)
-        self.success = False
         self._deciding: dict[str, verdicts.Verdict] = {}
 
-    def add_iteration(self, iteration: Mapping[str, Any]) -> bool:
-        """Judge one iteration.
-
-        :returns: whether the criterion holds so far
-        """
+    def judge(self, iteration: Mapping[str, Any]) -> bool:
         run = output.read_run(iteration)
         return self._decide(
             verdicts.judge(self.criterion, self.criterion_value, run)
         )
 
-    def merge(self, other: _Criterion) -> bool:
-        """Add the verdicts of another process."""
+    def join(self, other: Self) -> bool:
         return self._decide(other._deciding.values())
 
-    def details(self) -> str:
+    def describe(self) -> str:
         """Describe each deciding verdict, with its value and its bound."""
         if not self._deciding:
             return f"{self.criterion}: no iteration was measured - Failed"

@@ -1,141 +1,120 @@
-"""A class decorator that makes SLA criteria fail closed.
+"""The base class of our SLA criteria, which fail closed.
 
 Rally passes iterations to criteria in a thread that an exception would end.
-All later iterations would be lost, and the stored result might pass.  So a
-decorated criterion raises nothing, and fails if anything goes wrong.
+All later iterations would be lost, and the stored result might pass.  So our
+criteria raise nothing, and fail if anything goes wrong.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
-from typing import TypeVar
+from typing import Self
 
 from rally.task import sla
 
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.task import output
 
-C = TypeVar("C", bound=type[sla.SLA])
-_Guard = Callable[[Callable[..., Any]], Callable[..., Any]]
-
 # More errors or letters would only repeat what is wrong.
 _MAX_ERRORS = 3
 _MAX_LETTERS = 300
 
 
-@dataclasses.dataclass
-class _Account:
-    """The iterations of a criterion, and the errors in judging them.
-
-    :param judged: number of iterations that have a result
-    :param planned: number of iterations that the runner had to run; 0 if no
-        record says so
-    :param raised: the errors, in words
-    """
-
-    judged: int = 0
-    planned: int = 0
-    raised: set[str] = dataclasses.field(default_factory=set)
-
-    def note(self, error: Exception) -> None:
-        text = f"{type(error).__name__}: {error}"[:_MAX_LETTERS]
-        self.raised.add(f"it could not be judged: {text}".rstrip(" .:"))
-
-    def add(self, other: _Account) -> None:
-        self.judged += other.judged
-        self.planned = max(self.planned, other.planned)
-        self.raised |= other.raised
-
-    def troubles(self) -> list[str]:
-        """Return why the criterion fails, whatever its verdicts are."""
-        missing = conditions.describe_missing(self.judged, self.planned)
-        raised = sorted(self.raised)[:_MAX_ERRORS]
-        return [*raised, missing] if missing else raised
-
-
-def fails_closed(cls: C) -> C:
-    """Make a criterion fail on errors and on lost iterations.
+class Criterion(sla.SLA):
+    """A criterion that fails on errors and on lost iterations.
 
     The number of planned iterations comes from the records, because Rally
     does not pass the runner's configuration to criteria.
     """
-    guards: dict[str, _Guard] = {
-        "add_iteration": _guard_add,
-        "merge": _guard_merge,
-        "details": _guard_details,
-        "result": _guard_result,
-    }
-    for name, guard in guards.items():
-        setattr(cls, name, guard(getattr(cls, name)))
-    return cls
 
+    def __init__(self, criterion_value: Any) -> None:
+        super().__init__(criterion_value)
+        self.success = False
+        self._judged = 0
+        # 0 if no record has the number.
+        self._planned = 0
+        self._errors: set[str] = set()
 
-def _account(criterion: sla.SLA) -> _Account:
-    found: _Account = criterion.__dict__.setdefault("_account", _Account())
-    return found
+    def judge(self, iteration: Mapping[str, Any]) -> bool:
+        """Judge one iteration.
 
+        :returns: whether the criterion holds so far
+        """
+        raise NotImplementedError
 
-def _guard_add(method: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def add_iteration(self: sla.SLA, iteration: Mapping[str, Any]) -> bool:
-        account = _account(self)
-        account.judged += 1
-        try:
+    def join(self, other: Self) -> bool:
+        """Add what another process has judged.
+
+        :returns: whether the criterion holds so far
+        """
+        raise NotImplementedError
+
+    def conclude(self) -> None:
+        """Judge what needs all iterations."""
+
+    def describe(self) -> str:
+        """Describe the result, with its status."""
+        raise NotImplementedError
+
+    def add_iteration(self, iteration: Mapping[str, Any]) -> bool:
+        """Judge one iteration, as Rally's base class describes."""
+
+        def judge() -> bool:
             if planned := output.planned_iterations(iteration):
-                account.planned = max(account.planned, planned)
-            held = bool(method(self, iteration))
-        except Exception as error:
-            account.note(error)
-            return False
-        return held and not account.raised
+                self._planned = max(self._planned, planned)
+            return self.judge(iteration)
 
-    return add_iteration
+        self._judged += 1
+        return self._holds(judge)
 
+    def merge(self, other: Self) -> bool:
+        """Add another process, as Rally's base class describes."""
 
-def _guard_merge(method: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def merge(self: sla.SLA, other: sla.SLA) -> bool:
-        account = _account(self)
-        try:
-            account.add(_account(other))
-            held = bool(method(self, other))
-        except Exception as error:
-            account.note(error)
-            return False
-        return held and not account.raised
+        def join() -> bool:
+            self._judged += other._judged
+            self._planned = max(self._planned, other._planned)
+            self._errors |= other._errors
+            return self.join(other)
 
-    return merge
+        return self._holds(join)
 
-
-def _guard_details(method: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def details(self: sla.SLA) -> str:
-        account = _account(self)
-        if not account.troubles():
+    def details(self) -> str:
+        """Describe the result, or what went wrong."""
+        if not self._failures():
             try:
-                return str(method(self))
+                return self.describe()
             except Exception as error:
-                account.note(error)
-        return f"{'; '.join(account.troubles())} - Failed"
+                self._note(error)
+        return f"{'; '.join(self._failures())} - Failed"
 
-    return details
-
-
-def _guard_result(method: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def result(self: sla.SLA) -> dict[str, Any]:
-        account = _account(self)
+    def result(self) -> dict[str, Any]:
+        """Return the result, as Rally stores it."""
         try:
-            found = dict(method(self))
+            self.conclude()
+            found = dict(super().result())
         except Exception as error:
-            account.note(error)
+            self._note(error)
             found = {"criterion": self.get_name()}
-        if account.troubles():
+        if self._failures():
             found |= {"success": False, "detail": self.details()}
         return found
 
-    return result
+    def _holds(self, judge: Callable[[], bool]) -> bool:
+        try:
+            held = judge()
+        except Exception as error:
+            self._note(error)
+            return False
+        return held and not self._errors
+
+    def _note(self, error: Exception) -> None:
+        text = f"{type(error).__name__}: {error}"[:_MAX_LETTERS]
+        self._errors.add(f"it could not be judged: {text}".rstrip(" .:"))
+
+    def _failures(self) -> list[str]:
+        """Return why the criterion fails, whatever its verdicts are."""
+        missing = conditions.describe_missing(self._judged, self._planned)
+        errors = sorted(self._errors)[:_MAX_ERRORS]
+        return [*errors, missing] if missing else errors

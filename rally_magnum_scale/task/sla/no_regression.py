@@ -6,6 +6,7 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 from typing import Any
+from typing import Self
 
 from rally.common import validation
 from rally.task import sla
@@ -57,8 +58,7 @@ _LEARNING = "learning_passes"
 
 @validation.add("magnum_scale_history")
 @sla.configure(name="no_regression")
-@judging.fails_closed
-class NoRegressionCriterion(sla.SLA):
+class NoRegressionCriterion(judging.Criterion):
     """No metric may be worse than in the comparable runs of a history.
 
     ``history`` is the file to which ``rally task export --type
@@ -106,7 +106,6 @@ class NoRegressionCriterion(sla.SLA):
 
     def __init__(self, criterion_value: dict[str, Any]) -> None:
         super().__init__(criterion_value)
-        self.success = False
         self._ask = request_of(criterion_value)
         self._runs: list[records.Run] = []
         self._began_s: list[float] = []
@@ -114,11 +113,8 @@ class NoRegressionCriterion(sla.SLA):
         self._state = comparison.NOT_COMPARED
         self._sentences: list[str] = []
 
-    def add_iteration(self, iteration: Mapping[str, Any]) -> bool:
-        """Add an iteration; the comparison needs all of them.
-
-        :returns: whether the criterion may still hold
-        """
+    def judge(self, iteration: Mapping[str, Any]) -> bool:
+        """Add an iteration; the comparison needs all of them."""
         self._failed += bool(iteration["error"])
         run = output.read_run(iteration)
         # Windows take much memory, and no metric reads them.
@@ -126,24 +122,20 @@ class NoRegressionCriterion(sla.SLA):
         self._began_s.append(iteration["timestamp"])
         return not self._failed
 
-    def merge(self, other: NoRegressionCriterion) -> bool:
-        """Add the iterations of another process."""
+    def join(self, other: Self) -> bool:
         self._runs += other._runs
         self._began_s += other._began_s
         self._failed += other._failed
         return not self._failed
 
-    def details(self) -> str:
+    def describe(self) -> str:
         """Describe the result of the comparison; learning is not passing."""
         learning = self.success and self._state == comparison.LEARNING
         status = "Learning" if learning else self.status()
         return f"{'; '.join(self._sentences)} - {status}"
 
-    def result(self) -> dict[str, Any]:
-        """Compare and return the result, as Rally stores it."""
+    def conclude(self) -> None:
         self.success, self._state, self._sentences = self._compare()
-        stored: dict[str, Any] = super().result()
-        return stored
 
     def _compare(self) -> tuple[bool, str, list[str]]:
         """Return whether the criterion holds, its state, and sentences why."""

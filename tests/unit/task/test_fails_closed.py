@@ -170,17 +170,16 @@ def test_a_history_that_is_no_path_fails():
     assert "it could not be judged: TypeError" in result["detail"]
 
 
-@judging.fails_closed
-class Speechless(sla.SLA):
+class Speechless(judging.Criterion):
     """A criterion that can't say what it found."""
 
-    def add_iteration(self, iteration):
+    def judge(self, iteration):
         return True
 
-    def merge(self, other):
+    def join(self, other):
         return True
 
-    def details(self):
+    def describe(self):
         raise ValueError("no words")
 
 
