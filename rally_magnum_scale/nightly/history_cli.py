@@ -35,6 +35,17 @@ compare, because the history is empty, the newest run is broken or invalid, a
 metric is missing, or there are too few runs and --no-learning-passes is given.
 """
 
+# The options of `check` that are fields of regression.Rules.
+_RULES = {
+    "last": "how many of the newest runs must be worse (default %(default)s)",
+    "min_runs": "minimum number of previous runs (default %(default)s)",
+    "min_change_ratio": "minimum relative change to report "
+    "(default %(default)s)",
+    "confidence": "confidence level, 1 - alpha: report a change only if its "
+    "p-value is at most alpha (default %(default)s)",
+    "baseline": "id of the run to compare with (default: the previous runs)",
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
@@ -96,43 +107,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_rules(check: argparse.ArgumentParser) -> None:
-    rules = comparison.Ask().rules
     check.add_argument(
         "--metric",
         action="append",
         default=[],
         help="compare only this metric or criterion; may be repeated",
     )
-    check.add_argument(
-        "--last",
-        type=int,
-        default=rules.last,
-        help="how many of the newest runs must be worse (default %(default)s)",
-    )
-    check.add_argument(
-        "--min-runs",
-        type=int,
-        default=rules.min_runs,
-        help="minimum number of previous runs (default %(default)s)",
-    )
-    check.add_argument(
-        "--min-change-ratio",
-        type=float,
-        default=rules.min_change_ratio,
-        help="minimum relative change to report (default %(default)s)",
-    )
-    check.add_argument(
-        "--confidence",
-        type=float,
-        default=rules.confidence,
-        help="confidence level, 1 - alpha: report a change only if its "
-        "p-value is at most alpha (default %(default)s)",
-    )
-    check.add_argument(
-        "--baseline",
-        default=rules.baseline,
-        help="id of the run to compare with (default: the previous runs)",
-    )
+    rules = comparison.Ask().rules
+    for name, words in _RULES.items():
+        default = getattr(rules, name)
+        check.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=type(default),
+            default=default,
+            help=words,
+        )
     check.add_argument(
         "--learning-passes",
         action=argparse.BooleanOptionalAction,
@@ -222,32 +211,23 @@ def _worse_as_json(one: regression.MetricComparison) -> dict[str, object]:
 
 
 def _rules(options: argparse.Namespace) -> regression.Rules:
-    for name, value, holds, right in (
-        ("--last", options.last, options.last >= 1, "1 or more"),
-        ("--min-runs", options.min_runs, options.min_runs >= 5, "5 or more"),
+    for name, holds, right in (
+        ("last", options.last >= 1, "1 or more"),
+        ("min_runs", options.min_runs >= 5, "5 or more"),
         (
-            "--confidence",
-            options.confidence,
+            "confidence",
             0.5 <= options.confidence < 1,
             "at least 0.5 and less than 1",
         ),
-        (
-            "--min-change-ratio",
-            options.min_change_ratio,
-            options.min_change_ratio >= 0,
-            "0 or more",
-        ),
+        ("min_change_ratio", options.min_change_ratio >= 0, "0 or more"),
     ):
         if not holds:
             raise exceptions.InvalidInput(
-                f"{name}: {value} is out of range. Give {right}."
+                f"--{name.replace('_', '-')}: {getattr(options, name)} is out "
+                f"of range. Give {right}."
             )
     return regression.Rules(
-        last=options.last,
-        min_runs=options.min_runs,
-        min_change_ratio=options.min_change_ratio,
-        confidence=options.confidence,
-        baseline=options.baseline,
+        **{name: getattr(options, name) for name in _RULES}
     )
 
 

@@ -153,16 +153,17 @@ class _Work:
                 f"`rally task start` exited with {ended.status}: "
                 f"{ended.last_line}"
             )
-            return _broken(task, f"No task started: {why}", ended.took_s)
+            return _broken(task, f"No task started: {why}", ended)
         try:
             with interruption.deferred():
                 return self._judge(task, ended, environment)
         except (exceptions.ScaleError, OSError) as error:
-            return _not_kept(task, ended, str(error))
+            why = str(error)
         except Exception as error:
             # An error in one task must not end the whole night.
             self.log(traceback.format_exc())
-            return _not_kept(task, ended, f"{type(error).__name__}: {error}.")
+            why = f"{type(error).__name__}: {error}."
+        return _broken(task, f"Its results could not be kept: {why}", ended)
 
     def _judge(
         self,
@@ -199,17 +200,15 @@ class _Work:
             sentence = f"Incomplete: {ended.cut_short}. {sentence}"
         if ended.cut_short or undrawn:
             state = storage.BROKEN
-        compared = _compare(
-            added, every, comparison.Ask(across=self.settings.across)
-        )
-        return dataclasses.replace(
-            compared,
+        ask = comparison.Ask(across=self.settings.across)
+        return outcome.TaskOutcome(
             name=task.name,
             state=state,
             sentence=f"{sentence} {undrawn}".rstrip(),
             took_s=ended.took_s,
             uuid=ended.uuid,
             page="" if undrawn else name,
+            **_compare(added, every, ask),
         )
 
     def _draw(
@@ -233,17 +232,13 @@ class _Work:
 
 
 def _broken(
-    task: nightly_settings.TaskSettings, sentence: str, took_s: float = 0.0
+    task: nightly_settings.TaskSettings,
+    sentence: str,
+    ended: rally_tasks.Ended | None = None,
 ) -> outcome.TaskOutcome:
-    return outcome.TaskOutcome(task.name, storage.BROKEN, sentence, took_s)
-
-
-def _not_kept(
-    task: nightly_settings.TaskSettings, ended: rally_tasks.Ended, why: str
-) -> outcome.TaskOutcome:
-    sentence = f"Its results could not be kept: {why}"
-    return dataclasses.replace(
-        _broken(task, sentence, ended.took_s), uuid=ended.uuid
+    took_s, uuid = (ended.took_s, ended.uuid) if ended else (0.0, "")
+    return outcome.TaskOutcome(
+        task.name, storage.BROKEN, sentence, took_s, uuid
     )
 
 
@@ -275,34 +270,28 @@ def _compare(
     added: Sequence[storage.StoredRun],
     every: Sequence[storage.StoredRun],
     ask: comparison.Ask,
-) -> outcome.TaskOutcome:
-    """Return an outcome that has only the comparison with previous runs."""
-    worse: list[str] = []
-    suspected: list[str] = []
-    beside: list[str] = []
-    gaps: list[str] = []
-    learning: list[str] = []
-    for run_ in added:
-        if run_.state == storage.BROKEN:
+) -> dict[str, tuple[str, ...]]:
+    """Compare runs with the previous runs.
+
+    :returns: sentences, by the field of the outcome that they belong to
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for one in added:
+        if one.state == storage.BROKEN:
             continue
-        compared = comparison.compare_run(run_, every, ask)
-        where = f"{run_.name}: " if len(added) > 1 else ""
-        worse += [where + one.describe() for one in compared.outcome.worse]
-        suspected += [where + one.describe() for one in compared.suspected]
-        learning += [where + one for one in compared.learning()]
-        if run_.counts:
+        compared = comparison.compare_run(one, every, ask)
+        sentences = {
+            "worse": [each.describe() for each in compared.outcome.worse],
+            "suspected": [each.describe() for each in compared.suspected],
+            "learning": compared.learning(),
             # For an invalid run, the state and the sentence are enough.
-            gaps += [where + one for one in compared.gaps()]
-        if not compared.outcome.compared:
-            last = comparison.beside_last(run_, every, ask)
-            beside += [where + one for one in last]
-    return outcome.TaskOutcome(
-        "",
-        storage.HOLDS,
-        "",
-        worse=tuple(worse),
-        suspected=tuple(suspected),
-        beside_last=tuple(beside),
-        not_compared=tuple(gaps),
-        learning=tuple(learning),
-    )
+            "not_compared": compared.gaps() if one.counts else [],
+            "beside_last": []
+            if compared.outcome.compared
+            else comparison.beside_last(one, every, ask),
+        }
+        where = f"{one.name}: " if len(added) > 1 else ""
+        for field, own in sentences.items():
+            lines = (f"{where}{each}" for each in own)
+            found[field] = (*found.get(field, ()), *lines)
+    return found

@@ -17,17 +17,6 @@ from rally_magnum_scale.report import page
 from rally_magnum_scale.report import runs_page
 
 
-@dataclasses.dataclass(frozen=True)
-class _Row:
-    """A night, ready for the template.
-
-    :param summary: outcome of the night; None if it was killed
-    """
-
-    folder: str
-    summary: outcome.Night | None
-
-
 def write(settings: nightly_settings.Settings) -> None:
     """Write the pages over all nights and all runs, and the metrics."""
     runs = storage.read(settings.folder / folders.HISTORY, missing_ok=True)
@@ -53,7 +42,10 @@ def render(folder: pathlib.Path, runs: str) -> str:
     :param runs: name of the page over all runs
     :returns: a complete HTML page that needs no network and no script
     """
-    rows = [_Row(path.name, _summary(path)) for path in folders.nights(folder)]
+    rows = [
+        {"folder": path.name, "summary": _summary(path)}
+        for path in folders.nights(folder)
+    ]
     text: str = (
         page.environment()
         .get_template("nights.html.j2")
@@ -69,6 +61,7 @@ def render(folder: pathlib.Path, runs: str) -> str:
 
 
 def _summary(path: pathlib.Path) -> outcome.Night | None:
+    """Return the outcome of a night; None if it was killed."""
     try:
         return outcome.Night.read(path / folders.SUMMARY)
     except ValueError:

@@ -65,14 +65,8 @@ def run(
     :param limit_s: seconds after which the task is interrupted
     :param grace_s: seconds for its cleanup after an interruption
     """
-    command = [
-        commands.RALLY,
-        "task",
-        "start",
-        str(task.task),
-        "--tag",
-        "nightly",
-    ]
+    command = [commands.RALLY, "task", "start", str(task.task)]
+    command += ["--tag", "nightly"]
     if task.arguments:
         command += ["--task-args-file", str(task.arguments)]
     began_s = time.monotonic()
@@ -127,10 +121,7 @@ def export(
     :raises CommandFailed: when the export fails
     """
     commands.run_rally(
-        (
-            *("task", "export", "--uuid", uuid),
-            *("--type", kind, "--to", str(path)),
-        ),
+        ["task", "export", "--uuid", uuid, "--type", kind, "--to", str(path)],
         environment,
         log_file,
         what=f"export the task {uuid} as {kind}",

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
+from rally_magnum_scale.nightly import cloud_descriptions
 from rally_magnum_scale.nightly import deadline
-from rally_magnum_scale.nightly import openrc
 from rally_magnum_scale.nightly import processes
 
 _ENV_DEADLINE_S = 30.0
@@ -92,7 +92,7 @@ def _variables(done: subprocess.CompletedProcess[bytes]) -> dict[str, str]:
         )
     return {
         os.fsdecode(name): os.fsdecode(value)
-        for name, value in openrc.parse_env(done.stdout).items()
+        for name, value in cloud_descriptions.parse_env(done.stdout).items()
     }
 
 

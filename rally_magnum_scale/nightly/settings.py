@@ -116,14 +116,7 @@ SCHEMA: dict[str, Any] = {
 
 @dataclasses.dataclass(frozen=True)
 class TaskSettings:
-    """A Rally task of the night.
-
-    :param name: base name of its output files; default: that of the task
-        file
-    :param task: Rally's task file
-    :param arguments: file with the task's arguments, or None
-    :param deadline_s: seconds after which the task is interrupted, or None
-    """
+    """A Rally task of the night, with the keys of :data:`SCHEMA`."""
 
     name: str
     task: pathlib.Path
@@ -133,21 +126,11 @@ class TaskSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """The settings of the nights.
+    """The settings of the nights, with the keys of :data:`SCHEMA`.
 
-    :param sandbox: whether the cloud is the sandbox
-    :param clouds_yaml: otherwise the name of a cloud in clouds.yaml
-    :param region: its region, or an empty string for the only one
-    :param openrc: otherwise a file that sets the ``OS_`` variables
-    :param folder: folder for the nights, the history and the pages
-    :param across: conditions in which compared runs may differ, from
-        :data:`~rally_magnum_scale.measurement.conditions.KEYS`
-    :param keep: number of nights whose folders are kept; the history keeps
-        all
-    :param deadline_s: deadline of the night in seconds; after it, no task
-        starts, and a running task is interrupted; the cleanup takes at most
-        grace_s and 700 s more, and taking the sandbox down 600 s more
-    :param grace_s: seconds for the cleanup of an interrupted task
+    Exactly one of ``sandbox``, ``clouds_yaml`` and ``openrc`` is set.
+
+    :param region: an empty string for the only one
     """
 
     folder: pathlib.Path
@@ -234,11 +217,8 @@ def _seconds(content: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 def _settings(base: pathlib.Path, content: Mapping[str, Any]) -> Settings:
     cloud = content["cloud"]
     openrc = cloud.get("openrc")
-    numbers = {
-        key: content[key]
-        for key in ("deadline_s", "grace_s")
-        if key in content
-    }
+    limits = ("deadline_s", "grace_s")
+    numbers = {key: content[key] for key in limits if key in content}
     return Settings(
         folder=(base / content["folder"]).resolve(),
         tasks=tuple(_task(base, one) for one in content["tasks"]),

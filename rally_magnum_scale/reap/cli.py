@@ -16,7 +16,6 @@ from rally_magnum_scale import retries
 from rally_magnum_scale.bays import leftovers
 from rally_magnum_scale.reap import output
 from rally_magnum_scale.reap import plan
-from rally_magnum_scale.reap import removal
 from rally_magnum_scale.reap import runs as run_list
 from rally_magnum_scale.reap import search
 from rally_magnum_scale.task import clients
@@ -110,12 +109,17 @@ def _run(options: argparse.Namespace) -> int:
     cloud_commands.start_rally()
     platform = cloud_commands.openstack_of(options.env)
     rows, problems = _search(options, platform)
-    for sentence in (*problems, *_notes(platform)):
+    for sentence in problems:
         _log(sentence)
+    if not platform.get("admin"):
+        _log(
+            "Rally's environment has no administrator, so only the projects "
+            "of its users were searched."
+        )
     if not options.json:
         sys.stdout.write(output.as_table(rows))
     if options.delete and _confirmed(options, rows):
-        rows = removal.remove(rows, _log)
+        rows = plan.remove(rows, _log)
         if not options.json:
             sys.stdout.write(output.as_summary(rows))
     if options.json:
@@ -163,15 +167,6 @@ def _chosen(
         return None
     of_task = runs.of_task(options.task) if options.task else set()
     return of_task.union(options.run or ())
-
-
-def _notes(platform: Mapping[str, Any]) -> list[str]:
-    if platform.get("admin"):
-        return []
-    return [
-        "Rally's environment has no administrator, so only the projects of "
-        "its users were searched."
-    ]
 
 
 def _confirmed(

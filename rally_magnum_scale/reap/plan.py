@@ -1,13 +1,17 @@
-"""Decide what to do with what a search found."""
+"""Decide what to do with what a search found, and do it."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
 import enum
+from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Sequence
 
+from rally_magnum_scale import exceptions
+from rally_magnum_scale import interruption
 from rally_magnum_scale.reap import findings
 from rally_magnum_scale.reap import runs as run_list
 from rally_magnum_scale.task.recovery import run_markers
@@ -75,15 +79,18 @@ class DeletionRules:
 
         :param now: with a time zone
         """
-        if self.chosen is not None:
-            found = [each for each in found if each.run in self.chosen]
+        chosen = [
+            (each, _age_s(each, now))
+            for each in found
+            if self.chosen is None or each.run in self.chosen
+        ]
         newest_s: dict[str, float] = {}
-        for each in found:
-            if (age_s := _age_s(each, now)) is not None:
+        for each, age_s in chosen:
+            if age_s is not None:
                 newest_s[each.run] = min(age_s, newest_s.get(each.run, age_s))
         rows = [
-            self._row(each, _age_s(each, now), newest_s.get(each.run))
-            for each in found
+            self._row(each, age_s, newest_s.get(each.run))
+            for each, age_s in chosen
         ]
         return sorted(rows, key=_turn)
 
@@ -131,6 +138,43 @@ class DeletionRules:
                 f"keep_bay kept it; if nobody uses it, use --run {finding.run}"
             )
         return Action.DELETE, ""
+
+
+def remove(
+    rows: Iterable[Decision], log: Callable[[str], None]
+) -> list[Decision]:
+    """Remove what can be removed; a failure does not stop the others.
+
+    An interruption ends the wait for a bay, which Magnum goes on deleting,
+    and stops the rest.
+
+    :param log: callback for progress lines
+    :returns: the rows with their outcomes
+    """
+    handlers = interruption.install()
+    try:
+        return [
+            dataclasses.replace(row, outcome=_remove(row, log))
+            if row.action is Action.DELETE
+            else row
+            for row in rows
+        ]
+    finally:
+        interruption.restore(handlers)
+
+
+def _remove(row: Decision, log: Callable[[str], None]) -> str:
+    what = f"{row.finding.kind} {row.finding.name}"
+    try:
+        interruption.check()
+        log(f"removing the {what}")
+        row.finding.remove()
+    except exceptions.Interrupted:
+        return "interrupted"
+    except exceptions.ScaleError as error:
+        log(f"could not remove the {what}: {error}")
+        return str(error)
+    return REMOVED
 
 
 def words(seconds: float) -> str:

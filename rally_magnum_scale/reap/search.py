@@ -83,37 +83,28 @@ class Login:
 
         :raises Unreadable: when Magnum refuses
         """
+        found = self._leftovers
         with reading.readable("Magnum"):
             return [
-                *self._bays(self._leftovers.bays(), "rms"),
-                *self._bays(self._leftovers.kept_bays(), "kept"),
+                *_of_magnum(findings.BAY, found.bays(), found.remove_bay),
+                *_of_magnum(
+                    findings.BAY,
+                    found.kept_bays(),
+                    found.remove_bay,
+                    kept=True,
+                ),
             ]
-
-    def _bays(
-        self, shown: Iterable[leftovers.Leftover], prefix: str
-    ) -> Iterator[findings.Finding]:
-        for bay in shown:
-            remove = functools.partial(self._leftovers.remove_bay, bay)
-            made = _of_magnum(findings.BAY, bay, prefix, remove)
-            yield dataclasses.replace(made, kept=prefix == "kept")
 
     def templates(self) -> list[findings.Finding]:
         """Return the cluster templates that runs created.
 
         :raises Unreadable: when Magnum refuses
         """
+        found = self._leftovers
         with reading.readable("Magnum"):
-            return [
-                _of_magnum(
-                    findings.TEMPLATE,
-                    template,
-                    "rms",
-                    functools.partial(
-                        self._leftovers.remove_template, template
-                    ),
-                )
-                for template in self._leftovers.templates()
-            ]
+            return _of_magnum(
+                findings.TEMPLATE, found.templates(), found.remove_template
+            )
 
     def keypairs(self) -> list[findings.Finding]:
         """Return the keypairs that runs created for the user of the login.
@@ -172,28 +163,28 @@ def _search_tenants(admin: Login, found: SearchResult) -> None:
     tenants = tenant_list.Tenants(admin.cloud, admin.all_bays)
     projects = found.take("projects", tenants.projects)
     users = found.take("users", tenants.users)
-    found.take(
-        "trustees of bays", functools.partial(tenants.trustees, projects)
-    )
-    found.take(
-        "keypairs of Rally's users",
-        functools.partial(tenants.keypairs, users),
-    )
+    found.take("trustees of bays", lambda: tenants.trustees(projects))
+    found.take("keypairs of Rally's users", lambda: tenants.keypairs(users))
 
 
 def _of_magnum(
     kind: str,
-    shown: leftovers.Leftover,
-    prefix: str,
-    remove: Callable[[], None],
-) -> findings.Finding:
-    return findings.Finding(
-        kind,
-        shown.name,
-        shown.uuid,
-        shown.owner,
-        f"named {prefix}-RUN-…",
-        remove,
-        project=shown.project,
-        created_at=leftovers.time_of(shown.created_at),
-    )
+    shown: Iterable[leftovers.Leftover],
+    remove: Callable[[leftovers.Leftover], None],
+    *,
+    kept: bool = False,
+) -> list[findings.Finding]:
+    return [
+        findings.Finding(
+            kind,
+            each.name,
+            each.uuid,
+            each.owner,
+            f"named {'kept' if kept else 'rms'}-RUN-…",
+            functools.partial(remove, each),
+            project=each.project,
+            created_at=leftovers.time_of(each.created_at),
+            kept=kept,
+        )
+        for each in shown
+    ]

@@ -12,7 +12,6 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import deadline
 from rally_magnum_scale.nightly import processes
-from rally_magnum_scale.nightly import rally_setup
 from rally_magnum_scale.nightly import settings
 from tests.unit.nightly import test_rally_tasks
 
@@ -112,7 +111,7 @@ def test_files_with_passwords_are_for_this_user_alone(
     run = commands.run_rally
     monkeypatch.setattr(commands, "run_rally", run_rally)
     reached()
-    modes = [seen[name] & 0o777 for name in rally_setup.SECRETS]
+    modes = [seen[name] & 0o777 for name in clouds.SECRETS]
     assert modes == [0o600, 0o600]
     assert home.stat().st_mode & 0o777 == 0o700
 
@@ -122,7 +121,7 @@ def test_a_password_is_masked_however_it_is_written(password):
     spec = {"existing@openstack": {"admin": {"password": password}}}
     for written in (password, json.dumps(password), repr(password)):
         # Nothing is left but quotes, of which some are escaped.
-        assert set(rally_setup._masked(written, spec)) <= set("*\\\"'")
+        assert set(clouds._masked(written, spec)) <= set("*\\\"'")
 
 
 def test_passwords_of_a_killed_night_are_removed_first(reached, tmp_path):

@@ -25,9 +25,9 @@ from rally.task import task_cfg
 
 from rally_magnum_scale import commands
 from rally_magnum_scale.history import storage
+from rally_magnum_scale.nightly import clouds
 from rally_magnum_scale.nightly import outcome
 from rally_magnum_scale.nightly import processes
-from rally_magnum_scale.nightly import rally_setup
 from rally_magnum_scale.nightly import sandbox
 from rally_magnum_scale.nightly import settings
 
@@ -288,7 +288,7 @@ def test_zuul_keeps_the_pages_and_no_password(play, tmp_path):
         "rally/rally.log",
         "rally/rally.sqlite",
         "rally/rally.sqlite-journal",
-        *(f"rally/{name}" for name in rally_setup.SECRETS),
+        *(f"rally/{name}" for name in clouds.SECRETS),
         ".lock",
     ):
         path = nights / name
@@ -392,7 +392,7 @@ def test_github_keeps_the_nights_however_they_end_and_no_password():
     kept, *left_out = upload["with"]["path"].split()
     assert ROOT / kept == sample("sandbox.yaml").folder
     assert left_out == [f"!{kept}/**/*.sqlite*", f"!{kept}/**/spec.*"]
-    for name in rally_setup.SECRETS:
+    for name in clouds.SECRETS:
         assert pathlib.PurePath(name).match("spec.*")
 
 

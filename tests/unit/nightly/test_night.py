@@ -260,32 +260,34 @@ def test_a_night_that_is_interrupted_starts_no_further_task(cloud, nightly):
     assert "not started, because the night was interr" in came_out.text()
 
 
+def compare(every):
+    """Return the outcome of a task that ran last of all."""
+    found = night._compare(every[-1:], every, comparison.Ask())
+    return outcome.TaskOutcome("", storage.HOLDS, "", **found)
+
+
 def test_worse_metrics_are_proven_suspected_or_listed():
-    def compare(*values):
-        every = test_runs_page.nights(*values)
-        return night._compare(every[-1:], every, comparison.Ask())
+    def judged(*values):
+        return compare(test_runs_page.nights(*values))
 
     quiet = test_runs_page.QUIET
-    assert compare(*quiet, 10.0).exit == 0
-    suspected = compare(*quiet, 13.0)
+    assert judged(*quiet, 10.0).exit == 0
+    suspected = judged(*quiet, 13.0)
     assert (suspected.exit, suspected.worse) == (0, ())
     assert "bay_create_time.max_s: 30% worse" in suspected.suspected[0]
-    worse = compare(*quiet, 13.0, 13.0)
+    worse = judged(*quiet, 13.0, 13.0)
     assert (worse.exit, worse.suspected) == (1, ())
     assert "since run task-11/1" in worse.worse[0]
-    assert compare(10.0, 13.0).beside_last == (
+    assert judged(10.0, 13.0).beside_last == (
         "bay_create_time.max_s: 30% worse, 13 s after 10 s",
     )
-    assert compare(10.0, 200.0).beside_last == (
+    assert judged(10.0, 200.0).beside_last == (
         "bay_create_time.max_s: 20 times as much, 200 s after 10 s",
     )
-    assert compare(10.0).beside_last == compare(10.0, 10.5).beside_last == ()
+    assert judged(10.0).beside_last == judged(10.0, 10.5).beside_last == ()
 
 
 def test_a_night_that_could_not_be_compared_is_no_good_one():
-    def compare(every):
-        return night._compare(every[-1:], every, comparison.Ask())
-
     quiet = test_runs_page.nights(*test_runs_page.QUIET)
     assert compare(quiet).not_compared == compare(quiet).learning == ()
     vanished = [*quiet[:-1], dataclasses.replace(quiet[-1], metrics=())]
@@ -305,7 +307,7 @@ def test_a_night_that_could_not_be_compared_is_no_good_one():
 
 def test_a_night_that_is_learning_says_so():
     every = test_runs_page.nights(*test_runs_page.QUIET[:5])
-    task = night._compare(every[-1:], every, comparison.Ask())
+    task = compare(every)
     assert (task.learning, task.exit) == (("learning (3 of 5 runs)",), 0)
     text = outcome.Night("n", 0.0, 1.0, "c", (task,)).text()
     assert "\n    learning (3 of 5 runs)\n" in text
@@ -330,7 +332,7 @@ def test_one_metric_is_suspected_beside_another_that_is_worse():
         )
         for run_, value in both
     ]
-    compared = night._compare(every[-1:], every, comparison.Ask())
+    compared = compare(every)
     assert [one.partition(":")[0] for one in compared.worse] == [
         "bay_create_time.max_s"
     ]

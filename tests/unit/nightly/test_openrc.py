@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from rally_magnum_scale import exceptions
-from rally_magnum_scale.nightly import openrc
+from rally_magnum_scale.nightly import cloud_descriptions
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def read(tmp_path, logged):
     def read_it(text):
         path = tmp_path / "openrc"
         path.write_text(text)
-        return openrc.read(path, logged.append)
+        return cloud_descriptions.read_openrc(path, logged.append)
 
     return read_it
 
@@ -61,7 +61,7 @@ def test_an_openrc_file_that_is_not_utf_8_is_refused(tmp_path):
     with pytest.raises(
         exceptions.InvalidInput, match="OS_PASSWORD in .* is not UTF-8 text"
     ):
-        openrc.read(path, lambda line: None)
+        cloud_descriptions.read_openrc(path, lambda line: None)
 
 
 def test_an_openrc_file_has_the_users_home_but_no_other_cloud(

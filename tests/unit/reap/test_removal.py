@@ -11,7 +11,6 @@ from rally_magnum_scale.bays import deadlines
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.reap import findings
 from rally_magnum_scale.reap import plan
-from rally_magnum_scale.reap import removal
 from rally_magnum_scale.reap import search
 from rally_magnum_scale.task.recovery import run_markers
 from tests.unit.task import fake_tenants
@@ -26,7 +25,7 @@ def row(remove, action=plan.Action.DELETE, kind=findings.BAY):
 
 def outcomes(*rows):
     log = []
-    ended = removal.remove(rows, log.append)
+    ended = plan.remove(rows, log.append)
     return [each.outcome for each in ended], log
 
 
