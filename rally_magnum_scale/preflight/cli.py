@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from rally_magnum_scale import cloud_commands
 from rally_magnum_scale import retries
 from rally_magnum_scale.preflight import comparison
+from rally_magnum_scale.preflight import have
 from rally_magnum_scale.preflight import needs
-from rally_magnum_scale.preflight import projects as project_list
 from rally_magnum_scale.preflight import rows as row_list
 
 PROGRAM = "rally-magnum-preflight"
@@ -84,7 +84,7 @@ def _compare(options: argparse.Namespace) -> list[row_list.Row]:
     # This module needs options that loading the plugins registers.
     from rally_magnum_scale.preflight import task_file
 
-    projects = project_list.Projects(cloud_commands.openstack_of(options.env))
+    projects = have.Projects(cloud_commands.openstack_of(options.env))
     config = task_file.load(
         opened, options.task, options.task_args_file, options.task_args
     )

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
-from rally_magnum_scale.preflight import capabilities
 from rally_magnum_scale.preflight import have
 from rally_magnum_scale.preflight import limits
 from rally_magnum_scale.preflight import loads
@@ -61,7 +60,7 @@ def _rows_of_project(
     bays, found = objects.resolve(workload, project)
     yield from found
     for bay in bays:
-        yield from capabilities.check(bay)
+        yield from objects.check_driver(bay)
         yield from objects.check(bay, project)
     yield from limits.check_quotas(bays, project, workload.quotas)
     yield from limits.check_addresses(bays, project)

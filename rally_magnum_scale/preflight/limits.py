@@ -19,7 +19,7 @@ from rally_magnum_scale.preflight.rows import OTHER_DRIVER
 from rally_magnum_scale.preflight.rows import UNKNOWN
 from rally_magnum_scale.preflight.rows import Row
 from rally_magnum_scale.preflight.rows import compare
-from rally_magnum_scale.preflight.rows import unreadable
+from rally_magnum_scale.preflight.rows import unknown
 from rally_magnum_scale.preflight.rows import words
 
 Quotas = Mapping[tuple[str, str], int]
@@ -131,7 +131,7 @@ def _row(
             service, resource, planned.get((service, resource))
         )
     except reading.Unreadable as error:
-        return unreadable(what, need, error)
+        return unknown(what, need, error)
     change = _change(service, resource, quota.used + amount.most)
     return compare(what, amount, quota, change)
 
@@ -187,7 +187,7 @@ def _own_subnet(bay: needs.Bay) -> Row:
     try:
         limit = needs.node_addresses(bay)
     except ValueError as error:
-        return Row(what, words(amount), "?", UNKNOWN, f"{error}")
+        return unknown(what, words(amount), f"{error}")
     return _of_heat(
         bay,
         compare(
@@ -206,7 +206,7 @@ def _pods(bay: needs.Bay) -> Row:
     try:
         amount, parts = needs.pod_networks(bay)
     except ValueError as error:
-        return Row(what, "?", "?", UNKNOWN, f"{error}")
+        return unknown(what, "?", f"{error}")
     change = f"set the label {label} to a larger network, such as a /13"
     return _of_heat(bay, compare(what, amount, have.Quota(parts), change))
 
@@ -229,5 +229,5 @@ def _shared_subnet(
             raise reading.Unreadable("the network is unknown, see above")
         quota = project.free_addresses(found.id, part.id if part else None)
     except reading.Unreadable as error:
-        return unreadable(what, words(amount), error)
+        return unknown(what, words(amount), error)
     return compare(what, amount, quota, "use a larger subnet")

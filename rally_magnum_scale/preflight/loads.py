@@ -23,7 +23,7 @@ from rally_magnum_scale.preflight.rows import ENOUGH
 from rally_magnum_scale.preflight.rows import SHORT
 from rally_magnum_scale.preflight.rows import UNKNOWN
 from rally_magnum_scale.preflight.rows import Row
-from rally_magnum_scale.preflight.rows import unreadable
+from rally_magnum_scale.preflight.rows import unknown
 from rally_magnum_scale.preflight.rows import words
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.workload import naming
@@ -83,7 +83,7 @@ def check_bay(load: plans.LoadPlan, project: have.Project) -> list[Row]:
     except reading.Unreadable as error:
         if isinstance(error.__cause__, exceptions.BayNotFound):
             return [Row(what, need, "none", SHORT, str(error))]
-        return [unreadable(what, need, error)]
+        return [unknown(what, need, error)]
     shown = Row(what, need, found.status, ENOUGH)
     label = str((getattr(found, "labels", None) or {}).get(_AUTO_SCALING, ""))
     with contextlib.ExitStack() as opened:
@@ -91,7 +91,7 @@ def check_bay(load: plans.LoadPlan, project: have.Project) -> list[Row]:
             with reading.readable("Magnum"):
                 cluster = opened.enter_context(bay_life.open_bay(bays, found))
         except reading.Unreadable as error:
-            return [shown, unreadable("Kubernetes API", "open", error)]
+            return [shown, unknown("Kubernetes API", "open", error)]
         may_grow = label.lower() == "true"
         return [shown, *check_cluster(load, cluster, may_grow=may_grow)]
 
@@ -121,7 +121,7 @@ def check_cluster(
             *_check_room(load, cluster, may_grow),
         ]
     except have.Silent as error:
-        return [Row("Kubernetes API", "an answer", "?", UNKNOWN, str(error))]
+        return [unknown("Kubernetes API", "an answer", str(error))]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _check_room(
     try:
         bay = _read_bay(cluster, may_grow)
     except reading.Unreadable as error:
-        yield unreadable("room on the nodes", "all pods", error)
+        yield unknown("room on the nodes", "all pods", error)
         return
     rows = [_check_pods(load, pods, bay) for pods in load.pods]
     rows += _check_totals(load, bay)

@@ -1,4 +1,4 @@
-"""Check the templates, flavors, images and networks that a task names."""
+"""Check the templates, drivers, flavors and networks that a task names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rally_magnum_scale.preflight.rows import ENOUGH
 from rally_magnum_scale.preflight.rows import SHORT
 from rally_magnum_scale.preflight.rows import UNKNOWN
 from rally_magnum_scale.preflight.rows import Row
-from rally_magnum_scale.preflight.rows import unreadable
+from rally_magnum_scale.preflight.rows import unknown
 
 # The driver whose images need the property kube_version, and the os_distro
 # that only its images have.
@@ -27,6 +27,13 @@ _CAPI_HELM_DISTRO = "capi-kubeadm-cloudinit"
 
 # Key of a template in the context bay_templates.
 _VOLUME_KEY = "docker_volume_size"
+
+_CHANGES = {
+    drivers.REPLACE_NODES: "no such driver can replace named nodes; use "
+    "resize_bay, or a template of another driver",
+    drivers.DOCKER_VOLUMES: "remove docker_volume_size from the task's "
+    "template, or use a template of another driver",
+}
 
 
 def resolve(
@@ -85,6 +92,33 @@ def check(bay: needs.Bay, project: have.Project) -> Iterator[Row]:
         )
 
 
+def check_driver(bay: needs.Bay) -> Iterator[Row]:
+    """Check that Magnum's driver can do what the task asks for."""
+    asked = [*bay.plan.asks]
+    if bay.docker_volume_gb:
+        asked.append(drivers.DOCKER_VOLUMES)
+    for capability in asked:
+        yield _capability(bay, capability)
+
+
+def _capability(bay: needs.Bay, capability: str) -> Row:
+    what, need = f"driver: {capability}", "supported"
+    if not bay.driver:
+        reason = "Magnum does not show the driver"
+        return unknown(what, need, reason)
+    lacking = drivers.lacking(bay.driver)
+    if lacking is None:
+        reason = f"what the driver {bay.driver} supports is not known here"
+        return unknown(what, need, reason)
+    if capability not in lacking:
+        return Row(what, need, bay.driver, ENOUGH)
+    found = f"{bay.driver} {lacking[capability]}"
+    if capability == drivers.DOCKER_VOLUMES and not bay.volume_asked:
+        reason = "the bay can be created, but its nodes have no such volume"
+        return Row(what, need, found, UNKNOWN, reason)
+    return Row(what, need, found, SHORT, _CHANGES[capability])
+
+
 def _template(
     workload: plans.WorkloadPlan, project: have.Project, plan: plans.BayPlan
 ) -> tuple[Mapping[str, Any], Row]:
@@ -93,7 +127,7 @@ def _template(
     try:
         fields = _fields(workload, project, wanted)
     except reading.Unreadable as error:
-        return {}, unreadable(what, need, error)
+        return {}, unknown(what, need, error)
     except exceptions.TemplateNotFound as error:
         return {}, Row(what, need, "none", SHORT, str(error).rstrip("."))
     return fields, Row(what, need, str(fields["name"]), ENOUGH)
@@ -132,7 +166,7 @@ def _image(
     try:
         image = project.find("image", "image", name)
     except reading.Unreadable as error:
-        return None, [unreadable(what, name, error)]
+        return None, [unknown(what, name, error)]
     if image is None:
         return None, [Row(what, name, "none", SHORT, _NAME_ANOTHER)]
     if project.new and image.visibility in ("private", "shared"):
@@ -169,7 +203,7 @@ def _driver(
         shown = Row(what, need, f"the one of {distro}", ENOUGH)
         return drivers.HEAT, [shown]
     change = "Magnum does not show it, and several take this os_distro"
-    return "", [Row(what, need, "?", UNKNOWN, change)]
+    return "", [unknown(what, need, change)]
 
 
 def _driver_of(template: Mapping[str, Any], image: Any | None) -> str:
@@ -187,7 +221,7 @@ def _property_of(image: Any | None, key: str) -> str:
 def _flavor(what: str, name: str | None, project: have.Project) -> Row:
     if name is None:
         change = "neither the task nor the template names one"
-        return Row(what, "?", "?", UNKNOWN, change)
+        return unknown(what, "?", change)
     return _check_object(
         what,
         name,
@@ -204,7 +238,7 @@ def _keypair(name: str, project: have.Project) -> Row:
             "a keypair belongs to a user, and Rally creates new users; give "
             "Rally existing users, or name no keypair"
         )
-        return Row("keypair", name, "?", UNKNOWN, change)
+        return unknown("keypair", name, change)
     return _check_object(
         "keypair",
         name,
@@ -233,7 +267,7 @@ def _check_object(
     try:
         found = find()
     except reading.Unreadable as error:
-        return unreadable(what, name, error)
+        return unknown(what, name, error)
     if found is None:
         return Row(what, name, "none", SHORT, change)
     if reason := objection(found):

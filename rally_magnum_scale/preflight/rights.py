@@ -11,11 +11,11 @@ from rally_magnum_scale.kube.access import Action
 from rally_magnum_scale.kube.access import is_allowed
 from rally_magnum_scale.preflight import have
 from rally_magnum_scale.preflight import plan as plans
-from rally_magnum_scale.preflight import rows as row_list
 from rally_magnum_scale.preflight.rows import ENOUGH
 from rally_magnum_scale.preflight.rows import SHORT
 from rally_magnum_scale.preflight.rows import UNKNOWN
 from rally_magnum_scale.preflight.rows import Row
+from rally_magnum_scale.preflight.rows import unknown
 
 # A namespace that does not exist, as that of a load before its start.
 _NAMESPACE = "rms-preflight"
@@ -82,7 +82,7 @@ def _row(
                 for action in actions
             }
     except reading.Unreadable as error:
-        return row_list.unreadable(what, need, error)
+        return unknown(what, need, error)
     denied = [str(each) for each in actions if allowed[each] is False]
     undecided = [str(each) for each in actions if allowed[each] is None]
     if denied and namespace:
@@ -96,5 +96,5 @@ def _row(
         return Row(what, need, f"all but {', '.join(denied)}", SHORT, change)
     if undecided:
         reason = f"the API server can't tell: {', '.join(undecided)}"
-        return Row(what, need, "?", UNKNOWN, reason)
+        return unknown(what, need, reason)
     return Row(what, need, "all", ENOUGH)

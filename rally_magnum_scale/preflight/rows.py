@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from rally_magnum_scale.bays import reading
 from rally_magnum_scale.preflight import have
 from rally_magnum_scale.preflight import needs
 
@@ -50,9 +49,9 @@ class Row:
         return self._rank > other._rank
 
 
-def unreadable(what: str, need: str, error: reading.Unreadable) -> Row:
+def unknown(what: str, need: str, reason: object) -> Row:
     """Return the row of something that the cloud does not show."""
-    return Row(what, need, "?", UNKNOWN, str(error))
+    return Row(what, need, "?", UNKNOWN, str(reason))
 
 
 def compare(

@@ -4,8 +4,8 @@ import pytest
 
 from rally_magnum_scale.bays import drivers
 from rally_magnum_scale.bays import lifecycle
-from rally_magnum_scale.preflight import capabilities
 from rally_magnum_scale.preflight import needs
+from rally_magnum_scale.preflight import objects
 from rally_magnum_scale.preflight import plan
 
 HEAT = "k8s_fedora_coreos_v1"
@@ -18,7 +18,7 @@ def check(driver, *asks, template=(), asked=False):
     request = lifecycle.BayRequest(name="", nodes=2)
     planned = plan.BayPlan(request, 1, 1, asks=asks)
     bay = needs.Bay(planned, dict(template), driver, volume_asked=asked)
-    return list(capabilities.check(bay))
+    return list(objects.check_driver(bay))
 
 
 @pytest.mark.parametrize("driver", ["", HEAT, CAPI_HELM, "other"])

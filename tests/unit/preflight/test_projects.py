@@ -5,7 +5,7 @@ import pytest
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import retries
 from rally_magnum_scale.bays import reading
-from rally_magnum_scale.preflight import projects
+from rally_magnum_scale.preflight import have
 from tests.unit.preflight import fake_cloud
 from tests.unit.task import fake_tenants
 
@@ -21,7 +21,7 @@ def test_users_of_one_project_share_its_quotas(cloud):
         fake_tenants.credentials(cloud, project)
         for project in ("one", "two", "one")
     ]
-    opened = projects.Projects({"admin": None, "users": users})
+    opened = have.Projects({"admin": None, "users": users})
     assert opened.existing == 2
     found = opened.open(False)
     assert [one.new for one in found] == [False, False]
@@ -31,7 +31,7 @@ def test_users_of_one_project_share_its_quotas(cloud):
 
 def test_rally_creates_projects_as_the_administrator(cloud):
     admin = fake_tenants.credentials(cloud, "admin")
-    opened = projects.Projects({"admin": admin, "users": []})
+    opened = have.Projects({"admin": admin, "users": []})
     assert opened.existing == 0
     (found,) = opened.open(True)
     assert found.new
@@ -41,7 +41,7 @@ def test_rally_creates_projects_as_the_administrator(cloud):
 def test_nobody_may_create_projects(cloud):
     users = [fake_tenants.credentials(cloud, "one")]
     for platform in ({}, {"admin": None, "users": users}):
-        opened = projects.Projects(platform)
+        opened = have.Projects(platform)
         with pytest.raises(exceptions.InvalidInput, match="no administrator"):
             opened.open(True)
 
@@ -50,7 +50,7 @@ def test_nobody_may_create_projects(cloud):
 def test_a_login_that_fails(cloud, status):
     cloud.refuse["tokens"] = status
     admin = fake_tenants.credentials(cloud, "admin")
-    opened = projects.Projects({"admin": admin})
+    opened = have.Projects({"admin": admin})
     with pytest.raises(reading.Unreadable, match=f"{status}"):
         opened.open(True)
 
@@ -60,4 +60,4 @@ def test_a_cloud_that_is_not_there():
     gone.url = "http://127.0.0.1:1"
     admin = fake_tenants.credentials(gone, "admin")
     with pytest.raises(reading.Unreadable), retries.patience(0.0):
-        projects.Projects({"admin": admin}).open(True)
+        have.Projects({"admin": admin}).open(True)
