@@ -30,12 +30,7 @@ PATIENCE_S = 5.0
 
 
 def run(program: str, action: Callable[[], int]) -> int:
-    """Run a command, and print its error.
-
-    :param program: name of the command
-    :param action: does the work, and returns the exit status
-    :returns: the exit status
-    """
+    """Run a command, and print its error."""
     try:
         return action()
     except exceptions.InvalidInput as error:

@@ -57,9 +57,6 @@ def run(
     :param log_file: file that the program's output is appended to
     :param deadline_s: seconds after which the program is killed
     :param env: the program's whole environment; None to inherit ours
-    :param cwd: the program's working folder; None to inherit ours
-    :param progress: returns the progress in words
-    :param log: callback for progress lines
     :raises CommandFailed: when the program is not installed, or fails; with
         its last line
     :raises DeadlineExceeded: when the program exceeds its deadline
@@ -112,7 +109,6 @@ def run_rally(
     """Run a short Rally command.
 
     :param environment: the command's whole environment
-    :param log_file: file that Rally's output is appended to
     :param what: what the command does, in words; by default its name
     :raises CommandFailed: when the command fails
     :raises DeadlineExceeded: when it takes longer than ``deadline_s``

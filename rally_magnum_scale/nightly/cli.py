@@ -35,8 +35,6 @@ SIGTERM. If several of these apply, the largest.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
-    :param arguments: arguments of the command line
-    :returns: the exit status
     :raises SystemExit: with 3 when the arguments are wrong
     """
     options = _parser().parse_args(arguments)

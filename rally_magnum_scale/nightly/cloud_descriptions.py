@@ -54,8 +54,6 @@ class CloudDescription:
     :param values: the settings as openstacksdk has read them, those of `auth`
         among the others
     :param written: the settings under the names that the user gave them
-    :param prefix: of the names of environment variables
-    :param profiler: the settings of OSProfiler
     """
 
     where: str
@@ -102,7 +100,6 @@ def of_openrc(path: pathlib.Path, log: commands.Log) -> CloudDescription:
 def of_variables(variables: Mapping[str, str], where: str) -> CloudDescription:
     """Read ``OS_`` variables.
 
-    :param where: see :class:`CloudDescription`
     :raises InvalidInput: when openstacksdk can't read them
     """
     written: dict[str, Any] = {

@@ -42,7 +42,6 @@ def opened(
     If the sandbox is down, it is brought up first and taken down at the
     end.  Taking it down may take 600 s, even after the night's deadline.
 
-    :param until: deadline of the night
     :raises ScaleError: when the cloud does not exist, Rally can't access it,
         or the deadline passes before the cloud is ready
     """
@@ -106,11 +105,8 @@ def _ensure(
     Rally's database never frees a name.  So each attempt uses a new name,
     and an interrupted attempt leaves an unused environment.
 
-    :param home: folder of the database
     :param environment: environment variables by which Rally finds the
         database
-    :param spec: Rally's description of the cloud
-    :returns: the name of Rally's environment
     :raises CommandFailed: when Rally refuses
     :raises DeadlineExceeded: when Rally takes too long, or the night's
         deadline passes

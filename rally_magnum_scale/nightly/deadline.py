@@ -30,7 +30,6 @@ class Deadline:
         """Yield the timeout of a step: its own, or what the night has left.
 
         :param awaited: what the step waits for, in words
-        :param own_s: timeout of the step itself
         :raises DeadlineExceeded: when the step takes too long, or the
             night's deadline passed before it
         """

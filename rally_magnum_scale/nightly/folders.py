@@ -53,7 +53,6 @@ def name_of(began_s: float) -> str:
 
 
 def begin(folder: pathlib.Path, began_s: float) -> pathlib.Path:
-    """Create the folder of a night that has begun."""
     wanted = name_of(began_s)
     taken = {_bare(path) for path in folder.iterdir() if path.is_dir()}
     name, number = wanted, 1
@@ -66,12 +65,10 @@ def begin(folder: pathlib.Path, began_s: float) -> pathlib.Path:
 
 
 def name_at_end(partial: pathlib.Path) -> str:
-    """Return the final name of a night's folder."""
     return partial.name.removesuffix(PARTIAL)
 
 
 def end(partial: pathlib.Path) -> pathlib.Path:
-    """Rename the complete folder of a night to its final name."""
     return partial.rename(partial.with_name(name_at_end(partial)))
 
 
@@ -79,8 +76,6 @@ def set_aside_killed(folder: pathlib.Path) -> list[str]:
     """Mark the folders of nights that were killed.
 
     The caller must hold the lock of the folder.
-
-    :returns: the names of those nights
     """
     found = sorted(folder.glob(f"*{PARTIAL}"))
     for path in found:
@@ -101,11 +96,7 @@ def nights(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def keep(folder: pathlib.Path, count: int) -> list[str]:
-    """Remove all but the newest nights.
-
-    :param count: number of nights to keep
-    :returns: the names of the removed nights
-    """
+    """Remove all but the newest nights."""
     gone = nights(folder)[count:]
     for path in gone:
         shutil.rmtree(path)

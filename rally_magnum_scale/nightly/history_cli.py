@@ -48,11 +48,7 @@ _RULES = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    :param arguments: arguments of the command line
-    :returns: the exit status
-    """
+    """Run the command."""
     options = _parser().parse_args(arguments)
     try:
         work: Callable[[argparse.Namespace], int] = options.work

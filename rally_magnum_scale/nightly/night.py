@@ -99,11 +99,7 @@ def _clean_up(settings: nightly_settings.Settings, log: Log) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class _Work:
-    """The tasks of one night.
-
-    :param folder: folder of the tasks' files
-    :param until: deadline of the night
-    """
+    """The tasks of one night."""
 
     settings: nightly_settings.Settings
     folder: pathlib.Path

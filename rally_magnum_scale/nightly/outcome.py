@@ -30,10 +30,7 @@ EXITS = {
 class TaskOutcome:
     """The outcome of one task of a night.
 
-    :param name: name of the task in the settings
     :param state: one of :data:`~rally_magnum_scale.history.storage.STATES`
-    :param sentence: the result in words
-    :param took_s: how long the task ran
     :param uuid: Rally's uuid of the task; empty if it never started
     :param worse: metrics that are worse than in previous runs by more than
         noise
@@ -62,7 +59,6 @@ class TaskOutcome:
 
     @property
     def exit(self) -> int:
-        """The exit status of this task alone."""
         return max(
             EXITS[self.state],
             EXITS[storage.FAILS] if self.worse else 0,
@@ -74,13 +70,9 @@ class TaskOutcome:
 class Night:
     """The outcome of a night.
 
-    :param name: name of the night's folder
     :param began_s: start time, seconds since 1970
-    :param took_s: how long the night ran
-    :param cloud: the cloud in words
     :param error: why the cloud could not be used; empty if it could
     :param notes: what was cleaned up after previous nights
-    :param interrupted: whether the night was interrupted
     """
 
     name: str
@@ -108,7 +100,6 @@ class Night:
 
     @property
     def headline(self) -> str:
-        """The night in one line."""
         worse = sum(bool(one.worse) for one in self.tasks)
         words = f"{self.state}, {_count(len(self.tasks), 'task')}"
         if worse:
@@ -170,7 +161,6 @@ MOST_TOLD = 5
 
 
 def words_of(seconds: float) -> str:
-    """Return a duration in hours, minutes and seconds as text."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     parts = ((hours, "h"), (minutes, "min"), (rest, "s"))

@@ -39,7 +39,6 @@ def write(settings: nightly_settings.Settings) -> None:
 def render(folder: pathlib.Path, runs: str) -> str:
     """Return the page over the nights of a folder.
 
-    :param runs: name of the page over all runs
     :returns: a complete HTML page that needs no network and no script
     """
     rows = [

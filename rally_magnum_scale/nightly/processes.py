@@ -34,7 +34,6 @@ def end_killed(
 
     :param grace_s: time for the processes to clean up; 40 s later they are
         killed
-    :returns: the number of processes
     """
     found = _find(folder)
     if found:

@@ -31,11 +31,9 @@ class Ended:
     """A task that has ended.
 
     :param uuid: Rally's uuid of the task; empty if it has none
-    :param took_s: how long the task ran
     :param status: exit status of ``rally task start``; if negative, the
         signal that ended it
     :param cut_short: why the task was interrupted; empty if it was not
-    :param last_line: last line of its output
     :param output: its output without log lines; for a refused task, the
         reason
     """
@@ -61,9 +59,7 @@ def run(
 
     :param environment: environment variables with which Rally accesses the
         cloud
-    :param log_file: file for Rally's output
     :param limit_s: seconds after which the task is interrupted
-    :param grace_s: seconds for its cleanup after an interruption
     """
     command = [commands.RALLY, "task", "start", str(task.task)]
     command += ["--tag", "nightly"]
@@ -117,7 +113,6 @@ def export(
 ) -> None:
     """Let Rally export a task's results into a file.
 
-    :param kind: an export type of Rally
     :raises CommandFailed: when the export fails
     """
     commands.run_rally(

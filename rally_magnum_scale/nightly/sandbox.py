@@ -33,9 +33,7 @@ def running(
     If the sandbox is down, it is brought up first and taken down at the
     end.
 
-    :param folder: folder of the nights
     :param home: folder of the sandbox's log, and of the marker of our sandbox
-    :param until: deadline of the night
     :raises CommandFailed: when the sandbox does not come up or go down
     :raises DeadlineExceeded: when the deadline passes before it is up
     """

@@ -146,7 +146,6 @@ class Settings:
 
     @property
     def cloud(self) -> str:
-        """The cloud in words."""
         if self.sandbox:
             return "the sandbox"
         return self.clouds_yaml or f"the cloud of {self.openrc}"

@@ -35,8 +35,6 @@ _HEADINGS = ("what", "need", "have", "verdict", "what to change")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
-    :param arguments: arguments of the command line
-    :returns: the exit status
     :raises SystemExit: with 2 when the arguments are wrong
     """
     options = _parser().parse_args(arguments)

@@ -57,8 +57,6 @@ class Quota:
 class _Service:
     """How a service shows quotas.
 
-    :param name: of the service
-    :param client: name of openstacksdk's client
     :param used: path of the limits and the use of a project
     :param defaults: path of the limits of a new project
     """
@@ -259,7 +257,6 @@ class Project:
     def free_addresses(self, network: str, subnet: str | None) -> Quota:
         """Return the addresses of an existing network.
 
-        :param network: id of the network
         :param subnet: id of its only subnet to count; None for all
         :raises Unreadable: when Neutron does not show them
         """
@@ -300,7 +297,6 @@ class Projects:
     def open(self, new: bool) -> Sequence[Project]:
         """Open the projects of a workload.
 
-        :param new: whether Rally creates them
         :raises InvalidInput: when Rally can't create projects
         :raises Unreadable: when a login fails
         """

@@ -67,10 +67,7 @@ _ADMISSION = (
 
 
 def check_bay(load: plans.LoadPlan, project: have.Project) -> list[Row]:
-    """Compare a load with a bay that Magnum shows.
-
-    :param load: with the name or id of the bay
-    """
+    """Compare a load with a bay that Magnum shows."""
     what, need = "bay", str(load.bay)
     if project.new:
         change = (

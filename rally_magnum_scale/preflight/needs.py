@@ -43,7 +43,6 @@ LOCUST_WORKERS = 2000
 class Amount:
     """How much of a resource is needed.
 
-    :param at_least: at least this much
     :param at_most: at most this much; None if there is no known bound
     """
 
@@ -52,7 +51,6 @@ class Amount:
 
     @property
     def most(self) -> int:
-        """The most that is known to be needed."""
         return self.at_least if self.at_most is None else self.at_most
 
     def times(self, at_least: int, at_most: int) -> Amount:
@@ -134,7 +132,6 @@ class Bay:
 
     @property
     def load_balancers(self) -> bool:
-        """Whether the masters have load balancers."""
         return bool(self.template.get("master_lb_enabled"))
 
     @property
@@ -176,7 +173,6 @@ class Bay:
         return self.of_all(Amount(least, most))
 
     def of_all(self, of_one: Amount) -> Amount:
-        """Multiply what one bay takes by the number of bays."""
         return of_one.times(self.plan.at_least, self.plan.at_most)
 
 
@@ -200,7 +196,6 @@ class QuotaUse:
     any_driver: bool = False
 
     def of(self, bay: Bay) -> Amount:
-        """Return what all bays of a kind take."""
         times = self.times(bay)
         return bay.amount(
             per_bay=times * self.per_bay,

@@ -36,9 +36,7 @@ class PodsPlan:
     """Equal pods of one load.
 
     :param component: ``target``, ``worker`` or ``master``
-    :param count: number of pods
     :param surge: number of pods that may exist besides during an update
-    :param options: of each pod
     """
 
     component: str
@@ -52,16 +50,9 @@ class LoadPlan:
     """Equal loads that run at the same time in one existing bay.
 
     :param bay: name or id of the bay in Magnum; None for a kubeconfig
-    :param kubeconfig: path of a kubeconfig
-    :param kubeconfig_context: name of its context; None for the current one
-    :param pods: of each load
     :param at_least: number of loads
     :param at_most: number of loads, if all iterations overlap
     :param spread_required: whether the pods must be spread over the nodes
-    :param secrets: whether a load has Secrets
-    :param pull_ahead: whether a DaemonSet pulls the images
-    :param updated: whether the targets are updated
-    :param removes_nodes: whether the load removes Node objects
     """
 
     bay: str | None

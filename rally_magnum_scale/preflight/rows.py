@@ -24,7 +24,6 @@ OTHER_DRIVER = (
 class Row:
     """What a task needs of one thing, and what the cloud has.
 
-    :param what: the thing
     :param need: how much or which, in words
     :param have: the same of the cloud
     :param verdict: one of :data:`VERDICTS`
@@ -106,7 +105,6 @@ def _shown(quota: have.Quota) -> str:
 
 
 def words(amount: needs.Amount) -> str:
-    """Return an amount in words."""
     if amount.at_most is None:
         return f"at least {amount.at_least}" if amount.at_least else "?"
     if amount.at_least == amount.at_most:

@@ -60,7 +60,6 @@ def load(
 ) -> dict[str, Any]:
     """Render and parse a task file as ``rally task start`` does.
 
-    :param api: ``rally.api.API``
     :param args_file: path of a file with the task's arguments
     :param args: further arguments, as JSON or YAML
     :raises InvalidInput: when Rally would refuse the file

@@ -41,8 +41,6 @@ _UNITS_S = {"m": 60, "h": 3600, "d": 86400}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
-    :param arguments: arguments of the command line
-    :returns: the exit status
     :raises SystemExit: with 2 when the arguments are wrong
     """
     options = _parser().parse_args(arguments)
@@ -142,10 +140,7 @@ def _require_answer(options: argparse.Namespace) -> None:
 def _search(
     options: argparse.Namespace, platform: Mapping[str, Any]
 ) -> tuple[list[plan.Decision], list[str]]:
-    """Search the cloud.
-
-    :returns: what was found, and a sentence for each problem
-    """
+    """Search the cloud."""
     with retries.patience(cloud_commands.PATIENCE_S):
         found = search.search(platform, _log)
     login = platform.get("admin") or platform["users"][0]

@@ -15,7 +15,6 @@ _HEADINGS = (
 
 
 def as_table(rows: Sequence[plan.Decision]) -> str:
-    """Return the table of all findings."""
     if not rows:
         return "Nothing was found.\n"
     lines = cloud_commands.table([_HEADINGS, *map(_cells, rows)])
@@ -49,7 +48,6 @@ def as_summary(rows: Sequence[plan.Decision]) -> str:
 
 
 def as_json(rows: Sequence[plan.Decision], problems: Sequence[str]) -> str:
-    """Return all findings and problems as JSON."""
     shown = [
         {
             "kind": row.finding.kind,

@@ -20,8 +20,6 @@ REMOVED = "removed"
 
 
 class Action(enum.Enum):
-    """What to do with a finding."""
-
     DELETE = "delete"
     # It may be in use.
     KEEP = "keep"
@@ -33,9 +31,7 @@ class Action(enum.Enum):
 class Decision:
     """A finding, and what to do with it.
 
-    :param state: whether its run is alive
     :param age_s: None when no service shows its age
-    :param reason: why it is not deleted
     :param task: the task of its run; empty when it is unknown
     :param outcome: :data:`REMOVED`, or why the removal failed; empty when
         none was tried
@@ -59,7 +55,6 @@ class Decision:
 class DeletionRules:
     """The rules by which findings may be deleted.
 
-    :param runs: what the run markers show
     :param older_than_s: how long ago a run must have created its newest
         object, unless the run is known to have ended
     :param chosen: the only runs to look at; None for all
@@ -116,11 +111,7 @@ class DeletionRules:
         *,
         ended: bool,
     ) -> tuple[Action, str]:
-        """Decide about a finding whose run is not known to be alive.
-
-        :param newest_s: age of the newest object of the run
-        :param ended: whether the run is known to have ended
-        """
+        """Decide about a finding whose run is not known to be alive."""
         if not ended and newest_s is not None and newest_s < self.older_than_s:
             return Action.KEEP, (
                 "its run may be alive: it created something "
@@ -147,9 +138,6 @@ def remove(
 
     An interruption ends the wait for a bay, which Magnum goes on deleting,
     and stops the rest.
-
-    :param log: callback for progress lines
-    :returns: the rows with their outcomes
     """
     handlers = interruption.install()
     try:
@@ -178,7 +166,6 @@ def _remove(row: Decision, log: Callable[[str], None]) -> str:
 
 
 def words(seconds: float) -> str:
-    """Return an age in words."""
     minutes = int(seconds // 60)
     if minutes < 120:
         return f"{minutes} min"

@@ -16,11 +16,7 @@ from rally_magnum_scale.task.recovery import run_markers
 
 
 class Runs:
-    """The runs that have a marker on this machine.
-
-    :param found: their markers
-    :param own: a marker of this process
-    """
+    """The runs that have a marker on this machine."""
 
     def __init__(
         self,

@@ -33,10 +33,7 @@ class SearchResult:
     def take(
         self, what: str, read: Callable[[], list[findings.Finding]]
     ) -> list[findings.Finding]:
-        """Add what a service shows, or the problem that it shows nothing.
-
-        :param what: what is read, in words
-        """
+        """Add what a service shows, or the problem that it shows nothing."""
         try:
             shown = read()
         except reading.Unreadable as error:
@@ -51,7 +48,6 @@ class Login:
     """What one login can list and remove.
 
     :param given: a credential of a Rally environment
-    :param log: callback for progress lines
     :raises Unreadable: when the login fails
     """
 
@@ -63,7 +59,6 @@ class Login:
 
     @functools.cached_property
     def cloud(self) -> Any:
-        """The openstacksdk connection."""
         return machines.connect(*self._access)
 
     @functools.cached_property

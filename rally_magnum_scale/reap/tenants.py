@@ -23,7 +23,6 @@ _TRUSTEE = re.compile(r"([0-9a-f-]{36})_([0-9a-f]{32})")
 class Tenants:
     """Rally's users and projects, as an administrator sees them.
 
-    :param cloud: an openstacksdk connection
     :param all_bays: returns the bays of all projects, whoever created them
     """
 

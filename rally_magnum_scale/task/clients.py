@@ -22,20 +22,14 @@ def address(credential: Mapping[str, Any]) -> str:
 
 
 def session_of(clients: Any) -> tuple[Any, str | None, str | None]:
-    """Return the session, region and interface of Rally's clients.
-
-    :param clients: rally-openstack's ``osclients.Clients``
-    """
+    """Return the session, region and interface of Rally's clients."""
     session, _plugin = clients.keystone.get_session()
     credential = clients.credential
     return session, credential.region_name, credential.endpoint_type
 
 
 def magnum_of(clients: Any) -> Any:
-    """Open Magnum as the user of Rally's clients.
-
-    :param clients: rally-openstack's ``osclients.Clients``
-    """
+    """Open Magnum as the user of Rally's clients."""
     return lifecycle.connect(*session_of(clients))
 
 
@@ -47,7 +41,6 @@ def machines_of(
     """Open Nova and Neutron as the user of Rally's clients.
 
     :param clients: rally-openstack's ``osclients.Clients``
-    :param log: receives lines of progress
     :param ledger: records the servers that need a repair
     """
     opened = machines.connect(*session_of(clients))

@@ -13,7 +13,6 @@ from rally.common import validation
 class Validated:
     """What a validator checks.
 
-    :param workload: configuration of the workload
     :param plugin: class of the plugin to which the validator was added
     :param config: configuration of that context or criterion
     """
@@ -24,7 +23,6 @@ class Validated:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments of the scenario."""
         return self.workload.get("args") or {}
 
     def context(self, name: str) -> Any:
@@ -46,7 +44,6 @@ class Validator(validation.Validator):
         plugin_cls: Any,
         plugin_cfg: Any,
     ) -> None:
-        """Check what Rally passes."""
         del context
         self.check(Validated(config, plugin_cls, plugin_cfg))
 

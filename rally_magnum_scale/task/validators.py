@@ -55,7 +55,6 @@ class _ArgumentsValidator(Validator):
     def read(self, given: dict[str, Any]) -> None:
         """Raise an error that names the invalid key.
 
-        :param given: the arguments of the scenario
         :raises ValueError: when the arguments are invalid
         """
         raise NotImplementedError

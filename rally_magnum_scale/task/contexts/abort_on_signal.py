@@ -49,7 +49,6 @@ class Interruption(context.Context):
         threading.Thread(target=self._watch, daemon=True).start()
 
     def cleanup(self) -> None:
-        """Restore the previous signal handlers."""
         self._done.set()
         interruption.restore(self._handlers)
 

@@ -42,7 +42,6 @@ class BayGroupSpec:
     """A group of bays with the same configuration.
 
     :param role: name by which a scenario selects bays of this group
-    :param template: the bay template as it is named in the task
     :param options: other fields of
         :class:`~rally_magnum_scale.bays.lifecycle.BayRequest`
     """
@@ -58,7 +57,6 @@ class BayGroupSpec:
     ) -> lifecycle.BayRequest:
         """Return the request to create one bay of the group.
 
-        :param name: name of the bay
         :param template: name or id of the cluster template in Magnum
         :param keypair: default, if the task does not name a keypair
         """

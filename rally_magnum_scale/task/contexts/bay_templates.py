@@ -122,7 +122,6 @@ class BayTemplates(cleanup.NamedContext, openstack_context.OpenStackContext):
                 _require_driver(each, template)
 
     def cleanup(self) -> None:
-        """Delete the templates."""
         for user, tenant_id in self._iterate_per_tenants():
             tenant = self.context["tenants"][tenant_id]
             magnum = clients.magnum_of(user["credential"].clients())

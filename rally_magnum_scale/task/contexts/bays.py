@@ -48,7 +48,6 @@ class _Bay:
     )
 
     def make(self) -> None:
-        """Create the bay and wait until every node is Ready."""
         interruption.check()
         try:
             with atomic.ActionTimer(self.actions, "magnum.create_bay"):
@@ -71,7 +70,6 @@ class _Bay:
             cleanup.release(self.life.record.uuid)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the description of the bay for the iterations."""
         record = self.life.record
         return {
             "name": self.life.name,

@@ -14,10 +14,7 @@ T = TypeVar("T")
 
 
 class Group:
-    """Parallel pieces of work that are all aborted when one piece fails.
-
-    :param concurrency: how many pieces run at the same time
-    """
+    """Parallel pieces of work that are all aborted when one piece fails."""
 
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
@@ -61,10 +58,7 @@ class Group:
 def run_all(
     work: Callable[[T], None], things: Sequence[T], concurrency: int
 ) -> list[Exception]:
-    """Do the work on each thing, even if it fails on others.
-
-    :returns: the exceptions that were raised
-    """
+    """Do the work on each thing; return the errors."""
 
     def one(thing: T) -> Exception | None:
         try:

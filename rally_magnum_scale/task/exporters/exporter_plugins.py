@@ -25,7 +25,6 @@ class _Exporter(exporter.TaskExporter):
     """Exports a text, which Rally writes to a file or prints."""
 
     def render(self) -> str:
-        """Return the text."""
         raise NotImplementedError
 
     def generate(self) -> dict[str, Any]:
@@ -40,7 +39,6 @@ class _Exporter(exporter.TaskExporter):
 
     @property
     def path(self) -> pathlib.Path | None:
-        """The file of ``--to``; None if there is none."""
         if self.output_destination in (None, "", "-"):
             return None
         return pathlib.Path(self.output_destination).expanduser()

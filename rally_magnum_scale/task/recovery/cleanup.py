@@ -68,7 +68,6 @@ def sweep(resource: str, owner: Any) -> None:
     """Remove, by name, the leftovers of a context.
 
     :param resource: ``clusters`` or ``cluster_templates``
-    :param owner: the context
     """
     manager.cleanup(
         names=[f"{SERVICE}.{resource}"],

@@ -77,7 +77,6 @@ class Cloud:
     def revert_machine_faults(self, mark: pathlib.Path) -> list[str]:
         """Revert the faults that a dead run injected into servers.
 
-        :param mark: path of the run marker
         :returns: a sentence for each server that was not recovered
         """
         return lost_machines.recover(

@@ -66,7 +66,6 @@ def recover(
 ) -> list[str]:
     """Recover the servers in which a dead run injected faults.
 
-    :param mark: path of its run marker
     :param opened: for each project that the credentials can access, a
         function that opens the project's servers
     :param log: receives a sentence for each server that no longer exists

@@ -40,8 +40,6 @@ _START_TICKS = 19
 
 
 class RunState(enum.Enum):
-    """Whether the run of a marker is known to be alive or dead."""
-
     ALIVE = "alive"
     DEAD = "dead"
     UNKNOWN = "unknown"
@@ -51,7 +49,6 @@ class RunState(enum.Enum):
 class Process:
     """The identity of a run's process.
 
-    :param host: name of the machine
     :param machine: id of the machine, because names are not unique; empty
         if it has none
     :param boot: id that changes whenever the machine boots
@@ -72,7 +69,6 @@ class Process:
 class RunMarker:
     """A run of one workload of a task.
 
-    :param task: uuid of the task
     :param workload: uuid of the workload, from which Rally generates names
     :param database: hash of the address of Rally's database; the address
         itself may contain a password
@@ -93,7 +89,6 @@ class RunMarker:
         return self.workload, self.task
 
     def to_json(self) -> dict[str, Any]:
-        """Return the content of the file."""
         return {"version": VERSION, **dataclasses.asdict(self)}
 
     @classmethod
@@ -142,12 +137,10 @@ class Kept:
         self._file = file
 
     def remove(self) -> None:
-        """Remove the marker, because the run has no leftovers."""
         self.path.unlink(missing_ok=True)
         self._file.close()
 
     def leave(self) -> None:
-        """Leave the marker for the next start, which continues the cleanup."""
         self._file.close()
 
 
@@ -291,11 +284,7 @@ def _set_aside(path: pathlib.Path, error: Exception) -> str:
 
 
 def judge(found: Found, own: RunMarker) -> tuple[RunState, str]:
-    """Return whether a run is proven dead, so that its leftovers may go.
-
-    :param own: the marker of this run
-    :returns: the state, and the reason for it in words
-    """
+    """Return whether a run is proven dead, and why, in words."""
     process = found.mark.process
     if found.held:
         return (
@@ -324,12 +313,7 @@ def judge(found: Found, own: RunMarker) -> tuple[RunState, str]:
 def judge_process(
     process: Process, here: Process, *, same_database: bool
 ) -> tuple[RunState, str]:
-    """Return whether a process is proven gone.
-
-    :param here: this process
-    :param same_database: whether both use the same Rally database
-    :returns: the state, and the reason for it in words
-    """
+    """Return whether a process is proven gone, and why, in words."""
     if (process.host, process.machine) != (here.host, here.machine):
         return RunState.UNKNOWN, (
             f"it was started on the host {process.host}, and only a start on "

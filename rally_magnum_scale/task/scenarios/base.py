@@ -179,10 +179,6 @@ class Scenario(scenario.OpenStackScenario):
     ) -> None:
         """Run a load in an open bay.
 
-        :param load: the load
-        :param bay: name of the bay
-        :param cluster: Kubernetes API of the bay
-        :param nodes: nodes of the bay
         :param bay_stays: whether the load must be removed; otherwise it is
             deleted with the bay
         :param sign: signs a certificate for a server in the bay
@@ -291,11 +287,7 @@ class BayScenario(Scenario):
         bay: bay_arguments.BayArguments,
         load: workload_arguments.WorkloadArguments,
     ) -> None:
-        """Create a bay, run a load in it, and delete it.
-
-        :param bay: the bay
-        :param load: the load
-        """
+        """Create a bay, run a load in it, and delete it."""
         with self.recorded(), self.bay(bay) as (life, cluster):
             self.run_load(
                 load,
@@ -312,12 +304,7 @@ class BayScenario(Scenario):
         cluster: client.KubeClient,
         arguments: node_arguments.ResizeArguments,
     ) -> None:
-        """Resize a bay to one size after the other.
-
-        :param life: the bay
-        :param cluster: Kubernetes API of the bay
-        :param arguments: the sizes
-        """
+        """Resize a bay to one size after the other."""
         changes = [
             node_change.NodeChangeSpec(size, nodegroup=arguments.nodegroup)
             for size in arguments.sizes
@@ -331,12 +318,7 @@ class BayScenario(Scenario):
         cluster: client.KubeClient,
         arguments: node_arguments.ReplaceArguments,
     ) -> None:
-        """Replace nodes of a bay, one batch after the other.
-
-        :param life: the bay
-        :param cluster: Kubernetes API of the bay
-        :param arguments: number of nodes, and how to replace them
-        """
+        """Replace nodes of a bay, one batch after the other."""
         changes = node_change.replacements(
             life.nodes,
             arguments.number(len(life.nodes)),

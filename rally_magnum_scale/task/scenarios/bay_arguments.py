@@ -13,8 +13,6 @@ from rally_magnum_scale.task.scenarios import signature
 
 @signature.closed
 class BayDeadlines(TypedDict, total=False):
-    """Deadlines of the phases of a bay."""
-
     create_s: signature.Seconds
     nodes_ready_s: signature.Seconds
     delete_s: signature.Seconds

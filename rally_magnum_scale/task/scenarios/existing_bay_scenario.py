@@ -30,11 +30,7 @@ S = TypeVar("S", bound="type[ExistingBayScenario]")
 
 
 def configure(name: str, *validators: str) -> Callable[[S], S]:
-    """Register a scenario that uses an existing bay.
-
-    :param name: name of the scenario, after ``MagnumScale.``
-    :param validators: names of the validators for its load
-    """
+    """Register a scenario that uses an existing bay."""
     register = base.configure(
         name,
         "magnum_scale_platform_of_bay",
@@ -68,11 +64,7 @@ class ExistingBayScenario(base.Scenario):
         selection: bay_arguments.BaySelection,
         load: workload_arguments.WorkloadArguments,
     ) -> None:
-        """Run a load in the selected bay, and remove the load.
-
-        :param selection: the bay
-        :param load: the load
-        """
+        """Run a load in the selected bay, and remove the load."""
         with self.recorded(), self._open_bay(selection) as opened:
             if opened.record.made_by != "context":
                 self.keep_record(opened.record)

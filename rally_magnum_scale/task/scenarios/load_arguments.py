@@ -29,8 +29,6 @@ ENGINE_ONLY = (
 
 @signature.closed
 class StepArgument(TypedDict):
-    """One step of a load."""
-
     rate_rps: signature.Rate | None
     duration_s: signature.Count
     ramp_s: NotRequired[Annotated[int, Field(ge=0)]]
@@ -63,15 +61,11 @@ class UpdateArgument(TypedDict, total=False):
 
 @signature.closed
 class DisturbedLoadDeadlines(workload_arguments.LoadDeadlines, total=False):
-    """Deadlines of the phases of a load with faults."""
-
     recover_s: signature.Seconds
 
 
 @signature.closed
 class UpdatedLoadDeadlines(DisturbedLoadDeadlines, total=False):
-    """Deadlines of the phases of a load with an update."""
-
     update_s: signature.Seconds
 
 

@@ -14,16 +14,12 @@ from rally_magnum_scale.task.scenarios import signature
 
 @signature.closed
 class ResizeDeadlineArguments(TypedDict, total=False):
-    """Deadlines of the phases of a resize."""
-
     resize_s: signature.Seconds
     settle_s: signature.Seconds
 
 
 @signature.closed
 class ReplaceDeadlines(ResizeDeadlineArguments, total=False):
-    """Deadlines of the phases of a replacement."""
-
     drain_s: signature.Seconds
 
 

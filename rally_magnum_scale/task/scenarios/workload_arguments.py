@@ -25,8 +25,6 @@ NO_TLS = "none"
 
 @signature.closed
 class LoadDeadlines(TypedDict, total=False):
-    """Deadlines of the phases of a load."""
-
     pull_s: signature.Seconds
     start_s: signature.Seconds
     connect_s: signature.Seconds
@@ -56,8 +54,6 @@ class PodArgument(TypedDict, total=False):
 
 @signature.closed
 class PodsArgument(TypedDict, total=False):
-    """The components of a load."""
-
     target: PodArgument
     worker: PodArgument
     master: PodArgument

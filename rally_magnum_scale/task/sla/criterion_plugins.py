@@ -61,7 +61,6 @@ class _Criterion(judging.Criterion):
 
 
 def _plugin(criterion: criteria.Criterion) -> type[_Criterion]:
-    """Return the SLA plugin of a criterion."""
     title = criterion.name.title().replace("_", "")
     plugin = type(
         f"{title}Criterion",

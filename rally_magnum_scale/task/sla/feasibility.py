@@ -43,10 +43,6 @@ class CriterionRequest:
     """A criterion in the SLA section of a workload.
 
     :param key: its key in the task, such as ``sla.request_rate``
-    :param criterion: its name without a platform
-    :param config: its configuration
-    :param scenario: class of the scenario
-    :param args: arguments of the scenario
     """
 
     key: str
