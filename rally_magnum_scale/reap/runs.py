@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
 from collections.abc import Callable
 from collections.abc import Sequence
 
@@ -16,15 +14,15 @@ from rally_magnum_scale.task.recovery import run_markers
 
 
 class Runs:
-    """The runs that have a marker on this machine."""
+    """The runs that have a marker on this machine.
 
-    def __init__(
-        self,
-        found: Sequence[run_markers.Found],
-        own: run_markers.RunMarker,
-    ) -> None:
+    :param cloud: address of Keystone and name of the region
+    """
+
+    def __init__(self, found: Sequence[run_markers.Found], cloud: str) -> None:
         self._found = found
-        self._own = own
+        self._here = run_markers.this_process()
+        self._cloud = cloud
 
     def state(self, run: str) -> tuple[run_markers.RunState, str]:
         """Return whether a run is alive or has ended, and why.
@@ -75,15 +73,15 @@ class Runs:
         self, found: run_markers.Found
     ) -> tuple[run_markers.RunState, str]:
         # A process that is gone is gone, whatever database it wrote to.
-        database = found.mark.database
-        own = dataclasses.replace(self._own, database=database)
-        return run_markers.judge(found, own)
+        return run_markers.judge(
+            found, self._here, self._cloud, same_database=True
+        )
 
 
 def read(cloud: str, log: Callable[[str], None]) -> Runs:
     """Read the run markers of this machine.
 
-    :param cloud: address of Keystone and name of the region
+    :param cloud: as in :class:`Runs`
     :param log: receives a sentence for each marker that can't be read
     :raises InvalidInput: when there can be no folder of markers
     """
@@ -94,15 +92,7 @@ def read(cloud: str, log: Callable[[str], None]) -> Runs:
             f"Can't check which runs are alive: {error} Set "
             f"{run_markers.FOLDER_VARIABLE} to the folder that the runs use."
         ) from error
-    own = run_markers.RunMarker(
-        task="",
-        workload="",
-        process=run_markers.this_process(),
-        database=run_markers.database(),
-        cloud=cloud,
-        started_at=time.time(),
-    )
-    return Runs(run_markers.read_all(folder, log), own)
+    return Runs(run_markers.read_all(folder, log), cloud)
 
 
 def _workloads(task: str) -> set[str]:

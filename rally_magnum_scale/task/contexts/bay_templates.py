@@ -171,10 +171,10 @@ def _require_driver(wanted: templates.TemplateRequest, made: Any) -> None:
         )
 
 
-def resolve(context: Mapping[str, Any], wanted: str | None) -> str | None:
-    """Return the cluster template for a scenario's ``bay_template``.
+def choose(tenant: Mapping[str, Any], wanted: str | None) -> str | None:
+    """Return the cluster template for a ``bay_template`` of the task.
 
-    :param context: context of the iteration
+    :param tenant: a tenant of Rally's context
     :param wanted: name of a template of this context, name or id of an
         existing template, or None
     :returns: name or id in Magnum; None for the only template that Magnum
@@ -182,11 +182,6 @@ def resolve(context: Mapping[str, Any], wanted: str | None) -> str | None:
     :raises TemplateNotFound: when ``wanted`` is None and this context has
         several templates
     """
-    return choose(context.get("tenant") or {}, wanted)
-
-
-def choose(tenant: Mapping[str, Any], wanted: str | None) -> str | None:
-    """Like :func:`resolve`, for a tenant of Rally's context."""
     made: dict[str, str] = tenant.get("bay_templates") or {}
     if wanted is not None:
         return made.get(wanted, wanted)

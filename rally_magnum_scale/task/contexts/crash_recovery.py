@@ -111,7 +111,12 @@ class CrashRecovery(context.Context):
         ]
         dead = []
         for each in found:
-            state, why = run_markers.judge(each, self._mark)
+            state, why = run_markers.judge(
+                each,
+                self._mark.process,
+                self._mark.cloud,
+                same_database=each.mark.database == self._mark.database,
+            )
             if state is run_markers.RunState.DEAD:
                 dead.append(each)
             else:
@@ -202,7 +207,7 @@ def _log_run(
     if state is run_markers.RunState.ALIVE:
         LOG.info(f"The run of task {found.mark.task} is active: {why}.")
         return
-    minutes = run_markers.age(found.mark) / 60
+    minutes = max(0.0, time.time() - found.mark.started_at) / 60
     LOG.warning(
         f"The run of task {found.mark.task}, started {minutes:.0f} minutes "
         f"ago, may have left bays: {why}. None of them is removed. If it has "

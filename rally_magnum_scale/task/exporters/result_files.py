@@ -22,7 +22,7 @@ def read(path: pathlib.Path) -> list[results.Result]:
         as this package needs it
     :raises InvalidInput: when a file holds no results
     """
-    return [task for _, tasks in _files(path) for task in tasks]
+    return [*_read(path)]
 
 
 def read_runs(path: pathlib.Path, link: str = "") -> list[storage.StoredRun]:
@@ -35,7 +35,7 @@ def read_runs(path: pathlib.Path, link: str = "") -> list[storage.StoredRun]:
     :param link: path of the report page, relative to the history
     :raises InvalidInput: when a file holds no results
     """
-    return [run for _, tasks in _files(path) for run in runs_of(tasks, link)]
+    return runs_of(_read(path), link)
 
 
 def runs_of(
@@ -54,19 +54,17 @@ def runs_of(
     ]
 
 
-def _files(
-    path: pathlib.Path,
-) -> Iterator[tuple[pathlib.Path, list[results.Result]]]:
+def _read(path: pathlib.Path) -> Iterator[results.Result]:
     """Read the files one after the other; skip files without results."""
     if not path.is_dir():
-        yield path, _tasks(path, _load(path))
+        yield from _tasks(path, _load(path))
         return
     any_read = False
     for each in sorted(path.rglob("*.json")):
         found = _load(each)
         if isinstance(found, dict) and {"info", "tasks"} <= found.keys():
             any_read = True
-            yield each, _tasks(each, found)
+            yield from _tasks(each, found)
     if not any_read:
         raise exceptions.InvalidInput(
             f"The folder {path} holds no *.json file with results. Write one "
@@ -89,7 +87,10 @@ def _tasks(path: pathlib.Path, found: Any) -> list[results.Result]:
     try:
         return [_task(one) for one in found["tasks"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _no_results(path, f"it {_say(error)}") from error
+        why = f"it has a value of the wrong kind: {error}"
+        if isinstance(error, KeyError):
+            why = f"it lacks the key {error}"
+        raise _no_results(path, why) from error
 
 
 def _no_results(path: pathlib.Path, why: str) -> exceptions.InvalidInput:
@@ -97,12 +98,6 @@ def _no_results(path: pathlib.Path, why: str) -> exceptions.InvalidInput:
         f"The file {path} holds no results as `rally task report --json` "
         f"writes them: {why}."
     )
-
-
-def _say(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"lacks the key {error}"
-    return f"has a value of the wrong kind: {error}"
 
 
 def _task(task: Mapping[str, Any]) -> results.Result:

@@ -25,28 +25,22 @@ _SIGNAL_WITHIN_S = 10.0
 _REMOVE_WITHIN_S = deadlines.delete_s(1000)
 
 
-class _Watch:
-    """Whether new forked processes are watched."""
-
-    on = False
-    registered = False
+# Whether new forked processes are watched.
+_watching = threading.Event()
 
 
 def watch() -> None:
     """End each process forked from now on when its parent is gone."""
-    _Watch.on = True
-    if not _Watch.registered:
-        os.register_at_fork(after_in_child=_begin)
-        _Watch.registered = True
+    _watching.set()
 
 
 def unwatch() -> None:
     """Do not watch processes that are forked from now on."""
-    _Watch.on = False
+    _watching.clear()
 
 
 def _begin() -> None:
-    if _Watch.on:
+    if _watching.is_set():
         parent = os.getppid()
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
@@ -82,3 +76,6 @@ def _end_iterations() -> None:
 def _iterations() -> list[threading.Thread]:
     main = threading.main_thread()
     return [t for t in threading.enumerate() if not t.daemon and t != main]
+
+
+os.register_at_fork(after_in_child=_begin)

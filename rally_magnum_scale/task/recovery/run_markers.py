@@ -17,7 +17,6 @@ import os
 import pathlib
 import socket
 import tempfile
-import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -151,14 +150,10 @@ def folder(environ: Mapping[str, str] = os.environ) -> pathlib.Path:
     """
     if given := environ.get(FOLDER_VARIABLE):
         return pathlib.Path(given) / "runs"
-    state = environ.get("XDG_STATE_HOME")
-    base = pathlib.Path(state) if state else _home(environ) / ".local/state"
-    return base / "rally-magnum-scale" / "runs"
-
-
-def _home(environ: Mapping[str, str]) -> pathlib.Path:
-    home = environ.get("HOME")
-    return pathlib.Path(home) if home else pathlib.Path.home()
+    base = environ.get("XDG_STATE_HOME") or pathlib.Path(
+        environ.get("HOME") or pathlib.Path.home(), ".local/state"
+    )
+    return pathlib.Path(base, "rally-magnum-scale/runs")
 
 
 def this_process() -> Process:
@@ -283,18 +278,22 @@ def _set_aside(path: pathlib.Path, error: Exception) -> str:
     )
 
 
-def judge(found: Found, own: RunMarker) -> tuple[RunState, str]:
-    """Return whether a run is proven dead, and why, in words."""
+def judge(
+    found: Found, here: Process, cloud: str, *, same_database: bool
+) -> tuple[RunState, str]:
+    """Return whether a run is proven dead, and why, in words.
+
+    :param here: this process
+    :param cloud: as in :class:`RunMarker`, of this process
+    :param same_database: whether both use the same Rally database
+    """
     process = found.mark.process
     if found.held:
         return (
             RunState.ALIVE,
             f"one of its processes is alive (its first was {process.pid})",
         )
-    same_database = found.mark.database == own.database
-    state, why = judge_process(
-        process, own.process, same_database=same_database
-    )
+    state, why = judge_process(process, here, same_database=same_database)
     if state is not RunState.DEAD:
         return state, why
     if found.held is None:
@@ -302,7 +301,7 @@ def judge(found: Found, own: RunMarker) -> tuple[RunState, str]:
             f"the file system of {found.path.parent} does not support locks, "
             "so its workers may be alive"
         )
-    if found.mark.cloud != own.cloud:
+    if found.mark.cloud != cloud:
         return RunState.UNKNOWN, (
             f"its process {process.pid} is gone, but it ran on another cloud, "
             f"{found.mark.cloud}; start a task there"
@@ -355,8 +354,3 @@ def alone(where: pathlib.Path, deadline_s: float = 3.0) -> Iterator[bool]:
         except (exceptions.DeadlineExceeded, OSError):
             taken = False
         yield taken
-
-
-def age(mark: RunMarker) -> float:
-    """Return the age of a run in seconds, by the wall clock."""
-    return max(0.0, time.time() - mark.started_at)

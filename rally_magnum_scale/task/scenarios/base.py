@@ -355,7 +355,8 @@ class BayScenario(Scenario):
         name = self.generate_random_name()
         if arguments.keep_bay:
             name = name.replace("rms-", "kept-", 1)
-        template = bay_templates.resolve(self.context, arguments.bay_template)
+        tenant = self.context.get("tenant") or {}
+        template = bay_templates.choose(tenant, arguments.bay_template)
         return bay_life.BayLife(
             lifecycle.Bays(clients.magnum_of(self._clients), LOG.info),
             arguments.request(name, template),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from rally_magnum_scale.bays import drivers
 from rally_magnum_scale.task.scenarios import base
-from rally_magnum_scale.task.scenarios import bay_arguments
-from rally_magnum_scale.task.scenarios import node_arguments
 from rally_magnum_scale.task.scenarios import signature
+from rally_magnum_scale.task.scenarios.bay_arguments import BayArguments
+from rally_magnum_scale.task.scenarios.node_arguments import ReplaceArguments
+from rally_magnum_scale.task.scenarios.node_arguments import ResizeArguments
 
 
 @base.configure_new_bay("create_and_delete_bay")
 class CreateAndDeleteBay(base.BayScenario):
     @signature.flattened
-    def run(self, bay: bay_arguments.BayArguments) -> None:
+    def run(self, bay: BayArguments) -> None:
         """Create a bay, wait until every node is Ready, and delete it."""
         with self.recorded(), self.bay(bay):
             pass
@@ -21,11 +22,7 @@ class CreateAndDeleteBay(base.BayScenario):
 @base.configure_new_bay("resize_bay", "magnum_scale_sizes")
 class ResizeBay(base.BayScenario):
     @signature.flattened
-    def run(
-        self,
-        bay: bay_arguments.BayArguments,
-        resizing: node_arguments.ResizeArguments,
-    ) -> None:
+    def run(self, bay: BayArguments, resizing: ResizeArguments) -> None:
         """Create a bay, resize it, and delete it.
 
         Each resize is timed until Magnum's UPDATE_COMPLETE and until the
@@ -41,11 +38,7 @@ class ReplaceNodes(base.BayScenario):
     CAPABILITIES = (drivers.REPLACE_NODES,)
 
     @signature.flattened
-    def run(
-        self,
-        bay: bay_arguments.BayArguments,
-        replacement: node_arguments.ReplaceArguments,
-    ) -> None:
+    def run(self, bay: BayArguments, replacement: ReplaceArguments) -> None:
         """Create a bay, replace nodes in batches, and delete the bay.
 
         Each batch is timed separately. Every replacement must be a new

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from rally_magnum_scale.task.scenarios import base
-from rally_magnum_scale.task.scenarios import bay_arguments
 from rally_magnum_scale.task.scenarios import existing_bay_scenario
-from rally_magnum_scale.task.scenarios import load_arguments
-from rally_magnum_scale.task.scenarios import search_arguments
 from rally_magnum_scale.task.scenarios import signature
+from rally_magnum_scale.task.scenarios.bay_arguments import BayArguments
+from rally_magnum_scale.task.scenarios.bay_arguments import BaySelection
+from rally_magnum_scale.task.scenarios.load_arguments import (
+    FaultyLoadArguments,
+)
+from rally_magnum_scale.task.scenarios.load_arguments import LoadArguments
+from rally_magnum_scale.task.scenarios.load_arguments import (
+    UpdatedLoadArguments,
+)
+from rally_magnum_scale.task.scenarios.search_arguments import SearchArguments
 
 
 @base.configure_new_bay("throughput", "magnum_scale_load")
 class ThroughputScenario(base.BayScenario):
     @signature.flattened
-    def run(
-        self,
-        bay: bay_arguments.BayArguments,
-        load: load_arguments.LoadArguments,
-    ) -> None:
+    def run(self, bay: BayArguments, load: LoadArguments) -> None:
         """Create a bay, run a load inside it, and delete it."""
         self.run_load_in_own(bay, load)
 
@@ -25,11 +28,7 @@ class ThroughputScenario(base.BayScenario):
 @existing_bay_scenario.configure("throughput_in_bay", "magnum_scale_load")
 class ThroughputInBay(existing_bay_scenario.ExistingBayScenario):
     @signature.flattened
-    def run(
-        self,
-        selection: bay_arguments.BaySelection,
-        load: load_arguments.LoadArguments,
-    ) -> None:
+    def run(self, selection: BaySelection, load: LoadArguments) -> None:
         """Run a load in an existing bay, and keep the bay.
 
         The bay is one of the context ``bays``, a bay in Magnum, or any
@@ -41,11 +40,7 @@ class ThroughputInBay(existing_bay_scenario.ExistingBayScenario):
 @base.configure_new_bay("find_max_rate", "magnum_scale_search")
 class FindMaxRate(base.BayScenario):
     @signature.flattened
-    def run(
-        self,
-        bay: bay_arguments.BayArguments,
-        search: search_arguments.SearchArguments,
-    ) -> None:
+    def run(self, bay: BayArguments, search: SearchArguments) -> None:
         """Create a bay, search for its highest rate, and delete it.
 
         At the highest rate, all bounds hold, the load generator is not the
@@ -57,11 +52,7 @@ class FindMaxRate(base.BayScenario):
 @existing_bay_scenario.configure("find_max_rate_in_bay", "magnum_scale_search")
 class FindMaxRateInBay(existing_bay_scenario.ExistingBayScenario):
     @signature.flattened
-    def run(
-        self,
-        selection: bay_arguments.BaySelection,
-        search: search_arguments.SearchArguments,
-    ) -> None:
+    def run(self, selection: BaySelection, search: SearchArguments) -> None:
         """Search for the highest rate of an existing bay.
 
         The bay is one of the context ``bays``, a bay in Magnum, or any
@@ -75,11 +66,7 @@ class FindMaxRateInBay(existing_bay_scenario.ExistingBayScenario):
 )
 class RollingUpdateUnderLoad(base.BayScenario):
     @signature.flattened
-    def run(
-        self,
-        bay: bay_arguments.BayArguments,
-        load: load_arguments.UpdatedLoadArguments,
-    ) -> None:
+    def run(self, bay: BayArguments, load: UpdatedLoadArguments) -> None:
         """Create a bay, update the targets of a load in it, and delete it.
 
         The load goes on while pods of a new version replace the pods of the
@@ -94,11 +81,7 @@ class RollingUpdateUnderLoad(base.BayScenario):
 )
 class RollingUpdateUnderLoadInBay(existing_bay_scenario.ExistingBayScenario):
     @signature.flattened
-    def run(
-        self,
-        selection: bay_arguments.BaySelection,
-        load: load_arguments.UpdatedLoadArguments,
-    ) -> None:
+    def run(self, selection: BaySelection, load: UpdatedLoadArguments) -> None:
         """Update the targets of a load in an existing bay.
 
         The bay is one of the context ``bays``, a bay in Magnum, or any
@@ -110,11 +93,7 @@ class RollingUpdateUnderLoadInBay(existing_bay_scenario.ExistingBayScenario):
 @base.configure_new_bay("node_failure_under_load", "magnum_scale_faulty_load")
 class NodeFailureUnderLoad(base.BayScenario):
     @signature.flattened
-    def run(
-        self,
-        bay: bay_arguments.BayArguments,
-        load: load_arguments.FaultyLoadArguments,
-    ) -> None:
+    def run(self, bay: BayArguments, load: FaultyLoadArguments) -> None:
         """Create a bay, make nodes fail under a load, and delete the bay.
 
         Only nodes without load generators fail, so that the load goes on.
@@ -130,11 +109,7 @@ class NodeFailureUnderLoad(base.BayScenario):
 )
 class NodeFailureUnderLoadInBay(existing_bay_scenario.ExistingBayScenario):
     @signature.flattened
-    def run(
-        self,
-        selection: bay_arguments.BaySelection,
-        load: load_arguments.FaultyLoadArguments,
-    ) -> None:
+    def run(self, selection: BaySelection, load: FaultyLoadArguments) -> None:
         """Make nodes of an existing bay fail under a load.
 
         The bay is one of the context ``bays``, a bay in Magnum, or any

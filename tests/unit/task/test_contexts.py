@@ -221,14 +221,14 @@ def test_templates_of_a_set_up_that_failed_half_way_are_removed(cloud, build):
     ],
 )
 def test_a_scenario_names_a_template_of_the_context(made, wanted, found):
-    of_iteration = {"tenant": {"bay_templates": made}}
-    assert bay_templates.resolve(of_iteration, wanted) == found
+    tenant = {"bay_templates": made}
+    assert bay_templates.choose(tenant, wanted) == found
 
 
 def test_without_a_name_several_templates_are_an_error():
-    of_iteration = {"tenant": {"bay_templates": {"a": "u1", "b": "u2"}}}
+    tenant = {"bay_templates": {"a": "u1", "b": "u2"}}
     with pytest.raises(exceptions.TemplateNotFound, match="one of: a, b"):
-        bay_templates.resolve(of_iteration, None)
+        bay_templates.choose(tenant, None)
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,20 @@ def read(folder):
     return run_markers.read_all(folder, lines.append), lines
 
 
-def judge(folder, own=None):
+def judged(found):
+    own = mark()
+    return run_markers.judge(
+        found,
+        own.process,
+        own.cloud,
+        same_database=found.mark.database == own.database,
+    )
+
+
+def judge(folder):
     ((found,), lines) = read(folder)
     assert lines == []
-    return run_markers.judge(found, own or mark())
+    return judged(found)
 
 
 @pytest.mark.usefixtures("no_umask")
@@ -192,7 +202,7 @@ def test_without_locks_a_run_is_not_proven_dead(tmp_path, runs):
     runs().kill()
     ((found,), _) = read(tmp_path)
     unknown = dataclasses.replace(found, held=None)
-    verdict, why = run_markers.judge(unknown, mark())
+    verdict, why = judged(unknown)
     assert verdict is run_markers.RunState.UNKNOWN
     assert "does not support locks" in why
 
