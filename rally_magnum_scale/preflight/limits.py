@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import operator
-from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -34,15 +31,22 @@ def check_quotas(
 
     :param planned: limits that the task sets, by service and resource
     """
-    for service, resource in _resources():
-        take = functools.partial(_of_uses, bays, service, resource)
-        if take() != _NOTHING:
-            yield _row(service, resource, take, project, planned)
+    for service, resource in dict.fromkeys(
+        (use.service, use.resource) for use in needs.QUOTA_USES
+    ):
+        amount = _of_uses(bays, service, resource)
+        if amount != _NOTHING:
+            yield _row(service, resource, amount, project, planned)
     for resource, attribute in (("cores", "vcpus"), ("ram", "ram")):
-        take = functools.partial(_of_flavors, bays, project, attribute)
-        yield _row("nova", resource, take, project, planned)
-    take = functools.partial(_largest_group, bays)
-    yield _row("nova", "server_group_members", take, project, planned)
+        try:
+            amount = _of_flavors(bays, project, attribute)
+        except reading.Unreadable as error:
+            yield unknown(f"Nova {resource}", "?", error)
+        else:
+            yield _row("nova", resource, amount, project, planned)
+    groups = [needs.group_members(bay) for bay in bays]
+    largest = max(groups, key=lambda it: (it.at_most is None, it.most))
+    yield _row("nova", "server_group_members", largest, project, planned)
 
 
 def check_addresses(
@@ -83,13 +87,13 @@ def check_heat(bay: needs.Bay, limit: int | None) -> Iterator[Row]:
     )
     if limit is None:
         row = dataclasses.replace(row, have=f"{assumed}, Heat's default")
-    if limit is None and row.verdict != ENOUGH:
-        row = dataclasses.replace(
-            row,
-            verdict=UNKNOWN,
-            change="no API shows max_resources_per_stack; give yours as "
-            "--heat-max-resources",
-        )
+        if row.verdict != ENOUGH:
+            row = dataclasses.replace(
+                row,
+                verdict=UNKNOWN,
+                change="no API shows max_resources_per_stack; give yours as "
+                "--heat-max-resources",
+            )
     yield row
 
 
@@ -103,35 +107,20 @@ def check_workers(workers: int) -> Iterator[Row]:
         yield Row(what, f"{workers}", f"{most}", ENOUGH)
 
 
-def _resources() -> list[tuple[str, str]]:
-    return list(
-        dict.fromkeys(
-            (each.service, each.resource) for each in needs.QUOTA_USES
-        )
-    )
-
-
-def _sum(amounts: Iterator[needs.Amount]) -> needs.Amount:
-    return functools.reduce(operator.add, amounts, _NOTHING)
-
-
 def _row(
     service: str,
     resource: str,
-    take: Callable[[], needs.Amount],
+    amount: needs.Amount,
     project: have.Project,
     planned: Quotas,
 ) -> Row:
     what = f"{service.capitalize()} {resource}"
-    need = "?"
     try:
-        amount = take()
-        need = words(amount)
         quota = project.quota(
             service, resource, planned.get((service, resource))
         )
     except reading.Unreadable as error:
-        return unknown(what, need, error)
+        return unknown(what, words(amount), error)
     change = _change(service, resource, quota.used + amount.most)
     return compare(what, amount, quota, change)
 
@@ -149,23 +138,19 @@ def _change(service: str, resource: str, limit: int) -> str:
 def _of_uses(
     bays: Sequence[needs.Bay], service: str, resource: str
 ) -> needs.Amount:
-    return _sum(
+    uses = (
         use.of(bay)
         for bay in bays
         for use in needs.QUOTA_USES
         if (use.service, use.resource) == (service, resource)
     )
-
-
-def _largest_group(bays: Sequence[needs.Bay]) -> needs.Amount:
-    groups = [needs.group_members(bay) for bay in bays]
-    return max(groups, key=lambda it: (it.at_most is None, it.most))
+    return sum(uses, _NOTHING)
 
 
 def _of_flavors(
     bays: Sequence[needs.Bay], project: have.Project, attribute: str
 ) -> needs.Amount:
-    return _sum(
+    amounts = (
         bay.amount(
             per_node=_of_flavor(bay.flavor, project, attribute),
             per_master=_of_flavor(bay.master_flavor, project, attribute),
@@ -173,6 +158,7 @@ def _of_flavors(
         )
         for bay in bays
     )
+    return sum(amounts, _NOTHING)
 
 
 def _of_flavor(name: str | None, project: have.Project, attribute: str) -> int:
@@ -188,16 +174,11 @@ def _own_subnet(bay: needs.Bay) -> Row:
         limit = needs.node_addresses(bay)
     except ValueError as error:
         return unknown(what, words(amount), f"{error}")
-    return _of_heat(
-        bay,
-        compare(
-            what,
-            amount,
-            have.Quota(limit),
-            "set the label fixed_subnet_cidr to a larger network, such as "
-            "10.0.0.0/21",
-        ),
+    change = (
+        "set the label fixed_subnet_cidr to a larger network, such as "
+        "10.0.0.0/21"
     )
+    return _of_heat(bay, compare(what, amount, have.Quota(limit), change))
 
 
 def _pods(bay: needs.Bay) -> Row:

@@ -33,33 +33,28 @@ _GIB = 1024**3
 # Magnum's label of a bay with an autoscaler.
 _AUTO_SCALING = "auto_scaling_enabled"
 
+_ADD_NODES = "add nodes, or lower the requests in pods"
+
 # Resource to its name, and what to change if it is short.
 _TOTALS = {
     "pods": (
         "pods of the load",
         "add nodes, or raise maxPods of the kubelets",
     ),
-    "cpu": ("cores of the load", "add nodes, or lower the requests in pods"),
-    "memory": (
-        "memory of the load",
-        "add nodes, or lower the requests in pods",
-    ),
+    "cpu": ("cores of the load", _ADD_NODES),
+    "memory": ("memory of the load", _ADD_NODES),
 }
 
 _ADMISSION = (
-    Row(
+    unknown(
         "admission of the pods",
         "restricted",
-        "?",
-        UNKNOWN,
         "the pods keep the Pod Security Standard restricted, and no API shows "
         "what further policies of the bay refuse",
     ),
-    Row(
+    unknown(
         "limits of a new namespace",
         "none",
-        "?",
-        UNKNOWN,
         "no API shows whether something in the bay gives new namespaces a "
         "ResourceQuota or a LimitRange",
     ),
@@ -174,15 +169,13 @@ def _check_room(
 def _read_bay(cluster: client.KubeClient, may_grow: bool) -> _Bay:
     with have.readable_bay():
         rooms = allocatable.read_nodes(cluster)
-    growing = "an autoscaler may add nodes" if may_grow else ""
-    unread = ""
-    if not growing:
-        try:
-            with have.readable_bay():
-                if allocatable.may_grow(cluster, rooms):
-                    growing = "an autoscaler may add nodes"
-        except reading.Unreadable as error:
-            growing = f"there may be an autoscaler: {error}"
+    growing, unread = "", ""
+    try:
+        with have.readable_bay():
+            if may_grow or allocatable.may_grow(cluster, rooms):
+                growing = "an autoscaler may add nodes"
+    except reading.Unreadable as error:
+        growing = f"there may be an autoscaler: {error}"
     try:
         with have.readable_bay():
             others = objects.namespaces(cluster, naming.MANAGED)
@@ -209,7 +202,7 @@ def _check_pods(load: plans.LoadPlan, pods: plans.PodsPlan, bay: _Bay) -> Row:
     )
     name = pods.component
     if nodes:
-        change = f"add nodes, or lower the requests in pods.{name}"
+        change = f"{_ADD_NODES}.{name}"
         found = f"room for {min(most, of_one_load)} on {len(nodes)} nodes"
     else:
         change = (
@@ -223,14 +216,8 @@ def _check_pods(load: plans.LoadPlan, pods: plans.PodsPlan, bay: _Bay) -> Row:
         change=change,
     )
     plural = name if name == "master" else f"{name}s"
-    return Row(
-        f"room for the {plural}",
-        words(amount),
-        found,
-        verdict,
-        why,
-        size=amount.most,
-    )
+    what, need = f"room for the {plural}", words(amount)
+    return Row(what, need, found, verdict, why, size=amount.most)
 
 
 def _check_totals(load: plans.LoadPlan, bay: _Bay) -> Iterator[Row]:
@@ -265,11 +252,8 @@ def _check_together(load: plans.LoadPlan, bay: _Bay) -> Row:
     need = f"{sum(number for _, number in wanted)}"
     if room.fit_together(bay.rooms, wanted, spread=load.spread_required):
         return Row(what, need, "found", ENOUGH)
-    reason = (
-        "it depends on where Kubernetes places pods; to be safe, add nodes, "
-        "or lower the requests in pods"
-    )
-    return Row(what, need, "not found", UNKNOWN, reason)
+    reason = "it depends on where Kubernetes places pods; to be safe, "
+    return Row(what, need, "not found", UNKNOWN, reason + _ADD_NODES)
 
 
 def _shown(resource: str, amount: Decimal) -> str:

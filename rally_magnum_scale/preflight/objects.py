@@ -59,11 +59,8 @@ def resolve(
 
 def check(bay: needs.Bay, project: have.Project) -> Iterator[Row]:
     """Check what a bay refers to by name."""
-    for what, name in (
-        ("flavor of the nodes", bay.flavor),
-        ("flavor of the masters", bay.master_flavor),
-    ):
-        yield _flavor(what, name, project)
+    yield _flavor("flavor of the nodes", bay.flavor, project)
+    yield _flavor("flavor of the masters", bay.master_flavor, project)
     if bay.keypair:
         yield _keypair(bay.keypair, project)
     if external := bay.template.get("external_network_id"):
