@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     handlers = interruption.install()
     try:
-        return _run(options.settings)
+        settings = nightly_settings.read(options.settings)
+        return night.run(settings, commands.Progress(), _tell).exit
     except exceptions.Interrupted as error:
         sys.stderr.write(f"rally-magnum-nightly: {error}\n")
         return outcome.EXIT_INTERRUPTED
@@ -75,11 +76,6 @@ def _parser() -> argparse.ArgumentParser:
         help="the YAML file with the settings: the tasks and the cloud",
     )
     return parser
-
-
-def _run(path: pathlib.Path) -> int:
-    settings = nightly_settings.read(path)
-    return night.run(settings, commands.Progress(), _tell).exit
 
 
 def _tell(came_out: outcome.Night) -> None:

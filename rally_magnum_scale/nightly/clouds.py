@@ -59,7 +59,9 @@ def opened(
                 environment, "cloud.sandbox"
             )
         else:
-            environment, cloud = _own_environment(), _described(wanted, log)
+            path = f"{commands.PROGRAMS}{os.pathsep}{os.environ['PATH']}"
+            environment = {**os.environ, "PATH": path}
+            cloud = _described(wanted, log)
         spec = cloud_spec.make(cloud, log)
         # The environment that a user selected in ~/.rally/globals must not
         # be used, and later nights must find the run markers of this one.
@@ -73,11 +75,6 @@ def opened(
         environment.pop("XDG_STATE_HOME", None)
         environment["RALLY_ENV"] = _ensure(home, environment, spec, until)
         yield environment
-
-
-def _own_environment() -> dict[str, str]:
-    path = f"{commands.PROGRAMS}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path}
 
 
 def _described(

@@ -101,7 +101,8 @@ class Night:
     @property
     def headline(self) -> str:
         worse = sum(bool(one.worse) for one in self.tasks)
-        words = f"{self.state}, {_count(len(self.tasks), 'task')}"
+        count = len(self.tasks)
+        words = f"{self.state}, {count} task{'' if count == 1 else 's'}"
         if worse:
             words += f", {worse} of them worse than before"
         gaps = sum(bool(one.not_compared) for one in self.tasks)
@@ -180,7 +181,3 @@ def _read_task(found: Mapping[str, Any]) -> TaskOutcome:
         for name, value in found.items()
     }
     return TaskOutcome(**values)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

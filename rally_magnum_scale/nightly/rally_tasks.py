@@ -94,8 +94,9 @@ def run(
     finally:
         processes.end_all(_family(child.pid), grace_s, log)
         child.wait()
+    found = _UUID.search(log_file.read_text(errors="replace"))
     return Ended(
-        uuid=_uuid(log_file),
+        uuid=found[1] if found else "",
         took_s=time.monotonic() - began_s,
         status=child.returncode,
         cut_short=cut_short,
@@ -134,11 +135,6 @@ def _family(pid: int) -> list[psutil.Process]:
             if os.getsid(process.pid) == pid:
                 found.append(process)
     return found
-
-
-def _uuid(log_file: pathlib.Path) -> str:
-    found = _UUID.search(log_file.read_text(errors="replace"))
-    return found.group(1) if found else ""
 
 
 def _output(log_file: pathlib.Path) -> str:

@@ -239,7 +239,9 @@ class Project:
         :raises Unreadable: when the service does not answer, or shows
             several objects of the name
         """
-        with reading.readable(_name(client)):
+        names = {each.client: each.name for each in _SERVICES.values()}
+        names["image"] = "Glance"
+        with reading.readable(names[client]):
             own = getattr(self._cloud, client)
             return getattr(own, f"find_{kind}")(wanted, ignore_missing=True)
 
@@ -294,16 +296,15 @@ class Projects:
         """Number of projects with existing users."""
         return len(self._users)
 
+    @functools.cache  # noqa: B019 - lives as long as the program
     def open(self, new: bool) -> Sequence[Project]:
         """Open the projects of a workload.
 
         :raises InvalidInput: when Rally can't create projects
         :raises Unreadable: when a login fails
         """
-        return self._new() if new else self._existing
-
-    @functools.cache  # noqa: B019 - lives as long as the program
-    def _new(self) -> Sequence[Project]:
+        if not new:
+            return [_open(each, new=False) for each in self._users.values()]
         if self._admin is None:
             raise exceptions.InvalidInput(
                 "Rally would create projects for this task, but its "
@@ -311,10 +312,6 @@ class Projects:
                 "of the environment, or list existing 'users' in it."
             )
         return [_open(self._admin, new=True)]
-
-    @functools.cached_property
-    def _existing(self) -> Sequence[Project]:
-        return [_open(each, new=False) for each in self._users.values()]
 
 
 def _open(given: Mapping[str, Any], *, new: bool) -> Project:
@@ -342,8 +339,3 @@ def _quota(resource: str, shown: Any) -> Quota:
         return Quota(shown, _USED_BY_NEW.get(resource, 0))
     used = shown["in_use"] if "in_use" in shown else shown["used"]
     return Quota(int(shown["limit"]), int(used) + int(shown["reserved"]))
-
-
-def _name(client: str) -> str:
-    names = {each.client: each.name for each in _SERVICES.values()}
-    return {**names, "image": "Glance"}[client]

@@ -118,10 +118,10 @@ def _plan(
     name: str, workload: Mapping[str, Any], existing_projects: int
 ) -> WorkloadPlan:
     contexts = validator_base.contexts_by_name(workload["contexts"])
-    users = set(contexts.get("users") or {}) - {"user_choice_method"}
+    users = contexts.get("users") or {}
     new = 0
-    if users or not existing_projects:
-        new = int((contexts.get("users") or {}).get("tenants", 1))
+    if set(users) - {"user_choice_method"} or not existing_projects:
+        new = int(users.get("tenants", 1))
     made = (contexts.get("bay_templates") or {}).get("templates") or ()
     args = workload["args"]
     return WorkloadPlan(
@@ -192,20 +192,15 @@ def _load_in_existing_bay(workload: Mapping[str, Any]) -> LoadPlan | None:
         update = events.RollingUpdate(**(args.get("update") or {}))
         surge = _surge(update, load.targets)
     options = pod_options.read_all(load.pods)
-    counts = {"target": load.targets, "worker": load.workers, "master": 1}
     at_least, at_most = _at_once(workload, keep_bay=False)
     return LoadPlan(
         bay=which.bay,
         kubeconfig=which.kubeconfig,
         kubeconfig_context=which.kubeconfig_context,
-        pods=tuple(
-            PodsPlan(
-                component,
-                count,
-                options[component],
-                surge=surge if component == "target" else 0,
-            )
-            for component, count in counts.items()
+        pods=(
+            PodsPlan("target", load.targets, options["target"], surge),
+            PodsPlan("worker", load.workers, options["worker"]),
+            PodsPlan("master", 1, options["master"]),
         ),
         at_least=at_least,
         at_most=at_most,

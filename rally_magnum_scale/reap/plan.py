@@ -87,7 +87,13 @@ class DeletionRules:
             self._row(each, age_s, newest_s.get(each.run))
             for each, age_s in chosen
         ]
-        return sorted(rows, key=_turn)
+        return sorted(
+            rows,
+            key=lambda row: (
+                findings.KINDS.index(row.finding.kind),
+                row.finding.name,
+            ),
+        )
 
     def _row(
         self,
@@ -177,7 +183,3 @@ def _age_s(finding: findings.Finding, now: datetime.datetime) -> float | None:
     if finding.created_at is None:
         return None
     return max(0.0, (now - finding.created_at).total_seconds())
-
-
-def _turn(row: Decision) -> tuple[int, str]:
-    return findings.KINDS.index(row.finding.kind), row.finding.name

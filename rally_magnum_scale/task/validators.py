@@ -43,8 +43,11 @@ class NestedKeysValidator(Validator):
             known = jsonschema.Draft7Validator(schemas.get(name, {}))
             for error in known.iter_errors(value):
                 if error.absolute_path:
-                    path = name + "".join(map(_subscript, error.absolute_path))
-                    self.fail(f"{path}: {error.message}.")
+                    path = "".join(
+                        f"[{key}]" if isinstance(key, int) else f".{key}"
+                        for key in error.absolute_path
+                    )
+                    self.fail(f"{name}{path}: {error.message}.")
 
 
 class _ArgumentsValidator(Validator):
@@ -349,10 +352,6 @@ def _fault_methods(args: Mapping[str, Any]) -> list[tuple[str, Any]]:
         for index, fault in enumerate(given if isinstance(given, list) else ())
         if isinstance(fault, dict)
     ]
-
-
-def _subscript(key: str | int) -> str:
-    return f"[{key}]" if isinstance(key, int) else f".{key}"
 
 
 def _roles(made: Any) -> list[str]:

@@ -85,8 +85,9 @@ def objection(config: Any) -> str:
     short = sorted(set(config) & set(BAY_PROPERTIES))
     if "bays" in config and short:
         return (
-            f"The context bays has both 'bays' and {_list(short)}. Move "
-            "these keys into the entries of 'bays', or remove 'bays'."
+            "The context bays has both 'bays' and "
+            f"{', '.join(map(repr, short))}. Move these keys into the "
+            "entries of 'bays', or remove 'bays'."
         )
     if not {"bays", "nodes"} & set(config):
         return (
@@ -117,7 +118,3 @@ def _group(
         template=entry.get("bay_template"),
         options=options,
     )
-
-
-def _list(keys: list[str]) -> str:
-    return ", ".join(repr(key) for key in keys)

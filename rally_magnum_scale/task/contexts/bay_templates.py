@@ -127,7 +127,10 @@ class BayTemplates(cleanup.NamedContext, openstack_context.OpenStackContext):
             magnum = clients.magnum_of(user["credential"].clients())
             for uuid in tenant.pop("bay_templates", {}).values():
                 cleanup.release(uuid)
-                _remove(templates.Templates(magnum), uuid)
+                try:
+                    templates.Templates(magnum).delete(uuid)
+                except exceptions.BayError as error:
+                    LOG.error(str(error))
         cleanup.sweep("cluster_templates", self)
 
     def _open(
@@ -199,10 +202,3 @@ def _well_formed(given: Any) -> Iterator[dict[str, Any]]:
     for template in dict(given or {}).get("templates") or ():
         if isinstance(template, dict) and "name" in template:
             yield template
-
-
-def _remove(opened: templates.Templates, uuid: str) -> None:
-    try:
-        opened.delete(uuid)
-    except exceptions.BayError as error:
-        LOG.error(str(error))

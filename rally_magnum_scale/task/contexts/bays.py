@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -177,9 +176,17 @@ class BaysContext(cleanup.NamedContext, openstack_context.OpenStackContext):
         wanted = bay_groups.count(self.config)
         for user, tenant_id in self._iterate_per_tenants():
             magnum = clients.magnum_of(user["credential"].clients())
-            with contextlib.suppress(exceptions.BayError):
+            try:
                 room = quotas.BayQuotas(magnum).remaining(tenant_id)
-                _refuse_more_than(room, wanted, tenant_id)
+            except exceptions.BayError:
+                continue
+            if wanted > room:
+                raise exceptions.InvalidInput(
+                    f"The context bays needs {wanted} bays in the project "
+                    f"{tenant_id}, but Magnum's quota leaves room for {room}. "
+                    "Raise the quota with the context bay_quotas, or create "
+                    "fewer bays."
+                )
 
     def _planned(self) -> Iterator[_Bay]:
         for user, tenant_id in self._iterate_per_tenants():
@@ -230,12 +237,3 @@ def bays_of(
     """
     tenant = context["tenants"].get(tenant_id) or {}
     return tuple(tenant.get("bays") or ())
-
-
-def _refuse_more_than(room: int, wanted: int, tenant_id: str) -> None:
-    if wanted > room:
-        raise exceptions.InvalidInput(
-            f"The context bays needs {wanted} bays in the project "
-            f"{tenant_id}, but Magnum's quota leaves room for {room}. Raise "
-            "the quota with the context bay_quotas, or create fewer bays."
-        )

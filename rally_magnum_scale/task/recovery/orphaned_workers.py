@@ -62,7 +62,12 @@ def _end_iterations() -> None:
     end = time.monotonic() + _SIGNAL_WITHIN_S
     while not interruption.requested() and time.monotonic() < end:
         time.sleep(_POLL_INTERVAL_S)
-    running = _iterations()
+    main = threading.main_thread()
+    running = [
+        each
+        for each in threading.enumerate()
+        if not each.daemon and each != main
+    ]
     if running:
         LOG.warning(
             f"The parent of the worker {os.getpid()} is gone: removing what "
@@ -71,11 +76,6 @@ def _end_iterations() -> None:
     end = time.monotonic() + _REMOVE_WITHIN_S
     for thread in running:
         thread.join(max(0.0, end - time.monotonic()))
-
-
-def _iterations() -> list[threading.Thread]:
-    main = threading.main_thread()
-    return [t for t in threading.enumerate() if not t.daemon and t != main]
 
 
 os.register_at_fork(after_in_child=_begin)

@@ -144,21 +144,18 @@ def _bay_of_others(request: CriterionRequest) -> str:
 
 
 def _bay_is_kept(request: CriterionRequest) -> str:
-    if request.criterion != "bay_delete_time":
-        return ""
-    if not request.args.get("keep_bay"):
-        return ""
-    return (
-        ": the bay is not deleted, as keep_bay is true; leave one of the two "
-        "out"
-    )
+    if request.criterion == "bay_delete_time" and request.args.get("keep_bay"):
+        return (
+            ": the bay is not deleted, as keep_bay is true; leave one of the "
+            "two out"
+        )
+    return ""
 
 
 def _several_api_servers(request: CriterionRequest) -> str:
     masters = request.args.get("masters", 1)
-    if request.criterion != "api_latency" or not (
-        isinstance(masters, int) and masters > 1
-    ):
+    several = isinstance(masters, int) and masters > 1
+    if request.criterion != "api_latency" or not several:
         return ""
     return (
         f": each of the {masters} masters counts only its own requests; leave "
@@ -167,10 +164,10 @@ def _several_api_servers(request: CriterionRequest) -> str:
 
 
 def _no_drain(request: CriterionRequest) -> str:
-    if request.args.get("drain", True):
-        return ""
     for key in request.config:
-        if key.startswith("drain_max_s"):
+        if key.startswith("drain_max_s") and not request.args.get(
+            "drain", True
+        ):
             return (
                 f".{key}: no node is drained, as the argument drain is "
                 "false; leave one of the two out"
@@ -210,11 +207,9 @@ def _above_the_offer(request: CriterionRequest) -> str:
     """Compare a rate with the offered rate, if that is a strict maximum."""
     min_rps = request.number("min_rps")
     offer = _offer(request)
-    if min_rps is None or offer is None:
+    if min_rps is None or offer is None or min_rps <= offer[1]:
         return ""
     name, offered_rps = offer
-    if min_rps <= offered_rps:
-        return ""
     return (
         f".min_rps: {verdicts.format_number(min_rps)} rps can't be reached "
         f"with {name} of {verdicts.format_number(offered_rps)}, as no more is "

@@ -145,11 +145,15 @@ class NoRegressionCriterion(judging.Criterion):
             self._check_iterations()
         except exceptions.InvalidInput as error:
             return False, comparison.NOT_COMPARED, [str(error).rstrip(".")]
+        tasks = (
+            run.conditions["task"] for run in self._runs if run.conditions
+        )
+        task = next(tasks, "of now")
         found = comparison.compare(
             known or [],
             conditions.find(self._runs),
             metrics.read(self._runs),
-            trend.Point(self._task(), min(self._began_s), 0.0),
+            trend.Point(task, min(self._began_s), 0.0),
             self._ask,
         )
         sentences = found.sentences()
@@ -172,12 +176,6 @@ class NoRegressionCriterion(judging.Criterion):
                 f"{self._failed} of {len(self._runs)} iterations failed, so "
                 "the run is not compared"
             )
-
-    def _task(self) -> str:
-        tasks = (
-            run.conditions["task"] for run in self._runs if run.conditions
-        )
-        return next(tasks, "of now")
 
 
 def request_of(config: Mapping[str, Any]) -> comparison.Ask:
