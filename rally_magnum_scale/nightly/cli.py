@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     handlers = interruption.install()
     try:
         settings = nightly_settings.read(options.settings)
-        return night.run(settings, commands.Progress(), _tell).exit
+        return night.run(settings, commands.Progress(), _print_summary).exit
     except exceptions.Interrupted as error:
         sys.stderr.write(f"rally-magnum-nightly: {error}\n")
         return outcome.EXIT_INTERRUPTED
@@ -78,6 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _tell(came_out: outcome.Night) -> None:
-    sys.stdout.write(came_out.text())
+def _print_summary(night_: outcome.Night) -> None:
+    sys.stdout.write(night_.text())
     sys.stdout.flush()

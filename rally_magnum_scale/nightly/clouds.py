@@ -33,7 +33,7 @@ SECRETS = (_SPEC, _SPEC_LOG)
 
 @contextlib.contextmanager
 def opened(
-    wanted: nightly_settings.Settings,
+    settings: nightly_settings.Settings,
     log: commands.Log,
     until: deadline.Deadline,
 ) -> Iterator[dict[str, str]]:
@@ -45,15 +45,15 @@ def opened(
     :raises ScaleError: when the cloud does not exist, Rally can't access it,
         or the deadline passes before the cloud is ready
     """
-    home = wanted.folder / HOME
+    home = settings.folder / HOME
     home.mkdir(parents=True, exist_ok=True)
     # Also if the folder is a copy: Rally's database has the password.
     home.chmod(0o700)
     _forget_secrets(home)
     with contextlib.ExitStack() as stack:
-        if wanted.sandbox:
+        if settings.sandbox:
             environment = stack.enter_context(
-                sandbox.running(wanted.folder, home, log, until)
+                sandbox.running(settings.folder, home, log, until)
             )
             cloud = cloud_descriptions.of_variables(
                 environment, "cloud.sandbox"
@@ -61,7 +61,7 @@ def opened(
         else:
             path = f"{commands.PROGRAMS}{os.pathsep}{os.environ['PATH']}"
             environment = {**os.environ, "PATH": path}
-            cloud = _described(wanted, log)
+            cloud = _described(settings, log)
         spec = cloud_spec.make(cloud, log)
         # The environment that a user selected in ~/.rally/globals must not
         # be used, and later nights must find the run markers of this one.
@@ -69,7 +69,7 @@ def opened(
             "HOME": str(home),
             "OS_DATABASE__CONNECTION": f"sqlite:///{home}/rally.sqlite",
             # The next night finds our processes by it.
-            processes.NIGHT_VARIABLE: str(wanted.folder),
+            processes.NIGHT_VARIABLE: str(settings.folder),
         }
         environment.pop("RALLY_ENV", None)
         environment.pop("XDG_STATE_HOME", None)
@@ -78,11 +78,13 @@ def opened(
 
 
 def _described(
-    wanted: nightly_settings.Settings, log: commands.Log
+    settings: nightly_settings.Settings, log: commands.Log
 ) -> cloud_descriptions.CloudDescription:
-    if wanted.openrc:
-        return cloud_descriptions.of_openrc(wanted.openrc, log)
-    return cloud_descriptions.of_clouds_yaml(wanted.clouds_yaml, wanted.region)
+    if settings.openrc:
+        return cloud_descriptions.of_openrc(settings.openrc, log)
+    return cloud_descriptions.of_clouds_yaml(
+        settings.clouds_yaml, settings.region
+    )
 
 
 def _forget_secrets(home: pathlib.Path) -> None:

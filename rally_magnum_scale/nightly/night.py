@@ -35,7 +35,7 @@ Log = Callable[[str], None]
 def run(
     settings: nightly_settings.Settings,
     log: Log,
-    tell: Callable[[outcome.Night], None] = lambda _: None,
+    on_outcome: Callable[[outcome.Night], None] = lambda _: None,
 ) -> outcome.Night:
     """Run all tasks, and write their outcome.
 
@@ -49,7 +49,7 @@ def run(
     waited for at most 60 s, and a sandbox that the night brought up goes
     down within 600 s.
 
-    :param tell: receives the outcome, even if the pages over all nights
+    :param on_outcome: receives the outcome, even if the pages over all nights
         can't be drawn afterwards
     :raises NightRuns: when another night uses the folder
     :raises InvalidInput: when the folder can't be written, or the history
@@ -77,7 +77,7 @@ def run(
             folders.keep(settings.folder, settings.keep)
             pages.write(settings)
         finally:
-            tell(night)
+            on_outcome(night)
         return night
 
 
@@ -168,25 +168,20 @@ class _Work:
         environment: Mapping[str, str],
     ) -> outcome.TaskOutcome:
         kept = self.folder / f"{task.name}.json"
-        for kind, path in (
-            ("json", kept),
-            ("magnum-scale-junit", self.folder / f"{task.name}.junit.xml"),
-        ):
-            rally_tasks.export(
-                ended.uuid,
-                kind,
-                path,
-                environment,
-                self.settings.folder / clouds.HOME / "export.log",
-            )
+        junit = self.folder / f"{task.name}.junit.xml"
+        log = self.settings.folder / clouds.HOME / "export.log"
+        for kind, path in (("json", kept), ("magnum-scale-junit", junit)):
+            rally_tasks.export(ended.uuid, kind, path, environment, log)
         found = [_with_refusal(one, ended) for one in result_files.read(kept)]
-        drawn = results.read(found)
+        report = results.read(found)
         name = f"{task.name}.html"
         night = folders.name_at_end(self.folder)
         added = result_files.runs_of(found, f"{night}/{name}")
         every = storage.append(self.settings.folder / folders.HISTORY, added)
-        undrawn = self._draw(name, drawn, every)
-        sentence = conclusion.conclude(drawn.workloads, drawn.errors).sentence
+        page_error = self._draw(name, report, every)
+        sentence = conclusion.conclude(
+            report.workloads, report.errors
+        ).sentence
         state = max(
             (one.state for one in added),
             key=outcome.EXITS.__getitem__,
@@ -194,23 +189,23 @@ class _Work:
         )
         if ended.cut_short:
             sentence = f"Incomplete: {ended.cut_short}. {sentence}"
-        if ended.cut_short or undrawn:
+        if ended.cut_short or page_error:
             state = storage.BROKEN
         ask = comparison.Ask(across=self.settings.across)
         return outcome.TaskOutcome(
             name=task.name,
             state=state,
-            sentence=f"{sentence} {undrawn}".rstrip(),
+            sentence=f"{sentence} {page_error}".rstrip(),
             took_s=ended.took_s,
             uuid=ended.uuid,
-            page="" if undrawn else name,
+            page="" if page_error else name,
             **_compare(added, every, ask),
         )
 
     def _draw(
         self,
         name: str,
-        drawn: model.Report,
+        report: model.Report,
         every: Sequence[storage.StoredRun],
     ) -> str:
         """Draw the page of a task; return the error if that fails.
@@ -218,7 +213,7 @@ class _Work:
         The outcome of the task must not be lost because of such an error.
         """
         try:
-            html = page.render(drawn, every, self.settings.across)
+            html = page.render(report, every, self.settings.across)
             files.atomic_write(self.folder / name, html)
         except Exception as error:
             self.log(traceback.format_exc())

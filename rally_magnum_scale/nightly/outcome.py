@@ -158,7 +158,7 @@ class Night:
 
 # Maximum number of lines per label and task, so that a chat message stays
 # readable.  The page shows all.
-MOST_TOLD = 5
+MAX_LINES = 5
 
 
 def words_of(seconds: float) -> str:
@@ -170,8 +170,8 @@ def words_of(seconds: float) -> str:
 
 
 def _labelled(label: str, found: Sequence[str]) -> list[str]:
-    lines = [f"    {label}: {one}" for one in found[:MOST_TOLD]]
-    more = len(found) - MOST_TOLD
+    lines = [f"    {label}: {one}" for one in found[:MAX_LINES]]
+    more = len(found) - MAX_LINES
     return [*lines, f"    … and {more} more"] if more > 0 else lines
 
 

@@ -75,13 +75,13 @@ class Bay:
     :param plan: number of bays, and the request for one of them
     :param template: the template's fields, by Magnum's names
     :param driver: name of Magnum's driver; empty if that is unknown
-    :param volume_asked: whether the task itself sets docker_volume_size
+    :param volume_requested: whether the task itself sets docker_volume_size
     """
 
     plan: plans.BayPlan
     template: Mapping[str, Any]
     driver: str = ""
-    volume_asked: bool = False
+    volume_requested: bool = False
 
     @property
     def heat(self) -> bool | None:

@@ -48,11 +48,11 @@ def resolve(
         template, row = _template(workload, project, plan)
         image, more = _image(template, project)
         driver, shown = _driver(template, image)
-        volume_asked = any(
+        volume_requested = any(
             one.name == template.get("name") and _VOLUME_KEY in one.fields
             for one in workload.templates
         )
-        bays.append(needs.Bay(plan, template, driver, volume_asked))
+        bays.append(needs.Bay(plan, template, driver, volume_requested))
         rows += [row, *more, *shown]
     return bays, rows
 
@@ -91,10 +91,10 @@ def check(bay: needs.Bay, project: have.Project) -> Iterator[Row]:
 
 def check_driver(bay: needs.Bay) -> Iterator[Row]:
     """Check that Magnum's driver can do what the task asks for."""
-    asked = [*bay.plan.asks]
+    capabilities = [*bay.plan.capabilities]
     if bay.docker_volume_gb:
-        asked.append(drivers.DOCKER_VOLUMES)
-    for capability in asked:
+        capabilities.append(drivers.DOCKER_VOLUMES)
+    for capability in capabilities:
         yield _capability(bay, capability)
 
 
@@ -110,7 +110,7 @@ def _capability(bay: needs.Bay, capability: str) -> Row:
     if capability not in lacking:
         return Row(what, need, bay.driver, ENOUGH)
     found = f"{bay.driver} {lacking[capability]}"
-    if capability == drivers.DOCKER_VOLUMES and not bay.volume_asked:
+    if capability == drivers.DOCKER_VOLUMES and not bay.volume_requested:
         reason = "the bay can be created, but its nodes have no such volume"
         return Row(what, need, found, UNKNOWN, reason)
     return Row(what, need, found, SHORT, _CHANGES[capability])

@@ -20,15 +20,15 @@ class BayPlan:
     :param at_most: number of bays in a project that all iterations choose
     :param replaced: number of nodes that may exist besides ``request.nodes``
         while others are replaced
-    :param asks: what the driver must be able to do with the bays, such as
-        :data:`drivers.RESIZE`
+    :param capabilities: what the driver must be able to do with the bays,
+        such as :data:`drivers.RESIZE`
     """
 
     request: lifecycle.BayRequest
     at_least: int
     at_most: int
     replaced: int = 0
-    asks: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -155,24 +155,24 @@ def _bays_of_iterations(
     bay = signature.read(bay_arguments.BayArguments, args)
     request = bay.request("", bay.bay_template)
     nodes = max(request.nodes, *args.get("sizes", ()), 0)
-    asks = []
+    capabilities = []
     if "sizes" in args:
-        asks.append(drivers.RESIZE)
+        capabilities.append(drivers.RESIZE)
         if args.get("nodegroup"):
-            asks.append(drivers.RESIZE_NODE_GROUP)
+            capabilities.append(drivers.RESIZE_NODE_GROUP)
     replaced = 0
     if issubclass(kind, bay_scenarios.ReplaceNodes):
         change = signature.read(node_arguments.ReplaceArguments, args)
         number = change.number(nodes)
         replaced = min(number, change.batch or number)
-        asks.append(drivers.REPLACE_NODES)
+        capabilities.append(drivers.REPLACE_NODES)
     at_least, at_most = _at_once(workload, keep_bay=bay.keep_bay)
     yield BayPlan(
         dataclasses.replace(request, nodes=nodes),
         at_least=-(-at_least // projects),
         at_most=at_most,
         replaced=replaced,
-        asks=tuple(asks),
+        capabilities=tuple(capabilities),
     )
 
 

@@ -193,20 +193,20 @@ class Scenario(scenario.OpenStackScenario):
             spec = dataclasses.replace(
                 spec, run_by=dead_loads.this_run(run_markers.database())
             )
-        breaks: fault_injectors.FaultInjector | None = None
+        faults: fault_injectors.FaultInjector | None = None
         if spec.faults and injector:
-            breaks = injector(cluster, spec.names.namespace)
+            faults = injector(cluster, spec.names.namespace)
         elif spec.faults:
-            breaks = self._servers(noted=bay_stays)
-        run = loads.Load(cluster, spec, nodes, LOG.info, breaks)
-        with contextlib.ExitStack() as ways_out:
-            ways_out.enter_context(
+            faults = self._servers(noted=bay_stays)
+        run = loads.Load(cluster, spec, nodes, LOG.info, faults)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(
                 removal.after(
                     lambda: self._records.extend(run.all_records()), LOG.error
                 )
             )
             if bay_stays:
-                ways_out.enter_context(
+                stack.enter_context(
                     removal.after(
                         lambda: self._timed("workload.remove", run.remove),
                         LOG.error,
@@ -214,7 +214,7 @@ class Scenario(scenario.OpenStackScenario):
                 )
                 # A lost node can't terminate its pods, so the faults are
                 # reverted before the load is removed.
-                ways_out.enter_context(removal.after(run.revert, LOG.error))
+                stack.enter_context(removal.after(run.revert, LOG.error))
             if load.pull_ahead:
                 self._timed("workload.pull_images", run.pull)
             self._timed("workload.deploy", run.deploy)

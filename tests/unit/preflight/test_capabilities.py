@@ -16,8 +16,8 @@ VOLUME = {"docker_volume_size": 10}
 
 def check(driver, *asks, template=(), asked=False):
     request = lifecycle.BayRequest(name="", nodes=2)
-    planned = plan.BayPlan(request, 1, 1, asks=asks)
-    bay = needs.Bay(planned, dict(template), driver, volume_asked=asked)
+    planned = plan.BayPlan(request, 1, 1, capabilities=asks)
+    bay = needs.Bay(planned, dict(template), driver, volume_requested=asked)
     return list(objects.check_driver(bay))
 
 

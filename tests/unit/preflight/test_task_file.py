@@ -167,7 +167,7 @@ def test_a_load_with_wrong_pods_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("sample", "arguments", "asks"),
+    ("sample", "arguments", "capabilities"),
     [
         ("2m-rps", {}, ()),
         ("resize-bay", {}, (drivers.RESIZE,)),
@@ -179,9 +179,9 @@ def test_a_load_with_wrong_pods_is_refused():
         ("replace-nodes", {}, (drivers.REPLACE_NODES,)),
     ],
 )
-def test_what_the_driver_must_be_able_to_do(sample, arguments, asks):
+def test_what_the_driver_must_be_able_to_do(sample, arguments, capabilities):
     (workload,) = read(sample, **arguments)
-    assert workload.bays[0].asks == asks
+    assert workload.bays[0].capabilities == capabilities
 
 
 def test_templates_of_the_context():
