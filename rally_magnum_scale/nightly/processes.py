@@ -35,7 +35,7 @@ def end_killed(
     :param grace_s: time for the processes to clean up; 40 s later they are
         killed
     """
-    found = _find(folder)
+    found = of_night(folder)
     if found:
         log(
             f"a night in {folder} was killed; ending the {len(found)} "
@@ -105,12 +105,26 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def _find(folder: pathlib.Path) -> list[psutil.Process]:
+def of_night(folder: pathlib.Path) -> list[psutil.Process]:
+    """Return the processes that a night in a folder started."""
+    return find(
+        lambda it: (
+            it.pid != os.getpid()
+            and it.environ().get(NIGHT_VARIABLE) == str(folder)
+        )
+    )
+
+
+def find(
+    belongs: Callable[[psutil.Process], bool],
+) -> list[psutil.Process]:
+    """Return the processes that meet a condition.
+
+    :param belongs: the condition; a process that can't be read meets none
+    """
     found = []
     for process in psutil.process_iter():
-        if process.pid == os.getpid():
-            continue
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(NIGHT_VARIABLE) == str(folder):
+            if belongs(process):
                 found.append(process)
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import pathlib
@@ -11,8 +10,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from collections.abc import Mapping
-
-import psutil
 
 from rally_magnum_scale import commands
 from rally_magnum_scale import exceptions
@@ -92,7 +89,9 @@ def run(
     except exceptions.Interrupted:
         cut_short = "it was interrupted because the night was interrupted"
     finally:
-        processes.end_all(_family(child.pid), grace_s, log)
+        # Its children stay in its session even if it has ended itself.
+        family = processes.find(lambda it: os.getsid(it.pid) == child.pid)
+        processes.end_all(family, grace_s, log)
         child.wait()
     found = _UUID.search(log_file.read_text(errors="replace"))
     return Ended(
@@ -122,19 +121,6 @@ def export(
         log_file,
         what=f"export the task {uuid} as {kind}",
     )
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    """Return all processes in the session of a process that we started.
-
-    Its children stay in the session even if the process itself has ended.
-    """
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(OSError):
-            if os.getsid(process.pid) == pid:
-                found.append(process)
-    return found
 
 
 def _output(log_file: pathlib.Path) -> str:

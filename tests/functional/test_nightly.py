@@ -219,7 +219,7 @@ def killed(
 
 
 def _of_the_night(nights: Nights) -> list[psutil.Process]:
-    return processes._find(nights.folder)
+    return processes.of_night(nights.folder)
 
 
 @pytest.mark.long

@@ -91,11 +91,17 @@ class RunMarker:
         return {"version": VERSION, **dataclasses.asdict(self)}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> RunMarker:
+    def from_json(cls, content: Any) -> RunMarker | None:
         """Read the content of a file.
 
+        :returns: None when a newer release wrote it
         :raises ValueError: when the content is not a run marker
         """
+        version = content.get("version") if isinstance(content, dict) else None
+        if not isinstance(version, int):
+            raise ValueError("it has no version")  # noqa: TRY004
+        if version > VERSION:
+            return None
         try:
             values = {f.name: content[f.name] for f in _FIELDS}
             values["process"] = Process(**values["process"])
@@ -225,39 +231,24 @@ def read_all(where: pathlib.Path, log: Callable[[str], None]) -> list[Found]:
     found = []
     for path in sorted(where.glob("*.json")):
         try:
-            each = _read(path)
+            with path.open() as file:
+                mark = RunMarker.from_json(json.load(file))
+                held = _is_held(file)
         except FileNotFoundError:
             continue
         except OSError as error:
             log(f"A run marker can't be read: {error}.")
-            continue
         except ValueError as error:
             log(_set_aside(path, error))
-            continue
-        if each is None:
+        else:
+            if mark:
+                found.append(Found(path, mark, held))
+                continue
             log(
                 f"A newer release wrote the run marker {path}; it is left "
                 "alone."
             )
-        else:
-            found.append(each)
     return found
-
-
-def _read(path: pathlib.Path) -> Found | None:
-    with path.open() as file:
-        content = json.load(file)
-        version = _version(content)
-        if version > VERSION:
-            return None
-        return Found(path, RunMarker.from_json(content), _is_held(file))
-
-
-def _version(content: Any) -> int:
-    version = content.get("version") if isinstance(content, dict) else None
-    if isinstance(version, int):
-        return version
-    raise ValueError("it has no version")
 
 
 def _is_held(file: Any) -> bool | None:
