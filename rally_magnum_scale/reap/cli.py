@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import json
 import re
 import sys
 from collections.abc import Mapping
@@ -14,7 +15,6 @@ from rally_magnum_scale import cloud_commands
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import retries
 from rally_magnum_scale.bays import leftovers
-from rally_magnum_scale.reap import output
 from rally_magnum_scale.reap import plan
 from rally_magnum_scale.reap import runs as run_list
 from rally_magnum_scale.reap import search
@@ -35,6 +35,10 @@ environment are wrong; 3 if the login to the cloud or the program itself
 failed. What is kept because its run may be alive does not count as left.
 """
 
+_HEADINGS = (
+    *("kind", "name", "id", "project", "age", "why it is ours", "run"),
+    "what to do",
+)
 _UNITS_S = {"m": 60, "h": 3600, "d": 86400}
 
 
@@ -115,13 +119,13 @@ def _run(options: argparse.Namespace) -> int:
             "of its users were searched."
         )
     if not options.json:
-        sys.stdout.write(output.as_table(rows))
+        sys.stdout.write(_as_table(rows))
     if options.delete and _confirmed(options, rows):
         rows = plan.remove(rows, _log)
         if not options.json:
-            sys.stdout.write(output.as_summary(rows))
+            sys.stdout.write(_as_summary(rows))
     if options.json:
-        sys.stdout.write(output.as_json(rows, problems))
+        sys.stdout.write(_as_json(rows, problems))
     left = any(row.is_left for row in rows)
     return EXIT_LEFT if left or problems else 0
 
@@ -181,3 +185,57 @@ def _confirmed(
 
 def _log(line: str) -> None:
     sys.stderr.write(f"{line}\n")
+
+
+def _as_table(rows: Sequence[plan.Decision]) -> str:
+    if not rows:
+        return "Nothing was found.\n"
+    lines = cloud_commands.table([_HEADINGS, *map(_cells, rows)])
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: plan.Decision) -> tuple[str, ...]:
+    found = row.finding
+    return (
+        found.kind,
+        found.name,
+        found.id,
+        found.project or "?",
+        "?" if row.age_s is None else plan.words(row.age_s),
+        found.form,
+        f"{found.run} {row.state.value}",
+        row.action.value + (f": {row.reason}" if row.reason else ""),
+    )
+
+
+def _as_summary(rows: Sequence[plan.Decision]) -> str:
+    """Return what could not be removed, and how much was."""
+    tried = [row for row in rows if row.outcome]
+    left = [row for row in tried if row.is_left]
+    lines = [
+        f"left: {row.finding.kind} {row.finding.name}: {row.outcome}"
+        for row in left
+    ]
+    lines.append(f"{len(tried) - len(left)} removed, {len(left)} left.")
+    return "\n".join(lines) + "\n"
+
+
+def _as_json(rows: Sequence[plan.Decision], problems: Sequence[str]) -> str:
+    shown = [
+        {
+            "kind": row.finding.kind,
+            "name": row.finding.name,
+            "id": row.finding.id,
+            "project": row.finding.project,
+            "age_s": row.age_s,
+            "why": row.finding.form,
+            "run": row.finding.run,
+            "task": row.task,
+            "state": row.state.value,
+            "action": row.action.value,
+            "reason": row.reason,
+            "outcome": row.outcome,
+        }
+        for row in rows
+    ]
+    return json.dumps({"rows": shown, "problems": problems}, indent=2) + "\n"

@@ -20,7 +20,6 @@ from rally_magnum_scale.kube import client
 from rally_magnum_scale.task.scenarios import bay_arguments
 from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import node_arguments
-from rally_magnum_scale.task.scenarios import search_arguments
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import workload_arguments
 from rally_magnum_scale.task.validator_base import Validated
@@ -129,7 +128,7 @@ class SearchValidator(LoadValidator):
     """Check the bounds and limits of a search, and the sizes of its load."""
 
     what = "arguments of the search"
-    arguments = search_arguments.SearchArguments
+    arguments = load_arguments.SearchArguments
     nothing: ClassVar[Mapping[str, Any]] = {"bounds": {}}
 
 
@@ -168,15 +167,10 @@ class KeepBayValidator(validation.RequiredPlatformValidator):
     def __init__(self) -> None:
         super().__init__(platform="openstack")
 
-    def validate(
-        self,
-        context: Any,
-        config: dict[str, Any],
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
+    def validate(self, context: Any, config: Any, **plugin: Any) -> None:
         """Fail with a message that says what to do instead."""
-        validated = Validated(config, plugin_cls, plugin_cfg)
+        del plugin
+        validated = Validated(config)
         if not validated.arguments.get("keep_bay"):
             return
         existing = context["platforms"].get("openstack", {}).get("users")
@@ -321,18 +315,12 @@ class BayPlatformValidator(validation.RequiredPlatformValidator):
     def __init__(self) -> None:
         super().__init__(platform="openstack", users=True)
 
-    def validate(
-        self,
-        context: Any,
-        config: dict[str, Any],
-        plugin_cls: Any,
-        plugin_cfg: Any,
-    ) -> None:
+    def validate(self, context: Any, config: Any, **plugin: Any) -> None:
         """Fail unless the bay is opened by a kubeconfig."""
-        validated = Validated(config, plugin_cls, plugin_cfg)
+        validated = Validated(config)
         if validated.arguments.get("kubeconfig") is not None:
             return
-        super().validate(context, config, plugin_cls, plugin_cfg)
+        super().validate(context, config, **plugin)
         if validated.context("users") is None:
             self.fail(
                 "Only an OpenStack user can find a bay in Magnum. Add the "

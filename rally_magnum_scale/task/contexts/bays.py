@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
+from concurrent import futures
 from typing import Any
+from typing import TypeVar
 
 from rally import consts
 from rally.common import logging
@@ -22,7 +26,6 @@ from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.task import clients
 from rally_magnum_scale.task.contexts import bay_groups
 from rally_magnum_scale.task.contexts import bay_templates
-from rally_magnum_scale.task.contexts import parallel
 from rally_magnum_scale.task.recovery import cleanup
 from rally_magnum_scale.task.validator_base import Validated
 from rally_magnum_scale.task.validator_base import Validator
@@ -30,6 +33,8 @@ from rally_magnum_scale.task.validator_base import Validator
 LOG = logging.getLogger(__name__)
 
 _CONCURRENCY = 4
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +134,7 @@ class BaysContext(cleanup.NamedContext, openstack_context.OpenStackContext):
         super().__init__(ctx)
         self._bays: list[_Bay] = []
         self._concurrency = int(self.config.get("concurrency", _CONCURRENCY))
-        self._group = parallel.Group(self._concurrency)
+        self._group = Group(self._concurrency)
 
     def setup(self) -> None:
         """Create all bays and wait until all their nodes are Ready.
@@ -164,7 +169,7 @@ class BaysContext(cleanup.NamedContext, openstack_context.OpenStackContext):
     def _remove_all(self) -> None:
         for bay in self._bays:
             bay.actions.reset_atomic_actions()
-        errors = parallel.run_all(_Bay.remove, self._bays, self._concurrency)
+        errors = run_all(_Bay.remove, self._bays, self._concurrency)
         self._note_actions()
         for error in errors:
             LOG.error(str(error))
@@ -224,6 +229,65 @@ class BaysContext(cleanup.NamedContext, openstack_context.OpenStackContext):
         ]
         taken.sort(key=lambda action: action["started_at"] or 0.0)
         self.atomic_actions().extend(taken)
+
+
+class Group:
+    """Parallel pieces of work that are all aborted when one piece fails."""
+
+    def __init__(self, concurrency: int) -> None:
+        self._concurrency = concurrency
+        self._failures: list[Exception] = []
+
+    def run(self, work: Callable[[T], None], things: Sequence[T]) -> None:
+        """Do the work on each thing; wait for every piece that has started.
+
+        :raises Exception: the first exception of a piece of work
+        """
+
+        def one(thing: T) -> None:
+            try:
+                self._check()
+                work(thing)
+            except Exception as error:
+                self._failures.append(error)
+
+        with futures.ThreadPoolExecutor(self._concurrency) as pool:
+            list(pool.map(one, things))
+        if self._failures:
+            raise self._failures[0]
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep within a piece of work.
+
+        :raises GivenUp: when another piece has failed
+        :raises Interrupted: when the run is interrupted
+        """
+        interruption.sleep(seconds)
+        self._check()
+
+    def _check(self) -> None:
+        if self._failures and not interruption.is_deferred():
+            raise exceptions.GivenUp(
+                "Aborted this bay because another bay of the same context "
+                "could not be created."
+            )
+
+
+def run_all(
+    work: Callable[[T], None], things: Sequence[T], concurrency: int
+) -> list[Exception]:
+    """Do the work on each thing; return the errors."""
+
+    def one(thing: T) -> Exception | None:
+        try:
+            with interruption.deferred():
+                work(thing)
+        except Exception as error:
+            return error
+        return None
+
+    with futures.ThreadPoolExecutor(concurrency) as pool:
+        return [error for error in pool.map(one, things) if error is not None]
 
 
 def bays_of(

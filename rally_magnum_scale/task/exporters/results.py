@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
+import jsonschema
+
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import conditions
 from rally_magnum_scale.report import model
 from rally_magnum_scale.task import output
-from rally_magnum_scale.task.exporters import result_schema
 
 PACKAGES = (
     "rally-magnum-scale",
@@ -32,6 +33,86 @@ _WHOLE = ("finished", "", None)
 
 # Errors whose class name adds nothing to the message.
 _REDUNDANT_CLASSES = ("", "InvalidTaskConfig", "ValidationError")
+
+
+def _object(required: str = "", **properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required.split(),
+    }
+
+
+# The part of a workload's result that the reports are made from.  Rally checks
+# results that it loads from a file, but not those that it passes to an
+# exporter.  A field that could tell of a failure is required, so that a result
+# that lacks it does not look like a success.
+_TEXT = {"type": "string"}
+_OBJECT = {"type": "object"}
+_ARRAY = {"type": "array"}
+_LIST_OR_NONE = {"type": ["array", "null"]}
+# An epoch second.  Its limits also exclude what is no number at all.
+_STAMP = {"type": "number", "minimum": 0, "maximum": 1e12}
+_STAMP_OR_NONE = {"anyOf": [_STAMP, {"type": "null"}]}
+_ERROR = {**_ARRAY, "items": _TEXT}
+_ERROR_OR_NONE = {**_LIST_OR_NONE, "items": _TEXT}
+_ACTIONS = {
+    **_LIST_OR_NONE,
+    "items": _object(
+        "name started_at finished_at",
+        name=_TEXT,
+        started_at=_STAMP,
+        finished_at=_STAMP,
+    ),
+}
+_PART_OF_CONTEXT = _object(
+    "started_at finished_at error",
+    started_at=_STAMP_OR_NONE,
+    finished_at=_STAMP_OR_NONE,
+    error=_ERROR_OR_NONE,
+    atomic_actions=_ACTIONS,
+)
+_CONTEXT = _object(
+    "plugin_name setup cleanup",
+    plugin_name=_TEXT,
+    setup=_PART_OF_CONTEXT,
+    cleanup=_PART_OF_CONTEXT,
+)
+_CRITERION = _object(
+    "criterion success",
+    criterion=_TEXT,
+    success={"type": "boolean"},
+    detail=_TEXT,
+)
+_OUTPUT = {
+    **_object("title data", title=_TEXT),
+    "if": {"properties": {"title": {"const": output.TITLE}}},
+    "then": {"properties": {"data": _ARRAY}},
+}
+_ITERATION = _object(
+    "timestamp error output",
+    timestamp=_STAMP_OR_NONE,
+    error=_ERROR,
+    atomic_actions=_ACTIONS,
+    output=_object("complete", complete={**_ARRAY, "items": _OUTPUT}),
+)
+_WORKLOAD = _object(
+    "name args sla sla_results data contexts_results",
+    uuid=_TEXT,
+    name=_TEXT,
+    description=_TEXT,
+    created_at=_TEXT,
+    full_duration={"type": ["number", "null"]},
+    args=_OBJECT,
+    sla=_OBJECT,
+    sla_results=_object(sla={**_ARRAY, "items": _CRITERION}),
+    data={**_ARRAY, "items": _ITERATION},
+    contexts={"type": ["object", "array", "null"]},
+    contexts_results={**_LIST_OR_NONE, "items": _CONTEXT},
+    runner_type={"type": ["string", "null"]},
+    runner={"type": ["object", "null"]},
+)
+_VALIDATOR = jsonschema.Draft7Validator(_WORKLOAD)
 
 
 def read(tasks: Iterable[Result]) -> model.Report:
@@ -121,7 +202,7 @@ def _reasons(message: str) -> str:
 
 
 def _workload(title: str, workload: Any, *, ended: bool) -> model.Workload:
-    if unreadable := result_schema.objection(workload):
+    if unreadable := objection(workload):
         known = workload if isinstance(workload, dict) else {}
         return model.Workload(
             str(known.get("name", "")), title, unreadable=unreadable
@@ -159,6 +240,18 @@ def _workload(title: str, workload: Any, *, ended: bool) -> model.Workload:
         created_at=workload.get("created_at", ""),
         duration_s=workload.get("full_duration") or 0.0,
     )
+
+
+def objection(workload: Any) -> str:
+    """Return why a workload's result can't be read; empty if it can.
+
+    :param workload: in the form that Rally passes to an exporter
+    """
+    error = jsonschema.exceptions.best_match(_VALIDATOR.iter_errors(workload))
+    if error is None:
+        return ""
+    where = error.json_path.removeprefix("$").lstrip(".")
+    return f"{where}: {error.message:.200}".removeprefix(": ")
 
 
 def _context(result: Result) -> model.ContextResult:

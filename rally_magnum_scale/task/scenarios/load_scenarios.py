@@ -11,10 +11,10 @@ from rally_magnum_scale.task.scenarios.load_arguments import (
     FaultyLoadArguments,
 )
 from rally_magnum_scale.task.scenarios.load_arguments import LoadArguments
+from rally_magnum_scale.task.scenarios.load_arguments import SearchArguments
 from rally_magnum_scale.task.scenarios.load_arguments import (
     UpdatedLoadArguments,
 )
-from rally_magnum_scale.task.scenarios.search_arguments import SearchArguments
 
 
 @base.configure_new_bay("throughput", "magnum_scale_load")

@@ -24,8 +24,8 @@ from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.measurement import criteria
 from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import measured
-from rally_magnum_scale.task.scenarios import search_arguments
 from rally_magnum_scale.task.validator_base import Validated
 from rally_magnum_scale.task.validator_base import Validator
 
@@ -190,7 +190,7 @@ def _no_such_step(request: CriterionRequest) -> str:
     if step is None:
         return ""
     if "max_rate" in request.measured:
-        default = search_arguments.SearchArguments.max_steps
+        default = load_arguments.SearchArguments.max_steps
         count = request.args.get("max_steps", default)
     else:
         plan = _plan(request.args)

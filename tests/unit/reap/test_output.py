@@ -2,8 +2,8 @@
 
 import json
 
+from rally_magnum_scale.reap import cli
 from rally_magnum_scale.reap import findings
-from rally_magnum_scale.reap import output
 from rally_magnum_scale.reap import plan
 from rally_magnum_scale.task.recovery import run_markers
 
@@ -24,7 +24,7 @@ GONE = plan.Decision(
 
 
 def test_the_table():
-    assert output.as_table([KEPT, FAILED]).splitlines() == [
+    assert cli._as_table([KEPT, FAILED]).splitlines() == [
         "kind     name         id    project  age  why it is ours       "
         "run        what to do",
         "bay      kept-r-1     id-1  p        2 h  named kept-RUN-…     "
@@ -35,14 +35,14 @@ def test_the_table():
 
 
 def test_the_summary_names_what_could_not_be_removed():
-    assert output.as_summary([KEPT, FAILED, GONE]).splitlines() == [
+    assert cli._as_summary([KEPT, FAILED, GONE]).splitlines() == [
         "left: keypair c_rally_r_1: Nova refused",
         "1 removed, 1 left.",
     ]
 
 
 def test_json_has_all_that_is_known():
-    shown = json.loads(output.as_json([KEPT], ["a problem"]))
+    shown = json.loads(cli._as_json([KEPT], ["a problem"]))
     assert shown == {
         "rows": [
             {

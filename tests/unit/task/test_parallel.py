@@ -4,7 +4,7 @@ import pytest
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
-from rally_magnum_scale.task.contexts import parallel
+from rally_magnum_scale.task.contexts import bays
 
 
 def test_the_concurrency_is_not_exceeded():
@@ -19,7 +19,7 @@ def test_the_concurrency_is_not_exceeded():
         with lock:
             going.discard(number)
 
-    parallel.Group(2).run(work, range(6))
+    bays.Group(2).run(work, range(6))
     assert most == [2]
 
 
@@ -31,12 +31,12 @@ def test_no_work_starts_after_the_first_failure():
         raise ValueError(number)
 
     with pytest.raises(ValueError, match="0"):
-        parallel.Group(1).run(work, range(9))
+        bays.Group(1).run(work, range(9))
     assert begun == [0]
 
 
 def test_running_work_is_aborted_and_the_cause_is_raised():
-    group = parallel.Group(2)
+    group = bays.Group(2)
     waiting = threading.Event()
     ended = []
 
@@ -58,7 +58,7 @@ def test_running_work_is_aborted_and_the_cause_is_raised():
 
 
 def test_a_removal_is_not_given_up():
-    group = parallel.Group(1)
+    group = bays.Group(1)
 
     def fail(_):
         raise ValueError("x")
@@ -80,6 +80,6 @@ def test_a_removal_goes_on_after_a_failure():
             raise ValueError(number)
         done.append(number)
 
-    errors = parallel.run_all(work, range(4), 2)
+    errors = bays.run_all(work, range(4), 2)
     assert sorted(str(error) for error in errors) == ["1", "3"]
     assert sorted(done) == [0, 2]

@@ -22,7 +22,6 @@ from rally_magnum_scale.task.recovery import cleanup
 from rally_magnum_scale.task.scenarios import bay_scenarios
 from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import load_scenarios
-from rally_magnum_scale.task.scenarios import search_arguments
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.workload import load_spec
 from tests.unit import loopback
@@ -380,7 +379,7 @@ def test_all_arguments_reach_the_specification(tmp_path):
             {"steps", "image_pull_secret_file"},
         ),
         (
-            search_arguments.SearchArguments,
+            load_arguments.SearchArguments,
             {field.name for field in dataclasses.fields(trials.Search)}
             | {"image_pull_secret_file"},
         ),

@@ -11,7 +11,6 @@ from hypothesis import strategies
 from rally_magnum_scale.history import storage
 from rally_magnum_scale.report import states
 from rally_magnum_scale.task.exporters import exporter_plugins
-from rally_magnum_scale.task.exporters import result_schema
 from rally_magnum_scale.task.exporters import results
 from tests.unit.task import test_results as stored
 
@@ -192,9 +191,7 @@ def test_a_workload_that_can_not_be_read_is_broken_and_says_why(change, words):
         stored.workload(stored.iteration()),
         stored.workload(stored.iteration(), **change),
     )
-    assert (
-        result_schema.objection(task["subtasks"][0]["workloads"][1]) == words
-    )
+    assert results.objection(task["subtasks"][0]["workloads"][1]) == words
     report = results.read([task])
     good, bad = report.workloads
     assert states.of_workload(good) == storage.HOLDS
