@@ -47,13 +47,8 @@ def alone(folder: pathlib.Path) -> Iterator[None]:
         yield
 
 
-def name_of(began_s: float) -> str:
-    """Return the name of a night: its start time in UTC."""
-    return time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime(began_s))
-
-
 def begin(folder: pathlib.Path, began_s: float) -> pathlib.Path:
-    wanted = name_of(began_s)
+    wanted = time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime(began_s))
     taken = {_bare(path) for path in folder.iterdir() if path.is_dir()}
     name, number = wanted, 1
     while name in taken:

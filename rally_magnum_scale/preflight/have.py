@@ -117,6 +117,8 @@ def _cached(read: Callable[..., T]) -> Callable[..., T]:
 class Project:
     """A project in which a task creates bays.
 
+    Each method raises Unreadable when a service does not show something.
+
     :param session: an authenticated keystoneauth1 session
     :param region: name of the region, or None for the only one
     :param interface: ``public``, ``internal`` or ``admin``
@@ -157,7 +159,6 @@ class Project:
             ``octavia``
         :param resource: a key of that service
         :param planned: the limit that the task sets; None if it sets none
-        :raises Unreadable: when the service does not show it
         """
         if planned == UNLIMITED:
             return Quota(UNLIMITED, planned=True)
@@ -214,10 +215,7 @@ class Project:
 
     @_cached
     def templates(self) -> list[Any]:
-        """Return the cluster templates that users of the project see.
-
-        :raises Unreadable: when Magnum does not show them
-        """
+        """Return the cluster templates that users of the project see."""
         with reading.readable("Magnum"):
             shown = listing.list_all(
                 self._magnum.cluster_templates, detail=True
@@ -236,8 +234,7 @@ class Project:
 
         :param client: name of openstacksdk's client
         :param kind: such as ``flavor``
-        :raises Unreadable: when the service does not answer, or shows
-            several objects of the name
+        :raises Unreadable: also when there are several objects of the name
         """
         names = {each.client: each.name for each in _SERVICES.values()}
         names["image"] = "Glance"
@@ -260,7 +257,6 @@ class Project:
         """Return the addresses of an existing network.
 
         :param subnet: id of its only subnet to count; None for all
-        :raises Unreadable: when Neutron does not show them
         """
         path = f"/network-ip-availabilities/{network}"
         with reading.readable("Neutron"):

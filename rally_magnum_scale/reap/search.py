@@ -47,6 +47,8 @@ class SearchResult:
 class Login:
     """What one login can list and remove.
 
+    The methods raise Unreadable when a service refuses.
+
     :param given: a credential of a Rally environment
     :raises Unreadable: when the login fails
     """
@@ -74,10 +76,7 @@ class Login:
         return self._leftovers.all_bays()
 
     def bays(self) -> list[findings.Finding]:
-        """Return the bays that runs created.
-
-        :raises Unreadable: when Magnum refuses
-        """
+        """Return the bays that runs created."""
         found = self._leftovers
         with reading.readable("Magnum"):
             return [
@@ -91,10 +90,7 @@ class Login:
             ]
 
     def templates(self) -> list[findings.Finding]:
-        """Return the cluster templates that runs created.
-
-        :raises Unreadable: when Magnum refuses
-        """
+        """Return the cluster templates that runs created."""
         found = self._leftovers
         with reading.readable("Magnum"):
             return _of_magnum(
@@ -102,10 +98,7 @@ class Login:
             )
 
     def keypairs(self) -> list[findings.Finding]:
-        """Return the keypairs that runs created for the user of the login.
-
-        :raises Unreadable: when Nova refuses
-        """
+        """Return the keypairs that runs created for the user of the login."""
         return tenant_list.keypairs(self.cloud)
 
 

@@ -23,6 +23,8 @@ _TRUSTEE = re.compile(r"([0-9a-f-]{36})_([0-9a-f]{32})")
 class Tenants:
     """Rally's users and projects, as an administrator sees them.
 
+    Each method raises Unreadable when a service refuses.
+
     :param all_bays: returns the bays of all projects, whoever created them
     """
 
@@ -33,10 +35,7 @@ class Tenants:
         self._all_bays = all_bays
 
     def projects(self) -> list[findings.Finding]:
-        """Return the projects that Rally created.
-
-        :raises Unreadable: when Keystone refuses
-        """
+        """Return the projects that Rally created."""
         return [
             findings.Finding(
                 findings.PROJECT,
@@ -51,41 +50,30 @@ class Tenants:
         ]
 
     def users(self) -> list[findings.Finding]:
-        """Return the users that Rally created.
-
-        :raises Unreadable: when Keystone refuses
-        """
+        """Return the users that Rally created."""
+        form = findings.RALLY_FORM
         return [
-            self._user(
-                shown,
-                run,
-                findings.RALLY_FORM,
-                shown.get("default_project_id") or "",
-            )
+            self._user(shown, run, form, shown.get("default_project_id") or "")
             for shown, run in self._made_by_rally("users")
         ]
 
     def trustees(
         self, projects: Sequence[findings.Finding]
     ) -> list[findings.Finding]:
-        """Return the trustees of bays that Rally's projects no longer have.
-
-        :raises Unreadable: when Magnum or Keystone refuses
-        """
+        """Return the trustees of bays that Rally's projects no longer have."""
         if not projects:
             return []
         with reading.readable("Magnum"):
             bays = {bay.uuid for bay in self._all_bays()}
-        found = []
-        for project in projects:
-            for shown in self._list("users", name__endswith=project.id):
-                match = _TRUSTEE.fullmatch(shown["name"])
-                if match and match[2] == project.id and match[1] not in bays:
-                    form = "named BAY_PROJECT by Magnum"
-                    found.append(
-                        self._user(shown, project.run, form, project.id)
-                    )
-        return found
+        form = "named BAY_PROJECT by Magnum"
+        return [
+            self._user(shown, project.run, form, project.id)
+            for project in projects
+            for shown in self._list("users", name__endswith=project.id)
+            if (match := _TRUSTEE.fullmatch(shown["name"]))
+            and match[2] == project.id
+            and match[1] not in bays
+        ]
 
     def keypairs(
         self, users: Iterable[findings.Finding]
@@ -93,8 +81,6 @@ class Tenants:
         """Return the keypairs of Rally's users.
 
         Nova keeps them when Keystone deletes the user.
-
-        :raises Unreadable: when Nova refuses
         """
         return [
             keypair
@@ -199,28 +185,24 @@ def keypairs(
         return []
     nova = cloud.compute
     given = {"user_id": user} if user else {}
-    found = []
     with reading.readable("Nova"):
-        for listed in nova.keypairs(**given):
-            if not (run := findings.run_of(listed.name)):
-                continue
-            # Only this shows the time.
-            shown = nova.get_keypair(listed.name, user_id=user)
-            found.append(
-                findings.Finding(
-                    findings.KEYPAIR,
-                    listed.name,
-                    listed.name,
-                    run,
-                    findings.RALLY_FORM,
-                    functools.partial(
-                        _remove_keypair, nova, listed.name, user
-                    ),
-                    project=project,
-                    created_at=leftovers.time_of(shown.created_at),
-                )
+        return [
+            findings.Finding(
+                findings.KEYPAIR,
+                name,
+                name,
+                run,
+                findings.RALLY_FORM,
+                functools.partial(_remove_keypair, nova, name, user),
+                project=project,
+                # The list does not show the time.
+                created_at=leftovers.time_of(
+                    nova.get_keypair(name, user_id=user).created_at
+                ),
             )
-    return found
+            for name in [each.name for each in nova.keypairs(**given)]
+            if (run := findings.run_of(name))
+        ]
 
 
 def _remove_keypair(nova: Any, name: str, user: str | None) -> None:
