@@ -17,9 +17,21 @@ from rally_magnum_scale.measurement import conditions
 # Names of a night's own files.
 RESERVED = "summary"
 
-_TEXT = {"type": "string", "minLength": 1}
 _MOST_S = 366 * 86_400.0
-_SECONDS = {"type": "number", "exclusiveMinimum": 0}
+
+
+def _text(description: str) -> dict[str, Any]:
+    return {"type": "string", "minLength": 1, "description": description}
+
+
+def _time(description: str) -> dict[str, Any]:
+    return {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "description": description,
+    }
+
+
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -32,20 +44,14 @@ SCHEMA: dict[str, Any] = {
                     "const": True,
                     "description": "The sandbox, on this machine.",
                 },
-                "clouds_yaml": {
-                    **_TEXT,
-                    "description": "The name of a cloud in clouds.yaml.",
-                },
-                "region": {
-                    **_TEXT,
-                    "description": "With `clouds_yaml`: the region, if the "
-                    "cloud has several.",
-                },
-                "openrc": {
-                    **_TEXT,
-                    "description": "A shell file that exports OS_AUTH_URL "
-                    "and the other variables of a cloud.",
-                },
+                "clouds_yaml": _text("The name of a cloud in clouds.yaml."),
+                "region": _text(
+                    "With `clouds_yaml`: the region, if the cloud has several."
+                ),
+                "openrc": _text(
+                    "A shell file that exports OS_AUTH_URL and the other "
+                    "variables of a cloud."
+                ),
             },
             "oneOf": [
                 {"required": [one]}
@@ -54,10 +60,7 @@ SCHEMA: dict[str, Any] = {
             "dependentRequired": {"region": ["clouds_yaml"]},
             "additionalProperties": False,
         },
-        "folder": {
-            **_TEXT,
-            "description": "Folder for the nights, the history and the pages.",
-        },
+        "folder": _text("Folder for the nights, the history and the pages."),
         "tasks": {
             "type": "array",
             "description": "The tasks, which run one after the other.",
@@ -71,16 +74,12 @@ SCHEMA: dict[str, Any] = {
                         "description": "Base name of the task's output "
                         "files; default: the name of the task file.",
                     },
-                    "task": {**_TEXT, "description": "Rally's task file."},
-                    "arguments": {
-                        **_TEXT,
-                        "description": "File with the task's arguments.",
-                    },
-                    "deadline_s": {
-                        **_SECONDS,
-                        "description": "Seconds after which the task is "
-                        "interrupted; default: at the night's deadline.",
-                    },
+                    "task": _text("Rally's task file."),
+                    "arguments": _text("File with the task's arguments."),
+                    "deadline_s": _time(
+                        "Seconds after which the task is interrupted; "
+                        "default: at the night's deadline."
+                    ),
                 },
                 "required": ["task"],
                 "additionalProperties": False,
@@ -97,17 +96,12 @@ SCHEMA: dict[str, Any] = {
             "description": "Number of nights whose folders are kept; the "
             "history keeps the metrics of all nights.",
         },
-        "deadline_s": {
-            **_SECONDS,
-            "description": "Deadline of the night in seconds. After it, no "
-            "task starts, and a running task is interrupted. The cleanup "
-            "takes at most grace_s and 700 s more, and taking the sandbox "
-            "down 600 s more.",
-        },
-        "grace_s": {
-            **_SECONDS,
-            "description": "Seconds for the cleanup of an interrupted task.",
-        },
+        "deadline_s": _time(
+            "Deadline of the night in seconds. After it, no task starts, and "
+            "a running task is interrupted. The cleanup takes at most grace_s "
+            "and 700 s more, and taking the sandbox down 600 s more."
+        ),
+        "grace_s": _time("Seconds for the cleanup of an interrupted task."),
     },
     "required": ["cloud", "folder", "tasks"],
     "additionalProperties": False,

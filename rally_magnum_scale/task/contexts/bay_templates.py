@@ -23,16 +23,13 @@ from rally_magnum_scale.task.validator_base import Validator
 
 LOG = logging.getLogger(__name__)
 
-_NUMBERS = ("docker_volume_size",)
-_SWITCHES = (
-    "master_lb_enabled",
-    "floating_ip_enabled",
-    "tls_disabled",
-    "registry_enabled",
-)
-_KINDS = {
-    **{key: {"type": "integer", "minimum": 1} for key in _NUMBERS},
-    **{key: {"type": "boolean"} for key in _SWITCHES},
+_SWITCH = {"type": "boolean"}
+_KINDS: dict[str, dict[str, Any]] = {
+    "docker_volume_size": {"type": "integer", "minimum": 1},
+    "master_lb_enabled": _SWITCH,
+    "floating_ip_enabled": _SWITCH,
+    "tls_disabled": _SWITCH,
+    "registry_enabled": _SWITCH,
 }
 # As Magnum's API checks it (magnum/api/controllers/v1/cluster_template.py).
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 255}

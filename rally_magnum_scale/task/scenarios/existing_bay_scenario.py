@@ -84,22 +84,15 @@ class ExistingBayScenario(base.Scenario):
     def _open_bay(
         self, selection: bay_arguments.BaySelection
     ) -> AbstractContextManager[existing_bay.ExistingBay]:
-        if selection.kubeconfig:
-            return existing_bay.by_kubeconfig(
-                selection.kubeconfig,
-                selection.kubeconfig_context,
-                LOG.info,
-                _remove_dead_loads,
-            )
+        callbacks = LOG.info, _remove_dead_loads
+        if path := selection.kubeconfig:
+            context = selection.kubeconfig_context
+            return existing_bay.by_kubeconfig(path, context, *callbacks)
         bays = lifecycle.Bays(clients.magnum_of(self._clients), LOG.info)
         if selection.bay:
-            return existing_bay.by_name(
-                bays, selection.bay, LOG.info, _remove_dead_loads
-            )
+            return existing_bay.by_name(bays, selection.bay, *callbacks)
         mine = self._bay_of_context(selection.bay_role)
-        return existing_bay.of_context(
-            bays, mine, LOG.info, _remove_dead_loads
-        )
+        return existing_bay.of_context(bays, mine, *callbacks)
 
     def _bay_of_context(self, role: str | None) -> bay_records.Bay:
         """Return the bay of this iteration; keep the records of all bays."""
