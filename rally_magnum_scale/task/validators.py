@@ -17,26 +17,25 @@ from rally_magnum_scale.bays import machines
 from rally_magnum_scale.history import storage
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.kube import client
+from rally_magnum_scale.task import validator_base
 from rally_magnum_scale.task.scenarios import bay_arguments
 from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import node_arguments
 from rally_magnum_scale.task.scenarios import signature
 from rally_magnum_scale.task.scenarios import workload_arguments
-from rally_magnum_scale.task.validator_base import Validated
-from rally_magnum_scale.task.validator_base import Validator
 
 _INVALID = (TypeError, ValueError, exceptions.InvalidInput)
 
 
 @validation.configure(name="magnum_scale_nested_keys")
-class NestedKeysValidator(Validator):
+class NestedKeysValidator(validator_base.Validator):
     """Name the invalid key inside an argument.
 
     Rally checks the arguments against the same schema, but names only the
     argument.  For an argument with ten labels, that is not enough.
     """
 
-    def check(self, validated: Validated) -> None:
+    def check(self, validated: validator_base.Validated) -> None:
         schemas = validated.plugin.get_info()["schema"]["properties"]
         for name, value in validated.arguments.items():
             known = jsonschema.Draft7Validator(schemas.get(name, {}))
@@ -49,7 +48,7 @@ class NestedKeysValidator(Validator):
                     self.fail(f"{name}{path}: {error.message}.")
 
 
-class _ArgumentsValidator(Validator):
+class _ArgumentsValidator(validator_base.Validator):
     """Checks arguments together, after Rally has checked their types."""
 
     what = "arguments"
@@ -61,7 +60,7 @@ class _ArgumentsValidator(Validator):
         """
         raise NotImplementedError
 
-    def check(self, validated: Validated) -> None:
+    def check(self, validated: validator_base.Validated) -> None:
         try:
             self.read(validated.arguments)
         except _INVALID as error:
@@ -170,7 +169,7 @@ class KeepBayValidator(validation.RequiredPlatformValidator):
     def validate(self, context: Any, config: Any, **plugin: Any) -> None:
         """Fail with a message that says what to do instead."""
         del plugin
-        validated = Validated(config)
+        validated = validator_base.Validated(config)
         if not validated.arguments.get("keep_bay"):
             return
         existing = context["platforms"].get("openstack", {}).get("users")
@@ -191,14 +190,14 @@ class KeepBayValidator(validation.RequiredPlatformValidator):
 
 
 @validation.configure(name="magnum_scale_step_or_event")
-class StepOrEventValidator(Validator):
+class StepOrEventValidator(validator_base.Validator):
     """Check that a criterion judges either a step or events.
 
     A schema could refuse both keys, but its message would not say what to
     do.
     """
 
-    def check(self, validated: Validated) -> None:
+    def check(self, validated: validator_base.Validated) -> None:
         both = {"step", "during"}
         config = validated.config
         if isinstance(config, dict) and both <= set(config):
@@ -210,10 +209,10 @@ class StepOrEventValidator(Validator):
 
 
 @validation.configure(name="magnum_scale_history")
-class HistoryValidator(Validator):
+class HistoryValidator(validator_base.Validator):
     """Check that a history file can be read."""
 
-    def check(self, validated: Validated) -> None:
+    def check(self, validated: validator_base.Validated) -> None:
         try:
             path = Path(validated.config["history"]).expanduser()
             storage.read_before(path)
@@ -222,10 +221,10 @@ class HistoryValidator(Validator):
 
 
 @validation.configure(name="magnum_scale_which_bay")
-class WhichBayValidator(Validator):
+class WhichBayValidator(validator_base.Validator):
     """Check that exactly one argument or context selects the bay."""
 
-    def check(self, validated: Validated) -> None:
+    def check(self, validated: validator_base.Validated) -> None:
         which = signature.read(bay_arguments.BaySelection, validated.arguments)
         made = validated.context("bays")
         given = [
@@ -317,7 +316,7 @@ class BayPlatformValidator(validation.RequiredPlatformValidator):
 
     def validate(self, context: Any, config: Any, **plugin: Any) -> None:
         """Fail unless the bay is opened by a kubeconfig."""
-        validated = Validated(config)
+        validated = validator_base.Validated(config)
         if validated.arguments.get("kubeconfig") is not None:
             return
         super().validate(context, config, **plugin)

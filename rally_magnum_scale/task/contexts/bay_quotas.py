@@ -14,15 +14,14 @@ from rally_openstack.task import context as openstack_context
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import quotas
 from rally_magnum_scale.task import clients
+from rally_magnum_scale.task import validator_base
 from rally_magnum_scale.task.contexts import bay_groups
-from rally_magnum_scale.task.validator_base import Validated
-from rally_magnum_scale.task.validator_base import Validator
 
 LOG = logging.getLogger(__name__)
 
 
 @validation.configure(name="magnum_scale_bay_quotas")
-class BayQuotasValidator(Validator):
+class BayQuotasValidator(validator_base.Validator):
     """Check that the quota of a workload is large enough for its bays.
 
     :param per_iteration: number of bays that an iteration creates
@@ -32,7 +31,7 @@ class BayQuotasValidator(Validator):
         super().__init__()
         self._per_iteration = per_iteration
 
-    def check(self, validated: Validated) -> None:
+    def check(self, validated: validator_base.Validated) -> None:
         try:
             quota = int(validated.context("bay_quotas")["bays"])
             kept = bay_groups.count(validated.context("bays") or {})

@@ -17,9 +17,8 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale.bays import templates
 from rally_magnum_scale.task import clients
+from rally_magnum_scale.task import validator_base
 from rally_magnum_scale.task.recovery import cleanup
-from rally_magnum_scale.task.validator_base import Validated
-from rally_magnum_scale.task.validator_base import Validator
 
 LOG = logging.getLogger(__name__)
 
@@ -50,10 +49,10 @@ _TEMPLATE = {
 
 
 @validation.configure(name="magnum_scale_bay_templates")
-class BayTemplatesValidator(Validator):
+class BayTemplatesValidator(validator_base.Validator):
     """Check what the schema can't check about templates."""
 
-    def check(self, validated: Validated) -> None:
+    def check(self, validated: validator_base.Validated) -> None:
         seen: set[str] = set()
         for template in _well_formed(validated.config):
             name = template["name"]

@@ -24,11 +24,10 @@ from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import quotas
 from rally_magnum_scale.runs import bay_life
 from rally_magnum_scale.task import clients
+from rally_magnum_scale.task import validator_base
 from rally_magnum_scale.task.contexts import bay_groups
 from rally_magnum_scale.task.contexts import bay_templates
 from rally_magnum_scale.task.recovery import cleanup
-from rally_magnum_scale.task.validator_base import Validated
-from rally_magnum_scale.task.validator_base import Validator
 
 LOG = logging.getLogger(__name__)
 
@@ -85,10 +84,10 @@ class _Bay:
 
 
 @validation.configure(name="magnum_scale_bays")
-class BaysValidator(Validator):
+class BaysValidator(validator_base.Validator):
     """Check that the configuration has exactly one of the two forms."""
 
-    def check(self, validated: Validated) -> None:
+    def check(self, validated: validator_base.Validated) -> None:
         if objection := bay_groups.objection(validated.config):
             self.fail(objection)
 

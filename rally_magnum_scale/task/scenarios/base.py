@@ -156,11 +156,10 @@ class Scenario(scenario.OpenStackScenario):
     ) -> Iterator[None]:
         """Record the latency of a bay's API server during the block."""
         watch = api_watch.ApiWatch(cluster, LOG.info)
-
-        def keep() -> None:
-            self._keep_one("api_latency", bay, watch.conclude())
-
-        with removal.after(keep, LOG.error):
+        with removal.after(
+            lambda: self._keep_one("api_latency", bay, watch.conclude()),
+            LOG.error,
+        ):
             yield
 
     def run_load(

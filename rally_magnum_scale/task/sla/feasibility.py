@@ -24,10 +24,9 @@ from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.measurement import criteria
 from rally_magnum_scale.measurement import verdicts
+from rally_magnum_scale.task import validator_base
 from rally_magnum_scale.task.scenarios import load_arguments
 from rally_magnum_scale.task.scenarios import measured
-from rally_magnum_scale.task.validator_base import Validated
-from rally_magnum_scale.task.validator_base import Validator
 
 _NAME = "magnum_scale_criteria"
 _NO_REGRESSION = "no_regression"
@@ -63,10 +62,10 @@ class CriterionRequest:
 
 
 @validation.configure(name=_NAME)
-class CriteriaValidator(Validator):
+class CriteriaValidator(validator_base.Validator):
     """Check that the scenario measures data for each criterion."""
 
-    def check(self, validated: Validated) -> None:
+    def check(self, validated: validator_base.Validated) -> None:
         objections = map(objection, _requests(validated))
         if sentences := " ".join(filter(None, objections)):
             self.fail(sentences)
@@ -83,7 +82,9 @@ def objection(request: CriterionRequest) -> str:
     return ""
 
 
-def _requests(validated: Validated) -> Iterator[CriterionRequest]:
+def _requests(
+    validated: validator_base.Validated,
+) -> Iterator[CriterionRequest]:
     for key, value in (validated.workload.get("sla") or {}).items():
         name, _, platform = key.partition("@")
         ours = {*criteria.CRITERIA, _NO_REGRESSION}
