@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from rally_magnum_scale.preflight import have
+from rally_magnum_scale.preflight import loads
 from rally_magnum_scale.preflight import plan
-from rally_magnum_scale.preflight import rights
 from tests.unit.preflight import fake_bay
 
 LOAD = plan.LoadPlan(bay="b", pods=())
@@ -17,7 +17,7 @@ def check(bay):
     def checked(**changes):
         load = dataclasses.replace(LOAD, **changes)
         with fake_bay.connect(bay.url) as cluster:
-            return list(rights.check(load, cluster))
+            return list(loads.check_rights(load, cluster))
 
     return checked
 
@@ -87,4 +87,4 @@ def test_a_server_that_does_not_answer_is_tried_once():
         fake_bay.connect("http://127.0.0.1:1") as cluster,
         pytest.raises(have.Silent, match="broke off"),
     ):
-        list(rights.check(LOAD, cluster))
+        list(loads.check_rights(LOAD, cluster))
