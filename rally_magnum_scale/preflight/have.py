@@ -114,6 +114,7 @@ def _cached(read: Callable[..., T]) -> Callable[..., T]:
     return wrapper
 
 
+@dataclasses.dataclass(eq=False)
 class Project:
     """A project in which a task creates bays.
 
@@ -126,29 +127,25 @@ class Project:
         that of the administrator
     """
 
-    def __init__(
-        self,
-        session: Any,
-        region: str | None,
-        interface: str | None,
-        *,
-        new: bool,
-    ) -> None:
-        self._access = session, region, interface
-        self.new = new
-        self._known: dict[Any, Any] = {}
+    session: Any
+    region: str | None
+    interface: str | None
+    new: bool = dataclasses.field(kw_only=True)
+    _known: dict[Any, Any] = dataclasses.field(
+        default_factory=dict, init=False
+    )
 
     @functools.cached_property
     def _id(self) -> str:
-        return str(self._access[0].get_project_id())
+        return str(self.session.get_project_id())
 
     @functools.cached_property
     def _magnum(self) -> Any:
-        return lifecycle.connect(*self._access)
+        return lifecycle.connect(self.session, self.region, self.interface)
 
     @functools.cached_property
     def _cloud(self) -> Any:
-        return machines.connect(*self._access)
+        return machines.connect(self.session, self.region, self.interface)
 
     def quota(
         self, service: str, resource: str, planned: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from rally_magnum_scale.reap import findings
 _TRUSTEE = re.compile(r"([0-9a-f-]{36})_([0-9a-f]{32})")
 
 
+@dataclasses.dataclass(frozen=True)
 class Tenants:
     """Rally's users and projects, as an administrator sees them.
 
@@ -28,11 +30,8 @@ class Tenants:
     :param all_bays: returns the bays of all projects, whoever created them
     """
 
-    def __init__(
-        self, cloud: Any, all_bays: Callable[[], Iterable[Any]]
-    ) -> None:
-        self._cloud = cloud
-        self._all_bays = all_bays
+    cloud: Any
+    all_bays: Callable[[], Iterable[Any]]
 
     def projects(self) -> list[findings.Finding]:
         """Return the projects that Rally created."""
@@ -64,7 +63,7 @@ class Tenants:
         if not projects:
             return []
         with reading.readable("Magnum"):
-            bays = {bay.uuid for bay in self._all_bays()}
+            bays = {bay.uuid for bay in self.all_bays()}
         form = "named BAY_PROJECT by Magnum"
         return [
             self._user(shown, project.run, form, project.id)
@@ -85,7 +84,7 @@ class Tenants:
         return [
             keypair
             for user in users
-            for keypair in keypairs(self._cloud, user.id, user.project)
+            for keypair in keypairs(self.cloud, user.id, user.project)
             if keypair.run == user.run
         ]
 
@@ -99,7 +98,7 @@ class Tenants:
 
     def _list(self, kind: str, **query: str) -> list[dict[str, Any]]:
         with reading.readable("Keystone"):
-            response = self._cloud.identity.get(f"/{kind}", params=query)
+            response = self.cloud.identity.get(f"/{kind}", params=query)
             openstack_errors.raise_from_response(response)
             shown: list[dict[str, Any]] = response.json()[kind]
             return shown
@@ -120,19 +119,19 @@ class Tenants:
     def _remove_user(self, uuid: str, project: str) -> None:
         self._require_empty(project)
         with reading.readable("Keystone"):
-            self._cloud.identity.delete_user(uuid)
+            self.cloud.identity.delete_user(uuid)
 
     def _remove_project(self, uuid: str) -> None:
         self._require_empty(uuid)
-        if self._cloud.has_service("network"):
+        if self.cloud.has_service("network"):
             with reading.readable("Neutron"):
                 self._remove_default_security_group(uuid)
         with reading.readable("Keystone"):
-            self._cloud.identity.delete_project(uuid)
+            self.cloud.identity.delete_project(uuid)
 
     def _remove_default_security_group(self, project: str) -> None:
         """Remove what Neutron keeps when Keystone deletes a project."""
-        neutron = self._cloud.network
+        neutron = self.cloud.network
         shown = neutron.security_groups(project_id=project, name="default")
         for group in shown:
             if group.project_id == project:
@@ -152,16 +151,16 @@ class Tenants:
                 "worked. Check that its bays are gone, and delete the user "
                 "by hand."
             )
-        for bay in self._all_bays():
+        for bay in self.all_bays():
             if getattr(bay, "project_id", None) in (None, project):
                 raise exceptions.BayError(
                     f"The project {project} may still have the bay "
                     f"{bay.name} ({bay.uuid})."
                 )
-        if not self._cloud.has_service("compute"):
+        if not self.cloud.has_service("compute"):
             return
         with reading.readable("Nova"):
-            for server in self._cloud.compute.servers(
+            for server in self.cloud.compute.servers(
                 all_projects=True, project_id=project
             ):
                 if server.project_id == project:

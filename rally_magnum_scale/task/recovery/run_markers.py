@@ -131,22 +131,22 @@ class Found:
     held: bool | None
 
 
+@dataclasses.dataclass(frozen=True)
 class Kept:
     """The marker of this run, locked until it is removed.
 
     :param file: the open and locked file, which forked workers share
     """
 
-    def __init__(self, path: pathlib.Path, file: Any) -> None:
-        self.path = path
-        self._file = file
+    path: pathlib.Path
+    file: Any
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
-        self._file.close()
+        self.file.close()
 
     def leave(self) -> None:
-        self._file.close()
+        self.file.close()
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> pathlib.Path:
