@@ -146,6 +146,7 @@ class Kept:
         self.file.close()
 
     def leave(self) -> None:
+        """Leave the marker for the next start, which continues the cleanup."""
         self.file.close()
 
 
