@@ -50,11 +50,14 @@ class Observed:
         the awaited state until the response that showed it first; None where
         there was no such poll
     :param confirmed_s: seconds from that response until now
+    :param begun_within_s: seconds from the first request for the operation
+        until Magnum accepted one
     """
 
     cluster: Any
     resolution_s: float | None
     confirmed_s: float = 0.0
+    begun_within_s: float = 0.0
 
     def resolution_of(self, value_s: float) -> float:
         """Return by how much a measured duration may be too long.
@@ -70,10 +73,11 @@ class Observed:
 
         :param seconds: from the request until Magnum accepted it
         """
-        if self.resolution_s is None:
-            return self
+        exact_s = self.resolution_s
         return dataclasses.replace(
-            self, resolution_s=self.resolution_s + seconds
+            self,
+            resolution_s=None if exact_s is None else exact_s + seconds,
+            begun_within_s=seconds,
         )
 
 

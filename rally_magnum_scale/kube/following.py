@@ -18,8 +18,11 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 from rally_magnum_scale.kube import watching
+from rally_magnum_scale.measurement import staleness
 
 T = TypeVar("T")
+
+Observer = Callable[[Collection[T], staleness.ObservedTime], None]
 
 LISTED_WITHIN_S = 60.0
 
@@ -46,7 +49,14 @@ class Follower:
         **selectors: Any,
     ) -> None:
         self._what = what
-        self._changes = watching.watch(method, *arguments, **selectors)
+        self._staleness = staleness.Staleness()
+        self._changes = watching.watch(
+            method,
+            *arguments,
+            staleness=self._staleness,
+            clock=clock,
+            **selectors,
+        )
         self._clock = clock
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -120,14 +130,16 @@ class Follower:
                 f"The {self._what} of the bay can't be followed: {self._error}"
             ) from self._error
 
-    def _keep(self, item: Mapping[str, Any], now: float) -> None:
+    def _keep(
+        self, item: Mapping[str, Any], observed: staleness.ObservedTime
+    ) -> None:
         """Add an object that is new or has changed."""
         raise NotImplementedError
 
     def _forget(self, item: Mapping[str, Any]) -> None:
         """Remove an object that has changed or is gone."""
 
-    def _judge(self, now: float) -> None:
+    def _judge(self, observed: staleness.ObservedTime) -> None:
         """Evaluate the state after all changes of one update."""
 
     def _run(self) -> None:
@@ -143,7 +155,9 @@ class Follower:
             self._error = error
 
     def _take(self, seen: Mapping[str, Mapping[str, Any]]) -> None:
-        now = self._clock()
+        observed = staleness.ObservedTime(
+            self._clock(), self._staleness.not_before
+        )
         with self._lock:
             for name in self._items.keys() - seen.keys():
                 self._forget(self._items.pop(name))
@@ -153,8 +167,8 @@ class Follower:
                     if before is not None:
                         self._forget(before)
                     self._items[name] = item
-                    self._keep(item, now)
-            self._judge(now)
+                    self._keep(item, observed)
+            self._judge(observed)
         self._listed.set()
 
 
@@ -176,36 +190,37 @@ class Seen(Follower, Generic[T]):
         super().__init__(what, method, *arguments, clock=clock, **selectors)
         self._read = read
         self._known: dict[str, T] = {}
-        self._observers: list[Callable[[Collection[T], float], None]] = []
+        self._observers: list[Observer[T]] = []
 
-    def subscribe(
-        self, observer: Callable[[Collection[T], float], None]
-    ) -> None:
+    def subscribe(self, observer: Observer[T]) -> None:
         """Call an observer with the objects now and after each change.
 
-        :param observer: gets all objects, and monotonic seconds; it must
-            return quickly and must not wait
+        :param observer: gets all objects, and when they were observed; it
+            must return quickly and must not wait
         """
         with self._lock:
             self._observers.append(observer)
             if self.listed:
-                observer(self._known.values(), self._clock())
+                now = staleness.ObservedTime(self._clock())
+                observer(self._known.values(), now)
 
     def seen(self) -> list[T]:
         """Return the current state of all objects."""
         with self._lock:
             return list(self._known.values())
 
-    def _keep(self, item: Mapping[str, Any], now: float) -> None:
-        del now
+    def _keep(
+        self, item: Mapping[str, Any], observed: staleness.ObservedTime
+    ) -> None:
+        del observed
         self._known[item["metadata"]["name"]] = self._read(item)
 
     def _forget(self, item: Mapping[str, Any]) -> None:
         del self._known[item["metadata"]["name"]]
 
-    def _judge(self, now: float) -> None:
+    def _judge(self, observed: staleness.ObservedTime) -> None:
         for observer in self._observers:
-            observer(self._known.values(), now)
+            observer(self._known.values(), observed)
 
 
 class Since(Generic[T]):
@@ -216,12 +231,14 @@ class Since(Generic[T]):
 
     def __init__(self, holds: Callable[[Collection[T]], bool]) -> None:
         self._holds = holds
-        # Monotonic seconds; None while the condition does not hold.
-        self.at: float | None = None
+        # None while the condition does not hold.
+        self.observed: staleness.ObservedTime | None = None
 
-    def __call__(self, found: Collection[T], now: float) -> None:
+    def __call__(
+        self, found: Collection[T], observed: staleness.ObservedTime
+    ) -> None:
         """Evaluate the condition, as an observer of :class:`Seen`."""
         if not self._holds(found):
-            self.at = None
-        elif self.at is None:
-            self.at = now
+            self.observed = None
+        elif self.observed is None:
+            self.observed = observed

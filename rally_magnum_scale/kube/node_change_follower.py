@@ -12,6 +12,7 @@ from typing import Any
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import following
 from rally_magnum_scale.kube import nodes
+from rally_magnum_scale.measurement import staleness
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,14 +20,13 @@ class Settled:
     """The nodes in the wanted state.
 
     :param nodes: all nodes
-    :param at: monotonic seconds at which the wanted state was reached
-    :param ready_at: monotonic seconds at which each new node was first
-        seen Ready, by uid
+    :param observed: when the wanted state was reached
+    :param ready: when each new node was first seen Ready, by uid
     """
 
     nodes: tuple[nodes.Node, ...]
-    at: float
-    ready_at: Mapping[str, float]
+    observed: staleness.ObservedTime
+    ready: Mapping[str, staleness.ObservedTime]
 
 
 class NodeChangeFollower(following.Follower):
@@ -48,11 +48,11 @@ class NodeChangeFollower(following.Follower):
         # Uids of nodes: outside the control plane, Ready, first seen Ready.
         self._counted: set[str] = set()
         self._ready: set[str] = set()
-        self._first_ready_at: dict[str, float] = {}
+        self._first_ready: dict[str, staleness.ObservedTime] = {}
         self._wanted: int | None = None
         self._earlier: frozenset[str] = frozenset()
         self._to_go: frozenset[str] = frozenset()
-        self._settled_at: float | None = None
+        self._settled: staleness.ObservedTime | None = None
 
     def expect(self, wanted: int, to_go: Collection[str] = ()) -> None:
         """Set the wanted state before the change is requested.
@@ -64,8 +64,8 @@ class NodeChangeFollower(following.Follower):
             self._wanted = wanted
             self._earlier = frozenset(self._counted)
             self._to_go = frozenset(to_go)
-            self._settled_at = None
-            self._judge(self._clock())
+            self._settled = None
+            self._judge(staleness.ObservedTime(self._clock()))
 
     def settled(self) -> Settled | None:
         """Return the nodes if they are in the wanted state, else None.
@@ -74,14 +74,14 @@ class NodeChangeFollower(following.Follower):
         """
         self.refuse_error()
         with self._lock:
-            if self._settled_at is None:
+            if self._settled is None:
                 return None
             # Only nodes that exist: one may have come and gone again.
             new = self._counted - self._earlier
             return Settled(
                 self._read(),
-                self._settled_at,
-                {uid: self._first_ready_at[uid] for uid in new},
+                self._settled,
+                {uid: self._first_ready[uid] for uid in new},
             )
 
     def progress(self) -> str:
@@ -111,15 +111,17 @@ class NodeChangeFollower(following.Follower):
         self._counted.discard(uid)
         self._ready.discard(uid)
 
-    def _keep(self, item: Mapping[str, Any], now: float) -> None:
+    def _keep(
+        self, item: Mapping[str, Any], observed: staleness.ObservedTime
+    ) -> None:
         uid = item["metadata"]["uid"]
         if nodes.counts(item):
             self._counted.add(uid)
         if nodes.is_ready(item):
             self._ready.add(uid)
-            self._first_ready_at.setdefault(uid, now)
+            self._first_ready.setdefault(uid, observed)
 
-    def _judge(self, now: float) -> None:
+    def _judge(self, observed: staleness.ObservedTime) -> None:
         """Note since when the nodes are in the wanted state."""
         new = self._counted - self._earlier
         if (
@@ -127,10 +129,10 @@ class NodeChangeFollower(following.Follower):
             and self._counted.isdisjoint(self._to_go)
             and new <= self._ready
         ):
-            if self._settled_at is None:
-                self._settled_at = now
+            if self._settled is None:
+                self._settled = observed
         else:
-            self._settled_at = None
+            self._settled = None
 
     def _read(self) -> tuple[nodes.Node, ...]:
         return tuple(nodes.read_nodes(self._items))

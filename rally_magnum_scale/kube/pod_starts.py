@@ -13,13 +13,16 @@ from rally_magnum_scale import waiting
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import following
 from rally_magnum_scale.kube import pods
+from rally_magnum_scale.measurement import staleness
 
 
 class PodStarts(following.Follower):
     """Measures the start of pods that are created after the first list.
 
     Both times are those at which the watch reported the change, by one
-    clock, because Kubernetes' own time stamps have whole seconds.
+    clock, because Kubernetes' own time stamps have whole seconds.  If the
+    watch reports one of them late, the time between them is too short or too
+    long.
 
     :param cluster: the open Kubernetes API of the bay
     :param namespace: of the pods
@@ -42,8 +45,8 @@ class PodStarts(following.Follower):
             label_selector=selector,
         )
         self._known: set[str] = set()
-        self._created_at: dict[str, float] = {}
-        self._ready_at: dict[str, float] = {}
+        self._created: dict[str, staleness.ObservedTime] = {}
+        self._ready: dict[str, staleness.ObservedTime] = {}
 
     @property
     def seconds(self) -> list[float]:
@@ -55,10 +58,27 @@ class PodStarts(following.Follower):
             if self._error:
                 return []
             return [
-                ready_at - self._created_at[uid]
-                for uid, ready_at in self._ready_at.items()
-                if uid in self._created_at
+                ready.at - self._created[uid].at
+                for uid, ready in self._ready.items()
+                if uid in self._created
             ]
+
+    @property
+    def resolution_s(self) -> float | None:
+        """By how much a time of :attr:`seconds` may be wrong, either way.
+
+        None when no pod was timed.
+        """
+        with self._lock:
+            return max(
+                (
+                    one.at - one.not_before
+                    for uid, ready in self._ready.items()
+                    if uid in self._created
+                    for one in (self._created[uid], ready)
+                ),
+                default=None,
+            )
 
     @property
     def unready(self) -> int | None:
@@ -69,7 +89,7 @@ class PodStarts(following.Follower):
         with self._lock:
             if self._error or not self.listed:
                 return None
-            return len(self._created_at.keys() - self._ready_at.keys())
+            return len(self._created.keys() - self._ready.keys())
 
     def wait_reported(self, deadline_s: float) -> None:
         """Wait until this watch has reported all created pods as Ready.
@@ -85,11 +105,13 @@ class PodStarts(following.Follower):
                 interval_s=0.02,
             )
 
-    def _keep(self, item: Mapping[str, Any], now: float) -> None:
+    def _keep(
+        self, item: Mapping[str, Any], observed: staleness.ObservedTime
+    ) -> None:
         uid = item["metadata"]["uid"]
         # The creation time of a pod in the first list is unknown.
         if self.listed and uid not in self._known:
-            self._created_at[uid] = now
+            self._created[uid] = observed
         self._known.add(uid)
         if pods.is_ready(item):
-            self._ready_at.setdefault(uid, now)
+            self._ready.setdefault(uid, observed)

@@ -7,6 +7,7 @@ nodes cost seconds and hundreds of megabytes.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from collections.abc import Generator
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale import interruption
 from rally_magnum_scale import waiting
 from rally_magnum_scale.kube import client
+from rally_magnum_scale.measurement import staleness as stale
 
 T = TypeVar("T")
 
@@ -28,6 +30,8 @@ def watch(
     method: Callable[..., Any],
     *arguments: str,
     trouble: Callable[[str], None] = lambda _: None,
+    staleness: stale.Staleness | None = None,
+    clock: Callable[[], float] = time.monotonic,
     **selectors: str,
 ) -> Generator[dict[str, dict[str, Any]] | None, None, None]:
     """Yield the watched objects by name after each change.
@@ -40,10 +44,14 @@ def watch(
     :param arguments: its positional arguments, such as the namespace
     :param trouble: called with the message of each failed list request that
         is retried
+    :param staleness: of the objects; updated before they are yielded
+    :param clock: monotonic seconds, of ``staleness``
     :param selectors: ``label_selector``, ``field_selector``
     :raises KubernetesError: when the API refuses the list permanently
     """
+    noted = staleness or stale.Staleness()
     while True:
+        requested_at = clock()
         try:
             objects, version = list_objects(method, *arguments, **selectors)
         except exceptions.KubernetesError as error:
@@ -54,25 +62,32 @@ def watch(
             yield None
             interruption.sleep(client.PAUSE_S)
             continue
+        noted.listed(requested_at)
         yield objects
         yield from _changes(
-            objects, version, method, arguments, selectors, trouble
+            objects,
+            version,
+            lambda since: _events(
+                method, arguments, selectors, since, noted, clock
+            ),
+            trouble,
         )
 
 
 def _changes(
     objects: dict[str, dict[str, Any]],
     version: str,
-    method: Callable[..., Any],
-    arguments: tuple[str, ...],
-    selectors: dict[str, str],
+    events_since: Callable[[str], Iterator[dict[str, Any]]],
     trouble: Callable[[str], None],
 ) -> Iterator[dict[str, dict[str, Any]] | None]:
-    """Yield the objects at each event, until a new list is needed."""
+    """Yield the objects at each event, until a new list is needed.
+
+    :param events_since: opens the watch from a version
+    """
     while version:
         pause_s = client.PAUSE_S
         try:
-            for event in _events(method, arguments, selectors, version):
+            for event in events_since(version):
                 version = _apply(objects, event)
                 yield objects
         except urllib3.exceptions.ReadTimeoutError:
@@ -94,7 +109,7 @@ def wait_until(
     judge: Callable[[dict[str, dict[str, Any]]], T | None],
     method: Callable[..., Any],
     *arguments: str,
-    selectors: dict[str, str] | None = None,
+    selectors: dict[str, Any] | None = None,
     progress: Callable[[], str] = lambda: "",
     on_silence: Callable[[], None] = lambda: None,
     **options: Any,
@@ -169,6 +184,8 @@ def _events(
     arguments: tuple[str, ...],
     selectors: dict[str, str],
     version: str,
+    staleness: stale.Staleness,
+    clock: Callable[[], float],
 ) -> Iterator[dict[str, Any]]:
     answer = method(
         *arguments,
@@ -179,10 +196,17 @@ def _events(
         _preload_content=False,
         _request_timeout=(client.TIMEOUT_S[0], client.SILENCE_S),
     )
+    staleness.opened(clock())
     try:
         for line in lines(answer):
-            yield client.parse(line)
+            event = client.parse(line)
+            if event["type"] == "ERROR":
+                staleness.refused()
+            else:
+                staleness.received(clock())
+            yield event
     finally:
+        staleness.closed(clock())
         answer.close()
 
 

@@ -12,13 +12,11 @@ from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.in_bay.stats import histogram
 from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import windows
+from rally_magnum_scale.measurement import staleness
 
-# A watch reports an event as soon as it happens.
-WATCH_S = 0.001
 # The kubelet probes once a second whether a pod is Ready.
 PROBE_S = 1.0
-# Requests are counted in windows of one second.
-WINDOW_S = 1.0
 
 Interval = tuple[float, float]
 
@@ -39,8 +37,8 @@ class Bound:
         its first end, and not above its second.  A bound between the two
         can't be judged.  None if the value is judged as it is
     :param interval_reason: why the interval is not narrower
-    :param resolution: returns how closely a value is measured for which there
-        is no interval, in ``unit``; also takes the value.  0 for a count
+    :param resolution: returns how closely a value is measured at best, in
+        ``unit``; also takes the value.  0 for a count
     """
 
     unit: str
@@ -56,11 +54,8 @@ class Bound:
 
     def resolution_of(self, subject: Any, value: float) -> float:
         """Return how closely a finite value of a subject is measured."""
-        interval = self.interval(subject)
-        if interval is None:
-            return self.resolution(subject, value)
-        low, high = interval
-        return high - low
+        low, high = self.interval(subject) or (0.0, 0.0)
+        return max(high - low, self.resolution(subject, value))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +140,8 @@ def _constant(resolution: float) -> Callable[[Any, float], float]:
 
 
 _POLLED = "Magnum's API answered no poll in between"
+_UNWATCHED = "the watch reported nothing in between"
+_UNOBSERVED = "nothing was observed in between"
 _UNSEEN = "neither Magnum nor the nodes were seen in between"
 _STAMPED = "the clocks of bay and client are no more exact"
 _BUCKETS = "the buckets of the API server's histogram are no finer"
@@ -282,7 +279,7 @@ def _lag(first: str, last: str, description: str) -> Bound:
 
 
 def _change_times(
-    prefix: str, name: str, what: str, interval_reason: str = ""
+    prefix: str, name: str, what: str, interval_reason: str
 ) -> dict[str, Bound]:
     return _times(
         prefix,
@@ -293,7 +290,7 @@ def _change_times(
         ),
         bay_records.NodeChange.per_node,
         interval_reason=interval_reason,
-        resolution_s=WATCH_S,
+        resolution_s=staleness.WATCH_S,
     )
 
 
@@ -316,10 +313,26 @@ def _timed_doubt(bay: bay_records.Bay) -> str:
     return ""
 
 
-def _pod_percentile_s(
-    name: str,
-) -> Callable[[records.Throughput], float | None]:
-    return lambda load: (load.pod_start_s or {}).get(name)
+def _pod_percentile(name: str) -> Bound:
+    def read(load: records.Throughput) -> float | None:
+        return (load.pod_start_s or {}).get(name)
+
+    def interval(load: records.Throughput) -> Interval | None:
+        time_s, exact_s = read(load), load.pod_start_resolution_s
+        if time_s is None or exact_s is None:
+            return None
+        return max(0.0, time_s - exact_s), time_s + exact_s
+
+    return Bound(
+        "s",
+        False,
+        read,
+        f"{name} of the time over the pods, at most",
+        doubt=_pods_doubt,
+        interval=interval,
+        interval_reason=_UNWATCHED,
+        resolution=_constant(PROBE_S),
+    )
 
 
 def _pods_doubt(load: records.Throughput) -> str:
@@ -366,6 +379,30 @@ def _api_p99_missing(
         )
 
     return read
+
+
+def _event_time(
+    name: str,
+    description: str,
+    resolution_s: float,
+    doubt: Callable[[Any], str] = lambda _: "",
+) -> Bound:
+    """Bound a time of a disruption.
+
+    :param name: the field of the time
+    :param resolution_s: how closely the time is measured at best
+    """
+    read = _field(name)
+    return Bound(
+        "s",
+        False,
+        read,
+        description,
+        doubt=doubt,
+        interval=lambda event: _below(read(event), event.resolution_s(name)),
+        interval_reason=_UNOBSERVED,
+        resolution=_constant(resolution_s),
+    )
 
 
 def _load_doubt(event: disruption_records.DisruptionRecord) -> str:
@@ -452,14 +489,7 @@ CRITERIA = {
             "images: pull them ahead to compare with it.",
             "load",
             {
-                f"{name}_s": Bound(
-                    "s",
-                    False,
-                    _pod_percentile_s(name),
-                    f"{name} of the time over the pods, at most",
-                    doubt=_pods_doubt,
-                    resolution=_constant(PROBE_S),
-                )
+                f"{name}_s": _pod_percentile(name)
                 for name in ("p50", "p90", "p99", "max")
             },
         ),
@@ -563,6 +593,7 @@ CRITERIA = {
                     "nodes_s",
                     "Time to the last new node Ready and the last old one "
                     "gone",
+                    _UNWATCHED,
                 ),
             },
         ),
@@ -576,6 +607,7 @@ CRITERIA = {
                     "nodes_s",
                     "Time to the last new node Ready and the last old one "
                     "gone",
+                    _UNWATCHED,
                 ),
                 **_change_times(
                     "drain_",
@@ -590,19 +622,22 @@ CRITERIA = {
             "The time from the update of the targets until all are new.",
             disruption_records.UPDATE,
             {
-                "max_s": Bound(
-                    "s",
-                    False,
-                    _field("all_new_s"),
+                "max_s": _event_time(
+                    "all_new_s",
                     "Time until as many new pods are Ready and the last old "
                     "one is gone, at most",
-                    resolution=_constant(PROBE_S),
+                    PROBE_S,
                 ),
                 "max_s_per_target": Bound(
                     "s/target",
                     False,
                     _field("per_target_s"),
                     "The same, divided by the targets, at most",
+                    interval=lambda update: _below(
+                        update.per_target_s,
+                        update.per_target(update.resolution_s("all_new_s")),
+                    ),
+                    interval_reason=_UNWATCHED,
                     resolution=lambda update, _: PROBE_S / update.targets,
                 ),
             },
@@ -612,36 +647,28 @@ CRITERIA = {
             "The time from the loss of nodes until all is served as before.",
             disruption_records.FAULT,
             {
-                "max_s": Bound(
-                    "s",
-                    False,
-                    _field("recovery_s"),
+                "max_s": _event_time(
+                    "recovery_s",
                     "Time until the targets are Ready on other nodes and no "
                     "request fails any more, at most",
+                    windows.WINDOW_S,
                     doubt=_load_doubt,
-                    resolution=_constant(WINDOW_S),
                 ),
-                "notice_max_s": Bound(
-                    "s",
-                    False,
-                    _field("noticed_s"),
+                "notice_max_s": _event_time(
+                    "noticed_s",
                     "Time until Kubernetes has noticed, at most",
-                    resolution=_constant(WATCH_S),
+                    staleness.WATCH_S,
                 ),
-                "pods_max_s": Bound(
-                    "s",
-                    False,
-                    _field("pods_ready_s"),
+                "pods_max_s": _event_time(
+                    "pods_ready_s",
                     "Time until the targets are Ready on other nodes, at most",
-                    resolution=_constant(PROBE_S),
+                    PROBE_S,
                 ),
-                "requests_max_s": Bound(
-                    "s",
-                    False,
-                    _field("requests_s"),
+                "requests_max_s": _event_time(
+                    "requests_s",
                     "Time until no request fails any more, at most",
+                    windows.WINDOW_S,
                     doubt=_load_doubt,
-                    resolution=_constant(WINDOW_S),
                 ),
             },
         ),

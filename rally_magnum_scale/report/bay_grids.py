@@ -130,12 +130,13 @@ def node_changes(runs: Sequence[records.Run]) -> grids.Grid | None:
         title="Changes of nodes",
         caption=(
             "Times are seconds by the monotonic clock from each request. "
-            "Magnum s ends when UPDATE_COMPLETE was observed, and is exact "
-            "to the time between the last poll of Magnum's API before it and "
-            "the first poll after it. Nodes s ends when a watch showed the "
-            "last new node Ready and the last old node gone. s/node is nodes "
-            "s divided by the number of added or removed nodes. p50 and p99 "
-            "are over the new nodes. Drain s is the time before the request. "
+            "Magnum s ends when UPDATE_COMPLETE was observed. Nodes s ends "
+            "when a watch showed the last new node Ready and the last old "
+            "node gone. s/node is nodes s divided by the number of added or "
+            "removed nodes. p50 and p99 are over the new nodes. Drain s is "
+            "the time before the request. Exact to s is the coarsest "
+            "resolution of these times: Magnum is polled, and a watch that "
+            "broke off reports late. "
             "MB is the peak memory of the process that ran the iteration."
         ),
         head=_CHANGE_HEAD,
@@ -196,7 +197,7 @@ def _change_row(
         formatting.number(change.added),
         formatting.number(change.removed),
         formatting.number(change.stayed),
-        formatting.brief(change.resolution_s("magnum_s")),
+        formatting.brief(change.coarsest_resolution_s),
         formatting.megabytes(change.client_memory_peak_bytes),
         f"failed ({change.failure})" if change.failure else "well",
     )

@@ -18,6 +18,10 @@ _LOAD = (
     "that time, requests that ended later, and all failures within the "
     "timeout after it. p99 is measured from the intended send time."
 )
+_EXACT = (
+    " Exact to s is the coarsest resolution of these times: requests are "
+    "counted each second, and a watch that broke off reports late."
+)
 _Row = dict[str, str]
 
 
@@ -41,7 +45,7 @@ def updates(runs: Sequence[records.Run]) -> grids.Grid | None:
         "number of Ready new targets equalled the number of old targets, and "
         "until the last old target was gone. s/target is the latter divided "
         "by the number of targets. Fewest Ready counts old and new targets "
-        "together." + _LOAD,
+        "together." + _EXACT + _LOAD,
         [(run, one) for run in runs for one in run.updates],
         _update_row,
         several=len(runs) > 1,
@@ -59,7 +63,9 @@ def faults(runs: Sequence[records.Run]) -> grids.Grid | None:
         "Seconds from the loss of the nodes: until Kubernetes showed none of "
         "them as Ready, until the same number of targets as before was Ready "
         "on other nodes, and until the end of the last second in which a "
-        "request failed. Recovered is the later of the last two." + _LOAD,
+        "request failed. Recovered is the later of the last two."
+        + _EXACT
+        + _LOAD,
         [(run, one) for run in runs for one in run.faults],
         _fault_row,
         several=len(runs) > 1,
@@ -85,6 +91,7 @@ def _grid(
             "Event": _name(run.iteration if several else None, one),
             "Step": str(one.step),
             **row(one),
+            "Exact to s": formatting.brief(one.coarsest_resolution_s),
             **_load(one),
         }
         for run, one in found
@@ -101,7 +108,9 @@ def _grid(
         rows=tuple(tuple(one.values()) for one in rows),
         notes=tuple(notes),
     )
-    return drawn.trimmed().folded(("Step", "Strategy", "How", "Ended"))
+    return drawn.trimmed().folded(
+        ("Step", "Strategy", "How", "Exact to s", "Ended")
+    )
 
 
 def _update_row(update: disruption_records.Update) -> _Row:

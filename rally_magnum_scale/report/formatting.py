@@ -325,6 +325,7 @@ def load(run: records.Run) -> str:
         parts.append(
             f"pods Ready {seconds(start_s.get('p50'))} after their creation "
             f"(p99 {seconds(start_s.get('p99'))})"
+            f"{_exact_to(found.pod_start_resolution_s)}"
         )
     return "; ".join([*parts, _cores(found)]) + "."
 

@@ -133,7 +133,10 @@ class LoadDeployment:
         self.starts.wait_reported(_REPORTED_S)
         self.starts.stop()
         self.pods = probes.LoadPods(
-            self._nodes, self.target_pods(), [*workers, *master]
+            self._nodes,
+            self.target_pods(),
+            [*workers, *master],
+            self._target_ip,
         )
 
     def target_pods(self) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import following
 from rally_magnum_scale.kube import nodes as node_list
 from rally_magnum_scale.kube import pods as pod_list
+from rally_magnum_scale.measurement import staleness
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import load_spec
 
@@ -82,6 +83,8 @@ class DisruptionContext:
         self.clock = clock
         self.log = log
         self.stopped = threading.Event()
+        # ClusterIP of the targets' Service.
+        self.target_ip = ""
         # Names of the nodes that were lost so far.
         self.lost: set[str] = set()
         # Monotonic seconds, kind and detail of each event.
@@ -202,6 +205,7 @@ class Disruption(Generic[R]):
         self.record = record
         # Monotonic seconds.
         self.began_at: float | None = None
+        self._begun_within_s = 0.0
         self._ended_at: float | None = None
 
     def act(self) -> None:
@@ -247,6 +251,11 @@ class Disruption(Generic[R]):
         self.began_at = self.context.clock()
         self.context.note(self.began_at, kind, detail)
 
+    def accepted(self) -> None:
+        """Note that the requests that cause the disruption are accepted."""
+        self._begun_within_s = self.since_began(self.context.clock())
+        self.note(begun_within_s=self._begun_within_s)
+
     def note_event(self, kind: str, detail: str, after_s: float) -> float:
         """Note an event of the disruption.
 
@@ -277,6 +286,20 @@ class Disruption(Generic[R]):
         :param at: monotonic seconds
         """
         return max(0.0, at - (self.began_at or 0.0))
+
+    def note_time(self, name: str, observed: staleness.ObservedTime) -> float:
+        """Record a time of the disruption with its resolution.
+
+        :param name: field of the record, such as ``noticed_s``
+        :param observed: when the watch reported its end
+        :returns: the time in seconds
+        """
+        time_s = self.since_began(observed.at)
+        exact_s = observed.resolution_s(
+            self.began_at or 0.0, self._begun_within_s
+        )
+        self.note(**{name: time_s, f"{name[:-2]}_resolution_s": exact_s})
+        return time_s
 
 
 def _target(item: Mapping[str, Any]) -> Target:

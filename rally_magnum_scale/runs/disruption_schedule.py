@@ -115,6 +115,7 @@ class DisruptionSchedule(probes.Probe):
         :raises ScaleError: before the block, when a fault can't be injected
             into a node; after it, the first error of a disruption
         """
+        self._context.target_ip = pods.target_ip
         self._prepare_faults(pods)
         threads = [
             threading.Thread(target=self._run, args=(one,), daemon=True)

@@ -158,15 +158,15 @@ class NodeFaultDisruption(disruption.Disruption[disruption_records.Fault]):
             context.refuse_stopped()
             self._broken.append(node)
             self._injector.fail(node, self._wanted.how)
+        self.accepted()
         self._wait_noticed(deadline_s)
-        pods_ready_at = context.wait(
-            lambda: self._pods_ready.at,
+        pods_ready = context.wait(
+            lambda: self._pods_ready.observed,
             "the targets to be Ready on other nodes",
             max(1.0, deadline_s - self.since_began(context.clock())),
             lambda: f"{self._serving} of {context.spec.targets} Ready",
         )
-        pods_ready_s = self.since_began(pods_ready_at)
-        self.note(pods_ready_s=pods_ready_s)
+        pods_ready_s = self.note_time("pods_ready_s", pods_ready)
         self.end(
             "pods_ready_again",
             f"{context.spec.targets} targets after {pods_ready_s:.1f} s",
@@ -214,13 +214,12 @@ class NodeFaultDisruption(disruption.Disruption[disruption_records.Fault]):
         return self.with_load(record, began_s + record.recovery_s, load)
 
     def _wait_noticed(self, deadline_s: float) -> None:
-        noticed_at = self.context.wait(
-            lambda: self._noticed.at,
+        noticed = self.context.wait(
+            lambda: self._noticed.observed,
             "Kubernetes to notice the loss of the nodes",
             deadline_s,
         )
-        noticed_s = self.since_began(noticed_at)
-        self.note(noticed_s=noticed_s)
+        noticed_s = self.note_time("noticed_s", noticed)
         self.note_event(
             "node_noticed",
             f"Kubernetes noticed the loss after {noticed_s:.1f} s",

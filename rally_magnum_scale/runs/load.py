@@ -164,6 +164,7 @@ class Load:
             pull_s=deployed.pull_s,
             deploy_s=deployed.deploy_s,
             pod_start_s=node_times.nearest_ranks(starts_s),
+            pod_start_resolution_s=deployed.starts.resolution_s,
             pods_timed=len(starts_s),
             pods_unready=deployed.starts.unready,
             nodes_with_pods=len(deployed.pods.node_names) or None,

@@ -190,7 +190,7 @@ class NodeChangeRun:
         except exceptions.DeadlineExceeded as late:
             self._check_nodes(cluster.name, self._follower.now(), late)
             raise
-        self._note_times(settled)
+        self._note_times(settled, observed.begun_within_s)
         self._check_nodes(cluster.name, settled.nodes)
         self._log(
             f"{self.record.nodes_after} nodes after "
@@ -275,11 +275,21 @@ class NodeChangeRun:
                 f"{'; '.join(change.faults)}."
             ) from late
 
-    def _note_times(self, settled: node_change_follower.Settled) -> None:
+    def _note_times(
+        self, settled: node_change_follower.Settled, begun_within_s: float
+    ) -> None:
+        start, ready = self._requested_at, settled.ready.values()
         self._note(
-            nodes_s=settled.at - self._requested_at,
+            nodes_s=settled.observed.at - start,
+            nodes_resolution_s=settled.observed.resolution_s(
+                start, begun_within_s
+            ),
             node_ready_s=node_times.nearest_ranks(
-                at - self._requested_at for at in settled.ready_at.values()
+                one.at - start for one in ready
+            ),
+            node_ready_resolution_s=max(
+                (one.resolution_s(start, begun_within_s) for one in ready),
+                default=None,
             ),
         )
 

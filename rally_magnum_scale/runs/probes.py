@@ -21,11 +21,13 @@ class LoadPods:
     :param nodes: nodes of the bay
     :param targets: pods that answer requests
     :param generators: pods of the Locust workers and the master
+    :param target_ip: ClusterIP of the targets' Service
     """
 
     nodes: Sequence[node_list.Node] = ()
     targets: Sequence[Mapping[str, Any]] = ()
     generators: Sequence[Mapping[str, Any]] = ()
+    target_ip: str = ""
 
     @property
     def every(self) -> list[Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from rally_magnum_scale.in_bay.stats import disruption_records
 from rally_magnum_scale.kube import following
 from rally_magnum_scale.kube import objects
+from rally_magnum_scale.measurement import staleness
 from rally_magnum_scale.runs import disruption
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import manifests
@@ -52,30 +53,24 @@ class RollingUpdateDisruption(
         :raises DeadlineExceeded: when the update does not end in time
         """
         context, spec = self.context, self.context.spec
-        target_ip = objects.service_address(
-            context.cluster, spec.names.namespace, spec.names.target
-        )
         *others, deployment = manifests.targets(
-            spec, target_ip, events.NEW_VERSION
+            spec, context.target_ip, events.NEW_VERSION
         )
         objects.create(context.cluster, others)
         for observer in (self._keep, self._all_new, self._old_gone):
             context.targets.subscribe(observer)
         self.begin("update_began", f"of {spec.targets} targets")
         objects.replace_pods(context.cluster, spec.names.namespace, deployment)
-        new_ready_at, old_gone_at = context.wait(
+        self.accepted()
+        new_ready, old_gone = context.wait(
             self._ends,
             "the targets to be updated",
             spec.update_s,
             self._progress,
         )
-        new_ready_s = self.since_began(new_ready_at)
-        old_gone_s = self.since_began(old_gone_at)
-        self.note(
-            new_ready_s=new_ready_s,
-            old_gone_s=old_gone_s,
-            fewest_ready=self._fewest,
-        )
+        new_ready_s = self.note_time("new_ready_s", new_ready)
+        old_gone_s = self.note_time("old_gone_s", old_gone)
+        self.note(fewest_ready=self._fewest)
         self.end(
             "update_ended",
             f"all new targets were Ready after {new_ready_s:.1f} s, the last "
@@ -97,16 +92,22 @@ class RollingUpdateDisruption(
             ),
         )
 
-    def _ends(self) -> tuple[float, float] | None:
+    def _ends(
+        self,
+    ) -> tuple[staleness.ObservedTime, staleness.ObservedTime] | None:
         """Return when the new pods were Ready and the old pods were gone."""
         self.context.refuse_hopeless(self._found)
-        new_ready_at, old_gone_at = self._all_new.at, self._old_gone.at
-        if new_ready_at is None or old_gone_at is None:
+        new_ready, old_gone = self._all_new.observed, self._old_gone.observed
+        if new_ready is None or old_gone is None:
             return None
-        return new_ready_at, old_gone_at
+        return new_ready, old_gone
 
-    def _keep(self, found: Collection[disruption.Target], now: float) -> None:
-        del now
+    def _keep(
+        self,
+        found: Collection[disruption.Target],
+        observed: staleness.ObservedTime,
+    ) -> None:
+        del observed
         self._found = tuple(found)
         self._fewest = min(self._fewest, sum(one.serves for one in found))
 

@@ -115,14 +115,7 @@ class Bay(json_record.JsonRecord):
     @property
     def polled_resolution_s(self) -> float | None:
         """The coarser resolution of ``create_s`` and ``delete_s``, if any."""
-        return max(
-            (
-                resolution_s
-                for resolution_s in map(self.resolution_s, _POLLED)
-                if resolution_s is not None
-            ),
-            default=None,
-        )
+        return json_record.greatest(map(self.resolution_s, _POLLED))
 
     @property
     def usable_s(self) -> float | None:
@@ -211,10 +204,15 @@ class NodeChange(json_record.JsonRecord):
         time until Magnum accepted the request; all of ``magnum_s`` without
         such a poll
     :param nodes_s: from the request to the last node Ready or gone
+    :param nodes_resolution_s: from the last moment at which the watch of the
+        nodes had certainly reported all changes until it reported the last
+        one, and the time until Magnum accepted the request; None in older
+        records
     :param node_ready_s: ``p50``, ``p90``, ``p99`` and ``max`` over the new
         nodes, each from the request to Ready, in seconds
-    :param poll_interval_s: pause between two polls of Magnum; a watch
-        measures the other times
+    :param node_ready_resolution_s: resolution of each time in
+        ``node_ready_s``, as of ``nodes_s``
+    :param poll_interval_s: pause between two polls of Magnum
     :param failure: class of the failure; empty without one
     :param reason: why it failed, in words
     :param client_memory_peak_bytes: peak resident memory of the process that
@@ -241,17 +239,27 @@ class NodeChange(json_record.JsonRecord):
     client_memory_peak_bytes: int | None = None
     magnum_resolution_s: float | None = None
     drain_resolution_s: float | None = None
+    nodes_resolution_s: float | None = None
+    node_ready_resolution_s: float | None = None
 
     def resolution_s(self, name: str) -> float | None:
         """Return the resolution of a time of the change.
 
         :param name: ``magnum_s``, ``drain_s`` or ``nodes_s``
-        :returns: seconds; None without the time, or if a watch measured it
+        :returns: seconds; None without the time, or if unknown
         """
-        if name == "nodes_s" or getattr(self, name) is None:
+        if getattr(self, name) is None:
             return None
         known: float | None = getattr(self, f"{name[:-2]}_resolution_s")
-        return self.poll_interval_s if known is None else known
+        if known is None and name != "nodes_s":
+            return self.poll_interval_s
+        return known
+
+    @property
+    def coarsest_resolution_s(self) -> float | None:
+        """The coarsest resolution of the times of the change, if any."""
+        times = map(self.resolution_s, ("drain_s", "magnum_s", "nodes_s"))
+        return json_record.greatest([*times, self.node_ready_resolution_s])
 
     @property
     def changed(self) -> int:

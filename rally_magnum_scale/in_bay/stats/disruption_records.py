@@ -1,15 +1,20 @@
 """The records of disruptions of a load: rolling updates and faults.
 
 Unless a field says otherwise, a time runs from the beginning of the event
-until the scenario's watch reported it, by one clock.
+until the scenario's watch reported it, by one clock.  So the true time is not
+longer.  It is longer than the time minus its resolution, which runs from the
+last moment at which the watch had certainly reported all changes, and has the
+time until the requests of the event were accepted.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 from collections.abc import Iterable
 from typing import Any
+from typing import ClassVar
 from typing import Self
 
 from rally_magnum_scale.in_bay.stats import json_record
@@ -37,6 +42,8 @@ class DisruptionRecord(json_record.JsonRecord):
     :param step: number of the step in whose steady phase it begins
     :param at_s: planned seconds from the beginning of that phase
     :param began_s: epoch second at which it began, by the workers' clocks
+    :param begun_within_s: from then until its requests were accepted; None
+        in older records
     :param ended_s: epoch second at which it ended
     :param load: result of the load in the whole seconds around the event
     :param failure: class of the failure; empty without one
@@ -47,10 +54,13 @@ class DisruptionRecord(json_record.JsonRecord):
     step: int
     at_s: float
     began_s: float | None = None
+    begun_within_s: float | None = None
     ended_s: float | None = None
     load: StepResult | None = None
     failure: str = ""
     reason: str = ""
+
+    _TIMES: ClassVar[tuple[str, ...]] = ()
 
     @property
     def duration_s(self) -> float | None:
@@ -58,6 +68,31 @@ class DisruptionRecord(json_record.JsonRecord):
         if self.began_s is None or self.ended_s is None:
             return None
         return self.ended_s - self.began_s
+
+    def resolution_s(self, name: str) -> float | None:
+        """Return the resolution of a time of the event.
+
+        :param name: such as ``noticed_s``
+        :returns: seconds; None without the time, or if unknown
+        """
+        if getattr(self, name) is None:
+            return None
+        known: float | None = getattr(self, f"{name[:-2]}_resolution_s")
+        return known
+
+    @property
+    def coarsest_resolution_s(self) -> float | None:
+        """The coarsest resolution of the times of the event, if any."""
+        return json_record.greatest(map(self.resolution_s, self._TIMES))
+
+    def _later_resolution_s(self, *names: str) -> float | None:
+        """Return the resolution of the latest of some times."""
+        times_s = [getattr(self, name) for name in names]
+        exact_s = [self.resolution_s(name) for name in names]
+        if None in times_s or None in exact_s:
+            return None
+        earliest_s = max(map(operator.sub, times_s, exact_s))
+        return float(max(times_s) - earliest_s)
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
@@ -80,7 +115,10 @@ class Update(DisruptionRecord):
     :param strategy: ``RollingUpdate`` or ``Recreate``
     :param targets: number of pods to update
     :param new_ready_s: until as many pods of the new version were Ready
+    :param new_ready_resolution_s: resolution of ``new_ready_s``; None in
+        older records
     :param old_gone_s: until the last pod of the old version was gone
+    :param old_gone_resolution_s: as ``new_ready_resolution_s``
     :param fewest_ready: least number of pods that were Ready at once during
         the update
     :param versions: version of the targets to number of expected responses
@@ -91,9 +129,13 @@ class Update(DisruptionRecord):
     strategy: str = "RollingUpdate"
     targets: int = 0
     new_ready_s: float | None = None
+    new_ready_resolution_s: float | None = None
     old_gone_s: float | None = None
+    old_gone_resolution_s: float | None = None
     fewest_ready: int | None = None
     versions: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    _TIMES = ("new_ready_s", "old_gone_s")
 
     @property
     def all_new_s(self) -> float | None:
@@ -103,11 +145,20 @@ class Update(DisruptionRecord):
         return max(self.new_ready_s, self.old_gone_s)
 
     @property
-    def per_target_s(self) -> float | None:
-        """The same divided by the number of targets."""
-        if self.all_new_s is None or not self.targets:
+    def all_new_resolution_s(self) -> float | None:
+        """Resolution of :attr:`all_new_s`; None if unknown."""
+        return self._later_resolution_s(*self._TIMES)
+
+    def per_target(self, time_s: float | None) -> float | None:
+        """Divide a time, or its resolution, by the number of targets."""
+        if time_s is None or not self.targets:
             return None
-        return self.all_new_s / self.targets
+        return time_s / self.targets
+
+    @property
+    def per_target_s(self) -> float | None:
+        """The time until all were new, divided by their number."""
+        return self.per_target(self.all_new_s)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,8 +172,11 @@ class Fault(DisruptionRecord):
     :param nodes: names of the lost nodes
     :param targets_lost: number of targets on these nodes
     :param noticed_s: until Kubernetes reported none of the nodes as Ready
+    :param noticed_resolution_s: resolution of ``noticed_s``; None in older
+        records
     :param pods_ready_s: until as many targets as before were Ready on other
         nodes
+    :param pods_ready_resolution_s: as ``noticed_resolution_s``
     :param requests_s: until the end of the last second in which a request
         failed, before the next event or the end of the load; 0 if none
         failed, None if the next event or the end came too early to tell
@@ -133,9 +187,13 @@ class Fault(DisruptionRecord):
     nodes: list[str] = dataclasses.field(default_factory=list)
     targets_lost: int = 0
     noticed_s: float | None = None
+    noticed_resolution_s: float | None = None
     pods_ready_s: float | None = None
+    pods_ready_resolution_s: float | None = None
     requests_s: float | None = None
     requests_lost: int | None = None
+
+    _TIMES = ("noticed_s", "pods_ready_s", "requests_s")
 
     @property
     def recovery_s(self) -> float | None:
@@ -143,6 +201,21 @@ class Fault(DisruptionRecord):
         if self.pods_ready_s is None or self.requests_s is None:
             return None
         return max(self.pods_ready_s, self.requests_s)
+
+    @property
+    def requests_resolution_s(self) -> float | None:
+        """Resolution of :attr:`requests_s`; None if unknown.
+
+        Failed requests are counted in windows of one second.
+        """
+        if self.requests_s is None or self.begun_within_s is None:
+            return None
+        return min(self.requests_s, windows.WINDOW_S + self.begun_within_s)
+
+    @property
+    def recovery_resolution_s(self) -> float | None:
+        """Resolution of :attr:`recovery_s`; None if unknown."""
+        return self._later_resolution_s("pods_ready_s", "requests_s")
 
 
 def failing(

@@ -7,6 +7,7 @@ import functools
 import sys
 import types
 import typing
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import Self
@@ -40,6 +41,11 @@ class JsonRecord:
             ) from error
         check_types(read, kind)
         return read
+
+
+def greatest(values: Iterable[float | None]) -> float | None:
+    """Return the greatest of the values that are known, if any."""
+    return max((one for one in values if one is not None), default=None)
 
 
 def check_types(read: Any, kind: str) -> None:

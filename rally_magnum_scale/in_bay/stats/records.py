@@ -114,6 +114,9 @@ class Throughput(json_record.JsonRecord):
         Ready
     :param pod_start_s: ``p50``, ``p90``, ``p99`` and ``max`` over the pods of
         the load, each from its creation to Ready, in seconds
+    :param pod_start_resolution_s: by how much each time in ``pod_start_s``
+        may be wrong, either way, because the watch may have reported the
+        creation or Ready late; None in older records
     :param pods_timed: number of pods in ``pod_start_s``; None in older records
     :param pods_unready: number of these pods that were never Ready; None if
         the pods were not timed
@@ -138,6 +141,7 @@ class Throughput(json_record.JsonRecord):
     pull_s: float | None = None
     deploy_s: float | None = None
     pod_start_s: dict[str, float] | None = None
+    pod_start_resolution_s: float | None = None
     pods_unready: int | None = None
     pods_timed: int | None = None
     nodes_with_pods: int | None = None

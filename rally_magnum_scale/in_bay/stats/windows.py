@@ -17,6 +17,8 @@ from rally_magnum_scale.in_bay.stats.histogram import PackedSum
 
 HISTOGRAMS = ("latency_us", "service_us", "schedule_lag_us")
 PART_HISTOGRAMS = HISTOGRAMS[:2]
+# Length of a window.
+WINDOW_S = 1.0
 # Kind of failure of a request that was due but never sent.
 UNSENT = "unsent"
 

@@ -44,8 +44,8 @@ def test_a_bay_has_settled_when_the_new_nodes_are_ready():
         nodes.put("c")
         found = settle(follower)
     assert {node.uid for node in found.nodes} == {"a-a", "b-a", "c-a"}
-    assert set(found.ready_at) == {"c-a"}
-    assert found.ready_at["c-a"] <= found.at
+    assert set(found.ready) == {"c-a"}
+    assert found.ready["c-a"].at <= found.observed.at
 
 
 def test_an_old_node_that_was_never_ready_does_not_block():
@@ -67,7 +67,7 @@ def test_the_right_number_is_not_enough_when_nodes_must_be_removed():
         nodes.remove("a")
         until(lambda: not follower.ignores())
         nodes.put("a", life="b")
-        assert set(settle(follower).ready_at) == {"a-b"}
+        assert set(settle(follower).ready) == {"a-b"}
 
 
 def test_nodes_that_an_earlier_change_removed_are_not_new():
@@ -81,7 +81,7 @@ def test_nodes_that_an_earlier_change_removed_are_not_new():
         follower.expect(2, {"b-a"})
         nodes.put("d")
         nodes.remove("b")
-        assert set(settle(follower).ready_at) == {"d-a"}
+        assert set(settle(follower).ready) == {"d-a"}
 
 
 def test_a_state_that_is_lost_again_has_not_settled():
@@ -94,7 +94,22 @@ def test_a_state_that_is_lost_again_has_not_settled():
         nodes.remove("b")
         until(lambda: follower.settled() is None)
         nodes.put("c")
-        assert settle(follower).at > first.at
+        assert settle(follower).observed.at > first.observed.at
+
+
+def test_a_change_that_a_broken_watch_reports_late_is_not_exact():
+    nodes, now = living_nodes.LivingNodes(), [100.0]
+    nodes.put("a")
+    with following(nodes, clock=lambda: now[0]) as follower:
+        follower.expect(2)
+        nodes.refuse = 503
+        until(lambda: nodes.requests.count("list") > 1)
+        nodes.put("b")
+        now[0] = 130.0
+        nodes.refuse = None
+        found = settle(follower)
+    for observed in (found.observed, found.ready["b-a"]):
+        assert (observed.at, observed.not_before) == (130.0, 100.0)
 
 
 def test_the_control_plane_is_no_node_of_the_bay():

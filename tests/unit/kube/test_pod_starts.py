@@ -1,6 +1,7 @@
 import itertools
 
 from rally_magnum_scale import waiting
+from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import pod_starts
 from tests.unit.kube import fake_api
 
@@ -51,8 +52,8 @@ def test_a_pod_is_timed_from_its_creation_to_ready():
                 deadline_s=10,
                 interval_s=0.01,
             )
-    # One tick for each event; the pod of the list is not timed.
-    assert sorted(starts.seconds) == [3.0, 5.0]
+    # Two ticks for each event; the pod of the list is not timed.
+    assert sorted(starts.seconds) == [6.0, 10.0]
     assert starts.unready == 1
     assert fake.queries[0][1]["labelSelector"] == "app=x"
 
@@ -99,3 +100,30 @@ def test_pods_that_were_not_followed_to_the_end_have_no_figures():
                 interval_s=0.01,
             )
     assert starts.seconds == []
+
+
+def test_pods_that_a_broken_watch_reports_late_are_not_timed_exactly(
+    monkeypatch,
+):
+    late = [
+        event("ADDED", pod("a", False, 2)),
+        event("MODIFIED", pod("a", True, 3)),
+    ]
+    script = {PATH: [listed(), ["END"], late, []]}
+    ticks = itertools.count()
+    monkeypatch.setattr(client, "PAUSE_S", 0.01)
+    with fake_api.serve(script) as (_, cluster):
+        starts = pod_starts.PodStarts(
+            cluster, "n", "app=x", clock=lambda: next(ticks) / 100
+        )
+        assert starts.resolution_s is None
+        with starts.following():
+            waiting.wait_for(
+                lambda: starts.seconds or None,
+                what="the events",
+                deadline_s=10,
+                interval_s=0.01,
+            )
+    # Both were reported at once, so the start may have taken longer.
+    (start_s,) = starts.seconds
+    assert starts.resolution_s > start_s

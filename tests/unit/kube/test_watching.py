@@ -6,6 +6,7 @@ from rally_magnum_scale import exceptions
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import nodes
 from rally_magnum_scale.kube import watching
+from rally_magnum_scale.measurement import staleness
 from tests.unit.kube import fake_api
 
 PATH = "/api/v1/nodes"
@@ -142,6 +143,42 @@ def test_a_version_that_is_too_old_causes_a_new_list():
         changes.close()
     assert [sorted(s) for s in seen] == [["a"]]
     assert "watch" not in fake.queries[2][1]
+
+
+def test_a_watch_that_breaks_off_may_report_changes_late():
+    script = {
+        PATH: [
+            listed(1),
+            [
+                event("ADDED", node("a", True, 2)),
+                event("ADDED", node("b", True, 3)),
+            ],
+            [event("ADDED", node("c", True, 4))],
+            [{"type": "ERROR", "object": {"code": 410, "metadata": {}}}],
+            listed(9, node("d", True, 9)),
+            [],
+        ]
+    }
+    found, now, late = staleness.Staleness(), [100.0], {}
+    with fake_api.serve(script) as (_, cluster):
+        changes = watching.watch(
+            cluster.core.list_node, staleness=found, clock=lambda: now[0]
+        )
+        for seen in changes:
+            for name in seen or ():
+                late.setdefault(name, (now[0], found.not_before))
+            if "d" in late:
+                break
+            now[0] += 10.0
+        changes.close()
+    # The watch was opened ten seconds after the list, so what it reports at
+    # once may have happened since.
+    assert late["a"] == (110.0, 100.0)
+    assert late["b"] == (120.0, 120.0 - staleness.WATCH_S)
+    # It broke off at 130.  Resumed at 140, it worked until 150, and could not
+    # be resumed again.
+    assert late["c"] == (140.0, 120.0)
+    assert late["d"] == (180.0, 140.0)
 
 
 def test_a_refused_list_is_one_sentence():

@@ -1005,6 +1005,8 @@ def late_change(**changes):
         magnum_resolution_s=29.1,
         drain_s=34.2,
         drain_resolution_s=29.1,
+        nodes_s=34.2,
+        nodes_resolution_s=29.1,
         nodes_wanted=210,
         nodes_after=210,
         **changes,
@@ -1013,6 +1015,27 @@ def late_change(**changes):
 
 
 REPLACED = late_change(purpose=bay_records.REPLACE)
+DISTURBED = records.Run(
+    updates=(
+        factories.update(
+            targets=10,
+            new_ready_s=5.0,
+            new_ready_resolution_s=0.5,
+            old_gone_s=34.2,
+            old_gone_resolution_s=29.1,
+        ),
+    ),
+    faults=(
+        factories.fault(
+            noticed_s=34.2,
+            noticed_resolution_s=29.1,
+            pods_ready_s=34.2,
+            pods_ready_resolution_s=29.1,
+            requests_s=34.2,
+            begun_within_s=28.1,
+        ),
+    ),
+)
 LATE = [
     ("bay_create_time", "max_s", late(), 1),
     ("bay_create_time", "max_s_per_node", late(), 10),
@@ -1027,6 +1050,16 @@ LATE = [
     ("bay_resize_time", "max_s_per_node", late_change(), 10),
     ("node_replace_time", "drain_max_s", REPLACED, 1),
     ("node_replace_time", "drain_max_s_per_node", REPLACED, 10),
+    ("bay_resize_time", "nodes_max_s", late_change(), 1),
+    ("bay_resize_time", "nodes_max_s_per_node", late_change(), 10),
+    ("node_replace_time", "max_s", REPLACED, 1),
+    ("node_replace_time", "max_s_per_node", REPLACED, 10),
+    ("rolling_update_time", "max_s", DISTURBED, 1),
+    ("rolling_update_time", "max_s_per_target", DISTURBED, 10),
+    ("recovery_time", "max_s", DISTURBED, 1),
+    ("recovery_time", "notice_max_s", DISTURBED, 1),
+    ("recovery_time", "pods_max_s", DISTURBED, 1),
+    ("recovery_time", "requests_max_s", DISTURBED, 1),
 ]
 
 
@@ -1038,7 +1071,7 @@ def test_a_bound_inside_the_interval_can_not_be_judged(
         verdict = judge_one(criterion, {key: asked / over}, run)
         assert verdict.undecided
         assert not verdict.passed
-        unit = "s" if over == 1 else "s/node"
+        unit = verdict.unit
         low, high = (
             verdicts.format_value(end / over, unit) for end in (5.1, 34.2)
         )
@@ -1086,6 +1119,27 @@ def test_a_record_without_a_resolution_has_the_poll_interval():
     assert judge_one("bay_resize_time", {"max_s": 33}, run).undecided
     # The nodes are seen by a watch.
     assert not judge_one("bay_resize_time", {"nodes_max_s": 4}, run).undecided
+
+
+def test_a_start_of_pods_may_be_wrong_either_way():
+    run = dataclasses.replace(
+        GOOD,
+        throughput=dataclasses.replace(
+            GOOD.throughput,
+            pod_start_s={"p99": 3.0},
+            pod_start_resolution_s=1.5,
+            pods_unready=0,
+            pods_timed=4,
+        ),
+    )
+    for asked, state in (
+        (1.4, (False, False)),
+        (1.6, (False, True)),
+        (4.4, (False, True)),
+        (4.5, (True, False)),
+    ):
+        verdict = judge_one("pod_startup_time", {"p99_s": asked}, run)
+        assert (verdict.passed, verdict.undecided) == state
 
 
 def test_a_failed_bay_decides_before_an_undecided_one():

@@ -233,3 +233,13 @@ def test_the_tables_fit_the_terminal(width):
     ]
     text = table.render(a_report(*runs), width)
     assert all(table.display_width(t) <= width for t in text.splitlines())
+
+
+def test_the_times_of_an_event_are_told_with_their_resolution():
+    update = factories.updated(
+        new_ready_resolution_s=0.5, old_gone_resolution_s=2.25
+    )
+    assert told(event_grids.updates([update]))["Exact to s"] == "2.25"
+    fault = factories.fault(begun_within_s=1.5)
+    found = event_grids.faults([a_run(faults=(fault,))])
+    assert told(found)["Exact to s"] == "2.5"

@@ -329,3 +329,6 @@ def test_pod_starts_without_percentiles_are_drawn():
     load = dataclasses.replace(run.throughput, pod_start_s={"max": 3.0})
     said = formatting.load(dataclasses.replace(run, throughput=load))
     assert "pods Ready - after their creation (p99 -)" in said
+    load = dataclasses.replace(load, pod_start_resolution_s=0.5)
+    said = formatting.load(dataclasses.replace(run, throughput=load))
+    assert "after their creation (p99 -) (exact to 0.5 s)" in said

@@ -359,6 +359,10 @@ def test_what_the_times_of_a_bay_are_exact_to_is_told():
     run = dataclasses.replace(factories.run(), node_changes=(change,))
     told = columns(bay_grids.node_changes([run]))
     assert told["Exact to s"] == ("4.5",)
+    change = dataclasses.replace(change, nodes_resolution_s=9.25)
+    run = dataclasses.replace(run, node_changes=(change,))
+    told = columns(bay_grids.node_changes([run]))
+    assert told["Exact to s"] == ("9.25",)
 
 
 def test_what_is_not_known_of_a_bay_is_noted():

@@ -56,6 +56,7 @@ class ControlledContext:
         self.context = disruption.DisruptionContext(
             cluster, spec_of(**changes), self.log.append, lambda: self.now
         )
+        self.context.target_ip = "10.0.0.1"
 
     def move(self, now, *, pods=None, nodes=None):
         """Advance the clock and change objects."""

@@ -369,3 +369,30 @@ def test_the_resolution_of_magnums_part_of_a_change_is_recorded():
         change.run()
     record = change.record
     assert (record.magnum_s, record.magnum_resolution_s) == (12.0, 10.0)
+
+
+def test_a_change_whose_request_was_repeated_may_have_begun_later():
+    nodes = bay_of("a")
+    working = {**DONE, "status": "UPDATE_IN_PROGRESS"}
+    magnum = Magnum(lambda _: nodes.put("b"), *[BEFORE] * 20, working, DONE)
+    # The first request had no effect, but its response was lost.
+    magnum.spoilt = [False]
+    spec = node_change.NodeChangeSpec(2)
+    with change_of(magnum, nodes, spec, clock=lambda: magnum.now) as change:
+        change.run()
+    record = change.record
+    assert 10.0 < record.nodes_resolution_s <= record.nodes_s
+    assert 10.0 < record.node_ready_resolution_s <= record.node_ready_s["max"]
+
+
+def test_a_change_that_only_removes_nodes_has_no_time_to_ready():
+    nodes = bay_of("a", "b")
+    magnum = Magnum(lambda _: nodes.remove("b"))
+    with change_of(magnum, nodes, node_change.NodeChangeSpec(1)) as change:
+        change.run()
+    record = change.record
+    assert 0 <= record.nodes_resolution_s <= record.nodes_s
+    assert (record.node_ready_s, record.node_ready_resolution_s) == (
+        None,
+        None,
+    )

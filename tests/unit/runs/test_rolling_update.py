@@ -15,11 +15,6 @@ CONFIG_MAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 DEPLOYMENT = (
     f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/rms-12345678-1-target"
 )
-SERVICE = {
-    f"/api/v1/namespaces/{NAMESPACE}/services/rms-12345678-1-target": [
-        {"metadata": {"name": "s"}, "spec": {"clusterIP": "10.0.0.1"}}
-    ]
-}
 OLD = [pod("a", "n1"), pod("b", "n2")]
 NEW = [pod("c", "n1", version="2"), pod("d", "n2", version="2")]
 
@@ -29,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("short_waits")
 
 @pytest.fixture
 def api():
-    script = {CONFIG_MAPS: [{}], DEPLOYMENT: [{}], **SERVICE}
+    script = {CONFIG_MAPS: [{}], DEPLOYMENT: [{}]}
     with fake_api.serve(script) as (fake, cluster):
         yield fake, cluster
 
@@ -82,7 +77,7 @@ def test_an_old_pod_on_a_lost_node_is_not_waited_for(api):
         stuck = pod("a", "n1", going=True)
         # Nor does a new one serve there.
         controlled.move(3, pods=[stuck, *NEW])
-        running.until(lambda: update._old_gone.at is not None)
+        running.until(lambda: update._old_gone.observed)
         assert update.record.new_ready_s is None
         controlled.move(5, pods=[stuck, *NEW, pod("e", "n2", version="2")])
         running.over()
@@ -166,7 +161,7 @@ def test_an_update_has_a_deadline_and_reports_its_progress(api):
 
 
 def test_a_refused_update_names_the_request():
-    script = {CONFIG_MAPS: [{}], DEPLOYMENT: [403], **SERVICE}
+    script = {CONFIG_MAPS: [{}], DEPLOYMENT: [403]}
     with fake_api.serve(script) as (_, cluster):
         _, update = update_of(cluster)
         with controlled_disruption.RunningDisruption(update) as running:

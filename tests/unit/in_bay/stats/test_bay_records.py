@@ -75,11 +75,29 @@ def test_a_record_without_a_pause_between_polls_had_one_second():
         ({"drain_s": 4.0}, "drain_s", 2.5),
         ({}, "drain_s", None),
         ({}, "nodes_s", None),
+        ({"nodes_resolution_s": 0.25}, "nodes_s", 0.25),
+        ({"nodes_s": None}, "nodes_s", None),
     ],
 )
 def test_a_time_of_a_change_has_its_resolution(changes, name, resolution_s):
     change = factories.node_change(poll_interval_s=2.5, **changes)
     assert change.resolution_s(name) == resolution_s
+
+
+@pytest.mark.parametrize(
+    ("changes", "resolution_s"),
+    [
+        ({"magnum_resolution_s": 1.5}, 1.5),
+        ({"drain_s": 4.0, "drain_resolution_s": 3.0}, 3.0),
+        ({"nodes_resolution_s": 7.0}, 7.0),
+        ({"node_ready_resolution_s": 7.5}, 7.5),
+        ({"magnum_s": None, "nodes_resolution_s": 0.001}, 0.001),
+        ({"magnum_s": None}, None),
+    ],
+)
+def test_the_coarsest_resolution_of_a_change_is_known(changes, resolution_s):
+    change = factories.node_change(**changes)
+    assert change.coarsest_resolution_s == resolution_s
 
 
 @pytest.mark.parametrize(

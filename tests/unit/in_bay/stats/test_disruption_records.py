@@ -120,6 +120,70 @@ def test_a_fault_is_over_when_pods_and_requests_are_well(
     assert fault.recovery_s == recovered_s
 
 
+def test_a_time_of_an_event_that_an_older_release_wrote_is_taken_as_exact():
+    for event, name in (
+        (factories.update(), "all_new_s"),
+        (factories.fault(), "recovery_s"),
+    ):
+        assert event.resolution_s(name) is None
+        assert event.coarsest_resolution_s is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "resolution_s"),
+    [
+        ({}, 0.5),
+        # The new targets may have been Ready after the old ones were gone.
+        ({"old_gone_resolution_s": 4.0}, 1.85),
+        ({"old_gone_resolution_s": None}, None),
+        ({"new_ready_s": None}, None),
+    ],
+)
+def test_an_update_is_as_exact_as_its_later_end(changes, resolution_s):
+    update = factories.update(
+        **{
+            "new_ready_resolution_s": 0.25,
+            "old_gone_resolution_s": 0.5,
+            **changes,
+        }
+    )
+    assert update.resolution_s("all_new_s") == (
+        None if resolution_s is None else pytest.approx(resolution_s)
+    )
+
+
+@pytest.mark.parametrize(
+    ("requests_s", "begun_within_s", "resolution_s"),
+    [
+        (9.8, 0.0, 1.0),
+        (9.8, 2.5, 3.5),
+        (0.5, 2.5, 0.5),
+        # No request failed.
+        (0.0, 2.5, 0.0),
+        (None, 2.5, None),
+        (9.8, None, None),
+    ],
+)
+def test_failed_requests_are_as_exact_as_windows_and_injection(
+    requests_s, begun_within_s, resolution_s
+):
+    fault = factories.fault(
+        requests_s=requests_s, begun_within_s=begun_within_s
+    )
+    assert fault.resolution_s("requests_s") == resolution_s
+
+
+def test_a_recovery_is_as_exact_as_its_later_end():
+    fault = factories.fault(
+        pods_ready_s=9.5,
+        pods_ready_resolution_s=0.25,
+        requests_s=9.75,
+        begun_within_s=0.0,
+    )
+    assert fault.resolution_s("recovery_s") == 0.5
+    assert fault.coarsest_resolution_s == 1.0
+
+
 def test_nodes_are_lost_in_three_ways_by_default_from_the_network():
     assert disruption_records.HOWS[0] == "network"
     assert disruption_records.Fault(1, 1, 0.0).how == "network"
