@@ -58,8 +58,11 @@ class ControlledContext:
         )
         self.context.target_ip = "10.0.0.1"
 
-    def move(self, now, *, pods=None, nodes=None):
-        """Advance the clock and change objects."""
+    def move(self, now, *, pods=None, nodes=None, late_s=0.0):
+        """Advance the clock and change objects.
+
+        :param late_s: by how much the watch may report the change late
+        """
         self.now = now
         for follower, items in (
             (self.context.targets, pods),
@@ -67,6 +70,7 @@ class ControlledContext:
         ):
             if items is not None:
                 seen = {one["metadata"]["name"]: one for one in items}
+                follower._staleness.not_before = now - late_s
                 follower._take(seen)
 
 

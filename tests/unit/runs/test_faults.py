@@ -98,6 +98,50 @@ def test_a_fault_is_over_when_as_many_targets_serve_on_other_nodes():
     ]
 
 
+class SlowInjector(FakeInjector):
+    """Has its requests accepted only after some seconds.
+
+    :param controlled: has the clock
+    """
+
+    def __init__(self, controlled):
+        super().__init__()
+        self._controlled = controlled
+
+    def fail(self, one, how):
+        self._controlled.now += 3.0
+        super().fail(one, how)
+
+
+def test_the_time_until_a_fault_is_injected_is_part_of_its_resolution():
+    controlled = controlled_disruption.ControlledContext(Stubbed)
+    _, fault, _ = fault_on_n1(
+        controlled=controlled, injector=SlowInjector(controlled)
+    )
+    with controlled_disruption.RunningDisruption(fault) as running:
+        running.until(lambda: fault.record.begun_within_s is not None)
+        away = [node("n1", ready=False), node("n2")]
+        controlled.move(50, nodes=away, late_s=1.5)
+        served = [pod("b", "n2"), pod("c", "n2")]
+        controlled.move(58, pods=served, late_s=0.5)
+        running.over()
+    record = fault.record
+    assert (record.noticed_s, record.noticed_resolution_s) == (40.0, 4.5)
+    assert (record.pods_ready_s, record.pods_ready_resolution_s) == (48.0, 3.5)
+    concluded = fault.conclude(
+        controlled_disruption.results_of(
+            [
+                controlled_disruption.window(12, failures={"reset": 1}),
+                controlled_disruption.window(13),
+            ]
+        )
+    )
+    assert (concluded.requests_s, concluded.requests_resolution_s) == (
+        3.0,
+        3.0,
+    )
+
+
 def test_a_node_that_is_gone_is_noticed():
     controlled, fault, _ = fault_on_n1(how="delete")
     with controlled_disruption.RunningDisruption(fault) as running:

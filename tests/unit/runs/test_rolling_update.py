@@ -68,6 +68,20 @@ def test_an_update_ends_with_its_last_old_pod(api):
     assert list(change["spec"]) == ["template"]
 
 
+def test_each_end_of_an_update_has_its_resolution(api):
+    fake, cluster = api
+    controlled, update = update_of(cluster)
+    with controlled_disruption.RunningDisruption(update) as running:
+        running.until(lambda: update.record.begun_within_s is not None)
+        controlled.move(5, pods=[*OLD, *NEW], late_s=0.25)
+        controlled.move(9, pods=NEW, late_s=0.5)
+        running.over()
+    record = update.record
+    assert record.begun_within_s == 0.0
+    assert record.new_ready_resolution_s == 0.25
+    assert record.old_gone_resolution_s == 0.5
+
+
 def test_an_old_pod_on_a_lost_node_is_not_waited_for(api):
     fake, cluster = api
     controlled, update = update_of(cluster)
