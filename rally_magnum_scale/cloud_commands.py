@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,7 +15,6 @@ from rally import exceptions as rally_exceptions
 from rally import plugins
 from rally.cli import envutils
 from rally.env import env_mgr
-from rally_openstack.common import credential
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import reading
@@ -99,9 +97,8 @@ def log_in(given: Mapping[str, Any]) -> tuple[Any, str | None, str | None]:
     :returns: the session, the name of the region and the interface
     :raises Unreadable: when Keystone refuses or does not answer
     """
-    own = credential.OpenStackCredential(**copy.deepcopy(dict(given)))
     with reading.readable("Keystone"):
-        access = clients.session_of(own.clients())
+        access = clients.session_of(clients.log_in(given))
         access[0].get_token()
     return access
 

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
+
+from rally_openstack.common import credential
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.bays import lifecycle
 from rally_magnum_scale.bays import machines
 
 
-def address(credential: Mapping[str, Any]) -> str:
+def address(given: Mapping[str, Any]) -> str:
     """Identify a cloud by Keystone's address and the name of the region.
 
-    :param credential: a credential from one of Rally's contexts
+    :param given: a credential from one of Rally's contexts
     """
-    region = credential.get("region_name") or "default region"
-    url = exceptions.masked(credential["auth_url"].rstrip("/"))
+    region = given.get("region_name") or "default region"
+    url = exceptions.masked(given["auth_url"].rstrip("/"))
     return f"{url} ({region})"
+
+
+def log_in(given: Mapping[str, Any]) -> Any:
+    """Open Rally's clients with a credential of an environment.
+
+    :param given: the credential, which stays as it is
+    :returns: rally-openstack's ``osclients.Clients``
+    """
+    # Rally's credential takes parts out of nested values.
+    own = copy.deepcopy(dict(given))
+    return credential.OpenStackCredential(**own).clients()
 
 
 def session_of(clients: Any) -> tuple[Any, str | None, str | None]:
     """Return the session, region and interface of Rally's clients."""
     session, _plugin = clients.keystone.get_session()
-    credential = clients.credential
-    return session, credential.region_name, credential.endpoint_type
+    own = clients.credential
+    return session, own.region_name, own.endpoint_type
 
 
 def magnum_of(clients: Any) -> Any:

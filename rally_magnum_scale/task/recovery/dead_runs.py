@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import pathlib
 from collections.abc import Collection
@@ -14,7 +13,6 @@ from rally import exceptions as rally_errors
 from rally.common import db
 from rally.common import logging
 from rally.common import objects
-from rally_openstack.common import credential
 from rally_openstack.common import osclients
 from rally_openstack.task.contexts.keystone import users
 
@@ -94,8 +92,8 @@ class Cloud:
     def _own_projects(self) -> list[Any]:
         found: dict[str, Any] = {}
         for each in self._given["users"]:
-            own = credential.OpenStackCredential(**copy.deepcopy(each))
-            found.setdefault(own.tenant_name, osclients.Clients(own))
+            opened = clients.log_in(each)
+            found.setdefault(opened.credential.tenant_name, opened)
         return list(found.values())
 
     def remove_tenants(self, uuids: Collection[str]) -> list[str]:
@@ -104,9 +102,9 @@ class Cloud:
         :param uuids: ids from which Rally generated their names
         :returns: a sentence for each user or project that remains
         """
-        if not self.admin:
+        if not (admin := self.admin):
             return []
-        projects, people = self._tenants(uuids)
+        projects, people = _tenants(admin, uuids)
         if not projects and not people:
             return []
         if taken := self._taken(projects):
@@ -119,23 +117,12 @@ class Cloud:
         for each in (*people, *projects):
             LOG.info(f"{each.name}: deleting this {_kind(each)}")
         self._as_rally_does(projects, people)
-        left = [one for kind in self._tenants(uuids) for one in kind]
+        left = [one for kind in _tenants(admin, uuids) for one in kind]
         return [
             f"Keystone still has the {_kind(each)} {each.name} of a dead run. "
             f"Delete it with 'openstack {_kind(each)} delete {each.id}'."
             for each in left
         ]
-
-    def _tenants(self, uuids: Collection[str]) -> tuple[list[Any], list[Any]]:
-        keystone = osclients.Clients(
-            self._context["admin"]["credential"]
-        ).keystone()
-        form = users.UserGenerator._get_resource_name_format()
-        begin = form.partition("XXX")[0]
-        return (
-            _made(keystone.projects.list(name__startswith=begin), uuids),
-            _made(keystone.users.list(name__startswith=begin), uuids),
-        )
 
     def _taken(self, projects: Collection[Any]) -> list[tuple[str, str]]:
         names = {each.id: each.name for each in projects}
@@ -189,6 +176,18 @@ def note_crash(task: str) -> None:
         if each["status"] in UNFINISHED:
             crashed = {"status": consts.SubtaskStatus.CRASHED}
             db.subtask_update(each["uuid"], crashed)
+
+
+def _tenants(
+    admin: Any, uuids: Collection[str]
+) -> tuple[list[Any], list[Any]]:
+    keystone = admin.keystone()
+    form = users.UserGenerator._get_resource_name_format()
+    begin = form.partition("XXX")[0]
+    return (
+        _made(keystone.projects.list(name__startswith=begin), uuids),
+        _made(keystone.users.list(name__startswith=begin), uuids),
+    )
 
 
 def _made(shown: Collection[Any], uuids: Collection[str]) -> list[Any]:
