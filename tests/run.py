@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import os
 import shutil
 import signal
@@ -26,6 +27,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 from rally_magnum_sandbox.bay.cgroups import CgroupTree
@@ -150,19 +152,42 @@ class Gate:
 
     def _run(self, stage: Stage) -> int:
         left_s = self._budget_s - (time.monotonic() - self._start_s)
-        # A group of its own, so that a Ctrl-C does not reach it twice.
-        with subprocess.Popen(
-            stage.command, cwd=CHECKOUT, start_new_session=True
-        ) as process:
-            try:
+        try:
+            with _running(stage.command) as process:
                 return process.wait(max(left_s, 0))
-            except subprocess.TimeoutExpired:
-                self.status = TIME_UP
-                _end(process)
-                return TIME_UP
-            except BaseException:
-                _end(process)
-                raise
+        except subprocess.TimeoutExpired:
+            self.status = TIME_UP
+            return TIME_UP
+
+
+@contextlib.contextmanager
+def _running(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command, and end it if the block fails.
+
+    An interrupt while the command starts takes effect in the block, or nobody
+    would know which process to end.
+    """
+    wanted = signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM}
+    )
+    heed = functools.partial(
+        signal.pthread_sigmask, signal.SIG_SETMASK, wanted
+    )
+    try:
+        # A group of its own, so that a Ctrl-C does not reach it twice.
+        process = subprocess.Popen(
+            command, cwd=CHECKOUT, start_new_session=True, preexec_fn=heed
+        )
+    except BaseException:
+        heed()
+        raise
+    with process:
+        try:
+            heed()
+            yield process
+        except BaseException:
+            _end(process)
+            raise
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

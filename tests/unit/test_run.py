@@ -185,6 +185,7 @@ def test_sigterm_ends_what_runs(tmp_path):
         cwd=run.CHECKOUT,
     ) as process:
         assert process.stdout.readline().startswith("== s")
-        assert int(process.stdout.readline())
+        child = int(process.stdout.readline())
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) == 7
+    assert not psutil.pid_exists(child)
