@@ -83,29 +83,28 @@ CLASSES = (
     ),
     FailureClass(
         "database_lost",
-        r"Lost connection to MySQL|server has gone away"
-        r"|DBConnectionError|terminating connection due to",
-        "The database closed the connection of a service",
+        r"Lost connection to MySQL|MySQL server has gone away"
+        r"|Can't connect to MySQL server on|terminating connection due to"
+        r"|server closed the connection unexpectedly",
+        "The database refused or closed the connection of a service",
         "check the database server and the proxy in front of it",
     ),
     FailureClass(
         "database_deadlock",
-        r"Deadlock found|DBDeadlock|deadlock detected"
-        r"|Lock wait timeout exceeded",
+        r"Deadlock found when|deadlock detected|Lock wait timeout exceeded",
         "Two transactions of a service blocked each other",
         "try again; if it returns, write to one database node only",
     ),
     FailureClass(
         "open_files",
-        r"Too many open files|EMFILE|Could not fetch contents for file://",
+        r"Too many open files|Could not fetch contents for file://",
         "A process of the service has as many open files as it may; Magnum "
         "then can't read its own templates",
         "raise LimitNOFILE of the service that reports it",
     ),
     FailureClass(
         "messaging",
-        r"MessagingTimeout|waiting for a reply to message"
-        r"|AMQP server on .+ is unreachable|MessageDeliveryFailure",
+        r"waiting for a reply to message|Unable to connect to AMQP server on",
         "A service got no reply through the message queue",
         "check the queue and the load of the replying service, and raise "
         "rpc_response_timeout",
@@ -119,9 +118,7 @@ CLASSES = (
     ),
     FailureClass(
         "volume_quota",
-        r"VolumeLimitExceeded|VolumeSizeExceedsAvailableQuota"
-        r"|Maximum number of volumes allowed"
-        r"|exceeds allowed [gG]igabytes quota",
+        r"Maximum number of volumes allowed|exceeds allowed gigabytes",
         "Cinder's quota of volumes or gigabytes is used up",
         "raise Cinder's quotas with the context quotas, or use templates "
         "without volumes",
@@ -134,7 +131,7 @@ CLASSES = (
     ),
     FailureClass(
         "network_quota",
-        r"Quota exceeded for resources: \[|OverQuota",
+        r"Quota exceeded for resources: \[",
         "A quota of Neutron is used up",
         "raise Neutron's quotas with the context quotas",
     ),
@@ -147,29 +144,27 @@ CLASSES = (
     ),
     FailureClass(
         "compute_quota",
-        r"Quota exceeded for |Quota exceeded, too many servers in group"
-        r"|Maximum number of servers|TooManyInstances",
+        r"Quota exceeded for |Quota exceeded, too many servers in group",
         "A quota of Nova is used up",
         "raise Nova's quotas with the context quotas, or create fewer nodes",
     ),
     # Capacity.
     FailureClass(
         "addresses",
-        r"No more IP addresses available|IpAddressGenerationFailure"
-        r"|no available floating ?IP",
+        r"No more IP addresses available",
         "A subnet or address pool has no free address",
         "give the bay a larger subnet with fixed_subnet_cidr or subnet",
     ),
     FailureClass(
         "capacity",
-        r"No valid host|Exhausted all hosts|not enough hosts available",
+        r"No valid host|Exhausted all hosts",
         "No hypervisor could take another server of the flavor",
         "free hypervisors, or choose a smaller flavor or fewer nodes",
     ),
     FailureClass(
         "network_port",
         r"Binding failed for port|Failed to allocate the network"
-        r"|VirtualInterfaceCreateException|Virtual Interface creation failed",
+        r"|Virtual Interface creation failed",
         "Neutron did not connect a server to its network",
         "check the network agent of the hypervisor that is named",
     ),
@@ -183,17 +178,25 @@ CLASSES = (
     # Rights.
     FailureClass(
         "trust",
-        r"trustee or trust|create trust(ee)? |managing trusts"
-        r"|Could not find trust",
-        "Magnum could not create the trust of the bay in Keystone",
-        "log in with a password instead of an application credential, and "
-        "check [trust] in magnum.conf",
+        # Magnum writes Keystone's own words only into its log.
+        r"Failed to create trustee or trust for Cluster",
+        "Magnum could not create the trust of the bay in Keystone; Keystone "
+        "refused, or did not answer",
+        "read why in the log of Magnum's conductor: if Keystone did not "
+        "answer, try again; if it refused, check [trust] in magnum.conf, and "
+        "log in with a password instead of an application credential",
+    ),
+    FailureClass(
+        "application_credential",
+        r"Using method 'application_credential' is not allowed for managing "
+        r"trusts",
+        "Keystone creates no trust for a login with an application credential",
+        "log in with a password",
     ),
     FailureClass(
         "authentication",
-        r"requires authentication|Authorization failed|Unauthorized"
-        r"|\b401\b.*(token|auth)|Could not find token"
-        r"|token .*expired|not authenticated",
+        r"The request you have made requires authentication"
+        r"|\(HTTP 401\)|AuthorizationFailure: |ERROR: Authorization failed",
         "Keystone did not accept the token of a service or of the bay",
         "let tokens live longer than a create takes, and set "
         "reauthentication_auth_method = trusts in heat.conf",
@@ -206,23 +209,28 @@ CLASSES = (
     ),
     FailureClass(
         "permission",
-        r"Forbidden|is forbidden: User|not authorized|Not authorized"
-        r"|Policy doesn't allow|disallowed by policy",
+        r"Policy doesn't allow \S+ to be performed"
+        r"|is disallowed by policy"
+        r"|[Yy]ou are not authorized to (perform|use|complete) "
+        r"|^Not authorized( \(HTTP 403\)|\.|$)|Not authorized for image "
+        r"|is forbidden: User \".*\" cannot ",
         "The user lacks a role that the request needs",
         "give the user the role that the policy of the service names",
     ),
     # What a template names.
     FailureClass(
         "missing_reference",
-        r"Unable to find (flavor|keypair|external network|subnet|network)"
+        r"Unable to find "
+        r"(flavor|keypair|external network|fixed network|fixed subnet) "
         r"|Image \S+ could not be found|doesn't contain os_distro"
-        r"|could not be found.*flavor|Flavor \S+ could not be found",
+        r"|Flavor \S+ could not be found",
         "The template or the task names something that the cloud lacks",
         "correct the name in the template or the task",
     ),
     FailureClass(
         "discovery",
-        r"discovery url|discovery URL|size of cluster from",
+        r"Failed to get discovery url from|[Ii]nvalid discovery URL"
+        r"|Failed to get the size of cluster from",
         "Magnum could not use the etcd discovery service",
         "give the label etcd_discovery_url's service access to the network, "
         "or use a local one with discovery_url",
@@ -272,8 +280,7 @@ CLASSES = (
     ),
     FailureClass(
         "timeout",
-        r"(?<!--)\b[Tt]imed? ?out\b(?! \d+[smh])|deadline exceeded"
-        r"|TimeoutError",
+        r"(?<!--)\b[Tt]imed? ?out\b(?! \d+[smh])|deadline exceeded",
         "A service gave up waiting",
         "raise the timeout that the message names; for a create, deadlines "
         "with create_s",

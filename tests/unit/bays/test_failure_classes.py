@@ -1,6 +1,7 @@
 """Failure classes of the texts that services really write."""
 
 import pathlib
+import re
 import tomllib
 
 import pytest
@@ -31,6 +32,33 @@ def test_every_class_has_a_text_with_a_source():
         failure_classes.UNCLASSIFIED,
     }
     assert all(text["source"] for text in TEXTS)
+
+
+def alternatives(pattern):
+    """Split a regular expression at each ``|`` outside of brackets."""
+    parts, depth = [""], 0
+    for token in re.findall(r"\\.|.", pattern):
+        depth += {"(": 1, ")": -1}.get(token, 0)
+        if token == "|" and not depth:
+            parts.append("")
+        else:
+            parts[-1] += token
+    return parts
+
+
+def test_a_pattern_is_split_outside_of_brackets():
+    assert alternatives(r"a(b|c)|\(d|e") == ["a(b|c)", r"\(d", "e"]
+
+
+@pytest.mark.parametrize("each", failure_classes.CLASSES, ids=NAMES)
+def test_every_part_of_a_pattern_is_made_for_a_text(each):
+    words = [text["words"] for text in TEXTS if text["class"] == each.name]
+    unused = [
+        part
+        for part in alternatives(each.pattern)
+        if not any(re.search(part, text) for text in words)
+    ]
+    assert unused == []
 
 
 def test_no_name_stands_twice():
