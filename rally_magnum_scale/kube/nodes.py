@@ -14,6 +14,7 @@ from kubernetes.utils import quantity
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.kube import client
 from rally_magnum_scale.kube import watching
+from rally_magnum_scale.measurement import staleness
 
 # Ends of the keys of taints that a new node has until its cloud provider
 # (node.cloudprovider.kubernetes.io) or Cluster API (node.cluster.x-k8s.io)
@@ -90,7 +91,8 @@ def wait_for_ready(
     :raises DeadlineExceeded: with the number of Ready nodes
     :raises KubernetesError: when the API refuses
     """
-    tally = _Tally(clock)
+    stale = staleness.Staleness()
+    tally = _Tally(clock, stale)
 
     def judge(seen: Mapping[str, Mapping[str, Any]]) -> list[Node] | None:
         tally.update(seen)
@@ -103,6 +105,8 @@ def wait_for_ready(
         deadline_s=deadline_s,
         progress=lambda: f"{len(tally.ready)} of {count} Ready",
         log=log,
+        staleness=stale,
+        clock=clock,
     )
 
 
@@ -117,13 +121,16 @@ class _Tally:
     nodes that have changed.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], stale: staleness.Staleness
+    ) -> None:
         self._clock = clock
+        self._stale = stale
         self._judged: dict[str, Mapping[str, Any]] = {}
         # The time stamp of each node's Ready condition, and when that stamp
         # was first seen.
         self._seen_ready: dict[str, tuple[str | None, float]] = {}
-        # When each node was last seen Ready by its condition alone.
+        # When each node was last known to be Ready by its condition alone.
         self._uninitialized_at: dict[str, float] = {}
         # A node that is not Ready in the first list was not Ready when the
         # list was requested.
@@ -174,7 +181,10 @@ class _Tally:
         else:
             self.ready.discard(name)
             if _has_ready_condition(item):
-                self._uninitialized_at[name] = now
+                # A watch that broke off may report it late.
+                self._uninitialized_at[name] = max(
+                    self._began_at, self._stale.not_before
+                )
 
 
 def read_nodes(items: Mapping[str, Mapping[str, Any]]) -> list[Node]:

@@ -112,6 +112,8 @@ def wait_until(
     selectors: dict[str, Any] | None = None,
     progress: Callable[[], str] = lambda: "",
     on_silence: Callable[[], None] = lambda: None,
+    staleness: stale.Staleness | None = None,
+    clock: Callable[[], float] = time.monotonic,
     **options: Any,
 ) -> T:
     """Watch objects until they fulfil a condition.
@@ -124,6 +126,8 @@ def wait_until(
         list request is appended
     :param on_silence: called when no event has arrived for some seconds; an
         exception ends the wait
+    :param staleness: as in :func:`watch`
+    :param clock: monotonic seconds
     :param options: ``what``, ``deadline_s`` and ``log`` of
         :func:`rally_magnum_scale.waiting.wait_for`
     :returns: the first result of ``judge`` that is not None
@@ -132,7 +136,12 @@ def wait_until(
     """
     trouble: list[str] = []
     changes = watch(
-        method, *arguments, trouble=trouble.append, **(selectors or {})
+        method,
+        *arguments,
+        trouble=trouble.append,
+        staleness=staleness,
+        clock=clock,
+        **(selectors or {}),
     )
 
     def poll() -> T | None:
@@ -147,6 +156,7 @@ def wait_until(
         return waiting.wait_for(
             poll,
             interval_s=0,
+            clock=clock,
             progress=lambda: "; ".join(
                 filter(None, [progress(), *trouble[-1:]])
             ),

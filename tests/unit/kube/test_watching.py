@@ -66,6 +66,28 @@ def test_a_node_that_is_not_initialized_is_not_ready(taint):
     assert found.unready_at < found.seen_ready_at
 
 
+def test_a_node_may_have_been_initialized_before_a_late_report(monkeypatch):
+    monkeypatch.setattr(client, "PAUSE_S", 0.01)
+    early, late = node("a", True, 2), node("a", True, 3)
+    early["spec"] = {
+        "taints": [{"key": "node.cloudprovider.kubernetes.io/uninitialized"}]
+    }
+    both = [event("MODIFIED", early), event("MODIFIED", late)]
+    script = {PATH: [listed(1, node("a", False, 1)), ["END"], both, []]}
+    ticks = itertools.count()
+    with fake_api.serve(script) as (fake, cluster):
+        (found,) = nodes.wait_for_ready(
+            cluster,
+            1,
+            deadline_s=30,
+            # So late since the list was requested.
+            clock=lambda: next(ticks) / 100 + 10 * (len(fake.queries) > 2),
+        )
+    # The watch was interrupted for ten seconds.
+    assert found.seen_ready_at > 10
+    assert found.unready_at < 1
+
+
 def test_an_empty_list_may_be_null():
     empty = {"metadata": {"resourceVersion": "7"}, "items": None}
     with fake_api.serve({PATH: [empty]}) as (_, cluster):
@@ -270,7 +292,7 @@ def test_a_bay_of_hollow_nodes_can_not_run_a_load():
 
 
 def test_each_node_has_the_times_at_which_it_became_ready():
-    # Before the list, at the list, and at each event.
+    # The clock ticks whenever it is read.
     seconds = itertools.count(99.0)
     script = {
         PATH: [
@@ -289,11 +311,11 @@ def test_each_node_has_the_times_at_which_it_became_ready():
     new_year = 1767225600.0
     # The node a was Ready anew, since a later stamp.
     assert {(n.name, n.seen_ready_at, n.ready_at) for n in found} == {
-        ("a", 102.0, new_year + 4),
-        ("b", 101.0, new_year + 3),
-        ("c", 103.0, new_year + 5),
+        ("a", 109.0, new_year + 4),
+        ("b", 106.0, new_year + 3),
+        ("c", 112.0, new_year + 5),
     }
-    # The list was requested at 99.0, and only a was Ready in it.
+    # The list was requested after 99.0, and only a was Ready in it.
     assert {n.name: n.unready_at for n in found} == {
         "a": None,
         "b": 99.0,
