@@ -1,5 +1,6 @@
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -53,5 +54,10 @@ def test_handlers_are_given_back():
 
 def test_acknowledgement_releases_the_wait(signals):
     os.kill(os.getpid(), signal.SIGINT)
+    waiting = threading.Thread(
+        target=interruption.wait_acknowledged, args=(600,), daemon=True
+    )
+    waiting.start()
     interruption.acknowledge()
-    interruption.wait_acknowledged(deadline_s=60)
+    waiting.join(30)
+    assert not waiting.is_alive()

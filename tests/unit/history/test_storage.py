@@ -141,9 +141,9 @@ def test_a_bound_on_a_valid_step_does_not_hide_an_invalid_one():
 def test_a_bound_has_the_name_of_its_metric(of_run, sla):
     work = factories.workload(factories.iteration(of_run=of_run), sla=sla)
     (run,) = new_runs.of_report(factories.report(work))
-    assert {one.name for one in run.judged} <= {
-        one.name for one in run.metrics
-    }
+    judged = {one.name for one in run.judged}
+    assert judged
+    assert judged <= {one.name for one in run.metrics}
 
 
 def test_the_same_run_stands_once_and_the_oldest_first(tmp_path):

@@ -155,6 +155,7 @@ def test_a_target_without_tls_is_a_tls_failure(serve, authority):
     server = serve()
     outcome = run(job_for(server, authority.pem, Step(None, 1), timeout_s=0.3))
     assert outcome.requests == 0
+    assert outcome.failures
     assert set(outcome.failures) <= {"timeout", "tls"}
 
 
