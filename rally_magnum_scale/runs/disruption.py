@@ -35,6 +35,10 @@ R = TypeVar("R", bound=disruption_records.DisruptionRecord)
 # A poll reads local state only, so a short interval costs nothing.
 POLL_INTERVAL_S = 0.1
 
+# If a watch reports the end of a disruption late, requests after the end
+# dilute the failures during it.  This share of its duration is tolerated.
+MOST_LATE_RATIO = 0.1
+
 
 class Stopped(Exception):
     """The load has ended, so its disruptions must stop."""
@@ -207,6 +211,7 @@ class Disruption(Generic[R]):
         self.began_at: float | None = None
         self._begun_within_s = 0.0
         self._ended_at: float | None = None
+        self._end_resolution_s: float | None = None
 
     def act(self) -> None:
         """Cause the disruption, and wait until it is over."""
@@ -222,29 +227,47 @@ class Disruption(Generic[R]):
         )
         if self._ended_at is None:
             return record
-        return self.with_load(record, self._ended_at + load.offset_s, load)
+        return self.with_load(
+            record,
+            self._ended_at + load.offset_s,
+            load,
+            self._end_resolution_s,
+        )
 
-    def with_load(self, record: R, ended_s: float, load: LoadResults) -> R:
+    def with_load(
+        self,
+        record: R,
+        ended_s: float,
+        load: LoadResults,
+        resolution_s: float | None,
+    ) -> R:
         """Add the load's results during the disruption to a record.
 
         :param ended_s: end of the disruption in epoch seconds, by the
             workers' clocks
+        :param resolution_s: resolution of the time until then
         """
         plan = self.context.spec.traffic.plan
-        return dataclasses.replace(
-            record,
-            ended_s=ended_s,
-            load=step_summary.during(
-                record.began_s or ended_s,
-                ended_s,
-                (record.step, plan.steps[record.step - 1]),
-                load.windows,
-                load.end,
-                timeout_s=self.context.spec.traffic.timeout_s,
-                cores_pods=load.cores_pods,
-                cores_real_nodes=load.cores_real_nodes,
-            ),
+        began_s = record.began_s or ended_s
+        found = step_summary.during(
+            began_s,
+            ended_s,
+            (record.step, plan.steps[record.step - 1]),
+            load.windows,
+            load.end,
+            timeout_s=self.context.spec.traffic.timeout_s,
+            cores_pods=load.cores_pods,
+            cores_real_nodes=load.cores_real_nodes,
         )
+        late_s = (resolution_s or 0.0) - self._begun_within_s
+        most_s = max(windows.WINDOW_S, MOST_LATE_RATIO * (ended_s - began_s))
+        if late_s > most_s:
+            why = (
+                f"the watch may have reported the end {late_s:.1f} s late, so "
+                "later requests are counted"
+            )
+            found = dataclasses.replace(found, reasons=[*found.reasons, why])
+        return dataclasses.replace(record, ended_s=ended_s, load=found)
 
     def begin(self, kind: str, detail: str) -> None:
         """Note that the disruption begins now."""
@@ -266,9 +289,15 @@ class Disruption(Generic[R]):
         self.context.note(at, kind, detail)
         return at
 
-    def end(self, kind: str, detail: str, after_s: float) -> None:
-        """Note that the disruption is over, as :meth:`note_event` does."""
-        self._ended_at = self.note_event(kind, detail, after_s)
+    def end(self, kind: str, detail: str, time: str) -> None:
+        """Note that the disruption is over, as :meth:`note_event` does.
+
+        :param time: time of the record that ends it, such as ``all_new_s``
+        """
+        self._ended_at = self.note_event(
+            kind, detail, getattr(self.record, time)
+        )
+        self._end_resolution_s = self.record.resolution_s(time)
 
     def note(self, **fields: Any) -> None:
         """Set fields of the record."""

@@ -170,7 +170,7 @@ class NodeFaultDisruption(disruption.Disruption[disruption_records.Fault]):
         self.end(
             "pods_ready_again",
             f"{context.spec.targets} targets after {pods_ready_s:.1f} s",
-            pods_ready_s,
+            "pods_ready_s",
         )
 
     def revert(self) -> None:
@@ -211,7 +211,12 @@ class NodeFaultDisruption(disruption.Disruption[disruption_records.Fault]):
             return dataclasses.replace(record, reason=reason)
         if record.recovery_s is None:
             return record
-        return self.with_load(record, began_s + record.recovery_s, load)
+        return self.with_load(
+            record,
+            began_s + record.recovery_s,
+            load,
+            record.resolution_s("recovery_s"),
+        )
 
     def _wait_noticed(self, deadline_s: float) -> None:
         noticed = self.context.wait(

@@ -75,7 +75,7 @@ class RollingUpdateDisruption(
             "update_ended",
             f"all new targets were Ready after {new_ready_s:.1f} s, the last "
             f"old target was gone after {old_gone_s:.1f} s",
-            max(new_ready_s, old_gone_s),
+            "all_new_s",
         )
 
     def conclude(

@@ -82,6 +82,34 @@ def test_each_end_of_an_update_has_its_resolution(api):
     assert record.old_gone_resolution_s == 0.5
 
 
+@pytest.mark.parametrize(
+    ("late_s", "reasons"),
+    [
+        (0.9, []),
+        (
+            1.5,
+            [
+                "the watch may have reported the end 1.5 s late, so later "
+                "requests are counted"
+            ],
+        ),
+    ],
+)
+def test_a_load_whose_end_was_reported_late_does_not_count(
+    api, late_s, reasons
+):
+    fake, cluster = api
+    controlled, update = update_of(cluster)
+    with controlled_disruption.RunningDisruption(update) as running:
+        running.until(lambda: update.record.begun_within_s is not None)
+        controlled.move(9, pods=NEW, late_s=late_s)
+        running.over()
+    found = [controlled_disruption.window(second) for second in range(12)]
+    record = update.conclude(controlled_disruption.results_of(found))
+    said = [one for one in record.load.reasons if "watch" in one]
+    assert said == reasons
+
+
 def test_an_old_pod_on_a_lost_node_is_not_waited_for(api):
     fake, cluster = api
     controlled, update = update_of(cluster)
