@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -42,6 +44,11 @@ class Part:
     failures: Mapping[str, int] = field(default_factory=dict)
     latency_us: Histogram = field(default_factory=Histogram)
     service_us: Histogram = field(default_factory=Histogram)
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """The step and the phase."""
+        return self.step, self.phase
 
     def write(self, histogram: Callable[[Histogram], Any]) -> dict[str, Any]:
         """Return the part as plain values.
@@ -139,13 +146,11 @@ class Window:
 
         :raises ValueError: if ``carried`` holds more requests than the window
         """
-        carried = [part.latency_us for part in self.carried]
-        served = [part.service_us for part in self.carried]
-        earlier = add_counts(part.failures for part in self.carried)
-        failures = add_counts(
-            [self.failures, {kind: -n for kind, n in earlier.items()}]
-        )
-        requests = self.requests - sum(one.requests for one in self.carried)
+        carried = self.carried
+        failures = dict(self.failures)
+        for kind, count in add_counts(one.failures for one in carried).items():
+            failures[kind] = failures.get(kind, 0) - count
+        requests = self.requests - sum(one.requests for one in carried)
         if min([requests, *failures.values()]) < 0:
             raise ValueError(
                 f"The window of second {self.second} has fewer requests than "
@@ -156,8 +161,8 @@ class Window:
             self.phase,
             requests,
             {kind: count for kind, count in failures.items() if count},
-            self.latency_us.less(*carried),
-            self.service_us.less(*served),
+            self.latency_us.less(*(one.latency_us for one in carried)),
+            self.service_us.less(*(one.service_us for one in carried)),
         )
 
     @property
@@ -182,15 +187,6 @@ class Window:
 
     def _written(self, write: Callable[[Histogram], Any]) -> dict[str, Any]:
         written = {
-            **self._plain(),
-            **{name: write(getattr(self, name)) for name in HISTOGRAMS},
-        }
-        if self.carried:
-            written["carried"] = [part.write(write) for part in self.carried]
-        return written
-
-    def _plain(self) -> dict[str, Any]:
-        plain = {
             "second": self.second,
             "phase": self.phase,
             "step": self.step,
@@ -205,44 +201,26 @@ class Window:
         # Most windows have none, and a record is written each second.
         for name in ("versions", "connect_failures"):
             if counts := getattr(self, name):
-                plain[name] = dict(sorted(counts.items()))
-        return plain
+                written[name] = dict(sorted(counts.items()))
+        for name in HISTOGRAMS:
+            written[name] = write(getattr(self, name))
+        if self.carried:
+            written["carried"] = [part.write(write) for part in self.carried]
+        return written
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Window:
-        """Read a window, ignoring the other keys of its record.
-
-        :raises ValueError: when a key is missing or its value is wrong
-        """
-        return cls._read(
-            data,
-            lambda: {
-                "carried": tuple(
-                    Part.read(part, Histogram.from_json)
-                    for part in data.get("carried", ())
-                ),
-                **{
-                    name: Histogram.from_json(data[name])
-                    for name in HISTOGRAMS
-                },
-            },
-        )
-
-    @classmethod
-    def without_histograms(cls, data: Mapping[str, Any]) -> Window:
-        """Read a window, packed or as JSON, without its histograms.
-
-        :raises ValueError: when a key is missing or its value is wrong
-        """
-        return cls._read(data, dict)
-
-    @classmethod
-    def _read(
+    def from_json(
         cls,
         data: Mapping[str, Any],
-        histograms: Callable[[], dict[str, Any]],
+        read: Callable[[Any], Histogram] = Histogram.from_json,
     ) -> Window:
+        """Read a window, ignoring the other keys of its record.
+
+        :param read: converts a value to a histogram
+        :raises ValueError: when a key is missing or its value is wrong
+        """
         try:
+            cpu_s = data.get("cpu_s")
             return cls(
                 second=int(data["second"]),
                 phase=_phase(data["phase"]),
@@ -255,10 +233,13 @@ class Window:
                     data.get("busy_ratio_max", data["cpu_ratio_max"])
                 ),
                 loop_delay_max_us=int(data["loop_delay_max_us"]),
-                cpu_s=_number(data.get("cpu_s")),
+                cpu_s=None if cpu_s is None else float(cpu_s),
                 versions=_counts(data.get("versions", {})),
                 connect_failures=_counts(data.get("connect_failures", {})),
-                **histograms(),
+                carried=tuple(
+                    Part.read(part, read) for part in data.get("carried", ())
+                ),
+                **{name: read(data[name]) for name in HISTOGRAMS},
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"This is no window: {error!r}.") from error
@@ -272,23 +253,27 @@ class Merger:
     """
 
     def __init__(self) -> None:
-        self._parts: list[Window] = []
-        self._sums = {name: PackedSum() for name in HISTOGRAMS}
-        self._carried: dict[tuple[int, str], _PartSum] = {}
+        self._windows: list[Window] = []
+        # By the place of a carried part, or None, and the histogram's name.
+        self._sums: dict[tuple[Any, str], PackedSum] = defaultdict(PackedSum)
 
     def add(self, packed: Mapping[str, Any]) -> None:
         """Add what :meth:`Window.packed` returned.
 
         :raises ValueError: when it is something else
         """
-        self._parts.append(Window.without_histograms(packed))
-        for name, total in self._sums.items():
+        window = Window.from_json(packed, lambda _: Histogram())
+        self._windows.append(window)
+        for name in HISTOGRAMS:
             counts = packed[name]
-            total.add(packed["service_us"] if counts is None else counts)
-        for carried in packed.get("carried", ()):
-            part = Part.read(carried, lambda _: Histogram())
-            key = (part.step, part.phase)
-            self._carried.setdefault(key, _PartSum()).add(part, carried)
+            self._sums[None, name].add(
+                packed["service_us"] if counts is None else counts
+            )
+        for part, counts in zip(
+            window.carried, packed.get("carried", ()), strict=True
+        ):
+            for name in PART_HISTOGRAMS:
+                self._sums[part.place, name].add(counts[name])
 
     def window(self) -> Window:
         """Return the sum of all that was added.
@@ -296,35 +281,19 @@ class Merger:
         :raises ValueError: if nothing was added, or if the windows are not of
             one second, phase and step
         """
+        merged = merge(self._windows)
+        carried = tuple(
+            replace(part, **self._histograms(part.place, PART_HISTOGRAMS))
+            for part in merged.carried
+        )
         return replace(
-            merge(self._parts),
-            latency_us=self._sums["latency_us"].histogram(),
-            service_us=self._sums["service_us"].histogram(),
-            schedule_lag_us=self._sums["schedule_lag_us"].histogram(),
-            carried=tuple(
-                self._carried[key].part(*key) for key in sorted(self._carried)
-            ),
+            merged, carried=carried, **self._histograms(None, HISTOGRAMS)
         )
 
-
-class _PartSum:
-    """Adds up the packed parts of one step and phase."""
-
-    def __init__(self) -> None:
-        self._parts: list[Part] = []
-        self._latency_us, self._service_us = PackedSum(), PackedSum()
-
-    def add(self, part: Part, packed: Mapping[str, Any]) -> None:
-        self._parts.append(part)
-        self._latency_us.add(packed["latency_us"])
-        self._service_us.add(packed["service_us"])
-
-    def part(self, step: int, phase: str) -> Part:
-        return replace(
-            _merge_parts(step, phase, self._parts),
-            latency_us=self._latency_us.histogram(),
-            service_us=self._service_us.histogram(),
-        )
+    def _histograms(
+        self, place: tuple[int, str] | None, names: Iterable[str]
+    ) -> dict[str, Any]:
+        return {name: self._sums[place, name].histogram() for name in names}
 
 
 def merge(windows: Iterable[Window]) -> Window:
@@ -342,6 +311,9 @@ def merge(windows: Iterable[Window]) -> Window:
             f"{sorted(places)}."
         )
     ((second, phase, step),) = places
+    carried: dict[tuple[int, str], list[Part]] = defaultdict(list)
+    for part in itertools.chain.from_iterable(one.carried for one in found):
+        carried[part.place].append(part)
     empty = Histogram()
     return Window(
         second=second,
@@ -360,33 +332,15 @@ def merge(windows: Iterable[Window]) -> Window:
         versions=add_counts(one.versions for one in found),
         connect_failures=add_counts(one.connect_failures for one in found),
         carried=tuple(
-            _merge_parts(
-                *key,
-                (
-                    part
-                    for one in found
-                    for part in one.carried
-                    if (part.step, part.phase) == key
-                ),
+            Part(
+                *place,
+                sum(one.requests for one in parts),
+                add_counts(one.failures for one in parts),
+                empty.merge(*(one.latency_us for one in parts)),
+                empty.merge(*(one.service_us for one in parts)),
             )
-            for key in sorted(
-                {(p.step, p.phase) for one in found for p in one.carried}
-            )
+            for place, parts in sorted(carried.items())
         ),
-    )
-
-
-def _merge_parts(step: int, phase: str, parts: Iterable[Part]) -> Part:
-    """Add up parts of one step and phase."""
-    found = list(parts)
-    empty = Histogram()
-    return Part(
-        step,
-        phase,
-        sum(one.requests for one in found),
-        add_counts(one.failures for one in found),
-        empty.merge(*(one.latency_us for one in found)),
-        empty.merge(*(one.service_us for one in found)),
     )
 
 
@@ -403,11 +357,7 @@ def due_in(seen: Iterable[Window], step: int, phase: str) -> list[Part]:
     for one in seen:
         if (one.step, one.phase) == (step, phase):
             found.append(one.current)
-        found += [
-            part
-            for part in one.carried
-            if (part.step, part.phase) == (step, phase)
-        ]
+        found += [part for part in one.carried if part.place == (step, phase)]
     return found
 
 
@@ -443,10 +393,6 @@ def seconds_to_fail(timeout_s: float) -> int:
 
 def _counts(data: Mapping[str, Any]) -> dict[str, int]:
     return {key: int(count) for key, count in data.items()}
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
 
 
 def _phase(value: str) -> str:
