@@ -21,8 +21,9 @@ from rally_magnum_scale.in_bay import messages
 from rally_magnum_scale.in_bay import refusal
 from rally_magnum_scale.in_bay.collector import Collector
 from rally_magnum_scale.in_bay.job import Job
-from rally_magnum_scale.in_bay.search_driver import SearchDriver
 from rally_magnum_scale.in_bay.stats import cpusets
+from rally_magnum_scale.in_bay.stats import rate_search
+from rally_magnum_scale.in_bay.stats.records import Trial
 from rally_magnum_scale.in_bay.stats.steps import Plan
 
 POLL_EVERY_S = 0.2
@@ -128,16 +129,25 @@ class Master:
             self._start(self._job.traffic.plan)
             self._follow()
             return
-        driver = SearchDriver(search, len(self._workers))
-        while (trial := driver.next_trial()) and not self._collector.reasons:
-            self._print([self._collector.trial(trial.to_json())])
-            self._start(driver.plan, steps_before=trial.step - 1, more=True)
-            self._follow()
-            judged = driver.take(
-                self._collector.step_windows, self._collector.step_due
+        done: list[Trial] = []
+        while (
+            trial := rate_search.next_trial(search, done)
+        ) and not self._collector.reasons:
+            _print_records([self._collector.trial(trial.to_json())])
+            self._start(
+                rate_search.plan(trial), steps_before=trial.step - 1, more=True
             )
+            self._follow()
+            judged = rate_search.judge(
+                search,
+                trial,
+                self._collector.step_windows,
+                self._collector.step_due,
+                len(self._workers),
+            )
+            done.append(judged)
             if not self._collector.waiting_for:
-                self._print([self._collector.trial(judged.to_json())])
+                _print_records([self._collector.trial(judged.to_json())])
 
     def _start(
         self, plan: Plan, *, steps_before: int = 0, more: bool = False
@@ -148,7 +158,7 @@ class Master:
         self._collector.begin(workers, start_second, plan, steps_before)
         if not steps_before:
             self._judge_clocks(workers, start_second)
-        self._print([self._collector.start(time.time(), self._cpus)])
+        _print_records([self._collector.start(time.time(), self._cpus)])
         job = self._job.for_plan(plan)
         order = {
             "start_second": start_second,
@@ -212,7 +222,7 @@ class Master:
                 continue
             self._collector.note_cpu(time.time(), time.process_time())
             self._look_for_dead()
-            self._print(self._collector.records(time.time()))
+            _print_records(self._collector.records(time.time()))
 
     def _is_behind(self, late_s: float) -> bool:
         """Check whether this process is behind its workers.
@@ -246,7 +256,7 @@ class Master:
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
-            self._print(self._collector.end(int(time.time())))
+            _print_records(self._collector.end(int(time.time())))
 
     def _quitting(self, **_: Any) -> None:
         if not self._ended:
@@ -302,9 +312,6 @@ class Master:
         )
         before = self._skews_s.get(msg.node_id, probe)
         self._skews_s[msg.node_id] = min(before, probe)
-
-    def _print(self, records: list[dict[str, Any]]) -> None:
-        _print_records(records)
 
 
 def write_refusal(job: Job, reason: str) -> None:

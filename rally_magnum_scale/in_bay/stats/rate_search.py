@@ -1,7 +1,8 @@
 """The search for the highest rate at which all bounds hold.
 
 The next step is a pure function of the steps that were run.  So the Locust
-master can choose it in the bay, and no order has to travel there.
+master can choose it in the bay, and no order has to travel there.  It runs all
+steps with the same workers, so that only seconds pass between two steps.
 
 How the next rate is chosen:
 
@@ -31,8 +32,10 @@ import math
 from collections.abc import Sequence
 
 from rally_magnum_scale.in_bay.stats import records
+from rally_magnum_scale.in_bay.stats import step_summary
 from rally_magnum_scale.in_bay.stats import steps
 from rally_magnum_scale.in_bay.stats import trials
+from rally_magnum_scale.in_bay.stats import windows
 
 GROWTH = 2.0
 # Rates near a hint: shares below it, and the least factor above it.  If the
@@ -64,18 +67,46 @@ def next_trial(
     if len(done) >= wanted.max_steps:
         return None
     found = _choose(wanted, Bracket.of(done), done)
-    if found is None:
-        return None
-    rate_rps, purpose = found
-    return trials.order(wanted, len(done) + 1, rate_rps, purpose)
+    return trials.order(wanted, len(done) + 1, *found) if found else None
 
 
 def first_plan(wanted: trials.Search) -> steps.Plan:
     """Return the first step of a search, as a plan."""
-    rate_rps, purpose = _first(wanted)
-    return steps.Plan(
-        (trials.plan(trials.order(wanted, 1, rate_rps, purpose)),)
+    return plan(trials.order(wanted, 1, *_first(wanted)))
+
+
+def plan(trial: records.Trial) -> steps.Plan:
+    """Return a plan of one step, which has the number 1 in it."""
+    return steps.Plan((trials.plan(trial),))
+
+
+def judge(
+    wanted: trials.Search,
+    trial: records.Trial,
+    seen: Sequence[windows.Window],
+    due: list[int | None],
+    workers: int,
+) -> records.Trial:
+    """Judge a step that has ended by its windows.
+
+    :param wanted: the settings of the search
+    :param trial: the step
+    :param seen: all windows, with the step numbers of :func:`plan`
+    :param due: number of requests that were due in the step
+    :param workers: number of workers
+    """
+    whole = records.End(
+        windows=len(seen),
+        requests=sum(one.requests for one in seen),
+        failures={},
+        due=due,
+        workers_expected=workers,
+        workers_connected=workers,
     )
+    (result,) = step_summary.summarise(
+        plan(trial), seen, whole, cores_pods=None, cores_real_nodes=None
+    )
+    return trials.judge(wanted, trial, result)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,8 +1,10 @@
-"""The steps of a search, as the master drives it."""
+"""The steps of a search, judged by their windows."""
+
+import dataclasses
 
 import pytest
 
-from rally_magnum_scale.in_bay.search_driver import SearchDriver
+from rally_magnum_scale.in_bay.stats import rate_search
 from rally_magnum_scale.in_bay.stats import trials
 from rally_magnum_scale.in_bay.stats.histogram import Histogram
 from rally_magnum_scale.in_bay.stats.steps import Plan
@@ -29,26 +31,31 @@ def windows_of(plan, latency_us=1_000, workers=2, phase="steady"):
     ]
 
 
-def take(hunt, seen, due=None):
-    """Judge the step of a hunt; all that its rate makes due was due."""
-    (step,) = hunt.plan.steps
-    rate = step.rate_rps
-    if due is None:
-        due = None if rate is None else int(rate * step.duration_s)
-    return hunt.take(seen, [due])
+def judge(trial, seen, due=None):
+    """Judge a step of which all requests that its rate makes due were due."""
+    if due is None and trial.rate_rps is not None:
+        due = int(trial.rate_rps * trial.duration_s)
+    return rate_search.judge(WANTED, trial, seen, [due], workers=2)
+
+
+def first_step(**of_windows):
+    trial = rate_search.next_trial(WANTED, [])
+    return trial, windows_of(rate_search.plan(trial), **of_windows)
 
 
 def test_the_next_step_depends_on_the_windows_of_the_previous_steps():
-    hunt = SearchDriver(WANTED, workers=2)
-    first = hunt.next_trial()
+    first, seen = first_step()
     assert (first.step, first.rate_rps, first.ended) == (1, 100, False)
-    assert hunt.plan == Plan((Step(100, 2, 1),))
-    judged = take(hunt, windows_of(hunt.plan))
-    assert (judged.step, judged.held, judged.achieved_rps) == (1, True, 100)
-    assert hunt.next_trial().rate_rps == 200
-    slow = take(hunt, windows_of(hunt.plan, latency_us=80_000))
+    assert rate_search.plan(first) == Plan((Step(100, 2, 1),))
+    held = judge(first, seen)
+    assert (held.step, held.held, held.achieved_rps) == (1, True, 100)
+    second = rate_search.next_trial(WANTED, [held])
+    assert second.rate_rps == 200
+    slow = judge(
+        second, windows_of(rate_search.plan(second), latency_us=80_000)
+    )
     assert (slow.held, slow.limit) == (False, trials.BY_BOUND)
-    assert 100 < hunt.next_trial().rate_rps < 200
+    assert 100 < rate_search.next_trial(WANTED, [held, slow]).rate_rps < 200
 
 
 @pytest.mark.parametrize(
@@ -60,36 +67,31 @@ def test_the_next_step_depends_on_the_windows_of_the_previous_steps():
     ],
 )
 def test_a_step_with_missing_windows_does_not_count(spoil):
-    hunt = SearchDriver(WANTED, workers=2)
-    hunt.next_trial()
-    judged = take(hunt, spoil(windows_of(hunt.plan, workers=1)))
+    trial, seen = first_step(workers=1)
+    judged = judge(trial, spoil(seen))
     assert (judged.held, judged.limit) == (False, trials.BY_INVALID)
 
 
 def test_responses_after_the_last_second_are_judged():
-    hunt = SearchDriver(WANTED, workers=2)
-    hunt.next_trial()
+    trial, seen = first_step()
     late = Histogram.from_values_us({900_000: 3})
     part = Part(1, "steady", 3, {}, late, late)
     stop = Window(1_009, "stop", 1, 2, 3, {}, late, late, carried=(part,))
-    judged = take(hunt, [*windows_of(hunt.plan), stop], due=203)
+    judged = judge(trial, [*seen, stop], due=203)
     assert (judged.held, judged.limit) == (False, trials.BY_BOUND)
     assert judged.reached["p99_ms"] >= 900
 
 
 def test_a_search_ends_with_its_confirmation():
-    hunt = SearchDriver(
-        trials.Search(bounds={"p99_ms": 50}, start_rps=100, max_rps=100), 2
-    )
-    while hunt.next_trial():
-        last = take(hunt, windows_of(hunt.plan))
+    wanted = dataclasses.replace(WANTED, max_rps=100)
+    done = []
+    while trial := rate_search.next_trial(wanted, done):
+        done.append(judge(trial, windows_of(rate_search.plan(trial))))
+    last = done[-1]
     assert (last.step, last.purpose, last.held) == (2, "confirm", True)
-    with pytest.raises(RuntimeError, match="no step to run"):
-        hunt.take([], [None])
 
 
 def test_a_step_with_uncounted_due_requests_does_not_count():
-    hunt = SearchDriver(WANTED, workers=2)
-    hunt.next_trial()
-    judged = take(hunt, windows_of(hunt.plan), due=201)
+    trial, seen = first_step()
+    judged = judge(trial, seen, due=201)
     assert (judged.held, judged.limit) == (False, trials.BY_INVALID)
