@@ -34,7 +34,6 @@ from rally_magnum_scale.in_bay.messages import WorkerReport
 from rally_magnum_scale.in_bay.meter import NS_PER_S
 from rally_magnum_scale.in_bay.meter import Meter
 from rally_magnum_scale.in_bay.meter import RequestCounters
-from rally_magnum_scale.in_bay.meter import Sums
 from rally_magnum_scale.in_bay.request_failures import kind_of
 from rally_magnum_scale.in_bay.stats import arrivals
 from rally_magnum_scale.in_bay.stats.windows import UNSENT
@@ -117,7 +116,6 @@ class Engine:
         # Kinds of failed attempts to connect while there was no connection
         # at all.  A due request can't wait for another connection then.
         self._failed_connects: list[str] = []
-        self._sums = Sums()
 
     @staticmethod
     def _connect(job: Job, clock_ns: Callable[[], int]) -> Connections:
@@ -136,12 +134,15 @@ class Engine:
         finally:
             self._connections.close_all()
         return WorkerReport(
-            self._sums.requests,
-            self._sums.failures,
+            self._meter.sum_requests,
+            self._meter.sum_failures,
             self._late_ns / NS_PER_S,
             due=self._schedule.due,
             reasons=request_failures.generator_faults(
-                {**self._sums.failures, **self._sums.connect_failures}
+                {
+                    **self._meter.sum_failures,
+                    **self._meter.sum_connect_failures,
+                }
             ),
         )
 
@@ -202,7 +203,6 @@ class Engine:
         versions = self._versions.take(window.requests)
         if self._versions.follow(versions):
             self._usual.forget()
-        self._sums.add(window)
         self._report(replace(window, versions=versions))
 
     def _run_batches(

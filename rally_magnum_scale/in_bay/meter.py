@@ -59,6 +59,10 @@ class Meter(RequestCounters):
         self._cpu_ns = cpu_ns
         self._clock_ns = clock_ns
         self.second = start_second
+        #: Sums over all windows so far.
+        self.sum_requests = 0
+        self.sum_failures: dict[str, int] = {}
+        self.sum_connect_failures: dict[str, int] = {}
         self.clear()
 
     def clear(self) -> None:
@@ -135,25 +139,13 @@ class Meter(RequestCounters):
             connect_failures=dict(self.connect_failures),
         )
         self.second += 1
+        self.sum_requests += window.requests
+        self.sum_failures = add_counts([self.sum_failures, window.failures])
+        self.sum_connect_failures = add_counts(
+            [self.sum_connect_failures, window.connect_failures]
+        )
         self.clear()
         return window
-
-
-class Sums:
-    """Sums of all windows so far."""
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self.failures: dict[str, int] = {}
-        self.connect_failures: dict[str, int] = {}
-
-    def add(self, window: Window) -> None:
-        """Add the counts of a window."""
-        self.requests += window.requests
-        self.failures = add_counts([self.failures, window.failures])
-        self.connect_failures = add_counts(
-            [self.connect_failures, window.connect_failures]
-        )
 
 
 def _part(due: Position, counted: RequestCounters) -> Part:

@@ -30,13 +30,11 @@ from rally_magnum_scale.in_bay.messages import WorkerReport
 from rally_magnum_scale.in_bay.meter import NS_PER_S
 from rally_magnum_scale.in_bay.meter import Meter
 from rally_magnum_scale.in_bay.meter import RequestCounters
-from rally_magnum_scale.in_bay.meter import Sums
 from rally_magnum_scale.in_bay.stats.windows import Window
 from rally_magnum_scale.in_bay.users import Users
 
 TICK_S = 0.01
 NS_PER_US = 1_000
-NS_PER_MS = 1_000_000
 # Kind of a failure without a class of its own.
 FAILED = "failed"
 # Kinds of requests without a response time, or with an invalid one; they
@@ -107,7 +105,6 @@ class Watch:
         self._late_ns = max(0, clock_ns() - self._start_ns)
         self._window_end_ns = self._start_ns
         self._meter = Meter(self._plan, start_second, clock_ns=clock_ns)
-        self._sums = Sums()
         self._reasons: dict[str, str] = {}
         self._is_over = False
         in_flight.take_unreported = self.take_unreported
@@ -238,19 +235,17 @@ class Watch:
             self._window_end_ns += NS_PER_S
 
     def _end_window(self) -> None:
-        window = self._meter.roll(closed=True)
-        self._sums.add(window)
-        self._report(window)
+        self._report(self._meter.roll(closed=True))
 
     def _outcome(self) -> WorkerReport:
-        if not self._sums.requests and not self._sums.failures:
+        if not self._meter.sum_requests and not self._meter.sum_failures:
             self._reasons["no_request"] = (
                 "a worker's users of the Locust file ended no request in "
                 "the plan"
             )
         return WorkerReport(
-            self._sums.requests,
-            self._sums.failures,
+            self._meter.sum_requests,
+            self._meter.sum_failures,
             late_s=self._late_ns / NS_PER_S,
             due=[None] * len(self._plan.steps),
             reasons=self._reasons,
