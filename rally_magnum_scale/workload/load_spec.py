@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
-from typing import Any
 
 from rally_magnum_scale.in_bay.stats.records import Source
 from rally_magnum_scale.in_bay.traffic import Traffic
@@ -17,7 +16,6 @@ from rally_magnum_scale.in_bay.traffic import check_seconds
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import locust_file
 from rally_magnum_scale.workload import naming
-from rally_magnum_scale.workload import pod_options
 from rally_magnum_scale.workload.pod_options import PodOptions
 
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
@@ -146,7 +144,12 @@ class LoadSpec:
     run_by: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        self._check_numbers()
+        for key in ("targets", "workers"):
+            check_count(key, getattr(self, key))
+        if self.target_processes is not None:
+            check_count("target_processes", self.target_processes)
+        self._check_connections()
+        self._check_master()
         self._check_users()
         if self.locust_file is not None:
             locust_file.check(self.locust_file)
@@ -166,7 +169,7 @@ class LoadSpec:
     @property
     def names(self) -> naming.Names:
         """The names of all Kubernetes objects of the load."""
-        return naming.Names.of(self.source.task, self.source.iteration)
+        return naming.Names(self.source.task, self.source.iteration)
 
     @property
     def worker_processes(self) -> int:
@@ -222,21 +225,18 @@ class LoadSpec:
         :param component: ``target``, ``master``, ``worker``, ``pull``, or
             empty for the labels that all objects of the run have
         """
-        return naming.labels(
-            self.source.task, self.source.iteration, component
-        )
+        found = {
+            naming.LABEL_MANAGED_BY: naming.MANAGED_BY,
+            naming.LABEL_TASK: self.source.task,
+            naming.LABEL_ITERATION: str(self.source.iteration),
+        }
+        if component:
+            found[naming.LABEL_COMPONENT] = component
+        return found
 
     def selector(self, component: str = "") -> str:
         """Return :meth:`labels` as a label selector."""
         return ",".join(f"{k}={v}" for k, v in self.labels(component).items())
-
-    def _check_numbers(self) -> None:
-        for key in ("targets", "workers"):
-            check_count(key, getattr(self, key))
-        if self.target_processes is not None:
-            check_count("target_processes", self.target_processes)
-        self._check_connections()
-        self._check_master()
 
     def _check_users(self) -> None:
         if self.locust_file is None:
@@ -320,12 +320,11 @@ class LoadSpec:
 def _check_secret(content: str) -> None:
     """Check the pull secret; no error contains it, as it has a password."""
     try:
-        read: Any = json.loads(content)
-    except (TypeError, ValueError):
-        read = None
-    if not isinstance(read, dict) or not isinstance(read.get("auths"), dict):
-        raise pod_options.wrong(
-            "image_pull_secret",
-            "must be the content of a docker config.json, an object with "
-            '"auths"',
-        ) from None
+        has_auths = isinstance(json.loads(content)["auths"], dict)
+    except (KeyError, TypeError, ValueError):
+        has_auths = False
+    if not has_auths:
+        raise ValueError(
+            "image_pull_secret: must be the content of a docker config.json, "
+            'an object with "auths"'
+        )

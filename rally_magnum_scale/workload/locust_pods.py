@@ -31,7 +31,13 @@ def locustfiles(spec: LoadSpec) -> str:
 
 def files(spec: LoadSpec) -> dict[str, str]:
     """Return the texts of all files below ``CODE_ROOT``, keyed by path."""
-    found = {f"{PACKAGE.name}/{path}": one for path, one in _code().items()}
+    found = {
+        f"{PACKAGE.name}/{path.relative_to(PACKAGE).as_posix()}": (
+            path.read_text("utf-8")
+        )
+        for pattern in CODE_PATHS
+        for path in sorted(PACKAGE.glob(pattern))
+    }
     if spec.locust_file is not None:
         found[OWN_FILE_PATH] = spec.locust_file
     return found
@@ -52,14 +58,17 @@ def master_environment(
         to them directly
     :raises ValueError: when a value is not an address
     """
+    scheme, tls = "http", None
+    if spec.tls:
+        scheme, tls = "https", Trust(spec.names.server, spec.tls.ca_pem)
     job = Job(
         source=spec.source,
         traffic=spec.traffic,
-        url=f"{_scheme(spec)}://{_host(target_ip)}:{nginx.PORT}/",
+        url=f"{scheme}://{_host(target_ip)}:{nginx.PORT}/",
         worker_processes=spec.worker_processes,
         connect_deadline_s=spec.connect_s,
         addresses=tuple(f"{_host(ip)}:{nginx.PORT}" for ip in pod_ips),
-        tls=_trust(spec),
+        tls=tls,
         version_header=events.VERSION_HEADER if spec.update else "",
     )
     return {**_own_file_environment(spec), **job.to_environ()}
@@ -84,13 +93,24 @@ def master_arguments(spec: LoadSpec, target_ip: str) -> list[str]:
 
     :param target_ip: ClusterIP of the targets' Service
     """
+    # One user for each engine, all started together.
+    users = [
+        f"--users={spec.worker_processes}",
+        f"--spawn-rate={spec.worker_processes}",
+    ]
+    if spec.locust_file is not None:
+        users = [
+            f"--users={spec.users}",
+            f"--spawn-rate={spec.spawn_rps:g}",
+            f"--host=http://{_host(target_ip)}:{nginx.PORT}",
+        ]
     return [
         "--master",
         "--headless",
         "--only-summary",
         f"--master-bind-port={MASTER_PORT}",
         f"--expect-workers={spec.worker_processes}",
-        *_users_arguments(spec, target_ip),
+        *users,
     ]
 
 
@@ -117,42 +137,6 @@ def _own_file_environment(spec: LoadSpec) -> dict[str, str]:
     return {} if spec.locust_file is None else {"RMS_OWN_FILE": "1"}
 
 
-def _users_arguments(spec: LoadSpec, target_ip: str) -> list[str]:
-    if spec.locust_file is None:
-        # One user for each engine, all started together.
-        return [
-            f"--users={spec.worker_processes}",
-            f"--spawn-rate={spec.worker_processes}",
-        ]
-    return [
-        f"--users={spec.users}",
-        f"--spawn-rate={spec.spawn_rps:g}",
-        f"--host=http://{_host(target_ip)}:{nginx.PORT}",
-    ]
-
-
-def _trust(spec: LoadSpec) -> Trust | None:
-    if spec.tls is None:
-        return None
-    return Trust(spec.names.server, spec.tls.ca_pem)
-
-
-def _scheme(spec: LoadSpec) -> str:
-    return "http" if spec.tls is None else "https"
-
-
 def _host(address: str) -> str:
     ip = ipaddress.ip_address(address)
     return f"[{ip}]" if ip.version == 6 else str(ip)
-
-
-def _code() -> dict[str, str]:
-    paths = [
-        path
-        for pattern in CODE_PATHS
-        for path in sorted(PACKAGE.glob(pattern))
-    ]
-    return {
-        path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8")
-        for path in paths
-    }

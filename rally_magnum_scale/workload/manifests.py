@@ -86,35 +86,28 @@ def targets(
     :returns: the ConfigMap and the Deployment of the targets
     :raises ValueError: when that is not an address, as in a headless Service
     """
-    update = spec.update
-    is_new = version == events.NEW_VERSION
-    labels = spec.labels("target")
-    values = {
-        "update": update,
-        "version": version,
-        "version_header": events.VERSION_HEADER,
-        "closing_path": CLOSING_PATH,
-    }
+    names, update = spec.names, spec.update
+    labels, image, conf_name = {}, spec.nginx_image, names.nginx_conf
+    if update:
+        labels[events.LABEL_VERSION] = version
+    if update and version == events.NEW_VERSION:
+        image = update.nginx_image or image
+        conf_name = f"{conf_name}-{version}"
+    nginx_conf = _render(
+        spec,
+        "nginx.conf.j2",
+        listens=functools.partial(_listens, target_ip),
+        version=version,
+    )
     return _objects(
         _render(
             spec,
             "target.yaml.j2",
-            nginx_conf=_render(
-                spec,
-                "nginx.conf.j2",
-                listens=functools.partial(_listens, target_ip),
-                **values,
-            ),
-            conf_name=spec.names.nginx_conf_of(version),
-            image=update.nginx_image
-            if update and update.nginx_image and is_new
-            else spec.nginx_image,
-            pod_labels={**labels, events.LABEL_VERSION: version}
-            if update
-            else labels,
-            strategy=_strategy(update) if update else None,
+            nginx_conf=nginx_conf,
+            conf_name=conf_name,
+            image=image,
+            pod_labels={**spec.labels("target"), **labels},
             grace_s=_grace_s(spec),
-            **values,
         )
     )
 
@@ -127,18 +120,6 @@ def _listens(target_ip: str, port: int) -> list[str]:
     if ipaddress.ip_address(target_ip).version == 4:
         return [str(port)]
     return [str(port), f"[::]:{port}"]
-
-
-def _strategy(update: events.RollingUpdate) -> dict[str, Any]:
-    if update.strategy == events.RECREATE:
-        return {"type": events.RECREATE}
-    return {
-        "type": events.ROLLING_UPDATE,
-        "rollingUpdate": {
-            "maxSurge": update.max_surge,
-            "maxUnavailable": update.max_unavailable,
-        },
-    }
 
 
 def _grace_s(spec: LoadSpec) -> int:
@@ -229,6 +210,9 @@ def _render(spec: LoadSpec, template: str, **values: Any) -> str:
         spec=spec,
         names=spec.names,
         labels=spec.labels,
+        update=spec.update,
+        version_header=events.VERSION_HEADER,
+        closing_path=CLOSING_PATH,
         run_by=naming.RUN_BY,
         spread_words=SPREAD_WORDS,
         target_port=nginx.PORT,
@@ -243,13 +227,10 @@ def _render(spec: LoadSpec, template: str, **values: Any) -> str:
             "capabilities": {"drop": ["ALL"]},
         },
     )
-    macros = environment.get_template("pod.yaml.j2").module
-    return environment.get_template(template).render(
-        pod_basics=macros.pod_basics,  # type: ignore[attr-defined]
-        pod_spec=macros.pod_spec,  # type: ignore[attr-defined]
-        resources=macros.resources,  # type: ignore[attr-defined]
-        **values,
-    )
+    environment.globals["macros"] = environment.get_template(
+        "macros.yaml.j2"
+    ).module
+    return environment.get_template(template).render(values)
 
 
 def _yaml(value: Any) -> str:
