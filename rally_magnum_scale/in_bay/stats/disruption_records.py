@@ -13,9 +13,7 @@ import dataclasses
 import math
 import operator
 from collections.abc import Iterable
-from typing import Any
 from typing import ClassVar
-from typing import Self
 
 from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.in_bay.stats import steps
@@ -93,16 +91,6 @@ class DisruptionRecord(json_record.JsonRecord):
             return None
         earliest_s = max(map(operator.sub, times_s, exact_s))
         return float(max(times_s) - earliest_s)
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Self:
-        """Read a record with the result of its load.
-
-        :raises ValueError: if a field is missing or wrong
-        """
-        load = record.get("load")
-        read = StepResult.from_json(load) if load else None
-        return super().from_json({**record, "load": read})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,14 +25,19 @@ class JsonRecord:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
-        """Read a record; fields that this release does not know are ignored.
+        """Read a record, and the records in its fields.
+
+        Fields that this release does not know are ignored.
 
         :raises ValueError: if a field is missing, or if its value has the
             wrong type or is not finite
         """
         kind = record.get("record", cls.__name__)
-        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
-        known = {f.name: record[f.name] for f in fields if f.name in record}
+        known = {
+            name: _read_nested(record[name], wanted)
+            for name, wanted in _types(cls).items()  # type: ignore[arg-type]
+            if name in record
+        }
         try:
             read = cls(**known)
         except TypeError as error:
@@ -46,6 +51,16 @@ class JsonRecord:
 def greatest(values: Iterable[float | None]) -> float | None:
     """Return the greatest of the values that are known, if any."""
     return max((one for one in values if one is not None), default=None)
+
+
+def _read_nested(value: Any, wanted: Any) -> Any:
+    """Read the records in a value, if its type is one or has some."""
+    for kind in (wanted, *typing.get_args(wanted)):
+        if isinstance(kind, type) and issubclass(kind, JsonRecord):
+            if isinstance(value, list):
+                return [_read_nested(one, kind) for one in value]
+            return kind.from_json(value) if isinstance(value, dict) else value
+    return value
 
 
 def check_types(read: Any, kind: str) -> None:

@@ -16,7 +16,6 @@ import json
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
-from typing import Self
 
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import disruption_records
@@ -155,15 +154,6 @@ class Throughput(json_record.JsonRecord):
     cores_of: Shares = dataclasses.field(default_factory=dict)
     cpus_seen: bool = False
 
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Self:
-        """Read a ``throughput`` record with its steps.
-
-        :raises ValueError: if a field is missing or wrong
-        """
-        steps = [StepResult.from_json(one) for one in record.get("steps", [])]
-        return super().from_json({**record, "steps": steps})
-
 
 @dataclasses.dataclass(frozen=True)
 class Trial(json_record.JsonRecord):
@@ -243,15 +233,6 @@ class MaxRate(json_record.JsonRecord):
     def valid(self) -> bool:
         """Whether the rate may be judged."""
         return not self.reasons
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Self:
-        """Read a ``max_rate`` record with its trials.
-
-        :raises ValueError: if a field is missing or wrong
-        """
-        trials = [Trial.from_json(one) for one in record.get("trials", [])]
-        return super().from_json({**record, "trials": trials})
 
 
 @dataclasses.dataclass(frozen=True)
