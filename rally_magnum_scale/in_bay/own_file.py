@@ -19,19 +19,18 @@ import re
 import time
 from collections.abc import Callable
 from typing import Any
-from typing import Protocol
 
 import gevent
 
 from rally_magnum_scale.in_bay.in_flight import Call
 from rally_magnum_scale.in_bay.in_flight import InFlight
+from rally_magnum_scale.in_bay.in_flight import Users
 from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.messages import WorkerReport
 from rally_magnum_scale.in_bay.meter import NS_PER_S
 from rally_magnum_scale.in_bay.meter import Meter
 from rally_magnum_scale.in_bay.meter import RequestCounters
 from rally_magnum_scale.in_bay.stats.windows import Window
-from rally_magnum_scale.in_bay.users import Users
 
 TICK_S = 0.01
 NS_PER_US = 1_000
@@ -48,17 +47,6 @@ UNREPORTED = "unreported"
 TIMEOUT = "timeout"
 
 _WORD_BEGINS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-
-
-class StoppableUsers(Protocol):
-    """The users that send requests; see :class:`users.Users`."""
-
-    @property
-    def all_running(self) -> bool:
-        """Whether all ordered users are running."""
-
-    def stop_idle(self, end_ns: int) -> int:
-        """Stop idle users; return how many may have a request."""
 
 
 class Watch:
@@ -134,7 +122,7 @@ class Watch:
                 UNREPORTED if error is None else kind_of(error), call.began_ns
             )
 
-    def run(self, users: StoppableUsers) -> WorkerReport:
+    def run(self, users: Users) -> WorkerReport:
         """Watch the users to the end of the plan, and their last requests.
 
         :returns: the sums of all windows that were reported
@@ -192,7 +180,7 @@ class Watch:
         self._roll(now_ns)
         return now_ns >= self._start_ns
 
-    def _drain(self, users: StoppableUsers) -> None:
+    def _drain(self, users: Users) -> None:
         """Wait for the requests that began in the plan.
 
         If the users were killed, a stall of the target at the end of the
@@ -212,7 +200,7 @@ class Watch:
                 "client that is not Locust's"
             )
 
-    def _is_pending(self, users: StoppableUsers) -> bool:
+    def _is_pending(self, users: Users) -> bool:
         unclear = users.stop_idle(self._end_ns)
         return bool(unclear or self._in_flight.outstanding(self._end_ns))
 

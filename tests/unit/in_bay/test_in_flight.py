@@ -8,7 +8,7 @@ import gevent.pool
 import pytest
 
 from rally_magnum_scale.in_bay.in_flight import InFlight
-from rally_magnum_scale.in_bay.users import Users
+from rally_magnum_scale.in_bay.in_flight import Users
 
 EVENT = object()
 
