@@ -43,7 +43,6 @@ class Collector:
         self._of_kind: dict[str, int] = {}
         self._noted: set[tuple[str, str]] = set()
         self._is_refused = False
-        self._is_behind = False
         # The first value of each second.
         self._own_cpu: list[tuple[int, float]] = []
         self._windows = 0
@@ -178,32 +177,31 @@ class Collector:
             self._noted.add((kind, detail))
             self.note(second, kind, detail)
 
-    def clock(self, worker: str, second: int, skew_s: float) -> None:
-        """Check the skew between a worker's clock and the master's."""
-        if abs(skew_s) > CLOCK_SKEW_MAX_S:
+    def check_clocks(self, second: int, skews_s: Mapping[str, float]) -> None:
+        """Check the skews between the workers' clocks and the master's.
+
+        The windows of a worker with another clock, or with an unknown one,
+        may be assigned to wrong seconds.
+
+        :param second: epoch second
+        :param skews_s: skew of each worker that answered the clock probe
+        """
+        for worker, skew_s in skews_s.items():
+            if abs(skew_s) > CLOCK_SKEW_MAX_S:
+                self.fail(
+                    second,
+                    "clock_skew",
+                    f"the clock of worker {worker} differs by {skew_s:+.1f} s "
+                    f"from the master's, more than {CLOCK_SKEW_MAX_S} s",
+                )
+        if unanswered := len(set(self._connected) - skews_s.keys()):
             self.fail(
                 second,
-                "clock_skew",
-                f"the clock of worker {worker} differs by {skew_s:+.1f} s "
-                f"from the master's, more than {CLOCK_SKEW_MAX_S} s",
+                "clock_unknown",
+                f"{unanswered} of {len(self._connected)} workers did not "
+                f"report their time within {self._job.clock_deadline_s:g} s, "
+                "so their clocks may differ from the master's",
             )
-
-    def clock_unknown(self, unanswered: int, second: int) -> None:
-        """Note that workers did not answer the clock probe.
-
-        Their clocks may differ from the master's, so their windows may be
-        assigned to wrong seconds.
-
-        :param unanswered: number of these workers
-        :param second: epoch second
-        """
-        self.fail(
-            second,
-            "clock_unknown",
-            f"{unanswered} of {len(self._connected)} workers did not report "
-            f"their time within {self._job.clock_deadline_s:g} s, so their "
-            "clocks may differ from the master's",
-        )
 
     def behind(self, second: int, how: str) -> None:
         """Note that the master can't keep up with its workers, once.
@@ -211,8 +209,7 @@ class Collector:
         :param second: epoch second
         :param how: a clause with the evidence
         """
-        if not self._is_behind:
-            self._is_behind = True
+        if "master_behind" not in self._of_kind:
             self.fail(
                 second,
                 "master_behind",
@@ -273,12 +270,11 @@ class Collector:
         :param now_s: epoch seconds
         :returns: records, with the windows in the order of their seconds
         """
-        found, self._events = self._events, []
+        found = self._take_events()
         while self._is_over(self._next_second, now_s):
             found += self._give_out(self._next_second)
             self._next_second += 1
-        late, self._events = self._events, []
-        return found + late
+        return found + self._take_events()
 
     def end(self, second: int) -> list[dict[str, Any]]:
         """Return all remaining records, and the last record.
@@ -291,7 +287,6 @@ class Collector:
             self._next_second += 1
         if not self._is_refused:
             self._judge(second)
-        events, self._events = self._events, []
         last = self._record(
             "end",
             second=second,
@@ -304,7 +299,11 @@ class Collector:
             workers_connected=len(self._connected),
             reasons=self.reasons,
         )
-        return [*found, *events, last]
+        return [*found, *self._take_events(), last]
+
+    def _take_events(self) -> list[dict[str, Any]]:
+        found, self._events = self._events, []
+        return found
 
     def _is_over(self, second: int, now_s: float) -> bool:
         if not self._by_second or second > max(self._by_second):

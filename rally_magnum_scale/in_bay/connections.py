@@ -34,8 +34,15 @@ EPOLLET = 1 << 31
 # unread must call ``rearm``.  The end of a connection is reported
 # together with its last data.
 EDGE_TRIGGERED = EPOLLIN | EPOLLRDHUP | EPOLLET
-BACK_OFF_NS = (0, 50_000_000, 100_000_000, 200_000_000, 500_000_000)
-BACK_OFF_MAX_NS = 1_000_000_000
+# Before each attempt to open a connection, and before all later ones.
+BACK_OFF_NS = (
+    0,
+    50_000_000,
+    100_000_000,
+    200_000_000,
+    500_000_000,
+    1_000_000_000,
+)
 # The empty buffer of a socket accepts this much at once with any kernel
 # settings.
 SENT_WHOLE_BYTES = 2048
@@ -294,7 +301,8 @@ class Connections:
         return self._number.pop(fd)
 
     def _open_later(self, number: int, now_ns: int) -> None:
-        due_ns = now_ns + _back_off_ns(self._attempts[number])
+        attempts = min(self._attempts[number], len(BACK_OFF_NS) - 1)
+        due_ns = now_ns + BACK_OFF_NS[attempts]
         self._attempts[number] += 1
         self._closed.append((due_ns, number))
         self.next_open_ns = min(self.next_open_ns, due_ns)
@@ -361,12 +369,6 @@ def _not_yet(_: object) -> Any:
 
 def _error(code: int) -> OSError:
     return OSError(code, os.strerror(code))
-
-
-def _back_off_ns(attempts: int) -> int:
-    if attempts < len(BACK_OFF_NS):
-        return BACK_OFF_NS[attempts]
-    return BACK_OFF_MAX_NS
 
 
 def _resolve(address: tuple[str, int]) -> tuple[int, Any]:

@@ -237,7 +237,10 @@ class Engine:
         while self._clock_ns() < until_ns:
             if self._connections.idle:
                 self._close_ended()
-                self._send_idle(self._clock_ns())
+                now_ns = self._clock_ns()
+                while self._connections.idle:
+                    fd, _ = self._connections.idle.popleft()
+                    self._send(fd, now_ns, now_ns)
             events, _ = self._poller.wait(until_ns, self._due_ns)
             self._take_closed(events)
 
@@ -273,11 +276,6 @@ class Engine:
                 self._take_unusual(fd, data, self._clock_ns())
             except OSError as error:
                 self._take_error(fd, error)
-
-    def _send_idle(self, now_ns: int) -> None:
-        while self._connections.idle:
-            fd, _ = self._connections.idle.popleft()
-            self._send(fd, now_ns, now_ns)
 
     def _note_standstill(self, now_ns: int) -> None:
         _, since_ns = self._connections.idle[0]

@@ -53,7 +53,7 @@ class Master:
         self._spawned = False
         self._ended = False
         # By worker: the round trip and the skew of its best probe.
-        self._skews_s: dict[str, tuple[float, float]] = {}
+        self._probes: dict[str, tuple[float, float]] = {}
         # By process, this one and each worker, with the names from Locust.
         self._cpus = {
             f"{socket.gethostname()}_": cpusets.write(os.sched_getaffinity(0))
@@ -77,7 +77,12 @@ class Master:
         try:
             master_limits.raise_open_files(self._job.worker_processes)
             if self._wait_for_workers():
-                self._meet()
+                self._workers = sorted(
+                    client.id
+                    for client in self._runner.clients.values()
+                    if client.state != LOST_STATE
+                )
+                self._probe_clocks()
                 self._run_plan()
                 self._end()
                 # The records say whether the run is invalid; an exit status
@@ -114,14 +119,6 @@ class Master:
             self._collector.refuse(int(time.time()), FILE_REFUSED, reason)
         return shape is not None
 
-    def _meet(self) -> None:
-        self._workers = sorted(
-            client.id
-            for client in self._runner.clients.values()
-            if client.state != LOST_STATE
-        )
-        self._probe_clocks(self._workers)
-
     def _run_plan(self) -> None:
         """Run the plan, or the steps of a search until it has a result."""
         search = self._job.traffic.search
@@ -157,7 +154,10 @@ class Master:
         start_second = math.ceil(time.time() + lead_s)
         self._collector.begin(workers, start_second, plan, steps_before)
         if not steps_before:
-            self._judge_clocks(workers, start_second)
+            skews_s = {
+                one: skew_s for one, (_, skew_s) in self._probes.items()
+            }
+            self._collector.check_clocks(start_second, skews_s)
         _print_records([self._collector.start(time.time(), self._cpus)])
         job = self._job.for_plan(plan)
         order = {
@@ -179,7 +179,7 @@ class Master:
             + job.traffic.lateness_s
         )
 
-    def _probe_clocks(self, workers: list[str]) -> None:
+    def _probe_clocks(self) -> None:
         """Probe the clocks of all workers until each has answered once.
 
         On a busy machine an answer may take seconds.  The master waits for
@@ -188,22 +188,14 @@ class Master:
         end_s = time.monotonic() + self._job.clock_deadline_s
         probes = 0
         while probes < CLOCK_PROBES or (
-            self._unanswered(workers) and time.monotonic() < end_s
+            set(self._workers) - self._probes.keys()
+            and time.monotonic() < end_s
         ):
             self._runner.send_message(
                 messages.CLOCK, {"master_s": time.time()}
             )
             gevent.sleep(CLOCK_PROBE_EVERY_S)
             probes += 1
-
-    def _judge_clocks(self, workers: list[str], second: int) -> None:
-        for worker, (_, skew_s) in self._skews_s.items():
-            self._collector.clock(worker, second, skew_s)
-        if unanswered := self._unanswered(workers):
-            self._collector.clock_unknown(unanswered, second)
-
-    def _unanswered(self, workers: list[str]) -> int:
-        return len(set(workers) - self._skews_s.keys())
 
     def _follow(self) -> None:
         """Print records until all workers have finished, died or timed out."""
@@ -271,7 +263,7 @@ class Master:
         self._spawned = True
 
     def _take_report(self, client_id: str, data: dict[str, Any]) -> None:
-        _, skew_s = self._skews_s.get(client_id, (0.0, 0.0))
+        _, skew_s = self._probes.get(client_id, (0.0, 0.0))
         if (sent_s := data.get(messages.SENT_KEY)) is not None:
             # The smallest delay between two polls, because the master is
             # not responsible for the slow network of one worker.
@@ -279,29 +271,25 @@ class Master:
             self._read_late_s = min(self._read_late_s, late_s)
         self._collector.add(client_id, data.get(messages.WINDOWS_KEY, []))
 
-    def _take_done(self, environment: Any, msg: Any, **_: Any) -> None:
-        del environment
+    def _take_done(self, msg: Any, **_: Any) -> None:
         self._collector.add(msg.node_id, msg.data["windows"])
         self._collector.done(
             msg.node_id, int(time.time()), msg.data["outcome"]
         )
 
-    def _take_refused(self, environment: Any, msg: Any, **_: Any) -> None:
-        del environment
+    def _take_refused(self, msg: Any, **_: Any) -> None:
         self._collector.fail(
             int(time.time()),
             "second_engine_refused",
             f"worker {msg.node_id} was handed a dead worker's user",
         )
 
-    def _take_broken(self, environment: Any, msg: Any, **_: Any) -> None:
-        del environment
+    def _take_broken(self, msg: Any, **_: Any) -> None:
         second = int(time.time())
         self._collector.note(second, "engine_broke", msg.data["error"])
         self._collector.died(msg.node_id, second)
 
-    def _take_clock(self, environment: Any, msg: Any, **_: Any) -> None:
-        del environment
+    def _take_clock(self, msg: Any, **_: Any) -> None:
         now_s, sent_s = time.time(), msg.data["master_s"]
         self._cpus[msg.node_id] = msg.data.get("cpus", "")
         # The probe with the shortest round trip is the most accurate, as in
@@ -310,8 +298,8 @@ class Master:
             now_s - sent_s,
             msg.data["worker_s"] - (now_s + sent_s) / 2,
         )
-        before = self._skews_s.get(msg.node_id, probe)
-        self._skews_s[msg.node_id] = min(before, probe)
+        before = self._probes.get(msg.node_id, probe)
+        self._probes[msg.node_id] = min(before, probe)
 
 
 def write_refusal(job: Job, reason: str) -> None:

@@ -74,14 +74,12 @@ class Worker:
             },
         )
 
-    def take_order(self, environment: Any, msg: Any, **_: Any) -> None:
+    def take_order(self, msg: Any, **_: Any) -> None:
         """Take the job and its first second, for the waiting user."""
-        del environment
         self.order.set(msg.data)
 
-    def add_windows(self, client_id: str, data: dict[str, Any]) -> None:
+    def add_windows(self, data: dict[str, Any], **_: Any) -> None:
         """Add the windows since the last report to Locust's report."""
-        del client_id
         data[messages.WINDOWS_KEY] = self.take_windows()
         data[messages.SENT_KEY] = time.time()
 

@@ -173,14 +173,14 @@ def test_a_refusal_is_the_only_reason():
 def test_a_clock_skew_over_the_limit_makes_the_run_invalid(
     collector, skew_s, valid
 ):
-    collector.clock("two", 100, skew_s)
+    collector.check_clocks(100, {"one": 0.0, "two": skew_s})
     finish(collector, "one")
     finish(collector, "two")
     assert bool(collector.end(103)[-1]["reasons"]) is not valid
 
 
 def test_unanswered_clock_probes_make_the_run_invalid(collector):
-    collector.clock_unknown(1, 100)
+    collector.check_clocks(100, {"two": 0.0})
     finish(collector, "one")
     finish(collector, "two")
     records = collector.end(103)
