@@ -66,7 +66,7 @@ def next_trial(
     """
     if len(done) >= wanted.max_steps:
         return None
-    found = _choose(wanted, Bracket.of(done), done)
+    found = Bracket.of(wanted, done).next_rate() if done else _first(wanted)
     return trials.order(wanted, len(done) + 1, *found) if found else None
 
 
@@ -113,6 +113,8 @@ def judge(
 class Bracket:
     """The range in which the highest rate lies, from the steps so far.
 
+    :param wanted: the settings of the search
+    :param done: all judged steps, at least one for a next rate
     :param held: the highest step that held, below all that failed; the
         confirming one if there is one
     :param failed: the lowest step that failed
@@ -120,13 +122,17 @@ class Bracket:
     :param confirms_failed: number of confirming steps that did not hold
     """
 
+    wanted: trials.Search
+    done: Sequence[records.Trial]
     held: records.Trial | None
     failed: records.Trial | None
     hint_rps: float | None
     confirms_failed: int
 
     @classmethod
-    def of(cls, done: Sequence[records.Trial]) -> Bracket:
+    def of(
+        cls, wanted: trials.Search, done: Sequence[records.Trial]
+    ) -> Bracket:
         """Return the bracket of some steps."""
         counting = [one for one in _believed(done) if one.rate_rps is not None]
         bad = [one for one in counting if not one.held]
@@ -143,6 +149,8 @@ class Bracket:
             default=None,
         )
         return cls(
+            wanted=wanted,
+            done=done,
             held=held,
             failed=failed,
             hint_rps=_hint_rps(done),
@@ -165,19 +173,107 @@ class Bracket:
         return bool(self.held and self.held.purpose == trials.CONFIRM)
 
     @property
-    def width(self) -> float | None:
-        """Distance from ``held`` to ``failed``, as a share of the former."""
-        if self.held_rps is None or self.failed_rps is None:
-            return None
-        return self.failed_rps / self.held_rps - 1
-
-    def is_closed(self, wanted: trials.Search) -> bool:
-        """Tell whether the bracket is narrow enough."""
-        if self.width is not None:
-            return self.width <= wanted.precision * SAME_RATIO
-        if self.held_rps is None or wanted.max_rps is None:
+    def is_closed(self) -> bool:
+        """Whether the bracket is narrow enough."""
+        held_rps, failed_rps = self.held_rps, self.failed_rps
+        if held_rps is None:
             return False
-        return self.held_rps >= wanted.max_rps
+        if failed_rps is not None:
+            width = failed_rps / held_rps - 1
+            return width <= self.wanted.precision * SAME_RATIO
+        return self.wanted.max_rps is not None and (
+            held_rps >= self.wanted.max_rps
+        )
+
+    def next_rate(self) -> tuple[float | None, str] | None:
+        """Return the next rate and its purpose; None if the search is over."""
+        if _is_doubtful(self.done):
+            return self.done[-1].rate_rps, self.done[-1].purpose
+        if self.confirms_failed:
+            return self._lower_confirmation()
+        if self.held_rps is None:
+            return self._lower_rate()
+        if self.is_closed or _must_confirm(self.wanted, self.done):
+            return None if self.confirmed else (self.held_rps, trials.CONFIRM)
+        return self._clip(self._rate_above(self.held_rps)), trials.SEARCH
+
+    def _lower_rate(self) -> tuple[float, str] | None:
+        """Return a lower rate, while no rate has held yet."""
+        hint_rps, failed_rps = self.hint_rps, self.failed_rps
+        if failed_rps is None:
+            if not hint_rps:
+                return None
+            return self._clip(hint_rps * (1 - BELOW_HINT[0])), trials.SEARCH
+        lowest_rps = self._lowest_rps
+        is_lowest = failed_rps <= lowest_rps * SAME_RATIO
+        if is_lowest or _is_generator_unfit(self.done):
+            return None
+        rate_rps = self._below_hint(failed_rps / SHRINK)
+        return max(_round(rate_rps), lowest_rps), trials.SEARCH
+
+    def _lower_confirmation(self) -> tuple[float, str] | None:
+        """Confirm a rate below the unconfirmed one, further each time."""
+        failed_rps, lowest_rps = self.failed_rps, self._lowest_rps
+        if (
+            self.confirmed
+            or failed_rps is None
+            or (failed_rps <= lowest_rps * SAME_RATIO)
+        ):
+            return None
+        below = 1 + self.wanted.precision * 2 ** (self.confirms_failed - 1)
+        least_rps = self.held_rps or lowest_rps
+        return max(_round(failed_rps / below), least_rps), trials.CONFIRM
+
+    @property
+    def _lowest_rps(self) -> float:
+        return self.wanted.min_rps or LOWEST_SHARE * max(map(_rps, self.done))
+
+    def _rate_above(self, held_rps: float) -> float:
+        """Return a rate above the held one, and below any failed one."""
+        hint_rps, failed_rps = self.hint_rps, self.failed_rps
+        if hint_rps is None:
+            if failed_rps is None:
+                return held_rps * GROWTH
+            return math.sqrt(held_rps * failed_rps)
+        above_rps = hint_rps * max(
+            ABOVE_HINT, (1 - BELOW_HINT[0]) * (1 + self.wanted.precision)
+        )
+        if failed_rps is None:
+            near = held_rps * (1 + self.wanted.precision / 2) < above_rps
+            return above_rps if near else held_rps * GROWTH
+        middle_rps = math.sqrt(held_rps * failed_rps)
+        if held_rps * SAME_RATIO >= hint_rps * (1 - BELOW_HINT[0]):
+            margin = max(SAME_RATIO, 1 + self.wanted.precision / 4)
+            fits = held_rps * margin < above_rps < failed_rps / margin
+            return above_rps if fits else middle_rps
+        lower_rps = self._below_hint(middle_rps)
+        # With a wide precision, the first rate that is far enough below the
+        # failed one may be below the held one.
+        if hint_rps < failed_rps and lower_rps > held_rps * SAME_RATIO:
+            return lower_rps
+        return max(middle_rps, lower_rps)
+
+    def _below_hint(self, otherwise_rps: float) -> float:
+        """Return the first rate below the hint that is below the failed one.
+
+        :param otherwise_rps: the result if there is no such rate
+        """
+        failed_rps, hint_rps = self.failed_rps, self.hint_rps
+        if failed_rps is None or hint_rps is None:
+            return otherwise_rps
+        for share in BELOW_HINT:
+            rate_rps = hint_rps * (1 - share)
+            if rate_rps * (1 + self.wanted.precision / 2) < failed_rps:
+                return rate_rps
+        return otherwise_rps
+
+    def _clip(self, rate_rps: float) -> float:
+        rounded_rps = _round(rate_rps)
+        if self.wanted.min_rps is not None:
+            rounded_rps = max(rounded_rps, self.wanted.min_rps)
+        if self.wanted.max_rps is not None:
+            rounded_rps = min(rounded_rps, self.wanted.max_rps)
+        return rounded_rps
 
 
 def conclude(
@@ -194,7 +290,7 @@ def conclude(
         is the highest rate
     """
     judged = [one for one in done if one.ended]
-    bracket = Bracket.of(judged)
+    bracket = Bracket.of(wanted, judged)
     held, failed = bracket.held, bracket.failed
     by_step = {one.step: one for one in results}
     best = by_step.get(held.step) if held else None
@@ -216,7 +312,7 @@ def conclude(
         rps_per_core_real_nodes=(
             best.rps_per_core_real_nodes if best else None
         ),
-        ended=_ended(wanted, bracket, done),
+        ended=_ended(bracket, done),
         trials=list(done),
         reasons=_reasons(bracket, best),
     )
@@ -258,15 +354,15 @@ def _reasons(bracket: Bracket, best: records.StepResult | None) -> list[str]:
     return found
 
 
-def _ended(
-    wanted: trials.Search,
-    bracket: Bracket,
-    done: Sequence[records.Trial],
-) -> str:
-    """Return why the search ended, in words."""
+def _ended(bracket: Bracket, done: Sequence[records.Trial]) -> str:
+    """Return why the search ended, in words.
+
+    :param done: the steps of the bracket, and the one that broke off, if any
+    """
+    wanted = bracket.wanted
     if any(not one.ended for one in done):
         return "the run broke off"
-    if bracket.confirmed and bracket.is_closed(wanted):
+    if bracket.confirmed and bracket.is_closed:
         if bracket.failed is None:
             return "max_rps holds, so the true rate may be higher"
         return "the bracket is as narrow as wanted"
@@ -283,27 +379,6 @@ def _ended(
     if bracket.confirmed:
         return "a lower rate was confirmed after a higher one was not"
     return "the run broke off"
-
-
-def _choose(
-    wanted: trials.Search,
-    bracket: Bracket,
-    done: Sequence[records.Trial],
-) -> tuple[float | None, str] | None:
-    if not done:
-        return _first(wanted)
-    if _is_doubtful(done):
-        return done[-1].rate_rps, done[-1].purpose
-    if bracket.confirms_failed:
-        return _confirm_lower(wanted, bracket, done)
-    if bracket.held_rps is None:
-        return _descend(wanted, bracket, done)
-    if bracket.is_closed(wanted) or _must_confirm(wanted, done):
-        if bracket.confirmed:
-            return None
-        return bracket.held_rps, trials.CONFIRM
-    rate_rps = _between(wanted, bracket, bracket.held_rps)
-    return _clip(wanted, rate_rps), trials.SEARCH
 
 
 def _must_confirm(
@@ -323,26 +398,6 @@ def _first(wanted: trials.Search) -> tuple[float | None, str]:
     return wanted.start_rps, trials.SEARCH
 
 
-def _descend(
-    wanted: trials.Search,
-    bracket: Bracket,
-    done: Sequence[records.Trial],
-) -> tuple[float, str] | None:
-    """Return a lower rate, while no rate has held yet."""
-    hint_rps, failed_rps = bracket.hint_rps, bracket.failed_rps
-    if failed_rps is None:
-        if not hint_rps:
-            return None
-        return _clip(wanted, hint_rps * (1 - BELOW_HINT[0])), trials.SEARCH
-    lowest_rps = _lowest_rps(wanted, done)
-    if failed_rps <= lowest_rps * SAME_RATIO:
-        return None
-    if _is_generator_unfit(done):
-        return None
-    rate_rps = _below_hint(wanted, bracket, failed_rps / SHRINK)
-    return max(_round(rate_rps), lowest_rps), trials.SEARCH
-
-
 def _is_generator_unfit(done: Sequence[records.Trial]) -> bool:
     """Tell whether the values at two different rates did not count."""
     unfit = {
@@ -351,71 +406,6 @@ def _is_generator_unfit(done: Sequence[records.Trial]) -> bool:
         if one.limit == trials.BY_INVALID
     }
     return len(unfit) > 1
-
-
-def _confirm_lower(
-    wanted: trials.Search,
-    bracket: Bracket,
-    done: Sequence[records.Trial],
-) -> tuple[float, str] | None:
-    """Confirm a rate below the unconfirmed one, further below each time."""
-    failed_rps, lowest_rps = bracket.failed_rps, _lowest_rps(wanted, done)
-    if bracket.confirmed or failed_rps is None:
-        return None
-    if failed_rps <= lowest_rps * SAME_RATIO:
-        return None
-    below = 1 + wanted.precision * 2 ** (bracket.confirms_failed - 1)
-    least_rps = bracket.held_rps or lowest_rps
-    return max(_round(failed_rps / below), least_rps), trials.CONFIRM
-
-
-def _lowest_rps(wanted: trials.Search, done: Sequence[records.Trial]) -> float:
-    return wanted.min_rps or LOWEST_SHARE * max(map(_rps, done))
-
-
-def _between(
-    wanted: trials.Search, bracket: Bracket, held_rps: float
-) -> float:
-    """Return a rate above the held one, and below the failed one if any."""
-    hint_rps, failed_rps = bracket.hint_rps, bracket.failed_rps
-    if hint_rps is None:
-        if failed_rps is None:
-            return held_rps * GROWTH
-        return math.sqrt(held_rps * failed_rps)
-    above_rps = hint_rps * max(
-        ABOVE_HINT, (1 - BELOW_HINT[0]) * (1 + wanted.precision)
-    )
-    if failed_rps is None:
-        near = held_rps * (1 + wanted.precision / 2) < above_rps
-        return above_rps if near else held_rps * GROWTH
-    middle_rps = math.sqrt(held_rps * failed_rps)
-    if held_rps * SAME_RATIO >= hint_rps * (1 - BELOW_HINT[0]):
-        margin = max(SAME_RATIO, 1 + wanted.precision / 4)
-        fits = held_rps * margin < above_rps < failed_rps / margin
-        return above_rps if fits else middle_rps
-    lower_rps = _below_hint(wanted, bracket, middle_rps)
-    # With a wide precision, the first rate that is far enough below the failed
-    # one may be below the held one.
-    if hint_rps < failed_rps and lower_rps > held_rps * SAME_RATIO:
-        return lower_rps
-    return max(middle_rps, lower_rps)
-
-
-def _below_hint(
-    wanted: trials.Search, bracket: Bracket, otherwise_rps: float
-) -> float:
-    """Return the first rate below the hint that is below the failed one.
-
-    :param otherwise_rps: the result if there is no such rate
-    """
-    failed_rps, hint_rps = bracket.failed_rps, bracket.hint_rps
-    if failed_rps is None or hint_rps is None:
-        return otherwise_rps
-    for share in BELOW_HINT:
-        rate_rps = hint_rps * (1 - share)
-        if rate_rps * (1 + wanted.precision / 2) < failed_rps:
-            return rate_rps
-    return otherwise_rps
 
 
 def _hint_rps(done: Sequence[records.Trial]) -> float | None:
@@ -463,15 +453,6 @@ def _is_doubtful(done: Sequence[records.Trial]) -> bool:
         if one.step in again and one.rate_rps == last.rate_rps
     ]
     return len(same) < REPEATS
-
-
-def _clip(wanted: trials.Search, rate_rps: float) -> float:
-    rounded_rps = _round(rate_rps)
-    if wanted.min_rps is not None:
-        rounded_rps = max(rounded_rps, wanted.min_rps)
-    if wanted.max_rps is not None:
-        rounded_rps = min(rounded_rps, wanted.max_rps)
-    return rounded_rps
 
 
 def _round(rate_rps: float) -> float:
