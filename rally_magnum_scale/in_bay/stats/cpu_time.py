@@ -107,51 +107,36 @@ def used(
     )
     if any(b.used_s < a.used_s for a, b in itertools.pairwise(near)):
         return None
-    pairs = (
-        _Pair.of(first, last, start_s, end_s)
+    uses = (
+        _use_between(first, last, start_s, end_s)
         for first, last in itertools.combinations(near, 2)
         if first.at_s < last.at_s
     )
-    best = min((one for one in pairs if one.fits), default=None)
-    if best is None:
-        return None
+    fitting = [
+        one
+        for one in uses
+        if one.outside_ratio <= MAX_OUTSIDE_RATIO
+        and one.covered_ratio >= MIN_COVERED_RATIO
+    ]
+    return min(fitting, key=_cost) if fitting else None
+
+
+def _use_between(
+    first: Reading, last: Reading, start_s: float, end_s: float
+) -> Use:
+    """Scale the use between two readings to a span."""
+    length_s = last.at_s - first.at_s
+    # Below 0 if both lie on one side of the span: then they do not fit.
+    inside_s = min(last.at_s, end_s) - max(first.at_s, start_s)
+    rate = (last.used_s - first.used_s) / length_s
     return Use(
-        best.rate * (end_s - start_s), best.outside_ratio, best.covered_ratio
+        rate * (end_s - start_s),
+        1 - inside_s / length_s,
+        inside_s / (end_s - start_s),
     )
 
 
-@dataclasses.dataclass(frozen=True, order=True)
-class _Pair:
-    """Two readings that may be used for a time span.
-
-    :param cost: the pair with the least cost is used: it grows with the time
-        outside the span and with the part of the span that is not covered
-    :param outside_ratio: as in :class:`Use`
-    :param covered_ratio: as in :class:`Use`
-    :param rate: CPU seconds per second between the readings
-    """
-
-    cost: float
-    outside_ratio: float
-    covered_ratio: float
-    rate: float
-
-    @classmethod
-    def of(
-        cls, first: Reading, last: Reading, start_s: float, end_s: float
-    ) -> _Pair:
-        length_s = last.at_s - first.at_s
-        # Below 0 if both lie on one side of the span: then they do not fit.
-        inside_s = min(last.at_s, end_s) - max(first.at_s, start_s)
-        outside = 1 - inside_s / length_s
-        covered = inside_s / (end_s - start_s)
-        rate = (last.used_s - first.used_s) / length_s
-        cost = _OUTSIDE_COST * outside - covered
-        return cls(cost, outside, covered, rate)
-
-    @property
-    def fits(self) -> bool:
-        return (
-            self.outside_ratio <= MAX_OUTSIDE_RATIO
-            and self.covered_ratio >= MIN_COVERED_RATIO
-        )
+def _cost(use: Use) -> tuple[float, ...]:
+    """Return what grows with time outside the span, and time left out."""
+    cost = _OUTSIDE_COST * use.outside_ratio - use.covered_ratio
+    return cost, use.outside_ratio, use.covered_ratio, use.used_s

@@ -115,7 +115,8 @@ class Histogram:
         :param values: time in µs to its number of occurrences
         :raises ValueError: if a time or a count is negative
         """
-        _check(values)
+        if values and (min(values) < 0 or min(values.values()) < 0):
+            raise ValueError("a time and its count can't be negative")
         counts: dict[int, int] = {}
         for value_us, count in values.items():
             floor_us = bucket_floor_us(value_us)
@@ -314,11 +315,6 @@ def _read(written: str) -> dict[int, int]:
         else:
             number -= count
     return counts
-
-
-def _check(counts: Mapping[int, int]) -> None:
-    if counts and (min(counts) < 0 or min(counts.values()) < 0):
-        raise ValueError("a time and its count can't be negative")
 
 
 def nearest_rank(percentile: float, total: int) -> int:
