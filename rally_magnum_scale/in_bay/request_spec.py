@@ -11,6 +11,8 @@ from dataclasses import field
 from dataclasses import fields
 from typing import Any
 
+from rally_magnum_scale.in_bay.stats import checks
+
 # RFC 9110, section 5.6.2.
 _TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 # Visible characters; a blank would end a path or a header's name.
@@ -67,16 +69,7 @@ class Request:
 
         :raises ValueError: when a key is unknown or invalid; names the key
         """
-        if not isinstance(data, Mapping):
-            raise _wrong("", f"must be an object: {data!r}")
-        known = [one.name for one in fields(cls)]
-        for key in data:
-            if key not in known:
-                raise _wrong(
-                    f".{key}",
-                    f"there is no such key, only "
-                    f"{', '.join(known[:-1])} and {known[-1]}",
-                )
+        checks.check_keys("request", data, [one.name for one in fields(cls)])
         return cls(**data)
 
     def to_json(self) -> dict[str, Any]:
@@ -112,14 +105,14 @@ class Request:
         return ""
 
     def _check_line(self) -> None:
-        if not _fits(_TOKEN, self.method):
+        if not checks.matches(_TOKEN, self.method):
             raise _wrong(
                 ".method",
                 f"must be a word such as GET or POST: {self.method!r}",
             )
         if self.method in ("CONNECT", "TRACE"):
             raise _wrong(".method", f"{self.method} can't be used for a load")
-        if not _fits(_PATH, self.path):
+        if not checks.matches(_PATH, self.path):
             raise _wrong(
                 ".path",
                 "must begin with / and contain only ASCII without "
@@ -168,11 +161,7 @@ class Request:
             )
         if size is None:
             return
-        if type(size) is not int or size < 0:
-            raise _wrong(
-                ".expected_body_bytes",
-                f"must be a whole number, 0 or more: {size!r}",
-            )
+        checks.check_whole("request.expected_body_bytes", size, 0)
         if size and (self.method == "HEAD" or status in (204, 304)):
             raise _wrong(
                 ".expected_body_bytes",
@@ -182,22 +171,18 @@ class Request:
 
 
 def _wrong(key: str, why: str) -> ValueError:
-    return ValueError(f"request{key}: {why}")
+    return checks.wrong(f"request{key}", why)
 
 
 def _check_header(name: str, value: str) -> None:
     key = f".headers.{name}"
-    if not _fits(_TOKEN, name):
+    if not checks.matches(_TOKEN, name):
         raise _wrong(".headers", f"{name!r} is not a header name")
     if name.lower() in OURS:
         raise _wrong(key, "is set by the load engine; remove it")
-    if not _fits(_VALUE, value):
+    if not checks.matches(_VALUE, value):
         raise _wrong(
             key,
             # The message never repeats the value, which may be a password.
             "must be one line of ASCII without blanks at its ends",
         )
-
-
-def _fits(pattern: re.Pattern[str], text: object) -> bool:
-    return isinstance(text, str) and bool(pattern.fullmatch(text))

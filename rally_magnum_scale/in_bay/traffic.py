@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rally_magnum_scale.in_bay.request_spec import Request
+from rally_magnum_scale.in_bay.stats import checks
 from rally_magnum_scale.in_bay.stats.arrivals import ARRIVALS
 from rally_magnum_scale.in_bay.stats.steps import Plan
 from rally_magnum_scale.in_bay.stats.trials import Search
@@ -46,11 +47,13 @@ class Traffic:
     lateness_s: float = 10.0
 
     def __post_init__(self) -> None:
-        check_count("connections_per_worker", self.connections_per_worker)
-        check_count("processes_per_worker", self.processes_per_worker)
-        check_seconds("timeout_s", self.timeout_s)
-        check_seconds("lateness_s", self.lateness_s)
-        check_one_of("arrivals", self.arrivals, ARRIVALS)
+        checks.check_count(
+            "connections_per_worker", self.connections_per_worker
+        )
+        checks.check_count("processes_per_worker", self.processes_per_worker)
+        checks.check_seconds("timeout_s", self.timeout_s)
+        checks.check_seconds("lateness_s", self.lateness_s)
+        checks.check_one_of("arrivals", self.arrivals, ARRIVALS)
         if self.connections_per_worker < self.processes_per_worker:
             raise ValueError(
                 f"connections_per_worker: {self.connections_per_worker} are "
@@ -96,33 +99,3 @@ class Traffic:
             return self.plan.total_s
         between_s = self.timeout_s + self.lateness_s
         return self.search.longest_s + self.search.max_steps * between_s
-
-
-def check_count(key: str, value: int) -> None:
-    """Check a number of things.
-
-    :param key: name of the argument, for the error
-    :raises ValueError: when it is not a whole number above 0
-    """
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{key}: must be a whole number above 0: {value!r}")
-
-
-def check_seconds(key: str, value: float | None) -> None:
-    """Check a time; None means that it is not limited.
-
-    :param key: name of the argument, for the error
-    :raises ValueError: when it is not above 0
-    """
-    if value is not None and value <= 0:
-        raise ValueError(f"{key}: must be above 0: {value}")
-
-
-def check_one_of(key: str, value: str, known: tuple[str, ...]) -> None:
-    """Check a word.
-
-    :param key: name of the argument, for the error
-    :raises ValueError: when it is not one of the known words
-    """
-    if value not in known:
-        raise ValueError(f"{key}: {value!r} is not one of {', '.join(known)}")

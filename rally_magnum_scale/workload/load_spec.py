@@ -8,11 +8,9 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
 
+from rally_magnum_scale.in_bay.stats import checks
 from rally_magnum_scale.in_bay.stats.records import Source
 from rally_magnum_scale.in_bay.traffic import Traffic
-from rally_magnum_scale.in_bay.traffic import check_count
-from rally_magnum_scale.in_bay.traffic import check_one_of
-from rally_magnum_scale.in_bay.traffic import check_seconds
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import locust_file
 from rally_magnum_scale.workload import naming
@@ -81,7 +79,7 @@ class Deadlines:
 
     def __post_init__(self) -> None:
         for key, value in asdict(self).items():
-            check_seconds(f"deadlines.{key}", value)
+            checks.check_seconds(f"deadlines.{key}", value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,9 +143,9 @@ class LoadSpec:
 
     def __post_init__(self) -> None:
         for key in ("targets", "workers"):
-            check_count(key, getattr(self, key))
+            checks.check_count(key, getattr(self, key))
         if self.target_processes is not None:
-            check_count("target_processes", self.target_processes)
+            checks.check_count("target_processes", self.target_processes)
         self._check_connections()
         self._check_master()
         self._check_users()
@@ -157,11 +155,13 @@ class LoadSpec:
         for key in ("locust_image", "nginx_image"):
             if not getattr(self, key):
                 raise ValueError(f"{key}: must not be empty")
-        check_one_of(
+        checks.check_one_of(
             "image_pull_policy", self.image_pull_policy, PULL_POLICIES
         )
-        check_one_of("spread", self.spread, SPREADS)
-        check_one_of("target_address", self.target_address, TARGET_ADDRESSES)
+        checks.check_one_of("spread", self.spread, SPREADS)
+        checks.check_one_of(
+            "target_address", self.target_address, TARGET_ADDRESSES
+        )
         if self.image_pull_secret is not None:
             _check_secret(self.image_pull_secret)
         self._check_events()
@@ -252,7 +252,7 @@ class LoadSpec:
                 "users: is required with locust_file; give the number of "
                 "Locust users of all workers together"
             )
-        check_count("users", self.users)
+        checks.check_count("users", self.users)
         if self.users < self.worker_processes:
             raise ValueError(
                 f"users: {self.users} are too few for {self.worker_processes} "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from kubernetes.utils import quantity
+
+from rally_magnum_scale.in_bay.stats import checks
 
 COMPONENTS = ("target", "worker", "master")
 RESOURCES = ("cpu", "memory")
@@ -58,8 +59,8 @@ class PodOptions:
         :param name: name of the argument, for the error
         :raises ValueError: when a key is invalid; names the key
         """
-        known = [one.name for one in fields(cls)]
-        checked = cls(**dict(_items(data, name, known)))
+        checks.check_keys(name, data, [one.name for one in fields(cls)])
+        checked = cls(**data)
         checked.check(name)
         return checked
 
@@ -74,13 +75,13 @@ class PodOptions:
         for resource, request in self.requests.items():
             limit = self.limits.get(resource, request)
             if amount(request) > amount(limit):
-                raise wrong(
+                raise checks.wrong(
                     f"{name}.requests.{resource}",
                     f"{request!r} is more than the limit of {limit!r}",
                 )
         _check_selector(self.node_selector, f"{name}.node_selector")
         if not isinstance(self.tolerations, list | tuple):
-            raise wrong(
+            raise checks.wrong(
                 f"{name}.tolerations", f"must be a list: {self.tolerations!r}"
             )
         for index, toleration in enumerate(self.tolerations):
@@ -95,7 +96,8 @@ def read_all(data: Any) -> dict[str, PodOptions]:
     :raises ValueError: when a key is invalid; names the key
     """
     found = {name: PodOptions() for name in COMPONENTS}
-    for name, options in _items(data, "pods", COMPONENTS):
+    checks.check_keys("pods", data, COMPONENTS)
+    for name, options in data.items():
         if isinstance(options, PodOptions):
             options.check(f"pods.{name}")
             found[name] = options
@@ -127,72 +129,53 @@ def amount(text: str) -> Decimal:
     raise ValueError(f"{text!r} is not a quantity above 0")
 
 
-def wrong(name: str, why: object) -> ValueError:
-    """Return the error for an invalid argument."""
-    return ValueError(f"{name}: {why}")
-
-
-def _items(
-    data: Any, name: str, known: Sequence[str]
-) -> Iterator[tuple[str, Any]]:
-    if not isinstance(data, Mapping):
-        raise wrong(name, f"must be an object: {data!r}")
-    for key, value in data.items():
-        if key not in known:
-            raise wrong(
-                f"{name}.{key}",
-                f"there is no such key, only "
-                f"{', '.join(known[:-1])} and {known[-1]}",
-            )
-        yield key, value
-
-
 def _check_resources(given: Any, name: str) -> None:
-    for resource, text in _items(given, name, RESOURCES):
+    checks.check_keys(name, given, RESOURCES)
+    for resource, text in given.items():
         if not isinstance(text, str):
-            raise wrong(
+            raise checks.wrong(
                 f"{name}.{resource}",
                 f"must be a string such as '500m' or '2Gi': {text!r}",
             )
         try:
             amount(text)
         except ValueError as error:
-            raise wrong(f"{name}.{resource}", error) from None
+            raise checks.wrong(f"{name}.{resource}", error) from None
 
 
 def _check_selector(given: Any, name: str) -> None:
     if not isinstance(given, Mapping):
-        raise wrong(name, f"must be an object of labels: {given!r}")
+        raise checks.wrong(name, f"must be an object of labels: {given!r}")
     for key, value in given.items():
-        if not (_fits(_LABEL_KEY, key) and _fits(_LABEL_VALUE, value)):
-            raise wrong(f"{name}.{key}", f"{value!r} is not a node label")
-
-
-def _fits(pattern: re.Pattern[str], text: Any) -> bool:
-    return isinstance(text, str) and bool(pattern.fullmatch(text))
+        if not (
+            checks.matches(_LABEL_KEY, key)
+            and checks.matches(_LABEL_VALUE, value)
+        ):
+            raise checks.wrong(
+                f"{name}.{key}", f"{value!r} is not a node label"
+            )
 
 
 def _check_toleration(given: Any, name: str) -> None:
-    values = dict(_items(given, name, _TOLERATION_KEYS))
+    checks.check_keys(name, given, _TOLERATION_KEYS)
+    values = dict(given)
     for key, allowed in (("operator", _OPERATORS), ("effect", _EFFECTS)):
         value = values.get(key, allowed[0])
-        if value not in allowed:
-            raise wrong(
-                f"{name}.{key}",
-                f"{value!r} is not one of {', '.join(allowed)}",
-            )
+        checks.check_one_of(f"{name}.{key}", value, allowed)
     operator = values.get("operator", "Equal")
     if operator == "Equal" and not values.get("key"):
-        raise wrong(
+        raise checks.wrong(
             f"{name}.key", "is required, except with the operator Exists"
         )
     if operator == "Exists" and values.get("value"):
-        raise wrong(f"{name}.value", "the operator Exists allows no value")
+        raise checks.wrong(
+            f"{name}.value", "the operator Exists allows no value"
+        )
     for key in ("key", "value"):
         if not isinstance(values.get(key, ""), str):
-            raise wrong(f"{name}.{key}", "must be a string")
+            raise checks.wrong(f"{name}.{key}", "must be a string")
     seconds = values.get("tolerationSeconds", 0)
     if type(seconds) is not int:
-        raise wrong(
+        raise checks.wrong(
             f"{name}.tolerationSeconds", f"must be a whole number: {seconds!r}"
         )

@@ -18,6 +18,8 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from typing import Any
 
+from rally_magnum_scale.in_bay.stats import checks
+
 RAMP = "ramp"
 STEADY = "steady"
 STOP = "stop"
@@ -43,8 +45,8 @@ class Step:
 
     def __post_init__(self) -> None:
         _check_rate(self.rate_rps)
-        _check_seconds("duration_s", self.duration_s, least=1)
-        _check_seconds("ramp_s", self.ramp_s, least=0)
+        checks.check_whole("duration_s", self.duration_s, 1, " of seconds")
+        checks.check_whole("ramp_s", self.ramp_s, 0, " of seconds")
 
     @property
     def total_s(self) -> int:
@@ -224,12 +226,4 @@ def _check_rate(rate_rps: float | None) -> None:
     if not good or rate_rps <= 0:
         raise ValueError(
             f"rate_rps: must be a number above 0, or null: {rate_rps!r}"
-        )
-
-
-def _check_seconds(key: str, value: int, least: int) -> None:
-    if type(value) is not int or value < least:
-        raise ValueError(
-            f"{key}: must be a whole number of seconds, {least} or more: "
-            f"{value!r}"
         )

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from typing import Self
 
+from rally_magnum_scale.in_bay.stats import checks
 from rally_magnum_scale.in_bay.stats import json_record
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.in_bay.stats import steps
@@ -74,7 +75,7 @@ class Search:
             ("confirm_s", 1),
             ("max_steps", 2),
         ):
-            _check_whole(key, getattr(self, key), least)
+            checks.check_whole(key, getattr(self, key), least)
         if not 0.001 <= self.precision <= 1:
             raise ValueError(
                 "precision: must be between 0.001 and 1, as 0.05 is 5 %: "
@@ -280,10 +281,3 @@ def _number(value: float) -> str:
 def _check_positive(key: str, value: float | None) -> None:
     if value is not None and not (json_record.is_number(value) and value > 0):
         raise ValueError(f"{key}: must be a number above 0: {value!r}")
-
-
-def _check_whole(key: str, value: int, least: int) -> None:
-    if type(value) is not int or value < least:
-        raise ValueError(
-            f"{key}: must be a whole number, {least} or more: {value!r}"
-        )
