@@ -61,8 +61,7 @@ class Engine:
     :param wall_ns: clock that returns epoch nanoseconds
     """
 
-    # Whether a connection serves several requests, one after the other.
-    KEEPS_ALIVE = True
+    CONNECTIONS: type[Connections] = Connections
 
     def __init__(
         self,
@@ -79,6 +78,7 @@ class Engine:
         traffic = job.traffic
         self._plan = traffic.plan
         self._expected = traffic.request
+        self._keep_alive = traffic.keep_alive
         self._request = job.request_bytes
         self._timeout_ns = int(traffic.timeout_s * NS_PER_S)
         self._report = report
@@ -89,7 +89,7 @@ class Engine:
         self._start_ns = start_second * NS_PER_S - wall_ns() + clock_ns()
         self._late_ns = max(0, clock_ns() - self._start_ns)
         self._meter = Meter(traffic.plan, start_second, clock_ns=clock_ns)
-        self._connections = self._connect(job, clock_ns)
+        self._connections = self.CONNECTIONS(job, clock_ns)
         self._poller = Poller(self._connections, clock_ns)
         self._schedule = arrivals.Schedule(
             traffic.arrivals,
@@ -117,17 +117,17 @@ class Engine:
         # at all.  A due request can't wait for another connection then.
         self._failed_connects: list[str] = []
 
-    @staticmethod
-    def _connect(job: Job, clock_ns: Callable[[], int]) -> Connections:
-        return Connections(job, clock_ns)
-
     def run(self) -> WorkerReport:
         """Wait for the first second, carry out the plan, and drain.
 
         :returns: the sums of all windows that were reported
         """
         try:
-            self._open_connections()
+            # The connections are opened before the first request is due.
+            self._run_batches(self._start_ns, self._batch_open)
+            self._meter.clear()
+            self._failed_connects.clear()
+            self._poller.idle_ns = 0
             for second in range(self._plan.total_s):
                 self._run_second(second)
             self._drain()
@@ -145,13 +145,6 @@ class Engine:
                 }
             ),
         )
-
-    def _open_connections(self) -> None:
-        """Open the connections before the first request is due."""
-        self._run_batches(self._start_ns, self._batch_open)
-        self._meter.clear()
-        self._failed_connects.clear()
-        self._poller.idle_ns = 0
 
     def _run_second(self, second: int) -> None:
         start_ns = self._start_ns + second * NS_PER_S
@@ -213,7 +206,9 @@ class Engine:
     ) -> None:
         """Run the loop in slices of 50 ms, so that heartbeats are sent."""
         while (now_ns := self._clock_ns()) < until_ns and while_():
-            self._maintain_connections(now_ns)
+            for fd in self._connections.overdue(now_ns - self._timeout_ns):
+                self._fail(fd, "timeout")
+            self._reopen_due(now_ns)
             end_ns = min(
                 until_ns,
                 now_ns + BATCH_NS,
@@ -222,12 +217,6 @@ class Engine:
             batch(end_ns)
             self._run_other_greenlets()
             self._meter.note_loop_delay(self._clock_ns() - end_ns)
-
-    def _maintain_connections(self, now_ns: int) -> None:
-        """Fail requests that timed out, and reopen closed connections."""
-        for fd in self._connections.overdue(now_ns - self._timeout_ns):
-            self._fail(fd, "timeout")
-        self._reopen_due(now_ns)
 
     def _reopen_due(self, now_ns: int) -> None:
         for error in self._connections.reopen_due(now_ns):
@@ -405,7 +394,7 @@ class Engine:
         else:
             self._count_answer(fd, now_ns)
             is_usual = self._versions.note(answer.head)
-            ends = self.KEEPS_ALIVE and answer.head.close
+            ends = self._keep_alive and answer.head.close
             if is_usual and answer.fixed and data != READ and not ends:
                 self._usual.learn(data, answer.body_bytes)
         self._end_answer(fd, answer.head, now_ns)

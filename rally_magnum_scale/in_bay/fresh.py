@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import socket as socket_module
 import struct
-from collections.abc import Callable
 from typing import Any
 
 from rally_magnum_scale.in_bay import http_responses
@@ -68,13 +67,9 @@ class FreshConnections(Connections):
 class FreshEngine(Engine):
     """One worker's share of a run, with a connection for each request."""
 
-    KEEPS_ALIVE = False
+    CONNECTIONS = FreshConnections
 
     _connections: FreshConnections
-
-    @staticmethod
-    def _connect(job: Job, clock_ns: Callable[[], int]) -> FreshConnections:
-        return FreshConnections(job, clock_ns)
 
     def _close_ended(self) -> None:
         """Do nothing, because idle slots have no connection."""

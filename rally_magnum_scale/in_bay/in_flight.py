@@ -61,7 +61,9 @@ class InFlight:
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         # Receives each call that ended without an event, and its error.
-        self.take_unreported: Callable[[Call, object], None] = _ignore
+        self.take_unreported: Callable[[Call, object], None] = (
+            lambda _call, _error: None
+        )
         self._user_class = user_class
         self._event = event
         self._clock_ns = clock_ns
@@ -191,10 +193,6 @@ class InFlight:
         """Return the user of a greenlet; None if it has no user."""
         first = next(iter(getattr(greenlet, "args", None) or ()), None)
         return first if isinstance(first, self._user_class) else None
-
-
-def _ignore(call: Call, error: object) -> None:
-    """Ignore calls before the plan, which are not counted."""
 
 
 class Users:

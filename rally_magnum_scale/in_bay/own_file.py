@@ -137,7 +137,18 @@ class Watch:
         self._drain(users)
         self._end_window()
         self._is_over = True
-        return self._outcome()
+        if not self._meter.sum_requests and not self._meter.sum_failures:
+            self._reasons["no_request"] = (
+                "a worker's users of the Locust file ended no request in "
+                "the plan"
+            )
+        return WorkerReport(
+            self._meter.sum_requests,
+            self._meter.sum_failures,
+            late_s=self._late_ns / NS_PER_S,
+            due=[None] * len(self._plan.steps),
+            reasons=self._reasons,
+        )
 
     def _take(self, response_time: object, exception: object) -> None:
         call = self._in_flight.note_event()
@@ -224,20 +235,6 @@ class Watch:
 
     def _end_window(self) -> None:
         self._report(self._meter.roll(closed=True))
-
-    def _outcome(self) -> WorkerReport:
-        if not self._meter.sum_requests and not self._meter.sum_failures:
-            self._reasons["no_request"] = (
-                "a worker's users of the Locust file ended no request in "
-                "the plan"
-            )
-        return WorkerReport(
-            self._meter.sum_requests,
-            self._meter.sum_failures,
-            late_s=self._late_ns / NS_PER_S,
-            due=[None] * len(self._plan.steps),
-            reasons=self._reasons,
-        )
 
 
 class OwnFile:

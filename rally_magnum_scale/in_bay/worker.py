@@ -119,15 +119,6 @@ class Worker:
         )
 
 
-def _run_other_greenlets() -> None:
-    """Run Locust's greenlets that are due, without waiting.
-
-    A sleep of 0 s is not enough: gevent checks its timers and sockets only
-    once in fifty such sleeps, and a heartbeat of 1 s was sent after 2.5 s.
-    """
-    gevent.idle()
-
-
 def sleep_exactly(file: Path = TIMER_SLACK) -> None:
     """Set this process's timer slack, if the kernel allows it.
 
@@ -167,7 +158,10 @@ def run_engine(
             worker=order["worker"],
             workers=order["workers"],
             report=report_twice,
-            run_other_greenlets=_run_other_greenlets,
+            # A sleep of 0 s is not enough: gevent checks its timers and
+            # sockets only once in fifty such sleeps, and a heartbeat of 1 s
+            # was sent after 2.5 s.
+            run_other_greenlets=gevent.idle,
         ).run()
 
     return generate

@@ -101,7 +101,11 @@ def _fits(value: Any, wanted: Any) -> bool:
     if wanted is float:
         return is_number(value)
     if wanted is int:
-        return is_number(value) and _is_integer(value)
+        return (
+            is_number(value)
+            and abs(value) <= _MAX_INTEGER
+            and value == int(value)
+        )
     kind, inner = typing.get_origin(wanted), typing.get_args(wanted)
     if kind in (typing.Union, types.UnionType):
         return any(_fits(value, one) for one in inner)
@@ -116,10 +120,6 @@ def _fits(value: Any, wanted: Any) -> bool:
             for key, one in value.items()
         )
     return all(_fits(one, inner[0]) for one in value)
-
-
-def _is_integer(value: float) -> bool:
-    return abs(value) <= _MAX_INTEGER and value == int(value)
 
 
 def is_number(value: Any) -> bool:

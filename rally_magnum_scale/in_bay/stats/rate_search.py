@@ -340,7 +340,7 @@ def _reasons(bracket: Bracket, best: records.StepResult | None) -> list[str]:
         if bracket.failed is None:
             return ["no step of the search came to its end"]
         return [
-            f"not even {trials.say_rate(bracket.failed)} held: "
+            f"not even {trials.format_rate(bracket.failed)} held: "
             f"{bracket.failed.why}"
         ]
     if best is None:
@@ -348,8 +348,8 @@ def _reasons(bracket: Bracket, best: records.StepResult | None) -> list[str]:
     found = list(best.reasons)
     if not bracket.confirmed:
         found.append(
-            f"{trials.say_rate(bracket.held)} held once, but no longer step "
-            "confirmed it"
+            f"{trials.format_rate(bracket.held)} held once, but no longer "
+            "step confirmed it"
         )
     return found
 

@@ -90,7 +90,6 @@ class Slice:
     :param position: step and phase of the slice
     :param start_s: second of the plan at which the slice begins
     :param end_s: second of the plan at which it ends
-    :param closed: whether it is in a closed loop, in which nothing is due
     :param first_due_s: second of the plan at which the first request is due;
         meaningless without one
     :param interval_s: time from one due request to the next
@@ -101,7 +100,6 @@ class Slice:
     position: Position
     start_s: float
     end_s: float
-    closed: bool
     first_due_s: float
     interval_s: float
     count: int
@@ -176,7 +174,9 @@ class Plan:
         if step.rate_rps is None or where.phase == STEADY:
             return step.rate_rps
         into_s = max(0.0, offset_s) - self.start_s(where.step)
-        before_rps = self._rate_before_rps(where.step)
+        # A ramp starts at 0 after a closed loop.
+        before = where.step and self.steps[where.step - 1].rate_rps
+        before_rps = before or 0.0
         share = into_s / step.ramp_s
         return before_rps + (step.rate_rps - before_rps) * share
 
@@ -206,17 +206,12 @@ class Plan:
                 position=self.position(start_s),
                 start_s=start_s,
                 end_s=end_s,
-                closed=rate_rps is None,
                 first_due_s=start_s + to_next * interval_s,
                 interval_s=interval_s,
                 count=count,
                 mean_count=passed,
             )
             due += passed
-
-    def _rate_before_rps(self, step: int) -> float:
-        """Return where a ramp starts: at 0 after a closed loop."""
-        return (self.steps[step - 1].rate_rps or 0.0) if step else 0.0
 
 
 def _check_rate(rate_rps: float | None) -> None:

@@ -184,54 +184,46 @@ def judge(
 
 def describe(trial: records.Trial) -> str:
     """Describe in one line what a step will do, or how it ended."""
+    again = ", to confirm" if trial.purpose == CONFIRM else ""
     if trial.achieved_rps is None:
-        return _announce(trial)
+        return (
+            f"step {trial.step}: {format_rate(trial)} for "
+            f"{trial.duration_s} s after a ramp of {trial.ramp_s} s{again}"
+        )
     if trial.rate_rps is None:
         return (
             f"step {trial.step}: closed loop, {trial.achieved_rps:,.0f} rps "
             "answered"
         ) + (f" ({trial.why})" if trial.why else "")
     verb = "holds" if trial.held else "does not hold"
-    again = ", to confirm" if trial.purpose == CONFIRM else ""
     return (
-        f"step {trial.step}: {say_rate(trial)} offered{again}, "
+        f"step {trial.step}: {format_rate(trial)} offered{again}, "
         f"{verb} ({trial.why})"
     )
 
 
-def say_rate(trial: records.Trial) -> str:
+def format_rate(trial: records.Trial) -> str:
     """Return the offered rate of a step with its unit."""
     if trial.rate_rps is None:
         return "a closed loop, to estimate"
     return f"{_number(trial.rate_rps)} rps"
 
 
-def _announce(trial: records.Trial) -> str:
-    again = ", to confirm" if trial.purpose == CONFIRM else ""
-    return (
-        f"step {trial.step}: {say_rate(trial)} for {trial.duration_s} s after "
-        f"a ramp of {trial.ramp_s} s{again}"
-    )
-
-
 def _verdict(wanted: Search, result: records.StepResult) -> tuple[str, str]:
     """Return why a step does not hold (empty if it holds), and the values."""
-    bounds = wanted.bounds.items()
-    values = {
-        key: _describe_value(key, result, bound) for key, bound in bounds
-    }
-    broken = [
-        values[key]
-        for key, bound in bounds
-        if not _within(_value(key, result), bound)
-    ]
+    values, broken = [], []
+    for key, bound in wanted.bounds.items():
+        value = _value(key, result)
+        values.append(_describe_value(key, value, bound, result))
+        if value is None or value > bound:
+            broken.append(values[-1])
     if result.reasons:
         return BY_INVALID, "; ".join(result.reasons)
     if behind := _describe_lag(result):
         return BY_OFFER, "; ".join([behind, *broken])
     if broken:
         return BY_BOUND, "; ".join(broken)
-    return "", "; ".join(values.values())
+    return "", "; ".join(values)
 
 
 def _describe_lag(result: records.StepResult) -> str:
@@ -252,10 +244,6 @@ def _describe_lag(result: records.StepResult) -> str:
     )
 
 
-def _within(value: float | None, bound: float) -> bool:
-    return value is not None and value <= bound
-
-
 def _value(key: str, result: records.StepResult) -> float | None:
     if key == ERROR_BOUND:
         return result.error_ratio
@@ -263,8 +251,9 @@ def _value(key: str, result: records.StepResult) -> float | None:
     return None if value_us is None else value_us / 1000
 
 
-def _describe_value(key: str, result: records.StepResult, bound: float) -> str:
-    value = _value(key, result)
+def _describe_value(
+    key: str, value: float | None, bound: float, result: records.StepResult
+) -> str:
     if key == ERROR_BOUND:
         ratio = "unknown" if value is None else f"{value:.3%}"
         return f"errors {ratio} of {bound:.3%}"
