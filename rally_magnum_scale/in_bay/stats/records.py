@@ -16,6 +16,7 @@ import json
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
+from typing import TypeVar
 
 from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import disruption_records
@@ -26,6 +27,8 @@ from rally_magnum_scale.in_bay.stats.step_results import Shares
 from rally_magnum_scale.in_bay.stats.step_results import (
     StepResult as StepResult,
 )
+
+_Record = TypeVar("_Record", bound=json_record.JsonRecord)
 
 VERSION = 3
 KINDS = (
@@ -321,29 +324,29 @@ def collect(records: Iterable[dict[str, Any]]) -> Run:
         found[record["record"]].append(record)
         iteration = record["iteration"]
 
-    def last(kind: str) -> dict[str, Any] | None:
-        return found[kind][-1] if found[kind] else None
+    def every(kind: str, read: type[_Record]) -> tuple[_Record, ...]:
+        return tuple(map(read.from_json, found[kind]))
 
-    end, load, found_rate = last("end"), last("throughput"), last("max_rate")
-    api = last("api_latency")
+    def last(kind: str, read: type[_Record]) -> _Record | None:
+        return read.from_json(found[kind][-1]) if found[kind] else None
+
+    loads, conditions = found["throughput"], found["conditions"]
+    # Bays of several tenants may have the same name.  The last record counts.
+    bays = every("bay", bay_records.Bay)
     return Run(
         iteration=iteration,
-        bays=_bays(found["bay"]),
-        loaded_bay=load["bay"] if load else "",
-        throughput=Throughput.from_json(load) if load else None,
-        end=End.from_json(end) if end else None,
+        bays=tuple({(one.uuid, one.name): one for one in bays}.values()),
+        loaded_bay=loads[-1]["bay"] if loads else "",
+        throughput=last("throughput", Throughput),
+        end=last("end", End),
         windows=tuple(map(_window, found["window"])),
         events=tuple(map(_event, found["event"])),
-        max_rate=MaxRate.from_json(found_rate) if found_rate else None,
-        api_latency=bay_records.ApiLatency.from_json(api) if api else None,
-        node_changes=tuple(
-            map(bay_records.NodeChange.from_json, found["node_change"])
-        ),
-        updates=tuple(
-            map(disruption_records.Update.from_json, found["update"])
-        ),
-        faults=tuple(map(disruption_records.Fault.from_json, found["fault"])),
-        conditions=last("conditions"),
+        max_rate=last("max_rate", MaxRate),
+        api_latency=last("api_latency", bay_records.ApiLatency),
+        node_changes=every("node_change", bay_records.NodeChange),
+        updates=every("update", disruption_records.Update),
+        faults=every("fault", disruption_records.Fault),
+        conditions=conditions[-1] if conditions else None,
     )
 
 
@@ -365,12 +368,3 @@ def _window(record: dict[str, Any]) -> windows.Window:
     read = windows.Window.from_json(record)
     json_record.check_types(read, "window")
     return read
-
-
-def _bays(found: Iterable[dict[str, Any]]) -> tuple[bay_records.Bay, ...]:
-    """Read each bay once, from its last record.
-
-    Bays of several tenants may have the same name.
-    """
-    read = map(bay_records.Bay.from_json, found)
-    return tuple({(one.uuid, one.name): one for one in read}.values())
