@@ -78,6 +78,9 @@ class Connections:
         self.intended_ns: dict[int, int] = {}
         # Idle connections, and since when; the longest idle first.
         self.idle: deque[tuple[int, int]] = deque()
+        # A wait costs CPU time as well, and more under low load.  So only
+        # the idle time shows how much more the engine could do.
+        self.idle_ns = 0
         self._clock_ns = clock_ns
         self._bodiless = job.traffic.request.method == "HEAD"
         self._tls = tls.Client(job.tls) if job.tls else None
@@ -168,6 +171,31 @@ class Connections:
         """Return connections whose attempt or request began before a time."""
         times_ns = {**self._opening_ns, **self.sent_ns}
         return [fd for fd, at_ns in times_ns.items() if 0 < at_ns < before_ns]
+
+    def wait(self, until_ns: int, due_ns: int) -> tuple[Events, int]:
+        """Wait for events; return them and their time.
+
+        It first polls epoll without a timeout.  Under load there is always an
+        event, and a wait costs CPU time as well.
+
+        Events after the end are left to the next second.
+
+        :param until_ns: when to return without events
+        :param due_ns: when the next request is due, for which a connection
+            may be idle
+        """
+        poll, clock_ns = self.epoll.poll, self._clock_ns
+        events, got_ns = poll(0, EVENTS), clock_ns()
+        if not events:
+            began_ns = got_ns
+            events = self._sleep(got_ns, until_ns, due_ns)
+            got_ns = clock_ns()
+            self.idle_ns += got_ns - began_ns
+        if got_ns < until_ns:
+            return events, got_ns
+        for fd, _ in events:
+            self.rearm(fd)
+        return [], got_ns
 
     def close(self, fd: int, now_ns: int) -> bool:
         """Close a connection, and reopen it after a backoff.
@@ -286,6 +314,17 @@ class Connections:
             self.epoll.modify(fd, self._watched)
         return sent
 
+    def _sleep(self, now_ns: int, until_ns: int, due_ns: int) -> Events:
+        """Wait for a response, or until the next request is due."""
+        if not self.idle:
+            left_s = max(0, until_ns - now_ns) / NS_PER_S
+            return self.epoll.poll(left_s, EVENTS)  # type: ignore[no-any-return]
+        # epoll's timeout is in milliseconds.  select's timeout is in
+        # microseconds, and select can wait for an epoll.
+        left_s = max(0, min(until_ns, due_ns) - now_ns) / NS_PER_S
+        ready = left_s and _select([self.epoll.fileno()], [], [], left_s)[0]
+        return self.epoll.poll(0, EVENTS) if ready else []
+
     def _forget(self, fd: int) -> int:
         """Close a connection; return its number."""
         for known in (
@@ -306,61 +345,6 @@ class Connections:
         self._attempts[number] += 1
         self._closed.append((due_ns, number))
         self.next_open_ns = min(self.next_open_ns, due_ns)
-
-
-class Poller:
-    """Waits for responses, and measures its idle time.
-
-    It first polls epoll without a timeout.  Under load there is always an
-    event, and a wait costs CPU time as well.
-
-    :param connections: the connections to poll
-    :param clock_ns: the engine's clock
-    """
-
-    def __init__(
-        self, connections: Connections, clock_ns: Callable[[], int]
-    ) -> None:
-        self._connections = connections
-        self._poll = connections.epoll.poll
-        self._clock_ns = clock_ns
-        # A wait costs CPU time as well, and more under low load.  So only
-        # the idle time shows how much more the engine could do.
-        self.idle_ns = 0
-
-    def wait(self, until_ns: int, due_ns: int) -> tuple[Events, int]:
-        """Wait for events; return them and their time.
-
-        Events after the end are left to the next second.
-
-        :param until_ns: when to return without events
-        :param due_ns: when the next request is due, for which a connection
-            may be idle
-        """
-        poll, clock_ns = self._poll, self._clock_ns
-        events, got_ns = poll(0, EVENTS), clock_ns()
-        if not events:
-            began_ns = got_ns
-            events = self._sleep(got_ns, until_ns, due_ns)
-            got_ns = clock_ns()
-            self.idle_ns += got_ns - began_ns
-        if got_ns < until_ns:
-            return events, got_ns
-        for fd, _ in events:
-            self._connections.rearm(fd)
-        return [], got_ns
-
-    def _sleep(self, now_ns: int, until_ns: int, due_ns: int) -> Events:
-        """Wait for a response, or until the next request is due."""
-        if not self._connections.idle:
-            left_s = max(0, until_ns - now_ns) / NS_PER_S
-            return self._poll(left_s, EVENTS)  # type: ignore[no-any-return]
-        # epoll's timeout is in milliseconds.  select's timeout is in
-        # microseconds, and select can wait for an epoll.
-        left_s = max(0, min(until_ns, due_ns) - now_ns) / NS_PER_S
-        epoll = self._connections.epoll
-        ready = left_s and _select([epoll.fileno()], [], [], left_s)[0]
-        return self._poll(0, EVENTS) if ready else []
 
 
 def _not_yet(_: object) -> Any:

@@ -28,7 +28,6 @@ from rally_magnum_scale.in_bay.connections import NEVER_NS
 from rally_magnum_scale.in_bay.connections import READ
 from rally_magnum_scale.in_bay.connections import Connections
 from rally_magnum_scale.in_bay.connections import Events
-from rally_magnum_scale.in_bay.connections import Poller
 from rally_magnum_scale.in_bay.job import Job
 from rally_magnum_scale.in_bay.messages import WorkerReport
 from rally_magnum_scale.in_bay.meter import NS_PER_S
@@ -90,7 +89,6 @@ class Engine:
         self._late_ns = max(0, clock_ns() - self._start_ns)
         self._meter = Meter(traffic.plan, start_second, clock_ns=clock_ns)
         self._connections = self.CONNECTIONS(job, clock_ns)
-        self._poller = Poller(self._connections, clock_ns)
         self._schedule = arrivals.Schedule(
             traffic.arrivals,
             traffic.plan,
@@ -127,7 +125,7 @@ class Engine:
             self._run_batches(self._start_ns, self._batch_open)
             self._meter.clear()
             self._failed_connects.clear()
-            self._poller.idle_ns = 0
+            self._connections.idle_ns = 0
             for second in range(self._plan.total_s):
                 self._run_second(second)
             self._drain()
@@ -191,8 +189,10 @@ class Engine:
         return self._due_ns < NEVER_NS or bool(self._connections.outstanding)
 
     def _end_window(self, *, closed: bool = False) -> None:
-        window = self._meter.roll(closed=closed, idle_ns=self._poller.idle_ns)
-        self._poller.idle_ns = 0
+        window = self._meter.roll(
+            closed=closed, idle_ns=self._connections.idle_ns
+        )
+        self._connections.idle_ns = 0
         versions = self._versions.take(window.requests)
         if self._versions.follow(versions):
             self._usual.forget()
@@ -230,7 +230,7 @@ class Engine:
                 while self._connections.idle:
                     fd, _ = self._connections.idle.popleft()
                     self._send(fd, now_ns, now_ns)
-            events, _ = self._poller.wait(until_ns, self._due_ns)
+            events, _ = self._connections.wait(until_ns, self._due_ns)
             self._take_closed(events)
 
     def _batch_open(self, until_ns: int) -> None:
@@ -243,7 +243,7 @@ class Engine:
                 if not has_polled:
                     self._close_ended()
                 self._send_due(self._clock_ns())
-            events, got_ns = self._poller.wait(until_ns, self._due_ns)
+            events, got_ns = self._connections.wait(until_ns, self._due_ns)
             has_polled = not events
             if events:
                 self._take_open(events, got_ns)

@@ -69,7 +69,7 @@ class InFlight:
         self._clock_ns = clock_ns
         self._calls: set[Call] = set()
         # The current call of each greenlet.
-        self._here: dict[object, Call] = {}
+        self._current: dict[object, Call] = {}
         # The classes of users that have used Locust's clients, and those
         # that have fired events of their own; ``object`` stands for any
         # class.
@@ -106,11 +106,11 @@ class InFlight:
         :returns: the call of the event; None if the event is not from one of
             Locust's clients
         """
-        here = gevent.getcurrent()
-        if call := self._here.get(here):
+        greenlet = gevent.getcurrent()
+        if call := self._current.get(greenlet):
             call.reported = True
         else:
-            user = self._user_of(here)
+            user = self._user_of(greenlet)
             self._foreign.add(object if user is None else type(user))
         return call
 
@@ -170,9 +170,9 @@ class InFlight:
     @contextlib.contextmanager
     def _inside(self, call: Call) -> Iterator[None]:
         """Assign the events that are fired within the block to a call."""
-        here = gevent.getcurrent()
-        around = self._here.get(here)
-        self._here[here] = call
+        greenlet = gevent.getcurrent()
+        around = self._current.get(greenlet)
+        self._current[greenlet] = call
         try:
             yield
         except BaseException as error:
@@ -180,9 +180,9 @@ class InFlight:
             raise
         finally:
             if around is None:
-                del self._here[here]
+                del self._current[greenlet]
             else:
-                self._here[here] = around
+                self._current[greenlet] = around
 
     def _end(self, call: Call, error: object) -> None:
         self._calls.discard(call)
