@@ -54,7 +54,8 @@ class Collector:
         self.step_due: list[int | None] = []
         self._expected = 0
         self._steps_before = 0
-        self._step_windows: list[windows.Window] = []
+        # The windows of a search's current step, which has the number 1.
+        self.step_windows: list[windows.Window] = []
 
     def begin(
         self,
@@ -80,7 +81,7 @@ class Collector:
         self._plan = plan or self._job.traffic.plan
         self._expected += self._plan.total_s
         self._steps_before = steps_before
-        self._step_windows = []
+        self.step_windows = []
         self.step_due = [
             None if step.rate_rps is None else 0 for step in self._plan.steps
         ]
@@ -132,11 +133,6 @@ class Collector:
             if count > REASONS_OF_A_KIND
         ]
         return [*self._reasons, *more]
-
-    @property
-    def step_windows(self) -> list[windows.Window]:
-        """The windows of a search's current step, which has the number 1."""
-        return list(self._step_windows)
 
     def trial(self, trial: Mapping[str, Any]) -> dict[str, Any]:
         """Return the record of a step of a search."""
@@ -331,7 +327,7 @@ class Collector:
         self._requests += window.requests
         self._failures = windows.add_counts([self._failures, window.failures])
         if self._job.traffic.search:
-            self._step_windows.append(window)
+            self.step_windows.append(window)
         # A plan numbers its own steps from 1.
         before = self._steps_before
         numbered = dataclasses.replace(

@@ -9,6 +9,16 @@ from collections.abc import Mapping
 from rally_magnum_scale.in_bay import http_responses
 from rally_magnum_scale.in_bay import tls
 
+# The first class of an error counts.
+BY_CLASS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (ConnectionRefusedError, "refused"),
+    (TimeoutError, "timeout"),
+    (tls.ENDED, "reset"),
+    (ssl.SSLError, "tls"),
+    (http_responses.Malformed, "malformed"),
+    (http_responses.Short, "short"),
+    (ConnectionError, "reset"),
+)
 BY_NUMBER = {
     errno.EADDRNOTAVAIL: "no_port",
     errno.EMFILE: "no_file",
@@ -36,16 +46,7 @@ def generator_faults(failures: Mapping[str, int]) -> dict[str, str]:
 
 def kind_of(error: OSError) -> str:
     """Return the kind of failure of a socket error."""
-    if isinstance(error, ConnectionRefusedError):
-        return "refused"
-    if isinstance(error, TimeoutError):
-        return "timeout"
-    if isinstance(error, ssl.SSLError):
-        return "reset" if isinstance(error, tls.ENDED) else "tls"
-    if isinstance(error, http_responses.Malformed):
-        return "malformed"
-    if isinstance(error, http_responses.Short):
-        return "short"
-    if isinstance(error, ConnectionError):
-        return "reset"
+    for classes, kind in BY_CLASS:
+        if isinstance(error, classes):
+            return kind
     return BY_NUMBER.get(error.errno or 0, "unreachable")

@@ -69,13 +69,10 @@ class Search:
         self._check_bounds()
         for key in ("start_rps", "min_rps", "max_rps"):
             _check_positive(key, getattr(self, key))
-        for key, least in (
-            ("step_s", 1),
-            ("ramp_s", 0),
-            ("confirm_s", 1),
-            ("max_steps", 2),
-        ):
-            checks.check_whole(key, getattr(self, key), least)
+        checks.check_whole("step_s", self.step_s, 1)
+        checks.check_whole("ramp_s", self.ramp_s, 0)
+        checks.check_whole("confirm_s", self.confirm_s, 1)
+        checks.check_whole("max_steps", self.max_steps, 2)
         if not 0.001 <= self.precision <= 1:
             raise ValueError(
                 "precision: must be between 0.001 and 1, as 0.05 is 5 %: "
