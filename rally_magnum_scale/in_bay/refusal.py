@@ -64,7 +64,7 @@ class _Loading:
             users = self._load_tests(path)
         except (Exception, SystemExit) as error:
             traceback.print_exc()
-            self._refuse(f"{NO_USER} (its functions: {_words(error)})")
+            self._refuse(f"{NO_USER} (its functions: {_describe(error)})")
         if not users:
             self._refuse(NO_USER)
         return users
@@ -91,9 +91,9 @@ def _refused(refuse: Refuse) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         traceback.print_exc()
         more = ALONE if isinstance(error, ImportError) else ""
-        refuse(f"Locust can't run it: {_words(error)}{more}")
+        refuse(f"Locust can't run it: {_describe(error)}{more}")
 
 
-def _words(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     text = " ".join(f"{type(error).__name__}: {error}".split())
     return text[:ERROR_MAX_CHARACTERS]
