@@ -107,12 +107,17 @@ def _summarise_step(
         due=_due(number, step, end, result),
         timeout_s=end.timeout_s if end else None,
     )
+    reasons = [*shared]
+    if len(steady) != step.duration_s:
+        reasons.append(
+            f"{len(steady)} of {step.duration_s} steady windows are there"
+        )
     return dataclasses.replace(
         result,
         **_cpu_fields(step, steady, result.requests, resources.cpu),
         reasons=[
-            *shared,
-            *_step_reasons(step, steady, end),
+            *reasons,
+            *_short_reasons(steady, end),
             *_unaccounted(result),
             *_lag_reasons(result, ended_in_time),
             *_saturation_reasons(steady),
@@ -427,19 +432,6 @@ def _count_reasons(end: records.End, counted: int) -> list[str]:
     if sent > end.requests:
         counts += f" and {sent - end.requests} failed"
     return [f"{counts}, but the targets have counted {counted}"]
-
-
-def _step_reasons(
-    step: steps.Step,
-    steady: Sequence[windows.Window],
-    end: records.End | None,
-) -> list[str]:
-    reasons = []
-    if len(steady) != step.duration_s:
-        reasons.append(
-            f"{len(steady)} of {step.duration_s} steady windows are there"
-        )
-    return reasons + _short_reasons(steady, end)
 
 
 def _short_reasons(

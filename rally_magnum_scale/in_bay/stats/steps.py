@@ -174,11 +174,11 @@ class Plan:
         if step.rate_rps is None or where.phase == STEADY:
             return step.rate_rps
         into_s = max(0.0, offset_s) - self.start_s(where.step)
+        before = self.steps[where.step - 1] if where.step else None
         # A ramp starts at 0 after a closed loop.
-        before = where.step and self.steps[where.step - 1].rate_rps
-        before_rps = before or 0.0
+        from_rps = before.rate_rps or 0.0 if before else 0.0
         share = into_s / step.ramp_s
-        return before_rps + (step.rate_rps - before_rps) * share
+        return from_rps + (step.rate_rps - from_rps) * share
 
     def slices(self, worker: int, workers: int) -> Iterator[Slice]:
         """Cut the share of one worker into slices of 1/20 s.
