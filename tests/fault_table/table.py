@@ -13,9 +13,9 @@ from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import states
 
-RODE_THROUGH = "rode through"
-ENDED_ITERATION = "ended the iteration"
-ENDED_TASK = "ended the task"
+TOLERATED = "tolerated"
+FAILED_ITERATION = "iteration failed"
+FAILED_TASK = "task failed"
 
 _NAMES_OF_A_RUN = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UUID"),
@@ -26,9 +26,9 @@ _NAMES_OF_A_RUN = (
 COLUMNS = (
     "fault",
     "injected by",
-    "the tool",
-    "task",
-    "its sentence",
+    "outcome",
+    "duration",
+    "message",
     "verdict",
     "class",
     "created, resolution",
@@ -40,8 +40,8 @@ COLUMNS = (
 class Outcome:
     """What a task under a fault came to.
 
-    :param did: :data:`RODE_THROUGH`, :data:`ENDED_ITERATION` or
-        :data:`ENDED_TASK`
+    :param did: :data:`TOLERATED`, :data:`FAILED_ITERATION` or
+        :data:`FAILED_TASK`
     :param sentence: the error, or the conclusion of a task without one
     :param state: of the run, as the history calls it
     :param failures: classes of the failures of bays
@@ -104,9 +104,9 @@ def read(report: model.Report, last_line: str) -> Outcome:
 def _did(report: model.Report) -> str:
     iterations = [one for each in report.workloads for one in each.iterations]
     if report.errors or not iterations:
-        return ENDED_TASK
+        return FAILED_TASK
     failed = any(one.error for one in iterations)
-    return ENDED_ITERATION if failed else RODE_THROUGH
+    return FAILED_ITERATION if failed else TOLERATED
 
 
 def _sentence(report: model.Report) -> str:

@@ -22,7 +22,7 @@ CREATED = model.Workload(
 ROW = table.Row(
     "Magnum answers 503",
     "fault magnum 503",
-    table.Outcome(table.RODE_THROUGH, "All 2 bounds hold.", "holds"),
+    table.Outcome(table.TOLERATED, "All 2 bounds hold.", "holds"),
     task_s=12.3,
 )
 
@@ -36,9 +36,9 @@ def failed(message, run=CREATED.iterations[0].run):
     return [model.Iteration(1, run, error=("BayCreateFailed", message))]
 
 
-def test_a_task_without_an_error_rode_through():
+def test_a_task_without_an_error_tolerated_the_fault():
     outcome = read()
-    assert outcome.did == table.RODE_THROUGH
+    assert outcome.did == table.TOLERATED
     assert outcome.create_s == (7.25, 4.0)
 
 
@@ -46,7 +46,7 @@ def test_an_error_of_an_iteration_ended_it():
     bay = dataclasses.replace(BAY, create_s=None, failure="capacity")
     outcome = read(iterations=failed("No\nhost.", records.Run(1, bays=(bay,))))
     assert outcome == table.Outcome(
-        table.ENDED_ITERATION,
+        table.FAILED_ITERATION,
         "BayCreateFailed: No host.",
         "broken",
         ("capacity",),
@@ -56,20 +56,20 @@ def test_an_error_of_an_iteration_ended_it():
 def test_a_context_that_failed_ended_the_task():
     broken = model.ContextResult("users", setup_error=("HttpError", "503"))
     outcome = read(iterations=[], contexts=[broken])
-    assert outcome.did == table.ENDED_TASK
+    assert outcome.did == table.FAILED_TASK
     assert outcome.sentence == "HttpError: 503"
     assert outcome.state == "broken"
 
 
 def test_a_task_that_did_not_end_ended():
     report = model.Report([CREATED], errors=["Rally stored it as crashed."])
-    assert table.read(report, "").did == table.ENDED_TASK
+    assert table.read(report, "").did == table.FAILED_TASK
 
 
 def test_a_refused_task_has_only_the_last_line_of_its_output():
     outcome = table.read(model.Report([]), "Validation error: no platform.")
     assert outcome == table.Outcome(
-        table.ENDED_TASK, "Validation error: no platform.", "broken"
+        table.FAILED_TASK, "Validation error: no platform.", "broken"
     )
 
 
@@ -112,12 +112,12 @@ def test_the_table_has_a_line_for_each_row():
     )
     row = dataclasses.replace(ROW, outcome=outcome)
     head, rule, *lines = table.markdown([ROW, row]).splitlines()
-    assert head.startswith("| fault | injected by | the tool |")
+    assert head.startswith("| fault | injected by | outcome |")
     assert rule.count("---") == len(table.COLUMNS)
     assert lines == [
-        "| Magnum answers 503 | `fault magnum 503` | rode through | 12 s | "
+        "| Magnum answers 503 | `fault magnum 503` | tolerated | 12 s | "
         "All 2 bounds hold. | holds |  |  | nothing |",
-        "| Magnum answers 503 | `fault magnum 503` | rode through | 12 s | "
+        "| Magnum answers 503 | `fault magnum 503` | tolerated | 12 s | "
         r"a \| b | holds | `x` | 7.2 s, 4.0 s | nothing |",
     ]
 
