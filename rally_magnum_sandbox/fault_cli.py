@@ -33,10 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     targets = parser.add_subparsers(dest="target", required=True)
     for service in sandbox_faults.SERVICES:
-        _add_service(targets.add_parser(service, help=f"faults of {service}"))
+        _add_service(
+            targets.add_parser(service, help=f"inject faults into {service}")
+        )
     _add_bay(targets.add_parser("bay", help="make the next bays fail"))
     _add_processes(targets)
-    shown = targets.add_parser("list", help="list the faults and their hits")
+    shown = targets.add_parser(
+        "list", help="list the faults and the number of their hits"
+    )
     shown.add_argument("--json", action="store_true", help="print JSON")
     targets.add_parser("clear", help="remove all faults")
 
@@ -44,10 +48,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_service(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("kind", help=f"an HTTP status, such as 503, or {', '.join(KINDS)}")
-    add("--every", type=int, default=1, metavar="N", help="only each Nth")
-    add("--times", type=int, metavar="N", help="only N times")
-    add("--for", dest="for_s", type=float, metavar="SECONDS", help="then heal")
-    add("--methods", default="", help="only these, such as POST,PATCH")
+    add(
+        "--every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="only every Nth request",
+    )
+    add("--times", type=int, metavar="N", help="only N requests")
+    add(
+        "--for",
+        dest="for_s",
+        type=float,
+        metavar="SECONDS",
+        help="only for this time",
+    )
+    add("--methods", default="", help="only these methods, such as POST,PATCH")
     add("--path", default="", metavar="REGEX", help="only paths that match")
     add(
         "--applied",
@@ -55,12 +71,12 @@ def _add_service(parser: argparse.ArgumentParser) -> None:
         help="execute the request, and change only the response",
     )
     add("--seconds", type=float, help="the delay of a late response")
-    add("--html", action="store_true", help="the error is an HTML page")
+    add("--html", action="store_true", help="respond with an HTML page")
     add(
         "--retry-after",
         type=int,
         metavar="SECONDS",
-        help="the error has this header",
+        help="add this header to the response",
     )
 
 

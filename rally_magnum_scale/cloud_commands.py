@@ -50,7 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--env",
         metavar="NAME",
-        help="Rally's environment (default: the one that Rally uses)",
+        help="name of Rally's environment (default: the current one)",
     )
     parser.add_argument(
         "--json", action="store_true", help="print JSON instead of a table"

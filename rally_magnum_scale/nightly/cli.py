@@ -28,7 +28,7 @@ or could not be compared with previous runs; 3 if the arguments, the settings,
 the cloud, the set-up or the program itself failed, if a run is broken (a task,
 a context or an iteration failed, or a context could not clean up), if a
 deadline passed, or if another night uses the folder; 130 after Ctrl-C or
-SIGTERM. If several of these apply, the largest.
+SIGTERM. If several apply, the largest counts.
 """
 
 

@@ -25,8 +25,8 @@ EXIT_WORSE = 1
 EXIT_FAILED = 2
 EXIT_NOT_COMPARED = 3
 DESCRIPTION = """\
-The history of runs: add Rally's results to it, list it, check for metrics
-that got worse, and draw a page over many nights.
+Add Rally's results to a history of runs, list the runs, check for metrics
+that got worse, and draw them in a page.
 """
 EPILOG = """\
 Exit status: 0 on success; 1 if `check` finds a metric that got worse; 2 if the
@@ -38,7 +38,7 @@ metric is missing, or there are too few runs and --no-learning-passes is given.
 # The options of `check` that are fields of regression.Rules.
 _RULES = {
     "last": "how many of the newest runs must be worse (default %(default)s)",
-    "min_runs": "minimum number of previous runs (default %(default)s)",
+    "min_runs": "minimum number of earlier runs (default %(default)s)",
     "min_change_ratio": "minimum relative change to report "
     "(default %(default)s)",
     "confidence": "confidence level, 1 - alpha: report a change only if its "
@@ -64,38 +64,55 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     add = commands.add_parser(
-        "add", help="add results that `rally task report --json` wrote"
+        "add", help="add the output of `rally task report --json`"
     )
     add.add_argument(
         "results",
         type=pathlib.Path,
-        help="a result file, or a folder in which all result files are read",
+        help="a result file, or a folder of which all result files are read",
     )
-    add.add_argument("--to", type=pathlib.Path, required=True)
+    add.add_argument(
+        "--to",
+        type=pathlib.Path,
+        required=True,
+        metavar="HISTORY",
+        help="the history file",
+    )
     add.add_argument(
         "--link",
         default="",
-        help="path of the report page, relative to the history",
+        help="path of the SLA page, relative to the history",
     )
     add.set_defaults(work=_add)
-    listing = commands.add_parser("list", help="list runs by conditions")
+    listing = commands.add_parser(
+        "list", help="list the runs, grouped by conditions"
+    )
     listing.set_defaults(work=_list)
     check = commands.add_parser(
-        "check", help="compare the newest runs with the previous runs"
+        "check", help="compare the newest runs with earlier runs"
     )
     _add_rules(check)
     check.set_defaults(work=_check)
     page = commands.add_parser("page", help="draw all metrics over all runs")
-    page.add_argument("--out", type=pathlib.Path, required=True)
+    page.add_argument(
+        "--out",
+        type=pathlib.Path,
+        required=True,
+        metavar="FILE",
+        help="the HTML file to write",
+    )
     page.set_defaults(work=_page)
     for each in (listing, check, page):
-        each.add_argument("history", type=pathlib.Path)
+        each.add_argument(
+            "history", type=pathlib.Path, help="the history file"
+        )
         each.add_argument(
             "--across",
             action="append",
             default=[],
             choices=conditions.KEYS,
-            help="a condition in which compared runs may differ",
+            help="a condition in which compared runs may differ; may be "
+            "repeated",
         )
     for each in (listing, check):
         each.add_argument("--json", action="store_true", help="print JSON")
@@ -130,7 +147,7 @@ def _add_rules(check: argparse.ArgumentParser) -> None:
 def _add(options: argparse.Namespace) -> int:
     added = result_files.read_runs(options.results, options.link)
     every = storage.append(options.to, added)
-    _say(f"{len(added)} runs added; {options.to} holds {len(every)}.")
+    _say(f"Added {len(added)} runs; {options.to} has {len(every)} now.")
     return 0
 
 

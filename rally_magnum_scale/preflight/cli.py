@@ -19,14 +19,14 @@ from rally_magnum_scale.preflight import rows as row_list
 PROGRAM = "rally-magnum-preflight"
 EXIT_SHORT = 1
 DESCRIPTION = """\
-Compare what a Rally task will need with what the cloud has, before the task
-creates anything. This command changes nothing in the cloud.
+Compare the needs of a Rally task with the quotas and resources of the cloud.
+This command changes nothing in the cloud.
 """
 EPILOG = """\
 Exit status: 0 if nothing is short; 1 if something is short; 2 if the
 arguments, the task or Rally's environment are wrong; 3 if the login to the
-cloud or the program itself failed. What the cloud does not show is unknown,
-which is neither enough nor short.
+cloud or the program itself failed. Values that the cloud does not show are
+unknown, which is neither enough nor short.
 """
 
 _HEADINGS = ("what", "need", "have", "verdict", "what to change")

@@ -23,20 +23,20 @@ from rally_magnum_scale.task import clients
 PROGRAM = "rally-magnum-reap"
 EXIT_LEFT = 1
 DESCRIPTION = """\
-Show what dead runs left in a cloud: bays, bay templates, keypairs, and
-Rally's users and projects. With --delete, remove it.
+List the leftovers of dead runs in a cloud: bays, bay templates, keypairs, and
+the users and projects that Rally created. With --delete, delete them.
 """
 EPILOG = """\
-A run on this machine is known to be alive or to have ended by its run
-marker. For any other run, age is the only protection: give --older-than more
-than your longest run takes. Exit status: 0 if nothing is left; 1 if something
+The run marker shows whether a run on this machine is alive. For any other
+run, age is the only protection: set --older-than to more than your longest run
+takes. Exit status: 0 if nothing is left; 1 if something
 is left, or a service did not show what it has; 2 if the arguments or Rally's
 environment are wrong; 3 if the login to the cloud or the program itself
-failed. What is kept because its run may be alive does not count as left.
+failed. Objects that are kept because their run may be alive do not count.
 """
 
 _HEADINGS = (
-    *("kind", "name", "id", "project", "age", "why it is ours", "run"),
+    *("kind", "name", "id", "project", "age", "evidence", "run"),
     "what to do",
 )
 _UNITS_S = {"m": 60, "h": 3600, "d": 86400}
@@ -60,28 +60,28 @@ def _parser() -> argparse.ArgumentParser:
         type=_seconds,
         default="24h",
         metavar="AGE",
-        help="keep what a run left if the newest of it is younger, unless "
-        "the run is known to have ended; such as 90m, 12h or 7d (default: "
-        "%(default)s)",
+        help="keep the leftovers of a run whose newest object is younger, "
+        "unless the run is known to have ended; such as 90m, 12h or 7d "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--run",
         action="append",
         type=_run_id,
         metavar="ID",
-        help="only what this run left; the 8 characters in the names, or the "
-        "id of the workload; can be repeated",
+        help="only the leftovers of this run: the 8 characters in the names, "
+        "or the id of the workload; may be repeated",
     )
     parser.add_argument(
-        "--task", metavar="UUID", help="only what this task's runs left"
+        "--task", metavar="UUID", help="only the leftovers of this task"
     )
     parser.add_argument(
         "--delete",
         action="store_true",
-        help="remove what is shown, after a question",
+        help="delete the leftovers after a confirmation",
     )
     parser.add_argument(
-        "--yes", action="store_true", help="remove it without a question"
+        "--yes", action="store_true", help="delete them without a confirmation"
     )
     cloud_commands.add_options(parser)
     return parser
@@ -91,7 +91,7 @@ def _seconds(text: str) -> float:
     match = re.fullmatch(r"(\d+)([mhd])|0", text)
     if match is None:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no age; give a number and m, h or d, such as 12h"
+            f"{text!r} is not an age; give a number and m, h or d, such as 12h"
         )
     return float(match[1] or 0) * _UNITS_S[match[2] or "m"]
 
@@ -100,7 +100,7 @@ def _run_id(text: str) -> str:
     run = leftovers.owner_part(text)
     if not re.fullmatch("[0-9a-f]{8}", run):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no run; give the 8 characters in the names, such "
+            f"{text!r} is not a run; give the 8 characters in the names, such "
             "as 0a1b2c3d in rms-0a1b2c3d-x7k2m9qp"
         )
     return run
@@ -136,8 +136,8 @@ def _require_answer(options: argparse.Namespace) -> None:
     asks = options.delete and not options.yes
     if asks and (options.json or not sys.stdin.isatty()):
         raise exceptions.InvalidInput(
-            "--delete asks a question on a terminal. Add --yes if it must "
-            "not ask."
+            "--delete asks for confirmation, which needs a terminal. Add "
+            "--yes to delete without asking."
         )
 
 

@@ -35,7 +35,7 @@ def test_results_of_rally_are_added(tmp_path, path, capsys):
     status, output, _ = run(
         capsys, "add", tmp_path, "--to", path, "--link", "night/page.html"
     )
-    assert (status, output) == (0, f"1 runs added; {path} holds 1.\n")
+    assert (status, output) == (0, f"Added 1 runs; {path} has 1 now.\n")
     assert storage.read(path)[0].link == "night/page.html"
 
 

@@ -25,7 +25,7 @@ GONE = plan.Decision(
 
 def test_the_table():
     assert cli._as_table([KEPT, FAILED]).splitlines() == [
-        "kind     name         id    project  age  why it is ours       "
+        "kind     name         id    project  age  evidence             "
         "run        what to do",
         "bay      kept-r-1     id-1  p        2 h  named kept-RUN-…     "
         "r unknown  choose: kept",
