@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import importlib
 import inspect
 import json
@@ -54,6 +55,7 @@ RECORDS = {
 }
 # For a key that the description of its plugin explains.
 SEE_ABOVE = "see the description above"
+_BAY_SCENARIO = "MagnumScale.create_and_delete_bay"
 COMMANDS = (nightly_cli, history_cli, preflight_cli, reap_cli, sandbox_cli)
 
 
@@ -123,9 +125,17 @@ def _plugin(each: Any) -> list[str]:
     needed = (about["schema"] or {}).get("required", [])
     said = {one["name"]: one["doc"] for one in about["parameters"]}
     for name, schema in sorted(_properties(each).items()):
-        words = said.get(name) or schema.get("description") or SEE_ABOVE
+        words = said.get(name) or schema.get("description")
+        words = words or _bay_arguments().get(name) or SEE_ABOVE
         lines += _key(name, schema, words, name in needed)
     return lines
+
+
+@functools.cache
+def _bay_arguments() -> dict[str, str]:
+    """Return the arguments of a new bay, which the context `bays` shares."""
+    about = scenario.Scenario.get(_BAY_SCENARIO).get_info()
+    return {one["name"]: one["doc"] for one in about["parameters"]}
 
 
 def _key(
@@ -176,7 +186,8 @@ def _criteria() -> list[str]:
     for each in criteria.CRITERIA.values():
         lines += [f"## `{each.name}`", "", each.summary, ""]
         by = sorted(measured.scenarios_that_measure(each.name))
-        lines += [f"Measured by {', '.join(f'`{one}`' for one in by)}.", ""]
+        names = (f"`{one.removeprefix('MagnumScale.')}`" for one in by)
+        lines += [f"Measured by {', '.join(names)}.", ""]
         for key, bound in each.bounds.items():
             lines += [
                 f"`{key}` ({bound.unit}, at "
@@ -228,9 +239,13 @@ def _fields(body: Any) -> list[str]:
             said |= {one["name"]: one["doc"] for one in about["params"]}
     lines = []
     for field in dataclasses.fields(body):
-        words = _line(said.get(field.name, "")) or "see its name"
+        words = _line(said.get(field.name, "")) or _spelt_out(field.name)
         lines += [f"`{field.name}` ({_type(field)})", f": {words}", ""]
     return lines
+
+
+def _spelt_out(name: str) -> str:
+    return name.replace("_", " ").replace("kubernetes", "Kubernetes")
 
 
 def _type(field: dataclasses.Field[Any]) -> str:
