@@ -177,8 +177,8 @@ class BayPoller:
             self._failing_since = sent_at
         if self._clock() - self._failing_since > self._patience_s:
             raise exceptions.BayError(
-                f"Magnum answered {self._failed} requests in a row for the "
-                f"bay {self._uuid} with an error, the last one with: "
+                f"Magnum failed {self._failed} requests in a row for the bay "
+                f"{self._uuid}; the last error: "
                 f"{self._error}{failure_classes.advice(self._error)}.",
                 reason=self._error,
             ) from error

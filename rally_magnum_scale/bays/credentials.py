@@ -57,7 +57,7 @@ def obtain(magnum: Any, cluster: Any) -> BayCredentials:
     """
     if not cluster.api_address:
         raise exceptions.BayError(
-            f"Magnum shows no api_address of the bay {cluster.uuid}, so its "
+            f"Magnum shows no api_address for the bay {cluster.uuid}, so its "
             "Kubernetes API can't be reached."
         )
     request = x509.CertificateSigningRequestBuilder().subject_name(

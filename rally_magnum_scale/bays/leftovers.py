@@ -176,7 +176,7 @@ class Leftovers:
             if not left:
                 return []
         return [
-            f"After {ROUNDS} attempts there were still bays of a crashed run "
+            f"After {ROUNDS} attempts there are still bays of a dead run "
             f"({_names(left)}); check 'openstack coe cluster list' and "
             "delete them by hand."
         ]
@@ -192,7 +192,7 @@ class Leftovers:
         start = self._clock()
         try:
             interruption.check()
-            self._log(f"{bay.name}: deleting this bay of a crashed run")
+            self._log(f"{bay.name}: deleting this bay of a dead run")
             self.remove_bay(bay)
         except exceptions.ScaleError as error:
             return str(error)

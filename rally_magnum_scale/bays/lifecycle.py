@@ -115,7 +115,7 @@ def connect(session: Any, region: str | None, interface: str | None) -> Any:
     except RuntimeError as error:
         # The client's word for any failure to log in.
         raise exceptions.BayError(
-            f"Keystone gave no address of Magnum: {error}"
+            f"Keystone returned no endpoint of Magnum: {error}"
             f"{failure_classes.advice(str(error))}.",
             reason=str(error),
         ) from error

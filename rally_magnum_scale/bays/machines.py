@@ -186,10 +186,10 @@ class Machines:
         ours = self._disabled_ports.setdefault(machine, [])
         up = [port.id for port in ports if port.is_admin_state_up]
         if not up and not ours:
-            what = "no port that is up" if ports else "no port"
+            what = "no active port" if ports else "no port"
             raise exceptions.MachineError(
                 f"The server {machine} can't be disconnected from the "
-                f"network: Neutron shows {what} of it."
+                f"network: it has {what} in Neutron."
             )
         # Before the requests: a port may go down and its response get lost.
         ours += up

@@ -123,7 +123,7 @@ class RetryingAdapter(keystone_session.TCPKeepAliveAdapter):  # type: ignore[mis
         if number == WARN_AFTER:
             LOG.warning(
                 f"{service} failed {number} times in a row ({failure.what}): "
-                f"{request.method} {request.path_url} is sent again."
+                f"retrying {request.method} {request.path_url}."
             )
 
 

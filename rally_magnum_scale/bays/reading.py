@@ -31,7 +31,7 @@ def readable(service: str) -> Iterator[None]:
         openstack_errors.ServiceDisabledException,
     ):
         raise Unreadable(
-            f"the catalogue has no endpoint of {service}"
+            f"Keystone's catalog has no endpoint of {service}"
         ) from None
     except exceptions.BayError as error:
         raise Unreadable(str(error).rstrip(".")) from error
@@ -39,4 +39,6 @@ def readable(service: str) -> Iterator[None]:
         reason = magnum_errors.message_of(error)
         raise Unreadable(f"{service} answered: {reason}") from error
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise Unreadable(f"{service} gave an odd answer") from error
+        raise Unreadable(
+            f"{service} returned an unexpected response"
+        ) from error

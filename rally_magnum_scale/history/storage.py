@@ -259,7 +259,7 @@ def read_before(path: pathlib.Path) -> list[StoredRun] | None:
     found = read(path)
     if not found:
         raise exceptions.InvalidInput(
-            f"the history {path} holds no run. Give another history, or "
+            f"the history {path} has no runs. Give another history, or "
             "remove this file to start a new one."
         )
     return found

@@ -77,7 +77,7 @@ class Job:
                 }
             )
         except (KeyError, TypeError) as error:
-            raise ValueError(f"This is not a job: {error!r}.") from error
+            raise ValueError(f"Invalid job: {error!r}.") from error
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Job:

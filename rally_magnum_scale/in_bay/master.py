@@ -227,9 +227,7 @@ class Master:
         read_late_s, self._read_late_s = self._read_late_s, math.inf
         second = int(time.time())
         if late_s > BEHIND_MAX_S:
-            self._collector.behind(
-                second, f"it stood still for {late_s:.1f} s"
-            )
+            self._collector.behind(second, f"it stalled for {late_s:.1f} s")
             return True
         if BEHIND_MAX_S < read_late_s < math.inf:
             self._collector.behind(
@@ -281,7 +279,7 @@ class Master:
         self._collector.fail(
             int(time.time()),
             "second_engine_refused",
-            f"worker {msg.node_id} was handed a dead worker's user",
+            f"Locust moved a dead worker's user to worker {msg.node_id}",
         )
 
     def _take_broken(self, msg: Any, **_: Any) -> None:

@@ -131,16 +131,16 @@ class Watch:
             pass
         if not users.all_running:
             self._reasons["users_ended"] = (
-                "users of the Locust file never began, or ended before the "
-                "plan did"
+                "users of the locustfile did not start, or ended before the "
+                "end of the plan"
             )
         self._drain(users)
         self._end_window()
         self._is_over = True
         if not self._meter.sum_requests and not self._meter.sum_failures:
             self._reasons["no_request"] = (
-                "a worker's users of the Locust file ended no request in "
-                "the plan"
+                "the users of the locustfile in a worker ended no request "
+                "during the plan"
             )
         return WorkerReport(
             self._meter.sum_requests,
@@ -205,9 +205,9 @@ class Watch:
             self._count_failure(kind, call.began_ns)
         if unclear := users.stop_idle(self._end_ns):
             self._reasons["tasks_unfinished"] = (
-                f"tasks of {unclear} users of the Locust file still ran "
+                f"tasks of {unclear} users of the locustfile still ran "
                 f"{self._timeout_ns / NS_PER_S:g} s (timeout_s) after the "
-                "end of the plan, and may have waited for a request of a "
+                "end of the plan, and may be waiting for a response to a "
                 "client that is not Locust's"
             )
 
@@ -293,7 +293,7 @@ class OwnFile:
         outcome = self._watch.run(users)
         if not self._raised:
             return outcome
-        detail = "users of the Locust file raised " + ", ".join(
+        detail = "users of the locustfile raised " + ", ".join(
             sorted(self._raised)
         )
         return dataclasses.replace(outcome, notes={"user_error": detail})

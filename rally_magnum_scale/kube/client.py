@@ -373,7 +373,7 @@ def translate_errors(what: str) -> Iterator[None]:
         ) from error
     except BROKEN as error:
         raise exceptions.KubernetesError(
-            "The connection to the bay's Kubernetes API broke off in the "
+            "The connection to the bay's Kubernetes API failed in the "
             f"attempt to {what}: {error}"
         ) from error
     except ValueError as error:
@@ -398,7 +398,7 @@ def parse(content: bytes) -> dict[str, Any]:
     if isinstance(found, dict):
         return found
     start = content[:60].decode(errors="replace")
-    raise ValueError(f"{start!r} begins no JSON object")
+    raise ValueError(f"{start!r} is not the start of a JSON object")
 
 
 def _without_nulls(fields: list[tuple[str, Any]]) -> dict[str, Any]:

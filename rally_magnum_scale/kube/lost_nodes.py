@@ -114,7 +114,7 @@ def bring_back(
     for kept in found.values():
         node = json.loads(kept["data"][_KEY])
         names.append(node["metadata"]["name"])
-        log(f"The node {names[-1]} is brought back.")
+        log(f"The node {names[-1]} was restored.")
         objects.create(cluster, [node], may_exist=True)
     if names:
         wait_until_back(cluster, names, log)

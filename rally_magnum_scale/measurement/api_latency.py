@@ -45,7 +45,7 @@ def between(before: ApiCounters, after: ApiCounters) -> dict[str, Buckets]:
     if before.started_at != after.started_at:
         raise ValueError(
             "its counters were read from two API servers, or from one that "
-            "was started anew meanwhile"
+            "restarted between the readings"
         )
     for verb, buckets in before.verbs.items():
         for bound, earlier in buckets.items():

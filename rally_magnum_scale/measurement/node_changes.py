@@ -93,12 +93,15 @@ def compare(
 
 
 IGNORED = (
-    "still there and Ready, though to go: {names} (as if the driver ignored "
-    "which nodes are named)"
+    "still there and Ready, though named for removal: {names} (as if the "
+    "driver ignored the names)"
 )
-LEFT = "still there, though to go and not Ready any more: {names}"
-STRAYED = "gone, though not named: {names} (of these {may_go} might have gone)"
-REUSED = "not new, but old and joined again: {names}"
+LEFT = "still there, though named for removal and no longer Ready: {names}"
+STRAYED = (
+    "removed, though not named: {names} (the driver was free to remove "
+    "{may_go} of these)"
+)
+REUSED = "not new machines, but old ones that joined again: {names}"
 
 
 def _fault(nodes: list[Identity], words: str, **more: object) -> str:

@@ -88,10 +88,10 @@ def doubt(nodes: Iterable[ReadyNode], clocks: Clocks) -> str:
     faults = [fault for node in nodes if (fault := _stamp_fault(node, clocks))]
     if not faults:
         return ""
-    noun = "node has a time stamp" if len(faults) == 1 else "nodes have stamps"
+    noun = "timestamp" if len(faults) == 1 else "timestamps"
     return (
-        f"{len(faults):,} {noun} that can't be right, such as {faults[0]}; "
-        "keep the clocks of the nodes in time (NTP)"
+        f"{len(faults):,} impossible {noun} of nodes, such as {faults[0]}; "
+        "synchronise the clocks of the nodes (NTP)"
     )
 
 
@@ -101,9 +101,12 @@ def _stamp_fault(node: ReadyNode, clocks: Clocks) -> str:
         return ""
     created_s = clocks.after_request_s(node.created_at)
     least_s, since = max(
-        (0.0, "its bay was asked for"),
+        (0.0, "its bay was requested"),
         (node.unready_after_s, "it was seen not Ready"),
-        (-math.inf if created_s is None else created_s, "its node was made"),
+        (
+            -math.inf if created_s is None else created_s,
+            "its Node object was created",
+        ),
     )
     latest_s = math.inf if node.seen_after_s is None else node.seen_after_s
     early_s = least_s - stamped_s

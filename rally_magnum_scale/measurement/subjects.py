@@ -21,7 +21,7 @@ _NO_CHANGE = {
 # Kind of event to the field of its records, and the reason if there are none.
 _EVENTS = {
     disruption_records.UPDATE: ("updates", "no targets were updated"),
-    disruption_records.FAULT: ("faults", "no node was lost on purpose"),
+    disruption_records.FAULT: ("faults", "no node fault was injected"),
 }
 EVENT_NOUNS = {
     **dict.fromkeys(_NO_CHANGE, "change"),
@@ -128,16 +128,16 @@ def _why_unsettled(change: bay_records.NodeChange) -> str:
     if change.failure:
         return f"it failed: {change.reason}"
     if change.nodes_after is None:
-        return "it was never seen to end"
+        return "its end was not observed"
     if change.nodes_after != change.nodes_wanted:
         return (
-            f"the bay has {change.nodes_after} nodes and was to have "
+            f"the bay has {change.nodes_after} nodes instead of "
             f"{change.nodes_wanted}"
         )
     if (change.removed or 0) < change.to_go:
         return (
-            f"only {change.removed or 0} of the {change.to_go} nodes that "
-            "were to go are gone"
+            f"only {change.removed or 0} of {change.to_go} nodes to remove "
+            "are gone"
         )
     return ""
 
@@ -201,7 +201,7 @@ def _find_bays(
 def _why_missing(criterion: criteria.Criterion, bay: bay_records.Bay) -> str:
     """Return why a time of a bay may be missing."""
     if bay.made_by in ("named", "kubeconfig"):
-        return f"{NOT_MEASURED}, as this task did not make the bay"
+        return f"{NOT_MEASURED}, because this task did not create the bay"
     if bay.made_by == "context" and criterion.name == "bay_delete_time":
         return (
             f"{NOT_MEASURED}, as the context deletes the bay only after "

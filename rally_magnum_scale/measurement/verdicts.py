@@ -117,7 +117,7 @@ class Verdict:
         )
         return (
             f"{self.criterion} {self.bound_key}: "
-            f"{self.measured}, asked for {side} "
+            f"{self.measured}, required: {side} "
             f"{format_value(self.bound, self.unit)}"
             f" ({source}{where})" + (f": {self.reason}" if self.reason else "")
         )
@@ -186,13 +186,13 @@ def _judge_key(
     run: records.Run,
 ) -> Verdict:
     if not key:
-        return _failed(criterion, key, run.iteration, "it asks for no bound")
+        return _failed(criterion, key, run.iteration, "it has no bound")
     if key not in criterion.bounds:
         why = f"there is no bound {key}, only {', '.join(criterion.bounds)}"
         return _failed(criterion, key, run.iteration, why)
     bound = config[key]
     if not json_record.is_number(bound):
-        why = f"the bound is {bound!r}, which is no number"
+        why = f"the bound is {bound!r}, which is not a number"
         return _failed(criterion, key, run.iteration, why)
     return worst(
         _judge_bound(criterion, key, bound, run.iteration, subject)
@@ -250,7 +250,7 @@ def _judge_bound(
     # Infinity would hold every lower bound, and NaN compares with nothing.
     if not (value is None or json_record.is_number(value) or infinity):
         wrong, value = (
-            f"{subjects.NOT_MEASURED}: {value!r} can't be right",
+            f"{subjects.NOT_MEASURED}: {value!r} is impossible",
             None,
         )
     if value is not None:
@@ -294,7 +294,7 @@ def _why_not(
 ) -> str:
     """Return why there is no value, or why it does not count."""
     if value is not None and value < 0:
-        return "a value below 0 can't be right"
+        return "a value below 0 is impossible"
     if value is not None:
         return bound.doubt(subject.record)
     why = bound.missing(subject.record) if subject.record else ""

@@ -73,7 +73,7 @@ class CloudDescription:
     def text(self, name: str) -> str:
         value = self.values[name]
         if not isinstance(value, str):
-            raise self.refused(name, "It is no text. Put it in quotes.")
+            raise self.refused(name, "It is not a string. Put it in quotes.")
         return value
 
     def refused(self, name: str, why: str) -> exceptions.InvalidInput:
@@ -169,7 +169,7 @@ def _settings(
     # A cloud of the night's own variables is not one of clouds.yaml.
     if name not in clouds or name == config.envvar_key:
         raise exceptions.InvalidInput(
-            f"{where} is no cloud of "
+            f"{where} is not a cloud in "
             f"{config.config_filename or 'any clouds.yaml'}. Correct the "
             "name, or set OS_CLIENT_CONFIG_FILE to the path of the file."
         )

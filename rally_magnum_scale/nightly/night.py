@@ -89,7 +89,7 @@ def _clean_up(settings: nightly_settings.Settings, log: Log) -> list[str]:
     """
     ended = processes.end_killed(settings.folder, settings.grace_s, log)
     killed = folders.set_aside_killed(settings.folder)
-    notes = [f"the night {name} had been killed" for name in killed]
+    notes = [f"the night {name} was killed" for name in killed]
     if ended:
         notes.append(
             f"ended {ended} processes that a killed night had left running"

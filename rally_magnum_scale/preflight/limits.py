@@ -101,7 +101,9 @@ def check_workers(workers: int) -> Iterator[Row]:
     """Compare the workers of a load with what one Locust master serves."""
     what, most = "Locust workers", needs.LOCUST_WORKERS
     if workers > most:
-        change = "no master was measured to keep up; use fewer, larger ones"
+        change = (
+            "no Locust master was measured with as many; use fewer processes"
+        )
         yield Row(what, f"{workers}", f"{most}", UNKNOWN, change)
     elif workers:
         yield Row(what, f"{workers}", f"{most}", ENOUGH)

@@ -182,7 +182,7 @@ def _property_row(image: Any, key: str, name: str) -> Row:
     what = f"{key} of the image"
     if found := _property_of(image, key):
         return Row(what, name, found, ENOUGH)
-    change = f"openstack image set --property {key}=…, by which Magnum works"
+    change = f"openstack image set --property {key}=…, which Magnum needs"
     return Row(what, name, "none", SHORT, change)
 
 

@@ -69,7 +69,7 @@ def _bay_notes(bay: bay_records.Bay) -> Iterator[str]:
             for failure, count in bay.openstack_errors.items()
         )
         yield (
-            f"{name}: requests to OpenStack failed and were sent again: "
+            f"{name}: requests to OpenStack that failed and were retried: "
             f"{', '.join(counts)}."
         )
 

@@ -102,7 +102,7 @@ def _search(found: records.MaxRate) -> list[dict[str, Any]]:
             ["bound", [[rate, shown.bound_ms] for rate in ends]],
         ],
         "label": "latency in ms",
-        "axis_label": "requests a second offered",
+        "axis_label": "requests per second offered",
     }
     return [table, drawn]
 
@@ -117,7 +117,7 @@ def _max_rate(rate_rps: float) -> dict[str, Any]:
         "description": "Expected responses per second, in each iteration.",
         "chart_plugin": "Lines",
         "data": [["highest rate", round(rate_rps, 1)]],
-        "label": "requests a second",
+        "label": "requests per second",
         "axis_label": "iteration",
     }
 
@@ -198,7 +198,7 @@ def _last_rate(step: records.StepResult) -> dict[str, Any]:
         "description": "Expected responses per second, in each iteration.",
         "chart_plugin": "Lines",
         "data": [["achieved", round(step.achieved_rps, 1)]],
-        "label": "requests a second",
+        "label": "requests per second",
         "axis_label": "iteration",
     }
 

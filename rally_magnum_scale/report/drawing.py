@@ -121,7 +121,7 @@ def name_axes(axes: Any, x: str = "", y: str = "") -> None:
     axes.set_ylabel(y, color=COLOUR["text"], fontsize=_FONT)
 
 
-def rate_scale(axes: Any, title: str = "requests a second") -> None:
+def rate_scale(axes: Any, title: str = "requests per second") -> None:
     """Start the vertical axis at 0, and write thousands as k."""
     axes.set_ylim(0, max(axes.get_ylim()[1], 1e-9))
     thousands(axes.yaxis)

@@ -308,7 +308,7 @@ def load(run: records.Run) -> str:
     address = {"pod": "pod address", "service": "Service"}.get(
         found.target_address, found.target_address
     )
-    users = f" with {found.users} users of a Locust file" * bool(found.users)
+    users = f" with {found.users} users of a locustfile" * bool(found.users)
     parts = [
         f"Load{where} from {_count(found.workers, 'worker')}{processes}"
         f"{users} to "

@@ -45,7 +45,7 @@ class HistogramSum:
         ends = np.maximum(-written, 1).cumsum()
         sane = written.min() >= -_MAX_COUNT and written.max() <= _MAX_COUNT
         if not sane or ends[-1] > _MAX_NUMBER + 1:
-            raise ValueError(f"This is no histogram: {text[:80]!r}.")
+            raise ValueError(f"Invalid histogram: {text[:80]!r}.")
         if ends[-1] > len(self._counts):
             self._counts.resize(int(ends[-1]), refcheck=False)
         filled = written > 0

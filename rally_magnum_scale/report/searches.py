@@ -76,7 +76,7 @@ def grid(found: records.MaxRate) -> grids.Grid:
     return grids.Grid(
         title="Search for the highest rate",
         caption=(
-            "A row for each step; rates in requests a second. Bounds: "
+            "A row for each step; rates in requests per second. Bounds: "
             + ", ".join(map(_bound, found.bounds.items()))
             + "."
         ),
@@ -145,7 +145,7 @@ def draw(found: records.MaxRate, identifier: str) -> str:
     high_rps = max(rate for rate, _ in shown.spots) * 1.03
     axes.set_xlim(0, high_rps)
     _shade(axes, found, high_rps)
-    drawing.name_axes(axes, "offered, requests a second", axes.get_ylabel())
+    drawing.name_axes(axes, "offered, requests per second", axes.get_ylabel())
     drawing.thousands(axes.xaxis)
     drawing.legend(axes)
     return drawing.svg(

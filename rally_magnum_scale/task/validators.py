@@ -269,9 +269,9 @@ class WhichBayValidator(validator_base.Validator):
             )
         if which.kubeconfig and tls != workload_arguments.NO_TLS:
             self.fail(
-                "tls: only Magnum can sign a certificate for a bay, and a bay "
-                "that is opened by a kubeconfig is unknown to it. Select the "
-                "bay by its name with bay, or remove tls."
+                "tls: Magnum must sign the certificate, but it does not know "
+                "a bay that a kubeconfig opens. Select the bay by its name "
+                "with bay, or remove tls."
             )
         if which.kubeconfig:
             self._check_kubeconfig(which.kubeconfig, which.kubeconfig_context)

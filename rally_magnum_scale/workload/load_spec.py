@@ -262,7 +262,7 @@ class LoadSpec:
             raise ValueError(f"spawn_rate: must be above 0: {self.spawn_rate}")
 
     def _check_rates(self) -> None:
-        """Refuse rates, which the users of a Locust file determine."""
+        """Refuse rates, which the users of a locustfile determine."""
         for index, step in enumerate(self.traffic.plan.steps):
             if step.rate_rps is not None:
                 raise ValueError(

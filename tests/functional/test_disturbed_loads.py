@@ -283,8 +283,8 @@ def test_a_start_after_a_kill_mends_what_the_killed_runs_had_let_fail(
     )
     assert len(list((tmp_path / "runs").glob("*.lost"))) == 1
     said = (tmp_path / "second").read_text()
-    assert f"Removing the namespace {first} of a killed run" in said
-    assert "is brought back" in said
+    assert f"Removing the namespace {first} of a dead run" in said
+    assert "was restored" in said
     (second,) = kept.namespaces()
     assert second != first
 
@@ -296,7 +296,7 @@ def test_a_start_after_a_kill_mends_what_the_killed_runs_had_let_fail(
         environment=kept.environment,
     )
     assert ran.errors == []
-    assert f"Removing the namespace {second} of a killed run" in ran.said
+    assert f"Removing the namespace {second} of a dead run" in ran.said
     assert all_up()
     wait_for_nodes(kept, before)
     assert kept.namespaces() == []

@@ -206,7 +206,7 @@ def test_workers_whose_parent_was_killed_remove_their_bays(
 ) -> None:
     dead = cloud.kill(tmp_path / "said", only_the_parent=True)
     said = (tmp_path / "said").read_text()
-    assert "removing what was made, then it ends" in said
+    assert "cleaning up, then the worker ends" in said
     assert not dead.bays & cloud.bays()
     assert len(cloud.tenants(dead.owner)) == 2
     cloud.start()

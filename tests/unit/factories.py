@@ -287,7 +287,7 @@ def searched(**changes):
         "steps": 7,
         "rps_per_core": 4_900.0,
         "rps_per_core_real_nodes": 2_450.0,
-        "ended": "the bracket is as narrow as wanted",
+        "ended": "the wanted precision was reached",
         "trials": [],
     }
     found = records.MaxRate(**{**values, **changes})
@@ -341,7 +341,7 @@ def iteration(number=1, of_run=None, **changes):
 def workload(*iterations, **changes):
     values = {
         "scenario": "MagnumScale.throughput",
-        "title": "2 million requests a second, scaled to one machine",
+        "title": "2 million requests per second, scaled to one machine",
         "description": "Create a bay, load it, delete it.",
         "args": {"node_count": 200, "steps": plan(10_000, 20_000).to_json()},
         "sla": GOOD_SLA,

@@ -226,7 +226,7 @@ class Histogram:
         :raises ValueError: if it is something else
         """
         if not isinstance(data, str) or not _WRITTEN.fullmatch(data):
-            raise ValueError(f"This is no histogram: {str(data)[:80]!r}.")
+            raise ValueError(f"Invalid histogram: {str(data)[:80]!r}.")
         read = cls()
         read._written = data
         return read
@@ -272,9 +272,7 @@ class PackedSum:
         try:
             data = zlib.decompress(packed)
         except (zlib.error, TypeError) as error:
-            raise ValueError(
-                f"This is no packed histogram: {error}."
-            ) from error
+            raise ValueError(f"Invalid packed histogram: {error}.") from error
         self._sum += int.from_bytes(data, "little")
 
     def histogram(self) -> Histogram:

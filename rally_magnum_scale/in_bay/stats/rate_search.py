@@ -365,15 +365,15 @@ def _ended(bracket: Bracket, done: Sequence[records.Trial]) -> str:
     if bracket.confirmed and bracket.is_closed:
         if bracket.failed is None:
             return "max_rps holds, so the true rate may be higher"
-        return "the bracket is as narrow as wanted"
+        return "the wanted precision was reached"
     if len(done) >= wanted.max_steps or (
         bracket.confirmed
         and not bracket.confirms_failed
         and _must_confirm(wanted, done[:-1])
     ):
-        return f"max_steps, {wanted.max_steps}, were used up"
+        return f"all {wanted.max_steps} steps (max_steps) were used"
     if bracket.held is None and _is_generator_unfit(done):
-        return "the load generator is not fit for this load"
+        return "the load generator was the limit at every rate"
     if bracket.held is None:
         return "the lowest rate does not hold"
     if bracket.confirmed:

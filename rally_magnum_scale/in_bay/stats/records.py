@@ -303,7 +303,7 @@ def parse_line(line: str) -> dict[str, Any]:
     """
     record = json.loads(line)
     if not isinstance(record, dict) or record.get("record") not in KINDS:
-        raise ValueError(f"This is no record: {line[:80]!r}.")
+        raise ValueError(f"Invalid record: {line[:80]!r}.")
     if record.get("version") != VERSION:
         raise ValueError(
             f"A record of version {record.get('version')} can't be read; "

@@ -192,7 +192,7 @@ def during(
     if under_load < seconds:
         reasons.append(
             f"the load ran for {under_load} of the {seconds} seconds of the "
-            "event: let its step last longer"
+            "event: use a longer step"
         )
     return dataclasses.replace(
         _sum_up(
@@ -360,7 +360,7 @@ def _why_no_cpu(step: steps.Step, cpu: cpu_time.CpuCounters | None) -> str:
     if cpu is None:
         return "the nodes' counters were not read"
     return cpu.missing or (
-        f"the nodes read their counters too seldom for {step.duration_s} "
+        f"the nodes read their counters too rarely for {step.duration_s} "
         "steady seconds, or a pod was replaced in them"
     )
 
@@ -389,7 +389,7 @@ def _run_reasons(
     counted_by_targets: int | None = None,
 ) -> list[str]:
     if end is None:
-        return ["the load's records break off before their end"]
+        return ["the records of the load end too early"]
     reasons = list(end.reasons)
     missing = end.workers_expected - end.workers_connected
     if missing > 0 and not reasons:
@@ -472,20 +472,20 @@ def _saturation_reasons(counted: Sequence[windows.Window]) -> list[str]:
     late_us = lag.percentile_us(99)
     if late_us is not None and late_us > MAX_SCHEDULE_LAG_US:
         reasons.append(
-            "the load generator was the limit: 1 % of its requests were due "
-            f"{late_us / 1000:.1f} ms or longer before it sent them"
+            "the load generator was the limit: it sent 1 % of its requests "
+            f"{late_us / 1000:.1f} ms late or later"
         )
     if lag.max_us is not None and lag.max_us > MAX_STANDSTILL_US:
         reasons.append(
-            "the load generator stood still: it sent a request "
-            f"{lag.max_us / 1000:.0f} ms late although a connection was free"
+            "the load generator stalled: it sent a request "
+            f"{lag.max_us / 1000:.0f} ms late although a connection was idle"
         )
     reasons += _loop_reasons(counted)
     busy = statistics.median(w.busy_ratio_max for w in counted)
     if busy > MAX_BUSY_RATIO:
         reasons.append(
-            "the load generator was the limit: its busiest process was busy "
-            f"{busy:.0%} of the time or more in half of the windows"
+            "the load generator was the limit: its busiest process was "
+            f"{busy:.0%} busy or more in half of the windows"
         )
     return reasons
 
@@ -499,8 +499,8 @@ def _loop_reasons(counted: Sequence[windows.Window]) -> list[str]:
     reasons = []
     if max(delays_us) > MAX_STANDSTILL_US:
         reasons.append(
-            "the load generator stood still: its event loop came back to "
-            f"the connections {max(delays_us) / 1000:.0f} ms late"
+            "the load generator stalled: its event loop was "
+            f"{max(delays_us) / 1000:.0f} ms late"
         )
     usual_us = statistics.median(delays_us)
     if usual_us > MAX_LOOP_DELAY_US:

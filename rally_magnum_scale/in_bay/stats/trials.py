@@ -124,7 +124,7 @@ class Search:
         try:
             return cls(**data)
         except TypeError as error:
-            raise ValueError(f"This is no search: {error}.") from error
+            raise ValueError(f"Invalid search: {error}.") from error
 
     def to_json(self) -> dict[str, Any]:
         """Return the search as plain JSON."""

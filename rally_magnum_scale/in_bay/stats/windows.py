@@ -242,7 +242,7 @@ class Window:
                 **{name: read(data[name]) for name in HISTOGRAMS},
             )
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"This is no window: {error!r}.") from error
+            raise ValueError(f"Invalid window: {error!r}.") from error
 
 
 class Merger:
@@ -397,5 +397,5 @@ def _counts(data: Mapping[str, Any]) -> dict[str, int]:
 
 def _phase(value: str) -> str:
     if value not in steps.PHASES:
-        raise ValueError(f"This is no phase of a run: {value!r}.")
+        raise ValueError(f"Invalid phase of a run: {value!r}.")
     return value

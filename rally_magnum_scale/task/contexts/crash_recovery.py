@@ -131,8 +131,8 @@ class CrashRecovery(context.Context):
         with run_markers.alone(where) as alone:
             if not alone:
                 LOG.warning(
-                    "Another start is removing the leftovers of "
-                    f"{len(dead)} dead run(s); this start leaves them to it."
+                    "Another task is already removing the leftovers of "
+                    f"{len(dead)} dead run(s)."
                 )
                 return
             for each in dead:
@@ -193,8 +193,8 @@ class CrashRecovery(context.Context):
         for each in unknown[:_MOST_LOGGED]:
             LOG.warning(
                 f"The bay {each.name} (project {each.project or 'unknown'}, "
-                f"{each.age(now)}) belongs to a run that is not known here "
-                "and is left alone. If nobody uses the bay, delete it with "
+                f"{each.age(now)}) belongs to an unknown run, so it is "
+                "not deleted. If nobody uses the bay, delete it with "
                 f"'{each.command}'."
             )
         if more := unknown[_MOST_LOGGED:]:

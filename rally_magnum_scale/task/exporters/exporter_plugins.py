@@ -98,7 +98,7 @@ class HistoryExporter(_Exporter):
         added = result_files.runs_of(self.tasks_results)
         every = storage.append(self.path, added)
         lines = [f"{one.name}: {one.state}. {one.sentence}" for one in added]
-        counted = f"{self.path} holds {len(every)} runs."
+        counted = f"{self.path} has {len(every)} runs."
         return {"print": "\n".join([*lines, counted])}
 
 

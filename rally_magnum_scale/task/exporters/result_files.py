@@ -95,8 +95,8 @@ def _tasks(path: pathlib.Path, found: Any) -> list[results.Result]:
 
 def _no_results(path: pathlib.Path, why: str) -> exceptions.InvalidInput:
     return exceptions.InvalidInput(
-        f"The file {path} holds no results as `rally task report --json` "
-        f"writes them: {why}."
+        f"The file {path} is not an output of `rally task report --json`: "
+        f"{why}."
     )
 
 

@@ -58,11 +58,11 @@ def remove(
         if state is run_markers.RunState.UNKNOWN:
             log(
                 f"The namespace {name} holds the load of a run that may have "
-                f"ended: {why}. The namespace is left alone. If nobody uses "
-                f"it, remove it with 'kubectl delete namespace {name}'."
+                f"ended: {why}. The namespace is not deleted. If nobody uses "
+                f"it, delete it with 'kubectl delete namespace {name}'."
             )
             continue
-        log(f"Removing the namespace {name} of a killed run.")
+        log(f"Removing the namespace {name} of a dead run.")
         try:
             lost_nodes.bring_back(cluster, name, log)
             objects.delete_namespace(
@@ -72,8 +72,7 @@ def remove(
             raise
         except exceptions.ScaleError as error:
             log(
-                f"Could not remove the namespace {name} of a killed run: "
-                f"{error}"
+                f"Could not remove the namespace {name} of a dead run: {error}"
             )
 
 

@@ -70,8 +70,8 @@ def _end_iterations() -> None:
     ]
     if running:
         LOG.warning(
-            f"The parent of the worker {os.getpid()} is gone: removing what "
-            "was made, then it ends."
+            f"The parent of the worker process {os.getpid()} is gone: "
+            "cleaning up, then the worker ends."
         )
     end = time.monotonic() + _REMOVE_WITHIN_S
     for thread in running:

@@ -245,10 +245,7 @@ def read_all(where: pathlib.Path, log: Callable[[str], None]) -> list[Found]:
             if mark:
                 found.append(Found(path, mark, held))
                 continue
-            log(
-                f"A newer release wrote the run marker {path}; it is left "
-                "alone."
-            )
+            log(f"A newer release wrote the run marker {path}; it is ignored.")
     return found
 
 

@@ -382,9 +382,9 @@ def _tls(
 ) -> load_spec.TargetTls:
     if sign is None:
         raise exceptions.InvalidInput(
-            "tls: only Magnum can sign a certificate for a bay, and a bay "
-            "that is opened by a kubeconfig is unknown to it. Select the bay "
-            "by its name with bay, or remove tls."
+            "tls: Magnum must sign the certificate, but it does not know a "
+            "bay that a kubeconfig opens. Select the bay by its name with "
+            "bay, or remove tls."
         )
     signed = sign(spec.names.server)
     return load_spec.TargetTls(

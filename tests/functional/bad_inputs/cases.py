@@ -209,7 +209,7 @@ CASES = (
     ),
     Case(
         "nodes that the driver does not replace",
-        r"still there and Ready, though to go: .*as if the driver ignored",
+        r"still there and Ready, though named for removal: .*driver ignored",
         scenario="replace_nodes",
         args={
             "nodes": 2,

@@ -52,7 +52,7 @@ def test_a_bay_without_an_api_address_is_one_sentence(address):
     magnum = SigningMagnum("CREATE_COMPLETE")
     with (
         fake_magnum.bays(magnum) as bays,
-        pytest.raises(exceptions.BayError, match="shows no api_address of"),
+        pytest.raises(exceptions.BayError, match="shows no api_address for"),
     ):
         bays.credentials(Cluster("c-1", address))
     assert magnum.requests == []

@@ -163,7 +163,7 @@ def test_removal_is_given_up_when_bays_keep_appearing():
     cloud.late = [[f"rms-0a1b2c3d-{n:08}"] for n in range(20)]
     with opened(cloud) as found:
         (sentence,) = found.remove_of([DEAD])
-    assert "still bays of a crashed run" in sentence
+    assert "still bays of a dead run" in sentence
 
 
 def test_a_bay_that_can_not_be_removed_is_named_and_keeps_its_template():

@@ -540,5 +540,5 @@ def test_a_login_that_fails_is_one_sentence():
     opened = session.Session(auth=Refused())
     with pytest.raises(exceptions.BayError) as caught:
         lifecycle.connect(opened, None, "public")
-    said = "Keystone gave no address of Magnum: the password has expired"
+    said = "Keystone returned no endpoint of Magnum: the password has expired"
     assert str(caught.value).startswith(said)

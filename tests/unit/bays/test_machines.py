@@ -65,9 +65,9 @@ def test_a_cloud_that_stays_busy_has_a_deadline():
 @pytest.mark.parametrize(
     ("cloud", "machine", "what"),
     [
-        (fake_nova.FakeCloud(), "m", "no port of it"),
-        (fake_nova.FakeCloud(a=True), "x", "no port of it"),
-        (fake_nova.FakeCloud(a=False), "m", "no port that is up of it"),
+        (fake_nova.FakeCloud(), "m", "it has no port in"),
+        (fake_nova.FakeCloud(a=True), "x", "it has no port in"),
+        (fake_nova.FakeCloud(a=False), "m", "it has no active port in"),
     ],
 )
 def test_a_server_without_a_port_can_not_be_disconnected(cloud, machine, what):

@@ -109,8 +109,7 @@ def test_a_request_that_fails_for_seconds_is_logged_once(server, caplog):
     assert adapter.errors == {"OpenStack: 503": 6}
     (line,) = caplog.messages
     assert line == (
-        "OpenStack failed 4 times in a row (503): GET /v1/clusters is sent "
-        "again."
+        "OpenStack failed 4 times in a row (503): retrying GET /v1/clusters."
     )
 
 

@@ -20,7 +20,7 @@ from rally_magnum_scale.bays import reading
         (exceptions.BayError("Magnum refused."), "^Magnum refused$"),
         (magnum_errors.Forbidden("not you"), "Nova answered: not you"),
         (openstack_errors.SDKException("later"), "Nova answered: later"),
-        (KeyError("quota"), "Nova gave an odd answer"),
+        (KeyError("quota"), "Nova returned an unexpected response"),
     ],
 )
 def test_an_error_becomes_one_sentence(error, words):

@@ -33,7 +33,7 @@ def test_a_master_that_stands_still_makes_the_run_invalid(make_bay, serve):
     records = bay.records(process)
     (reason,) = records[-1]["reasons"]
     assert reason.startswith(
-        "the Locust master fell behind its workers: it stood still for "
+        "the Locust master fell behind its workers: it stalled for "
     )
     assert [one["kind"] for one in of(records, "event")] == ["master_behind"]
     # The workers measured on, and nothing of that is lost.

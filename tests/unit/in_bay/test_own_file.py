@@ -399,7 +399,7 @@ def test_a_locust_file_gives_the_same_records(make_bay):
         (one["kind"], one["detail"])
         for one in records
         if one["record"] == "event"
-    ] == [("user_error", "users of the Locust file raised KeyError")]
+    ] == [("user_error", "users of the locustfile raised KeyError")]
     assert [one.wait(10) for one in workers] == [0, 0]
 
 
@@ -443,7 +443,7 @@ def test_users_that_end_before_the_plan_make_the_run_invalid(make_bay, serve):
     records = bay.records(bay.start_master())
     kinds = [one["kind"] for one in of(records, "event")]
     assert "users_ended" in kinds
-    assert any("never began" in one for one in records[-1]["reasons"])
+    assert any("did not start" in one for one in records[-1]["reasons"])
 
 
 def run_alone(make_bay, url, text, *steps, **changes):
@@ -558,7 +558,7 @@ def test_requests_of_an_unknown_client_are_waited_for(make_bay, serve, text):
         spawn_rate=10,
     )
     (reason,) = (one for one in records[-1]["reasons"] if "still ran" in one)
-    assert "of a client that is not Locust's" in reason
+    assert "to a client that is not Locust's" in reason
 
 
 QUITTING = (

@@ -128,7 +128,7 @@ def test_a_generator_that_sends_late_is_the_limit(make_bay, serve):
         found = bay.records(master)
     assert found[-1]["reasons"] == []
     assert any(
-        "1 % of its requests were due" in one for one in reasons(bay, found)
+        "it sent 1 % of its requests" in one for one in reasons(bay, found)
     )
 
 
@@ -146,7 +146,7 @@ def test_a_generator_without_cpu_time_is_the_limit(make_bay):
     found = bay.records(bay.start_master())
     assert found[-1]["reasons"] == []
     assert any(
-        "its busiest process was busy " in one for one in reasons(bay, found)
+        "its busiest process was " in one for one in reasons(bay, found)
     )
 
 
@@ -176,7 +176,7 @@ def test_a_standstill_of_the_generator_is_reported(make_bay, serve):
         timer.join()
     found = bay.records(master)
     assert found[-1]["reasons"] == []
-    reason = "stood still: its event loop came back to the connections"
+    reason = "stalled: its event loop was"
     for step in reasons_by_step(bay, found):
         assert any(reason in one for one in step)
 
@@ -218,7 +218,9 @@ def test_a_process_with_a_dead_workers_user_is_reported(make_bay, serve):
     first.kill()
     found = bay.records(master)
     assert kinds(found) == ["worker_died", "second_engine_refused"]
-    assert found[-1]["reasons"][1].endswith("was handed a dead worker's user")
+    assert found[-1]["reasons"][1].startswith(
+        "Locust moved a dead worker's user"
+    )
     # It went on with one engine, its own: two would send twice as much.
     whole = [one for one in of(found, "window") if one["phase"] == "steady"]
     assert sum(one["requests"] for one in whole[-4:]) == pytest.approx(

@@ -38,7 +38,7 @@ def test_the_api_says_what_its_user_may_do(status, expected):
         (403, "refused to review the user's rights: 403"),
         ({"status": {}}, "status.allowed is missing"),
         ({}, "status.allowed is missing"),
-        ("<html>", "begins no JSON object"),
+        ("<html>", "is not the start of a JSON object"),
     ],
 )
 def test_an_api_that_does_not_say_is_one_sentence(answer, words):

@@ -43,8 +43,11 @@ def test_an_api_that_never_comes_up_is_one_sentence(monkeypatch):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ("<html>Welcome</html>", "'<html>Welcome</html>' begins no JSON"),
-        ("[1]", "'[1]' begins no JSON object"),
+        (
+            "<html>Welcome</html>",
+            "'<html>Welcome</html>' is not the start of a JSON",
+        ),
+        ("[1]", "'[1]' is not the start of a JSON object"),
         ({"gitVersion": None}, "gitVersion is missing"),
         ({}, "gitVersion is missing"),
     ],

@@ -93,7 +93,7 @@ def test_a_later_run_restores_the_nodes_that_a_crashed_run_deleted():
         for _ in range(2):
             lost_nodes.bring_back(cluster, "load", lines.append)
     assert fake.posted == [taken, taken]
-    assert lines == ["The node n1 is brought back."] * 2
+    assert lines == ["The node n1 was restored."] * 2
     # It was waited for until it was Ready.
     assert [path for path, _ in fake.queries].count("/api/v1/nodes") == 5
 

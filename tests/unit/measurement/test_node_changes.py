@@ -29,14 +29,16 @@ def test_any_may_go_when_it_shrinks_and_none_is_named():
 def test_a_count_that_is_right_proves_nothing():
     change = node_changes.compare(nodes(1, 2), nodes(2, 3, 4), wanted=3)
     assert change.faults == (
-        "gone, though not named: n-1 (of these none might have gone)",
+        "removed, though not named: n-1 (the driver was free to remove none "
+        "of these)",
     )
 
 
 def test_a_shrinking_bay_may_not_replace():
     change = node_changes.compare(nodes(1, 2, 3), nodes(3, 4), wanted=2)
     assert change.faults == (
-        "gone, though not named: n-1, n-2 (of these 1 might have gone)",
+        "removed, though not named: n-1, n-2 (the driver was free to remove "
+        "1 of these)",
     )
 
 
@@ -53,7 +55,9 @@ def test_a_driver_that_ignores_who_is_named_is_found_out():
         nodes(1, 2, 3), nodes(1, 2, 3), wanted=3, to_go=nodes(2)
     )
     (fault,) = change.faults
-    assert fault.startswith("still there and Ready, though to go: n-2 (as if")
+    assert fault.startswith(
+        "still there and Ready, though named for removal: n-2 (as if"
+    )
 
 
 def test_a_node_to_go_that_is_not_ready_any_more_was_not_ignored():
@@ -62,7 +66,7 @@ def test_a_node_to_go_that_is_not_ready_any_more_was_not_ignored():
         nodes(1, 2), [*nodes(1), *left], wanted=1, to_go=nodes(2)
     )
     assert change.faults == (
-        "still there, though to go and not Ready any more: n-2",
+        "still there, though named for removal and no longer Ready: n-2",
     )
 
 
@@ -71,7 +75,7 @@ def test_a_driver_that_takes_another_one_is_found_out():
         nodes(1, 2, 3), nodes(1, 2, 4), wanted=3, to_go=nodes(1)
     )
     assert len(change.faults) == 2
-    assert "though to go: n-1" in change.faults[0]
+    assert "though named for removal: n-1" in change.faults[0]
     assert "not named: n-3" in change.faults[1]
 
 
@@ -80,7 +84,9 @@ def test_an_old_node_that_joins_again_is_no_new_one(machine):
     before = [node_changes.Identity("n", "a", machine)]
     after = [node_changes.Identity("n", "b", machine)]
     change = node_changes.compare(before, after, wanted=1, to_go=before)
-    assert change.faults == ("not new, but old and joined again: n",)
+    assert change.faults == (
+        "not new machines, but old ones that joined again: n",
+    )
 
 
 def test_a_new_machine_may_have_an_old_name():

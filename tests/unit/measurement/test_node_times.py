@@ -73,11 +73,11 @@ def test_nothing_known_is_nothing():
 @pytest.mark.parametrize(
     ("node", "words"),
     [
-        (stamped(-3600.0), "3,600.0 s before its bay was asked for"),
-        (stamped(-2.1), "2.1 s before its bay was asked for"),
+        (stamped(-3600.0), "3,600.0 s before its bay was requested"),
+        (stamped(-2.1), "2.1 s before its bay was requested"),
         (
             stamped(10.0, created_after_s=40.0),
-            "30.0 s before its node was made",
+            "30.0 s before its Node object was created",
         ),
         (
             stamped(10.0, unready_after_s=25.0),
@@ -89,19 +89,19 @@ def test_nothing_known_is_nothing():
 )
 def test_stamps_that_contradict_what_is_known_are_named(node, words):
     found = node_times.doubt([stamped(9.0), node], CLOCKS)
-    assert found.startswith("1 node has a time stamp that can't be right, ")
-    assert f"node-1 is Ready by its own clock {words}; keep" in found
+    assert found.startswith("1 impossible timestamp of nodes, ")
+    assert f"node-1 is Ready by its own clock {words}; synchronise" in found
 
 
 def test_all_stamps_that_can_not_be_right_are_counted():
     found = node_times.doubt([stamped(-60.0)] * 1000, CLOCKS)
-    assert found.startswith("1,000 nodes have stamps that can't be right")
+    assert found.startswith("1,000 impossible timestamps of nodes")
 
 
 def test_the_first_node_stands_for_those_whose_stamps_can_not_be_right():
     nodes = [stamped(9.0), stamped(-60.0), stamped(-70.0), stamped(-80.0)]
     found = node_times.doubt(nodes, CLOCKS)
-    assert found.startswith("3 nodes have stamps")
+    assert found.startswith("3 impossible timestamps of nodes")
     assert "60.0 s before" in found
 
 

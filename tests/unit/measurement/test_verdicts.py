@@ -135,7 +135,7 @@ def test_a_bay_that_the_task_did_not_make_fails(criterion, key, maker):
     run = dataclasses.replace(GOOD, bays=(bay,))
     verdict = judge_one(criterion, {key: 1e9}, run)
     assert verdict.reason == (
-        "it was not measured, as this task did not make the bay"
+        "it was not measured, because this task did not create the bay"
     )
     assert not verdict.passed
 
@@ -235,7 +235,7 @@ def test_a_bound_that_does_not_exist_fails(bound):
         "p99_ms": True,
     }
     assert found[0].describe() == (
-        "request_latency p95_ms: no value, asked for at least nan (iteration "
+        "request_latency p95_ms: no value, required: at least nan (iteration "
         "1): there is no bound p95_ms, only p50_ms, p90_ms, p99_ms, p99_9_ms, "
         "max_ms"
     )
@@ -320,7 +320,7 @@ def test_a_verdict_is_described_in_one_line():
     verdict = judge_one("request_rate", {"min_rps": 20_000}, INVALID)
     said = verdict.describe()
     assert said.startswith("request_rate min_rps: 19,8")
-    assert "asked for at least 20,000 rps (iteration 1, step 2): " in said
+    assert "required: at least 20,000 rps (iteration 1, step 2): " in said
 
 
 VERDICTS = strategies.builds(
@@ -551,7 +551,7 @@ KINDS = ["update", "fault"]
 MAKERS = {"update": factories.update, "fault": factories.fault}
 NONE = {
     "update": "no targets were updated",
-    "fault": "no node was lost on purpose",
+    "fault": "no node fault was injected",
 }
 
 
@@ -866,8 +866,8 @@ def test_figures_of_an_api_server_with_a_reason_do_not_count():
 
     bound = {"get_p99_s": 1}
     assert judge_one("api_latency", bound, run("")).passed
-    verdict = judge_one("api_latency", bound, run("started anew"))
-    assert (verdict.passed, verdict.reason) == (False, "started anew")
+    verdict = judge_one("api_latency", bound, run("restarted"))
+    assert (verdict.passed, verdict.reason) == (False, "restarted")
 
 
 def test_a_highest_rate_without_a_confirming_step_fails():
@@ -880,9 +880,9 @@ def test_a_highest_rate_without_a_confirming_step_fails():
 @pytest.mark.parametrize(
     ("after", "words"),
     [
-        (None, "it was never seen to end"),
-        (299, "the bay has 299 nodes and was to have 300"),
-        (301, "the bay has 301 nodes and was to have 300"),
+        (None, "its end was not observed"),
+        (299, "the bay has 299 nodes instead of 300"),
+        (301, "the bay has 301 nodes instead of 300"),
     ],
 )
 @pytest.mark.parametrize(
@@ -934,12 +934,12 @@ def test_a_replacement_that_left_old_nodes_does_not_count():
     run = records.Run(node_changes=(half,))
     verdict = judge_one("node_replace_time", {"max_s": 1e9}, run)
     assert not verdict.passed
-    assert verdict.reason == "only 10 of the 20 nodes that were to go are gone"
+    assert verdict.reason == "only 10 of 20 nodes to remove are gone"
     unknown = dataclasses.replace(half, to_go=1, removed=None)
     run = records.Run(node_changes=(unknown,))
     verdict = judge_one("node_replace_time", {"max_s": 1e9}, run)
     assert not verdict.passed
-    assert verdict.reason == "only 0 of the 1 nodes that were to go are gone"
+    assert verdict.reason == "only 0 of 1 nodes to remove are gone"
     whole = dataclasses.replace(half, added=20, removed=20)
     run = records.Run(node_changes=(whole,))
     assert judge_one("node_replace_time", {"max_s": 1e9}, run).passed
@@ -978,7 +978,7 @@ def test_a_negative_value_can_not_be_right(value):
     run = dataclasses.replace(GOOD, bays=(factories.bay(create_s=value),))
     verdict = judge_one("bay_create_time", {"max_s": 1}, run)
     assert not verdict.passed
-    assert verdict.reason == "a value below 0 can't be right"
+    assert verdict.reason == "a value below 0 is impossible"
     at_once = dataclasses.replace(GOOD, bays=(factories.bay(create_s=0.0),))
     assert judge_one("bay_create_time", {"max_s": 1}, at_once).passed
 
@@ -1226,7 +1226,7 @@ def test_a_value_that_is_not_a_number_fails(value):
     run = dataclasses.replace(GOOD, throughput=load)
     verdict = judge_one("request_rate", {"min_rps": 0}, run)
     assert not verdict.passed
-    assert "can't be right" in verdict.reason
+    assert "is impossible" in verdict.reason
 
 
 def test_no_bound_holds_in_a_failed_iteration():
@@ -1266,7 +1266,7 @@ def test_a_percentile_that_is_a_failed_request_satisfies_no_bound(
         verdict = judge_one("request_latency", {key: 1e12}, run)
         assert (verdict.value, verdict.passed) == (math.inf, False)
         assert not verdict.reason
-        assert f"{words}, asked for at most" in verdict.describe()
+        assert f"{words}, required: at most" in verdict.describe()
     assert judge_one("request_latency", {"p50_ms": 1e12}, run).passed
 
 

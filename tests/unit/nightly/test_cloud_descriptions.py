@@ -111,12 +111,14 @@ def test_a_cloud_that_is_not_in_clouds_yaml_is_refused(
 ):
     with pytest.raises(
         exceptions.InvalidInput,
-        match=f"^cloud.clouds_yaml: other is no cloud of {tmp_path}/clouds.ya",
+        match=f"^cloud.clouds_yaml: other is not a cloud in {tmp_path}/clo",
     ):
         of_clouds_yaml({"auth": AUTH}, name="other")
     # This is openstacksdk's name for the cloud of the environment.
     monkeypatch.setenv("OS_AUTH_URL", "https://other")
-    with pytest.raises(exceptions.InvalidInput, match="envvars is no cloud"):
+    with pytest.raises(
+        exceptions.InvalidInput, match="envvars is not a cloud"
+    ):
         of_clouds_yaml({"auth": AUTH}, name="envvars")
 
 

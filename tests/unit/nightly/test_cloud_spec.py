@@ -370,7 +370,10 @@ def test_files_of_clouds_yaml_are_found(of_clouds_yaml, tmp_path):
             {"auth": {"password": None, "project_name": None}},
             "no password, project_name. Rally's administrator needs it",
         ),
-        ({"auth": {"password": True}}, "password. It is no text. Put it in"),
+        (
+            {"auth": {"password": True}},
+            "password. It is not a string. Put it in",
+        ),
         ({"auth": {"user_domain_id": "x"}}, "user_domain_id. Rally takes a"),
         ({"auth": {"domain_id": "x"}}, "domain_id. Rally takes a domain"),
         ({"auth": {"trust_id": "x"}}, "trust_id. Rally can only log in to"),

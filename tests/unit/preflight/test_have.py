@@ -125,7 +125,9 @@ def test_a_quota_of_another_name_is_unreadable(cloud, new):
 def test_an_odd_answer_is_unreadable(cloud, existing):
     cloud.quotas["compute"] = {"cores": None}
     cloud.used["cores"] = None
-    with pytest.raises(reading.Unreadable, match="Nova gave an odd answer"):
+    with pytest.raises(
+        reading.Unreadable, match="Nova returned an unexpected response"
+    ):
         existing.quota("nova", "cores")
 
 

@@ -226,7 +226,7 @@ def test_a_server_that_does_not_answer_is_one_row():
     with fake_bay.connect("http://127.0.0.1:1") as cluster:
         (row,) = loads.check_cluster(load(), cluster)
     assert (row.what, row.verdict) == ("Kubernetes API", "unknown")
-    assert "broke off" in row.change
+    assert "failed in the attempt" in row.change
 
 
 def compared(wanted, projects=(), **workload):

@@ -27,7 +27,7 @@ def test_a_rate_begins_at_zero_and_has_room(values):
     low, high = axes.get_ylim()
     assert low == 0
     assert high > max(values, default=0)
-    assert "requests a second" in texts(figure)
+    assert "requests per second" in texts(figure)
 
 
 def test_thousands_are_written_short():

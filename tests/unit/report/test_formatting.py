@@ -228,8 +228,8 @@ def test_without_an_event_the_sentence_says_so():
         factories.workload(sla={"request_errors": config}, sla_results=())
     )
     assert found.sentence.endswith(
-        "request_errors max_ratio: at most 1 is required, but no node was "
-        "lost on purpose."
+        "request_errors max_ratio: at most 1 is required, but no node "
+        "fault was injected."
     )
 
 

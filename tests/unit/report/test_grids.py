@@ -377,7 +377,7 @@ def test_what_is_not_known_of_a_bay_is_noted():
         "rms-bay: 3 nodes have stamps that can't be right.",
         "rms-bay: of 120 requests, Magnum's API left 4 unanswered; these "
         "timed out and were retried.",
-        "rms-bay: requests to OpenStack failed and were sent again: "
+        "rms-bay: requests to OpenStack that failed and were retried: "
         "Keystone: 429 (1), Magnum: 503 (12).",
     )
 

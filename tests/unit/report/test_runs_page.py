@@ -79,7 +79,7 @@ def test_a_page_needs_no_network_and_no_script():
 
 
 def test_an_empty_history_has_a_page():
-    assert "The history holds no run yet" in runs_page.render([])
+    assert "The history has no runs yet" in runs_page.render([])
 
 
 def test_without_the_extra_the_page_says_so(monkeypatch):

@@ -57,7 +57,7 @@ def test_a_search_in_a_sentence():
         r"\d+,\d\d\d rps, [\d.]+ % above, did not hold: ",
         said,
     )
-    assert said.endswith("steps; the bracket is as narrow as wanted.")
+    assert said.endswith("steps; the wanted precision was reached.")
 
 
 def test_a_generator_at_its_limit_is_no_limit_of_the_targets():

@@ -212,7 +212,7 @@ def test_a_load_of_a_locust_file_says_how_many_users_it_had():
     text = table.render(
         factories.report(factories.workload(factories.iteration(1, run))), 300
     )
-    assert "from 2 workers with 30 users of a Locust file to 1 " in text
+    assert "from 2 workers with 30 users of a locustfile to 1 " in text
 
 
 def test_a_load_says_what_is_special_of_its_requests():

@@ -229,7 +229,7 @@ def test_nodes_whose_clocks_are_an_hour_off_have_no_percentiles(behind_s):
     assert life.record.node_ready_resolution_s is None
     assert life.record.nodes_timed == 0
     why = life.record.node_ready_missing
-    assert "1 node has a time stamp that can't be right" in why
+    assert "1 impossible timestamp of nodes" in why
     assert "bad is Ready by its own clock" in why
     assert any(why in line for line in log)
     for verdict in judged(life, p50_s=1e9, p99_s=1e9):

@@ -79,7 +79,7 @@ def test_the_cpu_counters_of_the_nodes_are_read_when_the_load_begins():
     assert step.cpu_s["generators"] == 0.5
     # One reading of each counter is not enough for a figure.
     assert step.cpu_s["targets"] is None
-    assert "too seldom" in step.cpu_missing
+    assert "too rarely" in step.cpu_missing
 
 
 def test_nodes_that_refuse_their_counters_do_not_fail_the_load():

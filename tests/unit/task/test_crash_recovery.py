@@ -231,7 +231,9 @@ def test_bays_of_unknown_runs_are_logged_with_a_command(cloud, caplog):
     mine = make(cloud, OWN)
     cloud.add("clusters", "production")
     start(cloud)._kept.remove()
-    (line,) = [r.getMessage() for r in caplog.records if "run that" in r.msg]
+    (line,) = [
+        r.getMessage() for r in caplog.records if "unknown run" in r.msg
+    ]
     assert made["clusters"] in line
     assert f"project {made['projects']}" in line
     assert "hours old" in line
@@ -299,7 +301,7 @@ def test_a_second_start_leaves_the_removal_to_the_first(cloud, caplog):
         assert alone
         begun = start(cloud)
     begun.cleanup()
-    assert "Another start is removing" in caplog.text
+    assert "Another task is already removing" in caplog.text
     assert cloud.names() == set(made.values())
     assert path.exists()
 

@@ -29,7 +29,7 @@ def test_a_task_is_added_to_the_history(tmp_path):
     export("magnum-scale-history", [one], str(path)).generate()
     done = export("magnum-scale-history", [one, other], str(path)).generate()
     assert [run.task for run in storage.read(path)] == ["1", "2"]
-    assert f"{path} holds 2 runs." in done["print"]
+    assert f"{path} has 2 runs." in done["print"]
     # Rally would write over what others have added.
     assert "files" not in done
 
@@ -166,9 +166,12 @@ def test_a_workload_that_lacks_a_key_is_a_broken_run(tmp_path, part, key):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("{", "holds no results as `rally task report --json` writes them"),
-        ("[]", "holds no results"),
-        ('{"tasks": [{}]}', "holds no results .*: it lacks the key 'subtas"),
+        ("{", "is not an output of `rally task report --json`"),
+        ("[]", "is not an output of"),
+        (
+            '{"tasks": [{}]}',
+            "is not an output of .*: it lacks the key 'subtas",
+        ),
     ],
 )
 def test_a_file_without_results_is_named(tmp_path, text, why):

@@ -197,7 +197,7 @@ def test_a_history_that_is_lost_fails(nights, tmp_path):
     assert "can't be read" in said(tmp_path)
     for empty in ("", "\n\n"):
         nights.write_text(empty)
-        assert f"the history {nights} holds no run" in said(nights)
+        assert f"the history {nights} has no runs" in said(nights)
     nights.write_text("{")
     assert "Line 1 of the history" in said(nights)
 
@@ -382,7 +382,7 @@ def test_an_empty_history_is_refused_before_anything_is_created(tmp_path):
     validator = validation.Validator.get("magnum_scale_history")()
     validator.validate(None, None, None, {"history": str(path)})
     path.touch()
-    why = f"history: the history {path} holds no run. Give another history"
+    why = f"history: the history {path} has no runs. Give another history"
     with pytest.raises(validation.ValidationError, match=why):
         validator.validate(None, None, None, {"history": str(path)})
 

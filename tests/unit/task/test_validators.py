@@ -221,7 +221,7 @@ def test_a_kubeconfig_is_read_before_anything_is_created(tmp_path):
 
 def test_a_bay_of_a_kubeconfig_has_no_signed_certificates(tmp_path):
     path = kubeconfig(tmp_path)
-    assert mentions(in_bay(kubeconfig=path, tls="bay_ca"), "tls", "sign a")
+    assert mentions(in_bay(kubeconfig=path, tls="bay_ca"), "tls", "must sign")
     assert in_bay(kubeconfig=path, tls="none") == []
 
 

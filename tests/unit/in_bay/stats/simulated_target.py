@@ -74,7 +74,7 @@ class Target:
         if trial.rate_rps > self._generator_rps:
             reasons.append("the load generator was the limit")
         if trial.step in self._hiccups:
-            reasons.append("the load generator stood still")
+            reasons.append("the load generator stalled")
         achieved_rps = min(trial.rate_rps, capacity_rps, self._generator_rps)
         return result(trial, achieved_rps, p99_ms, reasons)
 

@@ -137,12 +137,12 @@ def test_one_that_was_read_takes_a_fifth_of_a_dict_s_memory_at_most():
     "broken", [{"9": 1}, ["1"], [1], 5, None, "x", "1 ", "1  2", "0", "1.5"]
 )
 def test_what_is_no_json_of_a_histogram_is_refused(broken):
-    with pytest.raises(ValueError, match="no histogram"):
+    with pytest.raises(ValueError, match="Invalid histogram"):
         Histogram.from_json(broken)
 
 
 def test_the_beginning_of_what_is_no_histogram_is_told():
-    with pytest.raises(ValueError, match=f"no histogram: '{'x' * 80}'.$"):
+    with pytest.raises(ValueError, match=f"Invalid histogram: '{'x' * 80}'.$"):
         Histogram.from_json("x" * 200)
 
 
@@ -164,7 +164,7 @@ def test_a_bucket_of_the_sum_holds_millions_of_requests_a_second():
 
 @pytest.mark.parametrize("broken", [b"", b"no zlib", "text", None, [1]])
 def test_what_is_not_packed_is_refused(broken):
-    with pytest.raises(ValueError, match="no packed histogram"):
+    with pytest.raises(ValueError, match="Invalid packed histogram"):
         PackedSum().add(broken)
 
 

@@ -325,7 +325,7 @@ def test_a_search_of_six_steps_keeps_one_for_a_second_confirmation(
     )
     assert rates(done) == found
     assert answer.confirmed
-    assert answer.ended == f"max_steps, {max_steps}, were used up"
+    assert answer.ended == f"all {max_steps} steps (max_steps) were used"
 
 
 @given(
@@ -342,7 +342,7 @@ def test_no_rate_is_tried_twice(start_rps, precision, capacity_rps):
     )
     searched = [one.rate_rps for one in done if one.purpose == trials.SEARCH]
     assert len(set(searched)) == len(searched)
-    assert found.ended == "the bracket is as narrow as wanted"
+    assert found.ended == "the wanted precision was reached"
 
 
 def compare(share):
@@ -493,7 +493,7 @@ def test_a_generator_that_is_always_too_slow_gives_no_result():
     assert found.reasons == [
         "not even 250 rps held: the load generator was the limit"
     ]
-    assert found.ended == "the load generator is not fit for this load"
+    assert found.ended == "the load generator was the limit at every rate"
 
 
 def test_one_invalid_step_is_not_taken_for_the_limit():
@@ -510,14 +510,14 @@ def test_the_last_step_confirms_the_best_rate_so_far():
     assert found.confirmed
     assert found.valid
     assert found.failed_rps is None
-    assert found.ended == "max_steps, 3, were used up"
+    assert found.ended == "all 3 steps (max_steps) were used"
 
 
 def test_the_last_step_but_one_of_many_confirms():
     done, found = search(wanted(start_rps=1, max_steps=8), Target(10_000))
     assert rates(done) == [1, 2, 4, 8, 16, 32, 32]
     assert found.confirmed
-    assert found.ended == "max_steps, 8, were used up"
+    assert found.ended == "all 8 steps (max_steps) were used"
     # The last one is for a confirmation that did not count.
     calm = Target(10_000, hiccups=[7])
     again, found = search(wanted(start_rps=1, max_steps=8), calm)
@@ -536,7 +536,7 @@ def test_an_unconfirmed_rate_does_not_count():
         wanted(start_rps=1_000, max_rps=1_000, max_steps=3), Shaky(1)
     )
     assert [one.held for one in done] == [True, False, False]
-    assert found.ended == "max_steps, 3, were used up"
+    assert found.ended == "all 3 steps (max_steps) were used"
     assert not found.valid
     assert found.max_rate_rps is None
 
@@ -822,7 +822,7 @@ def test_a_search_has_the_documented_defaults():
 def test_a_search_and_its_records_are_read_back_from_json():
     search_for = wanted(start_rps=7)
     assert trials.Search.from_json(search_for.to_json()) == search_for
-    with pytest.raises(ValueError, match="This is no search"):
+    with pytest.raises(ValueError, match="Invalid search"):
         trials.Search.from_json({"bounds": {"p99_ms": 1}, "speed": 3})
     _, found = search(wanted(start_rps=1_000), Target(10_000))
     source = records.Source("t", 1, "b")

@@ -76,7 +76,7 @@ def test_a_record_of_another_version_is_refused(version):
 def test_the_error_quotes_the_beginning_of_the_line():
     with pytest.raises(ValueError) as refused:
         records.parse_line(f'"{"x" * 200}"')
-    assert str(refused.value) == f"This is no record: '\"{'x' * 79}'."
+    assert str(refused.value) == f"Invalid record: '\"{'x' * 79}'."
 
 
 @pytest.mark.parametrize("kind", ["bay", "end", "throughput", "window"])

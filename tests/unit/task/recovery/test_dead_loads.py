@@ -73,7 +73,7 @@ def test_the_load_of_a_dead_run_goes_after_its_nodes_are_back():
     paths, lines = look(script, mark())
     nodes = ["/api/v1/nodes"] * 2
     assert paths == [NAMESPACES, MAPS, *nodes, ONE, f"{ONE}/status"]
-    assert "Removing the namespace rms-1 of a killed run" in lines[0]
+    assert "Removing the namespace rms-1 of a dead run" in lines[0]
 
 
 @pytest.mark.parametrize(

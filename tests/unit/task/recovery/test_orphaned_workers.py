@@ -31,4 +31,4 @@ def test_workers_without_a_parent_clean_up_and_end(rally):
     assert alive == [], output
     for number in (1, 2):
         assert (rally / f"removed-{number}").exists(), output
-    assert "removing what was made, then it ends" in output
+    assert "cleaning up, then the worker ends" in output
