@@ -143,8 +143,8 @@ _POLLED = "Magnum's API answered no poll in between"
 _UNWATCHED = "the watch reported nothing in between"
 _UNOBSERVED = "nothing was observed in between"
 _UNSEEN = "neither Magnum nor the nodes were seen in between"
-_STAMPED = "the clocks of bay and client are no more exact"
-_BUCKETS = "the buckets of the API server's histogram are no finer"
+_STAMPED = "the clocks of bay and client are not more exact"
+_BUCKETS = "the buckets of the API server's histogram are not finer"
 
 
 def _below(value: float | None, resolution: float | None) -> Interval | None:
@@ -169,7 +169,7 @@ def _node_percentile(name: str) -> Bound:
         "s",
         False,
         read,
-        f"Time to the {name} of the nodes, by the bay's own time stamps, at "
+        f"Time to the {name} of the nodes, by the bay's own timestamps, at "
         "most",
         _field("node_ready_missing"),
         lambda bay: _nodes_doubt(bay) or _timed_doubt(bay),
@@ -286,7 +286,7 @@ def _change_times(
         name,
         (
             f"{what}, at most",
-            f"{what}, divided by the nodes that came or went, at most",
+            f"{what}, divided by the nodes added or removed, at most",
         ),
         bay_records.NodeChange.per_node,
         interval_reason=interval_reason,
@@ -408,7 +408,7 @@ def _event_time(
 def _load_doubt(event: disruption_records.DisruptionRecord) -> str:
     """Return why the requests during an event do not count."""
     if event.load is None:
-        return "it is not known what the load came to meanwhile"
+        return "the result of the load during this time is unknown"
     return "; ".join(event.load.reasons)
 
 
@@ -423,7 +423,7 @@ CRITERIA = {
     for criterion in (
         Criterion(
             "request_rate",
-            "The rate of expected answers in the steady seconds of a step.",
+            "The rate of expected responses in the steady window of a step.",
             "step",
             {
                 "min_rps": Bound(
@@ -446,7 +446,7 @@ CRITERIA = {
                     "req/CPU s",
                     True,
                     lambda step: step.requests_per_cpu_s.get("pods"),
-                    "Expected answers over the CPU seconds that targets and "
+                    "Expected responses over the CPU seconds that targets and "
                     "generators used, at least",
                     _field("cpu_missing"),
                 ),
@@ -471,7 +471,7 @@ CRITERIA = {
         ),
         Criterion(
             "request_errors",
-            "The share of the requests that were due in a step that failed.",
+            "The share of the requests due in a step that failed.",
             "step",
             {
                 "max_ratio": Bound(
@@ -576,13 +576,13 @@ CRITERIA = {
         ),
         Criterion(
             "bay_delete_time",
-            "The time from the delete request until Magnum has lost the bay.",
+            "The time from the delete request until the bay is gone.",
             "bay",
             _bay_times("delete_s", _POLLED),
         ),
         Criterion(
             "bay_resize_time",
-            "The time from the request for another size until it is there.",
+            "The time from the resize request until the bay has the new size.",
             bay_records.RESIZE,
             {
                 **_change_times(
@@ -599,7 +599,7 @@ CRITERIA = {
         ),
         Criterion(
             "node_replace_time",
-            "The time from the request for other nodes until they are there.",
+            "The time from the request to replace nodes until it is complete.",
             bay_records.REPLACE,
             {
                 **_change_times(
@@ -612,7 +612,7 @@ CRITERIA = {
                 **_change_times(
                     "drain_",
                     "drain_s",
-                    "Time to empty the nodes that go",
+                    "Time to drain the nodes to remove",
                     "the API listed no pods in between",
                 ),
             },
@@ -644,7 +644,7 @@ CRITERIA = {
         ),
         Criterion(
             "recovery_time",
-            "The time from the loss of nodes until all is served as before.",
+            "The time from a node fault until the load is served as before.",
             disruption_records.FAULT,
             {
                 "max_s": _event_time(
@@ -656,7 +656,7 @@ CRITERIA = {
                 ),
                 "notice_max_s": _event_time(
                     "noticed_s",
-                    "Time until Kubernetes has noticed, at most",
+                    "Time until Kubernetes has detected the fault, at most",
                     staleness.WATCH_S,
                 ),
                 "pods_max_s": _event_time(
@@ -674,7 +674,7 @@ CRITERIA = {
         ),
         Criterion(
             "api_errors",
-            "The requests to OpenStack that failed and were sent again.",
+            "The requests to OpenStack that failed and were retried.",
             "bay",
             {
                 "max": Bound(

@@ -917,7 +917,7 @@ def test_an_unknown_load_shows_no_recovery():
         verdict = judge_one("recovery_time", {key: 1e9}, run)
         assert not verdict.passed
         assert verdict.reason == (
-            "it is not known what the load came to meanwhile"
+            "the result of the load during this time is unknown"
         )
     assert judge_one("recovery_time", {"pods_max_s": 1e9}, run).passed
 
