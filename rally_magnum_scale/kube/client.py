@@ -121,7 +121,7 @@ class KubeClient:
         except (KeyError, TypeError, ValueError) as error:
             raise exceptions.KubernetesError(
                 "The response of the bay's Kubernetes API has no valid header "
-                "Date, so the bay's time stamps can't be compared with this "
+                "Date, so the bay's timestamps can't be compared with this "
                 "machine's clock."
             ) from error
         shown_s: float = date.timestamp()

@@ -95,7 +95,7 @@ class LoadSpec:
         to the targets, the same number to each
     :param tls: certificate and key of the targets; None for HTTP
     :param workers: number of Locust worker pods
-    :param locust_file: text of an ordinary Locust file that generates the
+    :param locust_file: text of an ordinary locustfile that generates the
         load instead of our engine; requires ``users``, and steps without a
         rate
     :param users: number of Locust users of all workers together

@@ -1,4 +1,4 @@
-"""Read a user's Locust file, and refuse what can't be one in a bay.
+"""Read a user's locustfile, and refuse what can't be one in a bay.
 
 Only certain errors are refused here.  In the bay, Locust itself determines
 which classes of the file are users (``in_bay.refusal``).  This module does
@@ -21,7 +21,7 @@ MAX_BYTES = 524_288
 
 
 def read(path: str | None) -> str | None:
-    """Return the text of a Locust file, or None without a path.
+    """Return the text of a locustfile, or None without a path.
 
     :param path: on the host where Rally runs; ``~`` is the home folder
     :raises InvalidInput: when the file can't be read as text
@@ -33,20 +33,20 @@ def read(path: str | None) -> str | None:
     except UnicodeDecodeError as error:
         raise exceptions.InvalidInput(
             f"{ARGUMENT}: {path} is not a Python file: it is not UTF-8 text; "
-            "give the path of a Locust file."
+            "give the path of a locustfile."
         ) from error
     except (OSError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or error
         raise exceptions.InvalidInput(
             f"{ARGUMENT}: {path} can't be read ({why}); give the path of a "
-            "Locust file on the host where Rally runs."
+            "locustfile on the host where Rally runs."
         ) from error
 
 
 def check(text: str) -> None:
-    """Check a Locust file.
+    """Check a locustfile.
 
-    :param text: the Locust file
+    :param text: the locustfile
     :raises ValueError: when the file is invalid; names the argument and the
         error
     """

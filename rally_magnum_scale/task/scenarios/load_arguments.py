@@ -19,7 +19,7 @@ from rally_magnum_scale.task.scenarios import workload_arguments
 from rally_magnum_scale.workload import events
 from rally_magnum_scale.workload import locust_file
 
-# Options of our engine, which a user's Locust file does not use.
+# Options of our engine, which a user's locustfile does not use.
 ENGINE_ONLY = (
     "connections_per_worker",
     "target_address",
@@ -78,7 +78,7 @@ class LoadArguments(workload_arguments.WorkloadArguments):
     :param steps: the load, one step after the other: ``rate_rps``, requests
         per second of all workers together (null for a closed loop), held
         for ``duration_s`` after a ramp of ``ramp_s``
-    :param locust_file: path of an ordinary Locust file on the machine where
+    :param locust_file: path of an ordinary locustfile on the machine where
         Rally runs. The file generates the load instead of the package's
         engine. It must not import other files from its folder. The host of
         its users is the address of the targets. The file determines the
@@ -91,7 +91,7 @@ class LoadArguments(workload_arguments.WorkloadArguments):
     :param faults: faults that take out nodes while the load runs: ``how``
         is network (all ports of the machine are set down), stop (the
         machine is powered off) or delete; ``at_s``, seconds into the steady
-        phase (default 5) of the step ``step`` (default the last);
+        window (default 5) of the step ``step`` (default the last);
         ``nodes``, the number of nodes (default 1), chosen from the nodes
         that run targets and no load generators (default no faults)
     :param deadlines: ``recover_s``, from a fault until the targets serve as
@@ -153,7 +153,7 @@ class FaultyLoadArguments(LoadArguments):
 class UpdatedLoadArguments(LoadArguments):
     """A load whose targets are updated while it runs.
 
-    :param update: the update begins ``at_s`` seconds into the steady phase
+    :param update: the update begins ``at_s`` seconds into the steady window
         (default 5) of the step ``step`` (default the last). Its manifest
         has ``strategy`` (RollingUpdate, the default, or Recreate),
         ``max_surge`` and ``max_unavailable`` (percentage or number of pods,
