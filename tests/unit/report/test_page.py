@@ -286,7 +286,7 @@ def test_comparable_runs_before_stand_beside_the_verdicts():
         for days in range(1, 4)
     ]
     text = page.render(report, before)
-    cell = '<td data-name="Runs before">'
+    cell = '<td data-name="Earlier runs">'
     # Not that of a criterion of Rally's own.
     assert text.count(cell) == 7
     assert f"{cell}<span" in text
@@ -294,7 +294,7 @@ def test_comparable_runs_before_stand_beside_the_verdicts():
     other = dataclasses.replace(own.conditions, nodes="3 (2 hollow)")
     different = [dataclasses.replace(one, conditions=other) for one in before]
     for runs in ((), different, [own]):
-        assert "Runs before" not in page.render(report, runs)
+        assert "Earlier runs" not in page.render(report, runs)
     assert "12.4 s in 3 runs before" in page.render(
         report, different, ["nodes"]
     )
