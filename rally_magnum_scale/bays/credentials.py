@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from typing import Any
+from urllib import parse
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -55,7 +56,8 @@ def obtain(magnum: Any, cluster: Any) -> BayCredentials:
     :param cluster: with ``uuid`` and ``api_address``
     :raises BayError: when Magnum knows no address of the bay's API
     """
-    if not cluster.api_address:
+    # magnum-capi-helm shows https://:0 while the address is not known.
+    if not parse.urlsplit(cluster.api_address or "").hostname:
         raise exceptions.BayError(
             f"Magnum shows no api_address for the bay {cluster.uuid}, so its "
             "Kubernetes API can't be reached."

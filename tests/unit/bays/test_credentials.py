@@ -47,7 +47,7 @@ def test_a_server_certificate_has_the_servers_name_and_server_auth_only():
     assert body["cluster_uuid"] == "c-1"
 
 
-@pytest.mark.parametrize("address", [None, ""])
+@pytest.mark.parametrize("address", [None, "", "https://:0"])
 def test_a_bay_without_an_api_address_is_one_sentence(address):
     magnum = SigningMagnum("CREATE_COMPLETE")
     with (
