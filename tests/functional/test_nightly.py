@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -79,9 +80,11 @@ class Nights:
     """A folder of nights on the sandbox.
 
     :param path: of the settings
+    :param arguments: of the task, unless a night changes them
     """
 
     path: Path
+    arguments: Mapping[str, Any]
 
     @property
     def folder(self) -> Path:
@@ -94,7 +97,7 @@ class Nights:
     def begin(self, **changes: Any) -> subprocess.Popen[str]:
         """Start a night with changed arguments of its task."""
         arguments = self.path.parent / "arguments.json"
-        arguments.write_text(json.dumps(ARGUMENTS | changes))
+        arguments.write_text(json.dumps({**self.arguments, **changes}))
         return subprocess.Popen(
             [PROGRAM, str(self.path)],
             stdout=subprocess.PIPE,
@@ -109,18 +112,15 @@ class Nights:
         return process.returncode, said
 
 
-@pytest.fixture(scope="module")
-def nights(
-    sandbox: conftest.Sandbox, tmp_path_factory: pytest.TempPathFactory
-) -> Nights:
-    folder = tmp_path_factory.mktemp("nightly")
+def write_settings(folder: Path, sample: str) -> Path:
+    """Write the settings of nights that run one sample on the sandbox."""
     content = {
         "cloud": {"sandbox": True},
         "folder": "nights",
         "tasks": [
             {
                 "name": "small",
-                "task": str(test_tasks.SAMPLES / "tasks/2m-rps.json"),
+                "task": str(test_tasks.SAMPLES / "tasks" / sample),
                 "arguments": "arguments.json",
             }
         ],
@@ -130,7 +130,15 @@ def nights(
     }
     path = folder / "nightly.yaml"
     path.write_text(yaml.safe_dump(content))
-    return Nights(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def nights(
+    sandbox: conftest.Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Nights:
+    folder = tmp_path_factory.mktemp("nightly")
+    return Nights(write_settings(folder, "2m-rps.json"), ARGUMENTS)
 
 
 @pytest.fixture(scope="module")
