@@ -56,11 +56,15 @@ def nights(
 @pytest.mark.long
 @pytest.mark.quiet
 @pytest.mark.parametrize(
-    ("faults", "share", "max_api_errors", "status", "state"),
+    ("faults", "share", "max_api_errors", "statuses", "state"),
     [
-        pytest.param(PASSING, 1.0, 10_000, 0, storage.HOLDS, id="passing"),
-        pytest.param(PASSING, 0.1, 0, 1, storage.FAILS, id="bounded"),
-        pytest.param(FAILING, 0.1, 10_000, 3, storage.BROKEN, id="failing"),
+        # 2 if an iteration lacks a metric that has no bound: the API server
+        # of so small a bay may get no mutating request.
+        pytest.param(
+            PASSING, 1.0, 10_000, {0, 2}, storage.HOLDS, id="passing"
+        ),
+        pytest.param(PASSING, 0.1, 0, {1, 2}, storage.FAILS, id="bounded"),
+        pytest.param(FAILING, 0.1, 10_000, {3}, storage.BROKEN, id="failing"),
     ],
 )
 def test_a_night_with_a_fault_a_minute_ends_with_the_right_verdict(
@@ -69,7 +73,7 @@ def test_a_night_with_a_fault_a_minute_ends_with_the_right_verdict(
     faults: tuple[tuple[str, ...], ...],
     share: float,
     max_api_errors: int,
-    status: int,
+    statuses: set[int],
     state: str,
 ) -> None:
     duration_s = max(NIGHT_S * share, 2 * INTERVAL_S)
@@ -88,7 +92,7 @@ def test_a_night_with_a_fault_a_minute_ends_with_the_right_verdict(
         finally:
             process.terminate()
             said, _ = process.communicate(timeout=test_nightly.DEADLINE_S)
-    assert process.returncode == status, said
+    assert process.returncode in statuses, said
     (run,) = storage.read(nights.folder / folders.HISTORY)
     assert run.state == state, said
     assert injected > 1
