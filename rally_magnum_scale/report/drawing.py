@@ -71,6 +71,8 @@ def new(width: float, height: float) -> Any:
 
     return figure.Figure(
         figsize=(width / _PIXELS_PER_INCH, height / _PIXELS_PER_INCH),
+        facecolor="none",
+        edgecolor="none",
         layout="constrained",
     )
 
@@ -106,6 +108,7 @@ def framed(
 
 def style(axes: Any) -> None:
     """Apply the style of the page to axes."""
+    axes.set_facecolor("none")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -274,15 +277,14 @@ def svg(figure: Any, identifier: str, title: str, description: str) -> str:
     :param description: description of the content, for screen readers
     """
     import matplotlib as mpl
+    from matplotlib.backends import backend_svg
 
     text = io.StringIO()
     options = {"svg.fonttype": "none", "svg.hashsalt": identifier}
+    # `savefig` would draw everything twice.
     with mpl.rc_context(options):
-        figure.savefig(
-            text,
-            format="svg",
-            transparent=True,
-            metadata={"Date": None, "Creator": None},
+        backend_svg.FigureCanvasSVG(figure).print_svg(
+            text, metadata={"Date": None, "Creator": None}
         )
     drawn = text.getvalue()
     size = _SIZE.search(drawn)
