@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
 import io
 import json
 from collections.abc import Collection
@@ -166,8 +167,12 @@ def _known(
     ]
 
 
+@functools.cache
 def environment() -> jinja2.Environment:
-    """Return the jinja2 environment of all pages."""
+    """Return the jinja2 environment of all pages.
+
+    There is one, because it keeps the templates that it has compiled.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rally_magnum_scale.report"),
         autoescape=True,

@@ -197,6 +197,21 @@ def _all_tolerations(spec: LoadSpec) -> list[dict[str, Any]]:
 
 
 def _render(spec: LoadSpec, template: str, **values: Any) -> str:
+    environment = _environment()
+    values |= {
+        "spec": spec,
+        "names": spec.names,
+        "labels": spec.labels,
+        "update": spec.update,
+        "locustfile": locust_pods.locustfiles(spec),
+    }
+    macros = environment.get_template("macros.yaml.j2").make_module(values)
+    return environment.get_template(template).render(values, macros=macros)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """Return the jinja2 environment, which keeps compiled templates."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rally_magnum_scale.workload"),
         undefined=jinja2.StrictUndefined,
@@ -207,10 +222,6 @@ def _render(spec: LoadSpec, template: str, **values: Any) -> str:
     # tojson's escapes for HTML would become part of the values here.
     environment.filters["tojson"] = _yaml
     environment.globals.update(
-        spec=spec,
-        names=spec.names,
-        labels=spec.labels,
-        update=spec.update,
         version_header=events.VERSION_HEADER,
         closing_path=CLOSING_PATH,
         run_by=naming.RUN_BY,
@@ -221,16 +232,12 @@ def _render(spec: LoadSpec, template: str, **values: Any) -> str:
         status_port=nginx.STATUS_PORT,
         master_container=MASTER_CONTAINER,
         code_root=locust_pods.CODE_ROOT,
-        locustfile=locust_pods.locustfiles(spec),
         container_security={
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
         },
     )
-    environment.globals["macros"] = environment.get_template(
-        "macros.yaml.j2"
-    ).module
-    return environment.get_template(template).render(values)
+    return environment
 
 
 def _yaml(value: Any) -> str:
