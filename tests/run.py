@@ -336,6 +336,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(CHECKOUT)
     REPORTS.mkdir(exist_ok=True)
+    # Each test process would compile all tests anew, for seconds.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if options.coverage:
         shutil.rmtree(REPORTS / "coverage", ignore_errors=True)
         os.environ["COVERAGE_FILE"] = str(REPORTS / "coverage" / "data")
