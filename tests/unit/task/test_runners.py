@@ -10,6 +10,9 @@ import sys
 import time
 
 import pytest
+from rally.env import env_mgr
+
+from tests.unit.task import conftest
 
 PLUGINS = pathlib.Path(__file__).parent / "plugins"
 RALLY = pathlib.Path(sys.executable).parent / "rally"
@@ -24,6 +27,7 @@ def variables(folder):
     return {
         "OS_DATABASE__CONNECTION": f"sqlite:///{folder}/rally.sqlite",
         "HOME": str(folder),
+        "RALLY_ENV": "test",
         "RALLY_PLUGIN_PATHS": str(PLUGINS),
     }
 
@@ -32,13 +36,9 @@ def variables(folder):
 def made_rally(tmp_path_factory):
     """Make the database and an environment of a Rally in a folder."""
     folder = tmp_path_factory.mktemp("rally")
-    for command in (["db", "create"], ["env", "create", "--name", "test"]):
-        subprocess.run(
-            [RALLY, *command],
-            env={**os.environ, **variables(folder)},
-            check=True,
-            capture_output=True,
-        )
+    # Here, because a start of Rally takes seconds.
+    with conftest.database_in(folder):
+        env_mgr.EnvManager.create("test", {})
     return folder
 
 
