@@ -1,13 +1,14 @@
 """The environment variables that `run` sets."""
 
 import json
-import pathlib
 
 import pytest
+from rally.env import env_mgr
 
 from rally_magnum_sandbox import client_environment
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_sandbox import settings
+from tests.unit.task import conftest
 
 
 @pytest.fixture
@@ -62,24 +63,13 @@ def test_passwords_are_created_once(sandbox):
     assert len({first.admin, first.magnum, first.trustee}) == 3
 
 
-def test_an_incomplete_rally_environment_is_created_again(
-    sandbox, monkeypatch
-):
+def test_an_incomplete_rally_environment_is_created_again(sandbox):
     sandbox.logs_dir.mkdir(parents=True, exist_ok=True)
-    with monkeypatch.context() as killed:
-        # Simulate a kill before the file `complete` is written.
-        killed.setattr(pathlib.Path, "touch", _no_complete(pathlib.Path.touch))
-        with pytest.raises(KeyboardInterrupt):
-            client_environment.ensure_rally(sandbox, SECRETS)
+    rally = sandbox.state_dir / "rally"
+    rally.mkdir()
+    # As of a run that was killed when the environment had been created.
+    with conftest.database_in(rally, "rally.db"):
+        env_mgr.EnvManager.create("sandbox", {})
     for _ in range(2):
         client_environment.ensure_rally(sandbox, SECRETS)
-        assert (sandbox.state_dir / "rally" / "complete").exists()
-
-
-def _no_complete(touch):
-    def instead(path, *arguments, **options):
-        if path.name == "complete":
-            raise KeyboardInterrupt
-        touch(path, *arguments, **options)
-
-    return instead
+        assert (rally / "complete").exists()

@@ -14,9 +14,9 @@ plugins.load()
 
 
 @contextlib.contextmanager
-def database_in(folder):
+def database_in(folder, name="rally.sqlite"):
     """Let Rally have a new database in a folder meanwhile."""
-    address = f"sqlite:///{folder}/rally.sqlite"
+    address = f"sqlite:///{folder}/{name}"
     before = cfg.CONF.database.connection
     cfg.CONF.set_override("connection", address, "database")
     db.engine_reset()
