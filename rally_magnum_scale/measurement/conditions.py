@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Collection
@@ -206,11 +207,17 @@ def record(
         cloud=cloud,
         scenario=scenario,
         arguments=digest(arguments),
-        versions={name: metadata.version(name) for name in PACKAGES},
+        versions={name: package_version(name) for name in PACKAGES},
         runner=runner,
         contexts=contexts,
         iterations=iterations,
     )
+
+
+@functools.cache
+def package_version(name: str) -> str:
+    """Return the version of an installed package, which is read once."""
+    return metadata.version(name)
 
 
 def find(

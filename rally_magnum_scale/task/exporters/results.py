@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any
 
 import jsonschema
@@ -131,7 +130,9 @@ def read(tasks: Iterable[Result]) -> model.Report:
         workloads=workloads,
         created_at=", ".join(str(t.get("created_at", "")) for t, _ in seen),
         versions=_versions(workloads),
-        made_with={name: metadata.version(name) for name in PACKAGES},
+        made_with={
+            name: conditions.package_version(name) for name in PACKAGES
+        },
         environment=", ".join(environments),
         task=", ".join(str(t.get("uuid", "")) for t, _ in seen),
         errors=[sentence for _, errors in seen for sentence in errors],
