@@ -306,8 +306,14 @@ def locust():
         yield orders
 
 
+@pytest.fixture(scope="session")
+def code(tmp_path_factory):
+    """Make the folder of the package that all loads run."""
+    return tmp_path_factory.mktemp("code")
+
+
 @pytest.fixture
-def make_bay(tmp_path, free_port, locust):
+def make_bay(tmp_path, code, free_port, locust):
     """Make the pods of loads, as processes that end with the test."""
     bays = []
 
@@ -317,7 +323,9 @@ def make_bay(tmp_path, free_port, locust):
             **{"workers": 2, "connections_per_worker": 4, **changes},
         )
         bays.append(
-            processes.Bay(tmp_path, spec, url, free_port, locust, service_ip)
+            processes.Bay(
+                tmp_path, code, spec, url, free_port, locust, service_ip
+            )
         )
         return bays[-1]
 

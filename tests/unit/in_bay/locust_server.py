@@ -82,6 +82,8 @@ def become(order, descriptors):
     os.environ.update(order["env"])
     os.chdir(order["folder"])
     sys.argv = ["-c", *order["arguments"]]
+    # What one load has compiled, the next one reads.
+    sys.dont_write_bytecode = False
     exec(order["before"], {})
 
 

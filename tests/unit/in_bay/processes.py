@@ -1,11 +1,13 @@
 """A real Locust master and real workers, started from the manifests.
 
 The code runs from a folder that is laid out as the ConfigMap's volume is,
-with the arguments and variables of the pods.
+with the arguments and variables of the pods.  The package in it is the same
+for all loads, so they share one, and compile it once.
 """
 
 import json
 import os
+from pathlib import Path
 
 from rally_magnum_scale.workload import locust_pods
 from rally_magnum_scale.workload import manifests
@@ -23,11 +25,15 @@ TARGET = f"http://127.0.0.1:{nginx.PORT}"
 class Bay:
     """The pods of a load as processes of this machine.
 
+    :param code: folder for the package, which all loads share
     :param service_ip: address of the Services of the targets and the master
     """
 
-    def __init__(self, folder, spec, url, master_port, orders, service_ip):
+    def __init__(
+        self, folder, code, spec, url, master_port, orders, service_ip
+    ):
         self._orders = orders
+        self._code = code
         self.processes = []
         self.spec = spec
         self._read = []
@@ -84,10 +90,15 @@ class Bay:
         raise AssertionError(f"The master ended before its first {kind}.")
 
     def _mount(self, data, volume):
+        package = locust_pods.PACKAGE.name
         for item in volume["configMap"]["items"]:
-            path = self._folder / item["path"]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(data[item["key"]], encoding="utf-8")
+            in_package = Path(item["path"]).parts[0] == package
+            path = (self._code if in_package else self._folder) / item["path"]
+            if not path.exists() or not in_package:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(data[item["key"]], encoding="utf-8")
+        if not (self._folder / package).exists():
+            (self._folder / package).symlink_to(self._code / package)
 
     def _start(self, container, name, before):
         environment = {e["name"]: e["value"] for e in container["env"]}
