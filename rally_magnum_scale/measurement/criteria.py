@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 from rally_magnum_scale.in_bay.stats import bay_records
@@ -28,7 +29,7 @@ class Bound:
     Each function takes the subject of the criterion, such as a step.
 
     :param read: returns the value, in ``unit``; None if there is none
-    :param description: what the bound limits, for the schema
+    :param quantity: what the bound limits, in words
     :param missing: returns why there is no value; empty if unknown
     :param doubt: returns why the value does not count; empty if it counts
     :param infinity: describes an infinite value in words; empty if such a
@@ -41,16 +42,21 @@ class Bound:
         ``unit``; also takes the value.  0 for a count
     """
 
-    unit: str
-    at_least: bool
     read: Callable[[Any], float | None]
-    description: str
+    quantity: str
+    unit: str = "s"
+    at_least: bool = False
     missing: Callable[[Any], str] = lambda _: ""
     doubt: Callable[[Any], str] = lambda _: ""
     infinity: Callable[[Any], str] = lambda _: ""
     interval: Callable[[Any], Interval | None] = lambda _: None
     interval_reason: str = ""
     resolution: Callable[[Any, float], float] = lambda *_: 0.0
+
+    @property
+    def description(self) -> str:
+        """What the bound limits, and on which side."""
+        return f"{self.quantity}, at {'least' if self.at_least else 'most'}"
 
     def resolution_of(self, subject: Any, value: float) -> float:
         """Return how closely a finite value of a subject is measured."""
@@ -113,7 +119,13 @@ def normalise(name: str) -> str:
     return name.partition("@")[0]
 
 
-def _percentile_ms(name: str) -> Callable[[records.StepResult], float | None]:
+def _constant(resolution: float) -> Callable[[Any, float], float]:
+    return lambda *_: resolution
+
+
+def _latency(name: str) -> Bound:
+    """Bound a percentile of the latency of a step, in ms."""
+
     def read(step: records.StepResult) -> float | None:
         value_us = step.latency_us.get(name)
         if value_us is not None:
@@ -121,30 +133,24 @@ def _percentile_ms(name: str) -> Callable[[records.StepResult], float | None]:
         # A failed request is slower than any bound.
         return math.inf if name in step.latency_us and step.failed else None
 
-    return read
+    return Bound(
+        read,
+        f"{name.replace('_', '.')} of the latency from the intended send time",
+        "ms",
+        infinity=attrgetter("slowest"),
+        resolution=_bucket_width_ms,
+    )
 
 
-def _latency_bucket_ms(step: records.StepResult, value_ms: float) -> float:
+def _bucket_width_ms(_: records.StepResult, value_ms: float) -> float:
     """Return the width of the histogram's bucket that holds a latency."""
-    del step
     floor_us = histogram.bucket_floor_us(round(value_ms * 1000))
     return (histogram.bucket_top_us(floor_us) + 1 - floor_us) / 1000
 
 
-def _field(name: str) -> Callable[[Any], Any]:
-    return lambda subject: getattr(subject, name)
-
-
-def _constant(resolution: float) -> Callable[[Any, float], float]:
-    return lambda *_: resolution
-
-
 _POLLED = "Magnum's API answered no poll in between"
 _UNWATCHED = "the watch reported nothing in between"
-_UNOBSERVED = "nothing was observed in between"
 _UNSEEN = "neither Magnum nor the nodes were seen in between"
-_STAMPED = "the clocks of bay and client are not more exact"
-_BUCKETS = "the buckets of the API server's histogram are not finer"
 
 
 def _below(value: float | None, resolution: float | None) -> Interval | None:
@@ -159,29 +165,24 @@ def _openstack_errors(bay: bay_records.Bay) -> int | None:
     return None if errors is None else sum(errors.values())
 
 
-def _node_percentile_s(name: str) -> Callable[[bay_records.Bay], float | None]:
-    return lambda bay: (bay.node_ready_s or {}).get(name)
-
-
 def _node_percentile(name: str) -> Bound:
-    read = _node_percentile_s(name)
+    def read(bay: bay_records.Bay) -> float | None:
+        return (bay.node_ready_s or {}).get(name)
+
     return Bound(
-        "s",
-        False,
         read,
-        f"Time to the {name} of the nodes, by the bay's own timestamps, at "
-        "most",
-        _field("node_ready_missing"),
-        lambda bay: _nodes_doubt(bay) or _timed_doubt(bay),
+        f"Time to the {name} of the nodes, by the bay's own timestamps",
+        missing=attrgetter("node_ready_missing"),
+        doubt=lambda bay: _nodes_doubt(bay) or _timed_doubt(bay),
         interval=lambda bay: _below(read(bay), bay.node_ready_resolution_s),
-        interval_reason=_STAMPED,
+        interval_reason="the clocks of bay and client are not more exact",
     )
 
 
 def _times(
     prefix: str,
     name: str,
-    descriptions: tuple[str, str],
+    quantities: tuple[str, str],
     per_node: Callable[[Any, float | None], float | None],
     *,
     interval_reason: str = "",
@@ -192,18 +193,16 @@ def _times(
 
     :param prefix: of the keys of the bounds
     :param name: the field of the time
-    :param descriptions: of the time, and of the time per node
+    :param quantities: the time, and the time per node, in words
     :param per_node: divides a time of the subject by its nodes
     :param resolution_s: how closely the time is measured if its record does
         not say so
     """
-    read = _field(name)
+    read = attrgetter(name)
     return {
         f"{prefix}max_s": Bound(
-            "s",
-            False,
             read,
-            descriptions[0],
+            quantities[0],
             doubt=doubt,
             interval=lambda subject: _below(
                 read(subject), subject.resolution_s(name)
@@ -212,10 +211,9 @@ def _times(
             resolution=_constant(resolution_s),
         ),
         f"{prefix}max_s_per_node": Bound(
-            "s/node",
-            False,
             lambda subject: per_node(subject, read(subject)),
-            descriptions[1],
+            quantities[1],
+            "s/node",
             doubt=doubt,
             interval=lambda subject: _below(
                 per_node(subject, read(subject)),
@@ -237,14 +235,14 @@ def _bay_times(
     return _times(
         "",
         name,
-        ("Time, at most", "Time divided by the number of nodes, at most"),
+        ("Time", "Time divided by the number of nodes"),
         lambda bay, time_s: bay.per_node(name, time_s),
         interval_reason=interval_reason,
         doubt=doubt,
     )
 
 
-def _lag(first: str, last: str, description: str) -> Bound:
+def _lag(first: str, last: str, quantity: str) -> Bound:
     """Bound how long after one time of a bay another one followed.
 
     The lag is 0 if they came in the other order.
@@ -268,10 +266,8 @@ def _lag(first: str, last: str, description: str) -> Bound:
         return max(0.0, lag_s - last_s), max(0.0, lag_s + first_s)
 
     return Bound(
-        "s",
-        False,
         read,
-        description,
+        quantity,
         doubt=_nodes_doubt,
         interval=interval,
         interval_reason=_UNSEEN,
@@ -279,15 +275,12 @@ def _lag(first: str, last: str, description: str) -> Bound:
 
 
 def _change_times(
-    prefix: str, name: str, what: str, interval_reason: str
+    prefix: str, name: str, quantity: str, interval_reason: str
 ) -> dict[str, Bound]:
     return _times(
         prefix,
         name,
-        (
-            f"{what}, at most",
-            f"{what}, divided by the nodes added or removed, at most",
-        ),
+        (quantity, f"{quantity}, divided by the nodes added or removed"),
         bay_records.NodeChange.per_node,
         interval_reason=interval_reason,
         resolution_s=staleness.WATCH_S,
@@ -324,10 +317,8 @@ def _pod_percentile(name: str) -> Bound:
         return max(0.0, time_s - exact_s), time_s + exact_s
 
     return Bound(
-        "s",
-        False,
         read,
-        f"{name} of the time over the pods, at most",
+        f"{name} of the time over the pods",
         doubt=_pods_doubt,
         interval=interval,
         interval_reason=_UNWATCHED,
@@ -350,25 +341,18 @@ def _pods_doubt(load: records.Throughput) -> str:
     return ""
 
 
-def _api_p99_s(kind: str) -> Callable[[bay_records.ApiLatency], float | None]:
-    return lambda api: api.kinds.get(kind, {}).get("p99_s")
+def _api_p99(kind: str, what: str) -> Bound:
+    """Bound the p99 of a kind of request to the API server.
 
+    :param what: what these requests do, in words
+    """
 
-def _api_p99_bucket_s(
-    kind: str,
-) -> Callable[[bay_records.ApiLatency], Interval | None]:
-    def read(api: bay_records.ApiLatency) -> Interval | None:
+    def interval(api: bay_records.ApiLatency) -> Interval | None:
         found = api.kinds.get(kind, {})
         low_s, high_s = found.get("p99_low_s"), found.get("p99_high_s")
         return None if low_s is None or high_s is None else (low_s, high_s)
 
-    return read
-
-
-def _api_p99_missing(
-    kind: str,
-) -> Callable[[bay_records.ApiLatency], str]:
-    def read(api: bay_records.ApiLatency) -> str:
+    def missing(api: bay_records.ApiLatency) -> str:
         found = api.kinds.get(kind, {})
         low_s = found.get("p99_low_s")
         if low_s is None or found.get("p99_s") is not None:
@@ -378,12 +362,20 @@ def _api_p99_missing(
             "server's histogram, which has no upper end"
         )
 
-    return read
+    return Bound(
+        lambda api: api.kinds.get(kind, {}).get("p99_s"),
+        f"p99 of requests that {what}",
+        missing=missing,
+        doubt=attrgetter("missing"),
+        interval=interval,
+        interval_reason="the buckets of the API server's histogram are not "
+        "finer",
+    )
 
 
 def _event_time(
     name: str,
-    description: str,
+    quantity: str,
     resolution_s: float,
     doubt: Callable[[Any], str] = lambda _: "",
 ) -> Bound:
@@ -392,15 +384,13 @@ def _event_time(
     :param name: the field of the time
     :param resolution_s: how closely the time is measured at best
     """
-    read = _field(name)
+    read = attrgetter(name)
     return Bound(
-        "s",
-        False,
         read,
-        description,
+        quantity,
         doubt=doubt,
         interval=lambda event: _below(read(event), event.resolution_s(name)),
-        interval_reason=_UNOBSERVED,
+        interval_reason="nothing was observed in between",
         resolution=_constant(resolution_s),
     )
 
@@ -416,292 +406,243 @@ def _search_resolution(found: records.MaxRate, value: float) -> float:
     return value * found.precision
 
 
-_LATENCY = "latency from the intended send time, at most"
+_NODES_S = "Time to the last new node Ready and the last old one gone"
 
-CRITERIA = {
-    criterion.name: criterion
-    for criterion in (
-        Criterion(
-            "request_rate",
-            "The rate of expected responses in the steady window of a step.",
-            "step",
-            {
-                "min_rps": Bound(
-                    "rps", True, _field("achieved_rps"), "Rate, at least"
+_CRITERIA = (
+    Criterion(
+        "request_rate",
+        "The rate of expected responses in the steady window of a step.",
+        "step",
+        {
+            "min_rps": Bound(
+                attrgetter("achieved_rps"), "Rate", "rps", at_least=True
+            ),
+            "min_rps_per_core": Bound(
+                attrgetter("rps_per_core_real_nodes"),
+                "Rate over all cores of the nodes that are not hollow",
+                "rps/core",
+                at_least=True,
+            ),
+            "min_rps_per_pod_core": Bound(
+                attrgetter("rps_per_core"),
+                "Rate over the cores that the pods could use",
+                "rps/core",
+                at_least=True,
+            ),
+            "min_requests_per_cpu_s": Bound(
+                lambda step: step.requests_per_cpu_s.get("pods"),
+                "Expected responses over the CPU seconds that targets and "
+                "generators used",
+                "req/CPU s",
+                at_least=True,
+                missing=attrgetter("cpu_missing"),
+            ),
+        },
+    ),
+    Criterion(
+        "request_latency",
+        "The latency of all requests that were due in a step, from the "
+        "intended send time; one that failed is slower than any bound.",
+        "step",
+        {
+            f"{name}_ms": _latency(name)
+            for name in ("p50", "p90", "p99", "p99_9", "max")
+        },
+    ),
+    Criterion(
+        "request_errors",
+        "The share of the requests due in a step that failed.",
+        "step",
+        {
+            "max_ratio": Bound(
+                attrgetter("error_ratio"),
+                "Failed requests over all that were due",
+                "ratio",
+            )
+        },
+    ),
+    Criterion(
+        "pod_startup_time",
+        "The time from the creation of a load's pods until each is Ready. "
+        "Kubernetes' own SLO is a p99 of 5 s without the time to pull "
+        "images: pull them ahead to compare with it.",
+        "load",
+        {
+            f"{name}_s": _pod_percentile(name)
+            for name in ("p50", "p90", "p99", "max")
+        },
+    ),
+    Criterion(
+        "api_latency",
+        "How fast the API server of a bay answered, by its own metrics, "
+        "from the opening of the bay to the end of the work in it. "
+        "Kubernetes' own SLO is 1 s for mutating and get requests, and "
+        "30 s for lists.",
+        "api",
+        {
+            "mutating_p99_s": _api_p99("mutating", "change an object"),
+            "get_p99_s": _api_p99("get", "read one object"),
+            "list_p99_s": _api_p99("list", "list objects"),
+        },
+    ),
+    Criterion(
+        "max_rate",
+        "The highest rate that a search found and confirmed.",
+        "max_rate",
+        {
+            "min_rps": Bound(
+                attrgetter("max_rate_rps"),
+                "Highest rate at which the bounds of the search hold",
+                "rps",
+                at_least=True,
+                resolution=_search_resolution,
+            ),
+            "min_rps_per_core": Bound(
+                attrgetter("rps_per_core_real_nodes"),
+                "The same over all cores of the nodes that are not hollow",
+                "rps/core",
+                at_least=True,
+                resolution=_search_resolution,
+            ),
+        },
+    ),
+    Criterion(
+        "bay_create_time",
+        "The time from the create request until the bay is complete in "
+        "Magnum and all of its nodes are Ready.",
+        "bay",
+        _bay_times("usable_s", _UNSEEN, _nodes_doubt),
+    ),
+    Criterion(
+        "driver_lag",
+        "How far the driver's CREATE_COMPLETE is from the moment at which "
+        "the last node was Ready.",
+        "bay",
+        {
+            "early_max_s": _lag(
+                "create_s",
+                "nodes_ready_s",
+                "Time from CREATE_COMPLETE until the last node was Ready",
+            ),
+            "late_max_s": _lag(
+                "nodes_ready_s",
+                "create_s",
+                "Time from the last node Ready until CREATE_COMPLETE",
+            ),
+        },
+        # Of two runs with the same create time, neither is worse.
+        compared=False,
+    ),
+    Criterion(
+        "bay_delete_time",
+        "The time from the delete request until the bay is gone.",
+        "bay",
+        _bay_times("delete_s", _POLLED),
+    ),
+    Criterion(
+        "bay_resize_time",
+        "The time from the resize request until the bay has the new size.",
+        bay_records.RESIZE,
+        {
+            **_change_times(
+                "", "magnum_s", "Time to UPDATE_COMPLETE", _POLLED
+            ),
+            **_change_times("nodes_", "nodes_s", _NODES_S, _UNWATCHED),
+        },
+    ),
+    Criterion(
+        "node_replace_time",
+        "The time from the request to replace nodes until it is complete.",
+        bay_records.REPLACE,
+        {
+            **_change_times("", "nodes_s", _NODES_S, _UNWATCHED),
+            **_change_times(
+                "drain_",
+                "drain_s",
+                "Time to drain the nodes to remove",
+                "the API listed no pods in between",
+            ),
+        },
+    ),
+    Criterion(
+        "rolling_update_time",
+        "The time from the update of the targets until all are new.",
+        disruption_records.UPDATE,
+        {
+            "max_s": _event_time(
+                "all_new_s",
+                "Time until as many new pods are Ready and the last old one "
+                "is gone",
+                PROBE_S,
+            ),
+            "max_s_per_target": Bound(
+                attrgetter("per_target_s"),
+                "The same, divided by the targets",
+                "s/target",
+                interval=lambda update: _below(
+                    update.per_target_s,
+                    update.per_target(update.resolution_s("all_new_s")),
                 ),
-                "min_rps_per_core": Bound(
-                    "rps/core",
-                    True,
-                    _field("rps_per_core_real_nodes"),
-                    "Rate over all cores of the nodes that are not hollow, "
-                    "at least",
-                ),
-                "min_rps_per_pod_core": Bound(
-                    "rps/core",
-                    True,
-                    _field("rps_per_core"),
-                    "Rate over the cores that the pods could use, at least",
-                ),
-                "min_requests_per_cpu_s": Bound(
-                    "req/CPU s",
-                    True,
-                    lambda step: step.requests_per_cpu_s.get("pods"),
-                    "Expected responses over the CPU seconds that targets and "
-                    "generators used, at least",
-                    _field("cpu_missing"),
-                ),
-            },
-        ),
-        Criterion(
-            "request_latency",
-            "The latency of all requests that were due in a step, from the "
-            "intended send time; one that failed is slower than any bound.",
-            "step",
-            {
-                f"{name}_ms": Bound(
-                    "ms",
-                    False,
-                    _percentile_ms(name),
-                    f"{name.replace('_', '.')} of the {_LATENCY}",
-                    infinity=_field("slowest"),
-                    resolution=_latency_bucket_ms,
-                )
-                for name in ("p50", "p90", "p99", "p99_9", "max")
-            },
-        ),
-        Criterion(
-            "request_errors",
-            "The share of the requests due in a step that failed.",
-            "step",
-            {
-                "max_ratio": Bound(
-                    "ratio",
-                    False,
-                    _field("error_ratio"),
-                    "Failed requests over all that were due, at most",
-                )
-            },
-        ),
-        Criterion(
-            "pod_startup_time",
-            "The time from the creation of a load's pods until each is Ready. "
-            "Kubernetes' own SLO is a p99 of 5 s without the time to pull "
-            "images: pull them ahead to compare with it.",
-            "load",
-            {
-                f"{name}_s": _pod_percentile(name)
-                for name in ("p50", "p90", "p99", "max")
-            },
-        ),
-        Criterion(
-            "api_latency",
-            "How fast the API server of a bay answered, by its own metrics, "
-            "from the opening of the bay to the end of the work in it. "
-            "Kubernetes' own SLO is 1 s for mutating and get requests, and "
-            "30 s for lists.",
-            "api",
-            {
-                f"{kind}_p99_s": Bound(
-                    "s",
-                    False,
-                    _api_p99_s(kind),
-                    f"p99 of requests that {what}, at most",
-                    _api_p99_missing(kind),
-                    _field("missing"),
-                    interval=_api_p99_bucket_s(kind),
-                    interval_reason=_BUCKETS,
-                )
-                for kind, what in (
-                    ("mutating", "change an object"),
-                    ("get", "read one object"),
-                    ("list", "list objects"),
-                )
-            },
-        ),
-        Criterion(
-            "max_rate",
-            "The highest rate that a search found and confirmed.",
-            "max_rate",
-            {
-                "min_rps": Bound(
-                    "rps",
-                    True,
-                    _field("max_rate_rps"),
-                    "Highest rate at which the bounds of the search hold, "
-                    "at least",
-                    resolution=_search_resolution,
-                ),
-                "min_rps_per_core": Bound(
-                    "rps/core",
-                    True,
-                    _field("rps_per_core_real_nodes"),
-                    "The same over all cores of the nodes that are not "
-                    "hollow, at least",
-                    resolution=_search_resolution,
-                ),
-            },
-        ),
-        Criterion(
-            "bay_create_time",
-            "The time from the create request until the bay is complete in "
-            "Magnum and all of its nodes are Ready.",
-            "bay",
-            _bay_times(
-                "usable_s",
-                _UNSEEN,
+                interval_reason=_UNWATCHED,
+                resolution=lambda update, _: PROBE_S / update.targets,
+            ),
+        },
+    ),
+    Criterion(
+        "recovery_time",
+        "The time from a node fault until the load is served as before.",
+        disruption_records.FAULT,
+        {
+            "max_s": _event_time(
+                "recovery_s",
+                "Time until the targets are Ready on other nodes and no "
+                "request fails any more",
+                windows.WINDOW_S,
+                _load_doubt,
+            ),
+            "notice_max_s": _event_time(
+                "noticed_s",
+                "Time until Kubernetes has detected the fault",
+                staleness.WATCH_S,
+            ),
+            "pods_max_s": _event_time(
+                "pods_ready_s",
+                "Time until the targets are Ready on other nodes",
+                PROBE_S,
+            ),
+            "requests_max_s": _event_time(
+                "requests_s",
+                "Time until no request fails any more",
+                windows.WINDOW_S,
+                _load_doubt,
+            ),
+        },
+    ),
+    Criterion(
+        "api_errors",
+        "The requests to OpenStack that failed and were retried.",
+        "bay",
+        {
+            "max": Bound(
+                _openstack_errors,
+                "Failed requests to Keystone, Magnum, Nova and Neutron",
+                "requests",
+            ),
+        },
+        compared=False,
+    ),
+    Criterion(
+        "node_ready_time",
+        "The time from the create request until the nodes are Ready.",
+        "bay",
+        {
+            **_bay_times(
+                "nodes_ready_s",
+                "the last node was not seen in between",
                 _nodes_doubt,
             ),
-        ),
-        Criterion(
-            "driver_lag",
-            "How far the driver's CREATE_COMPLETE is from the moment at which "
-            "the last node was Ready.",
-            "bay",
-            {
-                "early_max_s": _lag(
-                    "create_s",
-                    "nodes_ready_s",
-                    "Time from CREATE_COMPLETE until the last node was Ready, "
-                    "at most",
-                ),
-                "late_max_s": _lag(
-                    "nodes_ready_s",
-                    "create_s",
-                    "Time from the last node Ready until CREATE_COMPLETE, at "
-                    "most",
-                ),
-            },
-            # Of two runs with the same create time, neither is worse.
-            compared=False,
-        ),
-        Criterion(
-            "bay_delete_time",
-            "The time from the delete request until the bay is gone.",
-            "bay",
-            _bay_times("delete_s", _POLLED),
-        ),
-        Criterion(
-            "bay_resize_time",
-            "The time from the resize request until the bay has the new size.",
-            bay_records.RESIZE,
-            {
-                **_change_times(
-                    "", "magnum_s", "Time to UPDATE_COMPLETE", _POLLED
-                ),
-                **_change_times(
-                    "nodes_",
-                    "nodes_s",
-                    "Time to the last new node Ready and the last old one "
-                    "gone",
-                    _UNWATCHED,
-                ),
-            },
-        ),
-        Criterion(
-            "node_replace_time",
-            "The time from the request to replace nodes until it is complete.",
-            bay_records.REPLACE,
-            {
-                **_change_times(
-                    "",
-                    "nodes_s",
-                    "Time to the last new node Ready and the last old one "
-                    "gone",
-                    _UNWATCHED,
-                ),
-                **_change_times(
-                    "drain_",
-                    "drain_s",
-                    "Time to drain the nodes to remove",
-                    "the API listed no pods in between",
-                ),
-            },
-        ),
-        Criterion(
-            "rolling_update_time",
-            "The time from the update of the targets until all are new.",
-            disruption_records.UPDATE,
-            {
-                "max_s": _event_time(
-                    "all_new_s",
-                    "Time until as many new pods are Ready and the last old "
-                    "one is gone, at most",
-                    PROBE_S,
-                ),
-                "max_s_per_target": Bound(
-                    "s/target",
-                    False,
-                    _field("per_target_s"),
-                    "The same, divided by the targets, at most",
-                    interval=lambda update: _below(
-                        update.per_target_s,
-                        update.per_target(update.resolution_s("all_new_s")),
-                    ),
-                    interval_reason=_UNWATCHED,
-                    resolution=lambda update, _: PROBE_S / update.targets,
-                ),
-            },
-        ),
-        Criterion(
-            "recovery_time",
-            "The time from a node fault until the load is served as before.",
-            disruption_records.FAULT,
-            {
-                "max_s": _event_time(
-                    "recovery_s",
-                    "Time until the targets are Ready on other nodes and no "
-                    "request fails any more, at most",
-                    windows.WINDOW_S,
-                    doubt=_load_doubt,
-                ),
-                "notice_max_s": _event_time(
-                    "noticed_s",
-                    "Time until Kubernetes has detected the fault, at most",
-                    staleness.WATCH_S,
-                ),
-                "pods_max_s": _event_time(
-                    "pods_ready_s",
-                    "Time until the targets are Ready on other nodes, at most",
-                    PROBE_S,
-                ),
-                "requests_max_s": _event_time(
-                    "requests_s",
-                    "Time until no request fails any more, at most",
-                    windows.WINDOW_S,
-                    doubt=_load_doubt,
-                ),
-            },
-        ),
-        Criterion(
-            "api_errors",
-            "The requests to OpenStack that failed and were retried.",
-            "bay",
-            {
-                "max": Bound(
-                    "requests",
-                    False,
-                    _openstack_errors,
-                    "Failed requests to Keystone, Magnum, Nova and Neutron, "
-                    "at most",
-                ),
-            },
-            compared=False,
-        ),
-        Criterion(
-            "node_ready_time",
-            "The time from the create request until the nodes are Ready.",
-            "bay",
-            {
-                **_bay_times(
-                    "nodes_ready_s",
-                    "the last node was not seen in between",
-                    _nodes_doubt,
-                ),
-                **{
-                    f"{name}_s": _node_percentile(name)
-                    for name in ("p50", "p90", "p99")
-                },
-            },
-        ),
-    )
-}
+            **{f"{p}_s": _node_percentile(p) for p in ("p50", "p90", "p99")},
+        },
+    ),
+)
+CRITERIA = {criterion.name: criterion for criterion in _CRITERIA}
