@@ -13,17 +13,6 @@ from rally_magnum_scale.measurement import wording
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids
 
-_LOAD = (
-    " Failed share and p99 include all requests in the whole seconds around "
-    "that time, requests that ended later, and all failures within the "
-    "timeout after it. p99 is measured from the intended send time."
-)
-_EXACT = (
-    " Exact to s is the coarsest resolution of these times: requests are "
-    "counted each second, and a watch that broke off reports late."
-)
-_Row = dict[str, str]
-
 
 def every(runs: Sequence[records.Run]) -> list[grids.Grid]:
     """Return the tables of updates and of faults, as far as there are any.
@@ -34,18 +23,14 @@ def every(runs: Sequence[records.Run]) -> list[grids.Grid]:
 
 
 def updates(runs: Sequence[records.Run]) -> grids.Grid | None:
-    """Return the table of updates of the targets under load.
-
-    :param runs: one run for each iteration
-    :returns: a row for each update, or None when there is none
-    """
+    """Return a row for each update of the targets under load."""
     return _grid(
         "Updates under load",
         "Seconds from the beginning of each update, by a watch: until the "
         "number of Ready new targets equalled the number of old targets, and "
         "until the last old target was gone. s/target is the latter divided "
         "by the number of targets. Fewest Ready counts old and new targets "
-        "together." + _EXACT + _LOAD,
+        "together.",
         [(run, one) for run in runs for one in run.updates],
         _update_row,
         several=len(runs) > 1,
@@ -53,19 +38,13 @@ def updates(runs: Sequence[records.Run]) -> grids.Grid | None:
 
 
 def faults(runs: Sequence[records.Run]) -> grids.Grid | None:
-    """Return the table of nodes that were lost under load.
-
-    :param runs: one run for each iteration
-    :returns: a row for each fault, or None when there is none
-    """
+    """Return a row for each time that nodes were lost under load."""
     return _grid(
         "Nodes lost under load",
         "Seconds from the loss of the nodes: until Kubernetes showed none of "
         "them as Ready, until the same number of targets as before was Ready "
         "on other nodes, and until the end of the last second in which a "
-        "request failed. Recovered is the later of the last two."
-        + _EXACT
-        + _LOAD,
+        "request failed. Recovered is the later of the last two.",
         [(run, one) for run in runs for one in run.faults],
         _fault_row,
         several=len(runs) > 1,
@@ -76,44 +55,42 @@ def _grid(
     title: str,
     caption: str,
     found: Sequence[tuple[records.Run, Any]],
-    row: Callable[[Any], _Row],
+    row: Callable[[Any], grids.Row],
     *,
     several: bool,
 ) -> grids.Grid | None:
-    """Return a table with a row for each event of a kind.
+    """Return a table with a row for each event of a kind; None without any.
 
     :param several: whether the table has several iterations
     """
-    if not found:
-        return None
-    rows = [
-        {
-            "Event": _name(run.iteration if several else None, one),
-            "Step": str(one.step),
-            **row(one),
-            "Exact to s": formatting.brief(one.coarsest_resolution_s),
-            **_load(one),
-        }
+    named = [
+        (_name(run.iteration if several else None, one), one)
         for run, one in found
     ]
-    notes = [
-        note
-        for run, one in found
-        for note in _notes(run.iteration if several else None, one)
-    ]
-    drawn = grids.Grid(
-        title=title,
-        caption=caption,
-        head=tuple(rows[0]),
-        rows=tuple(tuple(one.values()) for one in rows),
-        notes=tuple(notes),
-    )
-    return drawn.trimmed().folded(
-        ("Step", "Strategy", "How", "Exact to s", "Ended")
+    return grids.compact(
+        title,
+        f"{caption} Exact to s is the coarsest resolution of these times: "
+        "requests are counted each second, and a watch that broke off "
+        "reports late. Failed share and p99 include all requests in the whole "
+        "seconds around that time, requests that ended later, and all "
+        "failures within the timeout after it. p99 is measured from the "
+        "intended send time.",
+        [
+            {
+                "Event": name,
+                "Step": str(one.step),
+                **row(one),
+                "Exact to s": formatting.brief(one.coarsest_resolution_s),
+                **_load(one),
+            }
+            for name, one in named
+        ],
+        (note for name, one in named for note in _notes(name, one)),
+        foldable=("Step", "Strategy", "How", "Exact to s", "Ended"),
     )
 
 
-def _update_row(update: disruption_records.Update) -> _Row:
+def _update_row(update: disruption_records.Update) -> grids.Row:
     load = update.load
     failed = sum(load.failures.values()) if load else 0
     return {
@@ -121,7 +98,7 @@ def _update_row(update: disruption_records.Update) -> _Row:
         "Targets": formatting.number(update.targets),
         "New Ready s": formatting.number(update.new_ready_s),
         "Old gone s": formatting.number(update.old_gone_s),
-        "s/target": grids.brief(update.per_target_s),
+        "s/target": formatting.brief(update.per_target_s),
         "Fewest Ready": formatting.number(update.fewest_ready),
         "Requests": formatting.number(
             load.requests + failed if load else None
@@ -130,7 +107,7 @@ def _update_row(update: disruption_records.Update) -> _Row:
     }
 
 
-def _fault_row(fault: disruption_records.Fault) -> _Row:
+def _fault_row(fault: disruption_records.Fault) -> grids.Row:
     return {
         "Nodes": f"{len(fault.nodes):,}",
         "How": how(fault),
@@ -143,20 +120,15 @@ def _fault_row(fault: disruption_records.Fault) -> _Row:
     }
 
 
-def _load(event: disruption_records.DisruptionRecord) -> _Row:
+def _load(event: disruption_records.DisruptionRecord) -> grids.Row:
     load = event.load
+    # The reason is in a note below the table.
+    ended = "not seen" if event.reason else "well"
     return {
         "Failed share": formatting.ratio(load.error_ratio if load else None),
         "p99 ms": formatting.latency(load, "p99") if load else grids.NONE,
-        "Ended": _ended(event),
+        "Ended": f"failed ({event.failure})" if event.failure else ended,
     }
-
-
-def _ended(event: disruption_records.DisruptionRecord) -> str:
-    if event.failure:
-        return f"failed ({event.failure})"
-    # The reason is in a note below the table.
-    return "not seen" if event.reason else "well"
 
 
 def how(fault: disruption_records.Fault) -> str:
@@ -173,10 +145,10 @@ def _name(
 
 
 def _notes(
-    iteration: int | None, event: disruption_records.DisruptionRecord
+    name: str, event: disruption_records.DisruptionRecord
 ) -> Iterator[str]:
     """Return details of an event that do not fit in its row."""
-    name = _name(iteration, event).capitalize()
+    name = name.capitalize()
     if isinstance(event, disruption_records.Fault) and event.nodes:
         yield f"{name}: the nodes were {wording.few(event.nodes)}."
     if event.failure or event.reason:
@@ -185,11 +157,7 @@ def _notes(
         yield f"{name}: responses by {formatting.shares(event.versions)}."
     load = event.load
     if load and load.failures:
-        yield f"{name}: failed requests: {_kinds(load.failures)}."
+        yield f"{name}: failed requests: {formatting.kinds(load.failures)}."
     if load and load.reasons:
         why = "; ".join(load.reasons).rstrip(".")
         yield f"{name}: its load does not count: {why}."
-
-
-def _kinds(failures: dict[str, int]) -> str:
-    return ", ".join(f"{kind} {n:,}" for kind, n in sorted(failures.items()))

@@ -136,10 +136,12 @@ def errors(step: records.StepResult) -> str:
     if not count:
         return "0"
     share = "" if step.error_ratio is None else percent(step.error_ratio)
-    kinds = ", ".join(
-        f"{kind} {n:,}" for kind, n in sorted(step.failures.items())
-    )
-    return f"{count:,} ({share}: {kinds})"
+    return f"{count:,} ({share}: {kinds(step.failures)})"
+
+
+def kinds(failures: Mapping[str, int]) -> str:
+    """Return the number of failed requests of each kind."""
+    return ", ".join(f"{name} {n:,}" for name, n in sorted(failures.items()))
 
 
 def nodes(bay: bay_records.Bay) -> str:
@@ -248,7 +250,7 @@ def s_per_node(bay: bay_records.Bay) -> float | None:
     return bay.nodes_ready_s / bay.nodes
 
 
-def megabytes(value_bytes: int | None) -> str:
+def megabytes(value_bytes: float | None) -> str:
     """Write bytes as MB (10^6 bytes); None as a dash."""
     return number(None if value_bytes is None else value_bytes / 1e6)
 

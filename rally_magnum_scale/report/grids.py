@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 
 from rally_magnum_scale.history import storage
-from rally_magnum_scale.in_bay.stats import bay_records
 from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import model
@@ -23,6 +22,10 @@ _EMPTY = {"", NONE}
 _FIGURES = frozenset("0123456789+-<>")
 # Smaller values are invisible in four digits.
 _EXACT_RATIO = 0.001
+
+
+# A row of a table: its cells by the names of their columns.
+Row = dict[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,34 +49,46 @@ class Grid:
         columns = zip(self.head, *self.rows, strict=True)
         return [is_figures(one[1:]) for one in columns]
 
-    def trimmed(self) -> Grid:
-        """Return the table without empty columns."""
-        columns = zip(self.head, *self.rows, strict=True)
-        return self._of([one for one in columns if set(one[1:]) - _EMPTY])
 
-    def folded(self, names: Sequence[str]) -> Grid:
-        """Move values that are the same in all rows into a note.
+def plain(
+    title: str, caption: str, rows: Sequence[Row], notes: Iterable[str] = ()
+) -> Grid:
+    """Return a table with all columns of its rows.
 
-        :param names: names of the columns that may be removed
-        """
-        columns = list(zip(self.head, *self.rows, strict=True))
-        same = [
-            one
-            for one in columns
-            if one[0] in names
-            and len(self.rows) > 1
-            and len(set(one[1:])) == 1
-        ]
-        if not same:
-            return self
-        told = "; ".join(f"{name} {value}" for name, value, *_ in same)
-        note = f"The same for all: {told}."
-        slim = self._of([one for one in columns if one not in same])
-        return dataclasses.replace(slim, notes=(note, *self.notes))
+    :param rows: at least one; the first names the columns
+    """
+    cells = tuple(tuple(row.values()) for row in rows)
+    return Grid(title, caption, tuple(rows[0]), cells, tuple(notes))
 
-    def _of(self, columns: Sequence[tuple[str, ...]]) -> Grid:
-        head, *rows = zip(*columns, strict=True)
-        return dataclasses.replace(self, head=head, rows=tuple(rows))
+
+def compact(
+    title: str,
+    caption: str,
+    rows: Sequence[Row],
+    notes: Iterable[str] = (),
+    foldable: Sequence[str] = (),
+) -> Grid | None:
+    """Return a table without empty columns; None without rows.
+
+    :param foldable: columns that become a note if all of several rows have
+        the same value
+    """
+    if not rows:
+        return None
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    left = [name for name, cells in columns.items() if set(cells) - _EMPTY]
+    same = [
+        name
+        for name in left
+        if name in foldable and len(rows) > 1 and len(set(columns[name])) == 1
+    ]
+    if same:
+        told = "; ".join(f"{name} {rows[0][name]}" for name in same)
+        notes = (f"The same for all: {told}.", *notes)
+    slim = [
+        {name: row[name] for name in left if name not in same} for row in rows
+    ]
+    return plain(title, caption, slim, notes)
 
 
 def is_figures(column: Iterable[str]) -> bool:
@@ -91,76 +106,53 @@ def ladder(workloads: Sequence[model.Workload]) -> Grid | None:
         return None
     sizes = {one.bay.nodes for work in workloads for one in work.bays()}
     several = any(len(work.bays()) > 1 for work in workloads)
-    found = Grid(
-        title="Ladder" if len(sizes) > 1 else "Side by side",
-        caption=(
-            "A row for each workload. Seconds are measured from the request; "
-            "s/node is the time until all nodes are Ready, per node. MB is "
-            "the plugin's peak memory. Magnum ms is the p99 latency of "
-            "Magnum's API, of the slowest bay."
-            + (_LAST if any(map(_last_steps, workloads)) else "")
-            + (_MIDDLE if several else "")
-        ),
-        head=(
-            "Workload",
-            "Nodes",
-            "Bays",
-            "Failed",
-            "Create s",
-            "Ready s",
-            "s/node",
-            "Delete s",
-            "Peak MB",
-            "Magnum ms",
-            "Verdict",
-            "rps",
-            "rps/core",
-            "req/CPU s",
-            "p99 ms",
-            "Template",
-        ),
-        rows=tuple(map(_rung, workloads)),
+    caption = (
+        "A row for each workload. Seconds are measured from the request; "
+        "s/node is the time until all nodes are Ready, per node. MB is "
+        "the plugin's peak memory. Magnum ms is the p99 latency of "
+        "Magnum's API, of the slowest bay."
     )
-    return found.trimmed().folded(("Template",))
+    if any(map(_last_steps, workloads)):
+        caption += " Rates and p99 are those of the last step."
+    if several:
+        caption += " For several bays or iterations, the median is shown."
+    return compact(
+        "Ladder" if len(sizes) > 1 else "Side by side",
+        caption,
+        list(map(_rung, workloads)),
+        foldable=("Template",),
+    )
 
 
-_MIDDLE = " For several bays or iterations, the median is shown."
-_LAST = " Rates and p99 are those of the last step."
-
-
-def _rung(workload: model.Workload) -> tuple[str, ...]:
+def _rung(workload: model.Workload) -> Row:
     bays = [one.bay for one in workload.bays()]
     steps = _last_steps(workload)
     state = states.of_workload(workload)
-    return (
-        workload.name,
-        _distinct(f"{bay.nodes:,}" for bay in bays),
-        f"{len(bays):,}" if len(bays) > 1 else "",
-        _failures(bays),
-        _median(bay.create_s for bay in bays),
-        _median(bay.nodes_ready_s for bay in bays),
-        brief(_middle(map(formatting.s_per_node, bays))),
-        _median(bay.delete_s for bay in bays),
-        formatting.megabytes(_peak_bytes(bays)),
-        milliseconds(_slowest(bays)),
-        state if state == storage.HOLDS else state.upper(),
-        _median(step.achieved_rps for step in steps),
-        _median(step.rps_per_core_real_nodes for step in steps),
-        _median(step.requests_per_cpu_s.get("pods") for step in steps),
-        _median(map(_p99_ms, steps)),
-        _distinct(formatting.template(bay) for bay in bays),
-    )
-
-
-def _failures(bays: Sequence[bay_records.Bay]) -> str:
-    """Return the number of failed bays by class."""
-    counts = collections.Counter(b.failure for b in bays if b.failure)
-    return ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))
-
-
-def _slowest(bays: Sequence[bay_records.Bay]) -> float | None:
-    known = [(bay.magnum_request_s or {}).get("p99") for bay in bays]
-    return max((one for one in known if one is not None), default=None)
+    failures = collections.Counter(b.failure for b in bays if b.failure)
+    p99_s = _known((bay.magnum_request_s or {}).get("p99") for bay in bays)
+    peaks_bytes = _known(bay.client_memory_peak_bytes for bay in bays)
+    return {
+        "Workload": workload.name,
+        "Nodes": _distinct(f"{bay.nodes:,}" for bay in bays),
+        "Bays": f"{len(bays):,}" if len(bays) > 1 else "",
+        "Failed": ", ".join(
+            f"{n} {one}" for one, n in sorted(failures.items())
+        ),
+        "Create s": _median(bay.create_s for bay in bays),
+        "Ready s": _median(bay.nodes_ready_s for bay in bays),
+        "s/node": formatting.brief(_middle(map(formatting.s_per_node, bays))),
+        "Delete s": _median(bay.delete_s for bay in bays),
+        "Peak MB": formatting.megabytes(max(peaks_bytes, default=None)),
+        "Magnum ms": milliseconds(max(p99_s, default=None)),
+        "Verdict": state if state == storage.HOLDS else state.upper(),
+        "rps": _median(step.achieved_rps for step in steps),
+        "rps/core": _median(step.rps_per_core_real_nodes for step in steps),
+        "req/CPU s": _median(
+            step.requests_per_cpu_s.get("pods") for step in steps
+        ),
+        "p99 ms": _median(map(_p99_ms, steps)),
+        "Template": _distinct(formatting.template(bay) for bay in bays),
+    }
 
 
 def spread(workload: model.Workload) -> Grid | None:
@@ -185,12 +177,15 @@ def spread(workload: model.Workload) -> Grid | None:
         title="Iterations",
         caption=f"{total} iterations, {failed or 'none'} of them failed.",
         head=("Measured", "Count", "Least", "Median", "Most"),
-        rows=tuple(_spread_row(*row) for row in rows if _known(row[1])),
+        rows=tuple(
+            _spread_row(name, known)
+            for name, values in rows
+            if (known := _known(values))
+        ),
     )
 
 
-def _spread_row(name: str, values: Iterable[float | None]) -> tuple[str, ...]:
-    known = _known(values)
+def _spread_row(name: str, known: Sequence[float]) -> tuple[str, ...]:
     figures = (min(known), statistics.median(known), max(known))
     return (name, f"{len(known):,}", *map(formatting.number, figures))
 
@@ -203,28 +198,22 @@ def cores(load: records.Throughput) -> Grid | None:
     """
     if not any(step.cpu_s or step.rps_per_core_of for step in load.steps):
         return None
-    found = Grid(
-        title="Requests per core and per CPU second",
-        caption=(
-            "Expected responses in the steady seconds of each step, per core "
-            "of the real nodes, per core that the pods could use, and per "
-            "CPU second used. Generators are the Locust workers and their "
-            "master, which measure their own CPU time. The CPU time of the "
-            "targets, and of everything on the nodes with pods, is from the "
-            "nodes' counters."
-        ),
-        head=("Step", "Of", "Cores", "rps/core", "CPU s", "req/CPU s"),
-        rows=tuple(
-            row for step in load.steps for row in _cores_rows(load, step)
-        ),
-        notes=tuple(_cores_notes(load.steps)),
+    return compact(
+        "Requests per core and per CPU second",
+        "Expected responses in the steady seconds of each step, per core "
+        "of the real nodes, per core that the pods could use, and per "
+        "CPU second used. Generators are the Locust workers and their "
+        "master, which measure their own CPU time. The CPU time of the "
+        "targets, and of everything on the nodes with pods, is from the "
+        "nodes' counters.",
+        [row for step in load.steps for row in _cores_rows(load, step)],
+        _cores_notes(load.steps),
     )
-    return found.trimmed()
 
 
 def _cores_rows(
     load: records.Throughput, step: records.StepResult
-) -> list[tuple[str, ...]]:
+) -> list[Row]:
     """Return a row for all nodes, for all pods, and for each component."""
     parts = (
         ("nodes", load.cores_real_nodes, step.rps_per_core_real_nodes),
@@ -235,14 +224,14 @@ def _cores_rows(
         ),
     )
     return [
-        (
-            str(step.step),
-            name,
-            formatting.number(cores),
-            formatting.number(rate),
-            formatting.number(step.cpu_s.get(name)),
-            formatting.number(step.requests_per_cpu_s.get(name)),
-        )
+        {
+            "Step": str(step.step),
+            "Of": name,
+            "Cores": formatting.number(cores),
+            "rps/core": formatting.number(rate),
+            "CPU s": formatting.number(step.cpu_s.get(name)),
+            "req/CPU s": formatting.number(step.requests_per_cpu_s.get(name)),
+        }
         for name, cores, rate in parts
     ]
 
@@ -264,9 +253,8 @@ def _cores_notes(steps: Sequence[records.StepResult]) -> list[str]:
             f"Up to {formatting.percent(outside)} of the time that the nodes' "
             "counters cover is outside of the steady seconds."
         )
-    covered = [one.cpu_covered_ratio for one in steps]
-    least = min((one for one in covered if one is not None), default=1.0)
-    if least < 1 - _EXACT_RATIO:
+    covered = _known(one.cpu_covered_ratio for one in steps)
+    if (least := min(covered, default=1.0)) < 1 - _EXACT_RATIO:
         notes.append(
             "The nodes' counters cover at least "
             f"{formatting.percent(least)} of the steady seconds and are "
@@ -294,11 +282,6 @@ def _p99_ms(step: records.StepResult) -> float | None:
     return math.inf if step.failed else None
 
 
-def _peak_bytes(found: Iterable[bay_records.Bay]) -> int | None:
-    known = [one.client_memory_peak_bytes for one in found]
-    return max((one for one in known if one is not None), default=None)
-
-
 def _known(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
@@ -310,11 +293,6 @@ def _middle(values: Iterable[float | None]) -> float | None:
 
 def _median(values: Iterable[float | None]) -> str:
     return formatting.number(_middle(values))
-
-
-def brief(value: float | None) -> str:
-    """Write a small number with three digits, as it is no more exact."""
-    return formatting.brief(value)
 
 
 def milliseconds(value_s: float | None) -> str:
