@@ -18,7 +18,6 @@ from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import histogram_sum
 
-SIZE = (1080.0, 340.0)
 _PER_NINE = 25
 # Colours of the steps; more steps are distinguished by their end points.
 _COLOURS = ("blue", "orange", "violet", "good", "bad", "warn")
@@ -82,9 +81,7 @@ def draw(found: Sequence[StepDistribution], identifier: str) -> str:
     """
     if not found:
         return ""
-    figure = drawing.new(*SIZE)
-    axes = figure.subplots()
-    drawing.style(axes)
+    figure, axes = drawing.new()
     for one in found:
         axes.plot(
             [nine for nine, _ in one.spots],
@@ -100,7 +97,7 @@ def draw(found: Sequence[StepDistribution], identifier: str) -> str:
     drawing.latency_scale(
         axes, (value for one in found for _, value in one.spots)
     )
-    drawing.name_axes(axes, "share of the responses", axes.get_ylabel())
+    drawing.name_axes(axes, "share of the responses")
     drawing.legend(axes)
     return drawing.svg(
         figure, identifier, "Latency by percentile", _describe(found)

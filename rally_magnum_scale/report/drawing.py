@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-# Placeholder colour and the variable of the style sheet that replaces it.
-_VARIABLES = {
-    f"#0101{number:02x}": name
+# Placeholder colour of each variable of the style sheet.
+COLOUR = {
+    name: f"#0101{number:02x}"
     for number, name in enumerate(
         (
             "text",
@@ -37,7 +37,6 @@ _VARIABLES = {
         1,
     )
 }
-COLOUR = {name: colour for colour, name in _VARIABLES.items()}
 _SIZE = re.compile(r'viewBox="[^"]*"')
 # Removed parts: ids that would not be unique in a page, a style that would
 # apply to the whole page, fonts, and an empty licence.
@@ -52,83 +51,66 @@ _TAG = re.compile(r"<[^>]+>")
 _LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
 # Font size of all text: that of tables on a page of full width.
 _FONT = 12
-# Width of a drawing in pixels; it scrolls on a phone.
+# Size of a drawing in pixels, which are points; it scrolls on a phone.
+WIDTH, HEIGHT = 1080.0, 340.0
 _PIXELS_PER_INCH = 72.0
 # With a larger ratio than 20, the lower percentiles would be on the zero line.
 _LOG_RATIO = 20
 
 
-def new(width: float, height: float) -> Any:
-    """Create a matplotlib figure.
+def new(
+    height: float = HEIGHT,
+    margins: tuple[float, float, float, float] | None = None,
+) -> tuple[Any, Any]:
+    """Create a matplotlib figure with axes in the style of the page.
 
     Matplotlib is imported here, because Rally imports all modules with
     plugins, and draws nothing most of the time.
 
-    :param width: in pixels
     :param height: in pixels
+    :param margins: distance of the axes from the left, right, upper and lower
+        edge in pixels; by default what their texts need
+    :returns: the figure and its axes
     """
     from matplotlib import figure
 
-    return figure.Figure(
-        figsize=(width / _PIXELS_PER_INCH, height / _PIXELS_PER_INCH),
+    size = WIDTH / _PIXELS_PER_INCH, height / _PIXELS_PER_INCH
+    drawn = figure.Figure(
+        size,
         facecolor="none",
         edgecolor="none",
-        layout="constrained",
+        layout=None if margins else "constrained",
     )
-
-
-def framed(
-    width: float,
-    height: float,
-    left: float,
-    right: float,
-    top: float,
-    bottom: float,
-) -> tuple[Any, Any]:
-    """Create a figure whose axes are at a known position.
-
-    :param width: in pixels, like all other parameters
-    :param left: distance from the left edge to the axes; the other edges in
-        the same way
-    :returns: the figure and its axes
-    """
-    figure = new(width, height)
-    figure.set_layout_engine("none")
-    axes = figure.add_axes(
-        (
-            left / width,
-            bottom / height,
-            (width - left - right) / width,
-            (height - top - bottom) / height,
-        )
-    )
-    style(axes)
-    return figure, axes
-
-
-def style(axes: Any) -> None:
-    """Apply the style of the page to axes."""
+    if margins:
+        left, right, top, bottom = margins
+        across, down = WIDTH - left - right, height - top - bottom
+        corner = left / WIDTH, bottom / height
+        axes = drawn.add_axes((*corner, across / WIDTH, down / height))
+    else:
+        axes = drawn.subplots()
     axes.set_facecolor("none")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(COLOUR["quiet"])
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(COLOUR["quiet"])
     axes.tick_params(colors=COLOUR["quiet"], labelsize=_FONT)
     axes.grid(axis="y", color=COLOUR["grid"], linewidth=0.8)
     axes.set_axisbelow(True)
+    return drawn, axes
 
 
 def name_axes(axes: Any, x: str = "", y: str = "") -> None:
-    """Set the titles of the axes."""
-    axes.set_xlabel(x, color=COLOUR["text"], fontsize=_FONT)
-    axes.set_ylabel(y, color=COLOUR["text"], fontsize=_FONT)
+    """Set the titles of the axes; an empty title leaves the present one."""
+    style = {"color": COLOUR["text"], "fontsize": _FONT}
+    if x:
+        axes.set_xlabel(x, **style)
+    if y:
+        axes.set_ylabel(y, **style)
 
 
 def rate_scale(axes: Any, title: str = "requests per second") -> None:
     """Start the vertical axis at 0, and write thousands as k."""
     axes.set_ylim(0, max(axes.get_ylim()[1], 1e-9))
     thousands(axes.yaxis)
-    name_axes(axes, axes.get_xlabel(), title)
+    name_axes(axes, y=title)
 
 
 def thousands(axis: Any) -> None:
@@ -153,15 +135,11 @@ def latency_scale(axes: Any, values_ms: Iterable[float]) -> None:
         axes.yaxis.set_major_locator(
             ticker.LogLocator(subs=(1, 2, 5) if few else (1,))
         )
-        axes.yaxis.set_major_formatter(ticker.FuncFormatter(_plainly))
+        axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.12g}"))
         axes.yaxis.set_minor_locator(ticker.NullLocator())
     else:
         axes.set_ylim(0, high * 1.08)
-    name_axes(axes, axes.get_xlabel(), title)
-
-
-def _plainly(value: float, _place: int) -> str:
-    return f"{value:,.12g}"
+    name_axes(axes, y=title)
 
 
 def share_scale(axes: Any) -> None:
@@ -171,7 +149,7 @@ def share_scale(axes: Any) -> None:
     axes.set_ylim(0, 100)
     axes.yaxis.set_major_locator(ticker.MultipleLocator(25))
     axes.yaxis.set_major_formatter(ticker.PercentFormatter(symbol=" %"))
-    name_axes(axes, axes.get_xlabel(), "share of the responses")
+    name_axes(axes, y="share of the responses")
 
 
 def shade(
@@ -199,24 +177,6 @@ def shade(
         linewidth=0,
         zorder=0,
         label=f"_{name}" if not name or name in known else name,
-    )
-
-
-def head(axes: Any, x: float, y: float, text: str) -> None:
-    """Write text above the lines.
-
-    :param x: position on the horizontal axis
-    :param y: position as a share of the height of the axes
-    """
-    axes.text(
-        x,
-        y,
-        text,
-        transform=axes.get_xaxis_transform(),
-        ha="center",
-        va="bottom",
-        fontsize=_FONT,
-        color=COLOUR["text"],
     )
 
 
@@ -248,9 +208,13 @@ def flag(axes: Any, x: float, text: str, offset: tuple[float, float]) -> None:
     )
 
 
-def write(axes: Any, x: float, y: float, text: str) -> None:
-    """Write text beside a point, in the coordinates of the axes."""
-    axes.text(x, y, text, va="center", fontsize=_FONT, color=COLOUR["text"])
+def write(axes: Any, x: float, y: float, text: str, **options: Any) -> None:
+    """Write text, by default beside a point in the coordinates of the axes.
+
+    :param options: for matplotlib's ``Axes.text``
+    """
+    placed = {"va": "center", **options}
+    axes.text(x, y, text, fontsize=_FONT, color=COLOUR["text"], **placed)
 
 
 def legend(axes: Any, above: float = 1.0) -> None:
@@ -292,7 +256,7 @@ def svg(figure: Any, identifier: str, title: str, description: str) -> str:
     for part in _NEEDLESS:
         body = part.sub("", body)
     body = _TAG.sub(lambda tag: _LONG_NUMBER.sub(_shorten, tag[0]), body)
-    for colour, name in _VARIABLES.items():
+    for name, colour in COLOUR.items():
         body = body.replace(colour, f"var(--{name})")
     return (
         f'<svg {size[0] if size else ""} role="img" '

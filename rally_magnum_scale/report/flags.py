@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Sequence
 
 from rally_magnum_scale.report import formatting
@@ -47,29 +46,22 @@ class Flag:
         return self.left + self.width / 2
 
 
-@dataclasses.dataclass(frozen=True)
-class _Spot:
-    """An event with its number and its position."""
-
-    number: int
-    x: float
-    event: series.Event
+# The number of an event, its place on the time axis in pixels, and the event.
+Spot = tuple[int, float, series.Event]
 
 
-def place(
-    events: Iterable[tuple[int, float, series.Event]], width: float
-) -> list[Flag]:
+def place(events: Iterable[Spot], width: float) -> list[Flag]:
     """Lay out the marks of events.
 
-    :param events: number, pixels on the time axis and event, by time
+    :param events: by time
     :param width: width of the whole drawing, which no mark leaves
     """
     ends: list[float] = []
     flags = []
-    for group in _joined(_Spot(*one) for one in events):
+    for group in _joined(events):
         text = _text(group)
         wide = max(HEIGHT, len(text) * _DIGIT + _PADDING)
-        x = group[0].x
+        x = group[0][1]
         left = round(min(max(0.0, x - wide / 2), width - wide), 1)
         free = (at for at, end in enumerate(ends) if end < left)
         level = next(free, len(ends))
@@ -79,24 +71,23 @@ def place(
     return flags
 
 
-def _joined(spots: Iterable[_Spot]) -> Iterator[Sequence[_Spot]]:
-    group: list[_Spot] = []
+def _joined(spots: Iterable[Spot]) -> list[list[Spot]]:
+    groups: list[list[Spot]] = []
     for spot in spots:
-        if group and spot.x - group[0].x >= JOINED:
-            yield group
-            group = []
-        group.append(spot)
-    if group:
-        yield group
+        if groups and spot[1] - groups[-1][0][1] < JOINED:
+            groups[-1].append(spot)
+        else:
+            groups.append([spot])
+    return groups
 
 
-def _text(group: Sequence[_Spot]) -> str:
-    first, last = group[0].number, group[-1].number
+def _text(group: Sequence[Spot]) -> str:
+    first, last = group[0][0], group[-1][0]
     return str(first) if first == last else f"{first}\N{EN DASH}{last}"
 
 
-def _title(spot: _Spot) -> str:
-    event = spot.event
+def _title(spot: Spot) -> str:
+    number, _, event = spot
     detail = f": {event.detail}" if event.detail else ""
     at = formatting.seconds(event.at_s)
-    return f"{spot.number}. {formatting.kind(event.kind)} at {at}{detail}"
+    return f"{number}. {formatting.kind(event.kind)} at {at}{detail}"

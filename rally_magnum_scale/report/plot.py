@@ -13,10 +13,9 @@ from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import flags
 from rally_magnum_scale.report import series
 
-SIZE = (1080.0, 340.0)
 # Distance of the axes from each edge, in pixels.
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 12.0, 50.0, 44.0
-ACROSS, DOWN = SIZE[0] - LEFT - RIGHT, SIZE[1] - TOP - BOTTOM
+LEFT, RIGHT, TOP, BOTTOM = MARGINS = (62.0, 12.0, 50.0, 44.0)
+ACROSS, DOWN = drawing.WIDTH - LEFT - RIGHT, drawing.HEIGHT - TOP - BOTTOM
 # Width of a letter of the labels, in pixels.
 LETTER = 6.6
 # With more points, lines must be thin.
@@ -80,28 +79,21 @@ def draw(plot: Plot, identifier: str) -> str:
 
     :param identifier: unique in the page; the kind is added to it
     """
-    figure, axes = drawing.framed(*SIZE, LEFT, RIGHT, TOP, BOTTOM)
+    figure, axes = drawing.new(margins=MARGINS)
     unit, unit_s = plot.unit
     for line in plot.lines:
-        dense = len(plot.points) > DENSE
-        (_draw_area if line.base else _draw_line)(
-            axes, line, plot.points, unit_s, dense
-        )
+        draw_line = _draw_area if line.base else _draw_line
+        draw_line(axes, line, plot.points, unit_s)
     plot.scale(axes)
     length = max(plot.length_s, 1)
     axes.set_xlim(0, length / unit_s)
-    drawing.name_axes(axes, f"{unit} since the load began", axes.get_ylabel())
+    drawing.name_axes(axes, f"{unit} since the load began")
     for span in plot.spans:
         _shade(axes, span, unit_s, ACROSS / length)
     for start_s, end_s in plot.gaps:
-        drawing.shade(
-            axes,
-            start_s / unit_s,
-            end_s / unit_s,
-            "missing",
-            "windows missing",
-        )
-    marked = flags.place(_events(plot), SIZE[0])
+        start, end = start_s / unit_s, end_s / unit_s
+        drawing.shade(axes, start, end, "missing", "windows missing")
+    marked = flags.place(_events(plot), drawing.WIDTH)
     for flag in marked:
         drawing.flag(
             axes,
@@ -139,12 +131,9 @@ def stretches(
 
 
 def _draw_line(
-    axes: Any,
-    line: Line,
-    points: Sequence[series.PlotPoint],
-    unit_s: int,
-    dense: bool,
+    axes: Any, line: Line, points: Sequence[series.PlotPoint], unit_s: int
 ) -> None:
+    dense = len(points) > DENSE
     for number, part in enumerate(stretches(line, points)):
         axes.plot(
             [point.middle_s / unit_s for point in part],
@@ -159,11 +148,7 @@ def _draw_line(
 
 
 def _draw_area(
-    axes: Any,
-    line: Line,
-    points: Sequence[series.PlotPoint],
-    unit_s: int,
-    _dense: bool,
+    axes: Any, line: Line, points: Sequence[series.PlotPoint], unit_s: int
 ) -> None:
     for number, part in enumerate(stretches(line, points)):
         low = [line.base(one) if line.base else 0.0 for one in part]
@@ -196,7 +181,15 @@ def _shade(
     width = (span.end_s - span.start_s) * pixels_a_second
     fitting = [one for one in _labels(span) if len(one) * LETTER < width]
     if fitting:
-        drawing.head(axes, (start + end) / 2, _LABELS_AT, fitting[0])
+        drawing.write(
+            axes,
+            (start + end) / 2,
+            _LABELS_AT,
+            fitting[0],
+            transform=axes.get_xaxis_transform(),
+            ha="center",
+            va="bottom",
+        )
 
 
 def _labels(span: series.PlotSpan) -> Iterator[str]:
@@ -211,7 +204,7 @@ def _labels(span: series.PlotSpan) -> Iterator[str]:
     yield f"{span.step}"
 
 
-def _events(plot: Plot) -> Iterable[tuple[int, float, series.Event]]:
+def _events(plot: Plot) -> Iterator[flags.Spot]:
     for number, event in enumerate(plot.events, 1):
         if event.at_s is not None and 0 <= event.at_s <= plot.length_s:
             x = LEFT + ACROSS * event.at_s / max(plot.length_s, 1)

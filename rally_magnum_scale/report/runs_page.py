@@ -19,7 +19,7 @@ from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import page
 
-SIZE = (1080.0, 220.0)
+_HEIGHT = 220.0
 # The states that banners use; learning is neither good nor bad.
 _SIDES = {
     comparison.NOT_WORSE: conclusion.PASS,
@@ -208,9 +208,7 @@ def _draw(
     known: trend.Trend | None,
     changes: Sequence[change_points.ChangePoint],
 ) -> str:
-    figure = drawing.new(*SIZE)
-    axes = figure.subplots()
-    drawing.style(axes)
+    figure, axes = drawing.new(_HEIGHT)
     unit = measured[0][1].unit
     drawing.name_axes(axes, y=unit)
     points = known.points if known else ()

@@ -12,7 +12,6 @@ from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids
 
-_SIZE = (1080.0, 340.0)
 _PURPOSES = {
     trials.ESTIMATE: "to estimate",
     trials.SEARCH: "",
@@ -121,9 +120,7 @@ def draw(found: records.MaxRate, identifier: str) -> str:
     shown = curve(found)
     if shown is None:
         return ""
-    figure = drawing.new(*_SIZE)
-    axes = figure.subplots()
-    drawing.style(axes)
+    figure, axes = drawing.new()
     axes.plot(
         [rate for rate, _ in shown.spots],
         [ms for _, ms in shown.spots],
@@ -145,7 +142,7 @@ def draw(found: records.MaxRate, identifier: str) -> str:
     high_rps = max(rate for rate, _ in shown.spots) * 1.03
     axes.set_xlim(0, high_rps)
     _shade(axes, found, high_rps)
-    drawing.name_axes(axes, "offered, requests per second", axes.get_ylabel())
+    drawing.name_axes(axes, "offered, requests a second")
     drawing.thousands(axes.xaxis)
     drawing.legend(axes)
     return drawing.svg(

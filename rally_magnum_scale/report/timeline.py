@@ -8,7 +8,7 @@ from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import model
 
-_WIDTH, _ROW, _REST = 1080.0, 26.0, 60.0
+_ROW, _REST = 26.0, 60.0
 _BAR = 0.62
 
 
@@ -23,9 +23,7 @@ def draw(actions: Sequence[model.AtomicAction], identifier: str) -> str:
     ordered = sorted(actions, key=lambda one: one.started_at)
     begun = ordered[0].started_at
     names = list(dict.fromkeys(one.name for one in ordered))
-    figure = drawing.new(_WIDTH, _ROW * len(names) + _REST)
-    axes = figure.subplots()
-    drawing.style(axes)
+    figure, axes = drawing.new(_ROW * len(names) + _REST)
     axes.grid(visible=False, axis="y")
     axes.grid(axis="x", color=drawing.COLOUR["grid"], linewidth=0.8)
     end = max(one.finished_at for one in ordered) - begun

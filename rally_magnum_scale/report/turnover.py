@@ -14,7 +14,6 @@ from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import model
 
 HOUR_S = 3600.0
-_SIZE = (1080.0, 340.0)
 # Possible lengths of an interval; the length limits their number.
 _STRETCHES_S = (60, 120, 300, 600, 900, 1800, 3600)
 MOST_STRETCHES = 60
@@ -128,9 +127,7 @@ def draw(found: Turnover, identifier: str) -> str:
 
     :param identifier: unique in the page
     """
-    figure = drawing.new(*_SIZE)
-    axes = figure.subplots()
-    drawing.style(axes)
+    figure, axes = drawing.new()
     stretch_s = _stretch_s(found.length_s)
     count = math.ceil(found.length_s / stretch_s)
     unit, unit_s = _unit(found.length_s)

@@ -8,9 +8,7 @@ from rally_magnum_scale.report import drawing
 
 
 def axes_of(*values):
-    figure = drawing.new(600, 300)
-    axes = figure.subplots()
-    drawing.style(axes)
+    figure, axes = drawing.new()
     axes.plot(range(len(values)), values)
     return figure, axes
 
@@ -69,7 +67,7 @@ def test_a_share_ends_with_all():
 
 def test_text_is_left_as_it_is_and_paths_are_short():
     figure, axes = axes_of(1 / 3, 2 / 3)
-    drawing.head(axes, 0.5, 1.01, "99.999 %")
+    drawing.write(axes, 0.5, 1.01, "99.999 %")
     assert "99.999 %" in texts(figure)
     drawn = drawing.svg(figure, "d", "t", "d")
     for data in re.findall(r' d="([^"]*)"', drawn):

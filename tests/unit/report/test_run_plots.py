@@ -114,8 +114,8 @@ def areas_of(found):
     """The corners of the areas of each line, in seconds and per cent."""
     drawn = {}
     for line in found.lines:
-        _, axes = drawing.framed(*plot.SIZE, 1, 1, 1, 1)
-        plot._draw_area(axes, line, found.points, 1, False)
+        _, axes = drawing.new()
+        plot._draw_area(axes, line, found.points, 1)
         drawn[line.name] = [
             one.get_paths()[0].vertices for one in axes.collections
         ]

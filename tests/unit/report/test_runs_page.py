@@ -111,14 +111,12 @@ def test_drawings_bear_standing_side_by_side():
 
 
 def test_a_drawing_has_words_and_the_colours_of_the_page():
-    figure = drawing.new(300, 100)
-    axes = figure.subplots()
-    drawing.style(axes)
+    figure, axes = drawing.new(100)
     axes.plot([1, 2], [3, 4], color=drawing.COLOUR["blue"])
     drawn = drawing.svg(figure, "d1", "Title <1>", "Words & more")
     assert '<title id="d1-t">Title &lt;1&gt;</title>' in drawn
     assert '<desc id="d1-d">Words &amp; more</desc>' in drawn
-    assert 'viewBox="0 0 300 100" role="img"' in drawn
+    assert 'viewBox="0 0 1080 100" role="img"' in drawn
     assert "stroke: var(--blue)" in drawn
     assert not re.search("#0101", drawn)
     for part in ("<metadata", "<style", "font-family"):
