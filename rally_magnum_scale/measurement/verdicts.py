@@ -69,6 +69,16 @@ class Verdict:
         return self.infinity or format_value(self.value, self.unit)
 
     @property
+    def side(self) -> str:
+        """On which side of the bound the value must be, in words."""
+        return "at least" if self.at_least else "at most"
+
+    @property
+    def required(self) -> str:
+        """The bound with its unit, in words."""
+        return format_value(self.bound, self.unit)
+
+    @property
     def undecided(self) -> bool:
         """Tell whether the bound lies inside the interval."""
         if self.interval is None:
@@ -108,18 +118,14 @@ class Verdict:
         """Describe the verdict in one line."""
         where = f", {self.place}" if self.place else ""
         where += f", bay {self.bay}" if self.bay else ""
-        side = "at least" if self.at_least else "at most"
         # Rally does not number iterations for criteria, only records do.
-        source = (
-            f"iteration {self.iteration}"
-            if self.iteration
-            else "an iteration without records"
-        )
+        source = "an iteration without records"
+        if self.iteration:
+            source = f"iteration {self.iteration}"
         return (
-            f"{self.criterion} {self.bound_key}: "
-            f"{self.measured}, required: {side} "
-            f"{format_value(self.bound, self.unit)}"
-            f" ({source}{where})" + (f": {self.reason}" if self.reason else "")
+            f"{self.criterion} {self.bound_key}: {self.measured}, asked for "
+            f"{self.side} {self.required} ({source}{where})"
+            + (f": {self.reason}" if self.reason else "")
         )
 
 

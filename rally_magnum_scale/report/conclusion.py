@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from rally_magnum_scale.history import storage
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import model
@@ -105,7 +106,7 @@ def _broken(workloads: Sequence[model.Workload]) -> list[str]:
             context, why = one.broken_context.name, one.broken_context
             found.append(
                 f"{where}othing was measured, because the context {context} "
-                f"failed: {formatting.join_error(why.setup_error)}"
+                f"failed: {records.describe_error(why.setup_error)}"
             )
     return found
 
@@ -195,7 +196,7 @@ def cleanup_errors(workload: model.Workload) -> list[str]:
     """Return the cleanup errors of contexts, which fail no task in Rally."""
     return [
         f"the context {one.name} could not clean up: "
-        f"{formatting.join_error(one.cleanup_error)}".rstrip(".")
+        f"{records.describe_error(one.cleanup_error)}".rstrip(".")
         for one in workload.contexts
         if one.cleanup_error
     ]
@@ -238,20 +239,18 @@ def say_verdict(verdict: verdicts.Verdict) -> str:
         name += f" {_when(verdict)}"
     if verdict.bay:
         name += f" of the bay {verdict.bay}"
-    bound = (
-        f"{formatting.side(verdict)} {formatting.asked(verdict)} is required"
-    )
+    bound = f"{verdict.side} {verdict.required} is required"
     if verdict.value is None:
         return f"{name}: {bound}, but {verdict.reason}"
     if verdict.reason:
         return (
-            f"{name}: {formatting.measured(verdict)} ({bound}) does not "
+            f"{name}: {verdict.measured} ({bound}) does not "
             f"count: {verdict.reason}"
         )
     ratio = _off_ratio(verdict)
     told = ratio is not None and math.isfinite(ratio)
     off = f" ({formatting.percent(ratio or 0)} off)" if told else ""
-    return f"{name}: {formatting.measured(verdict)}, but {bound}{off}"
+    return f"{name}: {verdict.measured}, but {bound}{off}"
 
 
 def _when(verdict: verdicts.Verdict) -> str:

@@ -14,21 +14,6 @@ from rally_magnum_scale.measurement import verdicts
 from rally_magnum_scale.report import model
 
 
-def side(verdict: verdicts.Verdict) -> str:
-    """Return on which side of the bound the value must be, in words."""
-    return "at least" if verdict.at_least else "at most"
-
-
-def asked(verdict: verdicts.Verdict) -> str:
-    """Write the bound with its unit."""
-    return verdicts.format_value(verdict.bound, verdict.unit)
-
-
-def measured(verdict: verdicts.Verdict) -> str:
-    """Write the value with its unit."""
-    return verdict.measured
-
-
 def outcome(verdict: verdicts.Verdict) -> str:
     """Return the verdict in one or two words."""
     if verdict.passed:
@@ -187,16 +172,6 @@ def shares(counts: Mapping[str, int]) -> str:
 def kind(name: str) -> str:
     """Return the kind of an event in words."""
     return name.replace("_", " ")
-
-
-def error_sentence(iteration: model.Iteration) -> str:
-    """Return the class and the message of an error, without traceback."""
-    return join_error(iteration.error)
-
-
-def join_error(error: Sequence[str]) -> str:
-    """Return class and message of an error in Rally's form."""
-    return records.describe_error(error)
 
 
 def requests(run: records.Run) -> str:

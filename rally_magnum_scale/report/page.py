@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import functools
 import io
 import json
@@ -62,57 +61,6 @@ MIN_POINTS = 100
 MOST_COLUMNS = 10
 
 
-@dataclasses.dataclass(frozen=True)
-class _Part:
-    """One iteration, ready for the template.
-
-    :param plots: each plot with its title
-    :param search: plot of the search for the highest rate, or None
-    :param csv: the plotted values as a ``data:`` URL, or empty
-    :param records: all records, compressed, as a ``data:`` URL, or empty
-    :param distribution: latency by percentile as SVG, or empty
-    :param timeline: the atomic actions as SVG, or empty
-    """
-
-    iteration: model.Iteration
-    plots: list[tuple[str, str]]
-    search: tuple[str, str] | None
-    events: list[series.Event]
-    csv: str
-    records: str
-    distribution: str
-    timeline: str
-    cores: grids.Grid | None
-    api: grids.Grid | None
-
-    @property
-    def origin(self) -> float:
-        """Start of the iteration, in epoch seconds."""
-        first = min(one.started_at for one in self.iteration.actions)
-        return self.iteration.started_at or first
-
-
-@dataclasses.dataclass(frozen=True)
-class _Section:
-    """One workload, ready for the template."""
-
-    workload: model.Workload
-    conclusion: conclusion.Conclusion
-    headlines: list[tuple[str, verdicts.Verdict]]
-    verdicts: list[tuple[verdicts.Verdict, past.Past | None]]
-    others: list[model.SlaResult]
-    reasons: list[str]
-    differences: list[str]
-    cleanup_errors: list[str]
-    spread: grids.Grid | None
-    bays: grids.Grid | None
-    changes: grids.Grid | None
-    disturbed: list[grids.Grid]
-    iterations: list[_Part]
-    args: str
-    sla: str
-
-
 def render(
     report: model.Report,
     before: Sequence[storage.StoredRun] = (),
@@ -128,9 +76,13 @@ def render(
     """
     every = [i for one in report.workloads for i in one.iterations]
     limit = max(MIN_POINTS, series.MAX_POINTS // max(1, len(every)))
-    trends = _known(report, before, across)
-    taken = downloads.pack(every)
-    packed = iter(taken.addresses)
+    known: Sequence[Mapping[str, trend.Trend]] = [{}] * len(report.workloads)
+    if before:
+        now = new_runs.of_report(report)
+        known = [past.trends(run, before, across) for run in now]
+    packed = downloads.pack(every)
+    addresses = iter(packed.addresses)
+    turned = turnover.find(report.workloads)
     return (
         environment()
         .get_template("page.html.j2")
@@ -138,33 +90,22 @@ def render(
             report=report,
             conclusion=conclusion.conclude(report.workloads, report.errors),
             sections=[
-                _section(number, workload, limit, known, packed)
-                for number, (workload, known) in enumerate(
-                    zip(report.workloads, trends, strict=True),
-                    1,
+                _section(f"w{number}", workload, limit, trends, addresses)
+                for number, (workload, trends) in enumerate(
+                    zip(report.workloads, known, strict=True), 1
                 )
             ],
             ladder=grids.ladder(report.workloads),
-            turnover=_turnover(report.workloads),
+            turnover=turned,
+            turnover_plot=turnover.draw(turned, "task")
+            if turned and turned.has_course
+            else "",
             percentiles=PERCENTILES,
             most_columns=MOST_COLUMNS,
-            window_s=taken.window_s,
+            window_s=packed.window_s,
             kubernetes=_kubernetes(report),
         )
     )
-
-
-def _known(
-    report: model.Report,
-    before: Sequence[storage.StoredRun],
-    across: Collection[str],
-) -> list[dict[str, trend.Trend]]:
-    """Return the trends for each workload; empty without a history."""
-    if not before:
-        return [{} for _ in report.workloads]
-    return [
-        past.trends(run, before, across) for run in new_runs.of_report(report)
-    ]
 
 
 @functools.cache
@@ -180,30 +121,30 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shared = (
-        formatting.outcome,
-        formatting.stored_outcome,
-        formatting.measured,
-        formatting.asked,
-        formatting.side,
-        formatting.margin,
-        formatting.margin_percent,
-        formatting.number,
-        formatting.latency,
-        formatting.answered,
-        formatting.errors,
-        formatting.error_sentence,
-        formatting.join_error,
-        formatting.load,
-        formatting.actions,
-        formatting.requests,
-        formatting.kind,
-    )
-    environment.filters.update({one.__name__: one for one in shared})
-    environment.filters["minus"] = _minus
-    environment.filters["search_sentence"] = searches.sentence
-    environment.filters["search_grid"] = searches.grid
-    environment.filters["capfirst"] = _capfirst
+    environment.filters |= {
+        "minus": _minus,
+        "search_sentence": searches.sentence,
+        "search_grid": searches.grid,
+        "capfirst": _capfirst,
+        **{
+            one.__name__: one
+            for one in (
+                records.describe_error,
+                formatting.outcome,
+                formatting.stored_outcome,
+                formatting.margin,
+                formatting.margin_percent,
+                formatting.number,
+                formatting.latency,
+                formatting.answered,
+                formatting.errors,
+                formatting.load,
+                formatting.actions,
+                formatting.requests,
+                formatting.kind,
+            )
+        },
+    }
     environment.globals["glyphs"] = GLYPHS
     return environment
 
@@ -218,34 +159,40 @@ def _capfirst(text: str) -> str:
 
 
 def _section(
-    number: int,
+    identifier: str,
     workload: model.Workload,
     limit: int,
     known: Mapping[str, trend.Trend],
-    packed: Iterator[str],
-) -> _Section:
+    addresses: Iterator[str],
+) -> dict[str, Any]:
+    """Return one workload, ready for the template.
+
+    :param limit: intended number of points of a plot
+    :param known: trends of the previous runs
+    :param addresses: the records of each iteration as ``data:`` URL
+    """
     runs = [one.numbered_run for one in workload.iterations]
     judged = workload.verdicts()
-    return _Section(
-        workload=workload,
-        conclusion=conclusion.conclude([workload]),
-        headlines=_headlines(judged),
-        verdicts=[(one, past.of(one, known)) for one in judged],
-        others=workload.other_results(),
-        reasons=conclusion.reasons(judged),
-        differences=conclusion.differences(workload),
-        cleanup_errors=conclusion.cleanup_errors(workload),
-        spread=grids.spread(workload),
-        bays=bay_grids.bays(workload.bays()),
-        changes=bay_grids.node_changes(runs),
-        disturbed=event_grids.every(runs),
-        iterations=[
-            _part(f"w{number}i{index}", iteration, limit, next(packed))
-            for index, iteration in enumerate(workload.iterations, 1)
+    return {
+        "workload": workload,
+        "conclusion": conclusion.conclude([workload]),
+        "headlines": _headlines(judged),
+        "verdicts": [(one, past.of(one, known)) for one in judged],
+        "others": workload.other_results(),
+        "reasons": conclusion.reasons(judged),
+        "differences": conclusion.differences(workload),
+        "cleanup_errors": conclusion.cleanup_errors(workload),
+        "spread": grids.spread(workload),
+        "bays": bay_grids.bays(workload.bays()),
+        "changes": bay_grids.node_changes(runs),
+        "disturbed": event_grids.every(runs),
+        "iterations": [
+            _iteration(f"{identifier}i{index}", one, limit, next(addresses))
+            for index, one in enumerate(workload.iterations, 1)
         ],
-        args=_json(workload.args),
-        sla=_json(workload.sla),
-    )
+        "args": _json(workload.args),
+        "sla": _json(workload.sla),
+    }
 
 
 def _headlines(
@@ -266,48 +213,36 @@ def _headlines(
     return [(title, verdicts.worst(each)) for title, each in found if each]
 
 
-def _part(
-    identifier: str, iteration: model.Iteration, limit: int, packed: str
-) -> _Part:
-    found = run_plots.plots(iteration.run, limit)
-    return _Part(
-        iteration=iteration,
-        plots=[(one.title, plot.draw(one, identifier)) for one in found],
-        search=_search(identifier, iteration.run.max_rate),
-        events=series.events(iteration.run),
-        csv=_csv(found[0].points) if found else "",
-        records=packed,
-        distribution=distribution.draw(
-            distribution.find(iteration.run), f"{identifier}-percentiles"
+def _iteration(
+    identifier: str, iteration: model.Iteration, limit: int, address: str
+) -> dict[str, Any]:
+    """Return one iteration, ready for the template."""
+    run = iteration.run
+    plots = run_plots.plots(run, limit)
+    drawn = [(one.title, plot.draw(one, identifier)) for one in plots]
+    curve = searches.curve(run.max_rate) if run.max_rate else None
+    began = [one.started_at for one in iteration.actions]
+    return {
+        "number": iteration.number,
+        "run": run,
+        "raw": iteration.raw,
+        "actions": iteration.actions,
+        "origin": iteration.started_at or min(began, default=0.0),
+        "plots": drawn,
+        "search": searches.draw(run.max_rate, identifier)
+        if run.max_rate
+        else "",
+        "search_title": searches.title(curve) if curve else "",
+        "events": series.events(run),
+        "csv": _csv(plots[0].points) if plots else "",
+        "records": address,
+        "distribution": distribution.draw(
+            distribution.find(run), f"{identifier}-percentiles"
         ),
-        timeline=timeline.draw(iteration.actions, f"{identifier}-timeline"),
-        cores=(
-            grids.cores(iteration.run.throughput)
-            if iteration.run.throughput
-            else None
-        ),
-        api=bay_grids.api(iteration.run),
-    )
-
-
-def _turnover(
-    workloads: Sequence[model.Workload],
-) -> tuple[str, str] | None:
-    """Return the sentence of the turnover, and its plot if there is one."""
-    found = turnover.find(workloads)
-    if found is None:
-        return None
-    drawn = turnover.draw(found, "task") if found.has_course else ""
-    return found.sentence, drawn
-
-
-def _search(
-    identifier: str, found: records.MaxRate | None
-) -> tuple[str, str] | None:
-    shown = searches.curve(found) if found else None
-    if found is None or shown is None:
-        return None
-    return searches.title(shown), searches.draw(found, identifier)
+        "timeline": timeline.draw(iteration.actions, f"{identifier}-timeline"),
+        "cores": grids.cores(run.throughput) if run.throughput else None,
+        "api": bay_grids.api(run),
+    }
 
 
 def _kubernetes(report: model.Report) -> list[tuple[str, str]]:

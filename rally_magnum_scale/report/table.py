@@ -101,7 +101,7 @@ def _context_lines(workload: model.Workload, width: int) -> list[str]:
     """Return errors of contexts, and the times of contexts with bays."""
     said = [
         f"The context {one.name} failed: "
-        f"{formatting.join_error(one.setup_error)}"
+        f"{records.describe_error(one.setup_error)}"
         if one.setup_error
         else formatting.context(one)
         for one in workload.contexts
@@ -205,7 +205,7 @@ def _verdict_row(verdict: verdicts.Verdict) -> tuple[str, ...]:
         f"{verdict.criterion} {verdict.bound_key}",
         verdict.place,
         verdict.bay,
-        formatting.measured(verdict),
+        verdict.measured,
         f"{sign} {asked}",
         formatting.margin(verdict),
         formatting.margin_percent(verdict),
@@ -225,7 +225,7 @@ def _iteration_lines(
     if several:
         lines.append(f"Iteration {iteration.number}")
     if iteration.error:
-        text = f"Failed: {formatting.error_sentence(iteration)}"
+        text = f"Failed: {records.describe_error(iteration.error)}"
         lines.append(_wrap(text, width, indent=2))
     if found := iteration.run.max_rate:
         lines += _search_lines(found, width)

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 
 from rally_magnum_scale.history import storage
+from rally_magnum_scale.in_bay.stats import records
 from rally_magnum_scale.report import conclusion
-from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import model
 from rally_magnum_scale.report import states
 
@@ -112,9 +112,9 @@ def _did(report: model.Report) -> str:
 def _sentence(report: model.Report) -> str:
     for each in report.workloads:
         for one in each.failed_iterations:
-            return formatting.join_error(one.error)
+            return records.describe_error(one.error)
         if each.broken_context:
-            return formatting.join_error(each.broken_context.setup_error)
+            return records.describe_error(each.broken_context.setup_error)
     return conclusion.conclude(report.workloads, report.errors).sentence
 
 
