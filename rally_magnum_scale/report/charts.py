@@ -24,21 +24,6 @@ from rally_magnum_scale.report import searches
 
 # With more segments, the legend would cover the chart.
 MAX_PARTS = 6
-_STEP_COLUMNS = (
-    "Step",
-    "Steady seconds",
-    "Offered, rps",
-    "Achieved, rps",
-    "Errors",
-    "p50, ms",
-    "p90, ms",
-    "p99, ms",
-    "p99.9, ms",
-    "max, ms",
-    "rps a core of the real nodes",
-    "rps a core of the pods",
-    "Counts",
-)
 
 
 def outputs(run: records.Run) -> list[dict[str, Any]]:
@@ -73,17 +58,51 @@ def additive(run: records.Run) -> list[dict[str, Any]]:
     :param run: the records of one iteration
     :returns: values for ``add_output(additive=...)``
     """
-    times = [row for bay in run.bays for row in _times(bay)]
+    times = [row for bay in run.bays for row in _bay_times(bay)]
     times += [row for one in run.node_changes for row in _change_times(one)]
     events = [row for one in run.updates for row in _update_times(one)]
     events += [row for one in run.faults for row in _fault_times(one)]
-    load = run.throughput
-    return [
-        *([_bay_times(times)] if times else []),
-        *([_last_rate(load.steps[-1])] if load and load.steps else []),
-        *([_max_rate(rate)] if (rate := _found_rps(run)) else []),
-        *([_event_times(events)] if events else []),
-    ]
+    steps = run.throughput.steps if run.throughput else ()
+    found_rps = run.max_rate.max_rate_rps if run.max_rate else None
+    found = []
+    if times:
+        title = "Bays of all iterations"
+        origin = "From the request, as the scenario observed it."
+        found.append(_statistics(title, origin, times))
+    if steps:
+        rate_rps = steps[-1].achieved_rps
+        found.append(_rate("Rate of the last step", "achieved", rate_rps))
+    if found_rps:
+        found.append(_rate("Highest rate", "highest rate", found_rps))
+    if events:
+        title = "Updates and lost nodes of all iterations"
+        origin = "From the beginning of each event."
+        found.append(_statistics(title, origin, events))
+    return found
+
+
+def _statistics(
+    title: str, origin: str, rows: list[list[Any]]
+) -> dict[str, Any]:
+    """Return the statistics of times over all iterations."""
+    return {
+        "title": title,
+        "description": origin,
+        "chart_plugin": "StatsTable",
+        "data": rows,
+    }
+
+
+def _rate(title: str, name: str, rate_rps: float) -> dict[str, Any]:
+    """Return a line over the iterations."""
+    return {
+        "title": title,
+        "description": "Expected responses per second, in each iteration.",
+        "chart_plugin": "Lines",
+        "data": [[name, round(rate_rps, 1)]],
+        "label": "requests per second",
+        "axis_label": "iteration",
+    }
 
 
 def _search(found: records.MaxRate) -> list[dict[str, Any]]:
@@ -94,7 +113,7 @@ def _search(found: records.MaxRate) -> list[dict[str, Any]]:
         return [table]
     ends = (shown.spots[0][0], shown.spots[-1][0])
     drawn = {
-        "title": f"{shown.name} of each step by offered rate",
+        "title": searches.title(shown),
         "description": "The offered rates, and the bound.",
         "chart_plugin": "Lines",
         "data": [
@@ -107,37 +126,13 @@ def _search(found: records.MaxRate) -> list[dict[str, Any]]:
     return [table, drawn]
 
 
-def _found_rps(run: records.Run) -> float | None:
-    return run.max_rate.max_rate_rps if run.max_rate else None
-
-
-def _max_rate(rate_rps: float) -> dict[str, Any]:
-    return {
-        "title": "Highest rate",
-        "description": "Expected responses per second, in each iteration.",
-        "chart_plugin": "Lines",
-        "data": [["highest rate", round(rate_rps, 1)]],
-        "label": "requests per second",
-        "axis_label": "iteration",
-    }
-
-
-def _bay_times(rows: list[list[Any]]) -> dict[str, Any]:
-    return {
-        "title": "Bays of all iterations",
-        "description": "From the request, as the scenario observed it.",
-        "chart_plugin": "StatsTable",
-        "data": rows,
-    }
-
-
-def _times(bay: bay_records.Bay) -> list[list[Any]]:
-    rows = (
+def _bay_times(bay: bay_records.Bay) -> list[list[Any]]:
+    return _times(
+        "",
         ("bay created", bay.create_s),
         ("all nodes Ready", bay.nodes_ready_s),
         ("bay deleted", bay.delete_s),
     )
-    return [[name, value_s] for name, value_s in rows if value_s is not None]
 
 
 def _change_times(change: bay_records.NodeChange) -> list[list[Any]]:
@@ -145,73 +140,57 @@ def _change_times(change: bay_records.NodeChange) -> list[list[Any]]:
 
     The name is then the same in all iterations.
     """
-    name = (
+    return _times(
         f"{change.purpose} {change.number}, {change.nodes_before} to "
-        f"{change.nodes_wanted} nodes"
+        f"{change.nodes_wanted} nodes: ",
+        ("Magnum", change.magnum_s),
+        ("nodes", change.nodes_s),
     )
-    rows = (("Magnum", change.magnum_s), ("nodes", change.nodes_s))
-    return _known(name, rows)
-
-
-def _event_times(rows: list[list[Any]]) -> dict[str, Any]:
-    return {
-        "title": "Updates and lost nodes of all iterations",
-        "description": "From the beginning of each event.",
-        "chart_plugin": "StatsTable",
-        "data": rows,
-    }
 
 
 def _update_times(update: disruption_records.Update) -> list[list[Any]]:
-    name = f"update {update.number}, {update.targets} targets"
-    rows = (
+    return _times(
+        f"update {update.number}, {update.targets} targets: ",
         ("new Ready", update.new_ready_s),
         ("old gone", update.old_gone_s),
     )
-    return _known(name, rows)
 
 
 def _fault_times(fault: disruption_records.Fault) -> list[list[Any]]:
     how = event_grids.how(fault)
-    name = f"fault {fault.number}, nodes {how}: {len(fault.nodes)}"
-    rows = (
+    return _times(
+        f"fault {fault.number}, nodes {how}: {len(fault.nodes)}: ",
         ("noticed", fault.noticed_s),
         ("targets Ready", fault.pods_ready_s),
         ("last failure", fault.requests_s),
     )
-    return _known(name, rows)
 
 
-def _known(
-    name: str, rows: Iterable[tuple[str, float | None]]
-) -> list[list[Any]]:
+def _times(prefix: str, *times_s: tuple[str, float | None]) -> list[list[Any]]:
+    """Return name and seconds of each known time."""
     return [
-        [f"{name}: {what}", value_s]
-        for what, value_s in rows
+        [prefix + name, value_s]
+        for name, value_s in times_s
         if value_s is not None
     ]
 
 
-def _last_rate(step: records.StepResult) -> dict[str, Any]:
-    return {
-        "title": "Rate of the last step",
-        "description": "Expected responses per second, in each iteration.",
-        "chart_plugin": "Lines",
-        "data": [["achieved", round(step.achieved_rps, 1)]],
-        "label": "requests per second",
-        "axis_label": "iteration",
-    }
-
-
 def _table(grid: grids.Grid) -> dict[str, Any]:
+    description = " ".join([grid.caption, *grid.notes])
+    return _plain_table(grid.title, description, grid.head, grid.rows)
+
+
+def _plain_table(
+    title: str,
+    description: str,
+    head: Iterable[str],
+    rows: Iterable[Iterable[Any]],
+) -> dict[str, Any]:
     return {
-        "title": grid.title,
-        "description": " ".join([grid.caption, *grid.notes]),
+        "title": title,
+        "description": description,
         "chart_plugin": "Table",
-        "data": {
-            "cols": list(grid.head),
-            "rows": [list(row) for row in grid.rows],
-        },
+        "data": {"cols": list(head), "rows": list(map(list, rows))},
     }
 
 
@@ -247,73 +226,61 @@ def _rows(line: plot.Line, drawn: plot.Plot) -> list[list[Any]]:
 
 
 def _steps(run: records.Run, load: records.Throughput) -> dict[str, Any]:
-    return {
-        "title": "Steps",
-        "description": (
-            "Over the steady seconds of each step. Latency is measured from "
-            "the intended send time, over all requests that were due. "
-            + " ".join(
-                [formatting.load(run), *map(formatting.answered, load.steps)]
-            )
-        ),
-        "chart_plugin": "Table",
-        "data": {
-            "cols": list(_STEP_COLUMNS),
-            "rows": [_step_row(step) for step in load.steps],
-        },
-    }
-
-
-def _step_row(step: records.StepResult) -> list[Any]:
-    latency = (
-        formatting.latency(step, name)
-        for name in ("p50", "p90", "p99", "p99_9", "max")
+    rows = list(map(_step_row, load.steps))
+    words = [formatting.load(run), *map(formatting.answered, load.steps)]
+    return _plain_table(
+        "Steps",
+        "Over the steady seconds of each step. Latency is measured from the "
+        "intended send time, over all requests that were due. "
+        + " ".join(words),
+        rows[0],
+        (row.values() for row in rows),
     )
+
+
+def _step_row(step: records.StepResult) -> dict[str, Any]:
     closed = step.offered_rps is None
-    return [
-        step.step,
-        step.steady_s,
-        "closed loop" if closed else formatting.number(step.offered_rps),
-        formatting.number(step.achieved_rps),
-        formatting.errors(step),
-        *latency,
-        formatting.number(step.rps_per_core_real_nodes),
-        formatting.number(step.rps_per_core),
-        "yes" if step.valid else f"no: {'; '.join(step.reasons)}",
-    ]
+    return {
+        "Step": step.step,
+        "Steady seconds": step.steady_s,
+        "Offered, rps": "closed loop"
+        if closed
+        else formatting.number(step.offered_rps),
+        "Achieved, rps": formatting.number(step.achieved_rps),
+        "Errors": formatting.errors(step),
+        **{
+            f"{name.replace('_', '.')}, ms": formatting.latency(step, name)
+            for name in ("p50", "p90", "p99", "p99_9", "max")
+        },
+        "rps a core of the real nodes": formatting.number(
+            step.rps_per_core_real_nodes
+        ),
+        "rps a core of the pods": formatting.number(step.rps_per_core),
+        "Counts": "yes" if step.valid else f"no: {'; '.join(step.reasons)}",
+    }
 
 
 def _life(bay: bay_records.Bay) -> dict[str, Any]:
-    rows = [
-        ["Nodes", formatting.nodes(bay)],
-        ["Created in", formatting.bay_time(bay, "create_s")],
-        ["All nodes Ready after", formatting.bay_time(bay, "nodes_ready_s")],
-        [
-            "The same for each node",
-            formatting.seconds(formatting.s_per_node(bay)),
-        ],
-        ["Nodes Ready after", formatting.nodes_ready(bay)],
-        ["Deleted in", formatting.bay_time(bay, "delete_s")],
-        ["Peak memory of the plugin, MB", _peak(bay)],
-        ["Origin", formatting.made_by(bay)],
-        ["Status", formatting.failure(bay)],
-        ["Kubernetes", bay.kubernetes_version],
-        ["Template", formatting.template(bay)],
-    ]
-    return {
-        "title": "Life of the bay",
-        "description": (
-            "Seconds from the request. Hollow nodes have no machine; all "
-            "load ran on the real nodes."
-        ),
-        "chart_plugin": "Table",
-        "data": {
-            "cols": ["What", "Value"],
-            "rows": [row for row in rows if row[1]],
-        },
-    }
-
-
-def _peak(bay: bay_records.Bay) -> str:
     peak_bytes = bay.client_memory_peak_bytes
-    return "" if peak_bytes is None else formatting.megabytes(peak_bytes)
+    peak = "" if peak_bytes is None else formatting.megabytes(peak_bytes)
+    per_node = formatting.seconds(formatting.s_per_node(bay))
+    rows = (
+        ("Nodes", formatting.nodes(bay)),
+        ("Created in", formatting.bay_time(bay, "create_s")),
+        ("All nodes Ready after", formatting.bay_time(bay, "nodes_ready_s")),
+        ("The same for each node", per_node),
+        ("Nodes Ready after", formatting.nodes_ready(bay)),
+        ("Deleted in", formatting.bay_time(bay, "delete_s")),
+        ("Peak memory of the plugin, MB", peak),
+        ("Origin", formatting.made_by(bay)),
+        ("Status", formatting.failure(bay)),
+        ("Kubernetes", bay.kubernetes_version),
+        ("Template", formatting.template(bay)),
+    )
+    return _plain_table(
+        "Life of the bay",
+        "Seconds from the request. Hollow nodes have no machine; all load "
+        "ran on the real nodes.",
+        ("What", "Value"),
+        (row for row in rows if row[1]),
+    )

@@ -38,16 +38,9 @@ class Conclusion:
     sentence: str
 
 
-@dataclasses.dataclass(frozen=True)
-class _Failing:
-    """A bound that does not hold.
-
-    :param off_ratio: distance from the bound, as a share of the bound; None
-        if the value was not measured or does not count
-    """
-
-    sentence: str
-    off_ratio: float | None
+# A bound that does not hold in words, and its distance from the bound as a
+# share of the bound; None if the value was not measured or does not count.
+_Failing = tuple[str, float | None]
 
 
 def conclude(
@@ -65,31 +58,36 @@ def conclude(
         ours, others = workload.verdicts(), workload.other_results()
         # A learning criterion neither holds nor fails.
         learns = [
-            x for x in others if formatting.stored_outcome(x) == "learning"
+            f"{one.name} is still learning"
+            for one in others
+            if formatting.stored_outcome(one) == "learning"
         ]
-        learning += [f"{one.name} is still learning" for one in learns]
+        learning += learns
         total += len(ours) + len(others) - len(learns)
         where = f"{workload.name}: " if len(workloads) > 1 else ""
         failing += _failing(ours, others, where)
-    troubles = [] if errors and not workloads else _troubles(workloads)
+    problems = [] if errors and not workloads else _problems(workloads)
     if not errors and not all(one.ended for one in workloads):
-        troubles.insert(0, "the task did not finish")
+        problems.insert(0, "the task did not finish")
     look = LOOKS[states.of_task(workloads, errors)]
     if failing or broken:
         bounds = _say_failing(failing, total, broken) if failing else ""
-        said = [*(f"{one.rstrip('.')}." for one in broken), bounds]
-        said += _as_sentences([one for one in troubles if one not in bounds])
-        return Conclusion(look, " ".join(filter(None, said)))
+        parts = [*(f"{one.rstrip('.')}." for one in broken), bounds]
+        parts += [
+            f"{one[0].upper()}{one[1:]}."
+            for one in problems
+            if one not in bounds
+        ]
+        return Conclusion(look, " ".join(filter(None, parts)))
     if not total and not learning:
-        troubles = ["No bound is set", *troubles]
+        problems = ["No bound is set", *problems]
         look = WARN if look == PASS else look
-    if learning and not troubles:
-        held = [f"{_all_hold(total)}; "] if total else []
-        return Conclusion(look, "".join([*held, ", ".join(learning), "."]))
-    if troubles:
-        held = [f"{_all_hold(total)}, but"] if total else []
-        return Conclusion(look, " ".join([*held, "; ".join(troubles)]) + ".")
-    return Conclusion(look, f"{_all_hold(total)}.")
+    held = _all_hold(total) if total else ""
+    if problems:
+        held = held and f"{held}, but "
+        return Conclusion(look, f"{held}{'; '.join(problems)}.")
+    parts = [held, ", ".join(learning)]
+    return Conclusion(look, "; ".join(filter(None, parts)) + ".")
 
 
 def _broken(workloads: Sequence[model.Workload]) -> list[str]:
@@ -111,10 +109,6 @@ def _broken(workloads: Sequence[model.Workload]) -> list[str]:
     return found
 
 
-def _as_sentences(troubles: list[str]) -> list[str]:
-    return [f"{one[0].upper()}{one[1:]}." for one in troubles]
-
-
 def _all_hold(total: int) -> str:
     return "The only bound holds" if total == 1 else f"All {total} bounds hold"
 
@@ -124,61 +118,57 @@ def _failing(
     others: Sequence[model.SlaResult],
     where: str,
 ) -> list[_Failing]:
-    found = [
-        _Failing(where + say_verdict(one), _off_ratio(one))
+    found: list[_Failing] = [
+        (where + say_verdict(one), _off_ratio(one))
         for one in ours
         if not one.passed
     ]
-    for one in others:
-        if not one.success:
-            text = f"{where}{one.criterion}: {one.detail}".rstrip(" :.")
-            found.append(_Failing(text, None))
-    return found
+    return found + [
+        (f"{where}{one.criterion}: {one.detail}".rstrip(" :."), None)
+        for one in others
+        if not one.success
+    ]
 
 
 def _say_failing(
     failing: list[_Failing], total: int, broken: Sequence[str]
 ) -> str:
-    furthest = max(
-        failing,
-        key=lambda one: -1.0 if one.off_ratio is None else one.off_ratio,
+    sentence, off_ratio = max(
+        failing, key=lambda one: -1.0 if one[1] is None else one[1]
     )
     verb = "does" if len(failing) == 1 else "do"
     noun = "bound" if total == 1 else "bounds"
-    if broken and furthest.off_ratio is None:
+    failed = f"{len(failing)} of {total} {noun} {verb} not hold"
+    if broken and off_ratio is None:
         # Another sentence already gives the reason for the missing data.
-        return f"{len(failing)} of {total} {noun} {verb} not hold."
+        return f"{failed}."
+    lead = "the furthest off: "
     if len(failing) == 1:
         lead = ""
-    elif furthest.off_ratio is None:
+    elif off_ratio is None:
         lead = "the first of them: "
-    else:
-        lead = "the furthest off: "
-    return (
-        f"{len(failing)} of {total} {noun} {verb} not hold; "
-        f"{lead}{furthest.sentence.rstrip('.')}."
-    )
+    return f"{failed}; {lead}{sentence.rstrip('.')}."
 
 
-def _troubles(workloads: Sequence[model.Workload]) -> list[str]:
+def _problems(workloads: Sequence[model.Workload]) -> list[str]:
     if not workloads:
         return ["the task has no workload"]
     iterations = sum(len(one.iterations) for one in workloads)
     failed = sum(len(one.failed_iterations) for one in workloads)
-    troubles = []
+    problems = []
     if not iterations and not any(
         one.broken_context or one.unreadable for one in workloads
     ):
-        troubles.append("no iteration ran")
+        problems.append("no iteration ran")
     if failed:
         noun = "iteration" if iterations == 1 else "iterations"
-        troubles.append(f"{failed} of {iterations} {noun} failed")
+        problems.append(f"{failed} of {iterations} {noun} failed")
     for one in workloads:
         # If no iteration ran at all, one sentence says so for all workloads.
         missing = one.missing_iterations if one.iterations else ""
-        troubles += filter(None, [missing, spoilt_load(one)])
-        troubles += [*cleanup_errors(one), *differences(one)]
-    return troubles
+        problems += filter(None, [missing, spoilt_load(one)])
+        problems += [*cleanup_errors(one), *differences(one)]
+    return problems
 
 
 def spoilt_load(workload: model.Workload) -> str:

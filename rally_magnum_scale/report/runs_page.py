@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from rally_magnum_scale import exceptions
 from rally_magnum_scale.history import change_points
@@ -33,41 +33,6 @@ _RUNS_SHOWN = 10
 _FEWEST_FOR_CHANGES = 7
 
 
-@dataclasses.dataclass(frozen=True)
-class _Metric:
-    """One metric of comparable runs, ready for the template.
-
-    :param values: for each run: the run, its value, and why the value does
-        not count
-    :param changes: changes of its level, in words
-    """
-
-    name: str
-    drawing: str
-    values: list[tuple[storage.StoredRun, str, str]]
-    changes: list[str]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Group:
-    """Comparable runs, ready for the template.
-
-    :param runs: the runs, the newest first
-    :param beside: which run is compared with which, in words
-    :param compared: the results of the comparison
-    :param side: state of the comparison's banner
-    """
-
-    name: str
-    conditions: str
-    runs: list[storage.StoredRun]
-    state: str
-    beside: str
-    compared: list[str]
-    side: str
-    metrics: list[_Metric]
-
-
 def render(
     runs: Sequence[storage.StoredRun], across: Sequence[str] = ()
 ) -> str:
@@ -93,7 +58,7 @@ def render(
 
 
 def _finds_changes() -> bool:
-    """Return whether the library that finds change points is installed."""
+    """Return whether Otava is installed."""
     try:
         change_points.find(trend.Trend("", "", False, ()))
     except exceptions.MissingExtra:
@@ -106,7 +71,8 @@ def _group(
     group: Sequence[storage.StoredRun],
     across: tuple[str, ...],
     finds_changes: bool,
-) -> _Group:
+) -> dict[str, Any]:
+    """Return comparable runs, ready for the template."""
     newest = group[-1]
     compared = comparison.compare_newest(group, comparison.Ask(across=across))
     names = dict.fromkeys(
@@ -116,25 +82,25 @@ def _group(
         ]
     )
     trends = storage.trends(group)
-    return _Group(
-        name=newest.name,
-        conditions=newest.conditions.describe(),
-        runs=list(reversed(group)),
-        state=conclusion.LOOKS[newest.state],
-        beside=_beside(compared.run, newest),
-        compared=compared.sentences(),
-        side=_SIDES[compared.state],
-        metrics=[
+    return {
+        "name": newest.name,
+        "conditions": newest.conditions.describe(),
+        "runs": group[::-1],
+        "state": conclusion.LOOKS[newest.state],
+        "beside": _beside(compared.run, newest),
+        "compared": compared.sentences(),
+        "side": _SIDES[compared.state],
+        "metrics": [
             _metric(
                 f"{identifier}m{number}",
                 name,
                 group,
-                trends.get(name),
+                trends.get(name, trend.Trend(name, "", False, ())),
                 finds_changes,
             )
             for number, name in enumerate(names, 1)
         ],
-    )
+    }
 
 
 def _beside(
@@ -153,22 +119,34 @@ def _metric(
     identifier: str,
     name: str,
     group: Sequence[storage.StoredRun],
-    known: trend.Trend | None,
+    known: trend.Trend,
     finds_changes: bool,
-) -> _Metric:
+) -> dict[str, Any]:
+    """Return one metric of comparable runs, ready for the template."""
     measured = [
         (run, metric)
         for run in group
         for metric in run.metrics
         if metric.name == name
     ]
+    unit = measured[0][1].unit
     changes: Sequence[change_points.ChangePoint] = ()
-    if finds_changes and known and len(known.points) >= _FEWEST_FOR_CHANGES:
+    if finds_changes and len(known.points) >= _FEWEST_FOR_CHANGES:
         changes = change_points.find(known)
-    return _Metric(
-        name=name,
-        drawing=_draw(identifier, name, measured, known, changes),
-        values=[
+    uncounted = [
+        (_date(run.at_s), metric.value)
+        for run, metric in measured
+        if _uncounted(run, metric)
+    ]
+    return {
+        "name": name,
+        "drawn": drawing.svg(
+            _draw(unit, known.points, uncounted, changes),
+            identifier,
+            name,
+            _describe(known.points, uncounted, changes, unit),
+        ),
+        "rows": [
             (
                 run,
                 verdicts.format_value(metric.value, metric.unit),
@@ -176,8 +154,8 @@ def _metric(
             )
             for run, metric in reversed(measured)
         ],
-        changes=[_say(one, measured[0][1].unit) for one in changes],
-    )
+        "changes": [_say(one, unit) for one in changes],
+    }
 
 
 def _uncounted(run: storage.StoredRun, metric: run_metrics.Metric) -> str:
@@ -202,16 +180,13 @@ def _say(change: change_points.ChangePoint, unit: str) -> str:
 
 
 def _draw(
-    identifier: str,
-    name: str,
-    measured: Sequence[tuple[storage.StoredRun, run_metrics.Metric]],
-    known: trend.Trend | None,
+    unit: str,
+    points: Sequence[trend.Point],
+    uncounted: Sequence[tuple[datetime.datetime, float]],
     changes: Sequence[change_points.ChangePoint],
-) -> str:
+) -> Any:
     figure, axes = drawing.new(_HEIGHT)
-    unit = measured[0][1].unit
     drawing.name_axes(axes, y=unit)
-    points = known.points if known else ()
     axes.plot(
         [_date(point.at_s) for point in points],
         [point.value for point in points],
@@ -219,11 +194,6 @@ def _draw(
         marker="o",
         markersize=4,
     )
-    uncounted = [
-        (_date(run.at_s), metric.value)
-        for run, metric in measured
-        if _uncounted(run, metric)
-    ]
     axes.plot(
         [at for at, _ in uncounted],
         [value for _, value in uncounted],
@@ -241,9 +211,7 @@ def _draw(
             linewidth=1.2,
         )
     axes.margins(y=0.15)
-    return drawing.svg(
-        figure, identifier, name, _describe(points, uncounted, changes, unit)
-    )
+    return figure
 
 
 def _describe(
