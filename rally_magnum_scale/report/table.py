@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
+from collections.abc import Iterable
 from collections.abc import Sequence
 
 from rally_magnum_scale.in_bay.stats import bay_records
@@ -24,18 +25,6 @@ from rally_magnum_scale.report import turnover
 
 WIDTH = 100
 _GAP = "  "
-_VERDICT_HEAD = (
-    "",
-    "Bound",
-    "Where",
-    "Bay",
-    "Measured",
-    "Required",
-    "Margin",
-    "Margin %",
-)
-# Columns that a narrow terminal omits, in this order.
-_VERDICT_SPARE = ("Margin", "Where", "Bay")
 _STEP_HEAD = (
     "Step",
     "Offered",
@@ -69,37 +58,39 @@ def render(report: model.Report, width: int = WIDTH) -> str:
 
 
 def _workload(workload: model.Workload, width: int) -> str:
-    ours, others = workload.verdicts(), workload.other_results()
-    lines = [_wrap(_heading(workload), width), ""]
-    lines += _verdict_lines(ours, others, width)
-    lines += _reason_lines(ours, width)
-    lines += [_wrap(f"! {one}.", width) for one in _remarks(workload)]
-    lines += _context_lines(workload, width)
-    if spread := grids.spread(workload):
-        lines += _captioned(spread, spread.caption, width)
-    lines += _bay_lines(workload, width)
     runs = [one.numbered_run for one in workload.iterations]
-    if changes := bay_grids.node_changes(runs):
-        lines += _captioned(changes, "Seconds from each request.", width)
-    for found in event_grids.every(runs):
+    heading = workload.scenario
+    if workload.title:
+        heading += f": {workload.title}"
+    lines = [_wrap(heading, width), "", *_verdict_lines(workload, width)]
+    lines += _notes(conclusion.reasons(workload.verdicts()), width)
+    remarks = (
+        *conclusion.cleanup_errors(workload),
+        *conclusion.differences(workload),
+    )
+    lines += [_wrap(f"! {one}.", width) for one in remarks]
+    lines += _context_lines(workload, width)
+    spread, seen = grids.spread(workload), workload.bays()
+    lines += _captioned(spread, spread.caption if spread else "", width)
+    if len(seen) == 1:
+        lines += ["", _wrap(_life(seen[0].bay), width, indent=2)]
+    else:
+        bays = bay_grids.bays(seen)
+        lines += _captioned(bays, "Seconds from the request.", width)
+    changes = bay_grids.node_changes(runs)
+    lines += _captioned(changes, "Seconds from each request.", width)
+    for events in event_grids.every(runs):
         caption = "Seconds from the beginning of each event."
-        lines += _captioned(found, caption, width)
+        lines += _captioned(events, caption, width)
+    several = len(workload.iterations) > 1
     for iteration in workload.iterations:
-        several = len(workload.iterations) > 1
         lines += _iteration_lines(iteration, several, width)
     return "\n".join(lines)
 
 
-def _remarks(workload: model.Workload) -> list[str]:
-    return [
-        *conclusion.cleanup_errors(workload),
-        *conclusion.differences(workload),
-    ]
-
-
 def _context_lines(workload: model.Workload, width: int) -> list[str]:
     """Return errors of contexts, and the times of contexts with bays."""
-    said = [
+    texts = [
         f"The context {one.name} failed: "
         f"{records.describe_error(one.setup_error)}"
         if one.setup_error
@@ -107,31 +98,23 @@ def _context_lines(workload: model.Workload, width: int) -> list[str]:
         for one in workload.contexts
         if one.setup_error or one.name == "bays"
     ]
-    wrapped = [_wrap(one, width, indent=2) for one in said]
-    return ["", *wrapped] if said else []
+    wrapped = [_wrap(one, width, indent=2) for one in texts]
+    return ["", *wrapped] if wrapped else []
 
 
-def _bay_lines(workload: model.Workload, width: int) -> list[str]:
-    """Describe a single bay in a sentence, several bays in a table."""
-    seen = workload.bays()
-    if len(seen) == 1:
-        return ["", _wrap(_life(seen[0].bay), width, indent=2)]
-    found = bay_grids.bays(seen)
-    return (
-        _captioned(found, "Seconds from the request.", width) if found else []
-    )
-
-
-def _captioned(grid: grids.Grid, caption: str, width: int) -> list[str]:
+def _captioned(grid: grids.Grid | None, caption: str, width: int) -> list[str]:
+    if grid is None:
+        return []
     head = _wrap(f"{grid.title}. {caption}", width)
     return ["", head, *_grid_lines(grid, width)]
 
 
 def _grid_lines(grid: grids.Grid, width: int) -> list[str]:
-    return [
-        *_split(grid, width),
-        *(_wrap(f"- {note}", width, indent=2) for note in grid.notes),
-    ]
+    return [*_split(grid, width), *_notes(grid.notes, width)]
+
+
+def _notes(sentences: Iterable[str], width: int) -> list[str]:
+    return [_wrap(f"- {one}", width, indent=2) for one in sentences]
 
 
 def _split(grid: grids.Grid, width: int) -> list[str]:
@@ -161,21 +144,17 @@ def _parts(widths: Sequence[int], width: int) -> list[list[int]]:
     return parts
 
 
-def _heading(workload: model.Workload) -> str:
-    if workload.title:
-        return f"{workload.scenario}: {workload.title}"
-    return workload.scenario
-
-
-def _verdict_lines(
-    ours: Sequence[verdicts.Verdict],
-    others: Sequence[model.SlaResult],
-    width: int,
-) -> list[str]:
-    if not ours and not others:
+def _verdict_lines(workload: model.Workload, width: int) -> list[str]:
+    rows = list(map(_verdict_row, workload.verdicts()))
+    others = workload.other_results()
+    if not rows and not others:
         return ["The SLA section is empty."]
-    rows = [_verdict_row(one) for one in ours]
-    lines = _verdict_table(rows, width) if rows else []
+    if not any(row["Bay"] for row in rows):
+        rows = [{k: v for k, v in row.items() if k != "Bay"} for row in rows]
+    lines = []
+    if rows:
+        cells = [tuple(row.values()) for row in rows]
+        lines = _fit(tuple(rows[0]), cells, ("Margin", "Where", "Bay"), width)
     for one in others:
         mark = formatting.stored_outcome(one)
         mark = mark if one.success else mark.upper()
@@ -184,38 +163,21 @@ def _verdict_lines(
     return lines
 
 
-def _verdict_table(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
-    margin, place, bay = (_VERDICT_HEAD.index(n) for n in _VERDICT_SPARE)
-    if any(row[bay] for row in rows):
-        return _fit(_VERDICT_HEAD, rows, (margin, place, bay), width)
-    head, *slim = (
-        (*row[:bay], *row[bay + 1 :]) for row in (_VERDICT_HEAD, *rows)
-    )
-    return _fit(head, slim, (margin - 1, place), width)
-
-
-def _verdict_row(verdict: verdicts.Verdict) -> tuple[str, ...]:
+def _verdict_row(verdict: verdicts.Verdict) -> grids.Row:
     outcome = formatting.outcome(verdict)
     sign = ">=" if verdict.at_least else "<="
     # The unit is shown only with the measured value, if there is one.
     unit = verdict.unit if verdict.value is None else "ratio"
-    asked = verdicts.format_value(verdict.bound, unit)
-    return (
-        outcome if verdict.passed else outcome.upper(),
-        f"{verdict.criterion} {verdict.bound_key}",
-        verdict.place,
-        verdict.bay,
-        verdict.measured,
-        f"{sign} {asked}",
-        formatting.margin(verdict),
-        formatting.margin_percent(verdict),
-    )
-
-
-def _reason_lines(ours: Sequence[verdicts.Verdict], width: int) -> list[str]:
-    return [
-        _wrap(f"- {one}", width, indent=2) for one in conclusion.reasons(ours)
-    ]
+    return {
+        "": outcome if verdict.passed else outcome.upper(),
+        "Bound": f"{verdict.criterion} {verdict.bound_key}",
+        "Where": verdict.place,
+        "Bay": verdict.bay,
+        "Measured": verdict.measured,
+        "Required": f"{sign} {verdicts.format_value(verdict.bound, unit)}",
+        "Margin": formatting.margin(verdict),
+        "Margin %": formatting.margin_percent(verdict),
+    }
 
 
 def _iteration_lines(
@@ -228,13 +190,21 @@ def _iteration_lines(
         text = f"Failed: {records.describe_error(iteration.error)}"
         lines.append(_wrap(text, width, indent=2))
     if found := iteration.run.max_rate:
-        lines += _search_lines(found, width)
-    if iteration.run.throughput:
-        load = iteration.run.throughput
+        steps = searches.grid(found)
+        lines += [
+            _wrap(searches.sentence(found), width, indent=2),
+            _wrap(f"{steps.title}. {steps.caption}", width, indent=2),
+            *_fit(steps.head, steps.rows, ("Why", "Steady s"), width),
+            "",
+        ]
+    if load := iteration.run.throughput:
         lines.append(_wrap(formatting.load(iteration.run), width, indent=2))
-        lines += _step_lines(load, width)
-        told = filter(None, map(formatting.answered, load.steps))
-        lines += [_wrap(f"- {one}", width, indent=2) for one in told]
+        # The page has the kinds of errors; a line has only room for a count.
+        rows = list(map(_step_row, load.steps))
+        lines += _fit(_STEP_HEAD, rows, ("rps/pod core", "rps/core"), width)
+        lines += _notes(
+            filter(None, map(formatting.answered, load.steps)), width
+        )
         if cores := grids.cores(load):
             # The page explains the columns.
             lines += ["", cores.title, *_grid_lines(cores, width), ""]
@@ -264,22 +234,6 @@ def _life(bay: bay_records.Bay) -> str:
     return "; ".join(part for part in parts if part).rstrip(".") + "."
 
 
-def _search_lines(found: records.MaxRate, width: int) -> list[str]:
-    told = searches.grid(found)
-    return [
-        _wrap(searches.sentence(found), width, indent=2),
-        _wrap(f"{told.title}. {told.caption}", width, indent=2),
-        *_fit(told.head, told.rows, (len(told.head) - 1, 2), width),
-        "",
-    ]
-
-
-def _step_lines(load: records.Throughput, width: int) -> list[str]:
-    rows = [_step_row(step) for step in load.steps]
-    # The page has the kinds of errors; a line has only room for a count.
-    return _fit(_STEP_HEAD, rows, (9, 8), width)
-
-
 def _step_row(step: records.StepResult) -> tuple[str, ...]:
     latency = (
         formatting.latency(step, name)
@@ -301,16 +255,16 @@ def _step_row(step: records.StepResult) -> tuple[str, ...]:
 def _fit(
     head: Sequence[str],
     rows: Sequence[Sequence[str]],
-    spare: Sequence[int],
+    spare: Sequence[str],
     width: int,
 ) -> list[str]:
     """Lay out a table; with fewer columns, or as lines, if it is too wide.
 
-    :param spare: indices of the columns that can be omitted, in this order
+    :param spare: heads of the columns that can be omitted, in this order
     """
     for count in range(len(spare) + 1):
         gone = spare[:count]
-        kept = [i for i in range(len(head)) if i not in gone]
+        kept = [i for i, name in enumerate(head) if name not in gone]
         lines = _columns([[row[i] for i in kept] for row in (head, *rows)])
         if max(map(display_width, lines)) <= width:
             return lines
@@ -322,12 +276,9 @@ def _fit(
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Align cells: words to the left, numbers to the right."""
-    widths = [
-        max(map(display_width, column)) for column in zip(*rows, strict=True)
-    ]
-    right = [
-        grids.is_figures(column[1:]) for column in zip(*rows, strict=True)
-    ]
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(display_width, column)) for column in columns]
+    right = [grids.is_figures(column[1:]) for column in columns]
     return [
         _GAP.join(
             _pad(cell, width, flush)
