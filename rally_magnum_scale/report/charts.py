@@ -113,7 +113,7 @@ def _search(found: records.MaxRate) -> list[dict[str, Any]]:
         return [table]
     ends = (shown.spots[0][0], shown.spots[-1][0])
     drawn = {
-        "title": searches.title(shown),
+        "title": shown.title,
         "description": "The offered rates, and the bound.",
         "chart_plugin": "Lines",
         "data": [

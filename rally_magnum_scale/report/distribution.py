@@ -75,10 +75,7 @@ def _spots(
 
 
 def draw(found: Sequence[StepDistribution], identifier: str) -> str:
-    """Return the plot as SVG; empty if there is no step.
-
-    :param identifier: unique in the page
-    """
+    """Return the plot as SVG; empty if there is no step."""
     if not found:
         return ""
     figure, axes = drawing.new()

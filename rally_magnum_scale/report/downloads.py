@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import Any
 
 from rally_magnum_scale.in_bay.stats import histogram
 from rally_magnum_scale.in_bay.stats import records
@@ -27,11 +28,11 @@ MOST_BYTES = 2_500_000
 # Possible lengths of a window in seconds, each a multiple of the previous.
 LENGTHS_S = (1, 10, 30, 60, 300, 3600)
 
-
 # Level 6 takes three times as long for 4 % less.
 _GZIP_LEVEL = 5
 _GZIP_HEADER = 31
 _CHUNK_BYTES = 1 << 18
+_HISTOGRAMS = ("latency_us", "service_us", "schedule_lag_us")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,31 +152,25 @@ def _merge_windows(lines: Iterable[_Line], window_s: int) -> Iterator[_Line]:
 def _merged(lines: Sequence[_Line]) -> _Line:
     """Merge windows; ``seconds`` says how many windows the result contains."""
     seen = [one.window for one in lines if one.window]
+    empty: dict[str, Any] = dict.fromkeys(_HISTOGRAMS, histogram.Histogram())
     # Only windows of one second can be merged, and sums are faster.
-    empty = histogram.Histogram()
     plain = [
-        dataclasses.replace(
-            one,
-            second=seen[0].second,
-            latency_us=empty,
-            service_us=empty,
-            schedule_lag_us=empty,
-        )
+        dataclasses.replace(one, second=seen[0].second, **empty)
         for one in seen
     ]
+    sums: dict[str, Any] = {
+        name: histogram_sum.HistogramSum(
+            getattr(one, name) for one in seen
+        ).histogram()
+        for name in _HISTOGRAMS
+    }
     merged = dataclasses.replace(
         windows.merge(plain),
         # All windows are from the same workers.
         workers=max(one.workers for one in seen),
-        latency_us=_sum(one.latency_us for one in seen),
-        service_us=_sum(one.service_us for one in seen),
-        schedule_lag_us=_sum(one.schedule_lag_us for one in seen),
+        **sums,
     )
     seconds = sum(one.seconds for one in lines)
     record = json.loads(lines[0].text)
     record |= {**merged.to_json(), "seconds": seconds}
     return _Line(records.dump([record]), merged, seconds)
-
-
-def _sum(histograms: Iterable[histogram.Histogram]) -> histogram.Histogram:
-    return histogram_sum.HistogramSum(histograms).histogram()

@@ -15,10 +15,7 @@ from rally_magnum_scale.report import grids
 
 
 def every(runs: Sequence[records.Run]) -> list[grids.Grid]:
-    """Return the tables of updates and of faults, as far as there are any.
-
-    :param runs: one run for each iteration
-    """
+    """Return the tables of updates and of faults, as far as there are any."""
     return [found for found in (updates(runs), faults(runs)) if found]
 
 

@@ -24,32 +24,24 @@ class HistogramSum:
     """
 
     def __init__(self, histograms: Iterable[histogram.Histogram] = ()) -> None:
-        import numpy as np
-
-        self._counts = np.zeros(0, dtype=np.int64)
-        for one in histograms:
-            self.add(one)
-
-    def add(self, added: histogram.Histogram) -> None:
-        """Add a histogram.
+        """Add up histograms.
 
         :raises ValueError: when a time or a count in it is absurdly large
         """
         import numpy as np
 
-        text = added.to_json()
-        if not text:
-            return
-        written = np.fromstring(text, dtype=np.int64, sep=" ")
-        # A number below zero skips so many empty buckets.
-        ends = np.maximum(-written, 1).cumsum()
-        sane = written.min() >= -_MAX_COUNT and written.max() <= _MAX_COUNT
-        if not sane or ends[-1] > _MAX_NUMBER + 1:
-            raise ValueError(f"Invalid histogram: {text[:80]!r}.")
-        if ends[-1] > len(self._counts):
-            self._counts.resize(int(ends[-1]), refcheck=False)
-        filled = written > 0
-        self._counts[ends[filled] - 1] += written[filled]
+        self._counts = np.zeros(0, dtype=np.int64)
+        for text in filter(None, (one.to_json() for one in histograms)):
+            written = np.fromstring(text, dtype=np.int64, sep=" ")
+            # A number below zero skips so many empty buckets.
+            ends = np.maximum(-written, 1).cumsum()
+            sane = -_MAX_COUNT <= written.min() <= written.max() <= _MAX_COUNT
+            if not sane or ends[-1] > _MAX_NUMBER + 1:
+                raise ValueError(f"Invalid histogram: {text[:80]!r}.")
+            if ends[-1] > len(self._counts):
+                self._counts.resize(int(ends[-1]), refcheck=False)
+            filled = written > 0
+            self._counts[ends[filled] - 1] += written[filled]
 
     @property
     def total(self) -> int:

@@ -6,12 +6,11 @@ gateway.
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterable
-from collections.abc import Iterator
 
-import prometheus_client.core
-import prometheus_client.openmetrics.exposition
-import prometheus_client.registry
+from prometheus_client.core import GaugeMetricFamily as Gauge
+from prometheus_client.openmetrics import exposition
 
 from rally_magnum_scale.history import storage
 
@@ -29,49 +28,40 @@ def render(runs: Iterable[storage.StoredRun]) -> str:
         tuple(_labels(one)): one
         for one in sorted(runs, key=lambda one: one.at_s)
     }
-    families = _Families(list(newest.values()))
-    text: bytes = prometheus_client.openmetrics.exposition.generate_latest(
-        families
+    # All that the function needs of a registry.
+    registry = types.SimpleNamespace(
+        collect=lambda: _families(newest.values())
     )
+    text: bytes = exposition.generate_latest(registry)
     return text.decode()
 
 
-class _Families(prometheus_client.registry.Collector):  # type: ignore[misc]
-    """The metric families, in the form of the library's collectors."""
-
-    def __init__(self, runs: list[storage.StoredRun]) -> None:
-        self._runs = runs
-
-    def collect(self) -> Iterator[prometheus_client.core.Metric]:
-        """Return the families one by one."""
-        state = _gauge("run_state", "1 for the state of the run.", _RUN, "is")
-        began = _gauge("run_began_seconds", "Start time of the run.", _RUN)
-        value = _gauge("value", "Measured value, if it counts.", _METRIC)
-        holds = _gauge("bound_holds", "Whether a bound holds.", _METRIC)
-        bound = _gauge("bound", "Value of the bound.", _METRIC)
-        for run in self._runs:
-            own = _labels(run)
-            began.add_metric(own, run.at_s)
-            for each in storage.STATES:
-                state.add_metric([*own, each], float(each == run.state))
-            for metric in run.metrics:
-                if not metric.reason:
-                    labels = [*own, metric.name, metric.unit]
-                    value.add_metric(labels, metric.value)
-            for judged in run.judged:
-                labels = [*own, judged.name, judged.unit]
-                holds.add_metric(labels, float(judged.holds))
-                if judged.bound is not None:
-                    bound.add_metric(labels, judged.bound)
-        yield from (state, began, value, holds, bound)
+def _families(runs: Iterable[storage.StoredRun]) -> list[Gauge]:
+    """Return the metric families of runs."""
+    state = _gauge("run_state", "1 for the state of the run.", *_RUN, "is")
+    began = _gauge("run_began_seconds", "Start time of the run.", *_RUN)
+    value = _gauge("value", "Measured value, if it counts.", *_METRIC)
+    holds = _gauge("bound_holds", "Whether a bound holds.", *_METRIC)
+    bound = _gauge("bound", "Value of the bound.", *_METRIC)
+    for run in runs:
+        own = _labels(run)
+        began.add_metric(own, run.at_s)
+        for each in storage.STATES:
+            state.add_metric([*own, each], float(each == run.state))
+        for metric in run.metrics:
+            if not metric.reason:
+                labels = [*own, metric.name, metric.unit]
+                value.add_metric(labels, metric.value)
+        for judged in run.judged:
+            labels = [*own, judged.name, judged.unit]
+            holds.add_metric(labels, float(judged.holds))
+            if judged.bound is not None:
+                bound.add_metric(labels, judged.bound)
+    return [state, began, value, holds, bound]
 
 
-def _gauge(
-    name: str, words: str, labels: tuple[str, ...], *more: str
-) -> prometheus_client.core.GaugeMetricFamily:
-    return prometheus_client.core.GaugeMetricFamily(
-        PREFIX + name, words, labels=(*labels, *more)
-    )
+def _gauge(name: str, words: str, *labels: str) -> Gauge:
+    return Gauge(PREFIX + name, words, labels=labels)
 
 
 def _labels(run: storage.StoredRun) -> list[str]:

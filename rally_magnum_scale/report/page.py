@@ -232,7 +232,7 @@ def _iteration(
         "search": searches.draw(run.max_rate, identifier)
         if run.max_rate
         else "",
-        "search_title": searches.title(curve) if curve else "",
+        "search_title": curve.title if curve else "",
         "events": series.events(run),
         "csv": _csv(plots[0].points) if plots else "",
         "records": address,

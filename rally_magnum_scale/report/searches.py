@@ -12,6 +12,7 @@ from rally_magnum_scale.report import drawing
 from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import grids
 
+_HEAD = ("Step", "Offered", "Steady s", "Achieved")
 _PURPOSES = {
     trials.ESTIMATE: "to estimate",
     trials.SEARCH: "",
@@ -28,25 +29,23 @@ _LIMITS = {
 class Curve:
     """The latency of each step by offered rate.
 
-    :param key: the bound that is drawn, such as ``p99_ms``
+    :param name: the percentile that is drawn, such as ``p99``
     :param spots: offered rate and latency in ms, by offered rate
     :param bound_ms: value of the bound
     """
 
-    key: str
+    name: str
     spots: tuple[tuple[float, float], ...]
     bound_ms: float
 
     @property
-    def name(self) -> str:
-        """Name of the percentile, such as ``p99``."""
-        return bound_name(self.key)
+    def title(self) -> str:
+        """Title of the plot."""
+        return f"{self.name} of each step by offered rate"
 
 
-def bound_name(key: str) -> str:
-    """Return the name of a bound without its unit."""
-    if key == trials.ERROR_BOUND:
-        return "errors"
+def _percentile(key: str) -> str:
+    """Return the percentile of a bound, such as ``p99.9``."""
     return key.removesuffix("_ms").replace("_", ".")
 
 
@@ -71,24 +70,24 @@ def sentence(found: records.MaxRate) -> str:
 
 def grid(found: records.MaxRate) -> grids.Grid:
     """Return a row for each step of a search."""
-    keys = list(found.bounds)
+    heads = [
+        "Errors" if key == trials.ERROR_BOUND else f"{_percentile(key)} ms"
+        for key in found.bounds
+    ]
+    bounds = [
+        f"errors at most {formatting.percent(value)}"
+        if key == trials.ERROR_BOUND
+        else f"{_percentile(key)} at most {formatting.number(value)} ms"
+        for key, value in found.bounds.items()
+    ]
     return grids.Grid(
         title="Search for the highest rate",
         caption=(
             "A row for each step; rates in requests per second. Bounds: "
-            + ", ".join(map(_bound, found.bounds.items()))
-            + "."
+            f"{', '.join(bounds)}."
         ),
-        head=(
-            "Step",
-            "Offered",
-            "Steady s",
-            "Achieved",
-            *(_heading(key) for key in keys),
-            "Holds",
-            "Why",
-        ),
-        rows=tuple(_row(one, keys) for one in found.trials),
+        head=(*_HEAD, *heads, "Holds", "Why"),
+        rows=tuple(_row(one, list(found.bounds)) for one in found.trials),
     )
 
 
@@ -108,15 +107,12 @@ def curve(found: records.MaxRate) -> Curve | None:
             )
         )
         if spots:
-            return Curve(key, spots, found.bounds[key])
+            return Curve(_percentile(key), spots, found.bounds[key])
     return None
 
 
 def draw(found: records.MaxRate, identifier: str) -> str:
-    """Return the curve of a search as SVG; empty if there is none.
-
-    :param identifier: unique in the page
-    """
+    """Return the curve of a search as SVG; empty if there is none."""
     shown = curve(found)
     if shown is None:
         return ""
@@ -142,17 +138,12 @@ def draw(found: records.MaxRate, identifier: str) -> str:
     high_rps = max(rate for rate, _ in shown.spots) * 1.03
     axes.set_xlim(0, high_rps)
     _shade(axes, found, high_rps)
-    drawing.name_axes(axes, "offered, requests a second")
+    drawing.name_axes(axes, "offered, requests per second")
     drawing.thousands(axes.xaxis)
     drawing.legend(axes)
     return drawing.svg(
-        figure, f"{identifier}-search", title(shown), sentence(found)
+        figure, f"{identifier}-search", shown.title, sentence(found)
     )
-
-
-def title(shown: Curve) -> str:
-    """Return the title of the curve."""
-    return f"{shown.name} of each step by offered rate"
 
 
 def _shade(axes: Any, found: records.MaxRate, high_rps: float) -> None:
@@ -201,9 +192,9 @@ def _row(trial: records.Trial, keys: Sequence[str]) -> tuple[str, ...]:
 
 
 def _holds(trial: records.Trial) -> str:
-    if trial.held is None:
-        return "broke off" if not trial.ended else grids.NONE
-    return "yes" if trial.held else "no"
+    if trial.held is not None:
+        return "yes" if trial.held else "no"
+    return grids.NONE if trial.ended else "broke off"
 
 
 def _why(trial: records.Trial) -> str:
@@ -214,23 +205,6 @@ def _why(trial: records.Trial) -> str:
 
 
 def _reached(key: str, value: float | None) -> str:
-    if value is None:
-        return grids.NONE
     if key == trials.ERROR_BOUND:
-        return "0" if not value else formatting.percent(value)
+        return formatting.ratio(value)
     return formatting.number(value)
-
-
-def _heading(key: str) -> str:
-    name = bound_name(key)
-    return "Errors" if key == trials.ERROR_BOUND else f"{name} ms"
-
-
-def _bound(item: tuple[str, float]) -> str:
-    key, value = item
-    said = (
-        formatting.percent(value)
-        if key == trials.ERROR_BOUND
-        else f"{formatting.number(value)} ms"
-    )
-    return f"{bound_name(key)} at most {said}"

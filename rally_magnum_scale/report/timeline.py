@@ -16,7 +16,6 @@ def draw(actions: Sequence[model.AtomicAction], identifier: str) -> str:
     """Return the atomic actions of an iteration as SVG; empty without any.
 
     :param actions: in any order
-    :param identifier: unique in the page
     """
     if not actions:
         return ""

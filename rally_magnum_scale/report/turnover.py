@@ -19,10 +19,11 @@ _STRETCHES_S = (60, 120, 300, 600, 900, 1800, 3600)
 MOST_STRETCHES = 60
 # From this length on, the axis is in hours: tasks may be nights apart.
 _LONG_S = 4 * HOUR_S
+_CHANGES = ("magnum.resize_bay", "magnum.replace_nodes")
 
 
 @dataclasses.dataclass(frozen=True)
-class Happened:
+class Change:
     """Nodes that were created or deleted together.
 
     :param at: epoch seconds at which all were created, or all were gone
@@ -39,22 +40,22 @@ class Turnover:
 
     :param begun: start of the first iteration, in epoch seconds
     :param length_s: time until the last creation or deletion
-    :param happened: all creations and deletions in order of time
+    :param changes: all creations and deletions in order of time
     """
 
     begun: float
     length_s: float
-    happened: tuple[Happened, ...]
+    changes: tuple[Change, ...]
 
     @property
     def created(self) -> int:
         """Number of created nodes."""
-        return sum(one.nodes for one in self.happened if one.nodes > 0)
+        return sum(one.nodes for one in self.changes if one.nodes > 0)
 
     @property
     def deleted(self) -> int:
         """Number of deleted nodes."""
-        return -sum(one.nodes for one in self.happened if one.nodes < 0)
+        return -sum(one.nodes for one in self.changes if one.nodes < 0)
 
     @property
     def has_course(self) -> bool:
@@ -80,57 +81,52 @@ def find(workloads: Sequence[model.Workload]) -> Turnover | None:
     :returns: None if there was at most one creation or deletion
     """
     iterations = [one for work in workloads for one in work.iterations]
-    happened = sorted(
-        (found for one in iterations for found in _of(one)),
-        key=lambda found: found.at,
-    )
+    changes = [change for one in iterations for change in _of(one)]
+    changes.sort(key=lambda change: change.at)
     starts = [one.started_at for one in iterations if one.started_at]
-    if sum(one.nodes > 0 for one in happened) < 2 or not starts:
+    if sum(one.nodes > 0 for one in changes) < 2 or not starts:
         return None
     begun = min(starts)
-    return Turnover(begun, max(1.0, happened[-1].at - begun), tuple(happened))
+    return Turnover(begun, max(1.0, changes[-1].at - begun), tuple(changes))
 
 
-def _of(iteration: model.Iteration) -> Iterator[Happened]:
+def _of(iteration: model.Iteration) -> Iterator[Change]:
     made = [b for b in iteration.run.bays if b.made_by == "scenario"]
     changes = list(iteration.run.node_changes)
     # The number of nodes of a bay whose creation failed is unknown.
     size = 0
     for action in iteration.actions:
+        at = action.finished_at
         if action.name in _CHANGES and changes:
             # A failed change also counts as far as it changed the nodes.
             change = changes.pop(0)
             if change.nodes_after is not None:
                 size = change.nodes_after
-            yield from _changed(action.finished_at, change)
+            yield from _changed(at, change)
         elif action.failed:
             continue
         elif action.name == "magnum.create_bay" and made:
             size = made[0].nodes
-            yield Happened(action.finished_at, size)
+            yield Change(at, size)
         elif action.name == "magnum.delete_bay" and size:
-            yield Happened(action.finished_at, -size)
+            yield Change(at, -size)
 
 
-_CHANGES = ("magnum.resize_bay", "magnum.replace_nodes")
-
-
-def _changed(at: float, change: bay_records.NodeChange) -> Iterator[Happened]:
+def _changed(at: float, change: bay_records.NodeChange) -> Iterator[Change]:
     if change.added:
-        yield Happened(at, change.added)
+        yield Change(at, change.added)
     if change.removed:
-        yield Happened(at, -change.removed)
+        yield Change(at, -change.removed)
 
 
 def draw(found: Turnover, identifier: str) -> str:
-    """Draw the nodes created and deleted per hour over the tasks, as SVG.
-
-    :param identifier: unique in the page
-    """
+    """Draw the nodes created and deleted per hour over the tasks, as SVG."""
     figure, axes = drawing.new()
     stretch_s = _stretch_s(found.length_s)
     count = math.ceil(found.length_s / stretch_s)
-    unit, unit_s = _unit(found.length_s)
+    unit, unit_s = "minutes", 60.0
+    if found.length_s > _LONG_S:
+        unit, unit_s = "hours", HOUR_S
     edges = [at * stretch_s / unit_s for at in range(count + 1)]
     for name, colour, width, counts in (
         # The thin line last; otherwise the broad line would hide it.
@@ -159,10 +155,6 @@ def draw(found: Turnover, identifier: str) -> str:
     )
 
 
-def _unit(length_s: float) -> tuple[str, float]:
-    return ("hours", HOUR_S) if length_s > _LONG_S else ("minutes", 60.0)
-
-
 def _stretch_s(length_s: float) -> int:
     for stretch_s in _STRETCHES_S:
         if length_s <= stretch_s * MOST_STRETCHES:
@@ -182,7 +174,7 @@ def per_hour(
         for deleted nodes
     """
     totals = [0] * count
-    for one in found.happened:
+    for one in found.changes:
         if counts(one.nodes):
             place = int((one.at - found.begun) / stretch_s)
             totals[min(place, count - 1)] += abs(one.nodes)

@@ -42,7 +42,7 @@ def test_nodes_are_counted_when_they_are_there_and_when_they_are_gone():
         iteration(1, 200, (CREATE, 10), (DELETE, 1800)),
         iteration(2, 100, (CREATE, 20), (DELETE, 3600)),
     )
-    assert [(one.at - BEGUN, one.nodes) for one in told.happened] == [
+    assert [(one.at - BEGUN, one.nodes) for one in told.changes] == [
         (10, 200),
         (20, 100),
         (1800, -200),
@@ -61,7 +61,7 @@ def test_a_resized_bay_goes_with_the_nodes_that_it_has_then():
             1, 200, (CREATE, 1), (RESIZE, 2), (DELETE, 3), changes=(grown,)
         )
     )
-    assert [one.nodes for one in told.happened] == [200, 100, -300]
+    assert [one.nodes for one in told.changes] == [200, 100, -300]
 
 
 def test_what_failed_created_nothing():
@@ -87,7 +87,7 @@ def test_a_change_that_failed_has_changed_what_it_has_changed():
             changes=(broken,),
         )
     )
-    assert [one.nodes for one in told.happened] == [200, 799, -999]
+    assert [one.nodes for one in told.changes] == [200, 799, -999]
 
 
 def test_a_single_bay_has_no_rate():
