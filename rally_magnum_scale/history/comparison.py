@@ -45,17 +45,28 @@ class Ask:
     rules: regression.Rules = _RULES
     learning_passes: bool = True
 
-    def wants(self, metric: str) -> bool:
-        """Return whether a metric is selected."""
-        return not self.metrics or any(
-            is_named(metric, name) for name in self.metrics
+    def wants(self, metric: str, unit: str) -> bool:
+        """Return whether a metric is compared.
+
+        By default, times per node are not: comparable runs have the same
+        number of nodes, so the total time contains the same information.
+        """
+        if not self.metrics:
+            return unit != _PER_NODE
+        return any(is_named(metric, name) for name in self.metrics)
+
+    def without(self, metrics: Sequence[str]) -> tuple[str, ...]:
+        """Return the selected names that none of the metrics has."""
+        return tuple(
+            name
+            for name in self.metrics
+            if not any(is_named(one, name) for one in metrics)
         )
 
 
 def is_named(metric: str, name: str) -> bool:
     """Return whether a name is that of a metric, its bound or criterion."""
-    bound, criterion = metric.partition(" ")[0], metric.partition(".")[0]
-    return name in {metric, bound, criterion}
+    return name in {metric, metric.split(" ")[0], metric.split(".")[0]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,11 +107,8 @@ class RunComparison:
         """
         if self.outcome.worse:
             return WORSE
-        in_vain = (
-            *(*self.uncounted, *self.vanished, *self.missing),
-            *(self.no_baseline, self.newest),
-        )
-        if any(in_vain):
+        gaps = (*self.uncounted, *self.vanished, *self.missing)
+        if gaps or self.no_baseline or self.newest:
             return NOT_COMPARED
         known = [one.metric for one in self.outcome.compared]
         if self._has_all(known):
@@ -119,16 +127,8 @@ class RunComparison:
         return self.state == NOT_WORSE or learning
 
     def _has_all(self, metrics: Sequence[str]) -> bool:
-        """Return whether all selected names are among the metrics.
-
-        If no names are selected, one metric is enough.
-        """
-        if not self.ask.metrics:
-            return bool(metrics)
-        return all(
-            any(is_named(one, name) for one in metrics)
-            for name in self.ask.metrics
-        )
+        """Return whether there is a metric, and one for each selected name."""
+        return bool(metrics) and not self.ask.without(metrics)
 
     def sentences(self) -> list[str]:
         """Describe the result: first what is worse, then what is unknown."""
@@ -208,37 +208,26 @@ def compare(
     """
     before = _before(runs, conditions, newest, ask)
     known = storage.trends(before)
-    wanted = _wanted(measured, ask)
+    wanted = [one for one in measured if ask.wants(one.name, one.unit)]
     series = [
-        _with(known.get(one.name), one, newest)
+        one.extend(known.get(one.name), newest.run, newest.at_s)
         for one in wanted
         if not one.reason
     ]
     outcome = regression.compare(series, ask.rules)
-    alone = dataclasses.replace(ask.rules, last=1)
-    named = ask.rules.baseline
-    known_worse = {one.metric for one in outcome.worse}
+    worse = {one.metric for one in outcome.worse}
+    alone = regression.compare(series, dataclasses.replace(ask.rules, last=1))
+    baseline = ask.rules.baseline
+    ids = {regression.MEDIAN, *(one.id for one in before)}
     return RunComparison(
         ask,
         outcome=outcome,
-        suspected=tuple(
-            one
-            for one in regression.compare(series, alone).worse
-            if one.metric not in known_worse
-        ),
+        suspected=tuple(one for one in alone.worse if one.metric not in worse),
         runs=max((len(one.points) - 1 for one in series), default=0),
         uncounted=tuple(one.reason for one in wanted if one.reason),
         vanished=_vanished(before, measured, ask),
-        missing=tuple(
-            name
-            for name in ask.metrics
-            if not any(is_named(one.name, name) for one in measured)
-        ),
-        no_baseline=(
-            ""
-            if named in {regression.MEDIAN, *(one.id for one in before)}
-            else named
-        ),
+        missing=ask.without([one.name for one in measured]),
+        no_baseline="" if baseline in ids else baseline,
     )
 
 
@@ -279,21 +268,6 @@ def compare_run(
     return dataclasses.replace(found, run=run)
 
 
-def _wanted(
-    measured: Iterable[run_metrics.Metric], ask: Ask
-) -> list[run_metrics.Metric]:
-    return [one for one in measured if _is_wanted(one.name, one.unit, ask)]
-
-
-def _is_wanted(metric: str, unit: str, ask: Ask) -> bool:
-    """Return whether a metric is compared.
-
-    By default, times per node are not compared: comparable runs have the
-    same number of nodes, so the total time contains the same information.
-    """
-    return ask.wants(metric) and bool(ask.metrics or unit != _PER_NODE)
-
-
 def _vanished(
     before: Sequence[storage.StoredRun],
     measured: Iterable[run_metrics.Metric],
@@ -310,7 +284,7 @@ def _vanished(
     return tuple(
         one.metric
         for one in storage.trends(recent).values()
-        if _is_wanted(one.metric, one.unit, ask)
+        if ask.wants(one.metric, one.unit)
         and len(one.points) >= needed
         and one.metric not in names
     )
@@ -334,20 +308,6 @@ def _before(
     ]
 
 
-def _with(
-    known: trend.Trend | None, metric: run_metrics.Metric, newest: trend.Point
-) -> trend.Trend:
-    point = dataclasses.replace(
-        newest, value=metric.value, resolution=metric.resolution
-    )
-    return trend.Trend(
-        metric.name,
-        metric.unit,
-        metric.at_least,
-        (*(known.points if known else ()), point),
-    )
-
-
 def beside_last(
     run: storage.StoredRun, runs: Iterable[storage.StoredRun], ask: Ask
 ) -> list[str]:
@@ -364,9 +324,9 @@ def beside_last(
         return []
     known = storage.trends(before[-1:])
     found = []
-    for one in _wanted(run.metrics, ask):
+    for one in run.metrics:
         old = known.get(one.name)
-        if one.reason or not old:
+        if one.reason or not old or not ask.wants(one.name, one.unit):
             continue
         value = old.points[-1].value
         ratio = regression.change_ratio(old, one.value, value)

@@ -137,7 +137,7 @@ class StoredRun:
 
 
 def _check_values(known: dict[str, Any]) -> None:
-    """Refuse values that can't be sorted or drawn.
+    """Refuse values that can't be sorted or drawn, or that hide differences.
 
     :raises ValueError: when a value is invalid; names the field
     """
@@ -147,19 +147,11 @@ def _check_values(known: dict[str, Any]) -> None:
     if state not in STATES:
         raise ValueError(f"state is {state!r}, not one of {', '.join(STATES)}")
     for metric in known["metrics"]:
-        _check_resolution(metric)
-
-
-def _check_resolution(metric: run_metrics.Metric) -> None:
-    """Refuse a resolution that would hide any difference.
-
-    :raises ValueError: when it is invalid; names the metric
-    """
-    if metric.resolution is not None and metric.resolution < 0:
-        raise ValueError(
-            f"resolution of {metric.name} is {metric.resolution!r}, not a "
-            "number of 0 or more"
-        )
+        if (metric.resolution or 0) < 0:
+            raise ValueError(
+                f"resolution of {metric.name} is {metric.resolution!r}, not "
+                "a number of 0 or more"
+            )
 
 
 def append(path: pathlib.Path, added: Iterable[StoredRun]) -> list[StoredRun]:
@@ -268,26 +260,20 @@ def read_before(path: pathlib.Path) -> list[StoredRun] | None:
 def _read_line(path: pathlib.Path, number: int, line: str) -> StoredRun:
     try:
         found = json.loads(line)
-        _check_schema(found)
+        schema = found.get("history") if isinstance(found, dict) else None
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise ValueError(
+                f"it was written by a newer release (schema {schema}; this "
+                f"one reads {SCHEMA})"
+            )
+        if schema != SCHEMA:
+            raise ValueError("it is not a run")
         return StoredRun.from_json(found)
     except ValueError as error:
         raise exceptions.InvalidInput(
             f"Line {number} of the history {path} can't be read: "
             f"{str(error).rstrip('.')}."
         ) from error
-
-
-def _check_schema(found: Any) -> None:
-    schema = found.get("history") if isinstance(found, dict) else None
-    if schema == SCHEMA:
-        return
-    newer = isinstance(schema, int) and schema > SCHEMA
-    raise ValueError(
-        f"it was written by a newer release (schema {schema}; this one reads "
-        f"{SCHEMA})"
-        if newer
-        else "it is not a run"
-    )
 
 
 def comparable(
@@ -316,12 +302,15 @@ def groups(
     found: list[list[StoredRun]] = []
     newest_first = sorted(runs, key=lambda one: -one.at_s)
     for one in sorted(newest_first, key=lambda one: one.state == BROKEN):
-        for group in found:
-            if not group[0].conditions.differences(one.conditions, across):
-                group.append(one)
-                break
-        else:
-            found.append([one])
+        like = (
+            group
+            for group in found
+            if not group[0].conditions.differences(one.conditions, across)
+        )
+        group = next(like, None)
+        if group is None:
+            found.append(group := [])
+        group.append(one)
     for group in found:
         group.sort(key=lambda one: one.at_s)
     return sorted(found, key=lambda group: -group[-1].at_s)
@@ -338,16 +327,8 @@ def trends(runs: Iterable[StoredRun]) -> dict[str, trend.Trend]:
     found: dict[str, trend.Trend] = {}
     for run in sorted(seen, key=lambda one: one.at_s):
         for metric in run.metrics:
-            if metric.reason:
-                continue
-            point = trend.Point(
-                run.id, run.at_s, metric.value, metric.resolution
-            )
-            before = found.get(metric.name)
-            found[metric.name] = trend.Trend(
-                metric.name,
-                metric.unit,
-                metric.at_least,
-                (*(before.points if before else ()), point),
-            )
+            if not metric.reason:
+                found[metric.name] = metric.extend(
+                    found.get(metric.name), run.id, run.at_s
+                )
     return found

@@ -52,6 +52,21 @@ class Metric(json_record.JsonRecord):
         """The name of the metric, as in :class:`trend.Trend`."""
         return trend.metric_name(self.criterion, self.bound_key, self.place)
 
+    def extend(
+        self, known: trend.Trend | None, run: str, at_s: float
+    ) -> trend.Trend:
+        """Return the trend of this metric with one more run.
+
+        :param known: the trend over the runs before; None for the first
+        :param run: id of the run
+        :param at_s: epoch second at which it began
+        """
+        points = known.points if known else ()
+        point = trend.Point(run, at_s, self.value, self.resolution)
+        return trend.Trend(
+            self.name, self.unit, self.at_least, (*points, point)
+        )
+
 
 def read(runs: Iterable[records.Run]) -> list[Metric]:
     """Read every metric on which an SLA criterion could be judged.
