@@ -151,7 +151,6 @@ def describe_runner(kind: str, config: Mapping[str, Any]) -> str:
     """Describe the type and the configuration of a runner.
 
     :param kind: its type, such as ``constant``
-    :param config: its configuration in the task file
     """
     options = [f"{k} {_as_json(v)}" for k, v in sorted(config.items())]
     return f"{kind} ({', '.join(options)})" if options else kind
@@ -161,7 +160,6 @@ def planned_iterations(kind: str, config: Mapping[str, Any]) -> int | None:
     """Return how many iterations a runner has to run.
 
     :param kind: its type, such as ``constant``
-    :param config: its configuration in the task file
     :returns: None if the runner runs for a time instead
     """
     once = kind.partition("@")[0] in _ONCE_BY_DEFAULT
@@ -198,10 +196,8 @@ def record(
 ) -> ConditionsRecord:
     """Return the record of what is known before a run.
 
-    :param arguments: all arguments of the scenario
-    :param runner: from :func:`describe_runner`; empty if unknown
-    :param contexts: from :func:`digest_contexts`; empty if unknown
-    :param iterations: from :func:`planned_iterations`; None if unknown
+    :param arguments: all arguments of the scenario; the others are as in
+        :class:`ConditionsRecord`
     """
     return ConditionsRecord(
         cloud=cloud,
@@ -237,20 +233,20 @@ def find(
     fallback = fallback or ConditionsRecord("", "", "", {})
     known = next(recorded, fallback)
     bays = [bay for one in iterations for bay in one.bays]
-    versions = dict(known.versions)
-    if kubernetes := _each(bay.kubernetes_version for bay in bays):
-        versions["Kubernetes"] = kubernetes
+    kubernetes = _each(bay.kubernetes_version for bay in bays)
+    nodes = _each(
+        f"{bay.nodes} ({bay.nodes_hollow} hollow)"
+        for bay in bays
+        if bay.nodes_hollow is not None
+    )
     return Conditions(
         cloud=known.cloud,
         scenario=known.scenario,
         arguments=known.arguments,
-        nodes=_each(
-            f"{bay.nodes} ({bay.nodes_hollow} hollow)"
-            for bay in bays
-            if bay.nodes_hollow is not None
-        ),
+        nodes=nodes,
         templates=_each(bay.template_and_driver for bay in bays),
-        versions=versions,
+        versions=known.versions
+        | ({"Kubernetes": kubernetes} if kubernetes else {}),
         # Earlier releases did not record these two.
         runner=known.runner or fallback.runner,
         contexts=known.contexts or fallback.contexts,

@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from rally_magnum_scale.in_bay.stats import disruption_records
@@ -75,41 +76,28 @@ def read(runs: Iterable[records.Run]) -> list[Metric]:
     :returns: in the order of the criteria, without metrics that no iteration
         measured
     """
-    found: dict[_Key, list[_Reading]] = {}
     iterations = list(runs)
+    found: dict[tuple[str, str, str], list[_Reading]] = {}
     for number, run in enumerate(iterations):
-        for criterion in _COMPARED:
-            for config in _configs(criterion, run):
-                for one in verdicts.read(criterion.name, config, run):
-                    # JSON can't hold infinity and NaN.
-                    if one.value is not None and math.isfinite(one.value):
-                        key = (one.criterion, one.bound_key, place_of(one))
-                        found.setdefault(key, []).append(
-                            _Reading(
-                                number, one.value, one.resolution, one.reason
-                            )
-                        )
+        read = (
+            one
+            for criterion in _COMPARED
+            for config in _configs(criterion, run)
+            for one in verdicts.read(criterion.name, config, run)
+        )
+        for one in read:
+            # JSON can't hold infinity and NaN.
+            if one.value is not None and math.isfinite(one.value):
+                key = (one.criterion, one.bound_key, place_of(one))
+                found.setdefault(key, []).append((number, one))
     return [
-        _summarise(*key, every, len(iterations))
-        for key, every in found.items()
+        _summarise(place, every, len(iterations))
+        for (_, _, place), every in found.items()
     ]
 
 
-_Key = tuple[str, str, str]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Reading:
-    """One value of a metric, in its unit.
-
-    :param iteration: position of the iteration in the workload, from 0
-    :param reason: why the value does not count; empty if it counts
-    """
-
-    iteration: int
-    value: float
-    resolution: float
-    reason: str
+# The position of an iteration in the workload, from 0, and one value in it.
+_Reading = tuple[int, verdicts.Verdict]
 
 
 def _configs(
@@ -137,30 +125,27 @@ def place_of(verdict: verdicts.Verdict) -> str:
 
 
 def _summarise(
-    criterion: str,
-    key: str,
-    place: str,
-    every: list[_Reading],
-    iterations: int,
+    place: str, every: Sequence[_Reading], iterations: int
 ) -> Metric:
-    bound = criteria.CRITERIA[criterion].bounds[key]
-    counting = [one for one in every if not one.reason] or every
+    """Return the metric of which these are the values.
+
+    It counts only if all iterations measured it.
+    """
+    values = [one for _, one in every]
+    reason = next((one.reason for one in values if one.reason), "")
+    measured = len({number for number, _ in every})
+    if not reason and measured != iterations:
+        reason = f"only {measured} of {iterations} iterations measured it"
+    counting = [one for one in values if not one.reason] or values
     return Metric(
-        criterion=criterion,
-        bound_key=key,
+        criterion=values[0].criterion,
+        bound_key=values[0].bound_key,
         place=place,
-        unit=bound.unit,
-        at_least=bound.at_least,
-        value=statistics.median(one.value for one in counting),
-        reason=_why_not(every, iterations),
+        unit=values[0].unit,
+        at_least=values[0].at_least,
+        value=statistics.median(
+            one.value for one in counting if one.value is not None
+        ),
+        reason=reason,
         resolution=max(one.resolution for one in counting),
     )
-
-
-def _why_not(every: list[_Reading], iterations: int) -> str:
-    """Return why a metric does not count: all iterations must measure it."""
-    reason = next((one.reason for one in every if one.reason), "")
-    measured = len({one.iteration for one in every})
-    if reason or measured == iterations:
-        return reason
-    return f"only {measured} of {iterations} iterations measured it"

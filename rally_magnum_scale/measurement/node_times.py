@@ -25,8 +25,7 @@ PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 class Clocks:
     """How to convert the bay's clock to the clock of this host.
 
-    :param requested_at: epoch second of this host's clock at which the bay
-        was requested
+    :param requested_at: epoch second of this host's clock
     :param offset_s: the clock of the bay's API server minus this host's
         clock; None if unknown
     :param offset_error_s: the largest error of ``offset_s``, either way
@@ -108,9 +107,8 @@ def _stamp_fault(node: ReadyNode, clocks: Clocks) -> str:
             "its Node object was created",
         ),
     )
-    latest_s = math.inf if node.seen_after_s is None else node.seen_after_s
     early_s = least_s - stamped_s
-    late_s = stamped_s - latest_s
+    late_s = stamped_s - _seen_s(node)
     stamp = f"{node.name} is Ready by its own clock"
     if early_s > STAMP_S + clocks.offset_error_s + TOLERANCE_S:
         return f"{stamp} {early_s:,.1f} s before {since}"
@@ -127,20 +125,23 @@ def spans(nodes: Iterable[ReadyNode], clocks: Clocks) -> list[Span]:
 
     :returns: of each node with a known upper end
     """
-    known = (_span(node, clocks) for node in nodes)
-    return [span for span in known if span is not None]
+    found = []
+    for node in nodes:
+        stamped_s = clocks.after_request_s(node.stamped_at)
+        low_s, high_s = node.unready_after_s, _seen_s(node)
+        if stamped_s is not None:
+            stamp_end_s = stamped_s + STAMP_S + clocks.offset_error_s
+            low_s = max(low_s, stamped_s - clocks.offset_error_s)
+            high_s = min(high_s, stamp_end_s)
+        # Clocks may differ a little, so the ends may cross.
+        high_s = max(0.0, high_s)
+        if not math.isinf(high_s):
+            found.append(Span(min(low_s, high_s), high_s))
+    return found
 
 
-def _span(node: ReadyNode, clocks: Clocks) -> Span | None:
-    stamped_s = clocks.after_request_s(node.stamped_at)
-    seen_s = math.inf if node.seen_after_s is None else node.seen_after_s
-    low_s, high_s = node.unready_after_s, seen_s
-    if stamped_s is not None:
-        low_s = max(low_s, stamped_s - clocks.offset_error_s)
-        high_s = min(high_s, stamped_s + STAMP_S + clocks.offset_error_s)
-    # Clocks may differ a little, so the ends may cross.
-    high_s = max(0.0, high_s)
-    return None if math.isinf(high_s) else Span(min(low_s, high_s), high_s)
+def _seen_s(node: ReadyNode) -> float:
+    return math.inf if node.seen_after_s is None else node.seen_after_s
 
 
 def resolution_s(found: Sequence[Span]) -> float | None:

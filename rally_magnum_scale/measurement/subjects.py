@@ -13,6 +13,12 @@ from rally_magnum_scale.measurement import criteria
 
 NOT_MEASURED = "it was not measured"
 
+# Kind of subject of which a run has one: its field, and the reason if there
+# is none.
+_SINGLE = {
+    "load": ("throughput", "no load was run"),
+    "api": ("api_latency", "no API server was asked for its metrics"),
+}
 _NO_CHANGE = {
     bay_records.RESIZE: "no bay was resized",
     bay_records.REPLACE: "no nodes were replaced",
@@ -56,20 +62,21 @@ def find(
     config: Mapping[str, Any],
 ) -> list[Subject]:
     """Return the subjects of a criterion, of which the worst decides."""
-    if criterion.subject == "step":
-        if "during" in config:
-            return _find_loads_during(run, config["during"])
+    kind = criterion.subject
+    if kind == "step" and "during" in config:
+        return _find_loads_during(run, config["during"])
+    if kind == "step":
         return [_find_step(run, config.get("step"))]
-    if criterion.subject == "load":
-        return [_find_load(run)]
-    if criterion.subject == "api":
-        return [_find_api(run)]
-    if criterion.subject == "max_rate":
+    if kind == "max_rate":
         return [_find_max_rate(run)]
-    if criterion.subject in (bay_records.RESIZE, bay_records.REPLACE):
-        return _find_changes(run, criterion.subject)
-    if criterion.subject in _EVENTS:
-        return _find_events(run, criterion.subject)
+    if kind in _SINGLE:
+        field, nothing = _SINGLE[kind]
+        record = getattr(run, field)
+        return [Subject(record, reason="" if record else nothing)]
+    if kind in _NO_CHANGE:
+        return _find_changes(run, kind)
+    if kind in _EVENTS:
+        return _find_events(run, kind)
     return _find_bays(criterion, run)
 
 
@@ -89,18 +96,6 @@ def _find_step(run: records.Run, number: float | None) -> Subject:
     return Subject(step, step=chosen, reason="; ".join(step.reasons))
 
 
-def _find_load(run: records.Run) -> Subject:
-    if run.throughput is None:
-        return Subject(reason="no load was run")
-    return Subject(run.throughput)
-
-
-def _find_api(run: records.Run) -> Subject:
-    if run.api_latency is None:
-        return Subject(reason="no API server was asked for its metrics")
-    return Subject(run.api_latency)
-
-
 def _find_max_rate(run: records.Run) -> Subject:
     found = run.max_rate
     if found is None:
@@ -113,11 +108,7 @@ def _find_max_rate(run: records.Run) -> Subject:
 
 def _find_changes(run: records.Run, purpose: str) -> list[Subject]:
     return [
-        Subject(
-            change,
-            step=change.number,
-            reason=_why_unsettled(change),
-        )
+        Subject(change, step=change.number, reason=_why_unsettled(change))
         for change in run.node_changes
         if change.purpose == purpose
     ] or [Subject(reason=_NO_CHANGE[purpose])]

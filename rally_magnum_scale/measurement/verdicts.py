@@ -123,7 +123,7 @@ class Verdict:
         if self.iteration:
             source = f"iteration {self.iteration}"
         return (
-            f"{self.criterion} {self.bound_key}: {self.measured}, asked for "
+            f"{self.criterion} {self.bound_key}: {self.measured}, required: "
             f"{self.side} {self.required} ({source}{where})"
             + (f": {self.reason}" if self.reason else "")
         )
@@ -180,9 +180,8 @@ def _configured_bounds(
     """
     given = set(config) if isinstance(config, Mapping) else set()
     unknown = sorted(given - {*criterion.bounds, "step", "during"}, key=str)
-    return [*unknown, *(key for key in criterion.bounds if key in given)] or [
-        ""
-    ]
+    known = [key for key in criterion.bounds if key in given]
+    return [*unknown, *known] or [""]
 
 
 def _judge_key(
@@ -191,17 +190,17 @@ def _judge_key(
     config: Mapping[str, Any],
     run: records.Run,
 ) -> Verdict:
+    why = ""
     if not key:
-        return _failed(criterion, key, run.iteration, "it has no bound")
-    if key not in criterion.bounds:
+        why = "it has no bound"
+    elif key not in criterion.bounds:
         why = f"there is no bound {key}, only {', '.join(criterion.bounds)}"
-        return _failed(criterion, key, run.iteration, why)
-    bound = config[key]
-    if not json_record.is_number(bound):
-        why = f"the bound is {bound!r}, which is not a number"
+    elif not json_record.is_number(config[key]):
+        why = f"the bound is {config[key]!r}, which is not a number"
+    if why:
         return _failed(criterion, key, run.iteration, why)
     return worst(
-        _judge_bound(criterion, key, bound, run.iteration, subject)
+        _judge_bound(criterion, key, config[key], run.iteration, subject)
         for subject in subjects.find(criterion, run, config)
     )
 
@@ -249,20 +248,18 @@ def _judge_bound(
     iteration: int,
     subject: subjects.Subject,
 ) -> Verdict:
-    bound = criterion.bounds[key]
-    value = None if subject.record is None else bound.read(subject.record)
-    infinity = bound.infinity(subject.record) if value == math.inf else ""
+    bound, record = criterion.bounds[key], subject.record
+    value = None if record is None else bound.read(record)
+    infinity = bound.infinity(record) if value == math.inf else ""
     wrong, interval, resolution = "", None, 0.0
     # Infinity would hold every lower bound, and NaN compares with nothing.
     if not (value is None or json_record.is_number(value) or infinity):
-        wrong, value = (
-            f"{subjects.NOT_MEASURED}: {value!r} is impossible",
-            None,
-        )
+        wrong = f"{subjects.NOT_MEASURED}: {value!r} is impossible"
+        value = None
     if value is not None:
-        interval = bound.interval(subject.record)
+        interval = bound.interval(record)
         if not infinity:
-            resolution = bound.resolution_of(subject.record, value)
+            resolution = bound.resolution_of(record, value)
     verdict = Verdict(
         criterion=criterion.name,
         bound_key=key,
@@ -279,20 +276,14 @@ def _judge_bound(
         interval=interval,
         resolution=resolution,
     )
-    if verdict.reason or not verdict.undecided:
+    if verdict.reason or interval is None or not verdict.undecided:
         return verdict
-    return dataclasses.replace(verdict, reason=_undecided(bound, verdict))
-
-
-def _undecided(bound: criteria.Bound, verdict: Verdict) -> str:
-    low, high = (
-        format_value(end, bound.unit) for end in verdict.interval or ()
-    )
-    limit = format_value(verdict.bound, bound.unit)
-    return (
+    low, high = (format_value(end, bound.unit) for end in interval)
+    why = (
         f"the time is between {low} and {high} ({bound.interval_reason}), so "
-        f"a bound of {limit} can't be judged"
+        f"a bound of {verdict.required} can't be judged"
     )
+    return dataclasses.replace(verdict, reason=why)
 
 
 def _why_not(

@@ -165,8 +165,7 @@ class Workload:
     @property
     def broken_context(self) -> ContextResult | None:
         """The context whose failure prevented all iterations."""
-        broken = (one for one in self.contexts if one.setup_error)
-        return next(broken, None)
+        return next((one for one in self.contexts if one.setup_error), None)
 
     def bays(self) -> list[SeenBay]:
         """Return each bay once, with its last record.
@@ -199,27 +198,23 @@ class Workload:
 
         They also do not hold if Rally stored no result of the criterion.
         """
-        disputed = self._disputed()
+        failing = {
+            one.criterion for one in self.own_verdicts if not one.passed
+        }
+        disputed = {
+            one.name: f"Rally stored {one.name} as failed"
+            for one in self.sla_results
+            if not one.success and one.name not in failing
+        } | {
+            name: f"Rally stored no result of {name}"
+            for name in self._without_result()
+        }
         return [
             dataclasses.replace(
                 one, reason=one.reason or disputed.get(one.criterion, "")
             )
             for one in self.own_verdicts
         ]
-
-    def _disputed(self) -> dict[str, str]:
-        """Return why criteria that hold by the records do not hold."""
-        failing = {v.criterion for v in self.own_verdicts if not v.passed}
-        failed = {
-            one.name: f"Rally stored {one.name} as failed"
-            for one in self.sla_results
-            if not one.success and one.name not in failing
-        }
-        missing = {
-            name: f"Rally stored no result of {name}"
-            for name in self._without_result()
-        }
-        return failed | missing
 
     def _without_result(self) -> list[str]:
         """Return the configured criteria that have no result.
@@ -247,7 +242,7 @@ class Workload:
             SlaResult(name, success=False, detail="Rally stored no result")
             for name in self._without_result()
         ]
-        every = [*self.sla_results, *missing]
+        every = (*self.sla_results, *missing)
         return [one for one in every if one.name not in known]
 
 
