@@ -161,10 +161,9 @@ def compare(trends: Iterable[trend.Trend], rules: Rules) -> RegressionResult:
     :param rules: when a metric counts as worse
     """
     found = [_compare_one(one, rules) for one in trends]
+    compared = [one for one in found if isinstance(one, MetricComparison)]
     return RegressionResult(
-        _judge(
-            [one for one in found if isinstance(one, MetricComparison)], rules
-        ),
+        _judge(compared, rules),
         tuple(one for one in found if isinstance(one, TooFew)),
         tuple(one for one in found if isinstance(one, NoBaseline)),
     )
@@ -234,7 +233,7 @@ def _compare_one(
         return TooFew(one.metric, max(before, 0), needed)
     oldest = max(needed, len(points) - MOST_SINCE)
     splits = range(min(oldest, before), before + 1)
-    series = _Series.of(one, points, named)
+    series = _Series(one, points, named)
     split = min(splits, key=series.p_value)
     return dataclasses.replace(
         series.compare(series.begin(split, before)),
@@ -242,46 +241,40 @@ def _compare_one(
     )
 
 
-@dataclasses.dataclass(frozen=True)
 class _Series:
     """The runs of a metric, to be split into earlier and newest runs.
 
-    :param values: of the points, on the scale of the comparison
-    :param reference: value of the baseline run, on that scale; None if the
-        baseline is the level of the earlier runs
+    Its values are on the scale of the comparison, which may be logarithmic.
+
+    :param points: the newest points of the trend
+    :param named: the baseline run; None if the baseline is the level of the
+        earlier runs
     """
 
-    of_trend: trend.Trend
-    scale: _Scale
-    points: Sequence[trend.Point]
-    values: Sequence[float]
-    reference: float | None
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         one: trend.Trend,
         points: Sequence[trend.Point],
         named: trend.Point | None,
-    ) -> _Series:
-        scale = _Scale.of(one)
-        return cls(
-            one,
-            scale,
-            points,
-            [scale.inward(point.value) for point in points],
-            scale.inward(named.value) if named else None,
-        )
+    ) -> None:
+        resolution = one.resolution
+        above = all(point.value > resolution for point in one.points)
+        self._logarithmic = above and one.unit != "ratio"
+        self._least = least_noise(one)
+        self._trend = one
+        self._points = points
+        self._values = [self._inward(point.value) for point in points]
+        self._reference = self._inward(named.value) if named else None
 
     def p_value(self, at: int) -> float:
         """Return the p-value of a split before the run at an index."""
         difference = self._newest(at) - self._baseline(at)
         error = self._error(at)
-        worse = difference if self.scale.worse_is_more else -difference
+        worse = -difference if self._trend.at_least else difference
         if not error:
             # Without noise, every difference is significant.
             return 0.0 if worse > 0 else 1.0
-        named = self.reference is not None
+        named = self._reference is not None
         # A third of the differences between neighbours is redundant.
         counting = at * 2 // 3 if named else at
         return estimators.upper_tail(
@@ -295,49 +288,61 @@ class _Series:
             (
                 number
                 for number in range(at, last)
-                if abs(self.values[number] - newest)
-                <= abs(self.values[number] - before)
+                if abs(self._values[number] - newest)
+                <= abs(self._values[number] - before)
             ),
             last,
         )
 
     def compare(self, at: int) -> MetricComparison:
         """Compare the runs from an index on with the baseline."""
-        baseline = self.scale.outward(self._baseline(at))
-        value = self.scale.outward(self._newest(at))
+        baseline = self._outward(self._baseline(at))
+        value = self._outward(self._newest(at))
         return MetricComparison(
-            metric=self.of_trend.metric,
-            unit=self.of_trend.unit,
-            since=self.points[at],
-            runs=len(self.points) - at,
+            metric=self._trend.metric,
+            unit=self._trend.unit,
+            since=self._points[at],
+            runs=len(self._points) - at,
             baseline=baseline,
             value=value,
-            change_ratio=change_ratio(self.of_trend, value, baseline),
+            change_ratio=change_ratio(self._trend, value, baseline),
             p_value=self.p_value(at),
         )
 
     def _newest(self, at: int) -> float:
         return estimators.cautious_median(
-            self.values[at:], self.scale.worse_is_more
+            self._values[at:], not self._trend.at_least
         )
 
     def _baseline(self, at: int) -> float:
-        if self.reference is None:
-            return estimators.level(self.values[:at])
-        return self.reference
+        if self._reference is None:
+            return estimators.level(self._values[:at])
+        return self._reference
 
     def _error(self, at: int) -> float:
         """Return the standard error of newest minus baseline."""
-        before = self.values[:at]
+        before = self._values[:at]
         level, variance = self._baseline(at), estimators.level_variance(at)
-        if self.reference is not None:
+        if self._reference is not None:
             # A drift away from the baseline run is not noise.
             neighbours = itertools.pairwise(before)
             before = [(b - a) / math.sqrt(2) for a, b in neighbours]
             variance = 1.0
-        noise = max(estimators.noise(before), self.scale.least_noise(level))
-        newest = estimators.median_variance(len(self.values) - at)
+        noise = max(estimators.noise(before), self._least_noise(level))
+        newest = estimators.median_variance(len(self._values) - at)
         return noise * math.sqrt(variance + newest)
+
+    def _inward(self, value: float) -> float:
+        return math.log(value) if self._logarithmic else value
+
+    def _outward(self, value: float) -> float:
+        return math.exp(value) if self._logarithmic else value
+
+    def _least_noise(self, level: float) -> float:
+        """Return the least noise around a level, on this scale."""
+        if self._logarithmic:
+            return max(LEAST_NOISE_RATIO, self._least / math.exp(level))
+        return max(LEAST_NOISE_RATIO * abs(level), self._least)
 
 
 def change_ratio(one: trend.Trend, value: float, baseline: float) -> float:
@@ -354,35 +359,3 @@ def change_ratio(one: trend.Trend, value: float, baseline: float) -> float:
 def least_noise(one: trend.Trend) -> float:
     """Return the noise that a metric has at least, in its unit."""
     return max(LEAST_NOISE.get(one.unit, 0.0), one.resolution * _UNIFORM_NOISE)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Scale:
-    """The scale on which the values of a metric are compared.
-
-    :param logarithmic: whether their logarithms are compared
-    :param worse_is_more: whether a higher value is worse
-    :param least: the noise that the metric has at least, in its unit
-    """
-
-    logarithmic: bool
-    worse_is_more: bool
-    least: float
-
-    @classmethod
-    def of(cls, one: trend.Trend) -> _Scale:
-        above = all(point.value > one.resolution for point in one.points)
-        logarithmic = above and one.unit != "ratio"
-        return cls(logarithmic, not one.at_least, least_noise(one))
-
-    def inward(self, value: float) -> float:
-        return math.log(value) if self.logarithmic else value
-
-    def outward(self, value: float) -> float:
-        return math.exp(value) if self.logarithmic else value
-
-    def least_noise(self, level: float) -> float:
-        """Return the least noise around a level, on this scale."""
-        if self.logarithmic:
-            return max(LEAST_NOISE_RATIO, self.least / math.exp(level))
-        return max(LEAST_NOISE_RATIO * abs(level), self.least)
