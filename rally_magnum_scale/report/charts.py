@@ -212,7 +212,7 @@ def _rows(line: plot.Line, drawn: plot.Plot) -> list[list[Any]]:
     Rally's chart would draw a straight line across a gap, and a closed loop
     between two rates would look like an offered rate.
     """
-    parts = plot.stretches(line, drawn.points)
+    parts = plot.stretches(line, drawn.course.points)
     # Stacked areas must have the same points.
     if len(parts) > MAX_PARTS or line.base:
         parts = [[point for part in parts for point in part]]

@@ -218,7 +218,8 @@ def _iteration(
 ) -> dict[str, Any]:
     """Return one iteration, ready for the template."""
     run = iteration.run
-    plots = run_plots.plots(run, limit)
+    course = series.read(run, limit)
+    plots = run_plots.plots(run, course)
     drawn = [(one.title, plot.draw(one, identifier)) for one in plots]
     curve = searches.curve(run.max_rate) if run.max_rate else None
     began = [one.started_at for one in iteration.actions]
@@ -233,8 +234,8 @@ def _iteration(
         if run.max_rate
         else "",
         "search_title": curve.title if curve else "",
-        "events": series.events(run),
-        "csv": _csv(plots[0].points) if plots else "",
+        "events": course.events,
+        "csv": _csv(course.points) if course.points else "",
         "records": address,
         "distribution": distribution.draw(
             distribution.find(run), f"{identifier}-percentiles"

@@ -60,16 +60,12 @@ class Plot:
     values: str
     lines: tuple[Line, ...]
     scale: Callable[[Any], None]
-    points: tuple[series.PlotPoint, ...]
-    spans: tuple[series.PlotSpan, ...]
-    gaps: tuple[tuple[int, int], ...]
-    events: tuple[series.Event, ...]
-    length_s: int
+    course: series.Course
 
     @property
     def unit(self) -> tuple[str, int]:
         """The unit of the time axis, and its length in seconds."""
-        if self.length_s > _MINUTES_FROM_S:
+        if self.course.length_s > _MINUTES_FROM_S:
             return "minutes", 60
         return "seconds", 1
 
@@ -83,14 +79,14 @@ def draw(plot: Plot, identifier: str) -> str:
     unit, unit_s = plot.unit
     for line in plot.lines:
         draw_line = _draw_area if line.base else _draw_line
-        draw_line(axes, line, plot.points, unit_s)
+        draw_line(axes, line, plot.course.points, unit_s)
     plot.scale(axes)
-    length = max(plot.length_s, 1)
+    length = max(plot.course.length_s, 1)
     axes.set_xlim(0, length / unit_s)
     drawing.name_axes(axes, f"{unit} since the load began")
-    for span in plot.spans:
+    for span in plot.course.spans:
         _shade(axes, span, unit_s, ACROSS / length)
-    for start_s, end_s in plot.gaps:
+    for start_s, end_s in plot.course.gaps:
         start, end = start_s / unit_s, end_s / unit_s
         drawing.shade(axes, start, end, "missing", "windows missing")
     marked = flags.place(_events(plot), drawing.WIDTH)
@@ -112,10 +108,10 @@ def draw(plot: Plot, identifier: str) -> str:
 
 def _marks(plot: Plot, marked: Iterable[flags.Flag]) -> Iterator[str]:
     """Describe what is shaded and marked in a plot."""
-    for span in plot.spans:
+    for span in plot.course.spans:
         if span.reasons:
             yield f"Step {span.step}: {'; '.join(span.reasons)}."
-    for start_s, end_s in plot.gaps:
+    for start_s, end_s in plot.course.gaps:
         missing_s = end_s - start_s
         yield f"From {start_s} s on, no window was read for {missing_s} s."
     for flag in marked:
@@ -205,7 +201,7 @@ def _labels(span: series.PlotSpan) -> Iterator[str]:
 
 
 def _events(plot: Plot) -> Iterator[flags.Spot]:
-    for number, event in enumerate(plot.events, 1):
-        if event.at_s is not None and 0 <= event.at_s <= plot.length_s:
-            x = LEFT + ACROSS * event.at_s / max(plot.length_s, 1)
+    for number, event in enumerate(plot.course.events, 1):
+        if event.at_s is not None and 0 <= event.at_s <= plot.course.length_s:
+            x = LEFT + ACROSS * event.at_s / max(plot.course.length_s, 1)
             yield number, x, event

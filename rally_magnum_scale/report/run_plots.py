@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from collections.abc import Sequence
 
@@ -39,15 +38,19 @@ LATENCY_LINES = (
 )
 
 
-def plots(run: records.Run, limit: int = series.MAX_POINTS) -> list[plot.Plot]:
+def plots(
+    run: records.Run, course: series.Course | None = None
+) -> list[plot.Plot]:
     """Return the plots of one iteration; none without windows.
 
-    :param limit: approximate maximum number of points of a line
+    :param course: its course, by default with the usual number of points
     """
-    points = tuple(series.points(run, limit))
+    course = course or series.read(run)
+    points = course.points
     if not points:
         return []
     rates = tuple(line for line in RATE_LINES if _is_seen(line, points))
+    latencies_ms = _values(LATENCY_LINES, points)
     rate = plot.Plot(
         kind="rate",
         title="Rate over time",
@@ -55,41 +58,35 @@ def plots(run: records.Run, limit: int = series.MAX_POINTS) -> list[plot.Plot]:
         values="requests per second",
         lines=rates,
         scale=drawing.rate_scale,
-        points=points,
-        spans=tuple(series.spans(run)),
-        gaps=tuple(series.gaps(run)),
-        events=tuple(series.events(run)),
-        length_s=series.length_s(run),
+        course=course,
     )
-    latency = dataclasses.replace(
-        rate,
+    latency = plot.Plot(
         kind="latency",
         title="Latency over time, from the intended send time",
         description=_describe(points, LATENCY_LINES, "ms"),
         values="latency in ms",
         lines=LATENCY_LINES,
-        scale=lambda axes: drawing.latency_scale(
-            axes, _values(LATENCY_LINES, points)
-        ),
+        scale=lambda axes: drawing.latency_scale(axes, latencies_ms),
+        course=course,
     )
-    return [rate, latency, *_versions(run, rate)]
+    return [rate, latency, *_versions(run, course)]
 
 
-def _versions(run: records.Run, rate: plot.Plot) -> list[plot.Plot]:
+def _versions(run: records.Run, course: series.Course) -> list[plot.Plot]:
     """Plot the responses by version, if there can be several versions."""
-    total = windows.add_counts(one.versions for one in rate.points)
+    total = windows.add_counts(one.versions for one in course.points)
     names = formatting.in_order(total)
     if not names or (len(names) == 1 and not run.updates):
         return []
     return [
-        dataclasses.replace(
-            rate,
+        plot.Plot(
             kind="versions",
             title="Responses by version of the targets",
-            description=_describe_versions(rate.points, names, total),
+            description=_describe_versions(course.points, names, total),
             values="share of the responses",
             lines=tuple(_share_line(names, at) for at in range(len(names))),
             scale=drawing.share_scale,
+            course=course,
         )
     ]
 

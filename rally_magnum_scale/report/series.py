@@ -92,22 +92,54 @@ class Event:
     detail: str
 
 
-def points(run: records.Run, limit: int = MAX_POINTS) -> list[PlotPoint]:
-    """Return the points to plot, in order of time.
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """The course of a load; all times are seconds since the first window.
+
+    :param points: in order of time, for the plots
+    :param spans: the phases of the steps, in order of time
+    :param gaps: start and end, exclusive, of each interval in which windows
+        are missing
+    :param events: in order of time, those without a time last
+    :param length_s: end of the last window
+    """
+
+    points: tuple[PlotPoint, ...]
+    spans: tuple[PlotSpan, ...]
+    gaps: tuple[tuple[int, int], ...]
+    events: tuple[Event, ...]
+    length_s: int
+
+
+def read(run: records.Run, limit: int = MAX_POINTS) -> Course:
+    """Return the course of a load.
 
     :param limit: intended number of points; each phase of each step and each
         gap may add one more
     """
-    seen = _in_order(run)
-    if not seen:
-        return []
-    group, origin = math.ceil(len(seen) / limit), seen[0].second
+    seen = sorted(run.windows, key=lambda one: one.second)
+    origin = seen[0].second if seen else None
+    events = [_event(one, origin) for one in run.events]
+    events.sort(key=lambda one: (one.at_s is None, one.at_s or 0.0))
+    if origin is None:
+        return Course((), (), (), tuple(events), 0)
+    return Course(
+        points=tuple(_points(run, seen, math.ceil(len(seen) / limit))),
+        spans=tuple(_spans(run, seen)),
+        gaps=tuple(_gaps(run, seen)),
+        events=tuple(events),
+        length_s=seen[-1].second + 1 - origin,
+    )
+
+
+def _points(
+    run: records.Run, seen: Sequence[windows.Window], group: int
+) -> Iterator[PlotPoint]:
+    """Merge groups of windows, but never across a phase or a gap."""
     offers = _offers(run, seen)
-    return [
-        _point(stretch[at : at + group], origin, offers)
-        for stretch in _stretches(seen)
-        for at in range(0, len(stretch), group)
-    ]
+    for stretch in _stretches(seen):
+        for at in range(0, len(stretch), group):
+            yield _point(stretch[at : at + group], seen[0].second, offers)
 
 
 def connected(found: Sequence[PlotPoint]) -> list[list[PlotPoint]]:
@@ -122,56 +154,32 @@ def connected(found: Sequence[PlotPoint]) -> list[list[PlotPoint]]:
     return parts
 
 
-def spans(run: records.Run) -> list[PlotSpan]:
-    """Return the phases of the steps, in order of time."""
-    seen = _in_order(run)
+def _spans(
+    run: records.Run, seen: Sequence[windows.Window]
+) -> Iterator[PlotSpan]:
     load = run.throughput
     reasons = {one.step: one.reasons for one in load.steps} if load else {}
-    found = []
     for (step, phase), group in itertools.groupby(seen, _phase_of):
         part = list(group)
         steady = phase == steps.STEADY
-        found.append(
-            PlotSpan(
-                start_s=part[0].second - seen[0].second,
-                end_s=part[-1].second + 1 - seen[0].second,
-                phase=phase,
-                step=step,
-                reasons=tuple(reasons.get(step, ())) if steady else (),
-            )
+        yield PlotSpan(
+            start_s=part[0].second - seen[0].second,
+            end_s=part[-1].second + 1 - seen[0].second,
+            phase=phase,
+            step=step,
+            reasons=tuple(reasons.get(step, ())) if steady else (),
         )
-    return found
 
 
-def gaps(run: records.Run) -> list[tuple[int, int]]:
-    """Return the intervals in which windows are missing.
-
-    Between the steps of a search there is no load, so no window is missing.
-
-    :returns: start and end in seconds since the first window, end exclusive
-    """
-    seen = _in_order(run)
-    searching = run.max_rate is not None
-    return [
-        (before.second + 1 - seen[0].second, after.second - seen[0].second)
-        for before, after in itertools.pairwise(seen)
-        if after.second > before.second + 1
-        and not (searching and after.step > before.step)
-    ]
-
-
-def length_s(run: records.Run) -> int:
-    """Return the seconds from the first window to the end of the last."""
-    seen = _in_order(run)
-    return seen[-1].second + 1 - seen[0].second if seen else 0
-
-
-def events(run: records.Run) -> list[Event]:
-    """Return the events in order of time, those without a time last."""
-    seen = _in_order(run)
-    origin = seen[0].second if seen else None
-    found = [_event(one, origin) for one in run.events]
-    return sorted(found, key=lambda e: (e.at_s is None, e.at_s or 0.0))
+def _gaps(
+    run: records.Run, seen: Sequence[windows.Window]
+) -> Iterator[tuple[int, int]]:
+    origin = seen[0].second
+    for before, after in itertools.pairwise(seen):
+        # Between the steps of a search there is no load.
+        paused = run.max_rate is not None and after.step > before.step
+        if after.second > before.second + 1 and not paused:
+            yield before.second + 1 - origin, after.second - origin
 
 
 def _event(record: Mapping[str, Any], origin: int | None) -> Event:
@@ -182,10 +190,6 @@ def _event(record: Mapping[str, Any], origin: int | None) -> Event:
         kind=str(record.get("kind", "event")),
         detail=str(record.get("detail", "")),
     )
-
-
-def _in_order(run: records.Run) -> list[windows.Window]:
-    return sorted(run.windows, key=lambda one: one.second)
 
 
 def _phase_of(window: windows.Window) -> tuple[int, str]:

@@ -13,13 +13,18 @@ from tests.unit import factories
 
 
 def versions_of(run, limit=series.MAX_POINTS):
-    found = [p for p in run_plots.plots(run, limit) if p.kind == "versions"]
+    found = [
+        p
+        for p in run_plots.plots(run, series.read(run, limit))
+        if p.kind == "versions"
+    ]
     return found[0] if found else None
 
 
 def shares(found):
     return [
-        [line.read(point) for point in found.points] for line in found.lines
+        [line.read(point) for point in found.course.points]
+        for line in found.lines
     ]
 
 
@@ -46,7 +51,7 @@ def test_the_shares_of_the_versions_are_plotted_second_by_second():
     assert [line.name for line in found.lines] == ["version 1", "version 2"]
     assert shares(found) == [[100, 75, 25, 0], [0, 25, 75, 100]]
     # The first stands on what came after it.
-    assert [found.lines[0].base(one) for one in found.points] == [
+    assert [found.lines[0].base(one) for one in found.course.points] == [
         0,
         25,
         75,
@@ -61,8 +66,8 @@ def test_the_shares_of_the_versions_are_plotted_second_by_second():
 
 def test_all_plots_have_one_time_axis_and_the_same_events():
     rate, latency, versions = run_plots.plots(factories.updated())
-    for name in ("points", "spans", "gaps", "events", "length_s"):
-        assert getattr(rate, name) == getattr(versions, name)
+    assert rate.course == latency.course == versions.course
+    assert rate.course.events
     drawn = [plot.draw(one, "i") for one in (rate, latency, versions)]
     ids = {re.search(r'<title id="([^"]+)"', one)[1] for one in drawn}
     assert ids == {"i-rate-t", "i-latency-t", "i-versions-t"}
@@ -74,7 +79,7 @@ def test_all_plots_have_one_time_axis_and_the_same_events():
 def test_versions_are_merged_and_not_averaged():
     counts = [{"1": 90}, {"2": 10}, {"1": 10, "2": 90}, {"2": 10}]
     found = versions_of(with_versions(*counts), limit=2)
-    assert [one.versions for one in found.points] == [
+    assert [one.versions for one in found.course.points] == [
         {"1": 90, "2": 10},
         {"1": 10, "2": 100},
     ]
@@ -115,7 +120,7 @@ def areas_of(found):
     drawn = {}
     for line in found.lines:
         _, axes = drawing.new()
-        plot._draw_area(axes, line, found.points, 1)
+        plot._draw_area(axes, line, found.course.points, 1)
         drawn[line.name] = [
             one.get_paths()[0].vertices for one in axes.collections
         ]

@@ -176,16 +176,16 @@ def test_errors_alone_have_no_curve():
 
 def test_no_window_is_missing_between_two_steps_of_a_search():
     run = a_run()
-    assert series.gaps(run) == []
-    assert len(series.gaps(dataclasses.replace(run, max_rate=None))) == 1
+    assert series.read(run).gaps == ()
+    assert len(series.read(dataclasses.replace(run, max_rate=None)).gaps) == 1
     lost = dataclasses.replace(run, windows=run.windows[:5] + run.windows[6:])
-    assert len(series.gaps(lost)) == 1
+    assert len(series.read(lost).gaps) == 1
 
 
 def test_the_ramp_of_each_step_of_a_search_begins_at_nothing():
     offered = {
         (one.step, one.phase): one.offered_rps
-        for one in reversed(series.points(a_run()))
+        for one in reversed(series.read(a_run()).points)
         if one.phase == steps.RAMP
     }
     assert offered[(1, steps.RAMP)] == pytest.approx(1_000 / 6)
