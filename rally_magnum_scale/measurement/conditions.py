@@ -148,7 +148,7 @@ def digest_contexts(contexts: Mapping[str, Any]) -> str:
 
 
 def describe_runner(kind: str, config: Mapping[str, Any]) -> str:
-    """Describe the type and the configuration of a runner.
+    """Describe a runner as it is in the task file.
 
     :param kind: its type, such as ``constant``
     """
@@ -157,7 +157,7 @@ def describe_runner(kind: str, config: Mapping[str, Any]) -> str:
 
 
 def planned_iterations(kind: str, config: Mapping[str, Any]) -> int | None:
-    """Return how many iterations a runner has to run.
+    """Return how many iterations a runner of a task file has to run.
 
     :param kind: its type, such as ``constant``
     :returns: None if the runner runs for a time instead

@@ -74,22 +74,21 @@ def compare(
     others = [node for node in removed if node.uid not in gone]
     places = {node.place for node in removed}
     may_go = max(0, len(earlier) - len(gone) - wanted)
+    found = (
+        (IGNORED, [node for node in still if node.ready]),
+        (LEFT, [node for node in still if not node.ready]),
+        (STRAYED, others if len(others) > may_go else []),
+        (REUSED, [node for node in added if node.place in places]),
+    )
     faults = (
-        _fault([node for node in still if node.ready], IGNORED),
-        _fault([node for node in still if not node.ready], LEFT),
-        _fault(
-            others if len(others) > may_go else [],
-            STRAYED,
+        words.format(
+            names=wording.few(node.name for node in nodes),
             may_go=may_go or "none",
-        ),
-        _fault([node for node in added if node.place in places], REUSED),
+        )
+        for words, nodes in found
+        if nodes
     )
-    return Change(
-        tuple(added),
-        tuple(removed),
-        tuple(stayed),
-        tuple(filter(None, faults)),
-    )
+    return Change(tuple(added), tuple(removed), tuple(stayed), tuple(faults))
 
 
 IGNORED = (
@@ -102,10 +101,3 @@ STRAYED = (
     "{may_go} of these)"
 )
 REUSED = "not new machines, but old ones that joined again: {names}"
-
-
-def _fault(nodes: list[Identity], words: str, **more: object) -> str:
-    if not nodes:
-        return ""
-    names = wording.few(node.name for node in nodes)
-    return words.format(names=names, **more)

@@ -280,8 +280,8 @@ def _judge_bound(
         return verdict
     low, high = (format_value(end, bound.unit) for end in interval)
     why = (
-        f"the time is between {low} and {high} ({bound.interval_reason}), so "
-        f"a bound of {verdict.required} can't be judged"
+        f"the time is between {low} and {high} ({bound.interval_reason}), "
+        f"so a bound of {verdict.required} can't be judged"
     )
     return dataclasses.replace(verdict, reason=why)
 

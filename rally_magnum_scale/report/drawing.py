@@ -40,11 +40,10 @@ COLOUR = {
 _SIZE = re.compile(r'viewBox="[^"]*"')
 # Removed parts: ids that would not be unique in a page, a style that would
 # apply to the whole page, fonts, and an empty licence.
-_NEEDLESS = (
-    re.compile(r"<metadata>.*?</metadata>", re.DOTALL),
-    re.compile(r"<style .*?</style>", re.DOTALL),
-    re.compile(r'(?<=<g) id="[^"]*"'),
-    re.compile(r"font-family: [^;]*; "),
+_NEEDLESS = re.compile(
+    r"<metadata>.*?</metadata>|<style .*?</style>"
+    r'|(?<=<g) id="[^"]*"|font-family: [^;]*; ',
+    re.DOTALL,
 )
 # Hundredths of a pixel are invisible and take space.  Text is not changed.
 _TAG = re.compile(r"<[^>]+>")
@@ -253,8 +252,7 @@ def svg(figure: Any, identifier: str, title: str, description: str) -> str:
     drawn = text.getvalue()
     size = _SIZE.search(drawn)
     body = drawn[drawn.index(">", drawn.index("<svg")) + 1 :]
-    for part in _NEEDLESS:
-        body = part.sub("", body)
+    body = _NEEDLESS.sub("", body)
     body = _TAG.sub(lambda tag: _LONG_NUMBER.sub(_shorten, tag[0]), body)
     for name, colour in COLOUR.items():
         body = body.replace(colour, f"var(--{name})")

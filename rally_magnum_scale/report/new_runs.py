@@ -83,14 +83,11 @@ def _judged(verdict: verdicts.Verdict) -> storage.Judged:
 
 def _began(report: model.Report, workload: model.Workload) -> float:
     """Return the start of the first iteration, or the task's creation."""
-    stamps = (one.started_at for one in workload.iterations)
-    begun = [one for one in stamps if one is not None]
-    if begun:
+    stamps = [one.started_at for one in workload.iterations]
+    if begun := [one for one in stamps if one is not None]:
         return min(begun)
     with contextlib.suppress(ValueError):
         made = datetime.datetime.fromisoformat(report.created_at)
         # Rally writes UTC without a time zone.
-        return (
-            made if made.tzinfo else made.replace(tzinfo=datetime.UTC)
-        ).timestamp()
+        return made.replace(tzinfo=made.tzinfo or datetime.UTC).timestamp()
     return 0.0

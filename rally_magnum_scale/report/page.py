@@ -199,18 +199,14 @@ def _headlines(
     judged: Sequence[verdicts.Verdict],
 ) -> list[tuple[str, verdicts.Verdict]]:
     """Return the title and the worst verdict of each headline figure."""
-    found = [
-        (
-            title,
-            [
-                one
-                for one in judged
-                if (one.criterion, one.bound_key) == (criterion, key)
-            ],
-        )
+    by_bound: dict[tuple[str, str], list[verdicts.Verdict]] = {}
+    for one in judged:
+        by_bound.setdefault((one.criterion, one.bound_key), []).append(one)
+    return [
+        (title, verdicts.worst(by_bound[criterion, key]))
         for criterion, key, title in HEADLINES
+        if (criterion, key) in by_bound
     ]
-    return [(title, verdicts.worst(each)) for title, each in found if each]
 
 
 def _iteration(
@@ -249,15 +245,16 @@ def _iteration(
 def _kubernetes(report: model.Report) -> list[tuple[str, str]]:
     """Return the versions and templates of the bays, each once."""
     bays = [one.bay for work in report.workloads for one in work.bays()]
+    versions = [bay.kubernetes_version for bay in bays]
     rows = (
-        ("Kubernetes of the bays", [bay.kubernetes_version for bay in bays]),
+        ("Kubernetes of the bays", versions),
         ("Bay template", list(map(_template, bays))),
     )
-    found = [
+    return [
         (name, ", ".join(filter(None, dict.fromkeys(texts))))
         for name, texts in rows
+        if any(texts)
     ]
-    return [(name, text) for name, text in found if text]
 
 
 def _template(bay: bay_records.Bay) -> str:
@@ -278,21 +275,14 @@ def _csv(points: Sequence[series.PlotPoint]) -> str:
     head = "start_s seconds phase step offered_rps achieved_rps failed_rps"
     versions = formatting.in_order({v for one in points for v in one.versions})
     answers = [f"answers {formatting.version(one)}" for one in versions]
-    writer.writerow(
-        [
-            *head.split(),
-            *(f"{name}_us" for name in names),
-            *(one.replace(" ", "_") for one in answers),
-        ]
-    )
+    latencies = [f"{name}_us" for name in names]
+    answers = [one.replace(" ", "_") for one in answers]
+    writer.writerow([*head.split(), *latencies, *answers])
     for one in points:
         rates = (one.offered_rps, one.achieved_rps, one.failed_rps)
         writer.writerow(
             [
-                one.start_s,
-                one.seconds,
-                one.phase,
-                one.step,
+                *(one.start_s, one.seconds, one.phase, one.step),
                 *("" if rate is None else f"{rate:.1f}" for rate in rates),
                 *(one.latency_us.get(name) for name in names),
                 *(one.versions.get(name, 0) for name in versions),

@@ -49,7 +49,8 @@ def plots(
     points = course.points
     if not points:
         return []
-    rates = tuple(line for line in RATE_LINES if _is_seen(line, points))
+    # A rate that is always 0 is no line.
+    rates = tuple(one for one in RATE_LINES if any(map(one.read, points)))
     latencies_ms = _values(LATENCY_LINES, points)
     rate = plot.Plot(
         kind="rate",
@@ -121,19 +122,12 @@ def _describe_versions(
 ) -> str:
     parts = []
     for name in names:
-        seen = [point for point in points if point.versions.get(name)]
-        if seen:
-            parts.append(
-                f"{formatting.version(name)} from {seen[0].start_s} to "
-                f"{seen[-1].end_s} s"
-            )
+        if seen := [point for point in points if point.versions.get(name)]:
+            begin_s, end_s = seen[0].start_s, seen[-1].end_s
+            version = formatting.version(name)
+            parts.append(f"{version} from {begin_s} to {end_s} s")
     words = "; ".join(parts)
     return f"Of all responses: {formatting.shares(total)}. Seen were {words}."
-
-
-def _is_seen(line: plot.Line, points: Sequence[series.PlotPoint]) -> bool:
-    """Return whether a line has a value other than zero."""
-    return any(line.read(point) for point in points)
 
 
 def _values(
