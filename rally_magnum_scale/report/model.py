@@ -125,8 +125,8 @@ class Workload:
     :param runner: from :func:`conditions.describe_runner`; empty if unknown
     :param digest_of_contexts: from :func:`conditions.digest_contexts`;
         empty if unknown
-    :param iterations_told: from :func:`conditions.planned_iterations`; None if
-        unknown
+    :param planned_iterations: from :func:`conditions.planned_iterations`;
+        None if unknown
     :param ended: False if the task broke or was aborted, so that Rally may
         have stored only a part of it
     :param unreadable: why its stored result can't be read; empty if it can
@@ -145,7 +145,7 @@ class Workload:
     contexts: Sequence[ContextResult] = ()
     runner: str = ""
     digest_of_contexts: str = ""
-    iterations_told: int | None = None
+    planned_iterations: int | None = None
     ended: bool = True
     unreadable: str = ""
     uuid: str = ""
@@ -184,14 +184,16 @@ class Workload:
     def missing_iterations(self) -> str:
         """Return how many iterations have a result; empty if all have."""
         return conditions.describe_missing(
-            len(self.iterations), self.iterations_told
+            len(self.iterations), self.planned_iterations
         )
 
     @functools.cached_property
     def own_verdicts(self) -> tuple[verdicts.Verdict, ...]:
         """Our criteria over all iterations, judged by the records alone."""
         runs = [one.numbered_run for one in self.iterations]
-        return tuple(verdicts.judge_all(self.sla, runs, self.iterations_told))
+        return tuple(
+            verdicts.judge_all(self.sla, runs, self.planned_iterations)
+        )
 
     def verdicts(self) -> list[verdicts.Verdict]:
         """Return our verdicts, which do not hold if Rally's result differs.

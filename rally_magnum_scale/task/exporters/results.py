@@ -233,7 +233,7 @@ def _workload(title: str, workload: Any, *, ended: bool) -> model.Workload:
         digest_of_contexts=(
             "" if contexts is None else conditions.digest_contexts(contexts)
         ),
-        iterations_told=(
+        planned_iterations=(
             conditions.planned_iterations(kind, config) if kind else None
         ),
         ended=ended,

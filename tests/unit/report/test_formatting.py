@@ -105,7 +105,7 @@ def test_a_criterion_of_rally_alone_can_fail():
         ),
         (
             factories.workload(
-                sla={"failure_rate": {"max": 0}}, iterations_told=10
+                sla={"failure_rate": {"max": 0}}, planned_iterations=10
             ),
             "fail",
             "The only bound holds, but 1 of 10 iterations have a result.",

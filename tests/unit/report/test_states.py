@@ -118,8 +118,11 @@ FLAWS = {
     "the load is invalid": (storage.INVALID, invalid_end),
     "the time of an event is invalid": (storage.INVALID, invalid_event),
     "an iteration failed": (storage.BROKEN, failed_iteration),
-    "an iteration is missing": (storage.BROKEN, replacing(iterations_told=3)),
-    "there are too many": (storage.BROKEN, replacing(iterations_told=1)),
+    "an iteration is missing": (
+        storage.BROKEN,
+        replacing(planned_iterations=3),
+    ),
+    "there are too many": (storage.BROKEN, replacing(planned_iterations=1)),
     "no iteration ran": (storage.BROKEN, replacing(iterations=())),
     "the task did not end": (storage.BROKEN, replacing(ended=False)),
     "a context broke": (
@@ -132,7 +135,7 @@ FLAWS = {
     ),
 }
 GOOD = factories.workload(
-    factories.iteration(1), factories.iteration(2), iterations_told=2
+    factories.iteration(1), factories.iteration(2), planned_iterations=2
 )
 
 
