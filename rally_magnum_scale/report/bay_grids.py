@@ -116,7 +116,6 @@ def _quantile_ms(one: Mapping[str, float | None], name: str) -> str:
 def node_changes(runs: Sequence[records.Run]) -> grids.Grid | None:
     """Return the table of node changes.
 
-    :param runs: one run for each iteration
     :returns: a row for each change, or None when there is none
     """
     several = len(runs) > 1

@@ -31,7 +31,6 @@ class Conclusion:
 
     :param state: a value of :data:`LOOKS`, or ``warn`` if the run succeeded
         but no bound is set
-    :param sentence: the conclusion in words
     """
 
     state: str
@@ -48,7 +47,6 @@ def conclude(
 ) -> Conclusion:
     """Summarize all bounds of all workloads.
 
-    :param workloads: the workloads of a task, or one of them
     :param errors: sentences about errors of the task
     """
     broken = [*errors, *_broken(workloads)]

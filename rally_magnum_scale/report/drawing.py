@@ -160,10 +160,8 @@ def shade(
     *,
     hatched: bool = False,
 ) -> None:
-    """Shade an interval behind the lines.
+    """Shade an interval of the horizontal axis behind the lines.
 
-    :param start: start on the horizontal axis
-    :param end: end on the horizontal axis
     :param name: for the legend, in which it appears once
     """
     _, known = axes.get_legend_handles_labels()
@@ -233,11 +231,9 @@ def legend(axes: Any, above: float = 1.0) -> None:
 
 
 def svg(figure: Any, identifier: str, title: str, description: str) -> str:
-    """Return a figure as SVG for HTML.
+    """Return a figure as SVG for HTML, with texts for screen readers.
 
     :param identifier: unique in the page
-    :param title: title for screen readers
-    :param description: description of the content, for screen readers
     """
     import matplotlib as mpl
     from matplotlib.backends import backend_svg

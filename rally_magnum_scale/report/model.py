@@ -119,9 +119,7 @@ class SlaResult:
 class Workload:
     """One scenario of the task with its results.
 
-    :param args: the arguments of the scenario
     :param sla: the SLA section as it was configured
-    :param sla_results: what Rally stored about each criterion
     :param runner: from :func:`conditions.describe_runner`; empty if unknown
     :param digest_of_contexts: from :func:`conditions.digest_contexts`;
         empty if unknown

@@ -20,7 +20,6 @@ from rally_magnum_scale.report import states
 def of_report(report: model.Report, link: str = "") -> list[storage.StoredRun]:
     """Return the workloads of one task as runs of the history.
 
-    :param report: report of one task
     :param link: path of its page, relative to the history
     """
     return [

@@ -68,11 +68,9 @@ def render(
 ) -> str:
     """Return the page of a task.
 
-    :param report: the report of the task
     :param before: the history, whose comparable runs are shown beside the
         verdicts
     :param across: conditions in which compared runs may differ
-    :returns: a complete HTML page
     """
     every = [i for one in report.workloads for i in one.iterations]
     limit = max(MIN_POINTS, series.MAX_POINTS // max(1, len(every)))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rally_magnum_scale.report import drawing
-from rally_magnum_scale.report import flags
+from rally_magnum_scale.report import formatting
 from rally_magnum_scale.report import series
 
 # Distance of the axes from each edge, in pixels.
@@ -23,6 +23,13 @@ DENSE = 250
 # Position between lines and legend, as a share of the height of the axes.
 _LABELS_AT = 1.015
 _MINUTES_FROM_S = 300
+# Events within this distance, in pixels, share a mark.
+_JOINED = 6.0
+FLAG_HEIGHT = 16.0
+# Pixels from the middle of a mark to the middle of the mark above it.
+FLAG_STEP = FLAG_HEIGHT + 2
+_DIGIT = 7.0
+_PADDING = 9.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +77,34 @@ class Plot:
         return "seconds", 1
 
 
+@dataclasses.dataclass(frozen=True)
+class Flag:
+    """A mark for one or several events; all lengths are in pixels.
+
+    :param x: position of the line of the first event
+    :param left: left edge of the mark
+    :param up: distance of the mark's middle from the time axis
+    :param text: number of the event, or a range of numbers
+    :param title: the events in words
+    """
+
+    x: float
+    left: float
+    width: float
+    up: float
+    text: str
+    title: str
+
+    @property
+    def middle(self) -> float:
+        """Horizontal position of the text."""
+        return self.left + self.width / 2
+
+
+# The number of an event, its place on the time axis in pixels, and the event.
+Spot = tuple[int, float, series.Event]
+
+
 def draw(plot: Plot, identifier: str) -> str:
     """Return a plot as SVG.
 
@@ -89,7 +124,7 @@ def draw(plot: Plot, identifier: str) -> str:
     for start_s, end_s in plot.course.gaps:
         start, end = start_s / unit_s, end_s / unit_s
         drawing.shade(axes, start, end, "missing", "windows missing")
-    marked = flags.place(_events(plot), drawing.WIDTH)
+    marked = place_flags(_events(plot), drawing.WIDTH)
     for flag in marked:
         drawing.flag(
             axes,
@@ -106,7 +141,7 @@ def draw(plot: Plot, identifier: str) -> str:
     )
 
 
-def _marks(plot: Plot, marked: Iterable[flags.Flag]) -> Iterator[str]:
+def _marks(plot: Plot, marked: Iterable[Flag]) -> Iterator[str]:
     """Describe what is shaded and marked in a plot."""
     for span in plot.course.spans:
         if span.reasons:
@@ -200,8 +235,54 @@ def _labels(span: series.PlotSpan) -> Iterator[str]:
     yield f"{span.step}"
 
 
-def _events(plot: Plot) -> Iterator[flags.Spot]:
+def _events(plot: Plot) -> Iterator[Spot]:
     for number, event in enumerate(plot.course.events, 1):
         if event.at_s is not None and 0 <= event.at_s <= plot.course.length_s:
             x = LEFT + ACROSS * event.at_s / max(plot.course.length_s, 1)
             yield number, x, event
+
+
+def place_flags(events: Iterable[Spot], width: float) -> list[Flag]:
+    """Lay out the marks of events without overlap.
+
+    Events within a few pixels share a mark, such as ``2-4``.  Marks that would
+    still overlap are placed above one another.
+
+    :param events: by time
+    :param width: width of the whole drawing, which no mark leaves
+    """
+    ends: list[float] = []
+    flags = []
+    for group in _grouped(events):
+        text = _flag_text(group)
+        wide = max(FLAG_HEIGHT, len(text) * _DIGIT + _PADDING)
+        x = group[0][1]
+        left = round(min(max(0.0, x - wide / 2), width - wide), 1)
+        free = (at for at, end in enumerate(ends) if end < left)
+        level = next(free, len(ends))
+        ends[level : level + 1] = [left + wide]
+        title = "; ".join(map(_flag_title, group))
+        flags.append(Flag(x, left, wide, level * FLAG_STEP, text, title))
+    return flags
+
+
+def _grouped(spots: Iterable[Spot]) -> list[list[Spot]]:
+    groups: list[list[Spot]] = []
+    for spot in spots:
+        if groups and spot[1] - groups[-1][0][1] < _JOINED:
+            groups[-1].append(spot)
+        else:
+            groups.append([spot])
+    return groups
+
+
+def _flag_text(group: Sequence[Spot]) -> str:
+    first, last = group[0][0], group[-1][0]
+    return str(first) if first == last else f"{first}\N{EN DASH}{last}"
+
+
+def _flag_title(spot: Spot) -> str:
+    number, _, event = spot
+    detail = f": {event.detail}" if event.detail else ""
+    at = formatting.seconds(event.at_s)
+    return f"{number}. {formatting.kind(event.kind)} at {at}{detail}"

@@ -43,7 +43,6 @@ _STEP_HEAD = (
 def render(report: model.Report, width: int = WIDTH) -> str:
     """Return the verdicts, the steps and the lives of the bays as text.
 
-    :param report: the report of the task
     :param width: columns of the terminal; text is wrapped to this width, and
         the table omits columns to fit
     """

@@ -36,11 +36,10 @@ class Change:
 
 @dataclasses.dataclass(frozen=True)
 class Turnover:
-    """The nodes that tasks created and deleted.
+    """The nodes that tasks created and deleted, in order of time.
 
     :param begun: start of the first iteration, in epoch seconds
     :param length_s: time until the last creation or deletion
-    :param changes: all creations and deletions in order of time
     """
 
     begun: float

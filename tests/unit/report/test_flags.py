@@ -2,7 +2,6 @@ import itertools
 
 import pytest
 
-from rally_magnum_scale.report import flags
 from rally_magnum_scale.report import page
 from rally_magnum_scale.report import plot
 from rally_magnum_scale.report import run_plots
@@ -14,7 +13,7 @@ WIDTH = 360.0
 
 
 def place(*pixels, width=WIDTH):
-    return flags.place(
+    return plot.place_flags(
         [
             (number, x, series.Event(x, f"kind_{number}", f"detail {number}"))
             for number, x in enumerate(pixels, 1)
@@ -28,13 +27,13 @@ def overlap(one, other):
         one.left + one.width <= other.left
         or other.left + other.width <= one.left
     )
-    return not apart and abs(one.up - other.up) < flags.HEIGHT
+    return not apart and abs(one.up - other.up) < plot.FLAG_HEIGHT
 
 
 def test_an_event_alone_is_marked_on_the_axis():
     (found,) = place(100.0)
     assert (found.x, found.middle, found.up) == (100, 100, 0)
-    assert (found.text, found.width) == ("1", flags.HEIGHT)
+    assert (found.text, found.width) == ("1", plot.FLAG_HEIGHT)
     assert found.title == "1. kind 1 at 100 s: detail 1"
 
 
@@ -56,7 +55,7 @@ def test_a_mark_stands_no_further_from_its_events_than_it_can_be_told():
 def test_events_close_together_stand_above_one_another():
     found = place(100.0, 108.0, 117.0, 140.0)
     assert [one.text for one in found] == ["1", "2", "3", "4"]
-    assert [one.up for one in found] == [0, flags.STEP, 0, 0]
+    assert [one.up for one in found] == [0, plot.FLAG_STEP, 0, 0]
 
 
 @pytest.mark.parametrize("step", [0.3, 1, 2.5, 5.9, 6, 7, 15.9, 16, 40])
