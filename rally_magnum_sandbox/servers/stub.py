@@ -3,12 +3,12 @@
 ``python -m rally_magnum_sandbox.servers.stub BAYS PORT`` answers the few
 requests that Magnum and Rally send to these services:
 
-- Glance: one image, ``sandbox``, whose ``os_distro`` selects our driver;
+- Glance: the image ``sandbox``, whose ``os_distro`` selects our driver;
 - Nova: two flavors, key pairs, quotas, limits, and the servers of the bays
   in the folder BAYS (see :mod:`.stub_machines`);
 - Neutron: one external network, no extensions, quotas, and the ports of
   these servers;
-- Cinder: quotas and limits.
+- Cinder: one volume type, quotas and limits.
 
 Key pairs and quotas are kept in memory. The stub does not check tokens.
 """
@@ -30,33 +30,14 @@ from urllib import parse
 import webob
 import webob.dec
 
+from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox.servers import bay_folder
+from rally_magnum_sandbox.servers import stub_images
 from rally_magnum_sandbox.servers import stub_machines
 from rally_magnum_sandbox.servers import wsgi
 
 Answer = tuple[int, Any]
 
-IMAGE = {
-    "id": "11111111-1111-4111-8111-111111111111",
-    "name": "sandbox",
-    "os_distro": "rally-magnum-sandbox",
-    "status": "active",
-    "visibility": "public",
-    "container_format": "bare",
-    "disk_format": "raw",
-    "min_disk": 0,
-    "min_ram": 0,
-    "size": 1,
-    "protected": False,
-    "tags": [],
-    "owner": "sandbox",
-    "checksum": "none",
-    "file": "/v2/images/11111111-1111-4111-8111-111111111111/file",
-    "self": "/v2/images/11111111-1111-4111-8111-111111111111",
-    "schema": "/v2/schemas/image",
-    "created_at": "2024-01-01T00:00:00Z",
-    "updated_at": "2024-01-01T00:00:00Z",
-}
 NETWORK = {
     "id": "22222222-2222-4222-8222-222222222222",
     "name": "public",
@@ -66,6 +47,12 @@ NETWORK = {
     "shared": True,
     "subnets": [],
     "tenant_id": "sandbox",
+}
+VOLUME_TYPE = {
+    "id": "44444444-4444-4444-8444-444444444444",
+    "name": "default",
+    "is_public": True,
+    "extra_specs": {},
 }
 UNLIMITED = -1
 NOVA_QUOTAS = (
@@ -131,9 +118,12 @@ FLAVORS = [
 class Stub:
     """The stub's state: key pairs and quotas, by name.
 
+    :param url: of the stub; the version documents need it, because
+        openstacksdk refuses relative links
     :param machines: the servers and ports of the bays, or None
     """
 
+    url: str
     keypairs: dict[str, Any] = field(default_factory=dict)
     quotas: dict[str, dict[str, int]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -165,11 +155,13 @@ class Stub:
 
     def _routes(self) -> list[tuple[str, Callable[..., Answer]]]:
         return [
-            (r"GET /image", _image_versions),
-            (r"GET /image/v2/schemas/image", _image_schema),
-            (r"GET /image/v2/images", _images),
-            (r"GET /image/v2/images/([^/]+)", _image),
-            (r"GET /compute(?:/v2\.1)?", _compute_version),
+            (r"GET /image", self._image_versions),
+            (r"GET /image/v2/schemas/image", stub_images.schema),
+            (r"GET /image/v2/images", stub_images.images),
+            (r"GET /image/v2/images/([^/]+)", stub_images.image),
+            (r"GET /volume/v3", self._volume_version),
+            (r"GET /volume/v3(?:/[^/]+)?/types", _volume_types),
+            (r"GET /compute(?:/v2\.1)?", self._compute_version),
             (r"GET /compute/v2\.1/flavors(?:/detail)?", _flavors),
             (r"GET /compute/v2\.1/flavors/([^/]+)", _one_flavor),
             (r"GET /compute/v2\.1/os-keypairs", self._keypairs),
@@ -186,11 +178,31 @@ class Stub:
                 self._quota,
             ),
             (r"(GET|PUT|DELETE) /(network)/v2.0/quotas/([^/]+)", self._quota),
-            (r"GET /network", _network_versions),
+            (r"GET /network", self._network_versions),
             (r"GET /network/v2\.0/networks", lambda **_: (200, _networks())),
             (r"GET /network/v2\.0/networks/([^/]+)", _network),
             (r"GET /network/v2\.0/([a-z-]+)", _none_of),
         ]
+
+    def _image_versions(self, **_: Any) -> Answer:
+        return 200, {"versions": [self._version("v2.9", "image/v2")]}
+
+    def _volume_version(self, **_: Any) -> Answer:
+        version = self._version("v3.0", "volume/v3")
+        limits = {"version": "3.70", "min_version": "3.0"}
+        return 200, {"versions": [version | limits]}
+
+    def _compute_version(self, **_: Any) -> Answer:
+        version = self._version("v2.1", "compute/v2.1")
+        limits = {"version": "2.90", "min_version": "2.1"}
+        return 200, {"version": version | limits}
+
+    def _network_versions(self, **_: Any) -> Answer:
+        return 200, {"versions": [self._version("v2.0", "network/v2.0")]}
+
+    def _version(self, version: str, path: str) -> dict[str, Any]:
+        links = [{"rel": "self", "href": f"{self.url}/{path}/"}]
+        return {"id": version, "status": "CURRENT", "links": links}
 
     def _keypairs(self, **_: Any) -> Answer:
         pairs = [{"keypair": pair} for pair in self.keypairs.values()]
@@ -282,41 +294,14 @@ def _keypair(name: str) -> dict[str, str]:
     }
 
 
-def _image_versions(**_: Any) -> Answer:
-    links = [{"rel": "self", "href": "v2/"}]
-    version = {"id": "v2.9", "status": "CURRENT", "links": links}
-    return 200, {"versions": [version]}
+def _volume_types(**_: Any) -> Answer:
+    return 200, {"volume_types": [VOLUME_TYPE]}
 
 
-def _image_schema(**_: Any) -> Answer:
-    properties: dict[str, Any] = {name: {} for name in IMAGE}
-    return 200, {"name": "image", "properties": properties}
-
-
-def _images(query: dict[str, str], **_: Any) -> Answer:
-    wanted = query.get("name", IMAGE["name"])
-    found = [IMAGE] if wanted == IMAGE["name"] else []
-    first = {"schema": "/v2/schemas/images", "first": "/v2/images"}
-    return 200, {"images": found} | first
-
-
-def _image(name: str, **_: Any) -> Answer:
-    return (200, IMAGE) if name == IMAGE["id"] else (404, {})
-
-
-def _compute_version(**_: Any) -> Answer:
-    version = {
-        "id": "v2.1",
-        "status": "CURRENT",
-        "version": "2.90",
-        "min_version": "2.1",
-        "links": [],
-    }
-    return 200, {"version": version}
-
-
-def _flavors(**_: Any) -> Answer:
-    return 200, {"flavors": FLAVORS}
+def _flavors(query: dict[str, str], **_: Any) -> Answer:
+    least_mb = int(query.get("minRam", "0"))
+    found = [flavor for flavor in FLAVORS if flavor["ram"] >= least_mb]
+    return 200, {"flavors": found}
 
 
 def _one_flavor(name: str, **_: Any) -> Answer:
@@ -326,12 +311,6 @@ def _one_flavor(name: str, **_: Any) -> Answer:
 
 def _limits(**_: Any) -> Answer:
     return 200, {"limits": {"rate": [], "absolute": ABSOLUTE_LIMITS}}
-
-
-def _network_versions(**_: Any) -> Answer:
-    links = [{"rel": "self", "href": "v2.0/"}]
-    version = {"id": "v2.0", "status": "CURRENT", "links": links}
-    return 200, {"versions": [version]}
 
 
 def _networks() -> Any:
@@ -370,9 +349,10 @@ class Application:
 
 def main() -> None:
     """Serve the bays' folder on the port, both from the command line."""
-    bays = bay_folder.Bays(pathlib.Path(sys.argv[1]))
-    stub = Stub(machines=stub_machines.Machines(bays))
-    wsgi.serve(Application(stub), "stub", int(sys.argv[2]), threads=16)
+    bays, port = bay_folder.Bays(pathlib.Path(sys.argv[1])), int(sys.argv[2])
+    url = f"http://{sandbox_settings.HOST}:{port}"
+    stub = Stub(url, machines=stub_machines.Machines(bays))
+    wsgi.serve(Application(stub), "stub", port, threads=16)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,12 @@ import pytest
 from rally_magnum_sandbox.servers import stub
 from tests.unit.sandbox import waitress_server
 
+URL = "http://127.0.0.1:15002"
+
 
 @pytest.fixture
 def get():
-    known = stub.Stub()
+    known = stub.Stub(URL)
 
     def ask(target, method="GET", body=None):
         return known.answer(method, target, body)
@@ -27,9 +29,33 @@ def test_the_image_selects_our_driver(get):
     assert get(f"/image/v2/images/{image}")[0] == 200
 
 
-def test_glance_shows_its_version(get):
-    (version,) = get("/image")[1]["versions"]
-    assert version["id"].startswith("v2")
+@pytest.mark.parametrize(
+    ("path", "version", "endpoint"),
+    [
+        ("/image", "v2", "/image/v2/"),
+        ("/compute/v2.1/", "v2.1", "/compute/v2.1/"),
+        ("/network/", "v2.0", "/network/v2.0/"),
+        ("/volume/v3", "v3", "/volume/v3/"),
+    ],
+)
+def test_the_link_of_a_version_is_absolute(get, path, version, endpoint):
+    document = get(path)[1]
+    (found,) = document.get("versions") or [document["version"]]
+    assert found["id"].startswith(version)
+    assert found["links"] == [{"rel": "self", "href": f"{URL}{endpoint}"}]
+
+
+def test_flavors_with_too_little_ram_are_left_out(get):
+    flavors = get("/compute/v2.1/flavors/detail?minRam=8192")[1]["flavors"]
+    assert [flavor["name"] for flavor in flavors] == ["sandbox.node"]
+    flavors = get("/compute/v2.1/flavors/detail")[1]["flavors"]
+    assert len(flavors) == len(stub.FLAVORS)
+
+
+@pytest.mark.parametrize("project", ["", "/p"])
+def test_there_is_one_volume_type(get, project):
+    (found,) = get(f"/volume/v3{project}/types")[1]["volume_types"]
+    assert found["name"] == "default"
 
 
 def test_an_unknown_image_is_not_found(get):
@@ -107,8 +133,6 @@ def test_key_pairs_are_created_and_deleted(get):
 def test_there_is_an_external_network_and_no_extension(get):
     networks = get("/network/v2.0/networks?name=public")[1]["networks"]
     assert networks[0]["router:external"] is True
-    (version,) = get("/network")[1]["versions"]
-    assert version["id"] == "v2.0"
     assert get("/network/v2.0/extensions")[1] == {"extensions": []}
 
 
@@ -119,7 +143,7 @@ def test_the_error_names_an_unknown_request(get):
 
 
 def test_over_http():
-    with waitress_server.serve(stub.Application(stub.Stub())) as port:
+    with waitress_server.serve(stub.Application(stub.Stub(URL))) as port:
         client = http.client.HTTPConnection("127.0.0.1", port)
         try:
             for _ in range(2):  # on the same connection

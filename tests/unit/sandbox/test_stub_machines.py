@@ -46,7 +46,7 @@ class Bay:
         self.worker = bay_folder.Process.running(os.getpid())
         self.started = []
         known = stub_machines.Machines(self.bays, self.start)
-        self.stub = stub.Stub(machines=known)
+        self.stub = stub.Stub("http://127.0.0.1", machines=known)
 
     def start(self, command, bay, log):
         self.started.append((command, bay.folder))
