@@ -21,11 +21,12 @@ from rally_magnum_sandbox.servers import bay_folder
 
 MARK = ".rally-magnum-sandbox"
 # Increase this when a new version can't use the state of an older one.
-LAYOUT = 1
+LAYOUT = 2
 STATE = ("state", sandbox_settings.STATE_VARIABLE)
 CACHE = ("cache", sandbox_settings.CACHE_VARIABLE)
 # Version 0.1.0 wrote no marker file. Any of these entries identifies its
-# cache; all of them together identify its state folder.
+# cache; all of them together identify its state folder, of this layout.
+UNMARKED_LAYOUT = 1
 UNMARKED_CACHE = re.compile(r"(image|kubernetes|servers)-[0-9a-f]{12,}.*")
 UNMARKED_STATE = {"bays", "logs", "run", "secrets.json"}
 
@@ -145,7 +146,9 @@ def _mark(path: pathlib.Path) -> None:
 
 
 def _layout(path: pathlib.Path) -> int:
-    return int(bay_folder.read_json(path / MARK).get("layout", LAYOUT))
+    used = path.exists() and any(path.iterdir())
+    unmarked = UNMARKED_LAYOUT if used else LAYOUT
+    return int(bay_folder.read_json(path / MARK).get("layout", unmarked))
 
 
 def _statuses(path: pathlib.Path) -> Iterator[os.stat_result]:

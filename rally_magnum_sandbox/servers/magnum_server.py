@@ -37,7 +37,6 @@ def main() -> None:
 
     service.prepare_service(sys.argv)
     _make_schema()
-    _cache_trustee_domain()
     _start_conductor()
     threading.Thread(target=_sync_forever, daemon=True).start()
 
@@ -47,7 +46,7 @@ def main() -> None:
 
 
 def _make_schema() -> None:
-    # With this SQLAlchemy, Magnum 22's own upgrade command fails on an empty
+    # With this SQLAlchemy, Magnum's own upgrade command fails on an empty
     # database. So the models create their tables, and the head is stamped.
     from magnum.db import migration
     from magnum.db.sqlalchemy import models
@@ -55,27 +54,6 @@ def _make_schema() -> None:
 
     models.Base.metadata.create_all(enginefacade.writer.get_engine())
     migration.stamp("head")
-
-
-def _cache_trustee_domain() -> None:
-    """Cache the id of the trustees' domain.
-
-    To get this id, which never changes, Magnum logs in as the domain's
-    administrator for each policy check. In the tests, Keystone spent two
-    thirds of its CPU time on these logins.
-    """
-    from magnum.common import keystone
-
-    client = keystone.KeystoneClientV3
-    look_up = client.trustee_domain_id.fget
-    known: list[str] = []
-
-    def trustee_domain_id(self: Any) -> str:
-        if not known:
-            known.append(look_up(self))
-        return known[0]
-
-    client.trustee_domain_id = property(trustee_domain_id)
 
 
 def _start_conductor() -> None:

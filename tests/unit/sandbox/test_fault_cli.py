@@ -6,6 +6,7 @@ import time
 import pytest
 
 from rally_magnum_sandbox import cli
+from rally_magnum_sandbox import folders
 from rally_magnum_sandbox import inotify
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox import up
@@ -175,7 +176,7 @@ def test_up_clears_the_faults_before_it_checks_the_servers(
     fault, sandbox, monkeypatch
 ):
     bay_folder.write_json(
-        sandbox.state_dir / ".rally-magnum-sandbox", {"layout": 1}
+        sandbox.state_dir / folders.MARK, {"layout": folders.LAYOUT}
     )
     fault("magnum", "503")
     seen = []

@@ -77,6 +77,13 @@ def test_the_state_of_another_layout_is_refused(sandbox):
     assert mark.read_text() == '{"layout": 0}'
 
 
+def test_the_state_of_version_0_1_0_is_refused(sandbox):
+    for name in folders.UNMARKED_STATE:
+        (sandbox.state_dir / name).mkdir(parents=True)
+    with pytest.raises(exceptions.SandboxError, match="the layout 1"):
+        folders.check(sandbox)
+
+
 def test_the_mark_is_removed_last(sandbox):
     folders.claim(sandbox)
     inner = sandbox.cache_dir / "go" / "bin"
