@@ -7,6 +7,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import fault_cli
@@ -81,12 +82,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="rally-magnum-sandbox", description=DESCRIPTION, epilog=EPILOG
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    _add_binaries(
+    _add_versions(
         commands.add_parser(
             "up", help="install and start everything that is missing"
         )
     )
-    _add_binaries(
+    _add_versions(
         commands.add_parser("prepare", help="fill the cache for a later up")
     )
     status = commands.add_parser(
@@ -115,7 +116,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_binaries(parser: argparse.ArgumentParser) -> None:
+def _add_versions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--magnum",
+        choices=sandbox_settings.MAGNUM_VERSIONS,
+        help="the version of Magnum (default: that of the sandbox if there "
+        f"is one, otherwise {sandbox_settings.DEFAULT_MAGNUM_VERSION})",
+    )
     parser.add_argument(
         "--kubernetes-binaries",
         metavar="PATH",
@@ -127,7 +134,7 @@ def _add_binaries(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:
-    _add_binaries(demo)
+    _add_versions(demo)
     samples = pathlib.Path("samples")
     demo.add_argument(
         "--task",
@@ -160,6 +167,7 @@ def _dispatch(
     settings = sandbox_settings.with_binaries(
         settings, getattr(options, "kubernetes_binaries", None)
     )
+    settings = replace(settings, magnum=getattr(options, "magnum", None))
     if options.command == "run":
         return _run(options, settings)
     if options.command == "status":

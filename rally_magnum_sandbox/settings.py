@@ -18,6 +18,8 @@ BINARIES_VARIABLE = "RALLY_MAGNUM_SANDBOX_KUBERNETES_BINARIES"
 DEFAULT_STATE_DIR = "/var/lib/rally-magnum-sandbox"
 DEFAULT_CACHE_DIR = "/var/cache/rally-magnum-sandbox"
 DEFAULT_FIRST_PORT = 15000
+MAGNUM_VERSIONS = ("22", "23")
+DEFAULT_MAGNUM_VERSION = "23"
 HOST = "127.0.0.1"
 # How many sandboxes can run on one machine at the same time, and how many
 # bays each can have. Bay indexes are 0 to 250; the rest are not used.
@@ -40,6 +42,8 @@ class Settings:
         binary that contains all of them; None builds Kubernetes
     :param number: of this sandbox on the machine, from 0; it determines the
         control groups and the addresses of the bays
+    :param magnum: the wanted major version of Magnum; None means that of the
+        sandbox if there is one, and the default otherwise
     """
 
     state_dir: pathlib.Path
@@ -47,6 +51,7 @@ class Settings:
     first_port: int = DEFAULT_FIRST_PORT
     kubernetes_binaries: pathlib.Path | None = None
     number: int = 0
+    magnum: str | None = None
 
     @property
     def cgroup(self) -> str:

@@ -18,6 +18,7 @@ from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import folders
 from rally_magnum_sandbox import memory
 from rally_magnum_sandbox import processes
+from rally_magnum_sandbox import servers_environment
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_sandbox.bay import roster as bay_roster
@@ -29,9 +30,9 @@ UNKNOWN = "UNKNOWN"
 # The notes of Magnum's driver that name a process that works on a bay.
 WORKERS = (("deleter", "DELETE"), ("resizer", "UPDATE"), ("maker", "CREATE"))
 NOT_ROOT = (
-    "Only root can see the names, nodes and states of bays, the disk usage, "
-    "the injected faults and the memory that processes share. Run the command "
-    "with sudo to see them."
+    "Only root can see Magnum's version, the names, nodes and states of bays, "
+    "the disk usage, the injected faults and the memory that processes share. "
+    "Run the command with sudo to see them."
 )
 
 
@@ -98,6 +99,7 @@ class Status:
     :param exists: whether there is a sandbox
     :param up: whether ``up`` has completed and all servers are up
     :param age_s: seconds since ``up`` completed
+    :param magnum_version: of the sandbox; None if unreadable
     :param state_dir: the sandbox's files
     :param cache_dir: downloads and builds
     :param state_bytes: disk usage of the state folder; None if unreadable
@@ -114,6 +116,7 @@ class Status:
     exists: bool
     up: bool
     age_s: float | None
+    magnum_version: str | None
     state_dir: str
     cache_dir: str
     state_bytes: int | None
@@ -145,6 +148,7 @@ def read(
         exists=exists,
         up=settings.ready_file.exists() and all(x.up for x in servers),
         age_s=_since(settings.ready_file, now_s),
+        magnum_version=_magnum_version(settings) if exists else None,
         state_dir=str(state),
         cache_dir=str(settings.cache_dir),
         state_bytes=folders.used_bytes(state) if readable else None,
@@ -156,6 +160,13 @@ def read(
         faults=_faults(settings, now_s) if readable else (),
         hidden=() if readable else (NOT_ROOT,),
     )
+
+
+def _magnum_version(settings: sandbox_settings.Settings) -> str | None:
+    with contextlib.suppress(PermissionError):
+        found = folders.magnum_version(settings)
+        return servers_environment.full_version(found)
+    return None
 
 
 def _faults(

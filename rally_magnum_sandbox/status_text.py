@@ -117,8 +117,10 @@ def age(seconds: float | None) -> str:
 def _summary(status: sandbox_status.Status) -> list[str]:
     state = "up" if status.up else "not up; run `rally-magnum-sandbox up`"
     since = f" since {age(status.age_s)}" if status.age_s is not None else ""
+    version = status.magnum_version
     return [
         f"the sandbox is {state}{since if status.up else ''}",
+        *([f"Magnum {version}"] if version else []),
         f"disk: {status.state_dir} {size(status.state_bytes)} "
         f"({size(status.disk_free_bytes)} free), "
         f"{status.cache_dir} {size(status.cache_bytes)}",

@@ -137,10 +137,10 @@ def check_machine(
 def _missing(
     settings: sandbox_settings.Settings, given: artifacts.GivenBinaries | None
 ) -> list[str]:
-    cache = settings.cache_dir
-    made = servers_environment.is_made(cache) and artifacts.is_complete(
-        cache, given
-    )
+    cache, magnum = settings.cache_dir, folders.magnum_version(settings)
+    made = servers_environment.is_made(
+        cache, magnum
+    ) and artifacts.is_complete(cache, given)
     needs = {
         cache: CACHED_BYTES if made else CACHE_BYTES,
         settings.state_dir: STATE_BYTES,
@@ -226,7 +226,10 @@ def _artifact_jobs(
     cache = settings.cache_dir
     return {
         "the servers' programs": pool.submit(
-            servers_environment.ensure, cache, log
+            servers_environment.ensure,
+            cache,
+            folders.magnum_version(settings),
+            log,
         ),
         "Kubernetes": pool.submit(_kubernetes, settings, given, log),
         "the container image": pool.submit(artifacts.ensure_image, cache, log),

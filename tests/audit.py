@@ -17,7 +17,12 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
 NOTE = CHECKOUT / "reports" / "dependency-audit.txt"
-PINNED = ("constraints.txt", "rally_magnum_sandbox/servers/constraints.txt")
+SERVERS = "rally_magnum_sandbox/servers"
+PINNED = (
+    "constraints.txt",
+    f"{SERVERS}/constraints-22.txt",
+    f"{SERVERS}/constraints-23.txt",
+)
 COMMAND = (
     *("pip-audit", "--no-deps", "--disable-pip", "--progress-spinner=off"),
     *("--format=json", "--requirement"),

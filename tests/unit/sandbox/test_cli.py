@@ -41,6 +41,14 @@ def test_a_bad_port_names_the_variable(elsewhere, monkeypatch, capsys):
     assert settings.PORT_VARIABLE in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["up", "prepare", "demo"])
+def test_an_unknown_version_of_magnum_is_refused(elsewhere, capsys, command):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([command, "--magnum", "21"])
+    assert caught.value.code == 2
+    assert "'22', '23'" in capsys.readouterr().err
+
+
 def test_up_without_root_is_refused(elsewhere):
     # Import first: the other user may not read the interpreter's files.
     script = (

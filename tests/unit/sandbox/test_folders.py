@@ -1,5 +1,7 @@
 """Ownership, removal and disk usage of the sandbox's folders."""
 
+import dataclasses
+
 import pytest
 
 from rally_magnum_sandbox import exceptions
@@ -82,6 +84,25 @@ def test_the_state_of_version_0_1_0_is_refused(sandbox):
         (sandbox.state_dir / name).mkdir(parents=True)
     with pytest.raises(exceptions.SandboxError, match="the layout 1"):
         folders.check(sandbox)
+
+
+def test_a_sandbox_keeps_its_version_of_magnum(sandbox):
+    assert folders.magnum_version(sandbox) == "23"
+    older = dataclasses.replace(sandbox, magnum="22")
+    folders.claim(older)
+    for same in (sandbox, older):
+        folders.check(same)
+        assert folders.magnum_version(same) == "22"
+
+
+def test_another_version_of_magnum_is_refused(sandbox):
+    folders.claim(dataclasses.replace(sandbox, magnum="22"))
+    newer = dataclasses.replace(sandbox, magnum="23")
+    with pytest.raises(exceptions.InvalidInput) as caught:
+        folders.claim(newer)
+    assert "--magnum" in str(caught.value)
+    assert "down` first" in str(caught.value)
+    assert folders.magnum_version(newer) == "22"
 
 
 def test_the_mark_is_removed_last(sandbox):

@@ -1,11 +1,13 @@
 """The command `status`."""
 
+import dataclasses
 import json
 import os
 import socket
 
 import pytest
 
+from rally_magnum_sandbox import folders
 from rally_magnum_sandbox import memory
 from rally_magnum_sandbox import processes
 from rally_magnum_sandbox import settings
@@ -104,6 +106,17 @@ def test_machines_that_were_made_to_fail_are_listed(bay, sandbox):
     assert found.bays[0].failed == {"night-node-0": "stopped"}
     lines = status_text.lines(found)
     assert "night: night-node-0 is stopped, as requested" in lines
+
+
+def test_the_version_of_magnum_is_shown(tmp_path):
+    known = settings.Settings(
+        tmp_path / "state", tmp_path / "cache", magnum="22"
+    )
+    folders.claim(known)
+    known.bays_dir.mkdir()
+    found = status.read(dataclasses.replace(known, magnum=None))
+    assert found.magnum_version == "22.0.0"
+    assert "Magnum 22.0.0" in status_text.lines(found)
 
 
 def test_a_bay_whose_create_died_has_failed(bay):
