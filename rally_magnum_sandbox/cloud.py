@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import urllib.error
@@ -29,13 +30,23 @@ def ensure(
     secrets: secrets_file.Secrets,
     servers: servers_environment.ServersEnvironment,
     log: commands.Log,
+    capi_helm: sandbox_settings.CapiHelm | None = None,
 ) -> None:
     """Start missing servers and create the objects in Keystone and Magnum.
 
+    A server whose configuration changed is restarted.
+
+    :param settings: of the sandbox
+    :param secrets: of the sandbox
+    :param servers: their programs
+    :param log: gets progress lines
+    :param capi_helm: enables Magnum's driver ``k8s_capi_helm_v1``, which
+        Magnum 22 does not have
     :raises SandboxError: if a server does not start
     """
     servers_environment.write_plugin(settings.plugins_dir)
-    write_configuration(settings, secrets, servers)
+    for name in write_configuration(settings, secrets, servers, capi_helm):
+        processes.end(settings, name)
     if database.ensure(settings, servers.postgres_bin, secrets.postgres):
         # These servers would keep using connections to the old PostgreSQL.
         for name in ("keystone", "magnum"):
@@ -43,7 +54,7 @@ def ensure(
     log("PostgreSQL is up")
     wanted = [
         _stub(settings, servers),
-        _magnum(settings, servers),
+        magnum_server(settings, servers, capi_helm),
         _keystone(settings, secrets, servers),
     ]
     for server in wanted:
@@ -51,19 +62,25 @@ def ensure(
     for server in wanted:
         processes.wait_until_up(server, settings)
     log("Keystone, Magnum and the stub are up")
-    _ensure_objects(settings, secrets)
-    log("Keystone's services and Magnum's cluster template are ready")
+    templates = [openstack.OWN_TEMPLATE]
+    if capi_helm:
+        templates.append(openstack.CAPI_HELM_TEMPLATE)
+    _ensure_objects(settings, secrets, templates)
+    log("Keystone's services and Magnum's cluster templates are ready")
 
 
 def _ensure_objects(
-    settings: sandbox_settings.Settings, secrets: secrets_file.Secrets
+    settings: sandbox_settings.Settings,
+    secrets: secrets_file.Secrets,
+    templates: list[openstack.Template],
 ) -> None:
-    done = settings.state_dir / "run" / "objects"
+    names = "-".join(["objects", *(template.name for template in templates)])
+    done = settings.state_dir / "run" / names
     if done.exists():
         return
     try:
         openstack.ensure_identities(settings, secrets)
-        openstack.ensure_template(settings, secrets)
+        openstack.ensure_templates(settings, secrets, templates)
     except keystone_errors.ClientException as error:
         raise exceptions.SandboxError(
             "Keystone or Magnum refused a request of the sandbox's setup: "
@@ -113,8 +130,13 @@ def write_configuration(
     settings: sandbox_settings.Settings,
     secrets: secrets_file.Secrets,
     servers: servers_environment.ServersEnvironment,
-) -> None:
-    """Write keystone.conf and magnum.conf."""
+    capi_helm: sandbox_settings.CapiHelm | None = None,
+) -> list[str]:
+    """Write keystone.conf and magnum.conf.
+
+    :returns: the names of the servers whose configuration changed
+    """
+    changed = []
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader(MODULES, ""),
         undefined=jinja2.StrictUndefined,
@@ -126,17 +148,31 @@ def write_configuration(
         folder.mkdir(mode=0o700, exist_ok=True)
         target = folder / f"{name}.conf"
         target.touch(mode=0o600)
-        target.write_text(
-            templates.get_template(f"{name}.conf.j2").render(
-                folder=folder,
-                database=database.url(settings, secrets.postgres),
-                keystone_url=settings.keystone_url,
-                magnum_port=settings.magnum_port,
-                magnum_password=secrets.magnum,
-                trustee_password=secrets.trustee,
-                servers_prefix=servers.prefix,
-            )
+        content = templates.get_template(f"{name}.conf.j2").render(
+            folder=folder,
+            database=database.url(settings, secrets.postgres),
+            keystone_url=settings.keystone_url,
+            magnum_port=settings.magnum_port,
+            magnum_password=secrets.magnum,
+            trustee_password=secrets.trustee,
+            servers_prefix=servers.prefix,
+            own_driver=sandbox_settings.OWN_DRIVER,
+            capi_helm_driver=sandbox_settings.CAPI_HELM_DRIVER,
+            capi_helm=capi_helm,
+            api_resources=_api_resources(),
         )
+        if content != target.read_text():
+            target.write_text(content)
+            changed.append(name)
+    return changed
+
+
+def _api_resources() -> str:
+    """Return the kinds of our provider, as magnum-capi-helm reads them."""
+    version = {"api_version": sandbox_settings.CLUSTER_API_GROUP_VERSION}
+    plural = {"plural_name": sandbox_settings.CONTROL_PLANES_PLURAL}
+    kinds = {"K8sControlPlane": version | plural, "OpenstackCluster": version}
+    return json.dumps(kinds)
 
 
 def _keystone(
@@ -155,17 +191,27 @@ def _keystone(
     return processes.with_environment(server, secret)
 
 
-def _magnum(
+def magnum_server(
     settings: sandbox_settings.Settings,
     servers: servers_environment.ServersEnvironment,
+    capi_helm: sandbox_settings.CapiHelm | None = None,
 ) -> processes.Server:
-    return _module_server(
+    """Return how Magnum is started.
+
+    Its environment has no ``REQUESTS_CA_BUNDLE`` and no ``CURL_CA_BUNDLE``,
+    which would replace the management cluster's CA in magnum-capi-helm.
+    """
+    server = _module_server(
         settings,
         servers,
         "magnum",
         settings.magnum_port,
         str(_configuration(settings, "magnum")),
     )
+    if capi_helm is None:
+        return server
+    search = f"{capi_helm.helm_folder}{os.pathsep}{server.env['PATH']}"
+    return processes.with_environment(server, {"PATH": search})
 
 
 def _stub(

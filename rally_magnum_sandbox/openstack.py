@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from keystoneauth1 import adapter
@@ -16,6 +19,33 @@ TEMPLATE = "kubernetes"
 MAGNUM_VERSION = "container-infra 1.10"
 # Rally gives its users the role `member`; many clouds add Heat's roles.
 ROLES = ("member", "heat_stack_owner", "heat_stack_user")
+
+
+@dataclass(frozen=True)
+class Template:
+    """A public cluster template of the sandbox.
+
+    :param name: of the template
+    :param image: of the stub; Magnum 22 takes the driver from it
+    :param driver: the entry point of Magnum's driver
+    :param labels: of the template
+    """
+
+    name: str
+    image: str
+    driver: str
+    labels: Mapping[str, str]
+
+
+OWN_TEMPLATE = Template(
+    TEMPLATE,
+    "sandbox",
+    sandbox_settings.OWN_DRIVER,
+    {"sandbox_real_nodes": "1"},
+)
+CAPI_HELM_TEMPLATE = Template(
+    "capi-helm", "sandbox-ubuntu", sandbox_settings.CAPI_HELM_DRIVER, {}
+)
 
 
 def admin_session(
@@ -121,27 +151,35 @@ def _services(
     ]
 
 
-def ensure_template(
-    settings: sandbox_settings.Settings, secrets: secrets_file.Secrets
+def ensure_templates(
+    settings: sandbox_settings.Settings,
+    secrets: secrets_file.Secrets,
+    templates: Iterable[Template],
 ) -> None:
-    """Create the public cluster template, the only one of this cloud."""
+    """Create the public cluster templates that are missing."""
     api = adapter.Adapter(
         admin_session(settings, secrets),
         endpoint_override=settings.magnum_url,
         additional_headers={"OpenStack-API-Version": MAGNUM_VERSION},
     )
     known = api.get("/clustertemplates").json()["clustertemplates"]
-    if any(template["name"] == TEMPLATE for template in known):
-        return
-    template = {
-        "name": TEMPLATE,
+    names = {template["name"] for template in known}
+    for template in templates:
+        if template.name not in names:
+            api.post("/clustertemplates", json=_in_magnum(template))
+
+
+def _in_magnum(template: Template) -> dict[str, Any]:
+    """Return a template in Magnum's format."""
+    return {
+        "name": template.name,
         "coe": "kubernetes",
-        "image_id": "sandbox",
+        "image_id": template.image,
+        "driver": template.driver,
         "external_network_id": "public",
         "flavor_id": "sandbox.node",
         "master_flavor_id": "sandbox.master",
         "public": True,
         "tls_disabled": False,
-        "labels": {"sandbox_real_nodes": "1"},
+        "labels": dict(template.labels),
     }
-    api.post("/clustertemplates", json=template)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import rally_magnum_sandbox
 import rally_magnum_scale
 from rally_magnum_sandbox import exceptions
+from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_scale import commands
 from rally_magnum_scale import file_locks
 
@@ -31,9 +32,9 @@ PACKAGES = (
 # Magnum's drivers for Cluster API, which Magnum 22 does not need.
 DRIVERS: Mapping[str, tuple[str, ...]] = {"23": ("magnum-capi-helm",)}
 INSTALL_DEADLINE_S = 1800.0
-ENTRY_POINTS = """\
+ENTRY_POINTS = f"""\
 [magnum.drivers]
-rally_magnum_sandbox_kubernetes = \
+{sandbox_settings.OWN_DRIVER} = \
 rally_magnum_sandbox.servers.magnum_driver:KubernetesDriver
 """
 METADATA = """\

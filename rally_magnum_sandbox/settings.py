@@ -20,6 +20,12 @@ DEFAULT_CACHE_DIR = "/var/cache/rally-magnum-sandbox"
 DEFAULT_FIRST_PORT = 15000
 MAGNUM_VERSIONS = ("22", "23")
 DEFAULT_MAGNUM_VERSION = "23"
+# Names of Magnum's drivers, as in their entry points.
+OWN_DRIVER = "rally_magnum_sandbox_kubernetes"
+CAPI_HELM_DRIVER = "k8s_capi_helm_v1"
+# The kinds of our provider for Cluster API.
+CLUSTER_API_GROUP_VERSION = "sandbox.rally-magnum-scale.example/v1"
+CONTROL_PLANES_PLURAL = "sandboxcontrolplanes"
 HOST = "127.0.0.1"
 # How many sandboxes can run on one machine at the same time, and how many
 # bays each can have. Bay indexes are 0 to 250; the rest are not used.
@@ -27,6 +33,20 @@ SANDBOXES = 4
 BAYS_PER_SANDBOX = 60
 PORTS_PER_SANDBOX = 10
 NO_PROXY = "127.0.0.1,localhost,198.18.0.0/16"
+
+
+@dataclass(frozen=True)
+class CapiHelm:
+    """What magnum-capi-helm needs; the files may be created later.
+
+    :param kubeconfig: opens the management cluster
+    :param chart: the folder of the Helm chart that describes a bay
+    :param helm_folder: the folder of the program ``helm``
+    """
+
+    kubeconfig: pathlib.Path
+    chart: pathlib.Path
+    helm_folder: pathlib.Path
 
 
 @dataclass(frozen=True)

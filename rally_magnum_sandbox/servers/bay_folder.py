@@ -67,6 +67,11 @@ class Bays:
             )
         return found
 
+    def kubernetes_version(self) -> str:
+        """Return the version that bays get, or an empty text."""
+        known = read_json(self.folder / "artifacts.json")
+        return str(known.get("kubernetes_version", ""))
+
     def tombstone(self, uuid: str) -> pathlib.Path:
         """Return the path of the file that records a bay's delete request."""
         return self.folder / f".{uuid}.deleted"

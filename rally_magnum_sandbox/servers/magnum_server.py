@@ -1,4 +1,4 @@
-"""Magnum's API, its conductor and the status sync in one process.
+"""Magnum's API, its conductor and its periodic tasks in one process.
 
 Usage: ``python -m rally_magnum_sandbox.servers.magnum_server CONF PORT``.
 The parts communicate over oslo.messaging's in-process transport, so there is
@@ -12,11 +12,16 @@ import importlib
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
+from typing import NoReturn
 
+from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox.servers import wsgi
 
 SYNC_INTERVAL_S = 1.0
+# Magnum's default is 60 s.
+HEALTH_INTERVAL_S = 5.0
 HANDLERS = (
     "indirection_api",
     "cluster_conductor",
@@ -39,7 +44,9 @@ def main() -> None:
     _make_schema()
     _cache_trustee_domain()
     _start_conductor()
-    threading.Thread(target=_sync_forever, daemon=True).start()
+    _repeat(_sync, SYNC_INTERVAL_S)
+    if _has_monitors():
+        _repeat(_poll_health, HEALTH_INTERVAL_S)
 
     from magnum.api import app
 
@@ -105,25 +112,41 @@ def _start_conductor() -> None:
     ).start()
 
 
-def _sync_forever() -> None:
+def _has_monitors() -> bool:
+    """Tell whether a driver is enabled that knows the health of its bays."""
+    import magnum.conf
+
+    disabled = magnum.conf.CONF.drivers.disabled_drivers
+    return sandbox_settings.CAPI_HELM_DRIVER not in disabled
+
+
+def _repeat(action: Callable[[Any], None], interval_s: float) -> None:
+    """Call an action with an administrator's context again and again."""
+    threading.Thread(
+        target=_repeat_forever, args=(action, interval_s), daemon=True
+    ).start()
+
+
+def _repeat_forever(
+    action: Callable[[Any], None], interval_s: float
+) -> NoReturn:
     from magnum.common import context
     from oslo_log import log
 
     while True:
-        time.sleep(SYNC_INTERVAL_S)
+        time.sleep(interval_s)
         try:
             admin = context.make_admin_context(all_tenants=True)
             context.set_ctx(admin)
-            _sync_once(admin)
+            action(admin)
         except Exception:
-            log.getLogger(__name__).exception("the status sync failed")
+            log.getLogger(__name__).exception("%s failed", action.__name__)
 
 
-def _sync_once(admin: Any) -> None:
+def _sync(admin: Any) -> None:
+    """Let the drivers update the status of the bays that they work on."""
     from magnum import objects
     from magnum.service import periodic
-    from oslo_log import log
-    from oslo_service import loopingcall
 
     status = objects.fields.ClusterStatus
     busy = [
@@ -133,15 +156,39 @@ def _sync_once(admin: Any) -> None:
         status.ROLLBACK_IN_PROGRESS,
     ]
     for cluster in objects.Cluster.list(admin, filters={"status": busy}):
-        try:
-            periodic.ClusterUpdateJob(admin, cluster).update_status()
-        except loopingcall.LoopingCallDone:
-            pass
-        except Exception:
-            # A failure for one bay must not stop the sync of the others.
-            log.getLogger(__name__).exception(
-                "the status of %s could not be synced", cluster.uuid
-            )
+        _run_job(
+            periodic.ClusterUpdateJob(admin, cluster).update_status, cluster
+        )
+
+
+def _poll_health(admin: Any) -> None:
+    """Let the drivers update the health of all bays."""
+    from magnum import objects
+    from magnum.service import periodic
+
+    for cluster in objects.Cluster.list(admin):
+        _run_job(
+            periodic.ClusterHealthUpdateJob(
+                admin, cluster
+            ).update_health_status,
+            cluster,
+        )
+
+
+def _run_job(job: Callable[[], None], cluster: Any) -> None:
+    """Run one of Magnum's periodic jobs, which end with an exception."""
+    from oslo_log import log
+    from oslo_service import loopingcall
+
+    try:
+        job()
+    except loopingcall.LoopingCallDone:
+        pass
+    except Exception:
+        # A failure for one bay must not stop the jobs of the others.
+        log.getLogger(__name__).exception(
+            "%s failed for the bay %s", job.__name__, cluster.uuid
+        )
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 ``python -m rally_magnum_sandbox.servers.stub BAYS PORT`` answers the few
 requests that Magnum and Rally send to these services:
 
-- Glance: the image ``sandbox``, whose ``os_distro`` selects our driver;
-- Nova: two flavors, key pairs, quotas, limits, and the servers of the bays
+- Glance: an image for each of Magnum's drivers (see :mod:`.stub_images`);
+- Nova: flavors, key pairs, quotas, limits, and the servers of the bays
   in the folder BAYS (see :mod:`.stub_machines`);
 - Neutron: one external network, no extensions, quotas, and the ports of
   these servers;
@@ -111,6 +111,12 @@ def _flavor(number: int, name: str, cores: int, ram_mb: int) -> Any:
 FLAVORS = [
     _flavor(1, "sandbox.node", 4, 8192),
     _flavor(2, "sandbox.master", 2, 4096),
+    # The provider for Cluster API gives these flavors a meaning.
+    _flavor(3, "sandbox.real", 4, 8192),
+    _flavor(4, "sandbox.no-host", 4, 8192),
+    _flavor(5, "sandbox.late", 4, 8192),
+    _flavor(6, "sandbox.uninitialized", 4, 8192),
+    _flavor(7, "sandbox.no-control-plane", 2, 4096),
 ]
 
 
@@ -118,11 +124,13 @@ FLAVORS = [
 class Stub:
     """The stub's state: key pairs and quotas, by name.
 
+    :param images: of all users
     :param url: of the stub; the version documents need it, because
         openstacksdk refuses relative links
     :param machines: the servers and ports of the bays, or None
     """
 
+    images: stub_images.Images
     url: str
     keypairs: dict[str, Any] = field(default_factory=dict)
     quotas: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -156,9 +164,9 @@ class Stub:
     def _routes(self) -> list[tuple[str, Callable[..., Answer]]]:
         return [
             (r"GET /image", self._image_versions),
-            (r"GET /image/v2/schemas/image", stub_images.schema),
-            (r"GET /image/v2/images", stub_images.images),
-            (r"GET /image/v2/images/([^/]+)", stub_images.image),
+            (r"GET /image/v2/schemas/image", self.images.schema),
+            (r"GET /image/v2/images", self.images.list_images),
+            (r"GET /image/v2/images/([^/]+)", self.images.show_image),
             (r"GET /volume/v3", self._volume_version),
             (r"GET /volume/v3(?:/[^/]+)?/types", _volume_types),
             (r"GET /compute(?:/v2\.1)?", self._compute_version),
@@ -351,7 +359,8 @@ def main() -> None:
     """Serve the bays' folder on the port, both from the command line."""
     bays, port = bay_folder.Bays(pathlib.Path(sys.argv[1])), int(sys.argv[2])
     url = f"http://{sandbox_settings.HOST}:{port}"
-    stub = Stub(url, machines=stub_machines.Machines(bays))
+    images = stub_images.Images(bays.kubernetes_version)
+    stub = Stub(images, url, machines=stub_machines.Machines(bays))
     wsgi.serve(Application(stub), "stub", port, threads=16)
 
 

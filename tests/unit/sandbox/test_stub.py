@@ -6,14 +6,19 @@ import json
 import pytest
 
 from rally_magnum_sandbox.servers import stub
+from rally_magnum_sandbox.servers import stub_images
 from tests.unit.sandbox import waitress_server
 
 URL = "http://127.0.0.1:15002"
 
 
+def application():
+    return stub.Application(stub.Stub(stub_images.Images(str), URL))
+
+
 @pytest.fixture
 def get():
-    known = stub.Stub(URL)
+    known = stub.Stub(stub_images.Images(lambda: "v1.33.4"), URL)
 
     def ask(target, method="GET", body=None):
         return known.answer(method, target, body)
@@ -47,7 +52,9 @@ def test_the_link_of_a_version_is_absolute(get, path, version, endpoint):
 
 def test_flavors_with_too_little_ram_are_left_out(get):
     flavors = get("/compute/v2.1/flavors/detail?minRam=8192")[1]["flavors"]
-    assert [flavor["name"] for flavor in flavors] == ["sandbox.node"]
+    names = {flavor["name"] for flavor in flavors}
+    assert "sandbox.node" in names
+    assert "sandbox.master" not in names
     flavors = get("/compute/v2.1/flavors/detail")[1]["flavors"]
     assert len(flavors) == len(stub.FLAVORS)
 
@@ -56,6 +63,20 @@ def test_flavors_with_too_little_ram_are_left_out(get):
 def test_there_is_one_volume_type(get, project):
     (found,) = get(f"/volume/v3{project}/types")[1]["volume_types"]
     assert found["name"] == "default"
+
+
+def test_the_image_of_capi_helm_has_the_version_of_kubernetes(get):
+    (found,) = get("/image/v2/images?name=sandbox-ubuntu")[1]["images"]
+    assert found["os_distro"] == "ubuntu"
+    assert found["kube_version"] == "v1.33.4"
+    assert found["magnum_driver"] == "k8s_capi_helm_v1"
+    assert len(get("/image/v2/images")[1]["images"]) == 2
+    assert "kube_version" in get("/image/v2/schemas/image")[1]["properties"]
+
+
+def test_the_version_of_kubernetes_is_left_out_until_it_is_known():
+    answered = stub_images.Images(str).show_image(stub_images.CAPI_HELM["id"])
+    assert answered == (200, stub_images.CAPI_HELM)
 
 
 def test_an_unknown_image_is_not_found(get):
@@ -143,7 +164,7 @@ def test_the_error_names_an_unknown_request(get):
 
 
 def test_over_http():
-    with waitress_server.serve(stub.Application(stub.Stub(URL))) as port:
+    with waitress_server.serve(application()) as port:
         client = http.client.HTTPConnection("127.0.0.1", port)
         try:
             for _ in range(2):  # on the same connection

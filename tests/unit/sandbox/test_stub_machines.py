@@ -13,6 +13,7 @@ from rally_magnum_sandbox.bay import roster
 from rally_magnum_sandbox.bay import spec as bay_spec
 from rally_magnum_sandbox.servers import bay_folder
 from rally_magnum_sandbox.servers import stub
+from rally_magnum_sandbox.servers import stub_images
 from rally_magnum_sandbox.servers import stub_machines
 
 UUID = "0123abcd-0000-0000-0000-000000000000"
@@ -46,7 +47,9 @@ class Bay:
         self.worker = bay_folder.Process.running(os.getpid())
         self.started = []
         known = stub_machines.Machines(self.bays, self.start)
-        self.stub = stub.Stub("http://127.0.0.1", machines=known)
+        self.stub = stub.Stub(
+            stub_images.Images(str), "http://127.0.0.1", machines=known
+        )
 
     def start(self, command, bay, log):
         self.started.append((command, bay.folder))
