@@ -38,10 +38,10 @@ def test_a_job_survives_the_message_to_a_worker():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"colour": 1}, "not a job.*colour"),
+        ({"colour": 1}, "Invalid job.*colour"),
         ({"traffic": {**JOB.traffic.to_json(), "colour": 1}}, "colour"),
         ({"traffic": {**JOB.traffic.to_json(), "timeout_s": 0}}, "timeout_s"),
-        ({"source": {"task": "t"}}, "not a job.*iteration"),
+        ({"source": {"task": "t"}}, "Invalid job.*iteration"),
     ],
 )
 def test_an_invalid_job_is_refused(changes, words):
@@ -62,5 +62,5 @@ def test_a_missing_variable_is_named(environ, missing):
 
 
 def test_an_incomplete_job_is_refused():
-    with pytest.raises(ValueError, match="not a job"):
+    with pytest.raises(ValueError, match="Invalid job"):
         Job.from_json({"plan": [{"rate_rps": 1, "duration_s": 1}]})
