@@ -6,9 +6,13 @@ from pathlib import Path
 
 from rally_magnum_sandbox.artifacts import image
 from rally_magnum_sandbox.artifacts import kubernetes_binary
+from rally_magnum_sandbox.artifacts.cluster_api import ensure_cluster_api
+from rally_magnum_sandbox.artifacts.cluster_api import ensure_helm
+from rally_magnum_sandbox.artifacts.cluster_api import helm_folder
 from rally_magnum_sandbox.artifacts.given_binaries import GivenBinaries
 from rally_magnum_sandbox.artifacts.given_binaries import check_binaries
 from rally_magnum_sandbox.artifacts.given_binaries import ensure_program
+from rally_magnum_sandbox.artifacts.go_builds import go_caches
 from rally_magnum_sandbox.artifacts.image import LOCUST_IMAGE
 from rally_magnum_sandbox.artifacts.image import NGINX_IMAGE
 from rally_magnum_sandbox.artifacts.image import ensure_image
@@ -16,7 +20,6 @@ from rally_magnum_sandbox.artifacts.kubernetes_binary import built_version
 from rally_magnum_sandbox.artifacts.kubernetes_binary import (
     ensure_kubernetes_binary,
 )
-from rally_magnum_sandbox.artifacts.kubernetes_binary import go_caches
 from rally_magnum_sandbox.artifacts.machine import missing_things
 from rally_magnum_sandbox.artifacts.system_packages import PACKAGES_LOG
 from rally_magnum_sandbox.artifacts.system_packages import SYSTEM_PACKAGES
@@ -35,11 +38,14 @@ __all__ = [
     "GivenBinaries",
     "built_version",
     "check_binaries",
+    "ensure_cluster_api",
+    "ensure_helm",
     "ensure_image",
     "ensure_kubernetes_binary",
     "ensure_program",
     "ensure_system_packages",
     "go_caches",
+    "helm_folder",
     "is_complete",
     "missing_packages",
     "missing_things",

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from rally_magnum_sandbox import artifacts
+from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox.artifacts import builds
+from rally_magnum_sandbox.artifacts import cluster_api
+from rally_magnum_sandbox.artifacts import go_builds
 from rally_magnum_sandbox.artifacts import image
 from rally_magnum_sandbox.artifacts import kubernetes_binary
 from rally_magnum_sandbox.artifacts import system_packages
@@ -30,8 +33,9 @@ FAKE_GO = """\
 #!/bin/sh
 case "$1" in
 env) echo go1.99.0 ;;
+list) [ "$2" = -deps ] || echo "$FAKE_MODULE" ;;
 build)
-    echo "$GOGC $GOMEMLIMIT $CGO_ENABLED $GOTOOLCHAIN $*" > kubernetes ;;
+    echo "$GOGC $GOMEMLIMIT $CGO_ENABLED $GOTOOLCHAIN $*" > "$5" ;;
 esac
 """
 
@@ -66,23 +70,21 @@ def test_images_are_configured_like_the_stock_images() -> None:
 
 
 def test_the_versions_of_the_build() -> None:
-    go_mod = (kubernetes_binary.SOURCE / "go.mod").read_text()
-    version = kubernetes_binary.kubernetes_version(go_mod)
-    assert version.startswith("v1.33.")
-    assert kubernetes_binary.required_go(go_mod) >= (1, 24)
-    flags = kubernetes_binary.version_flags("v1.33.13")
+    assert artifacts.built_version().startswith("v1.33.")
+    assert kubernetes_binary.PROGRAM.required_go() >= (1, 24)
+    flags = " ".join(kubernetes_binary.version_flags("v1.33.13"))
     assert "version.gitMinor=33" in flags
     assert "version.gitVersion=v1.33.13" in flags
+    core = cluster_api.CORE.module_version("sigs.k8s.io/cluster-api")
+    assert core.startswith("v1.14.")
+    helm = cluster_api.HELM.module_version("helm.sh/helm/v3")
+    assert helm.startswith("v3.22.")
 
 
 def test_the_compilers_run_without_debug_data_and_gc(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go = tmp_path / "bin" / "go"
-    go.parent.mkdir()
-    go.write_text(FAKE_GO)
-    go.chmod(0o755)
-    monkeypatch.setenv("PATH", str(go.parent), prepend=":")
+    _install_fake_go(tmp_path / "bin", monkeypatch)
     monkeypatch.setenv("GOGC", "50")
     binary = artifacts.ensure_kubernetes_binary(
         tmp_path / "cache", lambda line: None
@@ -93,9 +95,59 @@ def test_the_compilers_run_without_debug_data_and_gc(
     assert " -trimpath " in built
 
 
+def _install_fake_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = folder / "go"
+    go.parent.mkdir()
+    go.write_text(FAKE_GO)
+    go.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+
+def test_cluster_api_is_kept_with_its_manifests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _install_fake_go(tmp_path / "bin", monkeypatch)
+    module = tmp_path / "module"
+    crds = module / cluster_api.CRDS
+    crds.mkdir(parents=True)
+    (crds / "machines.yaml").write_text("kind: CustomResourceDefinition\n")
+    webhooks = module / cluster_api.WEBHOOKS
+    webhooks.parent.mkdir(parents=True)
+    webhooks.write_text("kind: ValidatingWebhookConfiguration\n")
+    monkeypatch.setenv("FAKE_MODULE", str(module))
+    cache = tmp_path / "cache"
+    folder = artifacts.ensure_cluster_api(cache, lambda line: None)
+    names = sorted(
+        str(x.relative_to(folder)) for x in folder.rglob("*") if x.is_file()
+    )
+    assert names == ["core", "crds/machines.yaml", "webhooks.yaml"]
+    assert not cluster_api.is_complete(cache)
+    helm = artifacts.ensure_helm(cache, lambda line: None)
+    assert [x.name for x in helm.iterdir()] == ["helm"]
+    assert helm == artifacts.helm_folder(cache)
+    assert cluster_api.is_complete(cache)
+
+
+def test_a_module_that_go_does_not_know_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _install_fake_go(tmp_path / "bin", monkeypatch)
+    with pytest.raises(exceptions.CommandFailed, match="cluster-api"):
+        artifacts.ensure_cluster_api(tmp_path / "cache", lambda line: None)
+    assert not cluster_api.CORE.artifact(tmp_path / "cache").exists()
+
+
+def test_a_go_mod_without_the_module_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "go.mod").write_text("module a\n\ngo 1.26.0\n")
+    program = go_builds.GoProgram("a", "A", tmp_path)
+    assert program.required_go() == (1, 26, 0)
+    with pytest.raises(exceptions.SandboxError, match="Restore"):
+        program.module_version("k8s.io/kubernetes")
+
+
 def test_a_cached_binary_is_not_built(tmp_path: Path) -> None:
     lines: list[str] = []
-    binary = tmp_path / f"kubernetes-{kubernetes_binary.binary_key()}"
+    binary = kubernetes_binary.binary_file(tmp_path)
     binary.touch()
     found = artifacts.ensure_kubernetes_binary(tmp_path, lines.append)
     assert (found, lines) == (binary, [])
