@@ -76,7 +76,7 @@ def stop_kubelet(
     bay = _complete_bay(settings, name)
     spec = bay_spec.read_spec(bay.folder)
     nodes = [
-        spec.node(member.number, member.slot)
+        member.node(spec)
         for member in roster.read(bay.folder).members
         if member.whole and not member.trouble
     ]

@@ -15,6 +15,9 @@ from typing import Any
 from rally_magnum_sandbox import exceptions
 
 TIMEOUT_S = 30.0
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
 
 
 class ApiClient:
@@ -23,10 +26,18 @@ class ApiClient:
     :param address: of the API server, without port
     :param port: of the API server
     :param folder: contains ``ca.crt``, ``maker.crt`` and ``maker.key``
+    :param title: of the API server, in words
     """
 
-    def __init__(self, address: str, port: int, folder: Path) -> None:
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        folder: Path,
+        title: str = "bay's API server",
+    ) -> None:
         self._address = address
+        self._title = title
         self._port = port
         context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
         context.load_cert_chain(folder / "maker.crt", folder / "maker.key")
@@ -46,7 +57,7 @@ class ApiClient:
 
         :raises SandboxError: if the API server refuses or disconnects
         """
-        return self._request_ok("GET", path, http.HTTPStatus.OK)
+        return self._exchange("GET", path, http.HTTPStatus.OK)[1]
 
     def post(self, path: str, content: Mapping[str, Any]) -> None:
         """Create an object.
@@ -54,7 +65,54 @@ class ApiClient:
         :raises SandboxError: if the API server refuses or disconnects
         """
         body = json.dumps(content).encode()
-        self._request_ok("POST", path, http.HTTPStatus.CREATED, body=body)
+        self._exchange("POST", path, http.HTTPStatus.CREATED, body=body)
+
+    def find(self, path: str) -> dict[str, Any] | None:
+        """Read an object; return None if it does not exist.
+
+        :raises SandboxError: if the API server refuses or disconnects
+        """
+        found = (http.HTTPStatus.OK, http.HTTPStatus.NOT_FOUND)
+        status, text = self._exchange("GET", path, *found)
+        return dict(json.loads(text)) if status == http.HTTPStatus.OK else None
+
+    def create(self, path: str, content: Mapping[str, Any]) -> bool:
+        """Create an object, unless it exists.
+
+        :returns: whether it was created
+        :raises SandboxError: if the API server refuses or disconnects
+        """
+        body = json.dumps(content).encode()
+        done = (http.HTTPStatus.CREATED, http.HTTPStatus.CONFLICT)
+        status, _ = self._exchange("POST", path, *done, body=body)
+        return status == http.HTTPStatus.CREATED
+
+    def patch(self, path: str, content: Mapping[str, Any]) -> bool:
+        """Change an object by a merge patch.
+
+        :returns: whether the object exists
+        :raises SandboxError: if the API server refuses or disconnects
+        """
+        body = json.dumps(content).encode()
+        done = (http.HTTPStatus.OK, http.HTTPStatus.NOT_FOUND)
+        status, _ = self._exchange(
+            "PATCH", path, *done, body=body, content_type=MERGE_PATCH
+        )
+        return status == http.HTTPStatus.OK
+
+    def apply(self, path: str, content: Mapping[str, Any]) -> None:
+        """Create an object, or change it to this content.
+
+        :raises SandboxError: if the API server refuses or disconnects
+        """
+        body = json.dumps(content).encode()
+        self._exchange(
+            "PATCH",
+            f"{path}?fieldManager=rally-magnum-sandbox&force=true",
+            *(http.HTTPStatus.OK, http.HTTPStatus.CREATED),
+            body=body,
+            content_type=APPLY_PATCH,
+        )
 
     def delete(self, path: str) -> None:
         """Delete an object; it is not an error if it does not exist.
@@ -62,7 +120,7 @@ class ApiClient:
         :raises SandboxError: if the API server refuses or disconnects
         """
         gone = (http.HTTPStatus.OK, http.HTTPStatus.NOT_FOUND)
-        self._request_ok("DELETE", path, *gone, http.HTTPStatus.ACCEPTED)
+        self._exchange("DELETE", path, *gone, http.HTTPStatus.ACCEPTED)
 
     def close(self) -> None:
         """Close the calling thread's connection."""
@@ -78,16 +136,17 @@ class ApiClient:
         connection.request("GET", path)
         return connection.getresponse()
 
-    def _request_ok(
+    def _exchange(
         self,
         method: str,
         path: str,
         *wanted: http.HTTPStatus,
         body: bytes | None = None,
-    ) -> str:
-        request = f"{method} {path} to the bay's API server"
+        content_type: str = JSON,
+    ) -> tuple[int, str]:
+        request = f"{method} {path} to the {self._title}"
         try:
-            status, answer = self._request(method, path, body)
+            status, answer = self._request(method, path, body, content_type)
         except (OSError, http.client.HTTPException) as error:
             self._drop()
             raise exceptions.SandboxError(
@@ -98,16 +157,20 @@ class ApiClient:
             raise exceptions.SandboxError(
                 f"{request} returned {status}: {text[:300]}."
             )
-        return text
+        return status, text
 
     def _request(
-        self, method: str, path: str, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str = JSON,
     ) -> tuple[int, bytes]:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._connect(TIMEOUT_S)
             self._local.connection = connection
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": content_type}
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read()

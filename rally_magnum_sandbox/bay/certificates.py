@@ -43,7 +43,7 @@ class Identity:
 
 
 class Authority:
-    """The bay's certificate authority, which Magnum created.
+    """A certificate authority; a bay's was created by Magnum.
 
     :param folder: contains ``ca.crt`` and ``ca.key``; issued certificates
         are written to it too
@@ -101,6 +101,31 @@ class Authority:
             yield x509.SubjectAlternativeName(
                 [_general_name(name) for name in identity.names]
             )
+
+
+def create_authority(folder: Path) -> None:
+    """Create a certificate authority: ``ca.crt`` and ``ca.key``."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sandbox")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.BasicConstraints(True, None), critical=True)
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+            critical=False,
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    (folder / "ca.crt").write_bytes(pem)
+    write_key(folder / "ca.key", key)
 
 
 def identities(spec: BaySpec) -> list[Identity]:
@@ -175,9 +200,14 @@ def write_all(spec: BaySpec) -> None:
     authority = Authority(spec.folder)
     for identity in identities(spec):
         write(spec, authority, identity)
+    write_service_account(spec.folder)
+
+
+def write_service_account(folder: Path) -> None:
+    """Write the key pair that signs the tokens of service accounts."""
     key = ec.generate_private_key(ec.SECP256R1())
-    write_key(spec.folder / "service-account.key", key)
-    (spec.folder / "service-account.pub").write_bytes(
+    write_key(folder / "service-account.key", key)
+    (folder / "service-account.pub").write_bytes(
         key.public_key().public_bytes(
             serialization.Encoding.PEM,
             serialization.PublicFormat.SubjectPublicKeyInfo,
@@ -187,10 +217,20 @@ def write_all(spec: BaySpec) -> None:
 
 def write(spec: BaySpec, authority: Authority, identity: Identity) -> None:
     """Write one certificate, its key and its kubeconfig."""
+    write_identity(authority, identity, spec.api_address)
+
+
+def write_identity(
+    authority: Authority, identity: Identity, api_address: str
+) -> None:
+    """Write one certificate, its key and its kubeconfig.
+
+    :param api_address: of the API server in the kubeconfig
+    """
     authority.issue(identity)
-    path = spec.folder / f"{identity.file}.kubeconfig"
+    path = authority.folder / f"{identity.file}.kubeconfig"
     path.touch(mode=0o600)
-    path.write_text(kubeconfig(spec.folder, identity.file, spec.api_address))
+    path.write_text(kubeconfig(authority.folder, identity.file, api_address))
 
 
 def write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
@@ -206,7 +246,11 @@ def write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
 
 
 def _subject(identity: Identity) -> x509.Name:
-    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, identity.user)]
+    # The user name of a node contains its name. Names of machines are longer
+    # than the 64 characters that RFC 5280 allows here. Go does not check that.
+    attributes = [
+        x509.NameAttribute(NameOID.COMMON_NAME, identity.user, _validate=False)
+    ]
     if identity.group:
         attributes.append(
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, identity.group)

@@ -25,27 +25,30 @@ FIRST_USER = 64500
 CLIENT_RATES = {"kube-api-qps": "300", "kube-api-burst": "500"}
 
 
-def etcd(spec: BaySpec) -> list[str]:
-    """Return etcd's command line.
+# The etcd has one member and its data need not survive a crash. So it does not
+# sync to disk, and its leader election has a short timeout.
+ETCD_OPTIONS = {
+    "name": "bay",
+    "heartbeat-interval": "20",
+    "election-timeout": "200",
+    "unsafe-no-fsync": "true",
+    "log-level": "warn",
+}
 
-    This etcd has one member and its data need not survive a crash. So it does
-    not sync to disk, and its leader election has a short timeout.
-    """
+
+def etcd(spec: BaySpec) -> list[str]:
+    """Return etcd's command line."""
     return _command(
         spec,
         "etcd",
         {
-            "name": "bay",
+            **ETCD_OPTIONS,
             "data-dir": str(spec.folder / "etcd"),
             "listen-client-urls": ETCD,
             "advertise-client-urls": ETCD,
             "listen-peer-urls": PEER,
             "initial-advertise-peer-urls": PEER,
             "initial-cluster": f"bay={PEER}",
-            "heartbeat-interval": "20",
-            "election-timeout": "200",
-            "unsafe-no-fsync": "true",
-            "log-level": "warn",
         },
     )
 

@@ -110,7 +110,7 @@ class Failed:
         """Read the actual and desired states of a bay's machines."""
         unready, off = set(), set()
         for member in bay_roster.read(spec.folder).members:
-            node = spec.node(member.number, member.slot)
+            node = member.node(spec)
             going = wanted(spec.folder, member.number).deleted
             if member.trouble or going:
                 unready.add(node.name)
@@ -168,7 +168,7 @@ class Machines:
 
     def _reconcile(self, member: bay_roster.Member) -> None:
         desired = wanted(self._spec.folder, member.number)
-        node = self._spec.node(member.number, member.slot)
+        node = member.node(self._spec)
         if desired.fits(member):
             return
         if desired.deleted:

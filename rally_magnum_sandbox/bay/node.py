@@ -308,6 +308,7 @@ def start_kubelet(
         # By default, kubelet reads CPU counters every 10 to 20 s, too rarely
         # for the short steps of a sandbox.
         "--housekeeping-interval=2s",
+        *(f"--register-with-taints={taint}" for taint in spec.node_taints),
     )
     commands = {
         "kubelet": kubelet,

@@ -10,16 +10,13 @@ from typing import Any
 
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox.bay import api
-from rally_magnum_sandbox.bay import certificates
-from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_sandbox.bay import control_plane
 from rally_magnum_sandbox.bay import creation
 from rally_magnum_sandbox.bay import files
 from rally_magnum_sandbox.bay import hollow
-from rally_magnum_sandbox.bay import joining
 from rally_magnum_sandbox.bay import launching
-from rally_magnum_sandbox.bay import network
 from rally_magnum_sandbox.bay import plan as bay_plan
+from rally_magnum_sandbox.bay import real_nodes
 from rally_magnum_sandbox.bay import roster as bay_roster
 from rally_magnum_sandbox.bay import spec as bay_spec
 from rally_magnum_sandbox.bay import timeline as bay_timeline
@@ -88,12 +85,10 @@ class _Resizer:
     ) -> None:
         self._spec = spec
         self._timeline = timeline
-        self._roster = bay_roster.read(spec.folder)
-        self._group = cgroups.CgroupTree(spec.cgroup)
-        self._launcher = launching.Launcher(spec.folder, self._group.procs)
         self._client = api.ApiClient(
             spec.control_address, bay_spec.API_PORT, spec.folder
         )
+        self._real = real_nodes.RealNodes(spec, self._client, timeline)
         self._hollow = spec.node_count - spec.real_nodes
         self._components: list[launching.Component] = []
 
@@ -102,8 +97,8 @@ class _Resizer:
 
     def size(self) -> dict[str, Any]:
         """Return the bay's current size, and write it into its spec."""
-        members = [m for m in self._roster.members if m.whole]
-        nodes = [self._spec.node(m.number, m.slot) for m in members]
+        members = [m for m in self._real.roster.members if m.whole]
+        nodes = [member.node(self._spec) for member in members]
         count = self._hollow + len(nodes)
         path = self._spec.folder / "spec.json"
         size = {"node_count": count, "real_nodes": len(nodes)}
@@ -124,17 +119,17 @@ class _Resizer:
         plan = bay_plan.make(self._nodes(), desired)
         with self._timeline.step("nodes_removed"):
             self._remove(plan.remove)
-        added = self._new_members(plan.real)
+        added = [self._real.reserve() for _ in range(plan.real)]
         names = self._new_hollow_names(plan.hollow)
         with self._timeline.step("nodes_added"):
             self._add(added, names)
 
     def _remove_broken(self) -> list[bay_plan.Node]:
         """Remove nodes that are incomplete or whose machine was deleted."""
-        broken = [m for m in self._roster.members if not m.whole]
+        broken = [m for m in self._real.roster.members if not m.whole]
         found = self._node_objects() if broken else {}
         for member in broken:
-            self._remove_real(member)
+            self._real.remove(member)
         return [self._real_node(member, found) for member in broken]
 
     def _node_objects(self) -> dict[str, Any]:
@@ -143,9 +138,8 @@ class _Resizer:
 
     def _nodes(self) -> list[bay_plan.Node]:
         found = self._node_objects()
-        nodes = [
-            self._real_node(member, found) for member in self._roster.members
-        ]
+        members = self._real.roster.members
+        nodes = [self._real_node(member, found) for member in members]
         nodes += [
             _node(item, int(name.rpartition("-")[2]))
             for name, item in found.items()
@@ -158,7 +152,7 @@ class _Resizer:
         self, member: bay_roster.Member, found: dict[str, Any]
     ) -> bay_plan.Node:
         """Return a real node; its Node object may be missing."""
-        node = self._spec.node(member.number, member.slot)
+        node = member.node(self._spec)
         uid = found.get(node.name, {}).get("metadata", {}).get("uid", "")
         return bay_plan.Node(
             name=node.name,
@@ -174,43 +168,18 @@ class _Resizer:
         hollow.delete_all(self._client, names)
         self._hollow -= len(names)
         numbers = {node.number for node in nodes if node.real}
-        for member in self._roster.members:
+        for member in self._real.roster.members:
             if member.number in numbers:
-                self._remove_real(member)
-
-    def _remove_real(self, member: bay_roster.Member) -> None:
-        """Remove a real node; if killed, the next resize repeats it."""
-        self._note(self._roster.with_state(member.number, whole=False))
-        node = self._spec.node(member.number, member.slot)
-        spaces = self._launcher.namespaces()
-        joining.leave(
-            self._spec,
-            node,
-            self._launcher,
-            spaces[launching.CONTROL],
-            self._others(member, spaces),
-        )
-        hollow.delete_all(self._client, [node.name])
-        self._note(self._roster.without(member.number))
-        self._timeline.say(f"removed {node.name}")
-
-    def _new_members(self, count: int) -> list[bay_roster.Member]:
-        added = []
-        for _ in range(count):
-            grown, member = self._roster.with_member()
-            self._note(grown)
-            added.append(member)
-        return added
+                self._real.remove(member)
 
     def _new_hollow_names(self, count: int) -> list[str]:
-        grown, numbers = self._roster.with_hollow(count)
-        self._note(grown)
+        grown, numbers = self._real.roster.with_hollow(count)
+        self._real.write(grown)
         return [self._spec.hollow_name(number) for number in numbers]
 
     def _add(
         self, members: Sequence[bay_roster.Member], names: Sequence[str]
     ) -> None:
-        nodes = [self._spec.node(m.number, m.slot) for m in members]
         ready = api.ReadyNodes(self._client)
         try:
             with concurrent.futures.ThreadPoolExecutor(4) as pool:
@@ -219,43 +188,15 @@ class _Resizer:
                 self._hollow += len(names)
                 for future in joined:
                     future.result()
-            wanted = [*names, *(node.name for node in nodes)]
-            self._wait_for(ready, wanted)
+            nodes = [member.node(self._spec) for member in members]
+            self._wait_for(ready, [*names, *(node.name for node in nodes)])
         finally:
             ready.close()
         for member in members:
-            self._note(self._roster.with_state(member.number, whole=True))
+            self._real.mark(member, whole=True)
 
     def _join(self, member: bay_roster.Member) -> None:
-        spec, node = self._spec, self._spec.node(member.number, member.slot)
-        authority = certificates.Authority(spec.folder)
-        identity = certificates.node_identity(node)
-        certificates.write(spec, authority, identity)
-        self._group.make(node.cgroup)
-        spaces = self._launcher.namespaces()
-        others = [m for m in self._roster.members if m != member]
-        self._components += joining.join(
-            spec,
-            node,
-            [spec.node(m.number, m.slot) for m in others],
-            self._launcher,
-            spaces[launching.CONTROL],
-            self._timeline,
-        )
-        network.introduce(node, self._others(member, spaces))
-
-    def _others(
-        self,
-        member: bay_roster.Member,
-        spaces: dict[str, launching.Namespace],
-    ) -> list[launching.Namespace]:
-        """List the namespaces of the other existing real nodes."""
-        names = [
-            self._spec.node(m.number, m.slot).folder.name
-            for m in self._roster.members
-            if m.number != member.number
-        ]
-        return [spaces[name] for name in names if name in spaces]
+        self._components += self._real.join(member)
 
     def _wait_for(self, ready: api.ReadyNodes, names: Sequence[str]) -> None:
         def all_there() -> bool | None:
@@ -272,10 +213,6 @@ class _Resizer:
             progress=lambda: f"{ready.count()} Ready in the whole bay",
             log=self._timeline.say,
         )
-
-    def _note(self, roster: bay_roster.Roster) -> None:
-        bay_roster.write(self._spec.folder, roster)
-        self._roster = roster
 
 
 def _node(item: dict[str, Any], number: int) -> bay_plan.Node:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox.bay import files
@@ -23,6 +24,7 @@ class Member:
     :param cut: whether its machine is disconnected from the network
     :param deleted: whether its machine was deleted; its Node object stays
         until the next resize
+    :param name: of its Node object; empty for the name with its number
     """
 
     number: int
@@ -31,6 +33,11 @@ class Member:
     stopped: bool = False
     cut: bool = False
     deleted: bool = False
+    name: str = ""
+
+    def node(self, spec: bay_spec.BaySpec) -> bay_spec.RealNode:
+        """Return the node with its name, addresses and folder."""
+        return spec.node(self.number, self.slot, self.name)
 
     @property
     def trouble(self) -> str:
@@ -57,9 +64,10 @@ class Roster:
     next_real: int = 0
     next_hollow: int = 1
 
-    def with_member(self) -> tuple[Roster, Member]:
+    def with_member(self, name: str = "") -> tuple[Roster, Member]:
         """Add a real node, which is not complete yet.
 
+        :param name: of its Node object; by default one with its number
         :raises SandboxError: if no address is left
         """
         taken = {member.slot for member in self.members}
@@ -72,7 +80,7 @@ class Roster:
                 f"A bay can have at most {slots} real nodes. Lower the label "
                 "sandbox_real_nodes."
             )
-        member = Member(self.next_real, slot)
+        member = Member(self.next_real, slot, name=name)
         grown = dataclasses.replace(
             self,
             members=(*self.members, member),
@@ -80,7 +88,7 @@ class Roster:
         )
         return grown, member
 
-    def with_state(self, number: int, **changes: bool) -> Roster:
+    def with_state(self, number: int, **changes: Any) -> Roster:
         """Change the recorded state of a real node.
 
         :param changes: to the fields of :class:`Member`

@@ -55,7 +55,7 @@ class RealNode:
     @property
     def provider_id(self) -> str:
         """The providerID that OpenStack's cloud provider sets in a Node."""
-        return f"openstack:///{self.machine}"
+        return provider_id(self.machine)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +78,8 @@ class BaySpec:
         become Ready
     :param node_grace_s: seconds without a heartbeat after which Kubernetes
         considers a node lost
+    :param node_taints: taints that a real node's kubelet registers with,
+        each as ``key=value:effect`` or ``key:effect``
     """
 
     folder: Path
@@ -91,6 +93,7 @@ class BaySpec:
     cgroup: str
     unready_nodes: int = 0
     node_grace_s: int = NODE_GRACE_S
+    node_taints: tuple[str, ...] = ()
 
     @property
     def host_link(self) -> str:
@@ -142,13 +145,14 @@ class BaySpec:
         """Return the name of a hollow node, counted from 1."""
         return f"{self._prefix}-hollow-{number:04d}"
 
-    def node(self, number: int, slot: int) -> RealNode:
+    def node(self, number: int, slot: int, name: str = "") -> RealNode:
         """Return a real node.
 
         :param number: of the node, from 0
         :param slot: the number in its addresses, from 0
+        :param name: of its Node object; by default one with the number
         """
-        name = f"{self._prefix}-node-{number}"
+        name = name or f"{self._prefix}-node-{number}"
         return RealNode(
             name=name,
             number=number,
@@ -156,8 +160,12 @@ class BaySpec:
             pods=f"{self._pods}.{slot}.0/24",
             folder=self.folder / f"node-{number}",
             cgroup=f"{self.cgroup}/node-{number}",
-            machine=_made_of(self.uuid, name),
+            machine=self.machine(name),
         )
+
+    def machine(self, name: str) -> str:
+        """Return the id of the server of the node with a name."""
+        return _made_of(self.uuid, name)
 
     @property
     def _network(self) -> str:
@@ -197,6 +205,7 @@ def read_spec(folder: Path) -> BaySpec:
             cgroup=str(values["cgroup"]).strip("/"),
             unready_nodes=int(values.get("unready_nodes", 0)),
             node_grace_s=int(values.get("node_grace_s", NODE_GRACE_S)),
+            node_taints=tuple(map(str, values.get("node_taints", ()))),
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise exceptions.SandboxError(
@@ -205,6 +214,14 @@ def read_spec(folder: Path) -> BaySpec:
         ) from error
     _check(spec, path)
     return spec
+
+
+def provider_id(machine: str) -> str:
+    """Return the providerID that OpenStack's cloud provider sets in a Node.
+
+    :param machine: the id of the node's server
+    """
+    return f"openstack:///{machine}"
 
 
 def _made_of(*parts: str) -> str:

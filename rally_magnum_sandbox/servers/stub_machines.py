@@ -292,7 +292,7 @@ def _machines(bay: bay_folder.Bay) -> list[Machine]:
     return [
         Machine(
             bay,
-            spec.node(member.number, member.slot),
+            member.node(spec),
             member,
             machines.wanted(bay.folder, member.number),
             working,

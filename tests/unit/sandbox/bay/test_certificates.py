@@ -89,3 +89,16 @@ def test_a_kubeconfig_contains_its_own_certificate(
 def test_the_error_names_a_missing_authority(tmp_path: Path) -> None:
     with pytest.raises(exceptions.SandboxError, match=r"ca\.crt"):
         certificates.Authority(tmp_path)
+
+
+def test_the_name_of_a_node_may_be_long(spec: bay_spec.BaySpec) -> None:
+    node = spec.node(0, 0, "a" * 63)
+    authority = certificates.Authority(spec.folder)
+    identity = certificates.node_identity(node)
+    with pytest.warns(UserWarning, match="length"):
+        certificates.write(spec, authority, identity)
+    pem = (spec.folder / "kubelet-0.crt").read_bytes()
+    assert (
+        f"system:node:{node.name}".encode()
+        in x509.load_pem_x509_certificate(pem).tbs_certificate_bytes
+    )

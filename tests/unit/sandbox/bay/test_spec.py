@@ -98,3 +98,19 @@ def test_impossible_values_are_refused(
 def test_the_error_names_a_missing_spec(tmp_path: Path) -> None:
     with pytest.raises(exceptions.SandboxError, match="spec.json"):
         bay_spec.read_spec(tmp_path)
+
+
+def test_a_real_node_can_have_another_name(tmp_path: Path) -> None:
+    spec = read(tmp_path)
+    usual, named = spec.node(0, 0), spec.node(0, 0, "machine-a")
+    assert named.name == "machine-a"
+    assert (named.folder, named.address) == (usual.folder, usual.address)
+    assert named.machine == spec.machine("machine-a") != usual.machine
+    assert named.provider_id == bay_spec.provider_id(named.machine)
+
+
+def test_taints_of_real_nodes_are_read(tmp_path: Path) -> None:
+    assert read(tmp_path).node_taints == ()
+    assert read(tmp_path, node_taints=["a:NoSchedule"]).node_taints == (
+        "a:NoSchedule",
+    )
