@@ -119,8 +119,10 @@ def write_plugin(plugins_dir: pathlib.Path) -> None:
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
     for package in (rally_magnum_sandbox, rally_magnum_scale):
         link = plugins_dir / package.__name__
-        link.unlink(missing_ok=True)
-        link.symlink_to(pathlib.Path(package.__path__[0]).absolute())
+        target = pathlib.Path(package.__path__[0]).absolute()
+        if not (link.is_symlink() and link.readlink() == target):
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
 
 
 def _make(prefix: pathlib.Path, magnum: str, log: commands.Log) -> None:

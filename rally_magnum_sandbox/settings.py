@@ -14,6 +14,7 @@ NUMBER_VARIABLE = "RALLY_MAGNUM_SANDBOX_NUMBER"
 STATE_VARIABLE = "RALLY_MAGNUM_SANDBOX_DIR"
 CACHE_VARIABLE = "RALLY_MAGNUM_SANDBOX_CACHE"
 PORT_VARIABLE = "RALLY_MAGNUM_SANDBOX_PORT"
+EARLY_VARIABLE = "RALLY_MAGNUM_SANDBOX_EARLY"
 BINARIES_VARIABLE = "RALLY_MAGNUM_SANDBOX_KUBERNETES_BINARIES"
 DEFAULT_STATE_DIR = "/var/lib/rally-magnum-sandbox"
 DEFAULT_CACHE_DIR = "/var/cache/rally-magnum-sandbox"
@@ -23,6 +24,9 @@ DEFAULT_MAGNUM_VERSION = "23"
 # Names of Magnum's drivers, as in their entry points.
 OWN_DRIVER = "rally_magnum_sandbox_kubernetes"
 CAPI_HELM_DRIVER = "k8s_capi_helm_v1"
+# Drivers that the sandbox has only if they are asked for.
+CAPI_HELM = "capi-helm"
+MORE_DRIVERS = (CAPI_HELM,)
 # The kinds of our provider for Cluster API.
 CLUSTER_API_GROUP_VERSION = "sandbox.rally-magnum-scale.example/v1"
 CONTROL_PLANES_PLURAL = "sandboxcontrolplanes"
@@ -57,13 +61,17 @@ class Settings:
     :param cache_dir: downloads and builds; ``down`` keeps it, and all
         sandboxes of a machine can share it
     :param first_port: Keystone's port; Magnum, the stub and PostgreSQL use
-        the next three
+        the next three, and Cluster API uses six more
     :param kubernetes_binaries: a folder with the official binaries, or one
         binary that contains all of them; None builds Kubernetes
     :param number: of this sandbox on the machine, from 0; it determines the
         control groups and the addresses of the bays
     :param magnum: the wanted major version of Magnum; None means that of the
         sandbox if there is one, and the default otherwise
+    :param driver: a further driver for Magnum, of :data:`MORE_DRIVERS`; None
+        means those of the sandbox if there is one
+    :param early: whether Cluster API's provider reports a bay's
+        infrastructure only when the control plane is up, which is faster
     """
 
     state_dir: pathlib.Path
@@ -72,6 +80,8 @@ class Settings:
     kubernetes_binaries: pathlib.Path | None = None
     number: int = 0
     magnum: str | None = None
+    driver: str | None = None
+    early: bool = True
 
     @property
     def cgroup(self) -> str:
@@ -111,6 +121,33 @@ class Settings:
         return self.first_port + 3
 
     @property
+    def management_etcd_port(self) -> int:
+        return self.first_port + 4
+
+    @property
+    def management_port(self) -> int:
+        """The API server of Cluster API's management cluster."""
+        return self.first_port + 5
+
+    @property
+    def management_controllers_port(self) -> int:
+        return self.first_port + 6
+
+    @property
+    def core_port(self) -> int:
+        """The webhooks of Cluster API's core."""
+        return self.first_port + 7
+
+    @property
+    def core_health_port(self) -> int:
+        return self.first_port + 8
+
+    @property
+    def provider_port(self) -> int:
+        """The health of Cluster API's provider."""
+        return self.first_port + 9
+
+    @property
     def keystone_url(self) -> str:
         return f"http://{HOST}:{self.keystone_port}/v3"
 
@@ -125,6 +162,10 @@ class Settings:
     @property
     def bays_dir(self) -> pathlib.Path:
         return self.state_dir / "bays"
+
+    @property
+    def cluster_api_dir(self) -> pathlib.Path:
+        return self.state_dir / "cluster-api"
 
     @property
     def logs_dir(self) -> pathlib.Path:
@@ -177,6 +218,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         _folder(environ, CACHE_VARIABLE, DEFAULT_CACHE_DIR),
         int(text),
         number=number,
+        early=_early(environ),
     )
     _check_apart(settings.state_dir, settings.cache_dir)
     return with_binaries(settings, environ.get(BINARIES_VARIABLE))
@@ -189,6 +231,7 @@ def variables(settings: Settings) -> dict[str, str]:
         STATE_VARIABLE: str(settings.state_dir),
         CACHE_VARIABLE: str(settings.cache_dir),
         PORT_VARIABLE: str(settings.first_port),
+        EARLY_VARIABLE: str(int(settings.early)),
     }
 
 
@@ -209,6 +252,17 @@ def _number(environ: Mapping[str, str]) -> int:
             "this machine at the same time."
         )
     return int(text)
+
+
+def _early(environ: Mapping[str, str]) -> bool:
+    text = environ.get(EARLY_VARIABLE, "1")
+    if text not in ("0", "1"):
+        raise exceptions.InvalidInput(
+            f"{EARLY_VARIABLE} is {text!r}; it must be 1, or 0 if Cluster "
+            "API's provider must report a bay's infrastructure before the "
+            "control plane is up, as real providers do."
+        )
+    return text == "1"
 
 
 def _suffix(number: int) -> str:

@@ -117,6 +117,7 @@ FLAVORS = [
     _flavor(5, "sandbox.late", 4, 8192),
     _flavor(6, "sandbox.uninitialized", 4, 8192),
     _flavor(7, "sandbox.no-control-plane", 2, 4096),
+    _flavor(8, "sandbox.one-real", 4, 8192),
 ]
 
 
