@@ -28,7 +28,10 @@ Environment: {sandbox_settings.STATE_VARIABLE} (the sandbox's files, default
 (downloads and builds that are kept, default
 {sandbox_settings.DEFAULT_CACHE_DIR}), {sandbox_settings.PORT_VARIABLE} (the
 first of four ports on 127.0.0.1, for Keystone, Magnum, the stub and
-PostgreSQL, default {sandbox_settings.DEFAULT_FIRST_PORT}),
+PostgreSQL, and of six more for Cluster API, default \
+{sandbox_settings.DEFAULT_FIRST_PORT}), {sandbox_settings.EARLY_VARIABLE} \
+(0: Cluster API's
+provider reports a bay's infrastructure before its control plane is up),
 {sandbox_settings.BINARIES_VARIABLE} (same as --kubernetes-binaries),
 {sandbox_settings.NUMBER_VARIABLE} (0 to {sandbox_settings.SANDBOXES - 1}, \
 default 0: each number is
@@ -124,6 +127,13 @@ def _add_versions(parser: argparse.ArgumentParser) -> None:
         f"is one, otherwise {sandbox_settings.DEFAULT_MAGNUM_VERSION})",
     )
     parser.add_argument(
+        "--driver",
+        choices=sandbox_settings.MORE_DRIVERS,
+        help="a further driver for Magnum, which a template can choose: "
+        "capi-helm is magnum-capi-helm with Cluster API; the sandbox keeps it "
+        "until down",
+    )
+    parser.add_argument(
         "--kubernetes-binaries",
         metavar="PATH",
         help="a folder with the official etcd, kube-apiserver, "
@@ -167,7 +177,11 @@ def _dispatch(
     settings = sandbox_settings.with_binaries(
         settings, getattr(options, "kubernetes_binaries", None)
     )
-    settings = replace(settings, magnum=getattr(options, "magnum", None))
+    settings = replace(
+        settings,
+        magnum=getattr(options, "magnum", None),
+        driver=getattr(options, "driver", None),
+    )
     if options.command == "run":
         return _run(options, settings)
     if options.command == "status":

@@ -18,10 +18,10 @@ from rally_magnum_sandbox import processes
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_sandbox import servers_environment
 from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox.cluster_api import management
 from rally_magnum_scale import commands
 from rally_magnum_scale import waiting
 
-SERVERS = ("postgres", "keystone", "magnum", "stub")
 MODULES = "rally_magnum_sandbox.servers"
 
 
@@ -91,14 +91,28 @@ def _ensure_objects(
 
 def healthy(settings: sandbox_settings.Settings) -> bool:
     """Tell whether every server runs and answers."""
-    alive = all(processes.find(settings, name) for name in SERVERS)
+    alive = all(processes.find(settings, name) for name in ports(settings))
     return (
         alive
+        and (not management.is_wanted(settings) or management.ready(settings))
         and answers(settings.keystone_url)
         and answers(settings.magnum_url.removesuffix("/v1") + "/")
         and answers(f"{settings.stub_url}/compute")
         and processes.listening(settings.postgres_port)
     )
+
+
+def ports(settings: sandbox_settings.Settings) -> dict[str, int]:
+    """Return the port of each server of the sandbox."""
+    found = {
+        "postgres": settings.postgres_port,
+        "keystone": settings.keystone_port,
+        "magnum": settings.magnum_port,
+        "stub": settings.stub_port,
+    }
+    if management.is_wanted(settings):
+        found |= management.ports(settings)
+    return found
 
 
 def answers(url: str) -> bool:

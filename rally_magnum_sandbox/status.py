@@ -195,15 +195,9 @@ def bay_state(bay: bay_folder.Bay) -> str:
 def _servers(
     settings: sandbox_settings.Settings, now_s: float, kinds: set[str]
 ) -> tuple[Server, ...]:
-    ports = {
-        "postgres": settings.postgres_port,
-        "keystone": settings.keystone_port,
-        "magnum": settings.magnum_port,
-        "stub": settings.stub_port,
-    }
     return tuple(
-        _server(settings, name, ports[name], now_s, kinds)
-        for name in cloud.SERVERS
+        _server(settings, name, port, now_s, kinds)
+        for name, port in cloud.ports(settings).items()
     )
 
 
@@ -338,7 +332,7 @@ def _failed(folder: pathlib.Path) -> dict[str, str]:
     with contextlib.suppress(exceptions.SandboxError):
         spec = bay_spec.read_spec(folder)
         return {
-            spec.node(member.number, member.slot).name: member.trouble
+            member.node(spec).name: member.trouble
             for member in bay_roster.read(folder).members
             if member.trouble
         }

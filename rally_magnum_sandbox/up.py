@@ -22,6 +22,7 @@ from rally_magnum_sandbox import inotify
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_sandbox import servers_environment
 from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox.cluster_api import management
 from rally_magnum_sandbox.servers import bay_folder
 from rally_magnum_sandbox.servers import faults
 from rally_magnum_scale import commands
@@ -37,6 +38,8 @@ CACHE_BYTES = 6 * 10**9
 CACHED_BYTES = 10**8
 # Databases, logs, and the data of a few bays.
 STATE_BYTES = 10**9
+# Enough for all jobs, because some wait for others.
+JOBS = 12
 # A socket's path has at most 107 characters; containerd's socket path is 52
 # characters longer than the state folder's.
 LONGEST_STATE_DIR = 50
@@ -82,7 +85,17 @@ def up(settings: sandbox_settings.Settings, log: commands.Log) -> None:
 
 def is_up(settings: sandbox_settings.Settings) -> bool:
     """Tell whether every server runs; bays are not checked."""
-    return settings.ready_file.exists() and cloud.healthy(settings)
+    return (
+        settings.ready_file.exists()
+        and _has_cluster_api(settings) == management.is_wanted(settings)
+        and cloud.healthy(settings)
+    )
+
+
+def _has_cluster_api(settings: sandbox_settings.Settings) -> bool:
+    """Tell whether the sandbox has Cluster API, or is to have it."""
+    wanted = settings.driver == sandbox_settings.CAPI_HELM
+    return wanted or management.is_wanted(settings)
 
 
 def prepare(settings: sandbox_settings.Settings, log: commands.Log) -> None:
@@ -108,6 +121,12 @@ def check_input(
     :raises SandboxError: if another version created the state folder
     """
     folders.check(settings)
+    magnum = folders.magnum_version(settings)
+    if settings.driver and magnum not in servers_environment.DRIVERS:
+        raise exceptions.InvalidInput(
+            f"--driver {settings.driver}: Magnum {magnum} does not have this "
+            "driver. Use another version of Magnum."
+        )
     if settings.kubernetes_binaries is None:
         return None
     return artifacts.check_binaries(settings.kubernetes_binaries)
@@ -140,7 +159,9 @@ def _missing(
     cache, magnum = settings.cache_dir, folders.magnum_version(settings)
     made = servers_environment.is_made(
         cache, magnum
-    ) and artifacts.is_complete(cache, given)
+    ) and artifacts.is_complete(
+        cache, given, with_cluster_api=_has_cluster_api(settings)
+    )
     needs = {
         cache: CACHED_BYTES if made else CACHE_BYTES,
         settings.state_dir: STATE_BYTES,
@@ -176,6 +197,8 @@ def _make_folders(settings: sandbox_settings.Settings) -> None:
     for folder in (settings.bays_dir, settings.logs_dir):
         folder.mkdir(mode=0o700, exist_ok=True)
     (settings.state_dir / "run").mkdir(mode=0o700, exist_ok=True)
+    if _has_cluster_api(settings):
+        management.request(settings)
 
 
 def _note_ready(settings: sandbox_settings.Settings) -> None:
@@ -189,14 +212,20 @@ def _run_jobs(
     given: artifacts.GivenBinaries | None,
     log: commands.Log,
 ) -> None:
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         jobs = _artifact_jobs(pool, settings, given, log)
         servers = jobs["the servers' programs"]
+        capi_helm: sandbox_settings.CapiHelm | None = None
+        if _has_cluster_api(settings):
+            capi_helm = management.capi_helm(settings)
+            jobs["the management cluster"] = pool.submit(
+                _start_management, settings, jobs, log
+            )
 
         def start_servers() -> None:
             found = servers.result()
             assert isinstance(found, servers_environment.ServersEnvironment)
-            cloud.ensure(settings, secrets, found, log)
+            cloud.ensure(settings, secrets, found, log, capi_helm)
 
         jobs["the servers"] = pool.submit(start_servers)
         jobs["Rally's environment"] = pool.submit(
@@ -217,6 +246,18 @@ def _run_jobs(
             log(f"new bays use Kubernetes {version} from {given.path}")
 
 
+def _start_management(
+    settings: sandbox_settings.Settings, jobs: Jobs, log: commands.Log
+) -> None:
+    program, _ = jobs["Kubernetes"].result()
+    programs = management.Programs(
+        program,
+        jobs["Cluster API"].result(),
+        jobs["the servers' programs"].result().python,
+    )
+    management.ensure(settings, programs, log)
+
+
 def _artifact_jobs(
     pool: concurrent.futures.Executor,
     settings: sandbox_settings.Settings,
@@ -224,7 +265,7 @@ def _artifact_jobs(
     log: commands.Log,
 ) -> Jobs:
     cache = settings.cache_dir
-    return {
+    jobs: Jobs = {
         "the servers' programs": pool.submit(
             servers_environment.ensure,
             cache,
@@ -234,6 +275,12 @@ def _artifact_jobs(
         "Kubernetes": pool.submit(_kubernetes, settings, given, log),
         "the container image": pool.submit(artifacts.ensure_image, cache, log),
     }
+    if _has_cluster_api(settings):
+        jobs["Cluster API"] = pool.submit(
+            artifacts.ensure_cluster_api, cache, log
+        )
+        jobs["Helm"] = pool.submit(artifacts.ensure_helm, cache, log)
+    return jobs
 
 
 def _kubernetes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rally_magnum_sandbox.artifacts import cluster_api
 from rally_magnum_sandbox.artifacts import image
 from rally_magnum_sandbox.artifacts import kubernetes_binary
 from rally_magnum_sandbox.artifacts.cluster_api import ensure_cluster_api
@@ -52,13 +53,21 @@ __all__ = [
 ]
 
 
-def is_complete(cache_dir: Path, given: GivenBinaries | None) -> bool:
+def is_complete(
+    cache_dir: Path,
+    given: GivenBinaries | None,
+    *,
+    with_cluster_api: bool = False,
+) -> bool:
     """Tell whether the cache contains all artifacts that are slow to build.
 
     :param cache_dir: where artifacts are kept
     :param given: Kubernetes binaries to use instead of a build
+    :param with_cluster_api: whether Cluster API and Helm are needed
     """
-    binary = kubernetes_binary.binary_file(cache_dir)
-    return image.store_folder(cache_dir).exists() and (
-        given is not None or binary.exists()
-    )
+    wanted = [image.store_folder(cache_dir)]
+    if given is None:
+        wanted.append(kubernetes_binary.binary_file(cache_dir))
+    if with_cluster_api:
+        wanted += cluster_api.artifacts(cache_dir)
+    return all(path.exists() for path in wanted)

@@ -63,9 +63,9 @@ def helm_folder(cache_dir: Path) -> Path:
     return HELM.artifact(cache_dir)
 
 
-def is_complete(cache_dir: Path) -> bool:
-    """Tell whether the cache has both."""
-    return all(x.artifact(cache_dir).exists() for x in (CORE, HELM))
+def artifacts(cache_dir: Path) -> list[Path]:
+    """Return the paths of both folders, which exist only if complete."""
+    return [program.artifact(cache_dir) for program in (CORE, HELM)]
 
 
 def _with_manifests(built: go_builds.BuiltProgram) -> Path:

@@ -33,7 +33,7 @@ def of_sandbox(
         yield "sandbox", f"there is none in {settings.state_dir}"
         return
     yield "sandbox", "\n".join(status_text.lines(status.read(settings)))
-    for server in cloud.SERVERS:
+    for server in cloud.ports(settings):
         yield f"log of {server}", _end_of(settings.logs_dir / f"{server}.log")
     for bay in bay_folder.Bays(settings.bays_dir).all():
         name = bay.spec().get("name", bay.folder.name)

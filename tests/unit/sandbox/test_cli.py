@@ -49,6 +49,25 @@ def test_an_unknown_version_of_magnum_is_refused(elsewhere, capsys, command):
     assert "'22', '23'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["up", "prepare"])
+def test_magnum_22_has_no_driver_for_cluster_api(
+    elsewhere, monkeypatch, capsys, command
+):
+    # The check of the input comes first, and needs no root.
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    options = ["--magnum", "22", "--driver", "capi-helm"]
+    assert cli.main([command, *options]) == 1
+    assert "--driver capi-helm: Magnum 22" in capsys.readouterr().err
+    assert not (elsewhere / "state").exists()
+
+
+def test_an_unknown_driver_is_refused(elsewhere, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["up", "--driver", "heat"])
+    assert caught.value.code == 2
+    assert "capi-helm" in capsys.readouterr().err
+
+
 def test_up_without_root_is_refused(elsewhere):
     # Import first: the other user may not read the interpreter's files.
     script = (

@@ -9,6 +9,7 @@ from rally_magnum_sandbox import cloud
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_sandbox import servers_environment
 from rally_magnum_sandbox import settings
+from rally_magnum_sandbox.cluster_api import management
 
 
 @pytest.fixture
@@ -38,6 +39,29 @@ def configure(known):
         return changed, found
 
     return configure
+
+
+def test_cluster_api_adds_servers_until_down(known):
+    assert list(cloud.ports(known)) == [
+        "postgres",
+        "keystone",
+        "magnum",
+        "stub",
+    ]
+    management.request(known)
+    ports = cloud.ports(known)
+    assert set(ports) > set(management.ports(known))
+    assert len(set(ports.values())) == len(ports)
+    first, span = known.first_port, settings.PORTS_PER_SANDBOX
+    everything = {*ports.values(), known.core_health_port}
+    assert everything == set(range(first, first + span))
+
+
+def test_the_driver_gets_our_chart_and_the_management_cluster(known):
+    found = management.capi_helm(known)
+    assert (found.chart / "Chart.yaml").exists()
+    assert found.kubeconfig.parent == known.cluster_api_dir
+    assert found.helm_folder.parent == known.cache_dir
 
 
 def test_only_our_driver_is_enabled_by_default(configure):

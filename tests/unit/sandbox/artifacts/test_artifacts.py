@@ -121,11 +121,11 @@ def test_cluster_api_is_kept_with_its_manifests(
         str(x.relative_to(folder)) for x in folder.rglob("*") if x.is_file()
     )
     assert names == ["core", "crds/machines.yaml", "webhooks.yaml"]
-    assert not cluster_api.is_complete(cache)
+    assert not all(x.exists() for x in cluster_api.artifacts(cache))
     helm = artifacts.ensure_helm(cache, lambda line: None)
     assert [x.name for x in helm.iterdir()] == ["helm"]
     assert helm == artifacts.helm_folder(cache)
-    assert cluster_api.is_complete(cache)
+    assert cluster_api.artifacts(cache) == [folder, helm]
 
 
 def test_a_module_that_go_does_not_know_is_an_error(
