@@ -13,6 +13,7 @@ from keystoneauth1.identity import v3
 
 from rally_magnum_sandbox import secrets_file
 from rally_magnum_sandbox import settings as sandbox_settings
+from rally_magnum_sandbox.cluster_api import flavors
 
 REGION = "RegionOne"
 TEMPLATE = "kubernetes"
@@ -28,12 +29,14 @@ class Template:
     :param name: of the template
     :param image: of the stub; Magnum 22 takes the driver from it
     :param driver: the entry point of Magnum's driver
+    :param flavor: of the workers
     :param labels: of the template
     """
 
     name: str
     image: str
     driver: str
+    flavor: str
     labels: Mapping[str, str]
 
 
@@ -41,10 +44,16 @@ OWN_TEMPLATE = Template(
     TEMPLATE,
     "sandbox",
     sandbox_settings.OWN_DRIVER,
+    "sandbox.node",
     {"sandbox_real_nodes": "1"},
 )
 CAPI_HELM_TEMPLATE = Template(
-    "capi-helm", "sandbox-ubuntu", sandbox_settings.CAPI_HELM_DRIVER, {}
+    "capi-helm",
+    "sandbox-ubuntu",
+    sandbox_settings.CAPI_HELM_DRIVER,
+    # This driver ignores labels of ours.
+    flavors.ONE_REAL,
+    {},
 )
 
 
@@ -177,7 +186,7 @@ def _in_magnum(template: Template) -> dict[str, Any]:
         "image_id": template.image,
         "driver": template.driver,
         "external_network_id": "public",
-        "flavor_id": "sandbox.node",
+        "flavor_id": template.flavor,
         "master_flavor_id": "sandbox.master",
         "public": True,
         "tls_disabled": False,

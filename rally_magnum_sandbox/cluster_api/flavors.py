@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+HOLLOW = "sandbox.node"
 # A worker with this flavor runs containers.
 REAL = "sandbox.real"
 # So does one worker with this flavor, if its bay has no other that does. All
