@@ -242,6 +242,7 @@ def sandbox_prepared() -> Iterator[None]:
     """Build what bays are made of meanwhile, at a lower priority."""
     log = REPORTS / "prepare.log"
     command = ["nice", "-n", "10", "rally-magnum-sandbox", "prepare"]
+    command += ["--driver", "capi-helm"]
     with log.open("wb") as file:
         process = subprocess.Popen(
             command, stdout=file, stderr=subprocess.STDOUT

@@ -142,6 +142,18 @@ def delete(api: Any, bay: str) -> Any:
 
 def ready_nodes(api: Any, bay: Any, folder: Path) -> list[str]:
     """List a bay's Ready nodes with a certificate that Magnum signs."""
+    return [
+        node["metadata"]["name"]
+        for node in nodes(api, bay, folder)
+        if any(
+            condition["type"] == "Ready" and condition["status"] == "True"
+            for condition in node["status"].get("conditions", [])
+        )
+    ]
+
+
+def nodes(api: Any, bay: Any, folder: Path) -> list[Any]:
+    """Read a bay's nodes with a certificate that Magnum signs."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
         [
@@ -169,15 +181,7 @@ def ready_nodes(api: Any, bay: Any, folder: Path) -> list[str]:
         urllib.request.HTTPSHandler(context=context),
     )
     with opener.open(bay["api_address"] + "/api/v1/nodes") as answer:
-        nodes = json.load(answer)["items"]
-    return [
-        node["metadata"]["name"]
-        for node in nodes
-        if any(
-            condition["type"] == "Ready" and condition["status"] == "True"
-            for condition in node["status"]["conditions"]
-        )
-    ]
+        return list(json.load(answer)["items"])
 
 
 def test_a_second_up_starts_nothing(sandbox: Sandbox) -> None:
