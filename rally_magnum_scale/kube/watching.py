@@ -25,6 +25,10 @@ from rally_magnum_scale.measurement import staleness as stale
 
 T = TypeVar("T")
 
+# Seconds for each attempt to get the current version.  Meanwhile the watch is
+# not resumed.
+_VERSION_TIMEOUT_S = 1.0
+
 
 def watch(
     method: Callable[..., Any],
@@ -39,6 +43,10 @@ def watch(
     Yields None when no event has arrived for some seconds or the API broke
     off, so that the reader can check its deadline.  Never ends by itself.
 
+    With ``staleness``, it requests a list of one object each time it resumes
+    the watch, so once in SILENCE_S while the watch is silent.  The version of
+    that list tells which changes the watch has missed.
+
     :param method: a list method of the library, such as
         ``cluster.core.list_node``
     :param arguments: its positional arguments, such as the namespace
@@ -50,6 +58,11 @@ def watch(
     :raises KubernetesError: when the API refuses the list permanently
     """
     noted = staleness or stale.Staleness()
+
+    def mark() -> None:
+        if staleness is not None:
+            _mark(method, arguments, staleness, clock)
+
     while True:
         requested_at = clock()
         try:
@@ -70,6 +83,7 @@ def watch(
             lambda since: _events(
                 method, arguments, selectors, since, noted, clock
             ),
+            mark,
             trouble,
         )
 
@@ -78,11 +92,13 @@ def _changes(
     objects: dict[str, dict[str, Any]],
     version: str,
     events_since: Callable[[str], Iterator[dict[str, Any]]],
+    mark: Callable[[], None],
     trouble: Callable[[str], None],
 ) -> Iterator[dict[str, dict[str, Any]] | None]:
     """Yield the objects at each event, until a new list is needed.
 
     :param events_since: opens the watch from a version
+    :param mark: called before the watch is resumed
     """
     while version:
         pause_s = client.PAUSE_S
@@ -103,6 +119,8 @@ def _changes(
             version = ""
         yield None
         interruption.sleep(pause_s)
+        if version:
+            mark()
 
 
 def wait_until(
@@ -173,20 +191,49 @@ def list_objects(
     :returns: the objects by name, and the version to watch from
     :raises KubernetesError: when the API refuses or breaks off
     """
-    with client.translate_errors(f"list ({method.__name__})"):
-        answer = method(
-            *arguments,
-            **selectors,
-            _preload_content=False,
-            _request_timeout=client.TIMEOUT_S,
-        )
-        content = client.parse(answer.data)
-        version = content.get("metadata", {}).get("resourceVersion")
-        if not version:
-            raise ValueError("metadata.resourceVersion is missing")
+    content, version = _fetch_list(
+        method, *arguments, **selectors, _request_timeout=client.TIMEOUT_S
+    )
     # Some servers send null for an empty list.
     items = content.get("items", ())
     return {item["metadata"]["name"]: item for item in items}, version
+
+
+def _fetch_list(
+    method: Callable[..., Any], *arguments: str, **options: Any
+) -> tuple[dict[str, Any], str]:
+    """Return a list as the API sends it, and its version.
+
+    :raises KubernetesError: when the API refuses or breaks off
+    """
+    with client.translate_errors(f"list ({method.__name__})"):
+        answer = method(*arguments, **options, _preload_content=False)
+        content = client.parse(answer.data)
+        metadata = content.get("metadata")
+        if not isinstance(metadata, dict) or not metadata.get(
+            "resourceVersion"
+        ):
+            raise ValueError("metadata.resourceVersion is missing")
+    return content, str(metadata["resourceVersion"])
+
+
+def _mark(
+    method: Callable[..., Any],
+    arguments: tuple[str, ...],
+    staleness: stale.Staleness,
+    clock: Callable[[], float],
+) -> None:
+    """Note the current version of the resource, if the API sends it in time.
+
+    A list without a version to start from is consistent: it is no older than
+    its request (Kubernetes API Concepts, "Semantics for get and list").
+    """
+    requested_at = clock()
+    with contextlib.suppress(exceptions.KubernetesError):
+        _, version = _fetch_list(
+            method, *arguments, limit=1, _request_timeout=_VERSION_TIMEOUT_S
+        )
+        staleness.marked(requested_at, version)
 
 
 def _events(
@@ -210,13 +257,12 @@ def _events(
     try:
         for line in lines(answer):
             event = client.parse(line)
-            if event["type"] == "ERROR":
-                staleness.refused()
-            else:
-                staleness.received(clock())
+            if event["type"] not in ("BOOKMARK", "ERROR"):
+                # A deletion has a version of its own.
+                changed = event["object"]["metadata"]["resourceVersion"]
+                staleness.received(clock(), str(changed))
             yield event
     finally:
-        staleness.closed(clock())
         answer.close()
 
 

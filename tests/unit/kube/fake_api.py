@@ -24,12 +24,18 @@ class FakeApi:
         without an end, an int is an HTTP error, a float is so many seconds
         of silence before the connection is closed, a str is a plain text;
         the last one stays.  A path with ``?NAME`` is for requests with a
-        label selector that ends with ``=NAME``
+        label selector that ends with ``=NAME``.  A path with ``?limit=1`` is
+        for the lists that a watch requests when it is resumed; without it,
+        they are refused
     """
 
     def __init__(self, script: dict[str, list[Any]]) -> None:
         self.script = script
+        # Without those with ``limit=1``.
         self.queries: list[tuple[str, dict[str, str]]] = []
+        self.limited: list[tuple[str, dict[str, str]]] = []
+        # Silences that lasted as long as the script says.
+        self.waited_out = 0
         self.posted: list[Any] = []
         self.closing = threading.Event()
 
@@ -37,6 +43,10 @@ class FakeApi:
         url = urllib.parse.urlparse(target)
         query = dict(urllib.parse.parse_qsl(url.query))
         url = url._replace(path=urllib.parse.unquote(url.path))
+        if query.get("limit") == "1":
+            self.limited.append((url.path, query))
+            answers = self.script.get(f"{url.path}?limit=1", [403])
+            return answers.pop(0) if len(answers) > 1 else answers[0]
         self.queries.append((url.path, query))
         component = query.get("labelSelector", "").rpartition("=")[2]
         by_component = f"{url.path}?{component}"
@@ -75,7 +85,7 @@ def serve(
             if isinstance(answer, list):
                 self._stream(answer)
             elif isinstance(answer, float):
-                fake.closing.wait(answer)
+                fake.waited_out += not fake.closing.wait(answer)
                 self.close_connection = True
             elif isinstance(answer, str):
                 self._send_text(200, answer)

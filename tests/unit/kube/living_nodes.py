@@ -99,7 +99,8 @@ def serve(nodes: LivingNodes) -> Iterator[Any]:
         def do_GET(self) -> None:
             url = urllib.parse.urlparse(self.path)
             query = dict(urllib.parse.parse_qsl(url.query))
-            nodes.requests.append("watch" if "watch" in query else "list")
+            if "limit" not in query:
+                nodes.requests.append("watch" if "watch" in query else "list")
             if nodes.refuse:
                 self._send(nodes.refuse, b"{}")
             elif "watch" in query:

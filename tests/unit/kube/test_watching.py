@@ -105,7 +105,16 @@ def test_a_node_without_conditions_is_not_ready():
     assert (found.ready, found.hollow, found.address) == (False, False, "")
 
 
-@pytest.mark.parametrize("answer", ["<html></html>", {}, {"metadata": None}])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<html></html>",
+        {},
+        {"metadata": None},
+        {"metadata": "x"},
+        {"metadata": {"resourceVersion": ""}},
+    ],
+)
 def test_a_list_in_another_form_is_one_sentence(answer):
     with (
         fake_api.serve({PATH: [answer]}) as (_, cluster),
@@ -167,6 +176,42 @@ def test_a_version_that_is_too_old_causes_a_new_list():
     assert "watch" not in fake.queries[2][1]
 
 
+def observed(script, last, *, stay_s=0.0):
+    """Watch until an object is there, with a clock that the test moves.
+
+    :param stay_s: seconds by which the clock moves after each update; by
+        default, it moves by ten seconds before the watch is resumed, and not
+        at all while it works
+    :returns: when each object was observed and since when it may have
+        happened, by name, and the server
+    """
+    found, now, late, known = staleness.Staleness(), [100.0], {}, {}
+    with fake_api.serve(script) as (fake, cluster):
+        changes = watching.watch(
+            cluster.core.list_node,
+            staleness=found,
+            clock=lambda: now[0],
+            label_selector="a=b",
+        )
+        for seen in itertools.islice(changes, 20):
+            if seen is None:
+                now[0] += stay_s or 10.0
+                continue
+            for name in seen.keys() ^ known.keys():
+                sign = "" if name in seen else "-"
+                late[sign + name] = (now[0], found.not_before)
+            known = dict(seen)
+            if last in late:
+                break
+            now[0] += stay_s
+        changes.close()
+    return late, fake
+
+
+def exact(now):
+    return (now, now - staleness.WATCH_S)
+
+
 def test_a_watch_that_breaks_off_may_report_changes_late():
     script = {
         PATH: [
@@ -181,26 +226,132 @@ def test_a_watch_that_breaks_off_may_report_changes_late():
             [],
         ]
     }
-    found, now, late = staleness.Staleness(), [100.0], {}
-    with fake_api.serve(script) as (_, cluster):
-        changes = watching.watch(
-            cluster.core.list_node, staleness=found, clock=lambda: now[0]
-        )
-        for seen in changes:
-            for name in seen or ():
-                late.setdefault(name, (now[0], found.not_before))
-            if "d" in late:
-                break
-            now[0] += 10.0
-        changes.close()
+    late, fake = observed(script, "d", stay_s=10.0)
     # The watch was opened ten seconds after the list, so what it reports at
     # once may have happened since.
     assert late["a"] == (110.0, 100.0)
-    assert late["b"] == (120.0, 120.0 - staleness.WATCH_S)
-    # It broke off at 130.  Resumed at 140, it worked until 150, and could not
-    # be resumed again.
+    assert late["b"] == exact(120.0)
+    # It broke off at 130 and was resumed at 140.  No list showed a version,
+    # so nothing proves that it worked meanwhile.
     assert late["c"] == (140.0, 120.0)
-    assert late["d"] == (180.0, 140.0)
+    assert late["d"] == (180.0, 120.0)
+    # A new list needs no version.
+    assert len(fake.limited) == 2
+
+
+def test_a_resumed_watch_reports_what_was_missed_and_what_was_not():
+    deleted = node("a", True, 8)
+    script = {
+        PATH: [
+            listed(2, node("a", True, 1), node("b", True, 2)),
+            [],
+            [
+                event("ADDED", node("c", True, 5)),
+                event("DELETED", deleted),
+            ],
+        ],
+        f"{PATH}?limit=1": [listed(7, node("a", True, 1))],
+    }
+    late, fake = observed(script, "-a")
+    # The clock moved by ten seconds before the watch was resumed.
+    assert late["c"] == (110.0, 100.0)
+    # The version of a deletion is its own and not that of the object.
+    assert late["-a"] == (110.0, 110.0)
+    # The version is that of the whole resource.
+    assert fake.limited == [(PATH, {"limit": "1"})]
+
+
+def test_what_happens_right_after_the_resumption_is_exact():
+    script = {
+        PATH: [listed(1), [], [event("ADDED", node("a", True, 10))]],
+        f"{PATH}?limit=1": [listed(9)],
+    }
+    late, _ = observed(script, "a")
+    assert late["a"] == exact(110.0)
+
+
+def test_a_deletion_may_be_missed():
+    script = {
+        PATH: [
+            listed(2, node("a", True, 2)),
+            [],
+            [event("DELETED", node("a", True, 9))],
+        ],
+        f"{PATH}?limit=1": [listed(9)],
+    }
+    late, _ = observed(script, "-a")
+    assert late["-a"] == (110.0, 100.0)
+
+
+def test_a_watch_that_was_silent_twice_has_missed_what_is_older():
+    events = [
+        event("ADDED", node(n, True, v)) for n, v in (("a", 9), ("b", 10))
+    ]
+    script = {
+        PATH: [listed(1), [], [], events],
+        f"{PATH}?limit=1": [listed(9), listed(10)],
+    }
+    late, _ = observed(script, "b")
+    # The first resumed watch should have reported it, and may be dead.
+    assert late["a"] == (120.0, 100.0)
+    assert late["b"] == (120.0, 110.0)
+
+
+def test_a_bookmark_is_no_change():
+    bookmark = event("BOOKMARK", {"metadata": {"resourceVersion": "9"}})
+    script = {
+        PATH: [
+            listed(1),
+            [bookmark, bookmark],
+            [event("ADDED", node("a", True, 10))],
+        ]
+    }
+    late, fake = observed(script, "a", stay_s=10.0)
+    assert late["a"] == (140.0, 100.0)
+    # Yet the watch goes on from it.
+    assert fake.queries[-1][1]["resourceVersion"] == "9"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        403,
+        503,
+        0.0,
+        "<html>",
+        {},
+        {"metadata": "x"},
+        {"metadata": {"resourceVersion": "x1"}},
+    ],
+)
+def test_without_a_version_a_watch_is_resumed_all_the_same(answer):
+    events = [
+        event("ADDED", node(n, True, v)) for n, v in (("a", 9), ("b", 10))
+    ]
+    script = {PATH: [listed(1), [], events], f"{PATH}?limit=1": [answer]}
+    late, fake = observed(script, "b")
+    assert late["a"] == late["b"] == (110.0, 100.0)
+    assert len(fake.limited) == 1
+
+
+def test_a_version_that_does_not_come_holds_up_no_watch(monkeypatch):
+    monkeypatch.setattr(watching, "_VERSION_TIMEOUT_S", 0.05)
+    script = {
+        PATH: [listed(1), [], [event("ADDED", node("a", True, 9))]],
+        f"{PATH}?limit=1": [10.0],
+    }
+    late, fake = observed(script, "a")
+    assert late["a"] == (110.0, 100.0)
+    assert fake.waited_out == 0
+
+
+def test_only_a_watch_with_a_staleness_requests_versions():
+    script = {PATH: [listed(1), [], [event("ADDED", node("a", True, 9))]]}
+    with fake_api.serve(script) as (fake, cluster):
+        changes = watching.watch(cluster.core.list_node)
+        next(seen for seen in changes if seen)
+        changes.close()
+    assert fake.limited == []
 
 
 def test_a_refused_list_is_one_sentence():
