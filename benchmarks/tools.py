@@ -20,7 +20,7 @@ from benchmarks import target
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox.artifacts import builds
-from rally_magnum_sandbox.artifacts import kubernetes_binary
+from rally_magnum_sandbox.artifacts import go_builds
 from rally_magnum_scale import commands
 
 # The least that the three modules build with.
@@ -110,7 +110,7 @@ def _built(
 
 def _build_go(source: Source, work: Path, log_file: Path) -> None:
     cache_dir = work.parents[1]
-    go = kubernetes_binary.find_go(cache_dir, GO_VERSION, log_file, _say)
+    go = go_builds.find_go(cache_dir, GO_VERSION, log_file, _say)
     commands.run(
         [go, "install", "-trimpath", f"{source.package}@{source.version}"],
         what=f"build {source.package} {source.version}",
@@ -119,7 +119,7 @@ def _build_go(source: Source, work: Path, log_file: Path) -> None:
         log=_say,
         cwd=work,
         env={
-            **kubernetes_binary.go_environment(go, cache_dir),
+            **go_builds.go_environment(go, cache_dir),
             "GOBIN": str(work / "bin"),
         },
     )
