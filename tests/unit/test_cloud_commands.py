@@ -1,6 +1,7 @@
 """Exit statuses, logins and tables of the commands."""
 
 import pytest
+from rally import plugins
 
 from rally_magnum_scale import cloud_commands
 from rally_magnum_scale import exceptions
@@ -37,6 +38,8 @@ def test_an_error_has_a_status_of_its_own(capsys, error, status, words):
     "ignore::pytest.PytestUnraisableExceptionWarning",
 )
 def test_a_login():
+    # As the commands do: it registers the options that a login reads.
+    plugins.load()
     with fake_tenants.serve() as cloud, retries.patience(0.0):
         given = fake_tenants.credentials(cloud)
         session, region, interface = cloud_commands.log_in(given)
