@@ -22,13 +22,13 @@ from rally_magnum_sandbox import artifacts
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox import settings as sandbox_settings
 from rally_magnum_sandbox.bay import api
+from rally_magnum_sandbox.bay import certificates
 from rally_magnum_sandbox.bay import cgroups
 from rally_magnum_sandbox.bay import deletion
 from rally_magnum_sandbox.bay import files
 from rally_magnum_sandbox.bay import roster
 from rally_magnum_sandbox.bay import spec as bay_spec
 from rally_magnum_scale import waiting
-from tests import authority
 from tests.functional import host_state
 from tests.functional import processes
 
@@ -138,7 +138,7 @@ def make_bay(
         bay = Bay(tmp_path / f"bay-{index}")
         made.append(bay)
         bay.folder.mkdir()
-        authority.write(bay.folder)
+        certificates.create_authority(bay.folder)
         (bay.folder / "spec.json").write_text(
             json.dumps(description(bay, index) | changes)
         )

@@ -11,12 +11,11 @@ from cryptography import x509
 from rally_magnum_sandbox import exceptions
 from rally_magnum_sandbox.bay import certificates
 from rally_magnum_sandbox.bay import spec as bay_spec
-from tests import authority
 
 
 @pytest.fixture
 def spec(tmp_path: Path) -> bay_spec.BaySpec:
-    authority.write(tmp_path)
+    certificates.create_authority(tmp_path)
     return bay_spec.BaySpec(
         folder=tmp_path,
         name="bay",
